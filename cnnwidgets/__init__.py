@@ -1,0 +1,52 @@
+"""See what a convolutional network does: bind any PyTorch CNN to interactive panels in a notebook.
+
+>>> import cnnwidgets as cw
+>>> net = cw.load("scenes")                       # or cw.bind(your_model), cw.load("resnet18")
+>>> cw.FeatureMapBrowser(net, "picture.jpg")
+
+Every name is imported on first use (PEP 562), so that importing the package imports neither torch nor the widgets.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "bind": "net",
+    "load": "net",
+    "BoundModel": "net",
+    "Cancelled": "net",
+    "link": "panels",
+    "FeatureMapBrowser": "panels",
+    "FilterGrid": "panels",
+    "methods": None,
+    "samples": None,
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES[name]
+    value = importlib.import_module(f"{__name__}.{name}") if home is None else getattr(_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def _module(home: str):
+    return importlib.import_module(f"{__name__}.{home}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+if TYPE_CHECKING:
+    from cnnwidgets import methods, samples
+    from cnnwidgets.net import BoundModel, Cancelled, bind, load
+    from cnnwidgets.panels import FeatureMapBrowser, FilterGrid, link

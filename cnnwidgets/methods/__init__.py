@@ -1,0 +1,6 @@
+"""What can be asked of a network: plain functions, a bound network and pictures in, a frozen dataclass out."""
+
+from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
+from cnnwidgets.methods.filters import Filters, filters
+
+__all__ = ["FeatureMaps", "Filters", "activations", "filters", "zero_shares"]

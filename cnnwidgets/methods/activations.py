@@ -1,0 +1,136 @@
+"""Feature maps: what every unit of every layer answers to a picture, and how many of the answers are zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnwidgets.net import BoundModel, Layer
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """The output of one layer for one picture.
+
+    Attributes:
+        layer: the layer's row in ``net.layers``.
+        values: float32 (units, height, width), in the network's own units. A fully connected layer's output is a map of
+            one position a unit; a transformer's tokens are a single row of positions.
+    """
+
+    layer: Layer
+    values: np.ndarray
+
+    @property
+    def maximum(self) -> np.ndarray:
+        """(units,): the largest value of each map."""
+        return self.values.max((1, 2))
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(units,): the mean value of each map."""
+        return self.values.mean((1, 2))
+
+    @property
+    def zeros(self) -> float:
+        """The share of values that are exactly 0, between 0 and 1."""
+        return float((self.values == 0).mean())
+
+    def order(self, by: str) -> np.ndarray:
+        """(units,): the units' indices sorted by ``"index"``, or falling by ``"maximum"`` or ``"mean"``."""
+        if by == "index":
+            return np.arange(len(self.values))
+        if by not in ("maximum", "mean"):
+            raise ValueError(f"maps are sorted by 'index', 'maximum' or 'mean', not by {by!r}")
+        return np.argsort(-getattr(self, by), kind="stable")
+
+
+def activations(net: BoundModel, image: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, FeatureMaps]:
+    """The feature maps of one picture, layer by layer, from a single forward pass.
+
+    >>> maps = cw.methods.activations(net, "cat.jpg", ["layer1.0.relu"])
+    >>> maps["layer1.0.relu"].values.shape
+    (64, 56, 56)
+
+    Parameters:
+        net: a bound network.
+        image: whatever ``net.prepare`` takes; one picture.
+        layers: names in ``net.layers``; by default every layer that gives maps, a vector or tokens.
+        cancel: an object with ``is_set()``.
+
+    Returns:
+        A dict from the names given to :class:`FeatureMaps`, in execution order by default.
+
+    Raises:
+        KeyError: there is no such layer; names like it are offered.
+        ValueError: several pictures, a layer without units, or values that are NaN or infinite: the first layer that has
+            them is named.
+        Cancelled: cancel was set.
+    """
+    inputs = one_picture(net, image)
+    names = [row.name for row in net.layers if row.has_units] if layers is None else list(layers)
+    rows = {name: net.layers[name] for name in names}
+    for row in rows.values():
+        _ = row.map_shape  # raises the sentence for a layer without units, before the network runs
+    outputs = net.trace(inputs, names, cancel=cancel)
+    if not all(bool(torch.isfinite(output).all()) for output in outputs.values()):
+        raise ValueError(_first_not_finite(net, inputs))
+    return {name: FeatureMaps(rows[name], _by_unit(rows[name], outputs[name][0])) for name in names}
+
+
+def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]:
+    """The share of zeros in the output of every layer with units, for one picture: name to share, in execution order.
+
+    One forward pass that keeps no map. After a ReLU the share is the part of the layer that did not respond.
+
+    Raises:
+        ValueError: several pictures.
+        Cancelled: cancel was set.
+    """
+    inputs = one_picture(net, image)
+    wanted = {row.name for row in net.layers if row.has_units}
+    shares: dict[str, float] = {}
+
+    def count(name: str, output: torch.Tensor) -> None:
+        if name in wanted:
+            shares[name] = 1 - int(torch.count_nonzero(output)) / output.numel()
+
+    net.run(inputs, count, cancel=cancel)
+    return shares
+
+
+def one_picture(net: BoundModel, image: Any) -> torch.Tensor:
+    """The input (1, C, H, W) of exactly one picture; ValueError otherwise."""
+    inputs = net.prepare(image)
+    if len(inputs) != 1:
+        raise ValueError(f"one picture is wanted, {len(inputs)} were given")
+    return inputs
+
+
+def _by_unit(row: Layer, output: torch.Tensor) -> np.ndarray:
+    """An output without its batch axis as (units, height, width)."""
+    if row.layout == "map, channels last":
+        output = output.permute(2, 0, 1)
+    elif row.layout == "tokens":
+        output = output.T
+    return output.reshape(row.map_shape).numpy()
+
+
+def _first_not_finite(net: BoundModel, inputs: torch.Tensor) -> str:
+    """A sentence that names the first layer whose output has NaNs or infinities: the others have them from there."""
+    sentence = ""
+
+    def look(name: str, output: torch.Tensor) -> None:
+        nonlocal sentence
+        count = int((~torch.isfinite(output)).sum())
+        if count and not sentence:
+            sentence = (
+                f"{count:,} of the {output.numel():,} values of {name} are NaN or infinite, and it is the first such layer"
+            )
+
+    net.run(inputs, look)
+    return sentence

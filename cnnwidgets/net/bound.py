@@ -1,0 +1,330 @@
+"""A torch model, bound: one object that knows the network's layers, its input and its classes, and leaves it as it is."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from cnnwidgets.net import pictures
+from cnnwidgets.net.arena import Arena
+from cnnwidgets.net.layers import Layers, format_shape, nearest
+from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
+from cnnwidgets.net.trace import Calls, Visit, survey
+
+
+def bind(
+    model: nn.Module,
+    *,
+    classes: Sequence[str] | None = None,
+    preprocess: Callable[[Image.Image], torch.Tensor] | None = None,
+    input_shape: Sequence[int] | None = None,
+    device: torch.device | str | None = None,
+) -> BoundModel:
+    """Bind a network, so that panels and methods can ask it things. The network itself is left as it is.
+
+    >>> net = cw.bind(model)
+    >>> net.layers
+    >>> net.predict("cat.jpg")
+
+    Parameters:
+        model: any ``nn.Module`` that takes one batch of pictures (N, C, H, W).
+        classes: names of the outputs; their numbers by default.
+        preprocess: PIL picture to input tensor (C, H, W), such as ``weights.transforms()``; by default pictures are
+            resized to the input and scaled to [0, 1].
+        input_shape: (C, H, W); by default what ``preprocess`` gives, else the first float tensor that is shown to the
+            network, else found by trying usual sizes.
+        device: where inputs go; by default where the parameters are.
+
+    Raises:
+        TypeError: the model is no module, or takes several inputs.
+        ValueError: the shape, the classes or the device do not fit.
+    """
+    return BoundModel(model, classes=classes, preprocess=preprocess, input_shape=input_shape, device=device)
+
+
+class BoundModel:
+    """A network and what is known of it; made by :func:`bind` and :func:`load`.
+
+    Attributes:
+        module: the very object that was passed.
+        name: what reprs call it.
+        device: where inputs go.
+        code: the lines of plain PyTorch that make ``model`` and ``preprocess``.
+    """
+
+    def __init__(
+        self, model: nn.Module, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None
+    ):
+        _check_module(model)
+        self.module = model
+        self.name = name or type(model).__name__
+        self.code = code or "model = ...  # your network\npreprocess = ...  # PIL picture to input tensor"
+        self.device = _device(model, device)
+        self._classes = tuple(map(str, classes)) if classes is not None else None
+        self._preprocess = preprocess
+        self._input_shape = _shape(input_shape) if input_shape is not None else None
+        self._arena = Arena()
+
+    # what is known
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one input."""
+        if self._input_shape is None:
+            usual = _usual_shapes(self.module)
+            gray = bool(usual) and usual[0][0] == 1
+            self._input_shape = _shape_of(self._preprocess, gray) if self._preprocess else self._find_shape(usual)
+        return self._input_shape
+
+    @property
+    def preprocess(self) -> Callable[[Image.Image], torch.Tensor]:
+        """PIL picture to input tensor (C, H, W)."""
+        return self._preprocess or pictures.Preprocess(self.input_shape)
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The layer table, one row a call in execution order; found by running the network once."""
+        return survey(self.module, torch.zeros(1, *self.input_shape, device=self.device, dtype=self._dtype))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        if self._classes is None:
+            outputs = self.logits(torch.zeros(1, *self.input_shape)).shape[1]
+            self._classes = tuple(str(i) for i in range(outputs))
+        return self._classes
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters, those of parts that evaluation skips (auxiliary classifiers) included."""
+        return sum(p.numel() for p in self.module.parameters())
+
+    # pictures in and out
+
+    def prepare(self, images: Any) -> torch.Tensor:
+        """The input tensor (N, C, H, W) of one picture, or of a list of them; never a view of what was given.
+
+        Parameters:
+            images: a path, a PIL picture, a uint8 or [0, 1] float array (H, W) or (H, W, 3), a uint8 tensor (C, H, W): is
+                preprocessed; a float tensor (C, H, W) or (N, C, H, W): is taken as preprocessed; an item
+                (image, label) of a data set; or a list of these.
+
+        Raises:
+            FileNotFoundError, TypeError, ValueError: with a sentence that says what was given and what is wanted.
+        """
+        if isinstance(images, list):
+            if not images:
+                raise ValueError("no picture was given: the list is empty")
+            return torch.cat([self.prepare(image) for image in images])
+        if isinstance(images, tuple) and len(images) == 2 and np.ndim(images[1]) == 0:
+            images = images[0]
+        if isinstance(images, torch.Tensor) and images.is_floating_point():
+            return self._check_tensor(images)
+        picture = pictures.open_picture(images)
+        tensor = self.preprocess(picture.convert("L" if self.input_shape[0] == 1 else "RGB"))
+        if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape[-3:]) != self.input_shape:
+            got = pictures.describe_tensor(tensor) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
+            raise ValueError(f"preprocess gave {got}; the network takes {format_shape(self.input_shape)}")
+        return tensor.reshape(1, *self.input_shape).to(self.device, copy=True)
+
+    def picture(self, tensor: torch.Tensor) -> np.ndarray:
+        """The picture that an input tensor (C, H, W) or (1, C, H, W) shows: uint8 (H, W, 3)."""
+        return pictures.to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess)
+
+    # running
+
+    def logits(self, images: Any) -> torch.Tensor:
+        """The scores before the softmax: float32 (N, classes), on the CPU.
+
+        Raises:
+            TypeError: the network's output is no tensor (N, classes).
+        """
+        inputs = self.prepare(images)
+        with no_trace(self.module), torch.no_grad():
+            output = self.module(inputs.to(self._dtype))
+        if not isinstance(output, torch.Tensor) or output.ndim != 2:
+            what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+            raise TypeError(
+                f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
+                "bind a module that returns the scores alone"
+            )
+        return output.detach().float().cpu().clone()
+
+    def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:
+        """For each picture the k most probable classes, as (name, softmax probability), the most probable first."""
+        probabilities = self.logits(images).softmax(1)
+        pictures.check_finite(probabilities, f"the output of {self.name}")
+        if len(self.classes) != probabilities.shape[1]:
+            raise ValueError(f"{len(self.classes)} class names were given for {probabilities.shape[1]} outputs")
+        values, indices = probabilities.topk(min(k, probabilities.shape[1]))
+        return [
+            [(self.classes[i], p) for i, p in zip(row, chances, strict=True)]
+            for row, chances in zip(indices.tolist(), values.tolist(), strict=True)
+        ]
+
+    def target(self, target: int | str) -> int:
+        """A class's index, of its index or its name.
+
+        Raises:
+            ValueError: there is no such class; names like it are offered.
+        """
+        if isinstance(target, str):
+            if target not in self.classes:
+                raise ValueError(f"there is no class {target!r}.{nearest(target, self.classes)}")
+            return self.classes.index(target)
+        if not 0 <= int(target) < len(self.classes):
+            raise ValueError(f"there is no class {target}: the network has {len(self.classes)}, numbered from 0")
+        return int(target)
+
+    def run(self, images: Any, visit: Visit, *, cancel=None) -> None:
+        """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
+
+        The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
+
+        Parameters:
+            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls.
+
+        Raises:
+            Cancelled: cancel was set.
+        """
+        inputs = self.prepare(images).to(self._dtype)
+        calls = Calls(self.module, visit, cancel)
+        with no_trace(self.module), torch.no_grad(), calls.watching():
+            self.module(inputs)
+
+    def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
+        """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
+
+        Raises:
+            KeyError: there is no such layer; names like it are offered.
+            Cancelled: cancel was set.
+        """
+        inputs = self.prepare(images)
+        wanted = {name: self.layers[name] for name in (self.layers.names if layers is None else layers)}
+        numbers = len(inputs) * sum(int(np.prod(row.output_shape)) for row in wanted.values())
+        rows = {row.name for row in wanted.values()}
+        found: dict[str, torch.Tensor] = {}
+
+        def keep(name: str, output: torch.Tensor) -> None:
+            if name in rows:
+                found[name] = self._arena.copy(output)
+
+        with TORCH_LOCK:  # one trace at a time fills the arena
+            self._arena.reset(numbers)
+            self.run(inputs, keep, cancel=cancel)
+        missing = [row.name for row in wanted.values() if row.name not in found]
+        if missing:
+            raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
+        return {name: found[row.name] for name, row in wanted.items()}
+
+    def __repr__(self) -> str:
+        shape = format_shape(self._input_shape) if self._input_shape else "input not known yet"
+        return f"<{self.name}: {shape}, {self.parameters:,} parameters>"
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
+
+    def _check_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.ndim not in (3, 4) or 0 in tensor.shape:
+            raise ValueError(f"{pictures.describe_tensor(tensor)} is no picture: wanted is {pictures.WANTED}")
+        if self._input_shape is None and self._preprocess is None:
+            self._input_shape = self._find_shape([tuple(tensor.shape[-3:])])
+        if tuple(tensor.shape[-3:]) != self.input_shape:
+            raise ValueError(
+                f"the picture is {pictures.describe_tensor(tensor)}, the network takes {format_shape(self.input_shape)}: "
+                "give a path, a PIL picture or an array, which are resized, or bind with input_shape="
+            )
+        pictures.check_finite(tensor, "the picture")
+        return tensor.detach().reshape(-1, *self.input_shape).to(self.device, torch.float32, copy=True)
+
+    def _find_shape(self, shapes: list[tuple[int, int, int]]) -> tuple[int, int, int]:
+        """The first of some input shapes that the network accepts."""
+        errors: list[Exception] = []
+        for shape in shapes:
+            try:
+                with no_trace(self.module), torch.no_grad():
+                    self.module(torch.zeros(1, *shape, device=self.device, dtype=self._dtype))
+                return shape
+            except (RuntimeError, ValueError, AssertionError) as error:
+                errors.append(error)
+        for error in errors:  # the same one at several shapes is no matter of the shape: the network's own, with its line
+            if len(shapes) == 1 or Counter(map(str, errors))[str(error)] > 1:
+                raise error
+        what = ", ".join(map(format_shape, shapes)) or "none: no convolution or linear layer says the number of channels"
+        raise ValueError(
+            f"cannot tell the input shape of {self.name} (tried {what}): bind with input_shape=(C, H, W)"
+        ) from (errors[0] if errors else None)
+
+
+def _check_module(model: Any) -> None:
+    if not isinstance(model, nn.Module):
+        hint = ""
+        if isinstance(model, type):
+            hint = f": {model.__name__} is a class, give an instance"
+        elif isinstance(model, str):
+            hint = f": cw.load({model!r}) loads a network by its name"
+        elif isinstance(model, dict):
+            hint = ": a state dict holds weights alone; build the model and call load_state_dict"
+        raise TypeError(f"bind takes a torch.nn.Module, not a {type(model).__name__}{hint}")
+    if isinstance(model, torch.jit.ScriptModule):
+        return
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    given = inspect.signature(model.forward).parameters.values()
+    needed = [p.name for p in given if p.default is p.empty and p.kind in kinds]
+    if len(needed) > 1:
+        raise TypeError(
+            f"{type(model).__name__}.forward takes {len(needed)} inputs ({', '.join(needed)}); "
+            "cnnwidgets binds networks that take one batch of pictures: wrap it in a module that supplies the others"
+        )
+
+
+def _device(model: nn.Module, device) -> torch.device:
+    if any(is_lazy(p) for p in model.parameters()):
+        raise ValueError("the model has lazy layers that are not set up yet: run it on a batch once, then bind it")
+    homes = {p.device for p in model.parameters()}
+    if torch.device("meta") in homes:
+        raise ValueError("the parameters are on the meta device, where they have no values: load weights first")
+    if device is None:
+        return next(iter(model.parameters()), torch.empty(0)).device
+    device = torch.empty(0, device=device).device
+    if homes and homes != {device}:
+        raise ValueError(
+            f"device={str(device)!r}, but the model is on {', '.join(sorted(map(str, homes)))}: "
+            f"move it first, model.to({str(device)!r}), or leave device out"
+        )
+    return device
+
+
+def _shape(shape: Sequence[int]) -> tuple[int, int, int]:
+    shape = tuple(int(side) for side in shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"input_shape={shape}: wanted is (C, H, W), without the batch axis")
+    return shape
+
+
+def _shape_of(preprocess: Callable, gray: bool) -> tuple[int, int, int]:
+    result = preprocess(Image.new("L" if gray else "RGB", (256, 256)))
+    if not isinstance(result, torch.Tensor) or result.ndim < 3:
+        raise ValueError("preprocess must turn a PIL picture into a tensor (C, H, W)")
+    return _shape(result.shape[-3:])
+
+
+def _usual_shapes(module: nn.Module) -> list[tuple[int, int, int]]:
+    """Input shapes to try, by what the first convolution or linear layer takes."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            return [(part.in_channels, side, side) for side in (224, 32, 28, 64, 96, 128, 299, 256, 16, 8)]
+        if isinstance(part, nn.Linear):
+            squares = [(c, round((part.in_features / c) ** 0.5)) for c in (1, 3)]
+            return [(c, side, side) for c, side in squares if c * side * side == part.in_features]
+    return []

@@ -1,0 +1,193 @@
+"""The layer table: one row for every call of a forward pass, in the order in which it happens."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+Pair = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The pixels of the input that one position of a map can see, as a rectangle.
+
+    Position (i, j) of the map sees the rows ``offset[0] + i * step[0]`` up to ``size[0]`` pixels further, and likewise the
+    columns. A negative offset reaches into the padding.
+
+    Attributes:
+        size: height and width, in input pixels.
+        step: how far the rectangle moves from one position to the next, in input pixels.
+        offset: row and column of the rectangle of position (0, 0), in input pixels.
+        status: ``"exact"``: its edge pixels do count; ``"bound"``: no unit sees more, some see less (concatenated
+            branches); ``"global"``: every position sees the whole picture (pooling over everything, attention,
+            squeeze-excite, a fully connected layer).
+
+    Araujo, Norris and Sim, Computing Receptive Fields of Convolutional Neural Networks (Distill 2019).
+    """
+
+    size: Pair
+    step: Pair
+    offset: Pair
+    status: str
+
+    def box(self, row: int, column: int) -> tuple[float, float, float, float]:
+        """Top, left, height and width, in input pixels, of what the position (row, column) sees."""
+        return self.offset[0] + row * self.step[0], self.offset[1] + column * self.step[1], *self.size
+
+    def __str__(self) -> str:
+        if self.status == "global":
+            return "all"
+        height, width = (f"{side:g}" for side in self.size)
+        return f"{'≤ ' if self.status == 'bound' else ''}{height}×{width}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One call in a forward pass: a ``torch.nn`` module, or a function such as ``F.relu``, ``+`` or ``torch.cat``.
+
+    Attributes:
+        name: the module's qualified name, or the enclosing module's name and the function (``layer1.0.add``); from the
+            second call on with its number (``layer1.0.relu:2``).
+        kind: the module's class (``Conv2d``) or the function (``add``).
+        output_shape: shape of the output without the batch axis; of the first one, where there are several.
+        parameters: number of parameters that this call is the first to use.
+        macs: multiply-adds of one image, as ``torch.utils.flop_counter`` counts them (its FLOPs halved).
+        receptive_field: what one position of the output sees of the input; None where the output is no map.
+        layout: ``"map"`` (units, height, width), ``"map, channels last"`` (height, width, units), ``"vector"`` (units),
+            ``"tokens"`` (tokens, units: a transformer's, which are no map) or ``"other"``.
+        weight: the name of the weight in the module (``conv1.weight``); None where there is none.
+        weighs: the shape (C, H, W) of the map whose flattened values are the input; None where it is not one.
+        source: where to find the call again: ``("module" | "function", name, ordinal from 1)``.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple[int, ...]
+    parameters: int
+    macs: int
+    receptive_field: ReceptiveField | None
+    layout: str
+    weight: str | None
+    weighs: tuple[int, int, int] | None
+    source: tuple[str, str, int]
+
+    @property
+    def is_map(self) -> bool:
+        """Whether the output has a height and a width: one map a unit."""
+        return self.layout.startswith("map")
+
+    @property
+    def has_units(self) -> bool:
+        """Whether the output can be shown unit by unit: a map, a vector or tokens."""
+        return self.layout != "other"
+
+    @property
+    def map_shape(self) -> tuple[int, int, int]:
+        """(units, height, width): a vector is a map of one position, tokens are a single row of positions.
+
+        Raises:
+            ValueError: the output is none of these.
+        """
+        match self.layout, self.output_shape:
+            case "map", (units, height, width):
+                return units, height, width
+            case "map, channels last", (height, width, units):
+                return units, height, width
+            case "vector", (units,):
+                return units, 1, 1
+            case "tokens", (tokens, units):
+                return units, 1, tokens
+        raise ValueError(f"{self.name} gives {format_shape(self.output_shape)} values: neither maps, nor units, nor tokens")
+
+
+def format_shape(shape: Sequence[int]) -> str:
+    """``3×224×224``."""
+    return "×".join(map(str, shape))
+
+
+def nearest(word: str, words: Sequence[str], count: int = 3) -> str:
+    """`` Did you mean 'a' or 'b'?`` with the words that look most like the given one, or nothing."""
+    found = difflib.get_close_matches(word, words, n=count, cutoff=0.5)
+    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+class Layers(Sequence[Layer]):
+    """An ordered table of layers, read by position or by name.
+
+    ``net.layers["conv1"]`` is a row; the name of a block (``layer1.0``, ``features``) stands for the call that ends it.
+    """
+
+    def __init__(self, rows: Sequence[Layer], ends: dict[str, str]):
+        self._rows = tuple(rows)
+        self._by_name = {row.name: row for row in rows}
+        self._by_name |= {block: self._by_name[name] for block, name in ends.items() if block not in self._by_name}
+
+    def __getitem__(self, key):
+        if not isinstance(key, str):
+            return self._rows[key]
+        if key not in self._by_name:
+            raise UnknownLayer(f"the network has no layer {key!r}.{nearest(key, list(self._by_name))}")
+        return self._by_name[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_name or key in self._rows
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def names(self) -> list[str]:
+        return [row.name for row in self._rows]
+
+    @property
+    def maps(self) -> list[Layer]:
+        """The rows whose output has a height and a width."""
+        return [row for row in self._rows if row.is_map]
+
+    @property
+    def weighted(self) -> list[Layer]:
+        """The rows that have filters: a convolution's or a fully connected layer's weight."""
+        return [row for row in self._rows if row.weight]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one image through the whole network."""
+        return sum(row.macs for row in self._rows)
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        heads = ("layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
+        rows = [heads]
+        for row in self._rows:
+            seen = str(row.receptive_field) if row.receptive_field else "no map"
+            shape = format_shape(row.output_shape) + (" tokens" if row.layout == "tokens" else "")
+            rows.append((row.name, row.kind, shape, f"{row.parameters:,}", f"{row.macs:,}", seen))
+        return rows
+
+    def __repr__(self) -> str:
+        cells = self._cells()
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        align = [str.ljust, str.ljust, str.rjust, str.rjust, str.rjust, str.rjust]
+        return "\n".join(
+            "  ".join(put(cell, width) for put, cell, width in zip(align, row, widths, strict=True)).rstrip()
+            for row in cells
+        )
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        head, *rows = [[escape(cell) for cell in row] for row in self._cells()]
+        line = "<tr>{}</tr>".format
+        body = "".join(line("".join(f"<td>{cell}</td>" for cell in row)) for row in rows)
+        return f"<table><thead>{line(''.join(f'<th>{c}</th>' for c in head))}</thead><tbody>{body}</tbody></table>"
+
+
+class UnknownLayer(KeyError):
+    """A KeyError that prints its sentence as it is, without the quotes that KeyError puts around it."""
+
+    def __str__(self) -> str:
+        return self.args[0]

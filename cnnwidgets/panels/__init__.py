@@ -1,0 +1,8 @@
+"""What a user holds: each panel is a method, its views and its controls. The only floor that knows both."""
+
+from cnnwidgets.panels.activations import FeatureMapBrowser
+from cnnwidgets.panels.filters import FilterGrid
+from cnnwidgets.panels.link import Link, link
+from cnnwidgets.panels.panel import Panel
+
+__all__ = ["FeatureMapBrowser", "FilterGrid", "Link", "Panel", "link"]

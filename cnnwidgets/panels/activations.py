@@ -1,0 +1,438 @@
+"""FeatureMapBrowser: every map of every layer for a picture."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+import torch
+import traitlets as t
+from torch import nn
+
+from cnnwidgets.methods import FeatureMaps, activations, zero_shares
+from cnnwidgets.net import BoundModel, Layer, bind
+from cnnwidgets.net.layers import format_shape
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.controls import Choice, Slider, table_lines
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.picture import Picture
+from cnnwidgets.views import ChartView, ImageGrid, ImageView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.jobs import Job
+
+CACHE_BYTES = 256 * 2**20
+"""Maps of layers that were looked at are kept up to this size, for one picture."""
+
+ORDERS = ("index", "maximum", "mean")
+
+
+@dataclass(frozen=True)
+class Browsed:
+    """What the browser shows.
+
+    Attributes:
+        maps: the layer's maps.
+        beside: the maps of the second picture or network, if there is one.
+        zeros: layer name to share of zeros; None until it is computed.
+        predicted: (class name, probability) pairs or a sentence why there are none; None until it is computed.
+    """
+
+    maps: FeatureMaps
+    beside: FeatureMaps | None = None
+    zeros: dict[str, float] | None = None
+    predicted: list[tuple[str, float]] | str | None = None
+
+
+class FeatureMapBrowser(Panel):
+    """All feature maps of all layers for one picture.
+
+    >>> cw.FeatureMapBrowser(net, "cat.jpg")
+    >>> cw.FeatureMapBrowser(net, cw.samples.scenes())               # pick among the pictures of a data set
+    >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")       # or beside=another_net: under the same cursor
+
+    Choose a layer in the list (arrow keys move through the depth; the cursor stays where it is in the picture). Hovering a
+    map gives unit, position and value, and shows in the picture what that position sees: its receptive field. The chart
+    says how sparse each layer is; click a bar to go there.
+
+    Parameters:
+        net: a bound network, or a module.
+        image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from.
+        layer: a name in ``net.layers``; by default the first.
+        beside: a second picture, or a second network.
+    """
+
+    image = Picture(None, help="the picture: what net.prepare takes, or its number in the data set").tag(
+        control=Slider(lambda panel: (0, len(panel.images) - 1))
+    )
+    layer = t.Unicode(None, allow_none=True, help="layer · output · parameters · receptive field").tag(
+        control=Choice(lambda panel: panel.layer_options(), rows=11)
+    )
+    unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
+    y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
+    x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
+    sort = t.Enum(ORDERS, "index", help="order of the units: index, falling maximum or falling mean").tag(control=None)
+    scale = t.Enum(("map", "layer", "fixed"), "map", help="what the colours span: each map, the layer, or fixed").tag(
+        control=None
+    )
+    colors = t.Enum(("auto", "viridis", "gray", "diverging"), "auto", help="colour table").tag(control=None)
+
+    asks = frozenset(("image", "layer"))
+
+    def __init__(self, net, image: Any, layer: str | None = None, *, beside: Any = None, **options):
+        self.images: Sequence = image if _is_dataset(image) else ()
+        self._beside_net = _as_net(beside)
+        self._beside_image = None if self._beside_net else beside
+        self._cache: OrderedDict[tuple, FeatureMaps] = OrderedDict()
+        self._inputs: torch.Tensor | None = None
+        first = {"image": 0 if _is_dataset(image) else image}
+        super().__init__(net, **first, **({"layer": layer} if layer else {}), **options)
+
+    # the picture, the layer
+
+    def layer_options(self) -> list[tuple[str, str]]:
+        """(line, name) for every layer that can be shown."""
+        rows = [row for row in self.net.layers if row.has_units]
+        cells = [(r.name, _output(r), f"{r.parameters:,}", str(r.receptive_field or "–")) for r in rows]
+        return list(zip(table_lines(cells), [row.name for row in rows], strict=True))
+
+    @property
+    def source(self) -> Any:
+        """The picture itself, taken from the data set if it is a number."""
+        if not isinstance(self.image, int):
+            if self.image is None:
+                raise ValueError("there is no picture yet: give one")
+            return self.image
+        if not len(self.images):
+            raise ValueError("the data set is empty: there is no picture to show")
+        if not 0 <= self.image < len(self.images):
+            raise ValueError(f"there is no picture {self.image}: the data set has {len(self.images)}, numbered from 0")
+        return self.images[self.image]
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        with contextlib.suppress(Exception):  # lets the first tensor tell the input's shape; compute() says what is wrong
+            self.net.prepare(self.source)
+        if self.layer is None:
+            self.layer = next(row.name for row in self.net.layers if row.has_units)
+        orders = dict.fromkeys(ORDERS, b"")
+        self.grid = ImageGrid(noun="unit", orders=orders, hide=self.hidden, lock=self.locked)
+        self.picture = ImageView(title="Input", width=250)
+        self.chart = ChartView(height=250)
+        for ours, its in {"unit": "selected", "sort": "sort", "scale": "scale", "colors": "colors"}.items():
+            t.link((self, ours), (self.grid, its))
+        self.tie((self.grid, "cursor"), (self.picture, "cursor"))
+        self.grid.observe(self._take_cursor, "cursor")
+        self.react(self._place_cursor, "y", "x")
+        self.chart.observe(self._go_to_bar, "clicked")
+        box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
+        self.picture.layout = w.Layout(flex="0 1 250px", min_width="160px")
+        self.chart.layout = w.Layout(flex="1 1 260px", min_width="0")
+        self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
+        tools = self.toolbox()
+        head = [self.picture, *([self.controls["layer"]] if "layer" in self.controls else []), self.chart]
+        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
+
+    def toolbox(self) -> list[w.Widget]:
+        row, *more = super().toolbox()
+        if not self.images:
+            row.children = [c for c in row.children if c is not self.controls.get("image")]
+        if "image" not in self.hidden:
+            upload = w.FileUpload(accept="image/*", description="Upload a picture", disabled="image" in self.locked)
+            upload.layout.width = "160px"
+            upload.observe(self._take_upload, "value")
+            row.children = [*row.children, upload]
+        return [row, *more]
+
+    def compute(self, job: Job) -> Browsed:
+        inputs = self.net.prepare(self.source)
+        before = self._result
+        if self._inputs is None or not torch.equal(inputs, self._inputs):
+            self._cache.clear()
+            self._inputs, before = inputs, None
+        layer = self.layer
+        browsed = Browsed(self._maps(self.net, inputs, layer, job))
+        other = self._other(inputs, layer)
+        if other:
+            browsed = replace(browsed, beside=self._maps(*other, job))
+        if before and before.zeros:
+            return replace(browsed, zeros=before.zeros, predicted=before.predicted)
+        job.update(browsed)
+        return replace(browsed, zeros=zero_shares(self.net, inputs, cancel=job), predicted=self._predict(inputs))
+
+    def draw(self, result: Browsed) -> None:
+        row = result.maps.layer
+        self._draw_maps(self.grid, result.maps, f"{row.name} · {_output(row)}{_note(row)}")
+        if result.beside:
+            other = result.beside.layer
+            self._draw_maps(self.second, result.beside, f"{self._beside_title} · {other.name} · {_output(other)}")
+        self.picture.show(
+            self.net.picture(self._inputs),
+            field=_field(row),
+            positions=list(row.map_shape[1:]),
+            caption=_prediction(result.predicted),
+            title=f"Input {format_shape(self.net.input_shape)}",
+        )
+        self._place_cursor()
+        if result.zeros:
+            self.chart.show(_sparsity(result.zeros, row.name), f"share of zeros of {len(result.zeros)} layers, by depth")
+
+    def summary(self, result: Browsed) -> str:
+        maps = result.maps
+        silent = int((maps.maximum <= 0).sum())
+        return (
+            f"{maps.layer.name}: {len(maps.values)} units, {maps.zeros:.0%} of the values are zero, "
+            f"{silent} units nowhere above zero · values from {_number(maps.values.min())} to {_number(maps.values.max())}"
+        )
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``values`` (units, height, width) and ``picture`` uint8 (H, W, 3); ``beside`` like values."""
+        result = self.result
+        beside = {"beside": result.beside.values} if result.beside else {}
+        return {"values": result.maps.values, "picture": self.net.picture(self._inputs), **beside}
+
+    def code(self) -> str:
+        row = self.result.maps.layer
+        how, name, number = row.source
+        tidy = {"map": "", "map, channels last": ".permute(2, 0, 1)", "vector": "[:, None, None]", "tokens": ".T[:, None]"}
+        keep = _KEEP_MODULE if how == "module" else _KEEP_FUNCTION
+        lines = [
+            "import torch\nfrom PIL import Image, ImageOps",
+            self.net.code,
+            self._image_code(),
+            keep.format(name=name),
+            f"values = calls[{number - 1}][0]{tidy[row.layout]}  # {row.name}: (units, height, width)",
+        ]
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        from matplotlib.patches import Rectangle
+
+        result = self.result if self._result is None else self._result
+        row, maps = result.maps.layer, result.maps
+        figure = twin.new_figure(10.0, 4.6)
+        left, right = figure.subplots(1, 2, width_ratios=[1, 2.6])
+        left.imshow(self.net.picture(self._inputs))
+        left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
+        left.set_axis_off()
+        if self.grid.cursor and row.receptive_field and row.receptive_field.status != "global":
+            top, begin, height, width = row.receptive_field.box(*self.grid.cursor)
+            left.add_patch(Rectangle((begin - 0.5, top - 0.5), width, height, fill=False, color="#ffb000", lw=2))
+        twin.mosaic(
+            maps.values[maps.order(self.sort)],
+            title=f"{row.name} · {_output(row)}",
+            scale=self.scale,
+            limits=self.grid.limits,
+            unit="activation",
+            axes=right,
+        )
+        return figure
+
+    # the second picture or network
+
+    def _build_beside(self) -> list[w.Widget]:
+        if self._beside_net is None and self._beside_image is None:
+            return []
+        self.second = ImageGrid(noun="unit", orders=dict.fromkeys(ORDERS, b""), tools=False)
+        self.second.layout = w.Layout(flex="1 1 380px", min_width="0")
+        for trait in (
+            "cursor",
+            "sort",
+            "scale",
+            "colors",
+            "tile",
+            "limits",
+            *(["selected"] if not self._beside_net else []),
+        ):
+            self.tie((self.grid, trait), (self.second, trait))
+        if self._beside_net:
+            return [self.second]
+        picture = ImageView(title="Beside", width=250)
+        picture.show(self.net.picture(self.net.prepare(self._beside_image)))
+        return [w.VBox([picture, self.second], layout=w.Layout(flex="1 1 380px", min_width="0"))]
+
+    @property
+    def _beside_title(self) -> str:
+        return self._beside_net.name if self._beside_net else "beside"
+
+    def _other(self, inputs: torch.Tensor, layer: str) -> tuple[BoundModel, torch.Tensor, str] | None:
+        """Network, input and layer of what is shown beside; in another network the same layer, or that at the same depth."""
+        if self._beside_image is not None:
+            return self.net, self.net.prepare(self._beside_image), layer
+        if self._beside_net is None:
+            return None
+        net = self._beside_net
+        given = inputs if net.input_shape == self.net.input_shape else self.net.picture(inputs)
+        if layer in net.layers:
+            return net, net.prepare(given), layer
+        mine = [row.name for row in self.net.layers if row.has_units]
+        theirs = [row.name for row in net.layers if row.has_units]
+        depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
+        return net, net.prepare(given), theirs[round(depth * (len(theirs) - 1))]
+
+    # inside
+
+    def _maps(self, net: BoundModel, inputs: torch.Tensor, layer: str, job: Job) -> FeatureMaps:
+        key = id(net), inputs is not self._inputs and self._beside_image is not None, layer
+        if key not in self._cache:
+            self._cache[key] = activations(net, inputs, [layer], cancel=job)[layer]
+            while sum(maps.values.nbytes for maps in self._cache.values()) > CACHE_BYTES and len(self._cache) > 1:
+                self._cache.popitem(last=False)
+        self._cache.move_to_end(key)
+        return self._cache[key]
+
+    def _predict(self, inputs: torch.Tensor) -> list[tuple[str, float]] | str:
+        try:
+            return self.net.predict(inputs, k=3)[0]
+        except (TypeError, ValueError) as error:
+            return str(error)
+
+    def _draw_maps(self, grid: ImageGrid, maps: FeatureMaps, title: str) -> None:
+        grid.show(maps.values, orders={by: maps.order(by) for by in ORDERS}, title=title)
+
+    def _take_cursor(self, change) -> None:
+        """The cursor moved on the maps: in the picture it is at the centre of what the position sees."""
+        if self._result and len(change.new) == 2:
+            row = self._result.maps.layer
+            with self.hold_trait_notifications():
+                self.y, self.x = (_to_pixel(row, self.net.input_shape, axis, at) for axis, at in enumerate(change.new))
+
+    def _place_cursor(self) -> None:
+        if self.y is None or self.x is None:
+            return
+        row = self._result.maps.layer
+        cursor = [float(_to_position(row, self.net.input_shape, axis, at)) for axis, at in enumerate((self.y, self.x))]
+        if cursor != self.grid.cursor:
+            self.grid.cursor = cursor
+
+    def _go_to_bar(self, change) -> None:
+        if self._result and self._result.zeros and "layer" not in self.locked:
+            self.layer = list(self._result.zeros)[change.new[1]]
+
+    def _take_upload(self, change) -> None:
+        if change.new:
+            self.image = bytes(change.new[0].content)
+
+    def _image_code(self) -> str:
+        match self.image:
+            case int():
+                dataset = repr(self.images)
+                made = dataset if dataset.startswith("cw.") else "dataset"
+                imports = "import cnnwidgets as cw\n" if made == dataset else "dataset = ...  # your data set\n"
+                code, item = f"{imports}image, label = {made}[{self.image}]\n", self.images[self.image]
+                if isinstance(item, tuple) and isinstance(item[0], torch.Tensor):
+                    return code + "x = image[None]"
+                return code + "x = preprocess(image)[None]"
+            case str() | Path():
+                mode = "L" if self.net.input_shape[0] == 1 else "RGB"
+                picture = f'ImageOps.exif_transpose(Image.open({str(self.image)!r})).convert("{mode}")'
+                return f"x = preprocess({picture})[None]"
+            case torch.Tensor():
+                return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, self.net.input_shape))})"
+        return "x = preprocess(...)[None]  # your picture, as PIL"
+
+
+_KEEP_MODULE = """\
+calls = []
+first = lambda output: output if isinstance(output, torch.Tensor) else output[0]
+hook = model.get_submodule("{name}").register_forward_hook(lambda module, args, output: calls.append(first(output).clone()))
+with torch.no_grad():
+    model.eval()(x)
+hook.remove()"""
+
+_KEEP_FUNCTION = """\
+calls = []
+
+class Keep(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {{}}))
+        if func.__name__ == "{name}":
+            calls.append((output if isinstance(output, torch.Tensor) else output[0]).clone())
+        return output
+
+with torch.no_grad(), Keep():
+    model.eval()(x)"""
+
+
+def _is_dataset(image: Any) -> bool:
+    """Whether something holds pictures to pick from: a list or a data set, and no picture itself."""
+    return isinstance(image, list) or isinstance(image, torch.utils.data.Dataset)
+
+
+def _as_net(beside: Any) -> BoundModel | None:
+    return bind(beside) if isinstance(beside, nn.Module) else beside if isinstance(beside, BoundModel) else None
+
+
+def _output(row: Layer) -> str:
+    return format_shape(row.output_shape) + (" tokens" if row.layout == "tokens" else "")
+
+
+def _note(row: Layer) -> str:
+    """What a reader should know of an output that is no ordinary map."""
+    return {
+        "vector": " · one value a unit",
+        "tokens": " · tokens are no map: a row of positions a unit",
+        "map, channels last": " · channels last",
+    }.get(row.layout, f" · sees {row.receptive_field}")
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _prediction(predicted: list[tuple[str, float]] | str | None) -> str:
+    if isinstance(predicted, list):
+        return ", ".join(f"{name} {chance:.1%}" for name, chance in predicted)
+    return predicted or ""
+
+
+def _field(row: Layer) -> dict[str, Any]:
+    return asdict(row.receptive_field) if row.receptive_field else {}
+
+
+def _to_pixel(row: Layer, shape: tuple[int, int, int], axis: int, at: float) -> float:
+    """The input pixel at the centre of what a position sees; where that is everything, the proportional place."""
+    sees, size, positions = row.receptive_field, shape[1 + axis], row.map_shape[1 + axis]
+    if sees is None or sees.status == "global":
+        return (at + 0.5) * size / positions - 0.5
+    return sees.offset[axis] + at * sees.step[axis] + (sees.size[axis] - 1) / 2
+
+
+def _to_position(row: Layer, shape: tuple[int, int, int], axis: int, pixel: float) -> int:
+    """The position whose field has its centre nearest to an input pixel."""
+    sees, size, positions = row.receptive_field, shape[1 + axis], row.map_shape[1 + axis]
+    if sees is None or sees.status == "global":
+        at = (pixel + 0.5) * positions / size - 0.5
+    else:
+        at = (pixel - sees.offset[axis] - (sees.size[axis] - 1) / 2) / sees.step[axis]
+    return int(np.clip(round(at), 0, positions - 1))
+
+
+def _sparsity(zeros: dict[str, float], layer: str) -> Any:
+    """A bar a layer: the share of zeros, in execution order."""
+    import plotly.graph_objects as go
+
+    names = list(zeros)
+    colors = ["#ffb000" if name == layer else "#648fff" for name in names]
+    bar = go.Bar(
+        x=list(range(len(names))), y=[100 * share for share in zeros.values()], text=names, textposition="none",
+        marker={"color": colors, "line": {"width": 0}}, hovertemplate="%{text}<br>%{y:.1f} % zeros<extra></extra>",
+    )  # fmt: skip
+    figure = go.Figure(bar)
+    figure.update_layout(
+        title={"text": "Share of zeros by depth (click: go there)", "font": {"size": 14}},
+        yaxis={"title": "% zeros", "range": [0, 100]},
+        xaxis={"title": "layer, in order of execution", "showticklabels": False},
+        bargap=0.1,
+        template="none",
+    )
+    return figure

@@ -1,0 +1,200 @@
+"""FilterGrid: the weights of a layer as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.methods import Filters, filters
+from cnnwidgets.net.layers import Layer, format_shape
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.controls import Choice, Slider
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.views import ImageGrid, MatrixView
+from cnnwidgets.views.image_grid import tiled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.jobs import Job
+
+MOST_WEIGHTS = 8_000_000
+"""Weights that are sent to the browser at most; vgg16's first fully connected layer has 103 million."""
+
+
+class FilterGrid(Panel):
+    """The filters of a layer as a grid of pictures.
+
+    >>> cw.FilterGrid(cw.load("scenes"))
+
+    First layers are shown in colour; deeper layers with all input channels side by side, or one at a time; a fully
+    connected layer's rows as the map they weigh, which for a linear classifier is a template a class. Click a filter, or
+    move with the arrow keys, to see its numbers, its norm and the filters most like it. Filters that are (next to) zero
+    are crossed out.
+    """
+
+    layer = t.Unicode(None, allow_none=True, help="layer whose filters are shown; by default the first that has any").tag(
+        control=Choice(lambda panel: [(_line(row), row.name) for row in panel.net.layers.weighted])
+    )
+    channel = t.Int(-1, help="input channel that is shown; -1: all of them").tag(
+        control=Slider(lambda panel: (-1, panel.channels - 1))
+    )
+    unit = t.Int(-1, help="index of the selected filter; -1 for none").tag(control=None)
+    sort = t.Enum(("index", "norm", "similarity"), "index", help="order: index, falling norm, or neighbours alike").tag(
+        control=None
+    )
+    scale = t.Enum(("map", "layer", "fixed"), "layer", help="what the colours span: each filter, the layer, or fixed").tag(
+        control=None
+    )
+    colors = t.Enum(("auto", "viridis", "gray", "diverging"), "auto", help="colour table").tag(control=None)
+
+    asks = frozenset(("layer",))
+
+    def __init__(self, net, layer: str | None = None, **options):
+        super().__init__(net, **({"layer": layer} if layer else {}), **options)
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels of the filters on screen."""
+        return self._result.values.shape[1] if self._result else 1
+
+    def build(self) -> list[w.Widget]:
+        if self.layer is None and self.net.layers.weighted:
+            self.layer = self.net.layers.weighted[0].name
+        view = {"noun": "filter", "hide": self.hidden, "lock": self.locked}
+        self.grid = ImageGrid(orders=dict.fromkeys(("index", "norm", "similarity"), b""), **view)
+        self.alike = ImageGrid(tools=False, tile=84, height=120, noun="filter")
+        self.kernel = MatrixView()
+        for ours, its in {"unit": "selected", "sort": "sort", "scale": "scale", "colors": "colors"}.items():
+            t.link((self, ours), (self.grid, its))
+        for trait in ("scale", "colors", "limits"):
+            self.tie((self.grid, trait), (self.alike, trait))
+        self.react(self._draw_grid, "channel")
+        self.react(self._draw_selected, "unit", "channel")
+        self.detail = w.HBox(
+            [self.alike, self.kernel], layout=w.Layout(display="none", grid_gap="16px", flex_flow="row wrap")
+        )
+        self.alike.layout = w.Layout(flex="1 1 280px", min_width="0")
+        self.kernel.layout = w.Layout(flex="2 1 380px", min_width="0", overflow="auto")
+        return [*self.toolbox(), self.grid, self.detail]
+
+    def compute(self, job: Job) -> Filters:
+        row = self.net.layers[self.layer] if self.layer else None
+        if row and not row.weight:  # linked to a browser, say, that shows a ReLU: the layer that feeds it
+            before = self.net.layers[: self.net.layers.names.index(row.name)]
+            row = next((other for other in reversed(before) if other.weight), row)
+        return filters(self.net, row and row.name)
+
+    def draw(self, result: Filters) -> None:
+        slider = self.controls.get("channel")
+        if slider:
+            slider.max = max(self.channels - 1, -1)
+            slider.layout.display = "" if self.channels > 1 else "none"
+        self.channel = min(self.channel, self.channels - 1)
+        self._draw_grid()
+        self._draw_selected()
+
+    def summary(self, result: Filters) -> str:
+        row, dead = result.layer, int(result.dead.sum())
+        parts = [f"{row.name}: {len(result.values)} filters of {format_shape(result.values.shape[1:])} weights"]
+        if row.name != self.layer:
+            parts.insert(0, f"{self.layer} has no filters; shown are those of the layer before it")
+        if len(self._shown(result)) < len(result.values):
+            parts.append(f"the first {len(self._shown(result))} are shown")
+        if result.layer.weighs:
+            parts.append("each row is drawn as the map that it weighs")
+        return " · ".join([*parts, f"{dead} dead" if dead else "none dead"])
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``values`` (filters, channels, height, width), or (filters, height, width) of one channel; ``norms`` (filters,)."""
+        result = self.result
+        values = result.values if self.channel < 0 else result.values[:, self.channel]
+        return {"values": values, "norms": result.norms}
+
+    def code(self) -> str:
+        row = self.result.layer
+        owner, _, attribute = row.weight.rpartition(".")
+        module = f'model.get_submodule("{owner}")' if owner else "model"
+        lines = [self.net.code, f"values = {module}.{attribute}.detach()"]
+        if row.kind == "ConvTranspose2d":
+            lines.append("values = values.transpose(0, 1)")
+        if len(row.output_shape) and self.result.values.ndim == 4 and self._is_linear:
+            lines.append(f"values = values.reshape{tuple(self.result.values.shape)}")
+        if self.channel >= 0:
+            lines.append(f"values = values[:, {self.channel}]")
+        return "\n".join(lines)
+
+    def figure(self) -> Figure:
+        result = self.result
+        maps, _ = self._maps(result)
+        return twin.mosaic(
+            maps[result.order(self.sort)[: len(maps)]] if len(maps) == len(result.values) else maps,
+            title=f"{self.net.name} · {result.layer.name} · {len(maps)} filters",
+            scale=self.scale,
+            unit="weight",
+        )
+
+    @property
+    def _is_linear(self) -> bool:
+        owner, _, attribute = self._result.layer.weight.rpartition(".")
+        return getattr(self.net.module.get_submodule(owner), attribute).ndim == 2
+
+    def _shown(self, result: Filters) -> np.ndarray:
+        return result.values[: max(1, MOST_WEIGHTS // result.values[0].size)]
+
+    def _maps(self, result: Filters) -> tuple[np.ndarray, list[int]]:
+        """What the tiles show: (filters, height, width[, 3]), and their mosaic."""
+        values = self._shown(result)
+        if values.shape[1:3] == (1, 1) and values.shape[3] > 1:  # weights of an input that is no map
+            return tiled(values.reshape(len(values), -1, 1, 1))
+        if self.channel >= 0 or values.shape[1] == 1:
+            return values[:, max(self.channel, 0)], []
+        if result.in_color:
+            return values.transpose(0, 2, 3, 1), []
+        return tiled(values)
+
+    def _draw_grid(self) -> None:
+        result = self._result
+        maps, mosaic = self._maps(result)
+        whole = len(maps) == len(result.values)
+        orders = {by: result.order(by) for by in ("index", "norm", "similarity")} if whole else {"index": range(len(maps))}
+        title = f"{result.layer.name} · {result.layer.kind}, {format_shape(result.values.shape[1:])}"
+        self.grid.show(maps, orders=orders, dim=result.dead[: len(maps)], mosaic=mosaic, title=title)
+
+    def _draw_selected(self) -> None:
+        result, unit = self._result, self.unit
+        shown = 0 <= unit < len(self._shown(result))
+        self.detail.layout.display = "" if shown else "none"
+        if not shown:
+            return
+        maps, mosaic = self._maps(result)
+        alike = [(other, cosine) for other, cosine in result.alike(unit, 5) if other < len(maps)]
+        self.alike.show(
+            maps[[unit, *(other for other, _ in alike)]],
+            mosaic=mosaic,
+            title=f"Filter {unit} and the {len(alike)} most like it (cosine)" if alike else f"Filter {unit}",
+            labels=[str(unit), *(f"{other}: {cosine:.2f}" for other, cosine in alike)],
+        )
+        kernels = result.values[unit]
+        if kernels.shape[:2] == (1, 1):
+            kernels = kernels.reshape(-1, 1, 1)
+        strengths = np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1)
+        if self.channel >= 0:
+            chosen = [self.channel]
+        elif result.in_color:
+            chosen = [0, 1, 2]
+        else:
+            chosen = np.argsort(-strengths, kind="stable")[:3].tolist()
+        names = ["red", "green", "blue"] if result.in_color else [f"channel {c}" for c in range(len(kernels))]
+        which = "" if len(chosen) == len(kernels) else f" (the {len(chosen)} strongest of {len(kernels)} channels)"
+        caption = f"norm {result.norms[unit]:.3g}{which if self.channel < 0 else ''}"
+        if result.dead[unit]:
+            caption += " · dead: next to zero beside the layer's other filters"
+        self.kernel.show(kernels[chosen], [f"{names[c]}, norm {strengths[c]:.2g}" for c in chosen], caption)
+
+
+def _line(row: Layer) -> str:
+    return f"{row.name} · {row.kind} · {row.parameters:,} parameters"

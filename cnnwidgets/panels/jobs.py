@@ -1,0 +1,66 @@
+"""Computations off the cell's thread: one worker, the newest request wins, and a stale result is dropped."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+_WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets")
+
+LOCK = threading.RLock()
+"""Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
+
+
+class Job:
+    """One computation that a panel asked for.
+
+    It is itself the ``cancel`` that methods take, and its :meth:`update` their ``on_update``.
+    """
+
+    def __init__(self, work: Callable[[Job], None], on_update: Callable[[Job, Any, float], None]):
+        self._work, self._on_update = work, on_update
+        self._stop = threading.Event()
+        self._first = threading.Event()
+        self._done = threading.Event()
+
+    def start(self) -> None:
+        """Hand it to the worker thread."""
+        _WORKER.submit(self._run)
+
+    def _run(self) -> None:
+        try:
+            if not self.cancelled:
+                self._work(self)
+        finally:
+            self._first.set()
+            self._done.set()
+
+    def update(self, partial: Any = None, fraction: float = 0.0) -> None:
+        """Show a partial result and the fraction that is done, between 0 and 1."""
+        self._on_update(self, partial, fraction)
+        if partial is not None:
+            self._first.set()
+
+    def cancel(self) -> None:
+        self._stop.set()
+
+    @property
+    def cancelled(self) -> bool:
+        return self._stop.is_set()
+
+    is_set = cancelled.fget
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended; False if the time is over first."""
+        return self._done.wait(timeout)
+
+    def wait_for_picture(self, timeout: float) -> bool:
+        """Wait until there is something to show."""
+        return self._first.wait(timeout)
+
+
+def on_worker() -> bool:
+    """Whether the caller runs on the worker thread, which must not wait for itself."""
+    return threading.current_thread().name.startswith("cnnwidgets")

@@ -1,0 +1,323 @@
+"""The manners of every panel: state, jobs, errors, code, linking, a still twin."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+from torch import nn
+
+from cnnwidgets.net import BoundModel, Cancelled, bind
+from cnnwidgets.net.layers import nearest
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.controls import toolbox
+from cnnwidgets.panels.jobs import LOCK, Job, on_worker
+from cnnwidgets.views import StatusStrip
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_STANDARD_LIBRARY = Path(traceback.__file__).parent
+
+FIRST_PICTURE = 20.0
+"""Seconds that showing a panel waits at most for its first picture."""
+
+
+class Panel(w.VBox):
+    """A method, its views and its controls, in one box.
+
+    A subclass declares its state as traits tagged ``control=`` (see :mod:`cnnwidgets.panels.controls`; None for a trait
+    that a view controls), names those that need a computation in ``asks``, and fills in:
+
+    - ``build() -> widgets``: makes the views; called once, in the constructor;
+    - ``compute(job) -> result``: calls a method, on the worker thread; ``job`` is its ``cancel``, ``job.update`` shows a
+      partial result;
+    - ``draw(result)``: assigns view traits, nothing else;
+    - ``summary(result) -> str``: the sentence in the status strip;
+    - ``code() -> str``, ``data() -> dict``, ``figure() -> Figure``.
+
+    Parameters:
+        net: a bound network or a bare ``nn.Module``, which is bound.
+        hide, lock: names of traits whose controls are not shown, or cannot be changed by hand.
+        **state: public traits.
+    """
+
+    asks: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(
+        self, net: BoundModel | nn.Module, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
+    ):
+        self._job: Job | None = None
+        self._result: Any = None
+        self._error: Exception | None = None
+        self.net = net if isinstance(net, BoundModel) else bind(net)
+        self.controls: dict[str, w.Widget] = {}
+        self.ties: list[tuple[tuple[w.Widget, str], tuple[w.Widget, str]]] = []
+        self.hidden, self.locked = list(hide), list(lock)
+        self._check_names([*hide, *lock, *state])
+        super().__init__(**state, **({"layout": layout} if layout else {}))
+        self.status = StatusStrip(on_cancel=self.cancel, on_code=self._show_code)
+        try:
+            body = self.build()
+        except Exception as error:  # a network that cannot run is a sentence in the panel, not a lost cell
+            body = []
+            self._fail(error)
+        else:
+            self.observe(lambda change: self.ask(), list(self.asks))
+        self.children = [*body, self.status]
+        if self._error is None:
+            self.ask()
+
+    # for subclasses
+
+    def build(self) -> list[w.Widget]:
+        raise NotImplementedError
+
+    def compute(self, job: Job) -> Any:
+        raise NotImplementedError
+
+    def draw(self, result: Any) -> None:
+        raise NotImplementedError
+
+    def summary(self, result: Any) -> str:
+        raise NotImplementedError
+
+    def code(self) -> str:
+        """The plain PyTorch lines that give what is on screen, in a variable ``values``."""
+        raise NotImplementedError
+
+    def data(self) -> dict[str, np.ndarray]:
+        """The arrays on screen, by name."""
+        raise NotImplementedError
+
+    def figure(self) -> Figure:
+        """What is on screen as a Matplotlib figure, with the data in its artists."""
+        raise NotImplementedError
+
+    def toolbox(self) -> list[w.Widget]:
+        """The controls of the public traits."""
+        return toolbox(self)
+
+    # jobs
+
+    def ask(self) -> None:
+        """Ask for a computation with the present state; one that is under way is cancelled and its result dropped."""
+        with LOCK:
+            if self._job:
+                self._job.cancel()
+            self._job = job = Job(self._work, self._update)
+        job.start()
+
+    def cancel(self) -> None:
+        """Stop the computation; what is on screen stays."""
+        with LOCK:
+            if self._job:
+                self._job.cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until what was asked for is there; False if the time (in seconds) is over first."""
+        while not on_worker():
+            job = self._job
+            if job and not job.wait(timeout):
+                return False
+            if job is self._job:
+                break
+        return True
+
+    @property
+    def result(self) -> Any:
+        """What the method gave for the present state. Waits for it; raises what the computation raised."""
+        self.wait()
+        if self._error:
+            raise self._error
+        return self._result
+
+    @property
+    def error(self) -> Exception | None:
+        """The exception of the last computation, or None."""
+        return self._error
+
+    def react(self, action: Callable[[], None], *names: str) -> None:
+        """Call an action when one of the traits changes and there is a result; what it raises shows in the strip."""
+
+        def react(change) -> None:
+            try:
+                if self._result is not None:
+                    action()
+            except Exception as error:
+                self._fail(error)
+
+        self.observe(react, names)
+
+    def tie(self, *views_and_traits: tuple[w.Widget, str]) -> None:
+        """Keep traits of views the same in the browser, with or without a kernel."""
+        first, *others = views_and_traits
+        for other in others:
+            self.ties.append((first, other))
+            w.jslink(first, other)
+
+    def _work(self, job: Job) -> None:
+        if self._result is None:
+            self.status.say("Computing …", "busy")
+        try:
+            result = self.compute(job)
+        except Cancelled as cancelled:
+            if self._result is None:
+                self._error = cancelled
+            self._finish(job, message="Cancelled. What is shown was computed before.")
+        except Exception as error:
+            self._finish(job, error=error)
+        else:
+            self._finish(job, result=result)
+
+    def _update(self, job: Job, partial: Any, fraction: float) -> None:
+        with LOCK:
+            if job is not self._job or job.cancelled:
+                return
+            if partial is not None:
+                self._result = partial
+                self.draw(partial)
+            self.status.say("Computing …", "busy", fraction)
+
+    def _finish(self, job: Job, result: Any = None, error: Exception | None = None, message: str = "") -> None:
+        with LOCK:
+            if job is not self._job:
+                return
+            if error is None and result is not None:
+                try:
+                    self._result, self._error = result, None
+                    self.draw(result)
+                    message = self.summary(result)
+                except Exception as failed:
+                    error = failed
+            if error is not None:
+                self._fail(error)
+            else:
+                self.status.say(message)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = error
+        self.status.say(sentence(error), "error")
+
+    # state
+
+    @classmethod
+    def public_traits(cls) -> dict[str, t.TraitType]:
+        """The traits that make the state, in the order of their declaration."""
+        names = [name for base in reversed(cls.__mro__) for name in vars(base)]
+        traits = cls.class_traits(control=lambda tag: True)
+        return {name: traits[name] for name in names if name in traits and "control" in traits[name].metadata}
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The public traits as a dict that JSON can carry."""
+        return {name: _encode(trait, getattr(self, name)) for name, trait in self.public_traits().items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Set the public traits from a :attr:`state`; traits that it does not name keep their values.
+
+        Raises:
+            TypeError: a name is no public trait; names like it are offered.
+            traitlets.TraitError: a value does not fit; nothing is changed.
+        """
+        self._check_names(state)
+        traits = self.public_traits()
+        before = {name: getattr(self, name) for name in state}
+        try:
+            with self.hold_trait_notifications():
+                for name, value in state.items():
+                    setattr(self, name, _decode(traits[name], value))
+        except t.TraitError:
+            with self.hold_trait_notifications():
+                for name, value in before.items():
+                    setattr(self, name, value)
+            raise
+
+    def _check_names(self, names) -> None:
+        for name in names:
+            if name not in self.public_traits():
+                raise TypeError(
+                    f"{type(self).__name__} has no {name!r}.{nearest(name, list(self.public_traits()))} "
+                    f"It has {', '.join(self.public_traits())}."
+                )
+
+    # showing
+
+    def _show_code(self) -> None:
+        try:
+            self.status.code = self.code()
+        except Exception as error:
+            self.status.code = f"# {sentence(error)}"
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        if self._job:
+            self._job.wait_for_picture(FIRST_PICTURE)
+        live = super()._repr_mimebundle_()
+        display(live, raw=True)
+        if self._result is not None:
+            display(twin.bundle(self), raw=True)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
+        """The live view, a PNG of what it shows, and a line of text."""
+        if self._job:
+            self._job.wait_for_picture(FIRST_PICTURE)
+        picture = twin.bundle(self) if self._result is not None else {}
+        return {**picture, **super()._repr_mimebundle_(include=include, exclude=exclude)}
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one self-contained page, in which hover, selection, sorting and colours work without a kernel."""
+        self.wait()
+        Path(path).write_text(twin.page(self), "utf-8")
+
+    def close(self) -> None:
+        """Stop the computation and remove the panel from the page."""
+        self.cancel()
+        super().close()
+
+    def __repr__(self) -> str:
+        told = {name: getattr(self, name) for name in self.public_traits()}
+        said = [
+            f"{name}={str(value) if isinstance(value, Path) else value!r}"
+            for name, value in told.items()
+            if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
+        ]
+        return f"{type(self).__name__}({', '.join([self.net.name, *said])})"
+
+
+def sentence(error: BaseException) -> str:
+    """An exception in a line: its message, and for an error in somebody's own code its type and the line where it is."""
+    message = str(error).strip() or type(error).__name__
+    place = _own_line(error)
+    return f"{type(error).__name__}: {message}\n{place}" if place else message[:1].upper() + message[1:]
+
+
+def _own_line(error: BaseException) -> str:
+    """Where the exception comes from, if from the user's own code: neither this package's, nor an installed library's."""
+    ours = Path(__file__).parents[1]
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and Path(frames[-1].filename).is_relative_to(ours):
+        return ""
+    for frame in reversed(frames):
+        file = Path(frame.filename)
+        if not (file.is_relative_to(ours) or file.is_relative_to(_STANDARD_LIBRARY) or "site-packages" in file.parts):
+            return f"in {frame.name}, line {frame.lineno} of {_short(file)}: {frame.line}"
+    return ""
+
+
+def _short(file: Path) -> str:
+    return "your notebook" if "ipykernel" in str(file) or str(file).startswith("<ipython") else file.name
+
+
+def _encode(trait: t.TraitType, value: Any) -> Any:
+    return trait.encode(value) if hasattr(trait, "encode") else value
+
+
+def _decode(trait: t.TraitType, value: Any) -> Any:
+    return trait.decode(value) if hasattr(trait, "decode") else value

@@ -1,0 +1,10 @@
+"""What draws: each view is a Python class and its ES module side by side. Knows no torch and no network."""
+
+from cnnwidgets.views.chart_view import ChartView
+from cnnwidgets.views.image_grid import ImageGrid
+from cnnwidgets.views.image_view import ImageView
+from cnnwidgets.views.matrix_view import MatrixView
+from cnnwidgets.views.status_strip import StatusStrip
+from cnnwidgets.views.view import View
+
+__all__ = ["ChartView", "ImageGrid", "ImageView", "MatrixView", "StatusStrip", "View"]

@@ -1,0 +1,76 @@
+// A plotly figure. The library (1.5 MB) is asked of the kernel by the first chart on a page and shared by all others.
+
+const PATIENCE = 20_000;
+
+function plotly(model) {
+  globalThis.__cnnwidgets_plotly ??= new Promise((resolve, reject) => {
+    const late = setTimeout(() => fail(new Error("the kernel did not send plotly.js")), PATIENCE);
+    const fail = (error) => {
+      delete globalThis.__cnnwidgets_plotly; // the next chart asks again
+      reject(error);
+    };
+    const take = async (message, buffers) => {
+      if (message?.kind !== "plotly") return;
+      clearTimeout(late);
+      model.off("msg:custom", take);
+      try {
+        const stream = new Blob([buffers[0]]).stream().pipeThrough(new DecompressionStream("gzip"));
+        const module = { exports: {} };
+        new Function("module", "exports", "define", await new Response(stream).text())(module, module.exports, undefined);
+        resolve(module.exports);
+      } catch (error) {
+        fail(error);
+      }
+    };
+    model.on("msg:custom", take);
+    model.send({ kind: "plotly" });
+  });
+  return globalThis.__cnnwidgets_plotly;
+}
+
+function render({ model, el }) {
+  const plot = h("div", { className: "cw-plot" });
+  const root = h("div", { className: "cw cw-chart", role: "img" }, plot);
+  el.append(root);
+  let library = null, drawn = false, ended = false;
+
+  const layout = (figure) => {
+    const style = getComputedStyle(root);
+    const line = style.getPropertyValue("--cw-line").trim() || "#8886";
+    const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
+    const themed = Object.fromEntries(
+      Object.entries(figure.layout).map(([key, value]) => [key, /^[xy]axis/.test(key) ? { ...axis, ...value } : value]));
+    return {
+      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest",
+      ...themed, xaxis: { ...axis, ...figure.layout.xaxis }, yaxis: { ...axis, ...figure.layout.yaxis },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.color, size: 13, ...figure.layout.font },
+    };
+  };
+
+  const paint = async () => {
+    const figure = JSON.parse(model.get("figure") || "null");
+    root.setAttribute("aria-label", model.get("description"));
+    if (!figure || !root.clientWidth) return;
+    try {
+      library ??= await plotly(model);
+    } catch (error) {
+      plot.textContent = `No chart: ${error.message}.`;
+      return;
+    }
+    if (ended) return;
+    await library.react(plot, figure.data, layout(figure), { responsive: true, displaylogo: false, displayModeBar: false });
+    if (!drawn) plot.on("plotly_click", ({ points }) => put(model, { clicked: [points[0].curveNumber, points[0].pointIndex ?? points[0].pointNumber] }));
+    drawn = true;
+    root.dataset.seq = String(Number(root.dataset.seq ?? 0) + 1);
+  };
+
+  const ends = [listen(model, ["figure", "height"], once(paint)), watch(root, paint)];
+  paint();
+  return () => {
+    ended = true;
+    ends.forEach((end) => end());
+    if (drawn) library.purge(plot);
+  };
+}
+
+export default { render };

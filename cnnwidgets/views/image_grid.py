@@ -1,0 +1,109 @@
+"""Many small maps at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.views.view import View, numbers
+
+
+class ImageGrid(View, module="image_grid.js"):
+    """Many small maps on one canvas: thousands are drawn at once, and sorted, scaled and coloured without the kernel.
+
+    >>> grid = ImageGrid(noun="unit")
+    >>> grid.show(maps, orders={"index": range(64)})   # maps: (64, 28, 28)
+
+    The maps travel as one byte a pixel, each scaled between its own smallest and largest value; what the browser shows of
+    a value under the cursor is right to 1/255 of that range, and is marked "≈".
+    """
+
+    pixels = t.Bytes(help="(maps, height, width, channels) bytes: 0 is a map's lo, 255 its hi").tag(sync=True)
+    shape = t.List(t.Int(), [0, 0, 0, 1], help="[maps, height, width, channels]; three channels are red, green, blue").tag(
+        sync=True
+    )
+    lo = t.Bytes(help="(maps,) float32: each map's smallest value").tag(sync=True)
+    hi = t.Bytes(help="(maps,) float32: each map's largest value").tag(sync=True)
+    dim = t.Bytes(help="(maps,) uint8: 1 for a map that is drawn crossed out").tag(sync=True)
+    orders = t.Dict(help="name of an order to (maps,) int32: the maps' indices in that order").tag(sync=True)
+    sort = t.Unicode("index", help="the order in use").tag(sync=True)
+    scale = t.Enum(("map", "layer", "fixed"), "map", help="what the colours span: each map, all maps, or limits").tag(
+        sync=True
+    )
+    limits = t.List(t.Float(), [-1.0, 1.0], help="[lowest, highest] value of the fixed scale").tag(sync=True)
+    colors = t.Enum(
+        ("auto", "viridis", "gray", "diverging"), "auto", help="colour table; auto: diverging around zero for signed maps"
+    ).tag(sync=True)
+    selected = t.Int(-1, help="index of the selected map; -1 for none").tag(sync=True)
+    cursor = t.List(t.Float(), help="[row, column] of the position under the cursor, in map positions; empty for none").tag(
+        sync=True
+    )
+    tile = t.Int(0, help="width of a tile in CSS pixels; 0: chosen to fit").tag(sync=True)
+    height = t.Int(460, help="largest height of the grid in CSS pixels; more is scrolled").tag(sync=True)
+    noun = t.Unicode("map", help="what one map is called: unit, filter").tag(sync=True)
+    title = t.Unicode(help="a line above the grid").tag(sync=True)
+    labels = t.List(t.Unicode(), help="a word under each tile; empty for none").tag(sync=True)
+    mosaic = t.List(
+        t.Int(),
+        help="[rows, columns, parts, gap] of a map that is made of parts side by side, such as a filter's input channels; "
+        "empty for none",
+    ).tag(sync=True)
+    hide = t.List(t.Unicode(), help="controls that are not shown: sort, scale, colors").tag(sync=True)
+    lock = t.List(t.Unicode(), help="controls that are shown but cannot be changed").tag(sync=True)
+    tools = t.Bool(True, help="whether the controls and the legend are shown").tag(sync=True)
+
+    def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits) -> None:
+        """Put maps on the canvas, in one message.
+
+        Parameters:
+            maps: (maps, height, width) or, in colour, (maps, height, width, 3), finite numbers.
+            orders: name to (maps,) indices.
+            dim: (maps,) bool, maps that are drawn crossed out.
+            traits: further traits to set in the same message.
+        """
+        maps = np.asarray(maps, np.float32)
+        pixels, lo, hi = quantize(maps)
+        shape = [*maps.shape, 1][:4]
+        with self.hold_sync():
+            self.set_trait("pixels", pixels.tobytes())
+            self.shape, self.lo, self.hi = shape, numbers(lo), numbers(hi)
+            self.dim = numbers(np.zeros(len(maps), bool) if dim is None else dim, np.uint8)
+            if orders is not None:
+                self.orders = {name: numbers(order, np.int32) for name, order in orders.items()}
+            for name, value in traits.items():
+                self.set_trait(name, value)
+            if self.selected >= len(maps):
+                self.selected = -1
+
+
+def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Maps made of parts, laid side by side: (maps, parts, rows, columns) to (maps, height, width) and their ``mosaic``.
+
+    The parts fill a square from left to right and top to bottom, a pixel apart (parts of one pixel: without a gap). Pixels
+    that belong to no part are 0, and the view leaves them out.
+    """
+    count, parts, rows, columns = values.shape
+    gap = int(rows * columns > 1)
+    across = int(np.ceil(np.sqrt(parts)))
+    down = -(-parts // across)
+    canvas = np.zeros((count, down * across, rows + gap, columns + gap), values.dtype)
+    canvas[:, :parts, :rows, :columns] = values
+    canvas = canvas.reshape(count, down, across, rows + gap, columns + gap).swapaxes(2, 3)
+    canvas = canvas.reshape(count, down * (rows + gap), across * (columns + gap))
+    return canvas[:, : canvas.shape[1] - gap, : canvas.shape[2] - gap], [rows, columns, parts, gap]
+
+
+def quantize(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each map scaled to bytes between its smallest and largest value: (uint8 like maps, lo (maps,), hi (maps,))."""
+    flat = maps.reshape(len(maps), -1)
+    if not flat.size:
+        return maps.astype(np.uint8), *np.zeros((2, len(maps)), np.float32)
+    lo, hi = flat.min(1), flat.max(1)
+    span = hi - lo
+    scale = np.divide(255, span, out=np.zeros_like(span), where=span > np.finfo(np.float32).tiny * 255)
+    scaled = flat - lo[:, None]
+    scaled *= scale[:, None]
+    scaled += 0.5  # astype cuts off, so this rounds
+    return scaled.astype(np.uint8).reshape(maps.shape), lo, hi

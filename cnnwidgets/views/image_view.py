@@ -1,0 +1,30 @@
+"""One picture."""
+
+from __future__ import annotations
+
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.views.view import View
+
+
+class ImageView(View, module="image_view.js"):
+    """A picture, and on it the rectangle that the map position under the cursor sees."""
+
+    pixels = t.Bytes(help="(height, width, 3) bytes: red, green, blue").tag(sync=True)
+    shape = t.List(t.Int(), [0, 0], help="[height, width] of the picture, in pixels").tag(sync=True)
+    field = t.Dict(help="receptive field: size, step, offset ([rows, columns], in pixels) and status; empty for none").tag(
+        sync=True
+    )
+    positions = t.List(t.Int(), help="[height, width] of the map that the cursor moves on").tag(sync=True)
+    cursor = t.List(t.Float(), help="[row, column] of a map position; empty for none").tag(sync=True)
+    width = t.Int(280, help="largest width in CSS pixels").tag(sync=True)
+    title = t.Unicode(help="a line above the picture").tag(sync=True)
+    caption = t.Unicode(help="a line below the picture").tag(sync=True)
+
+    def show(self, picture: np.ndarray, **traits) -> None:
+        """Show a uint8 picture (height, width, 3), and set further traits in the same message."""
+        with self.hold_sync():
+            self.pixels, self.shape = np.ascontiguousarray(picture, np.uint8).tobytes(), list(picture.shape[:2])
+            for name, value in traits.items():
+                self.set_trait(name, value)

@@ -1,0 +1,158 @@
+// Put in front of every view's module: colours, numbers, elements, sizes. Touches only what it is given.
+
+// Anchors of perceptually ordered, colour-blind safe tables (Matplotlib's viridis and gray, ColorBrewer's RdBu reversed).
+const ANCHORS = {
+  viridis: ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26", "fde725"],
+  diverging: ["053061", "2166ac", "4393c3", "92c5de", "d1e5f0", "f7f7f7", "fddbc7", "f4a582", "d6604d", "b2182b", "67001f"],
+  gray: ["000000", "ffffff"],
+};
+
+/** 256 colours as little-endian RGBA words, ready for a Uint32Array over ImageData. */
+function colorTable(name) {
+  const anchors = ANCHORS[name].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
+  return Uint32Array.from({ length: 256 }, (_, i) => {
+    const at = (i / 255) * (anchors.length - 1);
+    const low = Math.min(Math.floor(at), anchors.length - 2);
+    const [r, g, b] = anchors[low].map((c, k) => Math.round(c + (anchors[low + 1][k] - c) * (at - low)));
+    return rgba(r, g, b);
+  });
+}
+
+const rgba = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+const cssColor = (word) => `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
+
+/** A number with three significant digits and a true minus sign. */
+function format(value) {
+  if (value === 0 || !Number.isFinite(value)) return String(value);
+  const size = Math.abs(value);
+  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
+  return text.replace("-", "−").replace("e−", "e-");
+}
+
+/** An element with properties, attributes (aria-, data-, role) and children; strings become text, never markup. */
+function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key in element && !key.includes("-")) element[key] = value;
+    else element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+/** A labelled drop-down that is tied to a trait of the model. */
+function choice(model, trait, label, options, title) {
+  const select = h("select", { title }, ...options.map(([value, text]) => h("option", { value }, text)));
+  const show = () => (select.value = model.get(trait));
+  select.addEventListener("change", () => put(model, { [trait]: select.value }));
+  model.on(`change:${trait}`, show);
+  show();
+  return h("label", { className: "cw-choice" }, label, select);
+}
+
+/** Set traits and send them; without a kernel they still change in the browser. */
+function put(model, values) {
+  for (const [key, value] of Object.entries(values)) model.set(key, value);
+  model.save_changes();
+}
+
+/** The bytes of a trait as a typed array, whatever the host delivers (DataView, ArrayBuffer, Uint8Array). */
+function typed(Type, bytes) {
+  if (!bytes) return new Type(0);
+  const buffer = bytes.buffer ?? bytes;
+  const [start, length] = [bytes.byteOffset ?? 0, bytes.byteLength];
+  return start % Type.BYTES_PER_ELEMENT
+    ? new Type(buffer.slice(start, start + length))
+    : new Type(buffer, start, length / Type.BYTES_PER_ELEMENT);
+}
+
+/** Give a canvas a size in CSS pixels, sharp on every screen; returns its context, in CSS pixels. */
+function resize(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
+  if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
+/** Run `draw` at most once a frame, however often it is asked for; each run counts up `data-seq` of the element. */
+function drawer(element, draw) {
+  let frame = 0;
+  let count = 0;
+  const ask = () => {
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      draw();
+      element.dataset.seq = String(++count);
+    });
+  };
+  ask.stop = () => cancelAnimationFrame(frame);
+  return ask;
+}
+
+/** Run an action once for any number of calls in the same turn: traits that arrive together. */
+function once(action) {
+  let asked = false;
+  return () => {
+    if (!asked) queueMicrotask(() => ((asked = false), action()));
+    asked = true;
+  };
+}
+
+/** Subscribe to traits; returns a function that ends it. */
+function listen(model, traits, action) {
+  traits.forEach((trait) => model.on(`change:${trait}`, action));
+  return () => traits.forEach((trait) => model.off(`change:${trait}`, action));
+}
+
+/** Call back when the element's width or the page's theme changes; returns a function that ends it. */
+function watch(element, action) {
+  let width = 0;
+  const size = new ResizeObserver(() => {
+    if (element.clientWidth === width) return;
+    width = element.clientWidth;
+    action();
+  });
+  size.observe(element);
+  const theme = new MutationObserver(action);
+  theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
+  return () => [size, theme].forEach((observer) => observer.disconnect());
+}
+
+/** Two strokes, so that a line shows on any picture. */
+function outline(context, x, y, width, height, color, thickness = 2) {
+  context.lineWidth = thickness + 2;
+  context.strokeStyle = "rgb(0 0 0 / 70%)";
+  context.strokeRect(x, y, width, height);
+  context.lineWidth = thickness;
+  context.strokeStyle = color;
+  context.strokeRect(x, y, width, height);
+}
+
+/** The model's row and column of a cursor, or null. */
+const position = (cursor) => (cursor?.length === 2 ? cursor : null);
+
+/** A colour bar with lo, hi and, where it lies between them, zero. */
+function drawLegend(canvas, words, lo, hi, color) {
+  const [width, bar, pad] = [220, 12, 24];
+  const context = resize(canvas, width + 2 * pad, 34);
+  const step = width / 256;
+  words.forEach((word, i) => {
+    context.fillStyle = cssColor(word);
+    context.fillRect(pad + i * step, 0, step + 1, bar);
+  });
+  context.fillStyle = color;
+  context.font = "12px sans-serif";
+  context.textAlign = "center";
+  const marks = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
+  for (const value of marks) {
+    const x = pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width;
+    context.fillRect(x - 0.5, bar, 1, 4);
+    context.fillText(format(value), x, bar + 17);
+  }
+  canvas.setAttribute("aria-label", `colours from ${format(lo)} to ${format(hi)}`);
+}
