@@ -1,0 +1,124 @@
+"""Train a sample network again: ``python -m cnnwidgets.samples.train digits|scenes [--out FOLDER]``.
+
+It writes the network as it was after some of the epochs, NAME-EPOCH.safetensors, each with its held-out accuracy. The
+last is float32, the others are float16 to save room. The held-out data choose nothing: no early stop, no best epoch.
+"""
+
+import argparse
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from .bundle import WEIGHTS
+from .datasets import digits, scenes
+from .networks import LeNet5, SmallResNet
+
+CHECKPOINTS = (0, 1, 2, 5, 10)  # and the last
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What differs between the two trainings."""
+
+    network: type[nn.Module]
+    epochs: int
+    batch: int  # images
+    peak: float  # the learning rate's highest value
+    train: Callable[[int], Dataset]  # epoch (from 0) -> the images of that epoch
+    test: Callable[[], Dataset]
+
+
+def jiggled(images: Tensor) -> Tensor:
+    """Turn each image of ``(N, C, H, W)`` by up to 12 degrees, scale it by up to 10 %, shift it by up to 1/16."""
+    n = len(images)
+    angle, scale = uniform(n) * 0.21, 1 + uniform(n) * 0.1
+    x, y = uniform(n) / 8, uniform(n) / 8  # the picture runs from -1 to 1
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    affine = torch.stack([cos, -sin, x, sin, cos, y], 1).reshape(n, 2, 3)
+    grid = F.affine_grid(affine, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def uniform(n: int) -> Tensor:
+    """Draw n random numbers between -1 and 1."""
+    return torch.rand(n) * 2 - 1
+
+
+def new_scenes(epoch: int) -> Dataset:
+    """12,970 scenes that no other epoch sees; those of epoch 0 are ``scenes("train")``."""
+    size = len(scenes("train"))
+    return Subset(scenes("train", size * (epoch + 1)), range(size * epoch, size * (epoch + 1)))
+
+
+RECIPES = {
+    "digits": Recipe(LeNet5, 60, 32, 0.003, lambda epoch: digits("train"), digits),
+    "scenes": Recipe(SmallResNet, 40, 64, 0.006, new_scenes, scenes),
+}
+
+
+def accuracy(network: nn.Module, dataset: Dataset) -> float:
+    """The fraction of a data set that a network in eval mode names correctly."""
+    with torch.inference_mode():
+        right = [network(images).argmax(1) == labels for images, labels in DataLoader(dataset, 250)]
+    return torch.cat(right).double().mean().item()
+
+
+def train(name: str, out: Path) -> None:
+    """Train network `name` from its first random weights to its last epoch, and write its checkpoints to `out`."""
+    recipe = RECIPES[name]
+    torch.manual_seed(0)
+    network = recipe.network()
+    steps = len(DataLoader(recipe.train(0), recipe.batch))
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak, total_steps=recipe.epochs * steps)
+    test = recipe.test()
+
+    files = {0: checkpoint(network, test, 0, torch.float16)}
+    for epoch in range(1, recipe.epochs + 1):
+        network.train()
+        losses = []
+        for images, labels in DataLoader(recipe.train(epoch - 1), recipe.batch, shuffle=True):
+            loss = F.cross_entropy(network(jiggled(images)), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.item())
+        last = epoch == recipe.epochs
+        file = checkpoint(network, test, epoch, torch.float32 if last else torch.float16)
+        if last or epoch in CHECKPOINTS:
+            files[epoch] = file
+        held_out = file[1]["accuracy"]
+        print(f"epoch {epoch:2}  train loss {sum(losses) / steps:.4f}  held-out accuracy {held_out}", flush=True)
+
+    out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob(f"{name}-*.safetensors"):
+        old.unlink()
+    for epoch, (weights, metadata) in files.items():
+        save_file(weights, out / f"{name}-{epoch:03}.safetensors", metadata)
+
+
+def checkpoint(network: nn.Module, test: Dataset, epoch: int, dtype: torch.dtype) -> tuple[dict, dict]:
+    """The weights rounded to `dtype`, and the epoch and held-out accuracy of the network with the rounded weights."""
+    weights = {
+        key: value.to(dtype, copy=True) if value.is_floating_point() else value.clone()
+        for key, value in network.state_dict().items()
+    }
+    rounded = deepcopy(network).eval()
+    rounded.load_state_dict(weights)
+    return weights, {"epoch": str(epoch), "accuracy": str(accuracy(rounded, test))}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", choices=RECIPES)
+    parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FOLDER", help="default: the bundled weights")
+    arguments = parser.parse_args()
+    train(arguments.name, arguments.out)

@@ -1,0 +1,128 @@
+"""The bundled weights are what they claim to be, load without a trace, and need no network."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from cnnwidgets.samples import NAMES, LeNet5, SmallResNet, digits, sample, scenes
+from cnnwidgets.samples.bundle import WEIGHTS
+from cnnwidgets.samples.train import accuracy
+
+DATA = {"digits": digits, "scenes": scenes}
+EVERY = [(name, epoch) for name in NAMES for epoch in sample(name).epochs]
+
+
+@pytest.fixture(scope="module")
+def held_out():
+    return {name: list(make()) for name, make in DATA.items()}  # composed once
+
+
+@pytest.mark.parametrize(("name", "epoch"), EVERY)
+def test_the_accuracy_is_what_the_weights_reach(name, epoch, held_out):
+    loaded = sample(name, epoch)
+    assert loaded.epoch == epoch
+    # Two images may fall on the other side with another version's rounding.
+    assert accuracy(loaded.module, held_out[name]) == pytest.approx(loaded.accuracy, abs=2.1 / len(held_out[name]))
+
+
+@pytest.mark.parametrize(("name", "target"), [("digits", 0.98), ("scenes", 0.97)])
+def test_the_finished_network_reaches_its_target(name, target, held_out):
+    assert accuracy(sample(name).module, held_out[name]) >= target
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_checkpoints_lie_along_the_training(name):
+    epochs = sample(name).epochs
+    assert list(epochs) == sorted(set(epochs)) and len(epochs) >= 5
+    assert sample(name).epoch == epochs[-1]
+    accuracies = [sample(name, epoch).accuracy for epoch in epochs]
+    assert accuracies[0] < 0.2  # the random start
+    assert accuracies[-1] == max(accuracies)
+
+
+@pytest.mark.parametrize(("name", "epoch"), EVERY)
+def test_the_file_names_its_epoch_and_only_the_last_is_float32(name, epoch):
+    with safe_open(WEIGHTS / f"{name}-{epoch:03}.safetensors", "pt") as file:
+        assert int(file.metadata()["epoch"]) == epoch
+        dtype = file.get_tensor("conv1.weight").dtype
+    assert dtype == (torch.float32 if epoch == sample(name).epochs[-1] else torch.float16)
+    assert {p.dtype for p in sample(name, epoch).module.parameters()} == {torch.float32}
+
+
+def test_all_weights_together_are_below_4_megabytes():
+    sizes = [path.stat().st_size for path in WEIGHTS.iterdir()]
+    assert len(sizes) == len(EVERY)
+    assert 1e6 < sum(sizes) < 4e6
+
+
+@pytest.mark.parametrize(("name", "network"), [("digits", LeNet5), ("scenes", SmallResNet)])
+def test_a_sample_says_what_its_data_say(name, network):
+    loaded, data = sample(name), DATA[name]()
+    assert loaded.name == name
+    assert type(loaded.module) is network
+    assert (loaded.classes, loaded.input_shape) == (data.classes, data.input_shape)
+    assert (loaded.mean, loaded.std) == (data.mean, data.std)
+    assert loaded.description.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_call_gives_a_fresh_module_in_eval_mode_and_takes_no_random_numbers(name):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    first, second = sample(name), sample(name)
+    assert torch.rand(1) == expected
+    assert not any(module.training for module in first.module.modules())
+    with torch.no_grad():
+        first.module.conv1.weight.zero_()
+    assert second.module.conv1.weight.abs().sum() > 0
+    assert sample(name).module.conv1.weight.abs().sum() > 0
+
+
+def test_unknown_names_and_epochs_are_refused_with_what_there_is():
+    with pytest.raises(ValueError, match=r"'mnist'.*'digits' and 'scenes'"):
+        sample("mnist")
+    with pytest.raises(ValueError, match="'digits' has no weights of epoch 3; it has 0, 1, 2, "):
+        sample("digits", epoch=3)
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_the_package_imports_no_heavy_library():
+    heavy = run(
+        "import sys, cnnwidgets.samples as samples; samples.NAMES; dir(samples);"
+        "print([name for name in ('torch', 'sklearn', 'skimage', 'PIL', 'safetensors') if name in sys.modules])"
+    )
+    assert heavy.strip() == "[]"
+
+
+OFFLINE = """
+import os, socket, tempfile
+
+def refuse(*args, **kwargs):
+    raise AssertionError("the network was touched")
+
+empty = tempfile.mkdtemp()
+os.environ["SKIMAGE_DATADIR"] = os.environ["XDG_CACHE_HOME"] = os.environ["HOME"] = empty
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+
+from cnnwidgets import samples
+from cnnwidgets.samples import drawing
+
+for name in drawing.PHOTOGRAPHS:
+    drawing.photograph(name)
+for name in samples.NAMES:
+    getattr(samples, name)("train")[0]
+    image, label = getattr(samples, name)("test")[0]
+    assert samples.sample(name).module(image[None]).shape == (1, 10)
+print("offline", os.listdir(empty))
+"""
+
+
+def test_data_and_weights_touch_neither_the_network_nor_a_cache():
+    assert run(OFFLINE).strip() == "offline []"
