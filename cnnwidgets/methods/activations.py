@@ -10,9 +10,10 @@ import numpy as np
 import torch
 
 from cnnwidgets.net import BoundModel, Layer
+from cnnwidgets.net.layers import format_shape
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FeatureMaps:
     """The output of one layer for one picture.
 
@@ -47,6 +48,9 @@ class FeatureMaps:
         if by not in ("maximum", "mean"):
             raise ValueError(f"maps are sorted by 'index', 'maximum' or 'mean', not by {by!r}")
         return np.argsort(-getattr(self, by), kind="stable")
+
+    def __repr__(self) -> str:
+        return f"<{self.layer.name}: {format_shape(self.values.shape)} values, {self.zeros:.0%} zeros>"
 
 
 def activations(net: BoundModel, image: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, FeatureMaps]:

@@ -17,7 +17,7 @@ DEAD = 1e-3
 """A filter whose norm is below this part of the layer's median norm is called dead."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Filters:
     """The weights of one layer.
 
@@ -85,6 +85,9 @@ class Filters:
         if count <= 512:  # the ordering takes cubic time: 0.3 s for 512 filters, 20 s for 2048
             tree = optimal_leaf_ordering(tree, distances)
         return leaves_list(tree)
+
+    def __repr__(self) -> str:
+        return f"<{self.layer.name}: {len(self.values)} filters of {format_shape(self.values.shape[1:])} weights>"
 
     @property
     def _rows(self) -> np.ndarray:

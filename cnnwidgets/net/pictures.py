@@ -157,7 +157,8 @@ def _from_array(array: np.ndarray) -> Image.Image:
 
 
 def _from_float(array: np.ndarray) -> np.ndarray:
-    check_finite(torch.from_numpy(np.ascontiguousarray(array)), "the picture")
+    array = np.array(array, np.float64)  # a copy: torch wants no read-only memory, no foreign byte order, no long double
+    check_finite(torch.from_numpy(array), "the picture")
     if array.min() < 0 or array.max() > 1:
         raise ValueError(
             f"the picture's floats run from {array.min():.4g} to {array.max():.4g}: wanted is [0, 1]; "

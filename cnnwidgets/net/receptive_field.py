@@ -135,6 +135,8 @@ class FieldRules:
         return self._window(field, tuple(math.ceil(r) + 2 for r in ratios), ratios, 1, status="bound")
 
     def _pad(self, tensor, field, output, pad, mode="constant", value=None) -> Field:
+        if mode == "circular":
+            return self.unknown(output, [(tensor, field)])
         left, top = pad[0], pad[2] if len(pad) > 2 else 0  # further ones pad with units or pictures
         return self._window(field, 1, 1, (top, left), status=None if mode == "constant" else "bound")
 
@@ -210,7 +212,7 @@ class FieldRules:
 
 
 _POINTWISE = frozenset(
-    "relu relu6 leaky_relu prelu elu selu celu gelu silu mish sigmoid logsigmoid tanh hardtanh hardswish hardsigmoid "
+    "relu relu6 leaky_relu prelu elu selu celu gelu silu mish sigmoid log_sigmoid tanh hardtanh hardswish hardsigmoid "
     "softplus softsign threshold clamp clip exp log sqrt rsqrt square abs neg pow sin cos erf dropout dropout2d "
     "feature_dropout alpha_dropout add sub mul div maximum minimum where addcmul lerp local_response_norm contiguous clone "
     "detach to float half double type bfloat16 fill masked_fill identity positive stochastic_depth eq ne gt ge lt le "

@@ -254,7 +254,8 @@ class MacCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        output = func(*args, **kwargs)
+        with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
+            output = func(*args, **kwargs)
         flops = flop_registry.get(func._overloadpacket)
         if flops:
             self.macs += flops(*args, **kwargs, out_val=output) // 2

@@ -57,6 +57,7 @@ class FeatureMapBrowser(Panel):
 
     >>> cw.FeatureMapBrowser(net, "cat.jpg")
     >>> cw.FeatureMapBrowser(net, cw.samples.scenes())               # pick among the pictures of a data set
+    >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes())     # and begin with number 7
     >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")       # or beside=another_net: under the same cursor
 
     Choose a layer in the list (arrow keys move through the depth; the cursor stays where it is in the picture). Hovering a
@@ -65,8 +66,9 @@ class FeatureMapBrowser(Panel):
 
     Parameters:
         net: a bound network, or a module.
-        image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from.
+        image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
         layer: a name in ``net.layers``; by default the first.
+        images: the list or data set that numbers count in.
         beside: a second picture, or a second network.
     """
 
@@ -87,8 +89,8 @@ class FeatureMapBrowser(Panel):
 
     asks = frozenset(("image", "layer"))
 
-    def __init__(self, net, image: Any, layer: str | None = None, *, beside: Any = None, **options):
-        self.images: Sequence = image if _is_dataset(image) else ()
+    def __init__(self, net, image: Any = 0, layer: str | None = None, *, images=None, beside: Any = None, **options):
+        self.images: Sequence = image if _is_dataset(image) else images if images is not None else ()
         self._beside_net = _as_net(beside)
         self._beside_image = None if self._beside_net else beside
         self._cache: OrderedDict[tuple, FeatureMaps] = OrderedDict()
@@ -139,7 +141,10 @@ class FeatureMapBrowser(Panel):
         self.chart.layout = w.Layout(flex="1 1 260px", min_width="0")
         self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
         tools = self.toolbox()
-        head = [self.picture, *([self.controls["layer"]] if "layer" in self.controls else []), self.chart]
+        head = [self.picture, self.chart]
+        if "layer" in self.controls:
+            heading = w.Label(self.public_traits()["layer"].help)
+            head.insert(1, w.VBox([heading, self.controls["layer"]], layout=w.Layout(flex="1 1 380px", min_width="0")))
         return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
 
     def toolbox(self) -> list[w.Widget]:
@@ -217,8 +222,8 @@ class FeatureMapBrowser(Panel):
     def figure(self) -> Figure:
         from matplotlib.patches import Rectangle
 
-        result = self.result if self._result is None else self._result
-        row, maps = result.maps.layer, result.maps
+        maps = (self._result or self.result).maps
+        row = maps.layer
         figure = twin.new_figure(10.0, 4.6)
         left, right = figure.subplots(1, 2, width_ratios=[1, 2.6])
         left.imshow(self.net.picture(self._inputs))
@@ -365,7 +370,7 @@ with torch.no_grad(), Keep():
 
 def _is_dataset(image: Any) -> bool:
     """Whether something holds pictures to pick from: a list or a data set, and no picture itself."""
-    return isinstance(image, list) or isinstance(image, torch.utils.data.Dataset)
+    return isinstance(image, (list, torch.utils.data.Dataset))
 
 
 def _as_net(beside: Any) -> BoundModel | None:

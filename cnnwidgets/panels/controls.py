@@ -44,10 +44,9 @@ class Choice:
         control.observe(choose, "value")
         if sized:
             control.add_class("cw-list")
-            control.layout = w.Layout(width="auto")
-            return w.VBox(
-                [w.Label(panel.public_traits()[name].help), control], layout=w.Layout(flex="1 1 380px", min_width="0")
-            )
+            control.layout.width = "auto"
+        else:
+            control.layout.width = "min(460px, 100%)"
         return control
 
 
@@ -79,13 +78,11 @@ def toolbox(panel: Panel) -> list[w.Widget]:
         if control is None or name in panel.hidden:
             continue
         widget = control.build(panel, name)
-        for part in (widget, *getattr(widget, "children", ())):
-            part.tooltip = trait.help
-            if name in panel.locked:
-                part.disabled = True
+        widget.tooltip = trait.help
+        widget.disabled = name in panel.locked
         panel.controls[name] = widget
         controls.append(widget)
-    in_row = [control for control in controls if not isinstance(control, w.Box)]  # a list is placed by its panel
+    in_row = [control for control in controls if not isinstance(control, w.Select)]  # a list is placed by its panel
     box = w.Box(in_row[:MOST_SHOWN], layout=w.Layout(flex_flow="row wrap"))
     more = w.Accordion([w.Box(in_row[MOST_SHOWN:], layout=w.Layout(flex_flow="row wrap"))], titles=["More"])
     return [box, *([more] if in_row[MOST_SHOWN:] else [])]

@@ -66,7 +66,7 @@ class FilterGrid(Panel):
             self.layer = self.net.layers.weighted[0].name
         view = {"noun": "filter", "hide": self.hidden, "lock": self.locked}
         self.grid = ImageGrid(orders=dict.fromkeys(("index", "norm", "similarity"), b""), **view)
-        self.alike = ImageGrid(tools=False, tile=84, height=120, noun="filter")
+        self.alike = ImageGrid(tools=False, tile=84, height=240, noun="filter")
         self.kernel = MatrixView()
         for ours, its in {"unit": "selected", "sort": "sort", "scale": "scale", "colors": "colors"}.items():
             t.link((self, ours), (self.grid, its))
@@ -109,20 +109,19 @@ class FilterGrid(Panel):
         return " · ".join([*parts, f"{dead} dead" if dead else "none dead"])
 
     def data(self) -> dict[str, np.ndarray]:
-        """``values`` (filters, channels, height, width), or (filters, height, width) of one channel; ``norms`` (filters,)."""
+        """``values`` (filters, channels, height, width), of one channel without that axis; ``norms`` (filters,)."""
         result = self.result
         values = result.values if self.channel < 0 else result.values[:, self.channel]
         return {"values": values, "norms": result.norms}
 
     def code(self) -> str:
-        row = self.result.layer
-        owner, _, attribute = row.weight.rpartition(".")
-        module = f'model.get_submodule("{owner}")' if owner else "model"
-        lines = [self.net.code, f"values = {module}.{attribute}.detach()"]
-        if row.kind == "ConvTranspose2d":
+        result = self.result
+        owner, _, attribute = result.layer.weight.rpartition(".")
+        part = f"model.get_submodule({owner!r})" if owner else "model"
+        lines = [self.net.code, f"values = {part}.{attribute}.detach()"]
+        if result.layer.kind == "ConvTranspose2d":
             lines.append("values = values.transpose(0, 1)")
-        if len(row.output_shape) and self.result.values.ndim == 4 and self._is_linear:
-            lines.append(f"values = values.reshape{tuple(self.result.values.shape)}")
+        lines.append(f"values = values.reshape{result.values.shape}  # filters, channels, height, width")
         if self.channel >= 0:
             lines.append(f"values = values[:, {self.channel}]")
         return "\n".join(lines)
@@ -130,17 +129,9 @@ class FilterGrid(Panel):
     def figure(self) -> Figure:
         result = self.result
         maps, _ = self._maps(result)
-        return twin.mosaic(
-            maps[result.order(self.sort)[: len(maps)]] if len(maps) == len(result.values) else maps,
-            title=f"{self.net.name} · {result.layer.name} · {len(maps)} filters",
-            scale=self.scale,
-            unit="weight",
-        )
-
-    @property
-    def _is_linear(self) -> bool:
-        owner, _, attribute = self._result.layer.weight.rpartition(".")
-        return getattr(self.net.module.get_submodule(owner), attribute).ndim == 2
+        order = [filter for filter in result.order(self.sort) if filter < len(maps)]
+        title = f"{self.net.name} · {result.layer.name} · {len(maps)} filters"
+        return twin.mosaic(maps[order], title=title, scale=self.scale, limits=self.grid.limits, unit="weight")
 
     def _shown(self, result: Filters) -> np.ndarray:
         return result.values[: max(1, MOST_WEIGHTS // result.values[0].size)]

@@ -48,13 +48,13 @@ class Panel(w.VBox):
     """
 
     asks: ClassVar[frozenset[str]] = frozenset()
+    _job: Job | None = None
+    _result: Any = None
+    _error: Exception | None = None
 
     def __init__(
         self, net: BoundModel | nn.Module, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
     ):
-        self._job: Job | None = None
-        self._result: Any = None
-        self._error: Exception | None = None
         self.net = net if isinstance(net, BoundModel) else bind(net)
         self.controls: dict[str, w.Widget] = {}
         self.ties: list[tuple[tuple[w.Widget, str], tuple[w.Widget, str]]] = []

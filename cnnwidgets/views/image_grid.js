@@ -1,7 +1,7 @@
 // Many small maps on one canvas. Sorting, scale, colours, zoom, hover and selection happen here, without the kernel.
 
-const GAP = 3;
 const LABEL = 18;
+const SPOTS_FROM = 36; // CSS pixels: smaller tiles show the cursor only where the pointer is
 
 function render({ model, el }) {
   const canvas = h("canvas", { tabIndex: 0, className: "cw-canvas", role: "application" });
@@ -44,14 +44,11 @@ function render({ model, el }) {
     return data.lo[map] + (byte / 255) * (data.hi[map] - data.lo[map]);
   };
 
-  /** Part, row and column of a position in a map that is made of parts; null between the parts. */
+  /** Part, row and column of a position in a map that is made of parts; null where the square has no part. */
   const part = (row, column) => {
-    const [rows, columns, parts, gap] = model.get("mosaic");
-    const across = Math.round((data.width + gap) / (columns + gap));
-    const [down, right] = [Math.floor(row / (rows + gap)), Math.floor(column / (columns + gap))];
-    const [r, c] = [row - down * (rows + gap), column - right * (columns + gap)];
-    const index = down * across + right;
-    return r < rows && c < columns && index < parts ? { index, row: r, column: c } : null;
+    const [rows, columns, parts] = model.get("mosaic");
+    const index = Math.floor(row / rows) * (data.width / columns) + Math.floor(column / columns);
+    return index < parts ? { index, row: row % rows, column: column % columns } : null;
   };
 
   /** Colour all maps into the atlas, one pixel a position. */
@@ -95,23 +92,24 @@ function render({ model, el }) {
   const arrange = () => {
     const { count, height, width } = data;
     const room = Math.max(120, scroll.clientWidth);
-    const comfortable = Math.min(Math.max(Math.sqrt((room * 400) / Math.max(count, 1)) - GAP, 26), 168);
-    const tile = Math.max(12, Math.min(model.get("tile") || comfortable, room - GAP));
+    const gap = model.get("mosaic").length ? 9 : 3;
+    const comfortable = Math.min(Math.max(Math.sqrt((room * 400) / Math.max(count, 1)) - gap, 26), 168);
+    const tile = Math.max(12, Math.min(model.get("tile") || comfortable, room - gap));
     const tall = Math.max(12, Math.min((tile * height) / width, 400));
-    const wide = Math.min(Math.max(tile, (tall * width) / height), room - GAP);
-    const columns = Math.max(1, Math.floor(room / (wide + GAP)));
+    const wide = Math.min(Math.max(tile, (tall * width) / height), room - gap);
+    const columns = Math.max(1, Math.floor(room / (wide + gap)));
     const maps = order();
     const place = new Int32Array(count);
     maps.forEach((map, slot) => (place[map] = slot));
-    const pitch = tall + GAP + (model.get("labels").length ? LABEL : 0);
-    layout = { ...layout, columns, tile: wide, tall, pitch, maps, place, total: Math.ceil(count / columns) * pitch };
+    const pitch = tall + gap + (model.get("labels").length ? LABEL : 0);
+    layout = { ...layout, columns, gap, tile: wide, tall, pitch, maps, place, total: Math.ceil(count / columns) * pitch };
     space.style.height = `${layout.total}px`;
     scroll.style.maxHeight = `${model.get("height")}px`;
   };
 
   const corner = (slot) => [
-    (slot % layout.columns) * (layout.tile + GAP) + GAP / 2,
-    Math.floor(slot / layout.columns) * layout.pitch + GAP / 2,
+    (slot % layout.columns) * (layout.tile + layout.gap) + layout.gap / 2,
+    Math.floor(slot / layout.columns) * layout.pitch + layout.gap / 2,
   ];
 
   const paint = () => {
@@ -125,6 +123,7 @@ function render({ model, el }) {
     context.imageSmoothingEnabled = layout.tile < data.width;
     const cursor = position(model.get("cursor"));
     const labels = model.get("labels");
+    const mosaic = model.get("mosaic");
     Object.assign(context, { font: "12px sans-serif", textAlign: "center" });
     for (let slot = first; slot < last; slot++) {
       const map = layout.maps[slot];
@@ -133,12 +132,13 @@ function render({ model, el }) {
       context.globalAlpha = data.dim[map] ? 0.35 : 1;
       context.drawImage(atlas, ...from, data.width, data.height, x, y, layout.tile, layout.tall);
       context.globalAlpha = 1;
+      if (mosaic.length) lines(context, x, y, mosaic);
       if (labels.length) {
         context.fillStyle = style.color;
         context.fillText(labels[map], x + layout.tile / 2, y + layout.tall + 14, layout.tile);
       }
       if (data.dim[map]) cross(context, x, y, style.color);
-      if (cursor && data.height * data.width > 1 && layout.tile >= 24) spot(context, x, y, cursor, map === hover?.map);
+      if (cursor && data.height * data.width > 1 && (layout.tile >= SPOTS_FROM || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);
     }
     const selected = model.get("selected");
     if (selected >= 0 && selected < data.count) {
@@ -148,9 +148,18 @@ function render({ model, el }) {
     line.textContent = describe(described);
     if (legend.isConnected) {
       legend.hidden = data.channels === 3;
-      const [lo, hi] = range(described?.map ?? 0);
-      drawLegend(legend, Array.from(table), lo, hi, style.color);
+      const free = !described && model.get("scale") === "map";
+      drawLegend(legend, Array.from(table), ...range(described?.map ?? 0), style.color, free && ["its lowest", "0", "its highest"]);
     }
+  };
+
+  /** Thin lines between the parts of a map, where there is room for them. */
+  const lines = (context, x, y, [rows, columns]) => {
+    const [down, right] = [data.height / rows, data.width / columns];
+    if (rows * columns === 1 || layout.tile / right < 5) return;
+    context.fillStyle = "#777";
+    for (let i = 1; i < right; i++) context.fillRect(x + (i * layout.tile) / right - 0.5, y, 1, layout.tall);
+    for (let i = 1; i < down; i++) context.fillRect(x, y + (i * layout.tall) / down - 0.5, layout.tile, 1);
   };
 
   const cross = (context, x, y, color) => {
@@ -198,7 +207,7 @@ function render({ model, el }) {
   const find = (event) => {
     const box = canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top + scroll.scrollTop];
-    const column = Math.floor(x / (layout.tile + GAP));
+    const column = Math.floor(x / (layout.tile + layout.gap));
     const slot = Math.floor(y / layout.pitch) * layout.columns + column;
     if (column >= layout.columns || slot < 0 || slot >= data.count) return null;
     const [left, top] = corner(slot);
@@ -212,8 +221,8 @@ function render({ model, el }) {
 
   const reveal = (map) => {
     const [, top] = corner(layout.place[map]);
-    if (top < scroll.scrollTop) scroll.scrollTop = top - GAP;
-    else if (top + layout.tall > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + layout.tall + GAP - scroll.clientHeight;
+    if (top < scroll.scrollTop) scroll.scrollTop = top - layout.gap;
+    else if (top + layout.tall > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + layout.tall + layout.gap - scroll.clientHeight;
   };
 
   const draw = drawer(canvas, paint);

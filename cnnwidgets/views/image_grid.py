@@ -47,7 +47,7 @@ class ImageGrid(View, module="image_grid.js"):
     labels = t.List(t.Unicode(), help="a word under each tile; empty for none").tag(sync=True)
     mosaic = t.List(
         t.Int(),
-        help="[rows, columns, parts, gap] of a map that is made of parts side by side, such as a filter's input channels; "
+        help="[rows, columns, parts] of a map made of so many parts side by side, such as a filter's input channels; "
         "empty for none",
     ).tag(sync=True)
     hide = t.List(t.Unicode(), help="controls that are not shown: sort, scale, colors").tag(sync=True)
@@ -81,18 +81,15 @@ class ImageGrid(View, module="image_grid.js"):
 def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
     """Maps made of parts, laid side by side: (maps, parts, rows, columns) to (maps, height, width) and their ``mosaic``.
 
-    The parts fill a square from left to right and top to bottom, a pixel apart (parts of one pixel: without a gap). Pixels
-    that belong to no part are 0, and the view leaves them out.
+    The parts fill a square from left to right and top to bottom; what remains of it is 0, and the view leaves it out.
     """
     count, parts, rows, columns = values.shape
-    gap = int(rows * columns > 1)
     across = int(np.ceil(np.sqrt(parts)))
     down = -(-parts // across)
-    canvas = np.zeros((count, down * across, rows + gap, columns + gap), values.dtype)
-    canvas[:, :parts, :rows, :columns] = values
-    canvas = canvas.reshape(count, down, across, rows + gap, columns + gap).swapaxes(2, 3)
-    canvas = canvas.reshape(count, down * (rows + gap), across * (columns + gap))
-    return canvas[:, : canvas.shape[1] - gap, : canvas.shape[2] - gap], [rows, columns, parts, gap]
+    canvas = np.zeros((count, down * across, rows, columns), values.dtype)
+    canvas[:, :parts] = values
+    canvas = canvas.reshape(count, down, across, rows, columns).swapaxes(2, 3)
+    return canvas.reshape(count, down * rows, across * columns), [rows, columns, parts]
 
 
 def quantize(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

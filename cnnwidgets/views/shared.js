@@ -136,23 +136,22 @@ function outline(context, x, y, width, height, color, thickness = 2) {
 /** The model's row and column of a cursor, or null. */
 const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
-/** A colour bar with lo, hi and, where it lies between them, zero. */
-function drawLegend(canvas, words, lo, hi, color) {
-  const [width, bar, pad] = [220, 12, 24];
+/** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place. */
+function drawLegend(canvas, words, lo, hi, color, names) {
+  const [width, bar, pad] = [220, 12, 30];
   const context = resize(canvas, width + 2 * pad, 34);
   const step = width / 256;
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
     context.fillRect(pad + i * step, 0, step + 1, bar);
   });
-  context.fillStyle = color;
-  context.font = "12px sans-serif";
-  context.textAlign = "center";
-  const marks = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  for (const value of marks) {
+  Object.assign(context, { fillStyle: color, font: "12px sans-serif", textAlign: "center" });
+  const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
+  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
+  values.forEach((value, i) => {
     const x = pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width;
     context.fillRect(x - 0.5, bar, 1, 4);
-    context.fillText(format(value), x, bar + 17);
-  }
-  canvas.setAttribute("aria-label", `colours from ${format(lo)} to ${format(hi)}`);
+    context.fillText(texts[i], x, bar + 17);
+  });
+  canvas.setAttribute("aria-label", `colours from ${texts[0]} to ${texts.at(-1)}`);
 }

@@ -21,7 +21,6 @@ function render({ model, el }) {
     else bar.removeAttribute("value");
     code.textContent = model.get("code");
     root.dataset.seq = String(Number(root.dataset.seq ?? 0) + 1);
-    hideTwin(el, kind);
   };
 
   cancel.addEventListener("click", () => model.send({ kind: "cancel" }));
@@ -43,16 +42,25 @@ function render({ model, el }) {
 
   const end = listen(model, ["message", "kind", "fraction", "code"], once(paint));
   paint();
-  return end;
+  const endHiding = hideTwin(el);
+  return () => [end, endHiding].forEach((stop) => stop());
 }
 
 /** The panel's still picture is the output after it; once the panel lives, it is not needed. */
-function hideTwin(el, kind) {
-  if (kind === "busy") return;
-  requestAnimationFrame(() => {
+function hideTwin(el) {
+  const hide = () => {
     const next = el.closest(".jp-OutputArea-child")?.nextElementSibling;
-    if (next?.querySelector('img[alt^="cnnwidgets: "]')) next.style.display = "none";
+    if (!next?.querySelector(".jp-RenderedImage")) return;
+    next.style.display = "none";
+    observer.disconnect();
+  };
+  const observer = new MutationObserver(hide);
+  requestAnimationFrame(() => {
+    const area = el.closest(".jp-OutputArea");
+    if (area) observer.observe(area, { childList: true, subtree: true });
+    hide();
   });
+  return () => observer.disconnect();
 }
 
 export default { render };

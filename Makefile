@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: lab test unit notebooks-test browser lint notebooks clean
+
+lab: $(VENV)/ready  ## open the tour in JupyterLab
+	$(BIN)/python -m cnnwidgets
+
+test: lint unit notebooks-test browser  ## everything that CI runs
+
+lint: $(VENV)/ready
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+unit: $(VENV)/ready
+	$(BIN)/python -m pytest tests --ignore=tests/browser
+
+notebooks-test: $(VENV)/ready
+	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
+
+browser: $(VENV)/ready
+	$(BIN)/python -m pytest tests/browser
+
+notebooks: $(VENV)/ready  ## execute the notebooks again, without widget state
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
+		$$(find notebooks -name '*.ipynb' -not -path '*/.*')
+
+$(VENV)/ready: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

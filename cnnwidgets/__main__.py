@@ -1,0 +1,106 @@
+"""``python -m cnnwidgets`` opens the tour in JupyterLab; ``list`` shows the networks, ``doctor`` checks the installation."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+TOUR = "tour.ipynb"
+NEEDED = ("torch", "torchvision", "anywidget", "ipywidgets", "plotly", "matplotlib", "numpy", "scikit-learn", "scikit-image")
+MATCHING_FRONT_END = "jupyterlab_widgets"
+"""Puts widgets into JupyterLab; must be in the environment that runs JupyterLab."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m cnnwidgets", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    tour = commands.add_parser("tour", help="open the tour in JupyterLab (what happens without a command)")
+    tour.add_argument("--folder", type=Path, default=Path("cnnwidgets-notebooks"), help="where the notebooks are copied to")
+    commands.add_parser("list", help="the networks that can be loaded, with the samples' held-out accuracy")
+    commands.add_parser("doctor", help="what is installed, and whether it fits together")
+    options = parser.parse_args(arguments)
+    match options.command:
+        case "list":
+            return list_networks()
+        case "doctor":
+            return doctor()
+    return open_tour(getattr(options, "folder", Path("cnnwidgets-notebooks")))
+
+
+def open_tour(folder: Path) -> int:
+    """JupyterLab on the tour: in the checkout where it lies, from an installed package in a copy that one may change."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        print("JupyterLab is not installed here: pip install 'cnnwidgets[lab]'", file=sys.stderr)
+        return 1
+    notebooks = Path(__file__).parents[1] / "notebooks"
+    if not (notebooks / TOUR).exists():
+        shutil.copytree(Path(__file__).parent / "notebooks", folder, dirs_exist_ok=True, copy_function=_copy_new)
+        notebooks = folder
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(notebooks / TOUR)])
+
+
+def list_networks() -> int:
+    """The bundled samples with their held-out accuracy, then torchvision's names."""
+    from cnnwidgets.net import load, names
+    from cnnwidgets.samples import NAMES, sample
+
+    print("bundled, work offline:")
+    for name in NAMES:
+        bundled, net = sample(name), load(name)
+        accuracy = f"{100 * bundled.accuracy:.1f} % right on held-out pictures"
+        print(f"  {name:8} {net.parameters:>9,} parameters  {accuracy}  {bundled.description}")
+    others = [name for name in names() if name not in NAMES]
+    print(f"from torchvision, weights downloaded at the first use ({len(others)}):")
+    for start in range(0, len(others), 6):
+        print("  " + ", ".join(others[start : start + 6]))
+    return 0
+
+
+def doctor() -> int:
+    """Print versions, and a line for everything that would keep a panel from showing."""
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}: {sys.executable}")
+    problems = []
+    for name in (*NEEDED, "jupyterlab", MATCHING_FRONT_END):
+        try:
+            print(f"  {name:18} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            print(f"  {name:18} not installed")
+            hint = "pip install 'cnnwidgets[lab]'" if name.startswith("jupyterlab") else f"pip install {name}"
+            problems.append(f"{name} is missing: {hint}")
+    if not problems:
+        problems += _try_a_network()
+    print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "All is well.")
+    return bool(problems)
+
+
+def _try_a_network() -> list[str]:
+    """Load a sample, run it on a picture of its own and compare with the label; what fails is a problem."""
+    try:
+        import torch
+
+        from cnnwidgets.net import load
+        from cnnwidgets.samples import digits
+
+        print(f"  CUDA {'available' if torch.cuda.is_available() else 'not available: the CPU is used'}")
+        (image, label), net = digits()[0], load("digits")
+        [[(predicted, chance), *_]] = net.predict(image)
+        print(f"  the digits network says {predicted} ({chance:.1%}) to a picture of {label}")
+        return [] if predicted == str(label) else ["the digits network does not recognise its own picture"]
+    except Exception as error:
+        return [f"{type(error).__name__}: {error}"]
+
+
+def _copy_new(source: str, target: str) -> None:
+    """Copy a file unless there is one: somebody may have worked in it."""
+    if not Path(target).exists():
+        shutil.copy2(source, target)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
