@@ -53,7 +53,9 @@ class FeatureMaps:
         return f"<{self.layer.name}: {format_shape(self.values.shape)} values, {self.zeros:.0%} zeros>"
 
 
-def activations(net: BoundModel, image: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, FeatureMaps]:
+def activations(
+    net: BoundModel, image: Any, layers: Iterable[str] | str | None = None, *, cancel=None
+) -> dict[str, FeatureMaps]:
     """The feature maps of one picture, layer by layer, from a single forward pass.
 
     >>> maps = cw.methods.activations(net, "cat.jpg", ["layer1.0.relu"])
@@ -63,7 +65,7 @@ def activations(net: BoundModel, image: Any, layers: Iterable[str] | None = None
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        layers: names in ``net.layers``; by default every layer that gives maps, a vector or tokens.
+        layers: names in ``net.layers``, or one; by default every layer that gives maps, a vector or tokens.
         cancel: an object with ``is_set()``.
 
     Returns:
@@ -76,6 +78,8 @@ def activations(net: BoundModel, image: Any, layers: Iterable[str] | None = None
         Cancelled: cancel was set.
     """
     inputs = one_picture(net, image)
+    if isinstance(layers, str):
+        layers = [layers]
     names = [row.name for row in net.layers if row.has_units] if layers is None else list(layers)
     rows = {name: net.layers[name] for name in names}
     for row in rows.values():

@@ -11,6 +11,7 @@ from torch import nn
 
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.pictures import check_finite
 
 DEAD = 1e-3
@@ -25,10 +26,12 @@ class Filters:
         layer: the layer's row in ``net.layers``.
         values: float32 (filters, channels, height, width). A fully connected layer's rows have the shape of the map whose
             values they weigh (the templates of a linear classifier), or (1, 1, inputs) where the input is no map.
+        transposed: number of groups of a transposed convolution, whose weight is stored by input channel; 0 for others.
     """
 
     layer: Layer
     values: np.ndarray
+    transposed: int = 0
 
     @property
     def in_color(self) -> bool:
@@ -58,8 +61,9 @@ class Filters:
     def order(self, by: str) -> np.ndarray:
         """(filters,): the filters' indices sorted by ``"index"``, by falling ``"norm"`` or by ``"similarity"``.
 
-        By similarity, neighbours look alike: the leaves of an average-linkage tree of cosine distances, ordered so that
-        the sum of distances between neighbours is the smallest (Bar-Joseph, Gifford and Jaakkola 2001; SciPy's).
+        By similarity, neighbours look alike: the leaves of an average-linkage tree of cosine distances, its branches turned
+        so that neighbours are near (Bar-Joseph, Gifford and Jaakkola 2001; SciPy's, which does not always find the
+        smallest sum of distances: scipy issue 11227).
         """
         match by:
             case "index":
@@ -122,10 +126,13 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
         raise ValueError(f"{row.name} is a {row.kind}: it has no filters; {has}, ... have")
     owner_name, _, attribute = row.weight.rpartition(".")
     owner = net.module.get_submodule(owner_name)
-    weight = getattr(owner, attribute).detach().to("cpu", torch.float32, copy=True)
+    with no_trace(net.module):  # spectral normalisation in training mode takes a step whenever it is asked for the weight
+        weight = getattr(owner, attribute).detach().to("cpu", torch.float32, copy=True)
     check_finite(weight, f"the weight of {row.name}, {format_shape(weight.shape)},")
-    if isinstance(owner, nn.ConvTranspose2d):
-        weight = weight.transpose(0, 1)
+    transposed = 0
+    if isinstance(owner, nn.ConvTranspose2d) or row.kind == "conv_transpose2d":  # (inputs, outputs / groups, height, width)
+        transposed = row.output_shape[0] // weight.shape[1]
+        weight = weight.unflatten(0, (transposed, -1)).transpose(1, 2).flatten(0, 1)
     if weight.ndim == 2:
         weight = weight.reshape(len(weight), *(row.weighs or (1, 1, weight.shape[1])))
-    return Filters(row, np.ascontiguousarray(weight.numpy()))
+    return Filters(row, np.ascontiguousarray(weight.numpy()), transposed)

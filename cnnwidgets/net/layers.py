@@ -109,7 +109,8 @@ def format_shape(shape: Sequence[int]) -> str:
 
 def nearest(word: str, words: Sequence[str], count: int = 3) -> str:
     """`` Did you mean 'a' or 'b'?`` with the words that look most like the given one, or nothing."""
-    found = difflib.get_close_matches(word, words, n=count, cutoff=0.5)
+    by_lower = {known.lower(): known for known in words}
+    found = [by_lower[close] for close in difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=0.5)]
     return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 

@@ -186,4 +186,5 @@ def _column(values) -> torch.Tensor:
 
 
 def describe_tensor(tensor: torch.Tensor) -> str:
-    return f"a {str(tensor.dtype).removeprefix('torch.')} tensor {format_shape(tensor.shape)}"
+    what = f"tensor {format_shape(tensor.shape)}" if tensor.ndim else "number"
+    return f"a {str(tensor.dtype).removeprefix('torch.')} {what}"

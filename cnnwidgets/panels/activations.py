@@ -19,10 +19,10 @@ from cnnwidgets.methods import FeatureMaps, activations, zero_shares
 from cnnwidgets.net import BoundModel, Layer, bind
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.controls import Choice, Slider, table_lines
+from cnnwidgets.panels.controls import Slider
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.picture import Picture
-from cnnwidgets.views import ChartView, ImageGrid, ImageView
+from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,9 +75,7 @@ class FeatureMapBrowser(Panel):
     image = Picture(None, help="the picture: what net.prepare takes, or its number in the data set").tag(
         control=Slider(lambda panel: (0, len(panel.images) - 1))
     )
-    layer = t.Unicode(None, allow_none=True, help="layer · output · parameters · receptive field").tag(
-        control=Choice(lambda panel: panel.layer_options(), rows=11)
-    )
+    layer = t.Unicode(None, allow_none=True, help="layer whose maps are shown; by default the first").tag(control=None)
     unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
     y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
     x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
@@ -100,11 +98,10 @@ class FeatureMapBrowser(Panel):
 
     # the picture, the layer
 
-    def layer_options(self) -> list[tuple[str, str]]:
-        """(line, name) for every layer that can be shown."""
-        rows = [row for row in self.net.layers if row.has_units]
-        cells = [(r.name, _output(r), f"{r.parameters:,}", str(r.receptive_field or "–")) for r in rows]
-        return list(zip(table_lines(cells), [row.name for row in rows], strict=True))
+    @property
+    def layer_names(self) -> list[str]:
+        """The layers that can be shown: those that give maps, a vector or tokens."""
+        return [row.name for row in self.net.layers if row.has_units]
 
     @property
     def source(self) -> Any:
@@ -125,26 +122,31 @@ class FeatureMapBrowser(Panel):
         with contextlib.suppress(Exception):  # lets the first tensor tell the input's shape; compute() says what is wrong
             self.net.prepare(self.source)
         if self.layer is None:
-            self.layer = next(row.name for row in self.net.layers if row.has_units)
+            self.layer = self.layer_names[0]
         orders = dict.fromkeys(ORDERS, b"")
         self.grid = ImageGrid(noun="unit", orders=orders, hide=self.hidden, lock=self.locked)
         self.picture = ImageView(title="Input", width=250)
-        self.chart = ChartView(height=250)
+        self.chart = ChartView(height=270)
+        self.table = TableView(
+            heads=["layer", "output", "parameters", "receptive field"],
+            rows=[_cells(self.net.layers[name]) for name in self.layer_names],
+            description="layers",
+            locked="layer" in self.locked,
+        )
         for ours, its in {"unit": "selected", "sort": "sort", "scale": "scale", "colors": "colors"}.items():
             t.link((self, ours), (self.grid, its))
         self.tie((self.grid, "cursor"), (self.picture, "cursor"))
         self.grid.observe(self._take_cursor, "cursor")
         self.react(self._place_cursor, "y", "x")
-        self.chart.observe(self._go_to_bar, "clicked")
+        self.table.observe(lambda change: self._go_to(change.new), "selected")
+        self.chart.observe(lambda change: self._go_to(change.new[1]), "clicked")
         box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
         self.picture.layout = w.Layout(flex="0 1 250px", min_width="160px")
         self.chart.layout = w.Layout(flex="1 1 260px", min_width="0")
         self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
         tools = self.toolbox()
-        head = [self.picture, self.chart]
-        if "layer" in self.controls:
-            heading = w.Label(self.public_traits()["layer"].help)
-            head.insert(1, w.VBox([heading, self.controls["layer"]], layout=w.Layout(flex="1 1 380px", min_width="0")))
+        self.table.layout = w.Layout(flex="1 1 380px", min_width="0")
+        head = [self.picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
         return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
 
     def toolbox(self) -> list[w.Widget]:
@@ -187,6 +189,7 @@ class FeatureMapBrowser(Panel):
             caption=_prediction(result.predicted),
             title=f"Input {format_shape(self.net.input_shape)}",
         )
+        self.table.selected = self.layer_names.index(row.name)
         self._place_cursor()
         if result.zeros:
             self.chart.show(_sparsity(result.zeros, row.name), f"share of zeros of {len(result.zeros)} layers, by depth")
@@ -279,7 +282,7 @@ class FeatureMapBrowser(Panel):
         given = inputs if net.input_shape == self.net.input_shape else self.net.picture(inputs)
         if layer in net.layers:
             return net, net.prepare(given), layer
-        mine = [row.name for row in self.net.layers if row.has_units]
+        mine = self.layer_names
         theirs = [row.name for row in net.layers if row.has_units]
         depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
         return net, net.prepare(given), theirs[round(depth * (len(theirs) - 1))]
@@ -319,9 +322,15 @@ class FeatureMapBrowser(Panel):
         if cursor != self.grid.cursor:
             self.grid.cursor = cursor
 
-    def _go_to_bar(self, change) -> None:
-        if self._result and self._result.zeros and "layer" not in self.locked:
-            self.layer = list(self._result.zeros)[change.new[1]]
+    def _go_to(self, number: int) -> None:
+        """A layer was chosen by its number in the table or the chart, which list the same layers."""
+        if (
+            self._result
+            and number >= 0
+            and "layer" not in self.locked
+            and self.net.layers[self.layer].name != self.layer_names[number]
+        ):
+            self.layer = self.layer_names[number]
 
     def _take_upload(self, change) -> None:
         if change.new:
@@ -381,6 +390,11 @@ def _output(row: Layer) -> str:
     return format_shape(row.output_shape) + (" tokens" if row.layout == "tokens" else "")
 
 
+def _cells(row: Layer) -> list[str]:
+    """A layer's line in the table."""
+    return [row.name, _output(row), f"{row.parameters:,}", str(row.receptive_field or "no map")]
+
+
 def _note(row: Layer) -> str:
     """What a reader should know of an output that is no ordinary map."""
     return {
@@ -396,7 +410,7 @@ def _number(value: float) -> str:
 
 def _prediction(predicted: list[tuple[str, float]] | str | None) -> str:
     if isinstance(predicted, list):
-        return ", ".join(f"{name} {chance:.1%}" for name, chance in predicted)
+        return "the network says " + ", ".join(f"{name} ({chance:.0%})" for name, chance in predicted)
     return predicted or ""
 
 
@@ -435,8 +449,8 @@ def _sparsity(zeros: dict[str, float], layer: str) -> Any:
     figure = go.Figure(bar)
     figure.update_layout(
         title={"text": "Share of zeros by depth (click: go there)", "font": {"size": 14}},
-        yaxis={"title": "% zeros", "range": [0, 100]},
-        xaxis={"title": "layer, in order of execution", "showticklabels": False},
+        yaxis={"title": {"text": "% zeros", "font": {"size": 13}}, "range": [0, 100]},
+        xaxis={"title": {"text": "layer, in order of execution", "font": {"size": 13}}, "showticklabels": False},
         bargap=0.1,
         template="none",
     )

@@ -17,19 +17,13 @@ MOST_SHOWN = 4
 
 @dataclass(frozen=True)
 class Choice:
-    """A drop-down, or with several rows a list in which the arrow keys move.
-
-    ``options(panel)`` gives pairs (text, value). A value that is not among them shows as no choice.
-    """
+    """A drop-down; ``options(panel)`` gives pairs (text, value). A value that is not among them shows as no choice."""
 
     options: Callable[[Panel], Sequence[tuple[str, Any]]]
-    rows: int = 1
 
     def build(self, panel: Panel, name: str) -> w.Widget:
-        make = w.Dropdown if self.rows == 1 else w.Select
-        sized = {} if self.rows == 1 else {"rows": self.rows}
-        label = "" if sized else _label(name)
-        control = make(options=self.options(panel), value=None, description=label, **sized)
+        control = w.Dropdown(options=self.options(panel), value=None, description=_label(name))
+        control.layout.width = "min(460px, 100%)"
 
         def show(_=None) -> None:
             values = [value for _, value in control.options]
@@ -42,11 +36,6 @@ class Choice:
         show()
         panel.observe(show, name)
         control.observe(choose, "value")
-        if sized:
-            control.add_class("cw-list")
-            control.layout.width = "auto"
-        else:
-            control.layout.width = "min(460px, 100%)"
         return control
 
 
@@ -82,22 +71,9 @@ def toolbox(panel: Panel) -> list[w.Widget]:
         widget.disabled = name in panel.locked
         panel.controls[name] = widget
         controls.append(widget)
-    in_row = [control for control in controls if not isinstance(control, w.Select)]  # a list is placed by its panel
-    box = w.Box(in_row[:MOST_SHOWN], layout=w.Layout(flex_flow="row wrap"))
-    more = w.Accordion([w.Box(in_row[MOST_SHOWN:], layout=w.Layout(flex_flow="row wrap"))], titles=["More"])
-    return [box, *([more] if in_row[MOST_SHOWN:] else [])]
-
-
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of cells as lines with aligned columns, the first to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    space = "\u00a0"  # a list of options swallows ordinary spaces
-    return [
-        (space * 2).join(
-            [row[0].ljust(widths[0], space), *(c.rjust(n, space) for c, n in zip(row[1:], widths[1:], strict=True))]
-        )
-        for row in rows
-    ]
+    box = w.Box(controls[:MOST_SHOWN], layout=w.Layout(flex_flow="row wrap"))
+    more = w.Accordion([w.Box(controls[MOST_SHOWN:], layout=w.Layout(flex_flow="row wrap"))], titles=["More"])
+    return [box, *([more] if controls[MOST_SHOWN:] else [])]
 
 
 def _label(name: str) -> str:

@@ -31,8 +31,7 @@ class Job:
 
     def _run(self) -> None:
         try:
-            if not self.cancelled:
-                self._work(self)
+            self._work(self)
         finally:
             self._first.set()
             self._done.set()

@@ -18,13 +18,28 @@ class Link:
             sharing = [panel for panel in panels if name in panel.public_traits()]
             for first, second in pairwise(sharing):
                 if _same_kind(first.public_traits()[name], second.public_traits()[name]):
-                    self._links.append(t.link((first, name), (second, name)))
+                    self._links.append(_Shared((first, name), (second, name)))
 
     def unlink(self) -> None:
         """Let every panel go its own way again."""
         for each in self._links:
             each.unlink()
         self._links.clear()
+
+
+class _Shared(t.link):
+    """A link that does not compare what it has set: a tensor is not equal or unequal as a whole."""
+
+    def _update_target(self, change) -> None:
+        self._pass_on(self.target, change)
+
+    def _update_source(self, change) -> None:
+        self._pass_on(self.source, change)
+
+    def _pass_on(self, end, change) -> None:
+        if not self.updating:
+            with self._busy_updating():
+                setattr(*end, change.new)
 
 
 def link(*panels: Panel) -> Link:

@@ -47,15 +47,14 @@ for (const [name, text] of Object.entries(content.modules)) {
 
 const place = (part, parent) => {
   const el = document.createElement("div");
+  el.style.flex = part.flex || "1 1 auto";
   parent.append(el);
-  if (typeof part === "number") {
-    modules[content.views[part].module].render({ model: models[part], el });
-    el.style.flex = "1 1 auto";
-  } else {
-    el.className = "cw-box";
-    el.style.flexDirection = part.direction;
-    el.style.flex = part.flex || "1 1 auto";
-    part.children.forEach((child) => place(child, el));
+  if (part.view !== undefined) {
+    modules[content.views[part.view].module].render({ model: models[part.view], el });
+    return;
   }
+  el.className = "cw-box";
+  el.style.flexDirection = part.direction;
+  part.children.forEach((child) => place(child, el));
 };
 if (content.tree) place(content.tree, document.getElementById("panel"));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -51,6 +52,7 @@ class Panel(w.VBox):
     _job: Job | None = None
     _result: Any = None
     _error: Exception | None = None
+    _jslinks: Sequence[w.Widget] = ()
 
     def __init__(
         self, net: BoundModel | nn.Module, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
@@ -143,14 +145,26 @@ class Panel(w.VBox):
         return self._error
 
     def react(self, action: Callable[[], None], *names: str) -> None:
-        """Call an action when one of the traits changes and there is a result; what it raises shows in the strip."""
+        """Call an action when one of the traits changes and there is a result.
+
+        What it raises shows in the strip until it works again. It must not wait for ``result``: the lock is held.
+        """
+        slip: Exception | None = None
 
         def react(change) -> None:
-            try:
-                if self._result is not None:
+            nonlocal slip
+            with LOCK:
+                if self._result is None:
+                    return
+                try:
                     action()
-            except Exception as error:
-                self._fail(error)
+                except Exception as error:
+                    slip = error
+                    self._fail(error)
+                else:
+                    if slip is not None and self._error is slip:
+                        self._error = None
+                        self.status.say(self.summary(self._result))
 
         self.observe(react, names)
 
@@ -159,15 +173,17 @@ class Panel(w.VBox):
         first, *others = views_and_traits
         for other in others:
             self.ties.append((first, other))
-            w.jslink(first, other)
+            self._jslinks = [*self._jslinks, w.jslink(first, other)]
 
     def _work(self, job: Job) -> None:
-        if self._result is None:
+        if self._result is None and not job.cancelled:
             self.status.say("Computing …", "busy")
         try:
+            if job.cancelled:
+                raise Cancelled("cancelled before it began")
             result = self.compute(job)
         except Cancelled as cancelled:
-            if self._result is None:
+            if self._result is None and job is self._job:
                 self._error = cancelled
             self._finish(job, message="Cancelled. What is shown was computed before.")
         except Exception as error:
@@ -228,10 +244,11 @@ class Panel(w.VBox):
         self._check_names(state)
         traits = self.public_traits()
         before = {name: getattr(self, name) for name in state}
+        after = {name: _decode(traits[name], value) for name, value in state.items()}
         try:
             with self.hold_trait_notifications():
-                for name, value in state.items():
-                    setattr(self, name, _decode(traits[name], value))
+                for name, value in after.items():
+                    setattr(self, name, value)
         except t.TraitError:
             with self.hold_trait_notifications():
                 for name, value in before.items():
@@ -252,7 +269,7 @@ class Panel(w.VBox):
         try:
             self.status.code = self.code()
         except Exception as error:
-            self.status.code = f"# {sentence(error)}"
+            self.status.code = textwrap.indent(sentence(error), "# ")
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -277,8 +294,10 @@ class Panel(w.VBox):
         Path(path).write_text(twin.page(self), "utf-8")
 
     def close(self) -> None:
-        """Stop the computation and remove the panel from the page."""
+        """Stop the computation, and remove the panel and all that it holds from the page and from memory."""
         self.cancel()
+        for widget in [*self._jslinks, *_held_by(self)]:
+            widget.close()
         super().close()
 
     def __repr__(self) -> str:
@@ -289,6 +308,11 @@ class Panel(w.VBox):
             if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
         ]
         return f"{type(self).__name__}({', '.join([self.net.name, *said])})"
+
+
+def _held_by(box: w.Widget) -> list[w.Widget]:
+    """All widgets in a box, and those in them: ipywidgets keeps each one alive until it is closed."""
+    return [widget for child in getattr(box, "children", ()) for widget in (child, *_held_by(child))]
 
 
 def sentence(error: BaseException) -> str:
@@ -302,7 +326,7 @@ def _own_line(error: BaseException) -> str:
     """Where the exception comes from, if from the user's own code: neither this package's, nor an installed library's."""
     ours = Path(__file__).parents[1]
     frames = traceback.extract_tb(error.__traceback__)
-    if frames and Path(frames[-1].filename).is_relative_to(ours):
+    if frames and Path(frames[-1].filename).is_relative_to(ours) and frames[-1].name != "__torch_function__":
         return ""
     for frame in reversed(frames):
         file = Path(frame.filename)

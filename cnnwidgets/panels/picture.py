@@ -19,7 +19,6 @@ class Picture(t.Any):
 
     def encode(self, value: Any) -> Any:
         import torch
-        from PIL import Image
 
         from cnnwidgets.net.pictures import open_picture
 
@@ -32,8 +31,7 @@ class Picture(t.Any):
                 return self.encode(image)
             case torch.Tensor() if value.is_floating_point():
                 return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
-        picture = value if isinstance(value, Image.Image) else open_picture(value)
-        return {"png": _base64(lambda file: picture.save(file, "PNG"))}
+        return {"png": _base64(lambda file: open_picture(value).save(file, "PNG"))}
 
     def decode(self, value: Any) -> Any:
         import torch

@@ -79,7 +79,7 @@ def _tree(widget: w.Widget, views: list[View]) -> Any:
         return None
     if isinstance(widget, View):
         views.append(widget)
-        return len(views) - 1
+        return {"view": len(views) - 1, "flex": widget.layout.flex or ""}
     if isinstance(widget, w.Box):
         inside = [part for child in widget.children if (part := _tree(child, views)) is not None]
         direction = "column" if isinstance(widget, w.VBox) else "row"
@@ -89,8 +89,8 @@ def _tree(widget: w.Widget, views: list[View]) -> Any:
 
 def _state(view: View) -> dict[str, Any]:
     """The view's traits, bytes as base64."""
-    names = [name for name in view.class_own_traits() if not name.startswith("_")]
-    return {name: _plain(getattr(view, name)) for name in names}
+    names = set(view.trait_names(sync=True)) - set(w.DOMWidget.class_trait_names())
+    return {name: _plain(getattr(view, name)) for name in sorted(names) if not name.startswith("_")}
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,7 @@ from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
 from cnnwidgets.views.matrix_view import MatrixView
 from cnnwidgets.views.status_strip import StatusStrip
+from cnnwidgets.views.table_view import TableView
 from cnnwidgets.views.view import View
 
-__all__ = ["ChartView", "ImageGrid", "ImageView", "MatrixView", "StatusStrip", "View"]
+__all__ = ["ChartView", "ImageGrid", "ImageView", "MatrixView", "StatusStrip", "TableView", "View"]

@@ -30,7 +30,7 @@ function plotly(model) {
 
 function render({ model, el }) {
   const plot = h("div", { className: "cw-plot" });
-  const root = h("div", { className: "cw cw-chart", role: "img" }, plot);
+  const root = h("div", { className: "cw cw-chart", "data-lm-suppress-shortcuts": "true", role: "img" }, plot);
   el.append(root);
   let library = null, drawn = false, ended = false;
 

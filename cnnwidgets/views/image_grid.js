@@ -11,7 +11,7 @@ function render({ model, el }) {
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const title = h("div", { className: "cw-title" });
   const tools = toolbar(model, legend);
-  const root = h("div", { className: "cw cw-grid" }, title, tools, scroll, line);
+  const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, title, tools, scroll, line);
   el.append(root);
 
   const atlas = document.createElement("canvas");
@@ -88,13 +88,21 @@ function render({ model, el }) {
     return chosen?.byteLength ? typed(Int32Array, chosen) : Int32Array.from({ length: data.count }, (_, i) => i);
   };
 
+  /** The widest tile, within reason, with which all maps are in view. */
+  const comfortable = (room, gap) => {
+    for (let columns = 1; ; columns++) {
+      const tile = Math.floor(room / columns) - gap;
+      const rows = Math.ceil(data.count / columns);
+      if (tile <= 26 || (tile <= 168 && rows * ((tile * data.height) / data.width + gap) <= model.get("height"))) return Math.max(tile, 26);
+    }
+  };
+
   /** Where the tiles lie: as many columns as fit, maps drawn at `tile` pixels in width. */
   const arrange = () => {
     const { count, height, width } = data;
     const room = Math.max(120, scroll.clientWidth);
     const gap = model.get("mosaic").length ? 9 : 3;
-    const comfortable = Math.min(Math.max(Math.sqrt((room * 400) / Math.max(count, 1)) - gap, 26), 168);
-    const tile = Math.max(12, Math.min(model.get("tile") || comfortable, room - gap));
+    const tile = Math.max(12, Math.min(model.get("tile") || comfortable(room, gap), room - gap));
     const tall = Math.max(12, Math.min((tile * height) / width, 400));
     const wide = Math.min(Math.max(tile, (tall * width) / height), room - gap);
     const columns = Math.max(1, Math.floor(room / (wide + gap)));
@@ -264,7 +272,8 @@ function render({ model, el }) {
       const clip = (v, size) => Math.max(0, Math.min(size - 1, Math.round(v)));
       put(model, { cursor: [clip(row + down, data.height), clip(column + right, data.width)] });
     } else if (event.key in steps) {
-      const slot = selected < 0 ? 0 : Math.max(0, Math.min(data.count - 1, layout.place[selected] + steps[event.key]));
+      const from = selected >= 0 ? layout.place[selected] : event.key === "End" ? 0 : -steps[event.key];
+      const slot = Math.max(0, Math.min(data.count - 1, from + steps[event.key]));
       hover = null;
       put(model, { selected: layout.maps[slot] });
       reveal(layout.maps[slot]);

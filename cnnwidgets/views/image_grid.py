@@ -94,9 +94,9 @@ def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
 
 def quantize(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each map scaled to bytes between its smallest and largest value: (uint8 like maps, lo (maps,), hi (maps,))."""
-    flat = maps.reshape(len(maps), -1)
-    if not flat.size:
+    if not maps.size:
         return maps.astype(np.uint8), *np.zeros((2, len(maps)), np.float32)
+    flat = maps.reshape(len(maps), -1)
     lo, hi = flat.min(1), flat.max(1)
     span = hi - lo
     scale = np.divide(255, span, out=np.zeros_like(span), where=span > np.finfo(np.float32).tiny * 255)

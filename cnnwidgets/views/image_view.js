@@ -4,7 +4,7 @@ function render({ model, el }) {
   const canvas = h("canvas", { tabIndex: 0, className: "cw-canvas", role: "img" });
   const title = h("div", { className: "cw-title" });
   const caption = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
-  const root = h("div", { className: "cw cw-image" }, title, canvas, caption);
+  const root = h("div", { className: "cw cw-image", "data-lm-suppress-shortcuts": "true" }, title, canvas, caption);
   el.append(root);
   const source = document.createElement("canvas");
   let size = null;

@@ -3,7 +3,7 @@
 const MOST_NUMBERS = 16;
 
 function render({ model, el }) {
-  const root = h("div", { className: "cw cw-matrices" });
+  const root = h("div", { className: "cw cw-matrices", "data-lm-suppress-shortcuts": "true" });
   el.append(root);
   const table = colorTable("diverging");
 

@@ -8,7 +8,7 @@ function render({ model, el }) {
   const copy = h("button", { title: "copy the code" }, "Copy");
   const code = h("pre", { tabIndex: 0, "aria-label": "code" });
   const listing = h("div", { className: "cw-code", hidden: true }, code, copy);
-  const root = h("div", { className: "cw cw-status" }, h("div", { className: "cw-strip" }, message, bar, cancel, show), listing);
+  const root = h("div", { className: "cw cw-status", "data-lm-suppress-shortcuts": "true" }, h("div", { className: "cw-strip" }, message, bar, cancel, show), listing);
   el.append(root);
 
   const paint = () => {

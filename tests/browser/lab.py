@@ -108,7 +108,7 @@ class Notebook:
         const k = w?.sessionContext?.session?.kernel; return k && k.status === 'idle'; }"""
 
     def __init__(self, page, lab: Lab, name: str):
-        self.page, self.lab = page, lab
+        self.page, self.lab, self.name = page, lab, name
         self.problems: list[str] = []
         self.requests: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
@@ -139,6 +139,13 @@ class Notebook:
             assert time.monotonic() < end, f"{expression} is {got}, not {wanted}"
             self.page.wait_for_timeout(100)
 
+    def shut_down(self) -> None:
+        """End the kernel; what is on the page stays."""
+        for session in self.lab.ask("sessions"):
+            if session["path"] == self.name:
+                self.lab.ask(f"sessions/{session['id']}", "DELETE")
+
     def outside(self) -> list[str]:
         """Requests that left this machine."""
-        return [url for url in self.requests if not url.startswith((self.lab.base, "data:", "blob:", self.lab.base.replace("http", "ws")))]
+        here = (self.lab.base, self.lab.base.replace("http", "ws"), "data:", "blob:")
+        return [url for url in self.requests if not url.startswith(here)]

@@ -1,0 +1,60 @@
+// A table of which one row is selected, by click or by the keys of a list.
+
+function render({ model, el }) {
+  const body = h("tbody");
+  const head = h("thead");
+  const scroll = h("div", { className: "cw-rows", tabIndex: 0, role: "listbox" }, h("table", {}, head, body));
+  el.append(h("div", { className: "cw cw-table", "data-lm-suppress-shortcuts": "true" }, scroll));
+  const id = `cw-row-${Math.random().toString(36).slice(2)}-`;
+
+  const reload = () => {
+    const line = (cells, tag) => h("tr", {}, ...cells.map((text) => h(tag, {}, text)));
+    head.replaceChildren(line(model.get("heads"), "th"));
+    body.replaceChildren(...model.get("rows").map((cells, index) => {
+      const row = line(cells, "td");
+      Object.assign(row, { id: id + index });
+      row.setAttribute("role", "option");
+      row.addEventListener("click", () => choose(index));
+      return row;
+    }));
+    scroll.setAttribute("aria-label", model.get("description"));
+    scroll.style.maxHeight = `${model.get("height")}px`;
+    mark();
+  };
+
+  const mark = () => {
+    const selected = model.get("selected");
+    [...body.children].forEach((row, index) => row.setAttribute("aria-selected", String(index === selected)));
+    scroll.setAttribute("aria-activedescendant", selected >= 0 ? id + selected : "");
+    const row = body.children[selected];
+    if (row) { // scrolls the list alone, never the page
+      const [top, bottom] = [row.offsetTop - head.offsetHeight, row.offsetTop + row.offsetHeight];
+      if (top < scroll.scrollTop) scroll.scrollTop = top;
+      else if (bottom > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = bottom - scroll.clientHeight;
+    }
+    scroll.dataset.seq = String(Number(scroll.dataset.seq ?? 0) + 1);
+  };
+
+  const choose = (index) => {
+    if (!model.get("locked")) put(model, { selected: Math.max(0, Math.min(body.children.length - 1, index)) });
+  };
+
+  scroll.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const selected = model.get("selected");
+    const to = {
+      ArrowUp: selected - 1, ArrowDown: selected + 1, PageUp: selected - 8, PageDown: selected + 8,
+      Home: 0, End: body.children.length - 1,
+    }[event.key];
+    if (to === undefined) return;
+    choose(to);
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  const ends = [listen(model, ["rows", "heads", "height", "description"], once(reload)), listen(model, ["selected"], mark), watch(scroll, mark)];
+  reload();
+  return () => ends.forEach((end) => end());
+}
+
+export default { render };

@@ -1,0 +1,18 @@
+"""A table to choose from."""
+
+from __future__ import annotations
+
+import traitlets as t
+
+from cnnwidgets.views.view import View
+
+
+class TableView(View, module="table_view.js"):
+    """A table of which one row is selected; the arrow keys move through it."""
+
+    heads = t.List(t.Unicode(), help="names of the columns; the first is aligned to the left").tag(sync=True)
+    rows = t.List(t.List(t.Unicode()), help="cells, row by row").tag(sync=True)
+    selected = t.Int(-1, help="index of the selected row; -1 for none").tag(sync=True)
+    locked = t.Bool(False, help="whether the selection cannot be changed by hand").tag(sync=True)
+    height = t.Int(250, help="largest height in CSS pixels; more is scrolled").tag(sync=True)
+    description = t.Unicode(help="what the table lists, for those who cannot see it").tag(sync=True)

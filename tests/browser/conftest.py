@@ -1,0 +1,64 @@
+"""One server and one browser for all browser tests; a notebook each."""
+
+import shutil
+
+import pytest
+
+from tests.browser.lab import FLAGS, LONG, Lab, Notebook, browser_path
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = browser_path(playwright)
+        if path is None:
+            pytest.skip("no Chromium: run `playwright install chromium`, install Debian's, or set CNNW_CHROMIUM")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory, chromium):
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def lab_without_subshells(tmp_path_factory, chromium):
+    settings = {"apputils-extension/kernels-settings": {"commsOverSubshells": "disabled"}}
+    server = Lab(tmp_path_factory.mktemp("lab-main-thread"), settings)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 2200}, device_scale_factor=1)
+    page = context.new_page()
+    page.set_default_timeout(LONG)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def notebook(page, lab, request):
+    """``notebook(*cells)`` opens a new notebook of code cells; ``notebook(path)`` a copy of one on disk."""
+
+    opened = []
+
+    def open_notebook(*cells, file=None, server=lab):
+        name = f"{request.node.name[:40].replace('[', '-').replace(']', '')}.ipynb"
+        if file:
+            shutil.copy(file, server.folder / name)
+        else:
+            server.write(name, *cells)
+        opened.append(Notebook(page, server, name))
+        return opened[-1]
+
+    yield open_notebook
+    for each in opened:
+        each.shut_down()
