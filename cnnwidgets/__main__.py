@@ -12,7 +12,17 @@ import sys
 from pathlib import Path
 
 TOUR = "tour.ipynb"
-NEEDED = ("torch", "torchvision", "anywidget", "ipywidgets", "plotly", "matplotlib", "numpy", "scikit-learn", "scikit-image")
+NEEDED = (
+    "torch",
+    "torchvision",
+    "anywidget",
+    "ipywidgets",
+    "plotly",
+    "matplotlib",
+    "numpy",
+    "scikit-learn",
+    "scikit-image",
+)
 MATCHING_FRONT_END = "jupyterlab_widgets"
 """Puts widgets into JupyterLab; must be in the environment that runs JupyterLab."""
 

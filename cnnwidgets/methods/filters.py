@@ -7,6 +7,8 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
+from scipy.spatial.distance import squareform
 from torch import nn
 
 from cnnwidgets.net import BoundModel, Layer
@@ -76,9 +78,6 @@ class Filters:
 
     @cached_property
     def _by_similarity(self) -> np.ndarray:
-        from scipy.cluster.hierarchy import leaves_list, linkage, optimal_leaf_ordering
-        from scipy.spatial.distance import squareform
-
         count = len(self.values)
         if count < 3:
             return np.arange(count)

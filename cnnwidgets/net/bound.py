@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
@@ -12,13 +10,22 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import nn
-from torch.nn.parameter import is_lazy
 
 from cnnwidgets.net import pictures
 from cnnwidgets.net.arena import Arena
+from cnnwidgets.net.checks import (
+    Shape,
+    check_module,
+    device_of,
+    find_shape,
+    shape_of_input,
+    shape_of_preprocess,
+    usual_shapes,
+)
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
-from cnnwidgets.net.trace import Calls, Visit, survey
+from cnnwidgets.net.survey import survey
+from cnnwidgets.net.trace import Calls, Visit
 
 
 def bind(
@@ -64,25 +71,27 @@ class BoundModel:
     def __init__(
         self, model: nn.Module, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None
     ):
-        _check_module(model)
+        check_module(model)
         self.module = model
         self.name = name or type(model).__name__
         self.code = code or "model = ...  # your network\npreprocess = ...  # PIL picture to input tensor"
-        self.device = _device(model, device)
+        self.device = device_of(model, device)
         self._classes = tuple(map(str, classes)) if classes is not None else None
         self._preprocess = preprocess
-        self._input_shape = _shape(input_shape) if input_shape is not None else None
+        self._input_shape = shape_of_input(input_shape) if input_shape is not None else None
         self._arena = Arena()
 
     # what is known
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
+    def input_shape(self) -> Shape:
         """(C, H, W) of one input."""
         if self._input_shape is None:
-            usual = _usual_shapes(self.module)
+            usual = usual_shapes(self.module)
             gray = bool(usual) and usual[0][0] == 1
-            self._input_shape = _shape_of(self._preprocess, gray) if self._preprocess else self._find_shape(usual)
+            self._input_shape = (
+                shape_of_preprocess(self._preprocess, gray) if self._preprocess else self._first_that_fits(usual)
+            )
         return self._input_shape
 
     @property
@@ -238,7 +247,7 @@ class BoundModel:
         if tensor.ndim not in (3, 4) or 0 in tensor.shape:
             raise ValueError(f"{pictures.describe_tensor(tensor)} is no picture: wanted is {pictures.WANTED}")
         if self._input_shape is None and self._preprocess is None:
-            self._input_shape = self._find_shape([tuple(tensor.shape[-3:])])
+            self._input_shape = self._first_that_fits([tuple(tensor.shape[-3:])])
         if tuple(tensor.shape[-3:]) != self.input_shape:
             raise ValueError(
                 f"the picture is {pictures.describe_tensor(tensor)}, the network takes {format_shape(self.input_shape)}: "
@@ -247,84 +256,5 @@ class BoundModel:
         pictures.check_finite(tensor, "the picture")
         return tensor.detach().reshape(-1, *self.input_shape).to(self.device, torch.float32, copy=True)
 
-    def _find_shape(self, shapes: list[tuple[int, int, int]]) -> tuple[int, int, int]:
-        """The first of some input shapes that the network accepts."""
-        errors: list[Exception] = []
-        for shape in shapes:
-            try:
-                with no_trace(self.module), torch.no_grad():
-                    self.module(torch.zeros(1, *shape, device=self.device, dtype=self._dtype))
-                return shape
-            except (RuntimeError, ValueError, AssertionError) as error:
-                errors.append(error)
-        for error in errors:  # the same one at several shapes is no matter of the shape: the network's own, with its line
-            if len(shapes) == 1 or Counter(map(str, errors))[str(error)] > 1:
-                raise error
-        what = ", ".join(map(format_shape, shapes)) or "none: no convolution or linear layer says the number of channels"
-        raise ValueError(
-            f"cannot tell the input shape of {self.name} (tried {what}): bind with input_shape=(C, H, W)"
-        ) from (errors[0] if errors else None)
-
-
-def _check_module(model: Any) -> None:
-    if not isinstance(model, nn.Module):
-        hint = ""
-        if isinstance(model, type):
-            hint = f": {model.__name__} is a class, give an instance"
-        elif isinstance(model, str):
-            hint = f": cw.load({model!r}) loads a network by its name"
-        elif isinstance(model, dict):
-            hint = ": a state dict holds weights alone; build the model and call load_state_dict"
-        raise TypeError(f"bind takes a torch.nn.Module, not a {type(model).__name__}{hint}")
-    if isinstance(model, torch.jit.ScriptModule):
-        return
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    given = inspect.signature(model.forward).parameters.values()
-    needed = [p.name for p in given if p.default is p.empty and p.kind in kinds]
-    if len(needed) > 1:
-        raise TypeError(
-            f"{type(model).__name__}.forward takes {len(needed)} inputs ({', '.join(needed)}); "
-            "cnnwidgets binds networks that take one batch of pictures: wrap it in a module that supplies the others"
-        )
-
-
-def _device(model: nn.Module, device) -> torch.device:
-    if any(is_lazy(p) for p in model.parameters()):
-        raise ValueError("the model has lazy layers that are not set up yet: run it on a batch once, then bind it")
-    homes = {p.device for p in model.parameters()}
-    if torch.device("meta") in homes:
-        raise ValueError("the parameters are on the meta device, where they have no values: load weights first")
-    if device is None:
-        return next(iter(model.parameters()), torch.empty(0)).device
-    device = torch.empty(0, device=device).device
-    if homes and homes != {device}:
-        raise ValueError(
-            f"device={str(device)!r}, but the model is on {', '.join(sorted(map(str, homes)))}: "
-            f"move it first, model.to({str(device)!r}), or leave device out"
-        )
-    return device
-
-
-def _shape(shape: Sequence[int]) -> tuple[int, int, int]:
-    shape = tuple(int(side) for side in shape)
-    if len(shape) != 3 or min(shape) < 1:
-        raise ValueError(f"input_shape={shape}: wanted is (C, H, W), without the batch axis")
-    return shape
-
-
-def _shape_of(preprocess: Callable, gray: bool) -> tuple[int, int, int]:
-    result = preprocess(Image.new("L" if gray else "RGB", (256, 256)))
-    if not isinstance(result, torch.Tensor) or result.ndim < 3:
-        raise ValueError("preprocess must turn a PIL picture into a tensor (C, H, W)")
-    return _shape(result.shape[-3:])
-
-
-def _usual_shapes(module: nn.Module) -> list[tuple[int, int, int]]:
-    """Input shapes to try, by what the first convolution or linear layer takes."""
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            return [(part.in_channels, side, side) for side in (224, 32, 28, 64, 96, 128, 299, 256, 16, 8)]
-        if isinstance(part, nn.Linear):
-            squares = [(c, round((part.in_features / c) ** 0.5)) for c in (1, 3)]
-            return [(c, side, side) for c, side in squares if c * side * side == part.in_features]
-    return []
+    def _first_that_fits(self, shapes: list[Shape]) -> Shape:
+        return find_shape(self.module, shapes, self.device, self._dtype, self.name)

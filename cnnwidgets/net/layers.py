@@ -101,6 +101,28 @@ class Layer:
                 return units, 1, tokens
         raise ValueError(f"{self.name} gives {format_shape(self.output_shape)} values: neither maps, nor units, nor tokens")
 
+    def to_pixel(self, row: float, column: float, picture: tuple[int, int]) -> tuple[float, float]:
+        """The input pixel (y, x) at the centre of what a position sees; the proportional place if it sees everything.
+
+        Parameters:
+            picture: height and width of the input.
+        """
+        steps = zip(*self._centres(picture), (row, column), strict=True)
+        return tuple(first + at * step for first, step, at in steps)
+
+    def to_position(self, y: float, x: float, picture: tuple[int, int]) -> tuple[int, int]:
+        """The position (row, column) whose centre is nearest to an input pixel: what :meth:`to_pixel` undoes."""
+        steps = zip(*self._centres(picture), (y, x), self.map_shape[1:], strict=True)
+        return tuple(min(max(round((at - first) / step), 0), count - 1) for first, step, at, count in steps)
+
+    def _centres(self, picture: tuple[int, int]) -> tuple[Pair, Pair]:
+        """Pixel of the first position's centre, and pixels from one centre to the next, for rows and columns."""
+        sees = self.receptive_field
+        if sees is None or sees.status == "global":
+            step = tuple(size / count for size, count in zip(picture, self.map_shape[1:], strict=True))
+            return tuple(s / 2 - 0.5 for s in step), step
+        return tuple(o + (size - 1) / 2 for o, size in zip(sees.offset, sees.size, strict=True)), sees.step
+
 
 def format_shape(shape: Sequence[int]) -> str:
     """``3×224×224``."""

@@ -115,7 +115,16 @@ class FieldRules:
         return self._window(field, kernel, stride, padding, dilation)
 
     def _max_pool2d(
-        self, tensor, field, output, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+        self,
+        tensor,
+        field,
+        output,
+        kernel_size,
+        stride=None,
+        padding=0,
+        dilation=1,
+        ceil_mode=False,
+        return_indices=False,
     ) -> Field:
         return self._window(field, kernel_size, stride or kernel_size, padding, dilation)
 

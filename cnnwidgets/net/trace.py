@@ -15,13 +15,6 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
-from torch.utils.weak import WeakTensorKeyDictionary
-
-from cnnwidgets.net.layers import Layer, Layers
-from cnnwidgets.net.no_trace import no_trace
-from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels
 
 
 class Cancelled(Exception):
@@ -145,133 +138,6 @@ class Calls(TorchFunctionMode):
                 handle.remove()
 
 
-class Survey(Calls):
-    """Writes the layer table during one forward pass."""
-
-    def __init__(self, module: nn.Module, picture: torch.Tensor, cancel=None):
-        super().__init__(module, visit=lambda name, output: None, cancel=cancel)
-        self.rows: list[Layer] = []
-        self.ends: dict[str, str] = {}
-        self._owners = {id(p): name for name, p in module.named_parameters()}
-        self._unused = {id(p): p.numel() for p in module.parameters()}
-        self._fields = WeakTensorKeyDictionary()  # tensor to (field, the tensor's version at that time)
-        for part in module.modules():
-            for tensor in _own_tensors(part):
-                self._set_field(tensor, _CONSTANT)
-        self._set_field(picture, pixels())
-        self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-        self._rules = FieldRules(tuple(picture.shape[-2:]))
-        weights = ((part, getattr(part, "weight", None)) for part in self._names)
-        self._weight_axes = {part: weight.ndim for part, weight in weights if isinstance(weight, torch.Tensor)}
-        self._batch = picture.shape[0]
-        self._macs = MacCounter()
-        self._parameters: list[int] = []
-        self._flattened: tuple[int, int, int] | None = None
-
-    def _set_field(self, tensor: torch.Tensor, field: Field) -> None:
-        self._fields[tensor] = field, _version(tensor)
-
-    def _field_of(self, tensor: torch.Tensor) -> Field:
-        """What a tensor sees: the whole picture if its origin is unknown (a custom function, a write through a view)."""
-        field, version = self._fields.get(tensor, (None, None))
-        if field is None or version != _version(tensor):
-            field = self._rules.unknown(tensor)
-            self._set_field(tensor, field)
-        return field
-
-    def sees_arguments(self, args, kwargs):
-        tensors = _tensors((args, {**kwargs, "out": None}))
-        self._arguments = [(tensor, self._field_of(tensor)) for tensor in tensors]
-
-    def saw_function(self, name, args, kwargs, output):
-        self._parameters += [id(tensor) for tensor, _ in self._arguments if id(tensor) in self._owners]
-        inputs = [(tensor, field) for tensor, field in self._arguments if field is not _CONSTANT and name not in _BLANK]
-        if not inputs:
-            for made in args[:1] if name == "setitem" else _tensors(output):
-                self._set_field(made, _CONSTANT)
-        elif name != "setitem":
-            self._flattened = inputs[0][1].flattened
-            for made in _tensors(output):
-                self._set_field(made, self._rules(name, args, kwargs, inputs, made))
-
-    def saw_call(self, name, kind, output):
-        field = self._field_of(output)
-        if field is _CONSTANT:  # of parameters alone: its costs are the next row's
-            return
-        macs, self._macs.macs = self._macs.macs, 0
-        used, self._parameters = self._parameters, []
-        flattened, self._flattened = self._flattened, None
-        if isinstance(kind, nn.Module):
-            owner, axes = self._names[kind], self._weight_axes.get(kind)
-            source = ("module", owner, self._count["module", owner])
-            used = [*used, *(id(p) for p in kind.parameters())]
-            path, kind = f"{owner}.weight".lstrip("."), type_before_parametrizations(kind).__name__
-        else:
-            source = ("function", self._function, self._count["function", self._function])
-            path, axes = None, None
-            if kind in ("conv2d", "conv_transpose2d", "linear"):
-                path = next((self._owners[p] for p in used), None)
-                axes = path and self._parameter(path).ndim
-        layout = _layout(output, field, self._batch)
-        is_filter = axes in (2, 4) and kind != "Embedding"
-        self.rows.append(
-            Layer(
-                name=name,
-                kind=kind,
-                output_shape=tuple(output.shape[1:] if output.shape[:1] == (self._batch,) else output.shape),
-                parameters=sum(self._unused.pop(p, 0) for p in used),
-                macs=macs // self._batch,
-                receptive_field=field.sees if layout.startswith("map") else None,
-                layout=layout,
-                weight=path if is_filter else None,
-                weighs=flattened if is_filter and axes == 2 else None,
-                source=source,
-            )
-        )
-        self._made[output] = name
-
-    def _parameter(self, path: str) -> nn.Parameter | None:
-        owner, _, attribute = path.rpartition(".")
-        module = next(m for m, name in self._names.items() if name == owner)
-        return getattr(module, attribute)
-
-    def saw_block(self, name, output):
-        if output in self._made:
-            self.ends[name] = self._made[output]
-
-    @contextmanager
-    def watching(self):
-        with super().watching(), self._macs:
-            yield
-
-
-class MacCounter(TorchDispatchMode):
-    """Adds up multiply-adds by the formulas of ``torch.utils.flop_counter`` (which counts each as two FLOPs)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.macs = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
-            output = func(*args, **kwargs)
-        flops = flop_registry.get(func._overloadpacket)
-        if flops:
-            self.macs += flops(*args, **kwargs, out_val=output) // 2
-        return output
-
-
-def survey(module: nn.Module, picture: torch.Tensor, cancel=None) -> Layers:
-    """The layer table of a module for a picture (1, C, H, W), by running it once."""
-    with no_trace(module), torch.no_grad():
-        picture = picture.clone()
-        calls = Survey(module, picture, cancel)
-        with calls.watching():
-            module(picture)
-    return Layers(calls.rows, calls.ends)
-
-
 def is_leaf(module: nn.Module) -> bool:
     """Whether a module makes one row: torch's own, or derived from one of torch's and made of no others."""
     if isinstance(module, torch.jit.ScriptModule):
@@ -295,43 +161,20 @@ def function_name(func) -> str:
 
 
 def first_tensor(output) -> torch.Tensor | None:
-    return next(_tensors(output), None)
+    return next(tensors_in(output), None)
 
 
-def _tensors(value) -> Iterator[torch.Tensor]:
+def tensors_in(value) -> Iterator[torch.Tensor]:
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, dict):
         for part in value.values():
-            yield from _tensors(part)
+            yield from tensors_in(part)
     elif isinstance(value, (tuple, list)):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors_in(part)
 
 
-def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
-    yield from _tensors((module._parameters, module._buffers))
-    yield from (value for value in vars(module).values() if isinstance(value, torch.Tensor))
-
-
-def _version(tensor: torch.Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
-
-
-def _layout(tensor: torch.Tensor, field: Field, batch: int) -> str:
-    if tensor.shape[:1] != (batch,):
-        return "other"
-    if tensor.ndim == 4 and field.axes == CHANNELS_FIRST:
-        return "map"
-    if tensor.ndim == 4 and field.axes == CHANNELS_LAST:
-        return "map, channels last"
-    return {2: "vector", 3: "tokens"}.get(tensor.ndim, "other")
-
-
-_CONSTANT = object()
 _OPERATORS = {name: name for name in "add sub mul matmul pow neg abs getitem".split()} | {"truediv": "div", "rdiv": "div"}
 _LOOKS_ONLY = frozenset(("get", "set", "size", "stride", "dim", "item", "is_contiguous", "shape"))
-_BLANK = frozenset(
-    "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()
-)
 _NOTHING_NEW = frozenset(("contiguous", "clone", "detach", "to", "float", "type", "requires_grad", "data"))

@@ -2,7 +2,7 @@
 
 from cnnwidgets.panels.activations import FeatureMapBrowser
 from cnnwidgets.panels.filters import FilterGrid
-from cnnwidgets.panels.link import Link, link
+from cnnwidgets.panels.linking import Link, link
 from cnnwidgets.panels.panel import Panel
 
 __all__ = ["FeatureMapBrowser", "FilterGrid", "Link", "Panel", "link"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ import ipywidgets as w
 import numpy as np
 import torch
 import traitlets as t
+from PIL import Image
 from torch import nn
 
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
@@ -20,7 +20,8 @@ from cnnwidgets.net import BoundModel, Layer, bind
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Slider
-from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.grid import COLORING, GridPanel
+from cnnwidgets.panels.jobs import on_worker
 from cnnwidgets.panels.picture import Picture
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
@@ -40,19 +41,21 @@ class Browsed:
     """What the browser shows.
 
     Attributes:
+        inputs: the picture as the network takes it, (1, C, H, W).
         maps: the layer's maps.
         beside: the maps of the second picture or network, if there is one.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: (class name, probability) pairs or a sentence why there are none; None until it is computed.
     """
 
+    inputs: torch.Tensor
     maps: FeatureMaps
     beside: FeatureMaps | None = None
     zeros: dict[str, float] | None = None
     predicted: list[tuple[str, float]] | str | None = None
 
 
-class FeatureMapBrowser(Panel):
+class FeatureMapBrowser(GridPanel):
     """All feature maps of all layers for one picture.
 
     >>> cw.FeatureMapBrowser(net, "cat.jpg")
@@ -76,14 +79,9 @@ class FeatureMapBrowser(Panel):
         control=Slider(lambda panel: (0, len(panel.images) - 1))
     )
     layer = t.Unicode(None, allow_none=True, help="layer whose maps are shown; by default the first").tag(control=None)
-    unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
     y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
     x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
     sort = t.Enum(ORDERS, "index", help="order of the units: index, falling maximum or falling mean").tag(control=None)
-    scale = t.Enum(("map", "layer", "fixed"), "map", help="what the colours span: each map, the layer, or fixed").tag(
-        control=None
-    )
-    colors = t.Enum(("auto", "viridis", "gray", "diverging"), "auto", help="colour table").tag(control=None)
 
     asks = frozenset(("image", "layer"))
 
@@ -119,22 +117,29 @@ class FeatureMapBrowser(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
-        with contextlib.suppress(Exception):  # lets the first tensor tell the input's shape; compute() says what is wrong
-            self.net.prepare(self.source)
+        problem = None
+        try:
+            self.net.prepare(self.source)  # lets the first tensor tell the input's shape
+        except Exception as error:  # compute() says what is wrong, unless it keeps the network from running at all
+            problem = error
+        try:
+            names = self.layer_names
+        except Exception as error:
+            raise problem or error from None
+        if not names:
+            raise ValueError(f"{self.net.name} has no layer to show: none gives maps, a vector or tokens")
         if self.layer is None:
-            self.layer = self.layer_names[0]
-        orders = dict.fromkeys(ORDERS, b"")
-        self.grid = ImageGrid(noun="unit", orders=orders, hide=self.hidden, lock=self.locked)
+            self.layer = names[0]
+        self.grid = self.make_grid("unit")
         self.picture = ImageView(title="Input", width=250)
         self.chart = ChartView(height=270)
+        self.chart.show(_sparsity({}, ""), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
             heads=["layer", "output", "parameters", "receptive field"],
-            rows=[_cells(self.net.layers[name]) for name in self.layer_names],
+            rows=[_cells(self.net.layers[name]) for name in names],
             description="layers",
             locked="layer" in self.locked,
         )
-        for ours, its in {"unit": "selected", "sort": "sort", "scale": "scale", "colors": "colors"}.items():
-            t.link((self, ours), (self.grid, its))
         self.tie((self.grid, "cursor"), (self.picture, "cursor"))
         self.grid.observe(self._take_cursor, "cursor")
         self.react(self._place_cursor, "y", "x")
@@ -155,23 +160,23 @@ class FeatureMapBrowser(Panel):
             row.children = [c for c in row.children if c is not self.controls.get("image")]
         if "image" not in self.hidden:
             upload = w.FileUpload(accept="image/*", description="Upload a picture", disabled="image" in self.locked)
-            upload.layout.width = "160px"
+            upload.layout.width = "auto"
             upload.observe(self._take_upload, "value")
             row.children = [*row.children, upload]
         return [row, *more]
 
     def compute(self, job: Job) -> Browsed:
         inputs = self.net.prepare(self.source)
-        before = self._result
         if self._inputs is None or not torch.equal(inputs, self._inputs):
             self._cache.clear()
-            self._inputs, before = inputs, None
-        layer = self.layer
-        browsed = Browsed(self._maps(self.net, inputs, layer, job))
+            self._inputs = inputs
+        layer = self.layer or self.layer_names[0]
+        browsed = Browsed(inputs, self._maps(self.net, inputs, layer, job))
         other = self._other(inputs, layer)
         if other:
-            browsed = replace(browsed, beside=self._maps(*other, job))
-        if before and before.zeros:
+            browsed = replace(browsed, beside=self._maps(*other, job, beside=True))
+        before = self._result
+        if before and before.zeros and torch.equal(inputs, before.inputs):
             return replace(browsed, zeros=before.zeros, predicted=before.predicted)
         job.update(browsed)
         return replace(browsed, zeros=zero_shares(self.net, inputs, cancel=job), predicted=self._predict(inputs))
@@ -183,7 +188,7 @@ class FeatureMapBrowser(Panel):
             other = result.beside.layer
             self._draw_maps(self.second, result.beside, f"{self._beside_title} · {other.name} · {_output(other)}")
         self.picture.show(
-            self.net.picture(self._inputs),
+            self.net.picture(result.inputs),
             field=_field(row),
             positions=list(row.map_shape[1:]),
             caption=_prediction(result.predicted),
@@ -206,17 +211,22 @@ class FeatureMapBrowser(Panel):
         """``values`` (units, height, width) and ``picture`` uint8 (H, W, 3); ``beside`` like values."""
         result = self.result
         beside = {"beside": result.beside.values} if result.beside else {}
-        return {"values": result.maps.values, "picture": self.net.picture(self._inputs), **beside}
+        return {"values": result.maps.values, "picture": self.net.picture(result.inputs), **beside}
 
     def code(self) -> str:
         row = self.result.maps.layer
         how, name, number = row.source
-        tidy = {"map": "", "map, channels last": ".permute(2, 0, 1)", "vector": "[:, None, None]", "tokens": ".T[:, None]"}
+        tidy = {
+            "map": "",
+            "map, channels last": ".permute(2, 0, 1)",
+            "vector": "[:, None, None]",
+            "tokens": ".T[:, None]",
+        }
         keep = _KEEP_MODULE if how == "module" else _KEEP_FUNCTION
         lines = [
             "import torch\nfrom PIL import Image, ImageOps",
             self.net.code,
-            self._image_code(),
+            self._image_code(self.image),
             keep.format(name=name),
             f"values = calls[{number - 1}][0]{tidy[row.layout]}  # {row.name}: (units, height, width)",
         ]
@@ -225,24 +235,17 @@ class FeatureMapBrowser(Panel):
     def figure(self) -> Figure:
         from matplotlib.patches import Rectangle
 
-        maps = (self._result or self.result).maps
-        row = maps.layer
+        result = self.shown
+        maps, row = result.maps, result.maps.layer
         figure = twin.new_figure(10.0, 4.6)
         left, right = figure.subplots(1, 2, width_ratios=[1, 2.6])
-        left.imshow(self.net.picture(self._inputs))
+        left.imshow(self.net.picture(result.inputs))
         left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
         left.set_axis_off()
         if self.grid.cursor and row.receptive_field and row.receptive_field.status != "global":
             top, begin, height, width = row.receptive_field.box(*self.grid.cursor)
             left.add_patch(Rectangle((begin - 0.5, top - 0.5), width, height, fill=False, color="#ffb000", lw=2))
-        twin.mosaic(
-            maps.values[maps.order(self.sort)],
-            title=f"{row.name} · {_output(row)}",
-            scale=self.scale,
-            limits=self.grid.limits,
-            unit="activation",
-            axes=right,
-        )
+        self.draw_maps(right, maps.values[maps.order(self.sort)], f"{row.name} · {_output(row)}", "activation")
         return figure
 
     # the second picture or network
@@ -252,15 +255,7 @@ class FeatureMapBrowser(Panel):
             return []
         self.second = ImageGrid(noun="unit", orders=dict.fromkeys(ORDERS, b""), tools=False)
         self.second.layout = w.Layout(flex="1 1 380px", min_width="0")
-        for trait in (
-            "cursor",
-            "sort",
-            "scale",
-            "colors",
-            "tile",
-            "limits",
-            *(["selected"] if not self._beside_net else []),
-        ):
+        for trait in ("cursor", "sort", "tile", *COLORING, *([] if self._beside_net else ["selected"])):
             self.tie((self.grid, trait), (self.second, trait))
         if self._beside_net:
             return [self.second]
@@ -289,8 +284,8 @@ class FeatureMapBrowser(Panel):
 
     # inside
 
-    def _maps(self, net: BoundModel, inputs: torch.Tensor, layer: str, job: Job) -> FeatureMaps:
-        key = id(net), inputs is not self._inputs and self._beside_image is not None, layer
+    def _maps(self, net: BoundModel, inputs: torch.Tensor, layer: str, job: Job, beside: bool = False) -> FeatureMaps:
+        key = beside, layer
         if key not in self._cache:
             self._cache[key] = activations(net, inputs, [layer], cancel=job)[layer]
             while sum(maps.values.nbytes for maps in self._cache.values()) > CACHE_BYTES and len(self._cache) > 1:
@@ -309,47 +304,54 @@ class FeatureMapBrowser(Panel):
 
     def _take_cursor(self, change) -> None:
         """The cursor moved on the maps: in the picture it is at the centre of what the position sees."""
-        if self._result and len(change.new) == 2:
+        if self._result and len(change.new) == 2 and change.new != self._position():
             row = self._result.maps.layer
             with self.hold_trait_notifications():
-                self.y, self.x = (_to_pixel(row, self.net.input_shape, axis, at) for axis, at in enumerate(change.new))
+                self.y, self.x = row.to_pixel(*change.new, self.net.input_shape[1:])
 
     def _place_cursor(self) -> None:
+        if position := self._position():
+            self.grid.cursor = position
+
+    def _position(self) -> list[float]:
+        """[row, column] on the maps of the cursor's place in the picture; empty for none."""
         if self.y is None or self.x is None:
-            return
-        row = self._result.maps.layer
-        cursor = [float(_to_position(row, self.net.input_shape, axis, at)) for axis, at in enumerate((self.y, self.x))]
-        if cursor != self.grid.cursor:
-            self.grid.cursor = cursor
+            return []
+        row, column = self._result.maps.layer.to_position(self.y, self.x, self.net.input_shape[1:])
+        return [float(row), float(column)]
 
     def _go_to(self, number: int) -> None:
         """A layer was chosen by its number in the table or the chart, which list the same layers."""
-        if (
-            self._result
-            and number >= 0
-            and "layer" not in self.locked
-            and self.net.layers[self.layer].name != self.layer_names[number]
-        ):
+        if number >= 0 and "layer" not in self.locked and not on_worker():  # the worker only marks what it has drawn
             self.layer = self.layer_names[number]
 
     def _take_upload(self, change) -> None:
         if change.new:
             self.image = bytes(change.new[0].content)
 
-    def _image_code(self) -> str:
-        match self.image:
+    def _image_code(self, image: Any) -> str:
+        mode = "L" if self.net.input_shape[0] == 1 else "RGB"
+        match image:
+            case int() if isinstance(self.images[image], (str, Path)):
+                return self._image_code(self.images[image])
             case int():
+                item = self.images[image]
+                names, picture = ("image, label", item[0]) if isinstance(item, tuple) else ("image", item)
                 dataset = repr(self.images)
                 made = dataset if dataset.startswith("cw.") else "dataset"
                 imports = "import cnnwidgets as cw\n" if made == dataset else "dataset = ...  # your data set\n"
-                code, item = f"{imports}image, label = {made}[{self.image}]\n", self.images[self.image]
-                if isinstance(item, tuple) and isinstance(item[0], torch.Tensor):
+                code = f"{imports}{names} = {made}[{image}]\n"
+                if isinstance(picture, torch.Tensor) and picture.is_floating_point():
                     return code + "x = image[None]"
-                return code + "x = preprocess(image)[None]"
+                return code + f'x = preprocess(image.convert("{mode}"))[None]'
             case str() | Path():
-                mode = "L" if self.net.input_shape[0] == 1 else "RGB"
-                picture = f'ImageOps.exif_transpose(Image.open({str(self.image)!r})).convert("{mode}")'
-                return f"x = preprocess({picture})[None]"
+                path = str(Path(image).expanduser())
+                with Image.open(path) as file:
+                    plain = file.mode in ("1", "L", "RGB") and not file.has_transparency_data
+                if plain:
+                    return f'x = preprocess(ImageOps.exif_transpose(Image.open({path!r})).convert("{mode}"))[None]'
+                opening = "from cnnwidgets.net.pictures import open_picture  # lays transparency over white, 16 bits to 8\n"
+                return f'{opening}x = preprocess(open_picture({path!r}).convert("{mode}"))[None]'
             case torch.Tensor():
                 return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, self.net.input_shape))})"
         return "x = preprocess(...)[None]  # your picture, as PIL"
@@ -410,30 +412,14 @@ def _number(value: float) -> str:
 
 def _prediction(predicted: list[tuple[str, float]] | str | None) -> str:
     if isinstance(predicted, list):
-        return "the network says " + ", ".join(f"{name} ({chance:.0%})" for name, chance in predicted)
+        return "the network says " + ", ".join(
+            f"{name} ({chance:{'.0%' if chance >= 0.1 else '.1%'}})" for name, chance in predicted
+        )
     return predicted or ""
 
 
 def _field(row: Layer) -> dict[str, Any]:
     return asdict(row.receptive_field) if row.receptive_field else {}
-
-
-def _to_pixel(row: Layer, shape: tuple[int, int, int], axis: int, at: float) -> float:
-    """The input pixel at the centre of what a position sees; where that is everything, the proportional place."""
-    sees, size, positions = row.receptive_field, shape[1 + axis], row.map_shape[1 + axis]
-    if sees is None or sees.status == "global":
-        return (at + 0.5) * size / positions - 0.5
-    return sees.offset[axis] + at * sees.step[axis] + (sees.size[axis] - 1) / 2
-
-
-def _to_position(row: Layer, shape: tuple[int, int, int], axis: int, pixel: float) -> int:
-    """The position whose field has its centre nearest to an input pixel."""
-    sees, size, positions = row.receptive_field, shape[1 + axis], row.map_shape[1 + axis]
-    if sees is None or sees.status == "global":
-        at = (pixel + 0.5) * positions / size - 0.5
-    else:
-        at = (pixel - sees.offset[axis] - (sees.size[axis] - 1) / 2) / sees.step[axis]
-    return int(np.clip(round(at), 0, positions - 1))
 
 
 def _sparsity(zeros: dict[str, float], layer: str) -> Any:

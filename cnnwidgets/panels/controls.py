@@ -49,13 +49,22 @@ class Slider:
         low, high = self.bounds(panel)
         slider = w.IntSlider(min=low, max=max(low, high), description=_label(name), continuous_update=True)
 
+        showing = False
+
         def show(_=None) -> None:
+            nonlocal showing
             if isinstance(getattr(panel, name), int):
-                slider.value = getattr(panel, name)
+                showing = True
+                slider.value = getattr(panel, name)  # which the slider moves to its nearest end if it is beyond
+                showing = False
+
+        def take(change) -> None:
+            if not showing:
+                setattr(panel, name, change.new)
 
         show()
         panel.observe(show, name)
-        slider.observe(lambda change: setattr(panel, name, change.new), "value")
+        slider.observe(take, "value")
         return slider
 
 

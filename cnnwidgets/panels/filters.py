@@ -12,7 +12,7 @@ from cnnwidgets.methods import Filters, filters
 from cnnwidgets.net.layers import Layer, format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
-from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.views import ImageGrid, MatrixView
 from cnnwidgets.views.image_grid import tiled
 
@@ -25,7 +25,7 @@ MOST_WEIGHTS = 8_000_000
 """Weights that are sent to the browser at most; vgg16's first fully connected layer has 103 million."""
 
 
-class FilterGrid(Panel):
+class FilterGrid(GridPanel):
     """The filters of a layer as a grid of pictures.
 
     >>> cw.FilterGrid(cw.load("scenes"))
@@ -42,14 +42,13 @@ class FilterGrid(Panel):
     channel = t.Int(-1, help="input channel that is shown; -1: all of them").tag(
         control=Slider(lambda panel: (-1, panel.channels - 1))
     )
-    unit = t.Int(-1, help="index of the selected filter; -1 for none").tag(control=None)
     sort = t.Enum(("index", "norm", "similarity"), "index", help="order: index, falling norm, or neighbours alike").tag(
         control=None
     )
-    scale = t.Enum(("map", "layer", "fixed"), "layer", help="what the colours span: each filter, the layer, or fixed").tag(
-        control=None
-    )
-    colors = t.Enum(("auto", "viridis", "gray", "diverging"), "auto", help="colour table").tag(control=None)
+
+    scale = t.Enum(
+        ("map", "layer", "fixed"), "layer", help="what the colours span: each filter, the layer, or fixed limits"
+    ).tag(control=None)
 
     asks = frozenset(("layer",))
 
@@ -64,13 +63,10 @@ class FilterGrid(Panel):
     def build(self) -> list[w.Widget]:
         if self.layer is None and self.net.layers.weighted:
             self.layer = self.net.layers.weighted[0].name
-        view = {"noun": "filter", "hide": self.hidden, "lock": self.locked}
-        self.grid = ImageGrid(orders=dict.fromkeys(("index", "norm", "similarity"), b""), **view)
+        self.grid = self.make_grid("filter")
         self.alike = ImageGrid(tools=False, tile=84, height=240, noun="filter")
         self.kernel = MatrixView()
-        for ours, its in {"unit": "selected", "sort": "sort", "scale": "scale", "colors": "colors"}.items():
-            t.link((self, ours), (self.grid, its))
-        for trait in ("scale", "colors", "limits"):
+        for trait in COLORING:
             self.tie((self.grid, trait), (self.alike, trait))
         self.react(self._draw_grid, "channel")
         self.react(self._draw_selected, "unit", "channel")
@@ -89,18 +85,19 @@ class FilterGrid(Panel):
         return filters(self.net, row and row.name)
 
     def draw(self, result: Filters) -> None:
+        self.channel = min(self.channel, self.channels - 1)
         slider = self.controls.get("channel")
         if slider:
             slider.max = max(self.channels - 1, -1)
+            slider.value = self.channel
             slider.layout.display = "" if self.channels > 1 else "none"
-        self.channel = min(self.channel, self.channels - 1)
         self._draw_grid()
         self._draw_selected()
 
     def summary(self, result: Filters) -> str:
         row, dead = result.layer, int(result.dead.sum())
         parts = [f"{row.name}: {len(result.values)} filters of {format_shape(result.values.shape[1:])} weights"]
-        if row.name != self.layer:
+        if self.layer and not self.net.layers[self.layer].weight:
             parts.insert(0, f"{self.layer} has no filters; shown are those of the layer before it")
         if len(self._shown(result)) < len(result.values):
             parts.append(f"the first {len(self._shown(result))} are shown")
@@ -119,26 +116,32 @@ class FilterGrid(Panel):
         owner, _, attribute = result.layer.weight.rpartition(".")
         part = f"model.get_submodule({owner!r})" if owner else "model"
         lines = [self.net.code, f"values = {part}.{attribute}.detach()"]
-        if result.layer.kind == "ConvTranspose2d":
-            lines.append("values = values.transpose(0, 1)")
+        if result.transposed:
+            lines.append(f"values = values.unflatten(0, ({result.transposed}, -1)).transpose(1, 2).flatten(0, 1)")
         lines.append(f"values = values.reshape{result.values.shape}  # filters, channels, height, width")
         if self.channel >= 0:
             lines.append(f"values = values[:, {self.channel}]")
         return "\n".join(lines)
 
     def figure(self) -> Figure:
-        result = self.result
+        result = self.shown
         maps, _ = self._maps(result)
         order = [filter for filter in result.order(self.sort) if filter < len(maps)]
+        figure = twin.new_figure(9.0, 5.0)
         title = f"{self.net.name} · {result.layer.name} · {len(maps)} filters"
-        return twin.mosaic(maps[order], title=title, scale=self.scale, limits=self.grid.limits, unit="weight")
+        self.draw_maps(figure.subplots(), maps[order], title, "weight")
+        return figure
 
     def _shown(self, result: Filters) -> np.ndarray:
         return result.values[: max(1, MOST_WEIGHTS // result.values[0].size)]
 
     def _maps(self, result: Filters) -> tuple[np.ndarray, list[int]]:
         """What the tiles show: (filters, height, width[, 3]), and their mosaic."""
-        values = self._shown(result)
+        values, channels = self._shown(result), result.values.shape[1]
+        if self.channel >= channels:
+            raise ValueError(
+                f"there is no channel {self.channel}: {result.layer.name} has {channels}, numbered from 0; -1 shows all"
+            )
         if values.shape[1:3] == (1, 1) and values.shape[3] > 1:  # weights of an input that is no map
             return tiled(values.reshape(len(values), -1, 1, 1))
         if self.channel >= 0 or values.shape[1] == 1:

@@ -17,7 +17,12 @@ class Job:
     """One computation that a panel asked for.
 
     It is itself the ``cancel`` that methods take, and its :meth:`update` their ``on_update``.
+
+    Attributes:
+        ended: set by the panel once it has taken the outcome; later updates are too late.
     """
+
+    ended = False
 
     def __init__(self, work: Callable[[Job], None], on_update: Callable[[Job, Any, float], None]):
         self._work, self._on_update = work, on_update
@@ -49,7 +54,9 @@ class Job:
     def cancelled(self) -> bool:
         return self._stop.is_set()
 
-    is_set = cancelled.fget
+    def is_set(self) -> bool:
+        """As ``threading.Event`` says it."""
+        return self.cancelled
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until it has ended; False if the time is over first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-import traceback
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,16 +17,18 @@ from cnnwidgets.net import BoundModel, Cancelled, bind
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
+from cnnwidgets.panels.errors import sentence
 from cnnwidgets.panels.jobs import LOCK, Job, on_worker
 from cnnwidgets.views import StatusStrip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_STANDARD_LIBRARY = Path(traceback.__file__).parent
-
 FIRST_PICTURE = 20.0
 """Seconds that showing a panel waits at most for its first picture."""
+
+BUSY_AFTER = 0.25
+"""Seconds after which a computation says that it is under way; shorter ones do not flicker."""
 
 
 class Panel(w.VBox):
@@ -140,6 +142,12 @@ class Panel(w.VBox):
         return self._result
 
     @property
+    def shown(self) -> Any:
+        """The result that is on screen: for the present state, or if that fails or takes long the one before."""
+        self.wait(FIRST_PICTURE)
+        return self._result if self._result is not None else self.result
+
+    @property
     def error(self) -> Exception | None:
         """The exception of the last computation, or None."""
         return self._error
@@ -176,8 +184,8 @@ class Panel(w.VBox):
             self._jslinks = [*self._jslinks, w.jslink(first, other)]
 
     def _work(self, job: Job) -> None:
-        if self._result is None and not job.cancelled:
-            self.status.say("Computing …", "busy")
+        soon = threading.Timer(BUSY_AFTER, self._say_busy, (job,))
+        soon.start()
         try:
             if job.cancelled:
                 raise Cancelled("cancelled before it began")
@@ -190,10 +198,18 @@ class Panel(w.VBox):
             self._finish(job, error=error)
         else:
             self._finish(job, result=result)
+        finally:
+            soon.cancel()
+
+    def _say_busy(self, job: Job) -> None:
+        """A job takes long: say so, unless it already told how far it is."""
+        with LOCK:
+            if job is self._job and not (job.cancelled or job.ended or self.status.kind == "busy"):
+                self.status.say("Computing …", "busy")
 
     def _update(self, job: Job, partial: Any, fraction: float) -> None:
         with LOCK:
-            if job is not self._job or job.cancelled:
+            if job is not self._job or job.cancelled or job.ended:
                 return
             if partial is not None:
                 self._result = partial
@@ -202,6 +218,7 @@ class Panel(w.VBox):
 
     def _finish(self, job: Job, result: Any = None, error: Exception | None = None, message: str = "") -> None:
         with LOCK:
+            job.ended = True
             if job is not self._job:
                 return
             if error is None and result is not None:
@@ -224,10 +241,10 @@ class Panel(w.VBox):
 
     @classmethod
     def public_traits(cls) -> dict[str, t.TraitType]:
-        """The traits that make the state, in the order of their declaration."""
-        names = [name for base in reversed(cls.__mro__) for name in vars(base)]
+        """The traits that make the state, in the order of their declaration, a subclass' own first."""
+        names = [name for base in cls.__mro__ for name in vars(base)]
         traits = cls.class_traits(control=lambda tag: True)
-        return {name: traits[name] for name in names if name in traits and "control" in traits[name].metadata}
+        return {name: traits[name] for name in dict.fromkeys(names) if name in traits and "control" in traits[name].metadata}
 
     @property
     def state(self) -> dict[str, Any]:
@@ -278,15 +295,23 @@ class Panel(w.VBox):
             self._job.wait_for_picture(FIRST_PICTURE)
         live = super()._repr_mimebundle_()
         display(live, raw=True)
-        if self._result is not None:
-            display(twin.bundle(self), raw=True)
+        if still := self._still():
+            display(still, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The live view, a PNG of what it shows, and a line of text."""
         if self._job:
             self._job.wait_for_picture(FIRST_PICTURE)
-        picture = twin.bundle(self) if self._result is not None else {}
-        return {**picture, **super()._repr_mimebundle_(include=include, exclude=exclude)}
+        return {**self._still(), **super()._repr_mimebundle_(include=include, exclude=exclude)}
+
+    def _still(self) -> dict[str, str]:
+        """The MIME bundle of the still twin; empty where there is nothing that could be drawn."""
+        try:
+            return twin.bundle(self) if self._result is not None else {}
+        except Exception as error:
+            if self._error is None:
+                self.status.say(sentence(error), "error")
+            return {}
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page, in which hover, selection, sorting and colours work without a kernel."""
@@ -313,30 +338,6 @@ class Panel(w.VBox):
 def _held_by(box: w.Widget) -> list[w.Widget]:
     """All widgets in a box, and those in them: ipywidgets keeps each one alive until it is closed."""
     return [widget for child in getattr(box, "children", ()) for widget in (child, *_held_by(child))]
-
-
-def sentence(error: BaseException) -> str:
-    """An exception in a line: its message, and for an error in somebody's own code its type and the line where it is."""
-    message = str(error).strip() or type(error).__name__
-    place = _own_line(error)
-    return f"{type(error).__name__}: {message}\n{place}" if place else message[:1].upper() + message[1:]
-
-
-def _own_line(error: BaseException) -> str:
-    """Where the exception comes from, if from the user's own code: neither this package's, nor an installed library's."""
-    ours = Path(__file__).parents[1]
-    frames = traceback.extract_tb(error.__traceback__)
-    if frames and Path(frames[-1].filename).is_relative_to(ours) and frames[-1].name != "__torch_function__":
-        return ""
-    for frame in reversed(frames):
-        file = Path(frame.filename)
-        if not (file.is_relative_to(ours) or file.is_relative_to(_STANDARD_LIBRARY) or "site-packages" in file.parts):
-            return f"in {frame.name}, line {frame.lineno} of {_short(file)}: {frame.line}"
-    return ""
-
-
-def _short(file: Path) -> str:
-    return "your notebook" if "ipykernel" in str(file) or str(file).startswith("<ipython") else file.name
 
 
 def _encode(trait: t.TraitType, value: Any) -> Any:

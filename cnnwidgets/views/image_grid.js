@@ -33,8 +33,10 @@ function render({ model, el }) {
     let [lo, hi] = [data.lo[map], data.hi[map]];
     if (model.get("scale") === "fixed") [lo, hi] = model.get("limits");
     else if (model.get("scale") === "layer") [lo, hi] = [Math.min(...data.lo), Math.max(...data.hi)];
-    if (colors() === "diverging") [lo, hi] = [-Math.max(-lo, hi, 0), Math.max(-lo, hi, 0)];
-    return [lo, hi];
+    const contrast = model.get("contrast");
+    const around = colors() === "diverging" || (data.channels === 3 && lo < 0); // zero in the middle: white, or gray
+    if (around) [lo, hi] = [-Math.max(-lo, hi, 0), Math.max(-lo, hi, 0)];
+    return lo < 0 && hi > 0 ? [lo / contrast, hi / contrast] : [lo, lo + (hi - lo) / contrast];
   };
 
   const signed = () => data.lo.some((value) => value < 0);
@@ -55,7 +57,7 @@ function render({ model, el }) {
   const colorize = () => {
     const { count, height, width, channels, pixels } = data;
     if (!count) return;
-    table = colorTable(colors());
+    table = colorTable(channels === 3 ? "gray" : colors());
     layout = { ...layout, across: Math.ceil(Math.sqrt((count * height) / width)) };
     atlas.width = layout.across * width;
     atlas.height = Math.ceil(count / layout.across) * height;
@@ -155,7 +157,6 @@ function render({ model, el }) {
     const described = hover ?? (selected >= 0 ? { map: selected, ...at(cursor) } : null);
     line.textContent = describe(described);
     if (legend.isConnected) {
-      legend.hidden = data.channels === 3;
       const free = !described && model.get("scale") === "map";
       drawLegend(legend, Array.from(table), ...range(described?.map ?? 0), style.color, free && ["its lowest", "0", "its highest"]);
     }
@@ -290,7 +291,7 @@ function render({ model, el }) {
 
   const ends = [
     listen(model, ["pixels", "shape", "lo", "hi", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
-    listen(model, ["scale", "limits", "colors"], recolor),
+    listen(model, ["scale", "limits", "contrast", "colors"], recolor),
     listen(model, ["orders", "sort", "tile", "height"], rearrange),
     listen(model, ["selected", "cursor"], draw),
     watch(scroll, rearrange),
@@ -313,6 +314,8 @@ function toolbar(model, legend) {
   if (sorts.length > 1) offer("sort", "Sort by", same(sorts), "the order of the tiles");
   offer("scale", "Scale", [["map", `each ${model.get("noun")}`], ["layer", "whole layer"], ["fixed", "fixed"]],
     "what the darkest and the brightest colour stand for");
+  if (!model.get("hide").includes("limits")) tools.append(limits(model));
+  if (!model.get("hide").includes("contrast")) tools.append(contrast(model));
   offer("colors", "Colours", same(["auto", "viridis", "gray", "diverging"]), "the colour table");
   const button = (className, text, title) => h("button", { className, title, "aria-label": title }, text);
   tools.append(
@@ -320,6 +323,36 @@ function toolbar(model, legend) {
     legend,
   );
   return tools;
+}
+
+/** Two numbers, shown while the scale is fixed. */
+function limits(model) {
+  const [low, high] = ["from", "to"].map((text, k) => h("input", { type: "number", step: "any", title: `the fixed scale runs ${text} here`, "aria-label": text }));
+  const box = h("span", { className: "cw-choice" }, low, "to", high);
+  const show = () => {
+    box.hidden = model.get("scale") !== "fixed";
+    [low.value, high.value] = model.get("limits");
+    low.disabled = high.disabled = model.get("lock").includes("limits");
+  };
+  box.addEventListener("change", () => {
+    const [lo, hi] = [low.valueAsNumber, high.valueAsNumber];
+    if (lo < hi) put(model, { limits: [lo, hi] });
+    else show();
+  });
+  listen(model, ["scale", "limits"], show);
+  show();
+  return box;
+}
+
+/** A slider that lets the colours run out earlier, so that weak values show. */
+function contrast(model) {
+  const slider = h("input", { type: "range", min: 1, max: 16, step: 0.5, title: "let the brightest colour stand for a smaller value" });
+  const show = () => (slider.value = model.get("contrast"));
+  slider.disabled = model.get("lock").includes("contrast");
+  slider.addEventListener("input", () => put(model, { contrast: slider.valueAsNumber }));
+  listen(model, ["contrast"], show);
+  show();
+  return h("label", { className: "cw-choice" }, "Contrast", slider);
 }
 
 export default { render };

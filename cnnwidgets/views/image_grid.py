@@ -33,8 +33,11 @@ class ImageGrid(View, module="image_grid.js"):
         sync=True
     )
     limits = t.List(t.Float(), [-1.0, 1.0], help="[lowest, highest] value of the fixed scale").tag(sync=True)
+    contrast = t.Float(1.0, min=1.0, help="how many times sooner the colours run out").tag(sync=True)
     colors = t.Enum(
-        ("auto", "viridis", "gray", "diverging"), "auto", help="colour table; auto: diverging around zero for signed maps"
+        ("auto", "viridis", "gray", "diverging"),
+        "auto",
+        help="colour table; auto: diverging around zero for signed maps",
     ).tag(sync=True)
     selected = t.Int(-1, help="index of the selected map; -1 for none").tag(sync=True)
     cursor = t.List(t.Float(), help="[row, column] of the position under the cursor, in map positions; empty for none").tag(

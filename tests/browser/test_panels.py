@@ -55,6 +55,14 @@ def test_the_tour_runs_top_to_bottom_and_every_panel_draws(notebook):
     assert opened.outside() == []
 
 
+def test_a_saved_notebook_shows_the_still_pictures_before_it_is_run(notebook):
+    opened = notebook(file=TOUR)
+    pictures = opened.page.locator(".jp-RenderedImage img:visible")
+    pictures.first.wait_for()
+    assert pictures.count() == 4
+    assert all(picture.evaluate("(img) => img.naturalWidth") > 400 for picture in pictures.all())
+
+
 def test_a_click_on_a_map_selects_its_unit_in_python(browsing):
     canvas = drawn(browsing.cell(1))
     box = canvas.bounding_box()

@@ -1,0 +1,1 @@
+"""This project beside what people use today, in one run: ``python -m benchmarks NAME``."""

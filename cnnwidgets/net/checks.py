@@ -1,0 +1,105 @@
+"""What can be bound, and the input shape that it takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.no_trace import no_trace
+
+Shape = tuple[int, int, int]
+
+
+def check_module(model: Any) -> None:
+    """Raises TypeError, with a sentence, for what is no module or takes several inputs."""
+    if not isinstance(model, nn.Module):
+        hint = ""
+        if isinstance(model, type):
+            hint = f": {model.__name__} is a class, give an instance"
+        elif isinstance(model, str):
+            hint = f": cw.load({model!r}) loads a network by its name"
+        elif isinstance(model, dict):
+            hint = ": a state dict holds weights alone; build the model and call load_state_dict"
+        raise TypeError(f"bind takes a torch.nn.Module, not a {type(model).__name__}{hint}")
+    if isinstance(model, torch.jit.ScriptModule):
+        return
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    given = inspect.signature(model.forward).parameters.values()
+    needed = [p.name for p in given if p.default is p.empty and p.kind in kinds]
+    if len(needed) > 1:
+        raise TypeError(
+            f"{type(model).__name__}.forward takes {len(needed)} inputs ({', '.join(needed)}); "
+            "cnnwidgets binds networks that take one batch of pictures: wrap it in a module that supplies the others"
+        )
+
+
+def device_of(model: nn.Module, device) -> torch.device:
+    """Where inputs go: where the parameters are, which must be in one place and have values; ValueError otherwise."""
+    if any(is_lazy(p) for p in model.parameters()):
+        raise ValueError("the model has lazy layers that are not set up yet: run it on a batch once, then bind it")
+    homes = {p.device for p in model.parameters()}
+    if torch.device("meta") in homes:
+        raise ValueError("the parameters are on the meta device, where they have no values: load weights first")
+    if device is None:
+        return next(iter(model.parameters()), torch.empty(0)).device
+    device = torch.empty(0, device=device).device
+    if homes and homes != {device}:
+        raise ValueError(
+            f"device={str(device)!r}, but the model is on {', '.join(sorted(map(str, homes)))}: "
+            f"move it first, model.to({str(device)!r}), or leave device out"
+        )
+    return device
+
+
+def shape_of_input(shape: Sequence[int]) -> Shape:
+    """An input shape as a user gives it, checked."""
+    shape = tuple(int(side) for side in shape)
+    if len(shape) != 3 or min(shape) < 1:
+        raise ValueError(f"input_shape={shape}: wanted is (C, H, W), without the batch axis")
+    return shape
+
+
+def shape_of_preprocess(preprocess: Callable, gray: bool) -> Shape:
+    """The shape of what a preprocessing makes of a picture."""
+    result = preprocess(Image.new("L" if gray else "RGB", (256, 256)))
+    if not isinstance(result, torch.Tensor) or result.ndim < 3:
+        raise ValueError("preprocess must turn a PIL picture into a tensor (C, H, W)")
+    return shape_of_input(result.shape[-3:])
+
+
+def usual_shapes(module: nn.Module) -> list[Shape]:
+    """Input shapes to try, by what the first convolution or linear layer takes."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            return [(part.in_channels, side, side) for side in (224, 32, 28, 64, 96, 128, 299, 256, 16, 8)]
+        if isinstance(part, nn.Linear):
+            squares = [(c, round((part.in_features / c) ** 0.5)) for c in (1, 3)]
+            return [(c, side, side) for c, side in squares if c * side * side == part.in_features]
+    return []
+
+
+def find_shape(module: nn.Module, shapes: list[Shape], device: torch.device, dtype: torch.dtype, name: str) -> Shape:
+    """The first of some input shapes that the network accepts."""
+    errors: list[Exception] = []
+    for shape in shapes:
+        try:
+            with no_trace(module), torch.no_grad():
+                module(torch.zeros(1, *shape, device=device, dtype=dtype))
+            return shape
+        except (RuntimeError, ValueError, AssertionError) as error:
+            errors.append(error)
+    for error in errors:  # the same one at several shapes is no matter of the shape: the network's own, with its line
+        if len(shapes) == 1 or Counter(map(str, errors))[str(error)] > 1:
+            raise error
+    what = ", ".join(map(format_shape, shapes)) or "none: no convolution or linear layer says the number of channels"
+    raise ValueError(f"cannot tell the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
+        errors[0] if errors else None
+    )

@@ -1,0 +1,32 @@
+"""Exceptions in a user's words: a sentence, and the line of their own code that it comes from."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+_STANDARD_LIBRARY = Path(traceback.__file__).parent
+
+
+def sentence(error: BaseException) -> str:
+    """An exception in a line: its message, and for an error in somebody's own code its type and the line where it is."""
+    message = str(error).strip() or type(error).__name__
+    place = _own_line(error)
+    return f"{type(error).__name__}: {message}\n{place}" if place else message[:1].upper() + message[1:]
+
+
+def _own_line(error: BaseException) -> str:
+    """Where the exception comes from, if from the user's own code: neither this package's, nor an installed library's."""
+    ours = Path(__file__).parents[1]
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and Path(frames[-1].filename).is_relative_to(ours) and frames[-1].name != "__torch_function__":
+        return ""
+    for frame in reversed(frames):
+        file = Path(frame.filename)
+        if not (file.is_relative_to(ours) or file.is_relative_to(_STANDARD_LIBRARY) or "site-packages" in file.parts):
+            return f"in {frame.name}, line {frame.lineno} of {_short(file)}: {frame.line}"
+    return ""
+
+
+def _short(file: Path) -> str:
+    return "your notebook" if "ipykernel" in str(file) or str(file).startswith("<ipython") else file.name

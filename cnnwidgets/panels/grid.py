@@ -1,0 +1,51 @@
+"""What panels around an ImageGrid share: its unit, its colours and their scale as public traits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.sheet import draw_maps
+from cnnwidgets.views import ImageGrid
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLORING = ("scale", "limits", "contrast", "colors")
+
+
+class GridPanel(Panel):
+    """A panel around an :class:`~cnnwidgets.views.ImageGrid`; a subclass adds ``sort``, an Enum of the orders it offers."""
+
+    unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
+    scale = t.Enum(
+        ("map", "layer", "fixed"), "map", help="what the colours span: each unit, the layer, or fixed limits"
+    ).tag(control=None)
+    limits = t.List(t.Float(), [-1.0, 1.0], minlen=2, maxlen=2, help="[lowest, highest] of the fixed scale").tag(
+        control=None
+    )
+    contrast = t.Float(1.0, min=1.0, help="how many times sooner the colours run out").tag(control=None)
+    colors = t.Enum(
+        ("auto", "viridis", "gray", "diverging"),
+        "auto",
+        help="colour table; auto: diverging around zero for signed values",
+    ).tag(control=None)
+
+    def draw_maps(self, axes: Axes, maps: np.ndarray, title: str, quantity: str) -> None:
+        """Draw maps on Matplotlib axes, coloured as the grid colours them."""
+        coloring = {name: getattr(self, name) for name in COLORING}
+        draw_maps(axes, maps, quantity=quantity, **coloring)
+        axes.set_title(title)
+
+    def make_grid(self, noun: str) -> ImageGrid:
+        """A grid whose selection, order and colours are this panel's."""
+        orders = dict.fromkeys(self.public_traits()["sort"].values, b"")
+        grid = ImageGrid(noun=noun, orders=orders, hide=self.hidden, lock=self.locked, layout=w.Layout(min_width="0"))
+        t.link((self, "unit"), (grid, "selected"))
+        for trait in ("sort", *COLORING):
+            t.link((self, trait), (grid, trait))
+        return grid

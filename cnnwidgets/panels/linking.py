@@ -1,0 +1,62 @@
+"""One cursor, everything answers: panels that share their state."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import traitlets as t
+
+from cnnwidgets.panels.panel import Panel
+
+
+class Link:
+    """Panels that share every public trait they have in common; made by :func:`link`."""
+
+    def __init__(self, panels: tuple[Panel, ...]):
+        sharing: dict[tuple, list[Panel]] = defaultdict(list)
+        for panel in panels:
+            for name, trait in panel.public_traits().items():
+                sharing[_kind(name, trait)].append(panel)
+        self._shared = {key: group for key, group in sharing.items() if len(group) > 1}
+        for (name, *_), (first, *others) in self._shared.items():
+            for other in others:
+                setattr(other, name, getattr(first, name))
+        self._for_all(Panel.observe)
+
+    def unlink(self) -> None:
+        """Let every panel go its own way again."""
+        self._for_all(Panel.unobserve)
+
+    def _for_all(self, action) -> None:
+        for (name, *_), group in self._shared.items():
+            for panel in group:
+                action(panel, self._spread, name)
+
+    def _spread(self, change) -> None:
+        kind = _kind(change.name, change.owner.public_traits()[change.name])
+        for panel in self._shared[kind]:
+            if getattr(panel, change.name) is not change.new:  # "is": pictures have no == that says yes or no
+                setattr(panel, change.name, change.new)
+
+
+def link(*panels: Panel) -> Link:
+    """Make panels share every public trait that they have in common (``layer``, ``unit``, ``image``, ``y``, ``x``, ...).
+
+    The first panel's values are taken over by the others.
+
+    >>> cw.link(filters, browser)
+
+    Raises:
+        TypeError: something is no panel, or there are fewer than two.
+    """
+    for panel in panels:
+        if not isinstance(panel, Panel):
+            raise TypeError(f"link takes panels, not a {type(panel).__name__}")
+    if len(panels) < 2:
+        raise TypeError("link takes two panels or more")
+    return Link(panels)
+
+
+def _kind(name: str, trait: t.TraitType) -> tuple:
+    """A trait's name and the values that it takes: choices from different lists (orders, say) are not shared."""
+    return name, type(trait), tuple(getattr(trait, "values", None) or ())

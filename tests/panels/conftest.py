@@ -1,0 +1,14 @@
+"""Panels compute on a thread of their own: no test begins while one of another test still does."""
+
+from __future__ import annotations
+
+import pytest
+
+from cnnwidgets.panels import jobs
+from tests.panels.tiny import PATIENCE
+
+
+@pytest.fixture(autouse=True)
+def idle_worker():
+    yield
+    jobs._WORKER.submit(lambda: None).result(PATIENCE)

@@ -1,0 +1,143 @@
+"""The code that a panel shows, run in a fresh process, gives what is on screen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cnnwidgets as cw
+from tests.panels.tiny import picture_tensor, several
+
+RUN = """
+import json, sys
+import numpy as np
+from torch import Tensor
+
+codes, file = json.load(sys.stdin), sys.argv[1]
+found = {}
+for name, code in codes.items():
+    space = {}
+    try:
+        exec(code, space)
+    except Exception as error:
+        raise RuntimeError(f"{name}: {code}") from error
+    values = space["values"]
+    found[name] = values.numpy() if isinstance(values, Tensor) else np.asarray(values)
+np.savez(file, **found)
+"""
+
+OWN = {  # what the user of a network of their own fills in
+    "model = ...  # your network": "from tests.panels.tiny import picture_tensor, several\nmodel = several()",
+    "preprocess = ...  # PIL picture to input tensor": "from tests.panels.tiny import preprocess",
+    "x = ...  # your preprocessed tensor, (1, 3, 8, 8)": "x = picture_tensor()[None]",
+    "dataset = ...  # your data set": "from tests.panels.test_code import own_pictures as dataset",
+}
+"""Lines that a panel leaves to the user, and what the tests put there."""
+
+own_pictures = [(Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9), np.uint8)), 0), picture_tensor()]
+
+
+def save(path, mode: str, **options) -> str:
+    pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 4), np.uint8)
+    Image.fromarray(pixels if mode == "RGBA" else pixels[:, :, :3]).convert(mode).save(path, **options)
+    return str(path)
+
+
+def turned() -> Image.Exif:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def browser(name: str, layer: str, image=None, **options) -> cw.FeatureMapBrowser:
+    return cw.FeatureMapBrowser(cw.load(name), getattr(cw.samples, name)() if image is None else image, layer, **options)
+
+
+def own_browser(layer: str, image=None) -> cw.FeatureMapBrowser:
+    net = cw.bind(several(), input_shape=(3, 8, 8))
+    return cw.FeatureMapBrowser(net, picture_tensor() if image is None else image, layer)
+
+
+def own_filters(layer: str, **options) -> cw.FilterGrid:
+    return cw.FilterGrid(cw.bind(several(), input_shape=(3, 8, 8)), layer, **options)
+
+
+PANELS: dict[str, Callable] = {
+    "a picture of a data set by its number": lambda path: browser("digits", "conv2", image=4, images=cw.samples.digits()),
+    "a picture of a data set made with options": lambda path: browser("scenes", "bn1", image=cw.samples.scenes("train", 5)),
+    "a path": lambda path: browser("scenes", "conv1", image=save(path / "rgb.png", "RGB")),
+    "a gray picture for a network in colour": lambda path: browser("scenes", "bn1", image=save(path / "gray.png", "L")),
+    "a colour picture for a gray network": lambda path: browser("digits", "pool1", image=save(path / "rgb2.png", "RGB")),
+    "a picture with transparency": lambda path: browser("scenes", "conv1", image=save(path / "rgba.png", "RGBA")),
+    "a picture that EXIF turns": lambda path: browser("scenes", "bn1", save(path / "turned.jpg", "RGB", exif=turned())),
+    "a list of paths": lambda path: browser("digits", "conv1", image=[save(path / "a.png", "L"), save(path / "b.png", "P")]),
+    "a module": lambda path: browser("scenes", "layer2.0.downsample.1"),
+    "the first call of a module": lambda path: browser("scenes", "layer1.0.relu"),
+    "its second call": lambda path: browser("scenes", "layer1.0.relu:2"),
+    "a block": lambda path: browser("scenes", "layer3.1"),
+    "a sum": lambda path: browser("scenes", "layer1.0.add"),
+    "a sum further on": lambda path: browser("scenes", "layer3.0.add"),
+    "a vector": lambda path: browser("scenes", "fc"),
+    "a function of a vector": lambda path: browser("digits", "flatten"),
+    "an own network's function": lambda path: own_browser("relu:2"),
+    "channels last": lambda path: own_browser("norm"),
+    "tokens": lambda path: own_browser("attention"),
+    "a sum of tokens": lambda path: own_browser("add:2"),
+    "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),
+    "FilterGrid: first filters": lambda path: cw.FilterGrid(cw.load("scenes")),
+    "FilterGrid: deep filters": lambda path: cw.FilterGrid(cw.load("scenes"), "layer3.0.conv2"),
+    "FilterGrid: a channel of deep filters": lambda path: cw.FilterGrid(cw.load("scenes"), "layer2.0.conv1", channel=7),
+    "FilterGrid: templates": lambda path: cw.FilterGrid(cw.load("digits"), "fc1"),
+    "FilterGrid: a channel of templates": lambda path: cw.FilterGrid(cw.load("digits"), "fc1", channel=15),
+    "FilterGrid: a linear layer on a vector": lambda path: cw.FilterGrid(cw.load("digits"), "fc3"),
+    "FilterGrid: the layer before a ReLU": lambda path: cw.FilterGrid(cw.load("digits"), "relu2"),
+    "FilterGrid: transposed in groups": lambda path: own_filters("up"),
+    "FilterGrid: a free weight": lambda path: own_filters("conv2d", channel=2),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """Name to (values of the code run in another process, values of the panel); one process for all, to save time."""
+    path = tmp_path_factory.mktemp("pictures")
+    panels = {name: make(path) for name, make in PANELS.items()}
+    codes = {name: panel.code() for name, panel in panels.items()}
+    for line, own in OWN.items():
+        codes = {name: code.replace(line, own) for name, code in codes.items()}
+    file = path / "values.npz"
+    run = subprocess.run(
+        [sys.executable, "-c", RUN, str(file)], input=json.dumps(codes), capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    found = np.load(file)
+    return {name: (found[name], panel.data()["values"]) for name, panel in panels.items()}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_the_code_gives_what_is_on_screen(ran, name):
+    found, shown = ran[name]
+    assert found.shape == shown.shape
+    np.testing.assert_allclose(found, shown, rtol=0, atol=1e-6 * np.abs(shown).max())
+
+
+def test_the_code_of_a_sample_leaves_nothing_to_the_user(tmp_path):
+    for panel in (browser("digits", "conv2"), cw.FilterGrid(cw.load("scenes"))):
+        assert "..." not in panel.code()
+
+
+def test_the_code_is_plain_pytorch():
+    code = browser("scenes", "layer1.0.add").code()
+    assert "cw.methods" not in code
+    assert "torch.overrides.TorchFunctionMode" in code
+
+
+def test_code_of_a_path_in_the_home_folder_can_be_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    save(tmp_path / "cat.png", "RGB")
+    assert repr(str(tmp_path / "cat.png")) in browser("scenes", "conv1", image="~/cat.png").code()

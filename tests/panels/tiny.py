@@ -1,0 +1,163 @@
+"""A panel that does next to nothing, whose computation can be made to stand still; and networks to test on."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ipywidgets as w
+import numpy as np
+import torch
+import torch.nn.functional as F
+import traitlets as t
+from torch import nn
+
+from cnnwidgets.net import Cancelled
+from cnnwidgets.net.pictures import Preprocess
+from cnnwidgets.panels import Panel, twin
+from cnnwidgets.panels.controls import Choice, Slider
+from cnnwidgets.panels.picture import Picture
+from cnnwidgets.views import MatrixView
+
+PATIENCE = 20.0
+
+
+class Doubler(Panel):
+    """Twice a number. Its computation waits at a gate; ``deaf`` says that it does not hear a cancel there."""
+
+    number = t.Int(1, help="what is doubled").tag(control=Slider(lambda panel: (-9, 99)))
+    word = t.Unicode("one", help="a word").tag(control=Choice(lambda panel: [("One", "one"), ("Two", "two")]))
+    place = t.Float(0.0, help="a place").tag(control=None)
+    picture = Picture(None, help="a picture").tag(control=None)
+
+    asks = frozenset(("number",))
+
+    def __init__(self, net: nn.Module | None = None, *, deaf: bool = False, **options):
+        self.gate, self.started, self.deaf = threading.Event(), threading.Event(), deaf
+        self.gate.set()
+        self.begun: list[int] = []
+        self.drawn: list[int] = []
+        super().__init__(net or nn.Identity(), **options)
+
+    def build(self):
+        self.view = MatrixView()
+        self.react(self._say_place, "place")
+        return [*self.toolbox(), self.view]
+
+    def compute(self, job):
+        number = self.number
+        self.begun.append(number)
+        self.started.set()
+        while not self.gate.wait(0.001):
+            if job.is_set() and not self.deaf:
+                raise Cancelled
+        if number < 0:
+            raise ValueError(f"{number} is below zero")
+        return 2 * number
+
+    def draw(self, result):
+        self.drawn.append(result)
+        self.view.show(np.full((1, 1, 1), result))
+
+    def summary(self, result):
+        return f"twice {self.number} is {result}"
+
+    def data(self):
+        return {"values": np.array([[self.result]], float)}
+
+    def code(self):
+        return f"values = [[2.0 * {self.number}]]"
+
+    def figure(self):
+        figure = twin.new_figure(2, 2)
+        figure.subplots().imshow([[self.shown]])
+        return figure
+
+    def _say_place(self):
+        if self.place > 1:
+            raise ValueError(f"there is no place {self.place}")
+        self.view.caption = f"at {self.place}"
+
+    @contextmanager
+    def standing_still(self, number: int) -> Iterator[None]:
+        """Inside, the computation for a number has begun and does not end."""
+        self.gate.clear()
+        self.started.clear()
+        try:
+            self.number = number
+            assert self.started.wait(PATIENCE)
+            yield
+        finally:
+            self.gate.set()
+
+
+class Gated(nn.Module):
+    """A convolution and a ReLU, between which a forward pass waits while the gate is shut."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 3, 3)
+        self.gate, self.reached = threading.Event(), threading.Event()
+        self.gate.set()
+
+    def forward(self, x):
+        x = self.conv(x)
+        self.reached.set()
+        assert self.gate.wait(PATIENCE)
+        return F.relu(x).mean((2, 3))
+
+    @contextmanager
+    def shut(self) -> Iterator[None]:
+        self.gate.clear()
+        self.reached.clear()
+        try:
+            yield
+        finally:
+            self.gate.set()
+
+
+def under(widget: w.Widget) -> Iterator[w.Widget]:
+    """A widget and all that it holds."""
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from under(child)
+
+
+# networks for code that runs in a fresh process: the same weights every time
+
+
+class Several(nn.Module):
+    """Rows of every sort: grouped transposed convolution, free weight, functions, channels last, tokens, vectors."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, padding=1)
+        self.up = nn.ConvTranspose2d(6, 4, 2, stride=2, groups=2)
+        self.free = nn.Parameter(torch.randn(4, 4, 3, 3))
+        self.norm = nn.LayerNorm(4)
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.head = nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = F.relu(self.conv(x))
+        x = self.up(x)
+        x = F.relu(F.conv2d(x, self.free, stride=2))
+        x = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = x + x.abs()
+        x = x.flatten(2).transpose(1, 2)
+        x = x + self.attention(x, x, x)[0]
+        return self.head(x.mean(1))
+
+
+def several() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Several().eval()
+
+
+preprocess = Preprocess((3, 8, 8))
+
+
+def picture_tensor(shape=(3, 8, 8)) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1))

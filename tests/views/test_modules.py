@@ -1,0 +1,123 @@
+"""The ES modules: they parse, they load nothing, they write no markup, and they keep to their own element."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+
+from cnnwidgets import panels, views
+from cnnwidgets.views import View
+
+VIEWS = [view for view in vars(views).values() if isinstance(view, type) and issubclass(view, View) and view is not View]
+SOURCES = {path.name: path.read_text("utf-8") for path in Path(views.__file__).parent.glob("*.js")}
+SHIM = Path(panels.__file__).with_name("page.js").read_text("utf-8")
+
+MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "createContextualFragment"]
+ADDRESSES = r"https?:|[\"'`]//|\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource"
+
+needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+every_source = pytest.mark.parametrize("source", [*SOURCES.values(), SHIM], ids=[*SOURCES, "page.js"])
+
+
+def node(code: str, tmp_path) -> str:
+    """What a module prints."""
+    module = tmp_path / "module.mjs"
+    module.write_text(code, "utf-8")
+    return subprocess.run(["node", str(module)], check=True, capture_output=True, text=True, timeout=60).stdout
+
+
+def uncommented(source: str) -> str:
+    return re.sub(r"/\*.*?\*/|(?<!:)//[^\n]*", "", source, flags=re.DOTALL)
+
+
+def test_there_is_a_view_for_every_module():
+    assert len(VIEWS) == len(SOURCES) - 1  # shared.js is in front of each
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "module", [*[str(view._esm) for view in VIEWS], SHIM], ids=[*[v.__name__ for v in VIEWS], "page.js"]
+)
+def test_the_module_parses(module, tmp_path):
+    file = tmp_path / "module.mjs"
+    file.write_text(module, "utf-8")
+    checked = subprocess.run(["node", "--check", str(file)], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_the_module_is_the_shared_part_and_its_own_and_exports_render(view):
+    assert str(view._esm).startswith(SOURCES["shared.js"])
+    assert str(view._esm).count("export default { render };") == 1
+
+
+@every_source
+@pytest.mark.parametrize("markup", MARKUP)
+def test_text_never_becomes_markup(source, markup):
+    assert markup not in source
+
+
+@every_source
+def test_nothing_is_loaded_from_elsewhere(source):
+    assert not re.search(ADDRESSES, uncommented(source))
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_view_imports_nothing(source):
+    assert not re.search(r"\bimport\b", uncommented(source))
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_a_view_looks_for_nothing_outside_its_element(source):
+    assert not re.search(r"\bdocument\.(querySelector|getElement|forms|images|links)", source)
+    assert not re.search(r"\bwindow\.(parent|top|opener|location)", source)
+
+
+def test_the_style_sheet_loads_nothing_and_names_only_our_classes():
+    css = re.sub(r"/\*.*?\*/", "", str(VIEWS[0]._css), flags=re.DOTALL)
+    assert not re.search(r"@import|url\(|https?:", css)
+    rules = re.findall(r"([^{}]+)\{[^{}]*\}", css)
+    outside = [rule.strip() for rule in rules if not rule.strip().startswith(("@", ".cw", ":root", "from", "to"))]
+    assert [rule for rule in outside if ".cw" not in rule] == []
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (-0.5, "−0.5"), (1 / 3, "0.333"), (1234.5, "1230"), (1e5, "1.00e+5"), (-1e-4, "−1.00e-4"), (2, "2")],
+)
+def test_numbers_have_three_digits_and_a_true_minus_sign(value, text, tmp_path):
+    assert node(f"{SOURCES['shared.js']}\nconsole.log(format({value!r}));", tmp_path).strip() == text
+
+
+@needs_node
+@pytest.mark.parametrize(("ours", "matplotlibs"), [("viridis", "viridis"), ("gray", "gray"), ("diverging", "RdBu_r")])
+def test_colour_tables_are_matplotlibs(ours, matplotlibs, tmp_path):
+    printed = node(f"{SOURCES['shared.js']}\nconsole.log(JSON.stringify(Array.from(colorTable('{ours}'))));", tmp_path)
+    table = np.array(json.loads(printed), np.uint32).view(np.uint8).reshape(256, 4)
+    wanted = np.asarray(matplotlib.colormaps[matplotlibs](np.arange(256))) * 255
+    off = np.abs(table - wanted)[:, :3]
+    assert (table[:, 3] == 255).all()
+    assert off.max() < 16
+    assert off.mean() < 2
+
+
+@needs_node
+def test_bytes_are_read_alike_however_the_host_delivers_them(tmp_path):
+    code = """
+    const whole = new Float32Array([9, 1, -2, 3]);
+    const odd = new Uint8Array(13);
+    odd.set(new Uint8Array(whole.buffer, 4), 1);
+    const given = [
+      new DataView(whole.buffer, 4), whole.buffer.slice(4), new Uint8Array(whole.buffer, 4), new DataView(odd.buffer, 1),
+    ];
+    console.log(JSON.stringify([...given, undefined].map((bytes) => Array.from(typed(Float32Array, bytes)))));
+    """
+    assert json.loads(node(SOURCES["shared.js"] + code, tmp_path)) == [[1, -2, 3]] * 4 + [[]]
