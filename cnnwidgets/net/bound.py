@@ -247,7 +247,7 @@ class BoundModel:
         if tensor.ndim not in (3, 4) or 0 in tensor.shape:
             raise ValueError(f"{pictures.describe_tensor(tensor)} is no picture: wanted is {pictures.WANTED}")
         if self._input_shape is None and self._preprocess is None:
-            self._input_shape = self._first_that_fits([tuple(tensor.shape[-3:])])
+            self._input_shape = self._first_that_fits([shape_of_input(tensor.shape[-3:])])
         if tuple(tensor.shape[-3:]) != self.input_shape:
             raise ValueError(
                 f"the picture is {pictures.describe_tensor(tensor)}, the network takes {format_shape(self.input_shape)}: "

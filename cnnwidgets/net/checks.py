@@ -96,9 +96,9 @@ def find_shape(module: nn.Module, shapes: list[Shape], device: torch.device, dty
             return shape
         except (RuntimeError, ValueError, AssertionError) as error:
             errors.append(error)
-    for error in errors:  # the same one at several shapes is no matter of the shape: the network's own, with its line
-        if len(shapes) == 1 or Counter(map(str, errors))[str(error)] > 1:
-            raise error
+    for failure in errors:  # the same one at several shapes is no matter of the shape: the network's own, with its line
+        if len(shapes) == 1 or Counter(map(str, errors))[str(failure)] > 1:
+            raise failure
     what = ", ".join(map(format_shape, shapes)) or "none: no convolution or linear layer says the number of channels"
     raise ValueError(f"cannot tell the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
         errors[0] if errors else None

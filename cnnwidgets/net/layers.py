@@ -107,21 +107,25 @@ class Layer:
         Parameters:
             picture: height and width of the input.
         """
-        steps = zip(*self._centres(picture), (row, column), strict=True)
-        return tuple(first + at * step for first, step, at in steps)
+        (top, left), (down, right) = self._centres(picture)
+        return top + row * down, left + column * right
 
     def to_position(self, y: float, x: float, picture: tuple[int, int]) -> tuple[int, int]:
         """The position (row, column) whose centre is nearest to an input pixel: what :meth:`to_pixel` undoes."""
-        steps = zip(*self._centres(picture), (y, x), self.map_shape[1:], strict=True)
-        return tuple(min(max(round((at - first) / step), 0), count - 1) for first, step, at, count in steps)
+        (top, left), (down, right) = self._centres(picture)
+        _, height, width = self.map_shape
+        row, column = round((y - top) / down), round((x - left) / right)
+        return min(max(row, 0), height - 1), min(max(column, 0), width - 1)
 
     def _centres(self, picture: tuple[int, int]) -> tuple[Pair, Pair]:
         """Pixel of the first position's centre, and pixels from one centre to the next, for rows and columns."""
         sees = self.receptive_field
         if sees is None or sees.status == "global":
-            step = tuple(size / count for size, count in zip(picture, self.map_shape[1:], strict=True))
-            return tuple(s / 2 - 0.5 for s in step), step
-        return tuple(o + (size - 1) / 2 for o, size in zip(sees.offset, sees.size, strict=True)), sees.step
+            _, height, width = self.map_shape
+            down, right = picture[0] / height, picture[1] / width
+            return (down / 2 - 0.5, right / 2 - 0.5), (down, right)
+        (top, left), (tall, wide) = sees.offset, sees.size
+        return (top + (tall - 1) / 2, left + (wide - 1) / 2), sees.step
 
 
 def format_shape(shape: Sequence[int]) -> str:
@@ -184,7 +188,7 @@ class Layers(Sequence[Layer]):
 
     def _cells(self) -> list[tuple[str, ...]]:
         heads = ("layer", "kind", "output", "parameters", "multiply-adds", "receptive field")
-        rows = [heads]
+        rows: list[tuple[str, ...]] = [heads]
         for row in self._rows:
             seen = str(row.receptive_field) if row.receptive_field else "no map"
             shape = format_shape(row.output_shape) + (" tokens" if row.layout == "tokens" else "")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import nn
+
+from cnnwidgets.net.randomness import Generators
 
 TORCH_LOCK = threading.RLock()
 """Held whenever a bound network runs: panels compute on a thread of their own."""
@@ -26,10 +26,11 @@ def no_trace(module: nn.Module) -> Iterator[None]:
         modes = [(part, part.training) for part in module.modules()]
         buffers = [(part, dict(part._buffers.items())) for part in module.modules()]
         values = [(held, held.clone()) for _, named in buffers for held in named.values() if held is not None]
-        generators = _RandomState()
+        generators = Generators()
         try:
             module.eval()
-            yield
+            with generators.watched():
+                yield
         finally:
             for part, training in modes:
                 part.training = training
@@ -39,7 +40,7 @@ def no_trace(module: nn.Module) -> Iterator[None]:
                 if not torch.equal(held, value):  # by value: a change through ``.data`` leaves no other sign
                     with torch.no_grad():
                         held.copy_(value)
-            generators.restore()
+            generators.put_back()
 
 
 def _put_back(part: nn.Module, named: dict[str, torch.Tensor | None]) -> None:
@@ -50,27 +51,3 @@ def _put_back(part: nn.Module, named: dict[str, torch.Tensor | None]) -> None:
     for name, held in named.items():
         if name not in now or now[name] is not held:
             part._buffers[name] = held
-
-
-class _RandomState:
-    """The global random generators: torch's (CPU and every CUDA device in use), NumPy's and Python's.
-
-    Only a generator that has moved is put back, so that a thread which draws numbers meanwhile is disturbed only if the
-    network drew some too.
-    """
-
-    def __init__(self) -> None:
-        self._generators = [
-            (torch.get_rng_state, torch.set_rng_state, torch.equal),
-            (np.random.get_state, np.random.set_state, lambda a, b: a[2:] == b[2:] and np.array_equal(a[1], b[1])),
-            (random.getstate, random.setstate, tuple.__eq__),
-        ]
-        if torch.cuda.is_initialized():
-            same = lambda a, b: all(map(torch.equal, a, b))  # noqa: E731
-            self._generators.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all, same))
-        self._states = [get() for get, _, _ in self._generators]
-
-    def restore(self) -> None:
-        for (get, put, same), state in zip(self._generators, self._states, strict=True):
-            if not same(get(), state):
-                put(state)

@@ -42,9 +42,9 @@ class Preprocess:
             picture = picture.resize((width, height), Image.Resampling.BILINEAR)
         else:
             scale = self.resize / min(picture.size)
-            size = tuple(max(round(side * scale), low) for side, low in zip(picture.size, (width, height), strict=True))
-            picture = picture.resize(size, Image.Resampling.BILINEAR)
-            left, top = (size[0] - width) // 2, (size[1] - height) // 2
+            wide, tall = max(round(picture.width * scale), width), max(round(picture.height * scale), height)
+            picture = picture.resize((wide, tall), Image.Resampling.BILINEAR)
+            left, top = (wide - width) // 2, (tall - height) // 2
             picture = picture.crop((left, top, left + width, top + height))
         pixels = torch.from_numpy(np.array(picture, np.float32)).reshape(height, width, channels).permute(2, 0, 1) / 255
         return (pixels - _column(self.mean)) / _column(self.std)

@@ -8,7 +8,9 @@ rule knows sees the whole picture: never too little.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import add, sub
 
 import torch
 
@@ -46,7 +48,7 @@ class FieldRules:
     def __init__(self, picture: tuple[int, int]):
         self._everything = whole_picture(picture)
 
-    def unknown(self, output: torch.Tensor, inputs: list[tuple[torch.Tensor, Field]] = ()) -> Field:
+    def unknown(self, output: torch.Tensor, inputs: Sequence[tuple[torch.Tensor, Field]] = ()) -> Field:
         """The field after something that no rule knows: everything is seen, and axes are kept if their number is."""
         axes = next((f.axes for t, f in inputs if f.axes and t.ndim == output.ndim), None)
         if not inputs and output.ndim == 4:
@@ -84,8 +86,8 @@ class FieldRules:
         if "global" in (a.status, b.status) or a.step != b.step:
             return self._everything
         low = _pair(min, a.offset, b.offset)
-        high = tuple(max(p.offset[k] + p.size[k] for p in (a, b)) for k in (0, 1))
-        hull = ReceptiveField(_pair(lambda h, o: h - o, high, low), a.step, low, "exact")
+        high = _pair(max, _pair(add, a.offset, a.size), _pair(add, b.offset, b.size))
+        hull = ReceptiveField(_pair(sub, high, low), a.step, low, "exact")
         nested = any((p.size, p.offset) == (hull.size, hull.offset) for p in (a, b))
         return replace(hull, status="exact" if nested and {a.status, b.status} == {"exact"} else "bound")
 

@@ -14,7 +14,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnwidgets.net.layers import Layer, Layers
 from cnnwidgets.net.no_trace import no_trace
-from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels
+from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels, whole_picture
 from cnnwidgets.net.trace import Calls, tensors_in
 
 
@@ -43,7 +43,7 @@ class Survey(Calls):
                 self._set_field(tensor, _CONSTANT)
         self._set_field(picture, pixels())
         self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
-        self._rules = FieldRules(tuple(picture.shape[-2:]))
+        self._rules = FieldRules((picture.shape[-2], picture.shape[-1]))
         weights = ((part, getattr(part, "weight", None)) for part in self._names)
         self._weight_axes = {part: weight.ndim for part, weight in weights if isinstance(weight, torch.Tensor)}
         self._batch = picture.shape[0]
@@ -164,7 +164,7 @@ def _layout(tensor: torch.Tensor, field: Field, batch: int) -> str:
     return {2: "vector", 3: "tokens"}.get(tensor.ndim, "other")
 
 
-_CONSTANT = object()
+_CONSTANT = Field(whole_picture((0, 0)), None)  # known by identity: what does not depend on the picture
 _BLANK = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()
 )

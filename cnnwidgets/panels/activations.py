@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 CACHE_BYTES = 256 * 2**20
 """Maps of layers that were looked at are kept up to this size, for one picture."""
 
-ORDERS = ("index", "maximum", "mean")
-
 
 @dataclass(frozen=True)
 class Browsed:
@@ -81,7 +79,8 @@ class FeatureMapBrowser(GridPanel):
     layer = t.Unicode(None, allow_none=True, help="layer whose maps are shown; by default the first").tag(control=None)
     y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
     x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
-    sort = t.Enum(ORDERS, "index", help="order of the units: index, falling maximum or falling mean").tag(control=None)
+    orders = ("index", "maximum", "mean")
+    sort = t.Enum(orders, "index", help="order of the units: index, falling maximum or falling mean").tag(control=None)
 
     asks = frozenset(("image", "layer"))
 
@@ -91,8 +90,7 @@ class FeatureMapBrowser(GridPanel):
         self._beside_image = None if self._beside_net else beside
         self._cache: OrderedDict[tuple, FeatureMaps] = OrderedDict()
         self._inputs: torch.Tensor | None = None
-        first = {"image": 0 if _is_dataset(image) else image}
-        super().__init__(net, **first, **({"layer": layer} if layer else {}), **options)
+        super().__init__(net, image=0 if _is_dataset(image) else image, **({"layer": layer} if layer else {}), **options)
 
     # the picture, the layer
 
@@ -253,7 +251,7 @@ class FeatureMapBrowser(GridPanel):
     def _build_beside(self) -> list[w.Widget]:
         if self._beside_net is None and self._beside_image is None:
             return []
-        self.second = ImageGrid(noun="unit", orders=dict.fromkeys(ORDERS, b""), tools=False)
+        self.second = ImageGrid(noun="unit", orders=dict.fromkeys(self.orders, b""), tools=False)
         self.second.layout = w.Layout(flex="1 1 380px", min_width="0")
         for trait in ("cursor", "sort", "tile", *COLORING, *([] if self._beside_net else ["selected"])):
             self.tie((self.grid, trait), (self.second, trait))
@@ -300,7 +298,7 @@ class FeatureMapBrowser(GridPanel):
             return str(error)
 
     def _draw_maps(self, grid: ImageGrid, maps: FeatureMaps, title: str) -> None:
-        grid.show(maps.values, orders={by: maps.order(by) for by in ORDERS}, title=title)
+        grid.show(maps.values, orders={by: maps.order(by) for by in self.orders}, title=title)
 
     def _take_cursor(self, change) -> None:
         """The cursor moved on the maps: in the picture it is at the centre of what the position sees."""

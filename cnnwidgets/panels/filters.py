@@ -42,9 +42,8 @@ class FilterGrid(GridPanel):
     channel = t.Int(-1, help="input channel that is shown; -1: all of them").tag(
         control=Slider(lambda panel: (-1, panel.channels - 1))
     )
-    sort = t.Enum(("index", "norm", "similarity"), "index", help="order: index, falling norm, or neighbours alike").tag(
-        control=None
-    )
+    orders = ("index", "norm", "similarity")
+    sort = t.Enum(orders, "index", help="order: index, falling norm, or neighbours alike").tag(control=None)
 
     scale = t.Enum(
         ("map", "layer", "fixed"), "layer", help="what the colours span: each filter, the layer, or fixed limits"
@@ -154,7 +153,7 @@ class FilterGrid(GridPanel):
         result = self._result
         maps, mosaic = self._maps(result)
         whole = len(maps) == len(result.values)
-        orders = {by: result.order(by) for by in ("index", "norm", "similarity")} if whole else {"index": range(len(maps))}
+        orders = {by: result.order(by) for by in self.orders} if whole else {"index": range(len(maps))}
         title = f"{result.layer.name} · {result.layer.kind}, {format_shape(result.values.shape[1:])}"
         self.grid.show(maps, orders=orders, dim=result.dead[: len(maps)], mosaic=mosaic, title=title)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import ipywidgets as w
 import numpy as np
@@ -19,7 +19,9 @@ COLORING = ("scale", "limits", "contrast", "colors")
 
 
 class GridPanel(Panel):
-    """A panel around an :class:`~cnnwidgets.views.ImageGrid`; a subclass adds ``sort``, an Enum of the orders it offers."""
+    """A panel around an :class:`~cnnwidgets.views.ImageGrid`; a subclass adds ``sort``, an Enum of its ``orders``."""
+
+    orders: ClassVar[tuple[str, ...]]
 
     unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
     scale = t.Enum(
@@ -43,7 +45,7 @@ class GridPanel(Panel):
 
     def make_grid(self, noun: str) -> ImageGrid:
         """A grid whose selection, order and colours are this panel's."""
-        orders = dict.fromkeys(self.public_traits()["sort"].values, b"")
+        orders = dict.fromkeys(self.orders, b"")
         grid = ImageGrid(noun=noun, orders=orders, hide=self.hidden, lock=self.locked, layout=w.Layout(min_width="0"))
         t.link((self, "unit"), (grid, "selected"))
         for trait in ("sort", *COLORING):

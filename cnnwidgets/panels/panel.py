@@ -66,15 +66,23 @@ class Panel(w.VBox):
         self._check_names([*hide, *lock, *state])
         super().__init__(**state, **({"layout": layout} if layout else {}))
         self.status = StatusStrip(on_cancel=self.cancel, on_code=self._show_code)
+        self._begin()
+
+    def _begin(self, change=None) -> None:
+        """Build the panel and ask for its first result."""
+        asks = list(self.asks)
+        if change:
+            self.unobserve(self._begin, asks)
         try:
             body = self.build()
         except Exception as error:  # a network that cannot run is a sentence in the panel, not a lost cell
-            body = []
+            self.children = [self.status]
             self._fail(error)
+            self.observe(self._begin, asks)  # perhaps it can with the next picture
         else:
-            self.observe(lambda change: self.ask(), list(self.asks))
-        self.children = [*body, self.status]
-        if self._error is None:
+            self._error = None
+            self.children = [*body, self.status]
+            self.observe(lambda change: self.ask(), asks)
             self.ask()
 
     # for subclasses

@@ -36,7 +36,7 @@ def draw_maps(axes: Axes, maps: np.ndarray, *, scale: str, limits, contrast: flo
     if scale == "map" or in_color:
         centred = symmetric and not in_color
         maps = maps / np.maximum(high, TINY) if centred else (maps - low) / np.maximum(high - low, TINY)
-        bounds = (-1 if centred else 0, 1)
+        bounds = (-1.0 if centred else 0.0, 1.0)
         quantity = f"{quantity}, {'by its largest' if symmetric else 'from the lowest to the highest'} of each map"
     else:
         bounds = (float(low.min()), float(high.max()))

@@ -27,8 +27,9 @@ def upload(notebook, path):
 
 def colors(canvas):
     """How many different colours a canvas shows."""
-    return canvas.evaluate("""(c) => { const d = new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer);
-        return new Set(d).size; }""")
+    return canvas.evaluate("""(c) => {
+        const image = c.getContext('2d').getImageData(0, 0, c.width, c.height);
+        return new Set(new Uint32Array(image.data.buffer)).size; }""")
 
 
 @pytest.fixture
@@ -79,9 +80,10 @@ def test_the_value_under_the_pointer_is_the_networks(browsing):
     browsing.wait_python("len(panel.grid.cursor)", "2")
     line = browsing.cell(1).locator(".cw-grid .cw-line").first.inner_text()
     shown = float(line.split("≈ ")[1].split(" ")[0].replace("−", "-"))
-    true, span = eval(  # noqa: S307
+    true, span = eval(
         browsing.python(
-            "i, j = map(int, panel.grid.cursor)\nm = panel.result.maps.values[0]\nprint((float(m[i, j]), float(m.max() - m.min())))"
+            "i, j = map(int, panel.grid.cursor)\nm = panel.result.maps.values[0]\n"
+            "print((float(m[i, j]), float(m.max() - m.min())))"
         )
     )
     assert abs(shown - true) <= span / 255 + 0.005 * abs(true)
@@ -90,10 +92,8 @@ def test_the_value_under_the_pointer_is_the_networks(browsing):
 def test_the_receptive_field_follows_the_pointer(browsing):
     drawn(browsing.cell(1)).hover(position={"x": 30, "y": 30})
     browsing.wait_python("len(panel.grid.cursor)", "2")
-    i, j = eval(browsing.python("print(tuple(map(int, panel.grid.cursor)))"))  # noqa: S307
-    top, left, height, width = eval(  # noqa: S307
-        browsing.python(f"print(panel.result.maps.layer.receptive_field.box({i}, {j}))")
-    )
+    i, j = eval(browsing.python("print(tuple(map(int, panel.grid.cursor)))"))
+    top, left, height, width = eval(browsing.python(f"print(panel.result.maps.layer.receptive_field.box({i}, {j}))"))
     rows = f"rows {max(0, int(top))}–{min(64, int(top + height)) - 1}"
     browsing.page.get_by_text(rows).first.wait_for()
     browsing.wait_python("(panel.y, panel.x)", f"({top + (height - 1) / 2}, {left + (width - 1) / 2})")
@@ -119,13 +119,13 @@ def test_arrow_keys_move_the_selection_and_shift_arrows_the_cursor(browsing):
 
 def test_arrow_keys_in_the_layer_list_change_the_layer_and_keep_the_place(browsing):
     browsing.python("panel.grid.cursor = [8.0, 5.0]")
-    before = eval(browsing.python("print((panel.y, panel.x))"))  # noqa: S307
+    before = eval(browsing.python("print((panel.y, panel.x))"))
     layers = browsing.cell(1).locator(".cw-rows")
     layers.focus()
     layers.press("ArrowDown")
     browsing.wait_python("panel.layer", "layer2.0.conv2")
     browsing.wait_python("panel.result.maps.layer.name", "layer2.0.conv2")
-    after = eval(browsing.python("print((panel.y, panel.x))"))  # noqa: S307
+    after = eval(browsing.python("print((panel.y, panel.x))"))
     assert after == before
     browsing.wait_python("panel.grid.cursor", "[8.0, 5.0]")
 
@@ -256,7 +256,8 @@ def test_cancel_stops_a_slow_network_and_keeps_the_page_alive(notebook):
     slow = (
         "import time, torch\nclass Slow(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.conv = torch.nn.Conv2d(3, 3, 3, padding=1)\n        self.wait = 0\n    def forward(self, x):\n"
-        "        for _ in range(50):\n            x = self.conv(x)\n            time.sleep(self.wait)\n        return x.mean((2, 3))\n"
+        "        for _ in range(50):\n            x = self.conv(x)\n            time.sleep(self.wait)\n"
+        "        return x.mean((2, 3))\n"
         "model = Slow()\npanel = cw.FeatureMapBrowser(model, torch.rand(3, 16, 16))\npanel"
     )
     opened = notebook(START, slow)

@@ -15,11 +15,10 @@ from tests.net.networks import cheap, maps_by_hooks, unchanged
 
 pytestmark = pytest.mark.sweep
 
-SIDES = {"inception_v3": 80, "maxvit_t": 64}
+SIDES = {"inception_v3": 80, "maxvit_t": 224}
 OPTIONS = {
     "inception_v3": {"init_weights": False},
     "googlenet": {"init_weights": False},
-    "maxvit_t": {"input_size": (64, 64)},
     "vit_b_16": {"image_size": 64},
     "vit_b_32": {"image_size": 64},
     "vit_l_16": {"image_size": 64},
@@ -29,13 +28,11 @@ OPTIONS = {
 
 
 @pytest.fixture
-def plain_torch():
-    """One thread, and attention by ordinary functions, not by the fused one, which FlopCounterMode does not know."""
-    threads, fast = torch.get_num_threads(), torch.backends.mha.get_fastpath_enabled()
-    torch.set_num_threads(1)
+def plain_attention():
+    """Attention by ordinary functions, not by the fused one, which FlopCounterMode does not know."""
+    fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     yield
-    torch.set_num_threads(threads)
     torch.backends.mha.set_fastpath_enabled(fast)
 
 
@@ -46,7 +43,7 @@ def is_call(model: nn.Module, path: str) -> bool:
 
 
 @pytest.mark.parametrize("name", models.list_models(module=models))
-def test_every_torchvision_model(name, plain_torch):
+def test_every_torchvision_model(name, plain_attention):
     options = OPTIONS.get(name, {})
     model = cheap(getattr(models, name), **options)
     side = options.get("image_size", SIDES.get(name, 64))

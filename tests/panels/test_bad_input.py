@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 import cnnwidgets as cw
 from tests.net.networks import LeNet5, unchanged
+from tests.panels.tiny import under
 
 
 class Empty(Dataset):
@@ -164,6 +165,19 @@ def test_weights_that_are_no_numbers(good):
         assert works(grid)
         assert works(browser)
         assert "NaN" in browser.picture.caption
+
+
+def test_a_network_whose_input_only_a_good_picture_tells_works_with_it():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 18 * 11, 3))  # 20x13 and nothing else
+    panel = cw.FeatureMapBrowser(model, "nowhere.png")
+    assert told(panel).startswith("There is no file 'nowhere.png'")
+    panel.image = torch.rand(1, 19, 13)
+    assert "mat1 and mat2 shapes cannot be multiplied" in told(panel).lower()
+    panel.image = torch.rand(1, 20, 13)
+    assert works(panel)
+    assert panel.grid in list(under(panel))
+    panel.layer = "2"
+    assert panel.result.maps.layer.name == "2"
 
 
 def test_a_network_without_filters(good):

@@ -198,7 +198,6 @@ def test_traits_set_from_several_threads_end_with_the_result_of_the_last_state(p
     assert panel.controls["number"].value == panel.number
 
 
-@pytest.mark.xfail(reason="no_trace puts the generator back when it has moved, whoever moved it")
 def test_random_numbers_drawn_while_a_panel_computes_do_not_come_again():
     model = Gated()
     panel = cw.FeatureMapBrowser(cw.bind(model, input_shape=(1, 8, 8)), torch.ones(1, 8, 8))
