@@ -102,7 +102,7 @@ class BoundModel:
     @cached_property
     def layers(self) -> Layers:
         """The layer table, one row a call in execution order; found by running the network once."""
-        return survey(self.module, torch.zeros(1, *self.input_shape, device=self.device, dtype=self._dtype))
+        return survey(self.module, torch.zeros(1, *self.input_shape, device=self.device, dtype=self.dtype))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -149,6 +149,10 @@ class BoundModel:
         """The picture that an input tensor (C, H, W) or (1, C, H, W) shows: uint8 (H, W, 3)."""
         return pictures.to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess)
 
+    def takes_inputs_of(self, other: BoundModel) -> bool:
+        """Whether the other network's input tensors fit this one: same shape, and no other preprocessing is known."""
+        return self.input_shape == other.input_shape and self._preprocess in (None, other.preprocess)
+
     # running
 
     def logits(self, images: Any) -> torch.Tensor:
@@ -159,7 +163,7 @@ class BoundModel:
         """
         inputs = self.prepare(images)
         with no_trace(self.module), torch.no_grad():
-            output = self.module(inputs.to(self._dtype))
+            output = self.module(inputs.to(self.dtype))
         if not isinstance(output, torch.Tensor) or output.ndim != 2:
             what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
             raise TypeError(
@@ -205,7 +209,7 @@ class BoundModel:
         Raises:
             Cancelled: cancel was set.
         """
-        inputs = self.prepare(images).to(self._dtype)
+        inputs = self.prepare(images).to(self.dtype)
         calls = Calls(self.module, visit, cancel)
         with no_trace(self.module), torch.no_grad(), calls.watching():
             self.module(inputs)
@@ -240,7 +244,8 @@ class BoundModel:
         return f"<{self.name}: {shape}, {self.parameters:,} parameters>"
 
     @property
-    def _dtype(self) -> torch.dtype:
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters, and so of what the network takes."""
         return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
 
     def _check_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -257,4 +262,4 @@ class BoundModel:
         return tensor.detach().reshape(-1, *self.input_shape).to(self.device, torch.float32, copy=True)
 
     def _first_that_fits(self, shapes: list[Shape]) -> Shape:
-        return find_shape(self.module, shapes, self.device, self._dtype, self.name)
+        return find_shape(self.module, shapes, self.device, self.dtype, self.name)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
 import torch
 import traitlets as t
-from PIL import Image
 from torch import nn
 
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
@@ -23,6 +21,7 @@ from cnnwidgets.panels.controls import Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.jobs import on_worker
 from cnnwidgets.panels.picture import Picture
+from cnnwidgets.panels.snippets import layer_lines, picture_lines
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
 if TYPE_CHECKING:
@@ -212,23 +211,7 @@ class FeatureMapBrowser(GridPanel):
         return {"values": result.maps.values, "picture": self.net.picture(result.inputs), **beside}
 
     def code(self) -> str:
-        row = self.result.maps.layer
-        how, name, number = row.source
-        tidy = {
-            "map": "",
-            "map, channels last": ".permute(2, 0, 1)",
-            "vector": "[:, None, None]",
-            "tokens": ".T[:, None]",
-        }
-        keep = _KEEP_MODULE if how == "module" else _KEEP_FUNCTION
-        lines = [
-            "import torch\nfrom PIL import Image, ImageOps",
-            self.net.code,
-            self._image_code(self.image),
-            keep.format(name=name),
-            f"values = calls[{number - 1}][0]{tidy[row.layout]}  # {row.name}: (units, height, width)",
-        ]
-        return "\n".join(lines)
+        return "\n".join([picture_lines(self.net, self.image, self.images), layer_lines(self.result.maps.layer)])
 
     def figure(self) -> Figure:
         from matplotlib.patches import Rectangle
@@ -272,7 +255,7 @@ class FeatureMapBrowser(GridPanel):
         if self._beside_net is None:
             return None
         net = self._beside_net
-        given = inputs if net.input_shape == self.net.input_shape else self.net.picture(inputs)
+        given = inputs if net.takes_inputs_of(self.net) else self.net.picture(inputs)
         if layer in net.layers:
             return net, net.prepare(given), layer
         mine = self.layer_names
@@ -326,55 +309,6 @@ class FeatureMapBrowser(GridPanel):
     def _take_upload(self, change) -> None:
         if change.new:
             self.image = bytes(change.new[0].content)
-
-    def _image_code(self, image: Any) -> str:
-        mode = "L" if self.net.input_shape[0] == 1 else "RGB"
-        match image:
-            case int() if isinstance(self.images[image], (str, Path)):
-                return self._image_code(self.images[image])
-            case int():
-                item = self.images[image]
-                names, picture = ("image, label", item[0]) if isinstance(item, tuple) else ("image", item)
-                dataset = repr(self.images)
-                made = dataset if dataset.startswith("cw.") else "dataset"
-                imports = "import cnnwidgets as cw\n" if made == dataset else "dataset = ...  # your data set\n"
-                code = f"{imports}{names} = {made}[{image}]\n"
-                if isinstance(picture, torch.Tensor) and picture.is_floating_point():
-                    return code + "x = image[None]"
-                return code + f'x = preprocess(image.convert("{mode}"))[None]'
-            case str() | Path():
-                path = str(Path(image).expanduser())
-                with Image.open(path) as file:
-                    plain = file.mode in ("1", "L", "RGB") and not file.has_transparency_data
-                if plain:
-                    return f'x = preprocess(ImageOps.exif_transpose(Image.open({path!r})).convert("{mode}"))[None]'
-                opening = "from cnnwidgets.net.pictures import open_picture  # lays transparency over white, 16 bits to 8\n"
-                return f'{opening}x = preprocess(open_picture({path!r}).convert("{mode}"))[None]'
-            case torch.Tensor():
-                return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, self.net.input_shape))})"
-        return "x = preprocess(...)[None]  # your picture, as PIL"
-
-
-_KEEP_MODULE = """\
-calls = []
-first = lambda output: output if isinstance(output, torch.Tensor) else output[0]
-hook = model.get_submodule("{name}").register_forward_hook(lambda module, args, output: calls.append(first(output).clone()))
-with torch.no_grad():
-    model.eval()(x)
-hook.remove()"""
-
-_KEEP_FUNCTION = """\
-calls = []
-
-class Keep(torch.overrides.TorchFunctionMode):
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        output = func(*args, **(kwargs or {{}}))
-        if func.__name__ == "{name}":
-            calls.append((output if isinstance(output, torch.Tensor) else output[0]).clone())
-        return output
-
-with torch.no_grad(), Keep():
-    model.eval()(x)"""
 
 
 def _is_dataset(image: Any) -> bool:

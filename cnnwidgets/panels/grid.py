@@ -37,6 +37,13 @@ class GridPanel(Panel):
         help="colour table; auto: diverging around zero for signed values",
     ).tag(control=None)
 
+    @t.validate("limits")
+    def _rising(self, proposal):
+        low, high = proposal.value
+        if not low < high:
+            raise t.TraitError(f"limits are [lowest, highest], not {proposal.value}")
+        return proposal.value
+
     def draw_maps(self, axes: Axes, maps: np.ndarray, title: str, quantity: str) -> None:
         """Draw maps on Matplotlib axes, coloured as the grid colours them."""
         coloring = {name: getattr(self, name) for name in COLORING}

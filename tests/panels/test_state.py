@@ -36,7 +36,7 @@ def states(panel) -> st.SearchStrategy[dict]:
                 rows = panel.net.layers if isinstance(panel, cw.FeatureMapBrowser) else panel.net.layers.weighted
                 return st.sampled_from([row.name for row in rows])
             case "limits", _:
-                return st.tuples(st.floats(-9, 0), st.floats(0, 9)).map(list)
+                return st.tuples(st.floats(-9, 0), st.floats(0.5, 9)).map(list)
             case _, t.Enum():
                 return st.sampled_from(trait.values)
             case _, t.Float():
@@ -182,3 +182,11 @@ def test_a_picture_that_exif_turns_comes_back_turned():
     assert open_picture(picture).size == (4, 6)
     assert open_picture(through_json(picture)).size == (4, 6)
     assert open_picture(through_json(file.getvalue())).size == (4, 6)
+
+
+@pytest.mark.parametrize("limits", [[1.0, -1.0], [2.0, 2.0], [1.0]])
+def test_limits_that_do_not_rise_are_refused_and_the_old_ones_stay(limits):
+    panel = cw.FilterGrid(cw.load("digits"))
+    with pytest.raises(t.TraitError):
+        panel.limits = limits
+    assert panel.limits == [-1.0, 1.0]
