@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,17 +27,17 @@ class FeatureMaps:
     layer: Layer
     values: np.ndarray
 
-    @property
+    @cached_property
     def maximum(self) -> np.ndarray:
         """(units,): the largest value of each map."""
         return self.values.max((1, 2))
 
-    @property
+    @cached_property
     def mean(self) -> np.ndarray:
         """(units,): the mean value of each map."""
         return self.values.mean((1, 2))
 
-    @property
+    @cached_property
     def zeros(self) -> float:
         """The share of values that are exactly 0, between 0 and 1."""
         return float((self.values == 0).mean())

@@ -89,6 +89,7 @@ class FeatureMapBrowser(GridPanel):
         self._beside_image = None if self._beside_net else beside
         self._cache: OrderedDict[tuple, FeatureMaps] = OrderedDict()
         self._inputs: torch.Tensor | None = None
+        self._charted: dict[str, float] | None = None
         super().__init__(net, image=0 if _is_dataset(image) else image, **({"layer": layer} if layer else {}), **options)
 
     # the picture, the layer
@@ -130,7 +131,7 @@ class FeatureMapBrowser(GridPanel):
         self.grid = self.make_grid("unit")
         self.picture = ImageView(title="Input", width=250)
         self.chart = ChartView(height=270)
-        self.chart.show(_sparsity({}, ""), "share of zeros by depth")  # here, for the worker thread should import nothing
+        self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
             heads=["layer", "output", "parameters", "receptive field"],
             rows=[_cells(self.net.layers[name]) for name in names],
@@ -191,10 +192,11 @@ class FeatureMapBrowser(GridPanel):
             caption=_prediction(result.predicted),
             title=f"Input {format_shape(self.net.input_shape)}",
         )
-        self.table.selected = self.layer_names.index(row.name)
+        self.table.selected = self.chart.marked = self.layer_names.index(row.name)
         self._place_cursor()
-        if result.zeros:
-            self.chart.show(_sparsity(result.zeros, row.name), f"share of zeros of {len(result.zeros)} layers, by depth")
+        if result.zeros and result.zeros is not self._charted:  # plotly takes 8 ms: not for another layer
+            self._charted = result.zeros
+            self.chart.show(_sparsity(result.zeros), f"share of zeros of {len(result.zeros)} layers, by depth")
 
     def summary(self, result: Browsed) -> str:
         maps = result.maps
@@ -354,15 +356,15 @@ def _field(row: Layer) -> dict[str, Any]:
     return asdict(row.receptive_field) if row.receptive_field else {}
 
 
-def _sparsity(zeros: dict[str, float], layer: str) -> Any:
+def _sparsity(zeros: dict[str, float]) -> Any:
     """A bar a layer: the share of zeros, in execution order."""
     import plotly.graph_objects as go
 
     names = list(zeros)
-    colors = ["#ffb000" if name == layer else "#648fff" for name in names]
     bar = go.Bar(
         x=list(range(len(names))), y=[100 * share for share in zeros.values()], text=names, textposition="none",
-        marker={"color": colors, "line": {"width": 0}}, hovertemplate="%{text}<br>%{y:.1f} % zeros<extra></extra>",
+        marker={"color": "#648fff", "line": {"width": 0}}, selected={"marker": {"color": "#ffb000"}},
+        unselected={"marker": {"opacity": 1}}, hovertemplate="%{text}<br>%{y:.1f} % zeros<extra></extra>",
     )  # fmt: skip
     figure = go.Figure(bar)
     figure.update_layout(

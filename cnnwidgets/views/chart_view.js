@@ -58,13 +58,15 @@ function render({ model, el }) {
       return;
     }
     if (ended) return;
+    const marked = model.get("marked");
+    if (figure.data.length) figure.data[0].selectedpoints = marked < 0 ? null : [marked];
     await library.react(plot, figure.data, layout(figure), { responsive: true, displaylogo: false, displayModeBar: false });
     if (!drawn) plot.on("plotly_click", ({ points }) => put(model, { clicked: [points[0].curveNumber, points[0].pointIndex ?? points[0].pointNumber] }));
     drawn = true;
     root.dataset.seq = String(Number(root.dataset.seq ?? 0) + 1);
   };
 
-  const ends = [listen(model, ["figure", "height"], once(paint)), watch(root, paint)];
+  const ends = [listen(model, ["figure", "marked", "height"], once(paint)), watch(root, paint)];
   paint();
   return () => {
     ended = true;

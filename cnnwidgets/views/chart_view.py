@@ -24,6 +24,9 @@ class ChartView(View, module="chart_view.js"):
     """
 
     figure = t.Unicode(help="the figure as plotly's JSON").tag(sync=True)
+    marked = t.Int(-1, help="number of the first curve's point that is marked, by its ``selected`` style; -1 for none").tag(
+        sync=True
+    )
     clicked = t.List(t.Int(), help="[curve, point] that was clicked last").tag(sync=True)
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
     description = t.Unicode("chart", help="what the chart says, for those who cannot see it").tag(sync=True)

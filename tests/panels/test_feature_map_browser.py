@@ -88,7 +88,16 @@ def test_the_chart_has_a_bar_a_layer_with_its_share_of_zeros(browser, digits, da
     (bar,) = json.loads(browser.chart.figure)["data"]
     assert bar["text"] == list(wanted)
     assert bar["y"] == pytest.approx([100 * share for share in wanted.values()])
-    assert sum(color == "#ffb000" for color in bar["marker"]["color"]) == 1
+    assert bar["text"][browser.chart.marked] == browser.result.maps.layer.name
+
+
+def test_another_layer_marks_another_bar_and_sends_no_new_chart(browser):
+    browser.wait()
+    before = browser.chart.figure
+    browser.layer = "conv2"
+    assert browser.result.maps.layer.name == "conv2"
+    assert json.loads(before)["data"][0]["text"][browser.chart.marked] == "conv2"
+    assert browser.chart.figure is before
 
 
 def test_the_caption_is_what_the_network_predicts(browser, digits, data):
