@@ -33,13 +33,9 @@ def __getattr__(name: str):
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES[name]
-    value = importlib.import_module(f"{__name__}.{name}") if home is None else getattr(_module(home), name)
-    globals()[name] = value
+    module = importlib.import_module(f"{__name__}.{home or name}")
+    globals()[name] = value = getattr(module, name) if home else module
     return value
-
-
-def _module(home: str):
-    return importlib.import_module(f"{__name__}.{home}")
 
 
 def __dir__() -> list[str]:

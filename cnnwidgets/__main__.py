@@ -6,23 +6,13 @@ import argparse
 import importlib.metadata
 import importlib.util
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 TOUR = "tour.ipynb"
-NEEDED = (
-    "torch",
-    "torchvision",
-    "anywidget",
-    "ipywidgets",
-    "plotly",
-    "matplotlib",
-    "numpy",
-    "scikit-learn",
-    "scikit-image",
-)
 MATCHING_FRONT_END = "jupyterlab_widgets"
 """Puts widgets into JupyterLab; must be in the environment that runs JupyterLab."""
 
@@ -76,7 +66,7 @@ def doctor() -> int:
     """Print versions, and a line for everything that would keep a panel from showing."""
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}: {sys.executable}")
     problems = []
-    for name in (*NEEDED, "jupyterlab", MATCHING_FRONT_END):
+    for name in (*needed(), "jupyterlab", MATCHING_FRONT_END):
         try:
             print(f"  {name:18} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:
@@ -87,6 +77,12 @@ def doctor() -> int:
         problems += _try_a_network()
     print("\n".join(f"PROBLEM: {problem}" for problem in problems) or "All is well.")
     return bool(problems)
+
+
+def needed() -> list[str]:
+    """The packages that this one requires, by the names they are installed under."""
+    required = importlib.metadata.requires("cnnwidgets") or []
+    return [re.split(r"[^\w.-]", line)[0] for line in required if "extra ==" not in line]
 
 
 def _try_a_network() -> list[str]:

@@ -28,7 +28,7 @@ def test_doctor_finds_nothing_wrong_here():
 
 
 def test_doctor_names_what_is_missing(monkeypatch, capsys):
-    monkeypatch.setattr(command, "NEEDED", (*command.NEEDED, "no-such-package"))
+    monkeypatch.setattr(command, "needed", lambda: ["torch", "no-such-package"])
     assert command.doctor() == 1
     assert "PROBLEM: no-such-package is missing: pip install no-such-package" in capsys.readouterr().out
 

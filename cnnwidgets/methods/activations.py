@@ -81,7 +81,7 @@ def activations(
     inputs = one_picture(net, image)
     if isinstance(layers, str):
         layers = [layers]
-    names = [row.name for row in net.layers if row.has_units] if layers is None else list(layers)
+    names = [row.name for row in net.layers.with_units] if layers is None else list(layers)
     rows = {name: net.layers[name] for name in names}
     for row in rows.values():
         _ = row.map_shape  # raises the sentence for a layer without units, before the network runs
@@ -101,7 +101,7 @@ def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]
         Cancelled: cancel was set.
     """
     inputs = one_picture(net, image)
-    wanted = {row.name for row in net.layers if row.has_units}
+    wanted = {row.name for row in net.layers.with_units}
     shares: dict[str, float] = {}
 
     def count(name: str, output: torch.Tensor) -> None:

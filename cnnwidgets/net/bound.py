@@ -151,7 +151,8 @@ class BoundModel:
 
     def takes_inputs_of(self, other: BoundModel) -> bool:
         """Whether the other network's input tensors fit this one: same shape, and no other preprocessing is known."""
-        return self.input_shape == other.input_shape and self._preprocess in (None, other.preprocess)
+        known = self._preprocess is None or repr(self._preprocess) == repr(other.preprocess)  # torchvision's have no ==
+        return self.input_shape == other.input_shape and known
 
     # running
 
@@ -173,7 +174,12 @@ class BoundModel:
         return output.detach().float().cpu().clone()
 
     def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:
-        """For each picture the k most probable classes, as (name, softmax probability), the most probable first."""
+        """For each picture the k most probable classes, as (name, softmax probability), the most probable first.
+
+        Raises:
+            TypeError: the network's output is no tensor (N, classes).
+            ValueError: the output is not finite, or the class names are not as many as the outputs.
+        """
         probabilities = self.logits(images).softmax(1)
         pictures.check_finite(probabilities, f"the output of {self.name}")
         if len(self.classes) != probabilities.shape[1]:

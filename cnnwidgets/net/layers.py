@@ -74,6 +74,11 @@ class Layer:
     source: tuple[str, str, int]
 
     @property
+    def output(self) -> str:
+        """The output's shape in words: ``64×56×56``, ``197×768 tokens``."""
+        return format_shape(self.output_shape) + (" tokens" if self.layout == "tokens" else "")
+
+    @property
     def is_map(self) -> bool:
         """Whether the output has a height and a width: one map a unit."""
         return self.layout.startswith("map")
@@ -133,10 +138,10 @@ def format_shape(shape: Sequence[int]) -> str:
     return "×".join(map(str, shape))
 
 
-def nearest(word: str, words: Sequence[str], count: int = 3) -> str:
+def nearest(word: str, words: Sequence[str]) -> str:
     """`` Did you mean 'a' or 'b'?`` with the words that look most like the given one, or nothing."""
     by_lower = {known.lower(): known for known in words}
-    found = [by_lower[close] for close in difflib.get_close_matches(word.lower(), by_lower, n=count, cutoff=0.5)]
+    found = [by_lower[close] for close in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.5)]
     return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
@@ -177,6 +182,11 @@ class Layers(Sequence[Layer]):
         return [row for row in self._rows if row.is_map]
 
     @property
+    def with_units(self) -> list[Layer]:
+        """The rows that can be shown unit by unit: those that give maps, a vector or tokens."""
+        return [row for row in self._rows if row.has_units]
+
+    @property
     def weighted(self) -> list[Layer]:
         """The rows that have filters: a convolution's or a fully connected layer's weight."""
         return [row for row in self._rows if row.weight]
@@ -191,8 +201,7 @@ class Layers(Sequence[Layer]):
         rows: list[tuple[str, ...]] = [heads]
         for row in self._rows:
             seen = str(row.receptive_field) if row.receptive_field else "no map"
-            shape = format_shape(row.output_shape) + (" tokens" if row.layout == "tokens" else "")
-            rows.append((row.name, row.kind, shape, f"{row.parameters:,}", f"{row.macs:,}", seen))
+            rows.append((row.name, row.kind, row.output, f"{row.parameters:,}", f"{row.macs:,}", seen))
         return rows
 
     def __repr__(self) -> str:

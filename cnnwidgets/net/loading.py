@@ -28,7 +28,8 @@ def load(name: str, weights: str | None = "DEFAULT") -> BoundModel:
         name: "digits" or "scenes" (bundled, works offline), or a name of
             ``torchvision.models.list_models(module=torchvision.models)``.
         weights: of a torchvision model the name of its weights, downloaded at the first time into ``TORCH_HOME``; None
-            for random weights. Of a sample "DEFAULT", or the number of an epoch along its training.
+            for random weights. Of a sample "DEFAULT", None for its random first weights, or the number of an epoch along
+            its training.
 
     Raises:
         ValueError: there is no such network, or no such weights.
@@ -45,15 +46,17 @@ def names() -> list[str]:
 
 
 def _sample(name: str, weights: str | int | None) -> BoundModel:
-    epoch = None if weights in ("DEFAULT", None) else int(weights)
+    if weights not in ("DEFAULT", None) and not str(weights).isdigit():
+        raise ValueError(f"{name} has no weights {weights!r}: 'DEFAULT', None for random, or the number of an epoch")
+    epoch = None if weights == "DEFAULT" else int(weights or 0)
     sample = samples.sample(name, epoch)
     return BoundModel(
         sample.module,
         classes=sample.classes,
         preprocess=Preprocess(sample.input_shape, sample.mean, sample.std),
         input_shape=sample.input_shape,
-        name=name,
-        code=f"import cnnwidgets as cw\n\nnet = cw.load({name!r}{f', {epoch}' if epoch else ''})\n"
+        name=name if epoch is None else f"{name} after {epoch} epochs",
+        code=f"import cnnwidgets as cw\n\nnet = cw.load({name!r}{'' if epoch is None else f', weights={str(epoch)!r}'})\n"
         "model, preprocess = net.module, net.preprocess",
     )
 

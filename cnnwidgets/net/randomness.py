@@ -50,7 +50,8 @@ class _SeesDrawing(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         self.drew |= torch.Tag.nondeterministic_seeded in func.tags
-        return func(*args, **(kwargs or {}))
+        with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
+            return func(*args, **(kwargs or {}))
 
 
 def _all_equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:

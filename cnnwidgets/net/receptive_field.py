@@ -82,14 +82,13 @@ class FieldRules:
         return Field(sees, axes, fields[0].flattened)
 
     def _union(self, a: ReceptiveField, b: ReceptiveField) -> ReceptiveField:
-        """The smallest rectangle around both; exact where one holds the other."""
+        """The smallest rectangle around both; exact where both are."""
         if "global" in (a.status, b.status) or a.step != b.step:
             return self._everything
         low = _pair(min, a.offset, b.offset)
         high = _pair(max, _pair(add, a.offset, a.size), _pair(add, b.offset, b.size))
-        hull = ReceptiveField(_pair(sub, high, low), a.step, low, "exact")
-        nested = any((p.size, p.offset) == (hull.size, hull.offset) for p in (a, b))
-        return replace(hull, status="exact" if nested and {a.status, b.status} == {"exact"} else "bound")
+        status = "exact" if {a.status, b.status} == {"exact"} else "bound"
+        return ReceptiveField(_pair(sub, high, low), a.step, low, status)
 
     def _window(self, field: Field, kernel, stride, padding, dilation=1, status=None) -> Field:
         """A window that slides over the two axes: convolution and pooling."""
@@ -197,9 +196,6 @@ class FieldRules:
         taken = [range(*slices[axis].indices(tensor.shape[axis])) for axis in field.axes]
         return self._window(field, 1, [r.step for r in taken], [-r.start for r in taken])
 
-    def _chunk(self, tensor, field, output, *rest, **more) -> Field:
-        return self._reduce(tensor, field, output)
-
     def _permute(self, tensor, field, output, *dims, **more) -> Field:
         if more or len(dims) == 1:
             dims = tuple(more.get("dims", dims and dims[0]))
@@ -237,7 +233,8 @@ _WINDOWS = frozenset(
 _ALIASES = {
     "log_softmax": "softmax", "softmin": "softmax",
     "adaptive_max_pool2d": "adaptive_avg_pool2d", "mean": "reduce", "sum": "reduce", "amax": "reduce", "amin": "reduce",
-    "max": "reduce", "min": "reduce", "std": "reduce", "var": "reduce", "norm": "reduce", "split": "chunk",
+    "max": "reduce", "min": "reduce", "std": "reduce", "var": "reduce", "norm": "reduce", "split": "reduce",
+    "chunk": "reduce",
     "flatten": "reshape", "view": "reshape", "unflatten": "reshape", "squeeze": "reshape",
     "swapaxes": "transpose", "swapdims": "transpose", "max_pool2d_with_indices": "max_pool2d",
 }  # fmt: skip

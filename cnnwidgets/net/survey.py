@@ -18,11 +18,11 @@ from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field,
 from cnnwidgets.net.trace import Calls, tensors_in
 
 
-def survey(module: nn.Module, picture: torch.Tensor, cancel=None) -> Layers:
+def survey(module: nn.Module, picture: torch.Tensor) -> Layers:
     """The layer table of a module for a picture (1, C, H, W), by running it once."""
     with no_trace(module), torch.no_grad():
         picture = picture.clone()
-        calls = Survey(module, picture, cancel)
+        calls = Survey(module, picture)
         with calls.watching():
             module(picture)
     return Layers(calls.rows, calls.ends)
@@ -31,8 +31,8 @@ def survey(module: nn.Module, picture: torch.Tensor, cancel=None) -> Layers:
 class Survey(Calls):
     """Writes the layer table during one forward pass."""
 
-    def __init__(self, module: nn.Module, picture: torch.Tensor, cancel=None):
-        super().__init__(module, visit=lambda name, output: None, cancel=cancel)
+    def __init__(self, module: nn.Module, picture: torch.Tensor):
+        super().__init__(module, visit=lambda name, output: None)
         self.rows: list[Layer] = []
         self.ends: dict[str, str] = {}
         self._owners = {id(p): name for name, p in module.named_parameters()}

@@ -97,7 +97,7 @@ class FeatureMapBrowser(GridPanel):
     @property
     def layer_names(self) -> list[str]:
         """The layers that can be shown: those that give maps, a vector or tokens."""
-        return [row.name for row in self.net.layers if row.has_units]
+        return [row.name for row in self.net.layers.with_units]
 
     @property
     def source(self) -> Any:
@@ -142,7 +142,7 @@ class FeatureMapBrowser(GridPanel):
         self.grid.observe(self._take_cursor, "cursor")
         self.react(self._place_cursor, "y", "x")
         self.table.observe(lambda change: self._go_to(change.new), "selected")
-        self.chart.observe(lambda change: self._go_to(change.new[1]), "clicked")
+        self.chart.observe(self._take_click, "clicked")
         box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
         self.picture.layout = w.Layout(flex="0 1 250px", min_width="160px")
         self.chart.layout = w.Layout(flex="1 1 260px", min_width="0")
@@ -181,10 +181,10 @@ class FeatureMapBrowser(GridPanel):
 
     def draw(self, result: Browsed) -> None:
         row = result.maps.layer
-        self._draw_maps(self.grid, result.maps, f"{row.name} · {_output(row)}{_note(row)}")
+        self._draw_maps(self.grid, result.maps, f"{row.name} · {row.output}{_note(row)}")
         if result.beside:
             other = result.beside.layer
-            self._draw_maps(self.second, result.beside, f"{self._beside_title} · {other.name} · {_output(other)}")
+            self._draw_maps(self.second, result.beside, f"{self._beside_title} · {other.name} · {other.output}")
         self.picture.show(
             self.net.picture(result.inputs),
             field=_field(row),
@@ -228,7 +228,7 @@ class FeatureMapBrowser(GridPanel):
         if self.grid.cursor and row.receptive_field and row.receptive_field.status != "global":
             top, begin, height, width = row.receptive_field.box(*self.grid.cursor)
             left.add_patch(Rectangle((begin - 0.5, top - 0.5), width, height, fill=False, color="#ffb000", lw=2))
-        self.draw_maps(right, maps.values[maps.order(self.sort)], f"{row.name} · {_output(row)}", "activation")
+        self.draw_maps(right, maps.values[maps.order(self.sort)], f"{row.name} · {row.output}", "activation")
         return figure
 
     # the second picture or network
@@ -261,7 +261,7 @@ class FeatureMapBrowser(GridPanel):
         if layer in net.layers:
             return net, net.prepare(given), layer
         mine = self.layer_names
-        theirs = [row.name for row in net.layers if row.has_units]
+        theirs = [row.name for row in net.layers.with_units]
         depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
         return net, net.prepare(given), theirs[round(depth * (len(theirs) - 1))]
 
@@ -303,6 +303,11 @@ class FeatureMapBrowser(GridPanel):
         row, column = self._result.maps.layer.to_position(self.y, self.x, self.net.input_shape[1:])
         return [float(row), float(column)]
 
+    def _take_click(self, change) -> None:
+        if change.new:
+            self._go_to(change.new[1])
+            self.chart.clicked = []  # so that the same bar can be clicked again
+
     def _go_to(self, number: int) -> None:
         """A layer was chosen by its number in the table or the chart, which list the same layers."""
         if number >= 0 and "layer" not in self.locked and not on_worker():  # the worker only marks what it has drawn
@@ -322,13 +327,9 @@ def _as_net(beside: Any) -> BoundModel | None:
     return bind(beside) if isinstance(beside, nn.Module) else beside if isinstance(beside, BoundModel) else None
 
 
-def _output(row: Layer) -> str:
-    return format_shape(row.output_shape) + (" tokens" if row.layout == "tokens" else "")
-
-
 def _cells(row: Layer) -> list[str]:
     """A layer's line in the table."""
-    return [row.name, _output(row), f"{row.parameters:,}", str(row.receptive_field or "no map")]
+    return [row.name, row.output, f"{row.parameters:,}", str(row.receptive_field or "no map")]
 
 
 def _note(row: Layer) -> str:

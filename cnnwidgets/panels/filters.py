@@ -81,7 +81,9 @@ class FilterGrid(GridPanel):
         if row and not row.weight:  # linked to a browser, say, that shows a ReLU: the layer that feeds it
             before = self.net.layers[: self.net.layers.names.index(row.name)]
             row = next((other for other in reversed(before) if other.weight), row)
-        return filters(self.net, row and row.name)
+        result = filters(self.net, row and row.name)
+        self._orders(result)  # takes a while the first time: here, not while the lock is held
+        return result
 
     def draw(self, result: Filters) -> None:
         self.channel = min(self.channel, self.channels - 1)
@@ -125,7 +127,7 @@ class FilterGrid(GridPanel):
     def figure(self) -> Figure:
         result = self.shown
         maps, _ = self._maps(result)
-        order = [filter for filter in result.order(self.sort) if filter < len(maps)]
+        order = self._orders(result).get(self.sort, range(len(maps)))
         figure = twin.new_figure(9.0, 5.0)
         title = f"{self.net.name} · {result.layer.name} · {len(maps)} filters"
         self.draw_maps(figure.subplots(), maps[order], title, "weight")
@@ -133,6 +135,12 @@ class FilterGrid(GridPanel):
 
     def _shown(self, result: Filters) -> np.ndarray:
         return result.values[: max(1, MOST_WEIGHTS // result.values[0].size)]
+
+    def _orders(self, result: Filters) -> dict[str, np.ndarray]:
+        """The orders of the filters on screen; by similarity only if they are all there."""
+        shown = len(self._shown(result))
+        possible = self.orders if shown == len(result.values) else self.orders[:2]
+        return {by: result.order(by)[result.order(by) < shown] for by in possible}
 
     def _maps(self, result: Filters) -> tuple[np.ndarray, list[int]]:
         """What the tiles show: (filters, height, width[, 3]), and their mosaic."""
@@ -152,8 +160,7 @@ class FilterGrid(GridPanel):
     def _draw_grid(self) -> None:
         result = self._result
         maps, mosaic = self._maps(result)
-        whole = len(maps) == len(result.values)
-        orders = {by: result.order(by) for by in self.orders} if whole else {"index": range(len(maps))}
+        orders = self._orders(result)
         title = f"{result.layer.name} · {result.layer.kind}, {format_shape(result.values.shape[1:])}"
         self.grid.show(maps, orders=orders, dim=result.dead[: len(maps)], mosaic=mosaic, title=title)
 
@@ -168,6 +175,7 @@ class FilterGrid(GridPanel):
         self.alike.show(
             maps[[unit, *(other for other, _ in alike)]],
             mosaic=mosaic,
+            span=[float(maps.min()), float(maps.max())],
             title=f"Filter {unit} and the {len(alike)} most like it (cosine)" if alike else f"Filter {unit}",
             labels=[str(unit), *(f"{other}: {cosine:.2f}" for other, cosine in alike)],
         )

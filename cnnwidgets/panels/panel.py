@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -133,9 +134,10 @@ class Panel(w.VBox):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until what was asked for is there; False if the time (in seconds) is over first."""
+        end = None if timeout is None else time.monotonic() + timeout
         while not on_worker():
             job = self._job
-            if job and not job.wait(timeout):
+            if job and not job.wait(None if end is None else max(0.0, end - time.monotonic())):
                 return False
             if job is self._job:
                 break
@@ -143,7 +145,10 @@ class Panel(w.VBox):
 
     @property
     def result(self) -> Any:
-        """What the method gave for the present state. Waits for it; raises what the computation raised."""
+        """What the method gave for the present state. Waits for it; raises what the computation raised.
+
+        After a Cancel it raises ``Cancelled``: what is on screen (see :attr:`shown`) belongs to an earlier state.
+        """
         self.wait()
         if self._error:
             raise self._error
@@ -198,10 +203,6 @@ class Panel(w.VBox):
             if job.cancelled:
                 raise Cancelled("cancelled before it began")
             result = self.compute(job)
-        except Cancelled as cancelled:
-            if self._result is None and job is self._job:
-                self._error = cancelled
-            self._finish(job, message="Cancelled. What is shown was computed before.")
         except Exception as error:
             self._finish(job, error=error)
         else:
@@ -224,22 +225,25 @@ class Panel(w.VBox):
                 self.draw(partial)
             self.status.say("Computing …", "busy", fraction)
 
-    def _finish(self, job: Job, result: Any = None, error: Exception | None = None, message: str = "") -> None:
+    def _finish(self, job: Job, result: Any = None, error: Exception | None = None) -> None:
         with LOCK:
             job.ended = True
             if job is not self._job:
                 return
-            if error is None and result is not None:
+            if error is None:
                 try:
                     self._result, self._error = result, None
                     self.draw(result)
-                    message = self.summary(result)
+                    self.status.say(self.summary(result))
                 except Exception as failed:
                     error = failed
-            if error is not None:
+            if isinstance(error, Cancelled):
+                self._error = error
+                self.status.say("Cancelled. What is shown was computed before.")
+            elif error is not None:
                 self._fail(error)
-            else:
-                self.status.say(message)
+        if self.status.code:  # the listing has been opened: it follows what is on screen
+            self._show_code()
 
     def _fail(self, error: Exception) -> None:
         self._error = error
@@ -251,7 +255,7 @@ class Panel(w.VBox):
     def public_traits(cls) -> dict[str, t.TraitType]:
         """The traits that make the state, in the order of their declaration, a subclass' own first."""
         names = [name for base in cls.__mro__ for name in vars(base)]
-        traits = cls.class_traits(control=lambda tag: True)
+        traits = cls.class_traits()
         return {name: traits[name] for name in dict.fromkeys(names) if name in traits and "control" in traits[name].metadata}
 
     @property

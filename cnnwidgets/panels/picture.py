@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import traitlets as t
+from PIL import Image
+
+from cnnwidgets.net.pictures import open_picture
 
 
 class Picture(t.Any):
@@ -18,10 +22,6 @@ class Picture(t.Any):
     """
 
     def encode(self, value: Any) -> Any:
-        import torch
-
-        from cnnwidgets.net.pictures import open_picture
-
         match value:
             case None | int() | str():
                 return value
@@ -34,9 +34,6 @@ class Picture(t.Any):
         return {"png": _base64(lambda file: open_picture(value).save(file, "PNG"))}
 
     def decode(self, value: Any) -> Any:
-        import torch
-        from PIL import Image
-
         match value:
             case {"npy": text}:
                 return torch.from_numpy(np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False))

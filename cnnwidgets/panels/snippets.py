@@ -66,7 +66,10 @@ def _input(net: BoundModel, image: Any, images: Sequence) -> str:
             code = f"{imports}{names} = {made}[{image}]\n"
             if isinstance(picture, torch.Tensor) and picture.is_floating_point():
                 return code + "x = image[None]"
-            return code + f'x = preprocess(image.convert("{mode}"))[None]'
+            if isinstance(picture, Image.Image):
+                return code + f'x = preprocess(image.convert("{mode}"))[None]'
+            opening = "from cnnwidgets.net.pictures import open_picture\n"
+            return f'{code}{opening}x = preprocess(open_picture(image).convert("{mode}"))[None]'
         case str() | Path():
             path = str(Path(image).expanduser())
             with Image.open(path) as file:

@@ -39,10 +39,10 @@ function render({ model, el }) {
     const line = style.getPropertyValue("--cw-line").trim() || "#8886";
     const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
     const themed = Object.fromEntries(
-      Object.entries(figure.layout).map(([key, value]) => [key, /^[xy]axis/.test(key) ? { ...axis, ...value } : value]));
+      Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key, /^[xy]axis/.test(key) ? { ...axis, ...value } : value]));
     return {
       margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest",
-      ...themed, xaxis: { ...axis, ...figure.layout.xaxis }, yaxis: { ...axis, ...figure.layout.yaxis },
+      ...themed,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.color, size: 13, ...figure.layout.font },
     };
   };
@@ -63,7 +63,7 @@ function render({ model, el }) {
     await library.react(plot, figure.data, layout(figure), { responsive: true, displaylogo: false, displayModeBar: false });
     if (!drawn) plot.on("plotly_click", ({ points }) => put(model, { clicked: [points[0].curveNumber, points[0].pointIndex ?? points[0].pointNumber] }));
     drawn = true;
-    root.dataset.seq = String(Number(root.dataset.seq ?? 0) + 1);
+    stamp(root);
   };
 
   const ends = [listen(model, ["figure", "marked", "height"], once(paint)), watch(root, paint)];

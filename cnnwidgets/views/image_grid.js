@@ -10,7 +10,8 @@ function render({ model, el }) {
   const legend = h("canvas", { className: "cw-legend", role: "img" });
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const title = h("div", { className: "cw-title" });
-  const tools = toolbar(model, legend);
+  const ends = [];
+  const tools = toolbar(model, legend, ends);
   const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, title, tools, scroll, line);
   el.append(root);
 
@@ -32,14 +33,19 @@ function render({ model, el }) {
   const range = (map) => {
     let [lo, hi] = [data.lo[map], data.hi[map]];
     if (model.get("scale") === "fixed") [lo, hi] = model.get("limits");
-    else if (model.get("scale") === "layer") [lo, hi] = [Math.min(...data.lo), Math.max(...data.hi)];
+    else if (model.get("scale") === "layer") [lo, hi] = span();
     const contrast = model.get("contrast");
-    const around = colors() === "diverging" || (data.channels === 3 && lo < 0); // zero in the middle: white, or gray
+    const around = colors() === "diverging" || (data.channels === 3 && signed()); // zero in the middle: white, or gray
     if (around) [lo, hi] = [-Math.max(-lo, hi, 0), Math.max(-lo, hi, 0)];
     return lo < 0 && hi > 0 ? [lo / contrast, hi / contrast] : [lo, lo + (hi - lo) / contrast];
   };
 
-  const signed = () => data.lo.some((value) => value < 0);
+  /** Lowest and highest value of the layer, of which these maps may be a part. */
+  const span = () => {
+    if (model.get("span").length) return model.get("span");
+    return [data.lo.reduce((a, b) => Math.min(a, b)), data.hi.reduce((a, b) => Math.max(a, b))];
+  };
+  const signed = () => span()[0] < 0;
   const colors = () => (model.get("colors") === "auto" ? (signed() ? "diverging" : "viridis") : model.get("colors"));
   const value = (map, row, column, channel = 0) => {
     const byte = data.pixels[((map * data.height + row) * data.width + column) * data.channels + channel];
@@ -234,6 +240,8 @@ function render({ model, el }) {
     else if (top + layout.tall > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + layout.tall + layout.gap - scroll.clientHeight;
   };
 
+  const select = (map) => (model.get("lock").includes("unit") ? {} : { selected: map });
+
   const draw = drawer(canvas, paint);
   const rearrange = () => { arrange(); draw(); };
   const recolor = () => { colorize(); draw(); };
@@ -256,7 +264,7 @@ function render({ model, el }) {
   canvas.addEventListener("pointerleave", () => { hover = null; draw(); });
   canvas.addEventListener("click", (event) => {
     const found = find(event);
-    if (found) put(model, { selected: found.map, cursor: [found.row, found.column] });
+    if (found) put(model, { ...select(found.map), cursor: [found.row, found.column] });
     canvas.focus({ preventScroll: true });
   });
   canvas.addEventListener("keydown", (event) => {
@@ -276,7 +284,7 @@ function render({ model, el }) {
       const from = selected >= 0 ? layout.place[selected] : event.key === "End" ? 0 : -steps[event.key];
       const slot = Math.max(0, Math.min(data.count - 1, from + steps[event.key]));
       hover = null;
-      put(model, { selected: layout.maps[slot] });
+      put(model, select(layout.maps[slot]));
       reveal(layout.maps[slot]);
     } else if (event.key === "+" || event.key === "-") {
       zoom(event.key === "+" ? 1.25 : 0.8);
@@ -289,23 +297,23 @@ function render({ model, el }) {
   tools.querySelector(".cw-larger").addEventListener("click", () => zoom(1.25));
   scroll.addEventListener("scroll", draw);
 
-  const ends = [
-    listen(model, ["pixels", "shape", "lo", "hi", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
+  ends.push(
+    listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
     listen(model, ["scale", "limits", "contrast", "colors"], recolor),
     listen(model, ["orders", "sort", "tile", "height"], rearrange),
     listen(model, ["selected", "cursor"], draw),
     watch(scroll, rearrange),
     draw.stop,
-  ];
+  );
   reload();
   return () => ends.forEach((end) => end());
 }
 
-function toolbar(model, legend) {
+function toolbar(model, legend, ends) {
   const tools = h("div", { className: "cw-tools" });
   const offer = (trait, label, options, title) => {
     if (model.get("hide").includes(trait)) return;
-    const control = choice(model, trait, label, options, title);
+    const control = choice(model, trait, label, options, title, ends);
     control.querySelector("select").disabled = model.get("lock").includes(trait);
     tools.append(control);
   };
@@ -314,8 +322,8 @@ function toolbar(model, legend) {
   if (sorts.length > 1) offer("sort", "Sort by", same(sorts), "the order of the tiles");
   offer("scale", "Scale", [["map", `each ${model.get("noun")}`], ["layer", "whole layer"], ["fixed", "fixed"]],
     "what the darkest and the brightest colour stand for");
-  if (!model.get("hide").includes("limits")) tools.append(limits(model));
-  if (!model.get("hide").includes("contrast")) tools.append(contrast(model));
+  if (!model.get("hide").includes("limits")) tools.append(limits(model, ends));
+  if (!model.get("hide").includes("contrast")) tools.append(contrast(model, ends));
   offer("colors", "Colours", same(["auto", "viridis", "gray", "diverging"]), "the colour table");
   const button = (className, text, title) => h("button", { className, title, "aria-label": title }, text);
   tools.append(
@@ -326,7 +334,7 @@ function toolbar(model, legend) {
 }
 
 /** Two numbers, shown while the scale is fixed. */
-function limits(model) {
+function limits(model, ends) {
   const [low, high] = ["from", "to"].map((text, k) => h("input", { type: "number", step: "any", title: `the fixed scale runs ${text} here`, "aria-label": text }));
   const box = h("span", { className: "cw-choice" }, low, "to", high);
   const show = () => {
@@ -339,18 +347,18 @@ function limits(model) {
     if (lo < hi) put(model, { limits: [lo, hi] });
     else show();
   });
-  listen(model, ["scale", "limits"], show);
+  ends.push(listen(model, ["scale", "limits"], show));
   show();
   return box;
 }
 
 /** A slider that lets the colours run out earlier, so that weak values show. */
-function contrast(model) {
+function contrast(model, ends) {
   const slider = h("input", { type: "range", min: 1, max: 16, step: 0.5, title: "let the brightest colour stand for a smaller value" });
   const show = () => (slider.value = model.get("contrast"));
   slider.disabled = model.get("lock").includes("contrast");
   slider.addEventListener("input", () => put(model, { contrast: slider.valueAsNumber }));
-  listen(model, ["contrast"], show);
+  ends.push(listen(model, ["contrast"], show));
   show();
   return h("label", { className: "cw-choice" }, "Contrast", slider);
 }

@@ -26,6 +26,9 @@ class ImageGrid(View, module="image_grid.js"):
     )
     lo = t.Bytes(help="(maps,) float32: each map's smallest value").tag(sync=True)
     hi = t.Bytes(help="(maps,) float32: each map's largest value").tag(sync=True)
+    span = t.List(
+        t.Float(), help="[lowest, highest] value of the layer that the maps are a part of; empty: of these maps"
+    ).tag(sync=True)
     dim = t.Bytes(help="(maps,) uint8: 1 for a map that is drawn crossed out").tag(sync=True)
     orders = t.Dict(help="name of an order to (maps,) int32: the maps' indices in that order").tag(sync=True)
     sort = t.Unicode("index", help="the order in use").tag(sync=True)
@@ -53,8 +56,8 @@ class ImageGrid(View, module="image_grid.js"):
         help="[rows, columns, parts] of a map made of so many parts side by side, such as a filter's input channels; "
         "empty for none",
     ).tag(sync=True)
-    hide = t.List(t.Unicode(), help="controls that are not shown: sort, scale, colors").tag(sync=True)
-    lock = t.List(t.Unicode(), help="controls that are shown but cannot be changed").tag(sync=True)
+    hide = t.List(t.Unicode(), help="controls that are not shown: sort, scale, limits, contrast, colors").tag(sync=True)
+    lock = t.List(t.Unicode(), help="what cannot be changed by hand: these, and unit, the selection").tag(sync=True)
     tools = t.Bool(True, help="whether the controls and the legend are shown").tag(sync=True)
 
     def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits) -> None:

@@ -1,7 +1,7 @@
 // One picture, and on it the rectangle that the position under the cursor sees.
 
 function render({ model, el }) {
-  const canvas = h("canvas", { tabIndex: 0, className: "cw-canvas", role: "img" });
+  const canvas = h("canvas", { className: "cw-canvas", role: "img" });
   const title = h("div", { className: "cw-title" });
   const caption = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const root = h("div", { className: "cw cw-image", "data-lm-suppress-shortcuts": "true" }, title, canvas, caption);

@@ -28,7 +28,7 @@ function render({ model, el }) {
       root.append(grid);
     }
     root.append(h("div", { className: "cw-line" }, model.get("caption")));
-    root.dataset.seq = String(Number(root.dataset.seq ?? 0) + 1);
+    stamp(root);
   };
 
   const end = listen(model, ["values", "shape", "titles", "caption"], once(paint));

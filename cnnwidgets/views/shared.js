@@ -40,12 +40,12 @@ function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A labelled drop-down that is tied to a trait of the model. */
-function choice(model, trait, label, options, title) {
+/** A labelled drop-down that is tied to a trait of the model; `ends` takes the function that unties it. */
+function choice(model, trait, label, options, title, ends) {
   const select = h("select", { title }, ...options.map(([value, text]) => h("option", { value }, text)));
   const show = () => (select.value = model.get(trait));
   select.addEventListener("change", () => put(model, { [trait]: select.value }));
-  model.on(`change:${trait}`, show);
+  ends.push(listen(model, [trait], show));
   show();
   return h("label", { className: "cw-choice" }, label, select);
 }
@@ -79,15 +79,17 @@ function resize(canvas, width, height) {
   return context;
 }
 
-/** Run `draw` at most once a frame, however often it is asked for; each run counts up `data-seq` of the element. */
+/** Count up `data-seq` of an element: it has been drawn once more. */
+const stamp = (element) => (element.dataset.seq = String(Number(element.dataset.seq ?? 0) + 1));
+
+/** Run `draw` at most once a frame, however often it is asked for, and stamp the element after each. */
 function drawer(element, draw) {
   let frame = 0;
-  let count = 0;
   const ask = () => {
     frame ||= requestAnimationFrame(() => {
       frame = 0;
       draw();
-      element.dataset.seq = String(++count);
+      stamp(element);
     });
   };
   ask.stop = () => cancelAnimationFrame(frame);

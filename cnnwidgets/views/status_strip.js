@@ -20,7 +20,7 @@ function render({ model, el }) {
     if (model.get("fraction") > 0) bar.value = model.get("fraction");
     else bar.removeAttribute("value");
     code.textContent = model.get("code");
-    root.dataset.seq = String(Number(root.dataset.seq ?? 0) + 1);
+    stamp(root);
   };
 
   cancel.addEventListener("click", () => model.send({ kind: "cancel" }));

@@ -32,7 +32,7 @@ function render({ model, el }) {
       if (top < scroll.scrollTop) scroll.scrollTop = top;
       else if (bottom > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = bottom - scroll.clientHeight;
     }
-    scroll.dataset.seq = String(Number(scroll.dataset.seq ?? 0) + 1);
+    stamp(scroll);
   };
 
   const choose = (index) => {

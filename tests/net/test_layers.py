@@ -282,6 +282,38 @@ class TestLayout:
         assert "5×8 tokens" in repr(table) and "no map" in repr(table)
 
 
+class TestPlaces:
+    """Positions of a map and pixels of the picture, by the centre of what a position sees."""
+
+    @pytest.mark.parametrize(
+        ("layer", "pixel"),
+        [("conv1", (2 + 3, 2 + 5)), ("max_pool2d", (2.5 + 2 * 3, 2.5 + 2 * 5)), ("conv2", (6.5 + 2 * 3, 6.5 + 2 * 5))],
+    )
+    def test_the_pixel_of_a_position_is_the_centre_of_its_field(self, layer, pixel):
+        row = bind(LeNet5(), input_shape=(1, 32, 32)).layers[layer]
+        assert row.to_pixel(3, 5, (32, 32)) == pixel
+
+    @pytest.mark.parametrize("model", [nn.AdaptiveAvgPool2d((4, 6)), nn.GroupNorm(1, 3), nn.AdaptiveAvgPool2d(1)], ids=str)
+    def test_where_everything_is_seen_the_pixel_is_the_proportional_place(self, model):
+        (row,) = bind(model, input_shape=(3, 8, 12)).layers
+        down, right = (8, 12)[0] / row.output_shape[1], 12 / row.output_shape[2]
+        assert row.to_pixel(0, 0, (8, 12)) == ((down - 1) / 2, (right - 1) / 2)
+
+    @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "vit"])
+    def test_every_position_comes_back_from_its_pixel(self, name):
+        vit = models.VisionTransformer(64, 16, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=8, num_classes=3)
+        net = bind(vit if name == "vit" else cheap(getattr(models, name)), input_shape=(3, 64, 64))
+        for row in net.layers:
+            if row.has_units:
+                _, height, width = row.map_shape
+                places = [(i, j) for i in range(height) for j in range(width)]
+                assert [row.to_position(*row.to_pixel(*place, (64, 64)), (64, 64)) for place in places] == places
+
+    def test_a_pixel_beyond_the_map_has_the_nearest_position(self):
+        row = bind(LeNet5(), input_shape=(1, 32, 32)).layers["conv2"]
+        assert [row.to_position(*pixel, (32, 32)) for pixel in ((0, 31), (-5, 16), (99, 6.5))] == [(0, 9), (0, 5), (9, 0)]
+
+
 class TestTable:
     table = property(lambda self: bind(LeNet5(), input_shape=(1, 32, 32)).layers)
 

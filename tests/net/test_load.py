@@ -221,3 +221,16 @@ def test_after_an_error_the_next_name_loads(home):
         load("resnet18")
     write(weight_file(home, models.SqueezeNet1_1_Weights.DEFAULT), cheap(models.squeezenet1_1))
     assert load("squeezenet1_1").predict(np.zeros((8, 8), np.uint8))
+
+
+def test_a_samples_weights_none_are_its_random_first_ones():
+    first, none = load("digits", weights="0"), load("digits", weights=None)
+    assert all(torch.equal(a, b) for a, b in zip(first.module.parameters(), none.module.parameters(), strict=True))
+    assert not torch.equal(next(load("digits").module.parameters()), next(none.module.parameters()))
+    assert "weights='0'" in none.code
+    assert none.name == "digits after 0 epochs"
+
+
+def test_a_samples_weights_that_are_no_epoch_are_a_sentence():
+    with pytest.raises(ValueError, match="digits has no weights 'best': 'DEFAULT', None for random, or the number"):
+        load("digits", weights="best")

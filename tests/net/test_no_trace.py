@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -211,6 +212,51 @@ def test_two_threads_at_once_leave_no_trace():
     for thread in threads:
         thread.join()
     assert everything(model) == before
+
+
+def test_one_thread_at_a_time_runs_a_bound_network():
+    inside, most = set(), []
+
+    def forward(self, x):
+        inside.add(threading.get_ident())
+        time.sleep(0.01)
+        most.append(len(inside))
+        inside.discard(threading.get_ident())
+        return x.flatten(1)
+
+    nets = [bind(Function(forward), input_shape=(3, 2, 2)) for _ in range(3)]  # also of different networks
+    threads = [threading.Thread(target=net.logits, args=(torch.zeros(3, 2, 2),)) for net in nets]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1]
+
+
+@pytest.mark.parametrize("use", ["layers", "predict", "trace"])
+def test_nothing_is_changed_by_a_panels_thread(use):
+    model = user_model("noisy")
+    with unchanged(model):
+        thread = threading.Thread(target=lambda: USES[use](bind(model, input_shape=(3, 16, 16)), IMAGE))
+        thread.start()
+        thread.join()
+
+
+def test_a_training_that_draws_numbers_while_a_panel_computes_draws_no_number_twice():
+    net, computing, drawn = bind(Residual(), input_shape=(3, 16, 16)), threading.Event(), threading.Event()
+
+    def visit(name, values):
+        computing.set()
+        drawn.wait(10)
+
+    panel = threading.Thread(target=net.run, args=(IMAGE, visit))
+    panel.start()
+    computing.wait(10)
+    torch.rand(3)
+    state = torch.get_rng_state()
+    drawn.set()
+    panel.join()
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_lenet5_gives_the_same_scores_before_and_after():

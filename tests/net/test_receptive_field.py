@@ -298,6 +298,10 @@ SEES_ALL = {
     "filters made of the picture": lambda: Function(dynamic_filter),
     "a mean that is subtracted": lambda: Function(lambda self, x: x - x.mean((2, 3), keepdim=True)),
     "softmax over positions": lambda: Function(lambda self, x: x.softmax(-1)),
+    "log-softmax over positions": lambda: Function(lambda self, x: F.log_softmax(x, 2)),
+    "a sum of two step widths": lambda: Function(
+        lambda self, x: x[:, :, :4, :5] + self.conv(x), conv=nn.Conv2d(2, 2, 3, stride=2)
+    ),
     "softmax over everything": lambda: Function(lambda self, x: x.flatten(1).softmax(1).view_as(x)),
     "group norm": lambda: nn.GroupNorm(1, 2),
     "instance norm": lambda: nn.InstanceNorm2d(2),
@@ -387,6 +391,13 @@ def test_concatenated_branches_are_bounded_by_the_widest():
     assert check(Branches(), (2, 9, 11)) == "bound"
     field = bind(Branches(), input_shape=(2, 9, 11)).layers[-1].receptive_field
     assert (field.box(4, 4), str(field)) == ((3, 2, 3, 5), "≤ 3×5")
+
+
+def test_a_sum_of_two_windows_sees_the_rectangle_around_both():
+    """Unlike concatenated branches, each unit of a sum sees all of them: the rectangle's edges count for every one."""
+    model = Function(lambda self, x: self.a(x)[..., :-3] + self.b(x)[..., 3:], a=nn.Conv2d(2, 2, 3), b=nn.Conv2d(2, 2, 3))
+    assert check(model, (2, 9, 13)) == "exact"
+    assert bind(model, input_shape=(2, 9, 13)).layers[-1].receptive_field.box(0, 0) == (0, 0, 3, 6)
 
 
 def test_a_residual_network_with_strided_shortcuts_stays_exact():

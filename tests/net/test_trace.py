@@ -351,6 +351,29 @@ class TestVisiting:
         net.run(images(1, 3, 16, 16), visit)
         assert names == net.layers.names
 
+    def test_a_pass_on_another_thread_in_the_middle_of_ours_is_not_seen(self):
+        main, names = threading.get_ident(), []
+
+        def forward(self, x):
+            if threading.get_ident() == main:
+                other = threading.Thread(target=self, args=(x,))
+                other.start()
+                other.join()
+            return self.second(self.first(x))
+
+        model = Function(forward, first=nn.Conv2d(3, 3, 1), second=nn.Conv2d(3, 3, 1))
+        bind(model, input_shape=(3, 4, 4)).run(images(1, 3, 4, 4), lambda name, values: names.append(name))
+        assert names == ["first", "second"]
+
+    def test_a_pass_on_a_panels_thread_shows_the_same_calls(self):
+        block = torch.jit.script(nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU()))
+        model = nn.Sequential(block, Function(lambda self, x: F.relu(Double.apply(x) + torch.from_numpy(x.numpy()))))
+        net, names = bind(model, input_shape=(3, 4, 4)), []
+        panel = threading.Thread(target=net.run, args=(images(1, 3, 4, 4), lambda name, values: names.append(name)))
+        panel.start()
+        panel.join()
+        assert names == net.layers.names == ["0", "1.add", "1.relu"]
+
     def test_an_error_in_the_visitor_comes_through_and_leaves_no_trace(self):
         net = bind(Residual(), input_shape=(3, 16, 16))
         with unchanged(net.module), pytest.raises(ZeroDivisionError):
