@@ -17,7 +17,8 @@ class Generators:
 
     On the main thread nothing else runs meanwhile, and every generator that has moved is put back. On another thread, a
     panel's, somebody's training may be drawing numbers in a cell: to put torch's back would make those numbers come again.
-    There it is put back only if the network itself drew some.
+    There torch's are put back only if the network itself drew from them. (Who draws from NumPy's or Python's cannot be
+    noticed: they are put back wherever they moved.)
     """
 
     def __init__(self) -> None:

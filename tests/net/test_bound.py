@@ -300,13 +300,6 @@ def test_scores_are_no_view_of_what_the_network_keeps():
     assert net.module.last.sum() == 4
 
 
-PRESETS = (
-    models.ResNet18_Weights.IMAGENET1K_V1,
-    models.ResNet34_Weights.IMAGENET1K_V1,
-    models.EfficientNet_B3_Weights.DEFAULT,
-)
-
-
 def test_networks_share_inputs_of_the_same_shape_and_preprocessing():
     plain = bind(Residual(), input_shape=(3, 224, 224))
     alexnet, resnet34, efficientnet = (

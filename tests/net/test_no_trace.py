@@ -17,6 +17,8 @@ from torch.nn.utils import parametrizations
 from cnnwidgets.net import Cancelled, bind
 from tests.net.networks import CancelAt, Function, LeNet5, Residual, everything, twins, unchanged
 
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+
 IMAGE = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 USES = {

@@ -19,6 +19,8 @@ from torchvision.models.feature_extraction import NodePathTracer
 from cnnwidgets.net import Cancelled, bind
 from tests.net.networks import CancelAt, Function, LeNet5, Residual, cheap, leaves, maps_by_hooks, twins, unchanged
 
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit:FutureWarning")
+
 TORCHVISION = ["resnet18", "squeezenet1_1", "mobilenet_v3_small", "shufflenet_v2_x0_5", "googlenet"]
 
 
