@@ -130,6 +130,27 @@ def test_arrow_keys_in_the_layer_list_change_the_layer_and_keep_the_place(browsi
     browsing.wait_python("panel.grid.cursor", "[8.0, 5.0]")
 
 
+def test_a_click_on_a_bar_goes_to_its_layer_and_a_second_click_comes_back(browsing):
+    bars = browsing.cell(1).locator(".cw-plot .bars .point path")
+    tall = max(range(bars.count()), key=lambda number: bars.nth(number).bounding_box()["height"])
+    box = bars.nth(tall).bounding_box()
+    click = lambda: browsing.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # noqa: E731
+    click()
+    browsing.wait_python("panel.layer == 'layer2.0.relu'", "False")
+    there = browsing.python("print(panel.result.maps.layer.name)")
+    browsing.python("panel.layer = 'conv1'")
+    browsing.wait_python("panel.result.maps.layer.name", "conv1")
+    click()
+    browsing.wait_python("panel.layer", there)
+
+
+def test_an_open_code_listing_follows_the_layer(browsing):
+    browsing.cell(1).locator(".cw-status").get_by_text("Code").click()
+    browsing.page.get_by_text("# layer2.0.relu:").wait_for()
+    browsing.python("panel.layer = 'conv1'")
+    browsing.page.get_by_text("# conv1:").wait_for()
+
+
 def test_dragging_the_slider_changes_the_picture(browsing):
     handle = browsing.cell(1).locator(".noUi-handle").first
     box = handle.bounding_box()
