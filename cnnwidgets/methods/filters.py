@@ -133,5 +133,5 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
         transposed = row.output_shape[0] // weight.shape[1]
         weight = weight.unflatten(0, (transposed, -1)).transpose(1, 2).flatten(0, 1)
     if weight.ndim == 2:
-        weight = weight.reshape(len(weight), *(row.weighs or (1, 1, weight.shape[1])))
+        weight = weight.reshape(len(weight), *(row.input_map or (1, 1, weight.shape[1])))
     return Filters(row, np.ascontiguousarray(weight.numpy()), transposed)

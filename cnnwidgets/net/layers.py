@@ -58,7 +58,7 @@ class Layer:
         layout: ``"map"`` (units, height, width), ``"map, channels last"`` (height, width, units), ``"vector"`` (units),
             ``"tokens"`` (tokens, units: a transformer's, which are no map) or ``"other"``.
         weight: the name of the weight in the module (``conv1.weight``); None where there is none.
-        weighs: the shape (C, H, W) of the map whose flattened values are the input; None where it is not one.
+        input_map: the shape (C, H, W) of the map whose flattened values are the input; None where it is not one.
         source: where to find the call again: ``("module" | "function", name, ordinal from 1)``.
     """
 
@@ -70,7 +70,7 @@ class Layer:
     receptive_field: ReceptiveField | None
     layout: str
     weight: str | None
-    weighs: tuple[int, int, int] | None
+    input_map: tuple[int, int, int] | None
     source: tuple[str, str, int]
 
     @property

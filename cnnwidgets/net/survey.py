@@ -107,7 +107,7 @@ class Survey(Calls):
                 receptive_field=field.sees if layout.startswith("map") else None,
                 layout=layout,
                 weight=path if is_filter else None,
-                weighs=flattened if is_filter and axes == 2 else None,
+                input_map=flattened if is_filter and axes == 2 else None,
                 source=source,
             )
         )

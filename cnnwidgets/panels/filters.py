@@ -102,7 +102,7 @@ class FilterGrid(GridPanel):
             parts.insert(0, f"{self.layer} has no filters; shown are those of the layer before it")
         if len(self._shown(result)) < len(result.values):
             parts.append(f"the first {len(self._shown(result))} are shown")
-        if result.layer.weighs:
+        if result.layer.input_map:
             parts.append("each row is drawn as the map that it weighs")
         return " · ".join([*parts, f"{dead} dead" if dead else "none dead"])
 

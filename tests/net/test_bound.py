@@ -112,7 +112,7 @@ def test_a_shape_that_nobody_could_guess_is_asked_for():
     assert str(caught.value).startswith("cannot tell the input shape of Sequential (tried 3×224×224, 3×32×32, ")
     assert str(caught.value).endswith("): bind with input_shape=(C, H, W)")
     assert "shapes cannot be multiplied" in str(caught.value.__cause__)
-    assert bind(model, input_shape=(3, 37, 41)).layers["2"].weighs == (1, 37, 41)
+    assert bind(model, input_shape=(3, 37, 41)).layers["2"].input_map == (1, 37, 41)
 
 
 def test_without_a_weight_nothing_says_the_channels():

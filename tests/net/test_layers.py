@@ -124,11 +124,11 @@ class TestParameters:
 class TestFilters:
     def test_a_linear_layer_after_flattening_weighs_the_map(self):
         table = bind(LeNet5(), input_shape=(1, 32, 32)).layers
-        assert [table[name].weighs for name in ("conv1", "fc1", "fc2")] == [None, (16, 5, 5), None]
+        assert [table[name].input_map for name in ("conv1", "fc1", "fc2")] == [None, (16, 5, 5), None]
 
     def test_dropout_between_flattening_and_the_linear_layer_changes_nothing(self):
         model = nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(48, 2))
-        assert bind(model, input_shape=(3, 4, 4)).layers["2"].weighs == (3, 4, 4)
+        assert bind(model, input_shape=(3, 4, 4)).layers["2"].input_map == (3, 4, 4)
 
     @pytest.mark.parametrize(
         "flatten",
@@ -137,7 +137,7 @@ class TestFilters:
     )
     def test_a_linear_layer_on_anything_else_than_the_flattened_map_weighs_no_map(self, flatten):
         model = Function(lambda self, x: self.fc(flatten(x)), fc=nn.Linear(16, 2))
-        assert bind(model, input_shape=(3, 4, 4)).layers["fc"].weighs is None
+        assert bind(model, input_shape=(3, 4, 4)).layers["fc"].input_map is None
 
     def test_filters_are_the_weights_of_convolutions_and_linear_layers_alone(self):
         table = bind(Residual(), input_shape=(3, 16, 16)).layers
