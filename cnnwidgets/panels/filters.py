@@ -14,7 +14,7 @@ from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.views import ImageGrid, MatrixView
-from cnnwidgets.views.image_grid import tiled
+from cnnwidgets.views.image_grid import SCALES, tiled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,9 +45,7 @@ class FilterGrid(GridPanel):
     orders = ("index", "norm", "similarity")
     sort = t.Enum(orders, "index", help="order: index, falling norm, or neighbours alike").tag(control=None)
 
-    scale = t.Enum(
-        ("map", "layer", "fixed"), "layer", help="what the colours span: each filter, the layer, or fixed limits"
-    ).tag(control=None)
+    scale = t.Enum(SCALES, "layer", help="what the colours span: each filter, the layer, or fixed limits").tag(control=None)
 
     asks = frozenset(("layer",))
 

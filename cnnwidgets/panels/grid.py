@@ -11,6 +11,7 @@ import traitlets as t
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.sheet import draw_maps
 from cnnwidgets.views import ImageGrid
+from cnnwidgets.views.image_grid import COLORS, SCALES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,15 +25,13 @@ class GridPanel(Panel):
     orders: ClassVar[tuple[str, ...]]
 
     unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
-    scale = t.Enum(
-        ("map", "layer", "fixed"), "map", help="what the colours span: each unit, the layer, or fixed limits"
-    ).tag(control=None)
+    scale = t.Enum(SCALES, "map", help="what the colours span: each unit, the layer, or fixed limits").tag(control=None)
     limits = t.List(t.Float(), [-1.0, 1.0], minlen=2, maxlen=2, help="[lowest, highest] of the fixed scale").tag(
         control=None
     )
     contrast = t.Float(1.0, min=1.0, help="how many times sooner the colours run out").tag(control=None)
     colors = t.Enum(
-        ("auto", "viridis", "gray", "diverging"),
+        COLORS,
         "auto",
         help="colour table; auto: diverging around zero for signed values",
     ).tag(control=None)

@@ -9,6 +9,9 @@ import traitlets as t
 
 from cnnwidgets.views.view import View, numbers
 
+SCALES = ("map", "layer", "fixed")
+COLORS = ("auto", "viridis", "gray", "diverging")
+
 
 class ImageGrid(View, module="image_grid.js"):
     """Many small maps on one canvas: thousands are drawn at once, and sorted, scaled and coloured without the kernel.
@@ -32,13 +35,11 @@ class ImageGrid(View, module="image_grid.js"):
     dim = t.Bytes(help="(maps,) uint8: 1 for a map that is drawn crossed out").tag(sync=True)
     orders = t.Dict(help="name of an order to (maps,) int32: the maps' indices in that order").tag(sync=True)
     sort = t.Unicode("index", help="the order in use").tag(sync=True)
-    scale = t.Enum(("map", "layer", "fixed"), "map", help="what the colours span: each map, all maps, or limits").tag(
-        sync=True
-    )
+    scale = t.Enum(SCALES, "map", help="what the colours span: each map, all maps, or limits").tag(sync=True)
     limits = t.List(t.Float(), [-1.0, 1.0], help="[lowest, highest] value of the fixed scale").tag(sync=True)
     contrast = t.Float(1.0, min=1.0, help="how many times sooner the colours run out").tag(sync=True)
     colors = t.Enum(
-        ("auto", "viridis", "gray", "diverging"),
+        COLORS,
         "auto",
         help="colour table; auto: diverging around zero for signed maps",
     ).tag(sync=True)
