@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import importlib.util
+import os
 import platform
 import re
 import shutil
@@ -42,7 +43,8 @@ def open_tour(folder: Path) -> int:
     if not (notebooks / TOUR).exists():
         shutil.copytree(Path(__file__).parent / "notebooks", folder, dirs_exist_ok=True, copy_function=_copy_new)
         notebooks = folder
-    return subprocess.call([sys.executable, "-m", "jupyter", "lab", str(notebooks / TOUR)])
+    as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # in a container, that is
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", *as_root, str(notebooks / TOUR)])
 
 
 def list_networks() -> int:

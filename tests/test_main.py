@@ -38,7 +38,7 @@ def test_without_a_command_jupyterlab_opens_the_tour(monkeypatch):
     monkeypatch.setattr(subprocess, "call", lambda line: called.append(line) or 0)
     assert command.main([]) == 0
     assert called[0][1:4] == ["-m", "jupyter", "lab"]
-    assert called[0][4].endswith("tour.ipynb")
+    assert called[0][-1].endswith("tour.ipynb")
 
 
 def test_an_installed_package_opens_a_copy_and_keeps_what_was_worked_in_it(tmp_path, monkeypatch):

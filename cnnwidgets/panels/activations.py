@@ -181,7 +181,8 @@ class FeatureMapBrowser(GridPanel):
 
     def draw(self, result: Browsed) -> None:
         row = result.maps.layer
-        self._draw_maps(self.grid, result.maps, f"{row.name} · {row.output}{_note(row)}")
+        title = f"{row.name} · {row.output}{_note(row)}"
+        self._draw_maps(self.grid, result.maps, f"{self.net.name} · {title}" if result.beside else title)
         if result.beside:
             other = result.beside.layer
             self._draw_maps(self.second, result.beside, f"{self._beside_title} · {other.name} · {other.output}")
@@ -220,15 +221,19 @@ class FeatureMapBrowser(GridPanel):
 
         result = self.shown
         maps, row = result.maps, result.maps.layer
+        shown = [(self.net.name, maps), *([(self._beside_title, result.beside)] if result.beside else [])]
         figure = twin.new_figure(10.0, 4.6)
-        left, right = figure.subplots(1, 2, width_ratios=[1, 2.6])
+        left, *rights = figure.subplots(1, 1 + len(shown), width_ratios=[1, *[2.6 / len(shown)] * len(shown)])
         left.imshow(self.net.picture(result.inputs))
         left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
         left.set_axis_off()
         if self.grid.cursor and row.receptive_field and row.receptive_field.status != "global":
             top, begin, height, width = row.receptive_field.box(*self.grid.cursor)
             left.add_patch(Rectangle((begin - 0.5, top - 0.5), width, height, fill=False, color="#ffb000", lw=2))
-        self.draw_maps(right, maps.values[maps.order(self.sort)], f"{row.name} · {row.output}", "activation")
+        for axes, (name, these) in zip(rights, shown, strict=True):
+            title = f"{these.layer.name} · {these.layer.output}"
+            title = title if len(shown) == 1 else f"{name}\n{title}"
+            self.draw_maps(axes, these.values[these.order(self.sort)], title, "activation")
         return figure
 
     # the second picture or network

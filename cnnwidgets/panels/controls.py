@@ -17,17 +17,20 @@ MOST_SHOWN = 4
 
 @dataclass(frozen=True)
 class Choice:
-    """A drop-down; ``options(panel)`` gives pairs (text, value). A value that is not among them shows as no choice."""
+    """A drop-down; ``options(panel)`` gives pairs (text, value). A value that is not among them is added."""
 
     options: Callable[[Panel], Sequence[tuple[str, Any]]]
 
     def build(self, panel: Panel, name: str) -> w.Widget:
-        control = w.Dropdown(options=self.options(panel), value=None, description=_label(name))
+        options = list(self.options(panel))
+        control = w.Dropdown(options=options, value=None, description=_label(name))
         control.layout.width = "min(460px, 100%)"
 
         def show(_=None) -> None:
-            values = [value for _, value in control.options]
-            control.value = getattr(panel, name) if getattr(panel, name) in values else None
+            chosen = getattr(panel, name)
+            if chosen is not None and chosen not in [value for _, value in control.options]:
+                control.options = [*options, (str(chosen), chosen)]
+            control.value = chosen
 
         def choose(change) -> None:
             if change.new is not None:

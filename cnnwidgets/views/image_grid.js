@@ -129,7 +129,7 @@ function render({ model, el }) {
   ];
 
   const paint = () => {
-    if (!data.count) return;
+    if (!data.count || !scroll.clientWidth) return; // hidden: what is drawn stays
     const seen = Math.min(layout.total, scroll.clientHeight || model.get("height"));
     const context = resize(canvas, scroll.clientWidth, seen);
     const style = getComputedStyle(root);

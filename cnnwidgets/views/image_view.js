@@ -40,7 +40,7 @@ function render({ model, el }) {
   };
 
   const paint = () => {
-    if (!size.height || !size.width) return;
+    if (!size.height || !size.width || !root.clientWidth) return;
     const scale = zoom();
     const [width, height] = [size.width * scale, size.height * scale];
     const context = resize(canvas, width, height);

@@ -111,18 +111,20 @@ function listen(model, traits, action) {
   return () => traits.forEach((trait) => model.off(`change:${trait}`, action));
 }
 
-/** Call back when the element's width or the page's theme changes; returns a function that ends it. */
+/** Call back when the element's size or the page's theme changes, and when it comes into view; returns what ends it. */
 function watch(element, action) {
-  let width = 0;
+  let before = "";
   const size = new ResizeObserver(() => {
-    if (element.clientWidth === width) return;
-    width = element.clientWidth;
-    action();
+    const now = `${element.clientWidth} ${element.clientHeight}`;
+    if (now !== before) action();
+    before = now;
   });
   size.observe(element);
   const theme = new MutationObserver(action);
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
-  return () => [size, theme].forEach((observer) => observer.disconnect());
+  const view = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && action());
+  view.observe(element); // JupyterLab hides the page while it changes the theme
+  return () => [size, theme, view].forEach((observer) => observer.disconnect());
 }
 
 /** Two strokes, so that a line shows on any picture. */

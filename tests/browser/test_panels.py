@@ -273,6 +273,18 @@ def test_a_panel_answers_on_the_main_thread_too(notebook, lab_without_subshells)
     assert opened.problems == []
 
 
+def test_a_change_of_theme_keeps_the_maps_on_screen(browsing):
+    canvas = drawn(browsing.cell(1))
+    before = colors(canvas)
+    change = "() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab %s'})"
+    for theme in ("Dark", "Light"):
+        browsing.page.evaluate(change % theme)
+        browsing.page.wait_for_function(f"() => document.body.dataset.jpThemeName === 'JupyterLab {theme}'")
+        browsing.page.wait_for_timeout(1500)
+        assert canvas.evaluate("(c) => c.offsetWidth") > 300
+        assert colors(canvas) > before / 2
+
+
 def test_cancel_stops_a_slow_network_and_keeps_the_page_alive(notebook):
     slow = (
         "import time, torch\nclass Slow(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"

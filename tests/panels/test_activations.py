@@ -489,3 +489,11 @@ def test_a_hidden_layer_table_is_not_on_the_page(digits, data):
 def test_without_a_data_set_there_is_no_slider(digits, data):
     panel = cw.FeatureMapBrowser(digits, data[0][0])
     assert [widget for widget in under(panel) if isinstance(widget, w.IntSlider)] == []
+
+
+def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):
+    panel = cw.FeatureMapBrowser(cw.load("digits"), data, "conv1", beside=cw.load("digits", weights="0"))
+    titles = [axes.get_title() for axes in panel.figure().axes]
+    assert "digits\nconv1 · 6×28×28" in titles
+    assert "digits after 0 epochs\nconv1 · 6×28×28" in titles
+    assert panel.grid.title.startswith("digits · conv1")

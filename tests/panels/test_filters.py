@@ -272,3 +272,12 @@ def test_a_whole_session_leaves_the_network_as_it_was():
         panel.figure()
         panel.code()
         panel.close()
+
+
+def test_the_drop_down_names_a_layer_without_filters_too():
+    panel = cw.FilterGrid(cw.load("digits"))
+    panel.layer = "relu1"
+    assert panel.result.layer.name == "conv1"
+    assert panel.controls["layer"].value == "relu1"
+    panel.layer = "conv2"
+    assert panel.controls["layer"].value == "conv2"
