@@ -2,5 +2,15 @@
 
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.occlusion import Occlusion, OcclusionMap, occlusion
 
-__all__ = ["FeatureMaps", "Filters", "activations", "filters", "zero_shares"]
+__all__ = [
+    "FeatureMaps",
+    "Filters",
+    "Occlusion",
+    "OcclusionMap",
+    "activations",
+    "filters",
+    "occlusion",
+    "zero_shares",
+]

@@ -245,6 +245,31 @@ class BoundModel:
             raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
         return {name: found[row.name] for name, row in wanted.items()}
 
+    def gradient(self, images: Any, score: Callable[[torch.Tensor], torch.Tensor], layer: str | None = None) -> torch.Tensor:
+        """The gradient of a score with respect to the input, (N, C, H, W).
+
+        Parameters:
+            score: of the output of the network, or of a layer, a single number.
+            layer: a name in ``net.layers``.
+
+        Raises:
+            KeyError: there is no such layer; names like it are offered.
+            RuntimeError: autograd cannot follow the forward pass.
+        """
+        inputs = self.prepare(images).to(self.dtype)
+        row = self.layers[layer] if layer is not None else None
+        scores: list[torch.Tensor] = []
+
+        def look(name: str, output: torch.Tensor) -> None:
+            if row is not None and name == row.name:
+                scores.append(score(output))
+
+        with no_trace(self.module), torch.enable_grad():
+            inputs.requires_grad_()
+            with Calls(self.module, look).watching():
+                output = self.module(inputs)
+            return torch.autograd.grad(scores[0] if row else score(output), inputs)[0]
+
     def __repr__(self) -> str:
         shape = format_shape(self._input_shape) if self._input_shape else "input not known yet"
         return f"<{self.name}: {shape}, {self.parameters:,} parameters>"

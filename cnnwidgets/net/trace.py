@@ -18,7 +18,15 @@ from torch.overrides import TorchFunctionMode
 
 
 class Cancelled(Exception):
-    """The computation was cancelled; the network is as it was before."""
+    """The computation was cancelled; the network is as it was before.
+
+    Attributes:
+        partial: what was found until then, or None.
+    """
+
+    def __init__(self, message: str, partial: object = None):
+        super().__init__(message)
+        self.partial = partial
 
 
 Visit = Callable[[str, torch.Tensor], None]

@@ -1,0 +1,438 @@
+"""Occlusion: cover a part of the picture, and see what that does to the answer (Zeiler and Fergus, ECCV 2014)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.fills import fill_picture, patch_mask
+from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores
+from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.pictures import check_finite
+
+Score: TypeAlias = "str | tuple[str, int]"
+
+TOP = 5
+"""Classes that are kept of each position, the most probable first."""
+
+LATTICE = 3
+"""The coarse picture has the positions of every so many rows and columns."""
+
+SLAB = 0.1
+"""Share of the positions that are computed before the next most interesting are looked for."""
+
+UPDATES = 0.2
+"""Seconds between two updates at least."""
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What the network says of one picture.
+
+    Attributes:
+        value: the score that is watched.
+        probability: of the target, after the softmax.
+        classes: (k,) the most probable classes' indices, the most probable first.
+        chances: (k,) their probabilities.
+    """
+
+    value: float
+    probability: float
+    classes: np.ndarray
+    chances: np.ndarray
+
+
+@dataclass(frozen=True, repr=False)
+class OcclusionMap:
+    """What a patch does to the network's answer, for every position (row, column) of a grid.
+
+    Attributes:
+        target: the class that is watched, by its index.
+        score: what is watched: ``"probability"`` (after the softmax) or ``"logit"`` of the target, or (layer, unit): the
+            sum of a unit's map.
+        clean: the score without a patch.
+        values: float32 (rows, columns), the score with the patch there.
+        probability: float32 (rows, columns), the target's probability with the patch there.
+        classes: int (rows, columns, k), the most probable classes with the patch there, the most probable first; -1 where it
+            is not known.
+        chances: float32 (rows, columns, k), their probabilities.
+        known: bool (rows, columns), where values are exact; elsewhere they are estimates.
+        estimate: float32 (rows, columns), the first-order estimate of the values, from one gradient.
+        ys, xs: int (rows,), (columns,): the patch's first row and column, in pixels of the input.
+        patch: (rows, columns) of the patch, in pixels. At the border it is cut off, not shifted.
+        stride: (rows, columns) from one position to the next, in pixels.
+        mask: bool (rows, columns), the shape of the patch.
+        size: (height, width) of the input.
+        answer: what the network says of the picture without a patch.
+        passes: positions that the network was asked for.
+        remaining: seconds that the positions not yet known are expected to take.
+        how: how they are computed.
+    """
+
+    target: int
+    score: Score
+    clean: float
+    values: np.ndarray
+    probability: np.ndarray
+    classes: np.ndarray
+    chances: np.ndarray
+    known: np.ndarray
+    estimate: np.ndarray
+    ys: np.ndarray
+    xs: np.ndarray
+    patch: tuple[int, int]
+    stride: tuple[int, int]
+    mask: np.ndarray
+    size: tuple[int, int]
+    answer: Answer
+    passes: int
+    remaining: float
+    how: str
+
+    @property
+    def exact(self) -> bool:
+        """Whether every value is exact."""
+        return bool(self.known.all())
+
+    @property
+    def top(self) -> np.ndarray:
+        """(rows, columns): the most probable class with the patch there; -1 where it is not known."""
+        return self.classes[..., 0]
+
+    @property
+    def drop(self) -> np.ndarray:
+        """(rows, columns): how much of the score is lost with the patch there, ``clean - values``."""
+        return self.clean - self.values
+
+    @cached_property
+    def agreement(self) -> float:
+        """Pearson's correlation of the first-order estimate with the exact values known so far; NaN if either is constant."""
+        values, estimate = self.values[self.known], self.estimate[self.known]
+        if len(values) < 3 or np.ptp(values) == 0 or np.ptp(estimate) == 0:
+            return float("nan")
+        return float(np.corrcoef(values, estimate)[0, 1])
+
+    def per_pixel(self) -> np.ndarray:
+        """float32 (height, width): the mean drop of the patches that cover each pixel; 0 where none does."""
+        total, count = np.zeros((2, *self.size))
+        for y, drops in zip(self.ys, self.drop, strict=True):
+            for x, drop in zip(self.xs, drops, strict=True):
+                here = slice(y, y + self.patch[0]), slice(x, x + self.patch[1])
+                covered = self.mask[: self.size[0] - y, : self.size[1] - x]
+                total[here] += drop * covered
+                count[here] += covered
+        return (total / np.maximum(count, 1)).astype(np.float32)
+
+    def __repr__(self) -> str:
+        known = "exact" if self.exact else f"{self.known.sum()} of {self.known.size} exact"
+        return (
+            f"<occlusion of class {self.target}: {format_shape(self.values.shape)} positions, {known}, "
+            f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"
+        )
+
+
+def occlusion(
+    net: BoundModel,
+    image: Any,
+    target: int | str | None = None,
+    *,
+    patch: int | Sequence[int] | None = None,
+    stride: int | Sequence[int] | None = None,
+    fill: str = "mean",
+    shape: str = "rectangle",
+    score: Score = "probability",
+    region: Sequence[int] | None = None,
+    seed: int = 0,
+    max_memory: int = 512 * 2**20,
+    on_update: Callable[[OcclusionMap, float], None] | None = None,
+    cancel=None,
+) -> OcclusionMap:
+    """How the score changes when a patch covers a part of the picture, for every position of a grid; all values are exact.
+
+    >>> result = cw.methods.occlusion(net, "cat.jpg", "tabby", patch=32, stride=8)
+    >>> result.drop.shape
+    (25, 25)
+
+    A convolutional network is not run anew for every position: of its maps only the windows are computed that the patch
+    changes (see :mod:`cnnwidgets.net.incremental`); ``result.how`` says whether that was possible.
+
+    Parameters:
+        net: a bound network.
+        image: whatever ``net.prepare`` takes; one picture.
+        target: a class's index or name; by default the one that is predicted.
+        patch: size of the patch in pixels of the input, a number or (rows, columns); by default a seventh of the input.
+        stride: step from one position to the next in pixels, a number or (rows, columns); by default a quarter of the patch.
+        fill: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``; see :func:`cnnwidgets.methods.fills.fill_picture`.
+        shape: of the patch, ``"rectangle"`` or ``"ellipse"``.
+        score: ``"probability"``, ``"logit"``, or (layer, unit) for the sum of a unit's map.
+        region: (top, left, height, width) in pixels: only positions whose patch has its centre in it.
+        seed: of the noise.
+        max_memory: bytes, over those of the network.
+        on_update: called with a partial map and the fraction done: at once with a first-order estimate (one gradient), then
+            with exact values on a coarse grid, then with those that seem to matter most. Without it the order is the fastest.
+        cancel: an object with ``is_set()``.
+
+    Raises:
+        ValueError: a patch, stride, target, fill, score or region that does not fit, or an output that is not finite.
+        Cancelled: cancel was set; its ``partial`` is the map as far as it is known.
+    """
+    options = {
+        "patch": patch,
+        "stride": stride,
+        "fill": fill,
+        "shape": shape,
+        "score": score,
+        "region": region,
+        "seed": seed,
+    }
+    return Occlusion(net, image, target, max_memory=max_memory, **options).map(on_update=on_update, cancel=cancel)
+
+
+class Occlusion:
+    """A picture whose parts can be covered: all positions of a grid, or any one. The parameters are those of :func:`occlusion`.
+
+    Attributes:
+        ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
+        answer: what the network says of the picture itself.
+    """
+
+    def __init__(self, net, image, target=None, *, patch, stride, fill, shape, score, region, seed, max_memory=512 * 2**20):
+        self.net = net
+        self.inputs = one_picture(net, image)
+        self.size = height, width = net.input_shape[1:]
+        self.patch = _pair("patch", patch if patch is not None else max(1, round(min(height, width) / 7)))
+        self.stride = _pair("stride", stride if stride is not None else [max(1, size // 4) for size in self.patch])
+        if self.patch[0] > height or self.patch[1] > width:
+            raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
+        self.score, watch = score, _watched(net, score)
+        self.ys, self.xs = _grid(self.size, self.patch, self.stride, region)
+        picture = self.inputs.to(net.dtype)
+        covers = fill_picture(net, picture, fill, self.patch, seed)
+        patches = Patches(picture, covers, patch_mask(shape, self.patch).to(picture.device))
+        self._scorer = Scorer(net, patches, watch=watch, max_memory=max_memory)
+        logits = self._scorer.clean.logits
+        self.target = int(logits.argmax()) if target is None else net.target(target)
+        if self.target >= logits.shape[1]:
+            raise ValueError(f"there is no output {self.target}: the network has {logits.shape[1]}")
+        self.answer = self._answers(self._scorer.clean)[0]
+
+    def at(self, y: int, x: int) -> Answer:
+        """What the network says with the patch's first row and column there: one incremental pass."""
+        return self._answers(self._scorer.at(y, x))[0]
+
+    def covered(self, y: int, x: int) -> np.ndarray:
+        """The picture with the patch there: uint8 (height, width, 3)."""
+        return self.net.picture(self._scorer.patches.pictures(np.array([y]), np.array([x]))[0])
+
+    def map(self, *, on_update: Callable[[OcclusionMap, float], None] | None = None, cancel=None) -> OcclusionMap:
+        """All positions of the grid."""
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("cancelled")
+        table = _Table(self)
+        groups = self._scorer.groups(self.ys, self.xs)
+        if on_update:
+            table.estimate = self._estimate()
+            table.remaining = self._expected(groups)
+            on_update(table.result(), 0.0)
+            stages = self._by_interest(table, groups)
+        else:
+            stages = iter([_batches(np.ones(table.known.shape, bool), groups)])
+        start = told = time.perf_counter()
+        for stage in stages:
+            for positions, scores in self._scorer.scores(self._positions(stage)):
+                table.take(positions, scores)
+                done = table.known.mean()
+                now = time.perf_counter()
+                table.remaining = (now - start) * (1 - done) / done
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled("cancelled", partial=table.result())
+                if on_update and now > told + UPDATES:
+                    told = now
+                    on_update(table.result(), float(done))
+        if not on_update:
+            table.estimate = self._estimate()
+        return table.result()
+
+    # the order
+
+    def _by_interest(self, table: _Table, groups) -> Iterator[list]:
+        """A coarse grid, then what seems to change the score most, a slab at a time."""
+        wanted = np.zeros(table.known.shape, bool)
+        wanted[::LATTICE, ::LATTICE] = True
+        yield _batches(wanted, groups)
+        slab = max(64, int(SLAB * wanted.size))
+        while not table.known.all():
+            interest = np.abs(self.answer.value - table.guess())
+            interest[table.known] = -1
+            chosen = np.argsort(-interest, axis=None, kind="stable")[: min(slab, int((~table.known).sum()))]
+            wanted = np.zeros(table.known.size, bool)
+            wanted[chosen] = True
+            yield _batches(wanted.reshape(table.known.shape), groups)
+
+    def _positions(self, batches: list) -> list[Positions]:
+        return [Positions(self.ys[i], self.xs[j]) for i, j in batches]
+
+    def _expected(self, groups) -> float:
+        """Seconds for the whole grid."""
+        everything = _batches(np.ones((len(self.ys), len(self.xs)), bool), groups)
+        passes = sum(len(p.tops) * self._scorer.share(p) for p in self._positions(everything))
+        return float(passes * self._scorer.seconds)
+
+    # scores
+
+    def _answers(self, scores: Scores) -> list[Answer]:
+        values, probability, classes, chances = self._read(scores)
+        return [Answer(float(v), float(p), c, q) for v, p, c, q in zip(values, probability, classes, chances, strict=True)]
+
+    def _read(self, scores: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Values (N,), probability (N,), classes (N, k) and their chances (N, k)."""
+        check_finite(scores.logits, f"the output of {self.net.name}")
+        probabilities = scores.logits.softmax(1)
+        chances, classes = probabilities.topk(min(TOP, probabilities.shape[1]))
+        probability = probabilities[:, self.target].numpy()
+        values = {"probability": probability, "logit": scores.logits[:, self.target].numpy()}.get(str(self.score))
+        return scores.watched.numpy() if values is None else values, probability, classes.numpy(), chances.numpy()
+
+    def _estimate(self) -> np.ndarray:
+        """(rows, columns): the values to first order, from the gradient and the change under the patch.
+
+        A probability is taken to move on the logistic curve: its log-odds change by gradient times change.
+        """
+        patches, clean = self._scorer.patches, self.answer.value
+        layer = None if isinstance(self.score, str) else self.score[0]
+
+        def watched(output: torch.Tensor) -> torch.Tensor:
+            if layer is not None:
+                return self._scorer.sum(output)[0]
+            logit = output[0, self.target]
+            if self.score == "logit":
+                return logit
+            others = output[0].index_fill(0, torch.tensor(self.target, device=output.device), -torch.inf)
+            return logit - others.logsumexp(0)
+
+        try:
+            gradient = self.net.gradient(self.inputs, watched, layer)
+        except RuntimeError:  # a forward pass that autograd cannot follow
+            return np.full((len(self.ys), len(self.xs)), clean, np.float32)
+        change = (gradient.to(patches.fill) * (patches.fill - patches.picture)).sum(1, keepdim=True).float().cpu()
+        y, x = int(self.ys[0]), int(self.xs[0])
+        spare = int(self.ys[-1]) + self.patch[0] - self.size[0], int(self.xs[-1]) + self.patch[1] - self.size[1]
+        change = torch.nn.functional.pad(change[:, :, y:, x:], (0, max(0, spare[1]), 0, max(0, spare[0])))
+        kernel = patches.mask.float().cpu()[None, None]
+        sums = torch.nn.functional.conv2d(change, kernel, stride=self.stride)[0, 0, : len(self.ys), : len(self.xs)].double()
+        if self.score != "probability":
+            return (clean + sums).float().numpy()
+        odds = torch.logit(torch.tensor(clean, dtype=torch.float64), eps=1e-12)
+        return torch.sigmoid(odds + sums).float().numpy()
+
+
+class _Table:
+    """The map while it fills."""
+
+    def __init__(self, occlusion: Occlusion):
+        self._of = occlusion
+        shape = len(occlusion.ys), len(occlusion.xs)
+        kept = len(occlusion.answer.classes)
+        self.values, self.probability = np.zeros((2, *shape), np.float32)
+        self.classes, self.chances = np.full((*shape, kept), -1), np.zeros((*shape, kept), np.float32)
+        self.known = np.zeros(shape, bool)
+        self.estimate = np.full(shape, occlusion.answer.value, np.float32)
+        self.remaining = 0.0
+
+    def take(self, positions: Positions, scores: Scores) -> None:
+        here = np.searchsorted(self._of.ys, positions.tops), np.searchsorted(self._of.xs, positions.lefts)
+        self.values[here], self.probability[here], self.classes[here], self.chances[here] = self._of._read(scores)
+        self.known[here] = True
+
+    def guess(self) -> np.ndarray:
+        """The values: exact where they are known, elsewhere the estimate, moved as far as its known neighbours were off."""
+        return np.where(self.known, self.values, self.estimate + self._spread(self.values - self.estimate))
+
+    def result(self) -> OcclusionMap:
+        of, known = self._of, self.known
+        values = self.guess()
+        if of.score == "probability":
+            probability = values = values.clip(0, 1)
+        else:
+            probability = of.answer.probability + self._spread(self.probability - of.answer.probability)
+            probability = np.where(known, self.probability, probability).clip(0, 1)
+        return OcclusionMap(
+            target=of.target,
+            score=of.score,
+            clean=of.answer.value,
+            values=values.astype(np.float32),
+            probability=probability.astype(np.float32),
+            classes=self.classes.copy(),
+            chances=self.chances.copy(),
+            known=known.copy(),
+            estimate=self.estimate,
+            ys=of.ys,
+            xs=of.xs,
+            patch=of.patch,
+            stride=of.stride,
+            mask=of._scorer.patches.mask.cpu().numpy(),
+            size=of.size,
+            answer=of.answer,
+            passes=int(known.sum()),
+            remaining=0.0 if known.all() else self.remaining,
+            how=of._scorer.how,
+        )
+
+    def _spread(self, values: np.ndarray) -> np.ndarray:
+        """The known values' mean around each position, weighted by a Gaussian as wide as the coarse grid's step."""
+        weight = ndimage.gaussian_filter(self.known.astype(float), LATTICE / 2)
+        total = ndimage.gaussian_filter(np.where(self.known, values, 0.0), LATTICE / 2)
+        return np.divide(total, weight, out=np.zeros_like(total), where=weight > 1e-9)
+
+
+def _batches(wanted: np.ndarray, groups: tuple[list[np.ndarray], list[np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The wanted positions of a grid as indices of rows and of columns, those that are best computed together in one batch."""
+    found = []
+    for rows in groups[0]:
+        for columns in groups[1]:
+            i, j = np.nonzero(wanted[np.ix_(rows, columns)])
+            if len(i):
+                found.append((rows[i], columns[j]))
+    return found
+
+
+def _grid(size, patch, stride, region) -> tuple[np.ndarray, np.ndarray]:
+    """Where the patch begins, by rows and by columns; the last one may be cut off by the border."""
+    axes = []
+    for k in range(2):
+        places = np.arange(-(-(size[k] - patch[k]) // stride[k]) + 1) * stride[k]
+        if region is not None:
+            middle = places + (patch[k] - 1) / 2
+            places = places[(middle >= region[k]) & (middle < region[k] + region[2 + k])]
+            if not len(places):
+                raise ValueError(f"no position of the patch has its centre in the region {list(region)}: draw a larger one")
+        axes.append(places)
+    return axes[0], axes[1]
+
+
+def _pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
+    pair = (value, value) if np.ndim(value) == 0 else tuple(value)
+    if len(pair) != 2 or any(int(n) != n or n < 1 for n in pair):
+        raise ValueError(f"{what} is {value!r}; it must be a whole number of pixels of at least 1, or two: rows and columns")
+    return int(pair[0]), int(pair[1])
+
+
+def _watched(net: BoundModel, score: Score) -> tuple[Layer, int] | None:
+    """The layer and unit of a score, None for a score of the output."""
+    if score in ("probability", "logit"):
+        return None
+    if isinstance(score, str) or len(score) != 2:
+        raise ValueError(f"score is {score!r}; it must be 'probability', 'logit' or a pair (layer, unit)")
+    layer, unit = net.layers[score[0]], int(score[1])
+    if not 0 <= unit < layer.map_shape[0]:
+        raise ValueError(f"there is no unit {unit}: {layer.name} has {layer.map_shape[0]}, numbered from 0")
+    return layer, unit

@@ -1,0 +1,187 @@
+"""Exact incremental inference: of a network's maps only the windows are computed that a patch in the picture changes.
+
+The clean picture runs once, and its maps are kept. A patch changes a window of each map, which follows from kernels, strides
+and paddings; only this window is computed, for many positions of the patch at once, out of the clean map with the window
+before pasted into it. From the first operation that looks at a whole map the rest is computed in full.
+
+The idea is that of Nakandala, Nagrecha, Kumar and Papakonstantinou, "Incremental and approximate computations for
+accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch network that ``torch.fx`` can follow.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, fx
+from torch.fx.node import map_arg
+
+from cnnwidgets.net.incremental.geometry import split
+from cnnwidgets.net.incremental.patches import Patches
+from cnnwidgets.net.incremental.program import Program, Step
+from cnnwidgets.net.incremental.routes import Canvas, Move, Route, by_cell, crop
+
+CALL = 1e9
+"""Multiply-adds that take as long as what a batch costs whatever its size."""
+
+ROUTES = 512
+"""Routes that are kept for the next picture."""
+
+
+Found = dict[Step, object]
+"""What steps have given for a batch of N positions: windows (N, C, height, width), whole tensors, or what is no tensor."""
+
+
+class Engine:
+    """One picture, ready for patches.
+
+    Attributes:
+        clean: (1, classes), the scores without a patch.
+        watch: a step whose output is wanted too, or None.
+    """
+
+    def __init__(self, program: Program, patches: Patches, watch: Step | None = None):
+        self.program, self.patches, self.watch = program, patches, watch
+        needed = _needed(program) | ({watch} if watch and watch.windowed else set())
+        self._clean: dict[Step, Tensor] = {}
+        self._cells: dict[Canvas, Tensor] = {}
+        picture = patches.picture.contiguous(memory_format=torch.channels_last)
+        for node, value in program.values(picture):
+            if node.op == "output":
+                self.clean = value
+            elif program.step(node) in needed:
+                self._clean[program.step(node)] = value
+
+    @property
+    def clean_bytes(self) -> int:
+        return sum(value.nbytes for value in (*self._clean.values(), *self._cells.values()))
+
+    def groups(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Group the rows and the columns of a grid of positions: indices of those that are best computed together."""
+        work = np.array([step.work for step in self.program.windowed])
+        axes = self.program.axis(0, self.patches.size[0]), self.program.axis(1, self.patches.size[1])
+        changed = [axis.changed(places) for axis, places in zip(axes, (tops, lefts), strict=True)]
+        mean = [np.maximum(end - first, 0).mean(1) for first, end in changed]
+        return (
+            split(changed[0], mean[1] * work, 4 * CALL / len(lefts), tops),
+            split(changed[1], mean[0] * work, 4 * CALL / len(tops), lefts),
+        )
+
+    def route(self, tops: np.ndarray, lefts: np.ndarray) -> Route:
+        """What is computed for a batch of positions."""
+        routes, key = self.program.routes, (self.patches.size, tops.tobytes(), lefts.tobytes())
+        if key not in routes:
+            rows, columns = (self.program.axis(k, self.patches.size[k]) for k in range(2))
+            routes[key] = Route(self.program, rows, columns, tops, lefts)
+            if len(routes) > ROUTES:
+                routes.popitem(last=False)
+        routes.move_to_end(key)
+        return routes[key]
+
+    def share(self, route: Route) -> float:
+        """The work of a batch, in parts of that of as many forward passes."""
+        steps = self.program.windowed
+        total = sum(step.size[0] * step.size[1] * step.work for step in steps)
+        return sum(h * w * step.work for (h, w), step in zip(route.sizes, steps, strict=True)) / total
+
+    def windows(self, route: Route) -> Found:
+        """What the steps with windows give to those that look at whole maps, as whole maps."""
+        values: Found = {}
+        taken: Found = {}
+        for step in self.program.steps:
+            if not step.windowed:
+                continue
+            match step.kind:
+                case "picture":
+                    windows = self._covered(step, route)
+                case "sliding":
+                    windows = self._slide(step, values, route)
+                case _:
+                    windows = self._call(step, lambda used: self._pasted(used, step, values, route))  # noqa: B023
+            values[step] = windows
+            if step in self.program.frontier or step is self.watch:
+                taken[step] = self._pasted(step, None, values, route)
+            for used in step.last:
+                del values[used]
+        return taken
+
+    def scores(self, found: Found, count: int) -> tuple[Tensor, Tensor | None]:
+        """The scores (N, classes) and the watched output, of what :meth:`windows` gave for N positions."""
+        values, watched = dict(found), found.get(self.watch)
+        for step in self.program.steps:
+            match step.kind:
+                case "shape":
+                    (used,) = step.live
+                    asked = values[used] if used in values else torch.empty(count, *used.shape[1:], device="meta")
+                    values[step] = self._call(step, lambda _: asked)  # noqa: B023
+                case "whole":
+                    values[step] = self._call(step, values.__getitem__)
+                    watched = values[step] if step is self.watch else watched
+                    for used in step.last:
+                        values.pop(used, None)
+        return values[self.program.output], watched
+
+    # the steps
+
+    def _covered(self, step: Step, route: Route) -> Tensor:
+        """The picture's windows, with the patch over them."""
+        y, x = route.begin(step)
+        start = torch.from_numpy(y * step.size[1] + x)
+        plain = crop(self._canvas(Canvas(step)), step.size[1], start, route.sizes[step.number]).permute(0, 3, 1, 2)
+        return self.patches.cover(plain, route.tops, route.lefts, y, x)
+
+    def _slide(self, step: Step, values: Found, route: Route) -> Tensor:
+        slide, (used,) = step.sliding, step.live
+        maps = self._pasted(used, step, values, route)
+        if route.is_whole(step):
+            return slide.whole(maps)
+        output = slide.inner(maps)
+        if slide.factor is not None:
+            y, x = route.begin(step)
+            start = torch.from_numpy(y * step.size[1] + x)
+            output = output * crop(by_cell(slide.factor), step.size[1], start, route.sizes[step.number]).permute(0, 3, 1, 2)
+        return output
+
+    def _pasted(self, used: Step, step: Step | None, values: Found, route: Route) -> Tensor:
+        """A step's windows as another takes them: larger or other ones of the clean map, with what changed pasted in."""
+        windows: Tensor = values[used]
+        move: Move | None = route.into(used, step)
+        if move is None:
+            return windows
+        crops = move.crop(self._canvas(move.canvas))
+        if windows.ndim == 4:
+            return move.paste(crops, windows)
+        return move.paste(crops, windows.unsqueeze(1)).squeeze(1)
+
+    def _canvas(self, canvas: Canvas) -> Tensor:
+        if canvas not in self._cells:
+            clean = self._clean[canvas.step]
+            self._cells[canvas] = canvas.cells(clean if clean.ndim == 4 else clean.unsqueeze(1))
+        return self._cells[canvas]
+
+    def _call(self, step: Step, value: Callable[[Step], object]) -> object:
+        """Run a step's operation, with ``value(input)`` for what it takes."""
+        node, constants = step.node, self.program.constants
+
+        def argument(taken: fx.Node) -> object:
+            used = self.program.step(taken)
+            return constants[used] if used in constants else value(used)
+
+        args, kwargs = map_arg(node.args, argument), map_arg(node.kwargs, argument)
+        if node.op == "call_module":
+            return self.program.graph.get_submodule(node.target)(*args, **kwargs)
+        if node.op == "call_method":
+            return getattr(args[0], node.target)(*args[1:], **kwargs)
+        return node.target(*args, **kwargs)
+
+
+def _needed(program: Program) -> set[Step]:
+    """The steps whose clean maps something is pasted into, or cut out of."""
+    needed = {step for step in program.windowed if step.kind == "picture"} | program.frontier
+    for step in program.windowed:
+        if step.kind == "sliding" or len(step.live) > 1:
+            needed.update(step.live)
+    return needed

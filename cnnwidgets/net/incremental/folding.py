@@ -1,0 +1,170 @@
+"""A network as a graph of operations that change nothing in place, with batch norm folded into the convolutions."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+import threading
+
+import torch
+from torch import fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+
+class NotTraceable(Exception):
+    """A forward pass that ``torch.fx`` cannot follow, or that the graph does not stand for."""
+
+
+def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModule:
+    """The same function as a graph: out of place, batch norm folded, convolutions channels-last. For evaluation mode.
+
+    The module itself is left alone: what is changed is a copy, everything else is shared.
+
+    Parameters:
+        keep: names of modules whose outputs must not be folded away.
+
+    Returns:
+        The graph; the ``meta["module"]`` of a node is the name of the module whose output it gives.
+
+    Raises:
+        NotTraceable: the forward pass branches on values, or uses a tensor after overwriting it.
+    """
+    tracer = _Tracer()
+    try:
+        graph = tracer.trace(module)
+        folded = fx.GraphModule(module, graph)
+    except Exception as error:
+        raise NotTraceable(f"torch.fx cannot follow its forward pass ({_first_line(error)})") from error
+    for node in graph.nodes:
+        if node.op == "call_module":
+            node.meta["module"] = node.target
+    _out_of_place(folded)
+    _fold_batch_norm(folded, keep)
+    folded.graph.eliminate_dead_code()
+    folded.recompile()
+    return folded
+
+
+class _Tracer(fx.Tracer):
+    """Follows one thread: while it works, ``torch.fx`` patches ``nn.Module`` for all of them."""
+
+    def __init__(self):
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def call_module(self, m, forward, args, kwargs):
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr, attr_val, parameter_proxy_cache):
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
+
+
+def _out_of_place(folded: fx.GraphModule) -> None:
+    order = {node: number for number, node in enumerate(folded.graph.nodes)}
+    for node in folded.graph.nodes:
+        if not _make_out_of_place(node, folded):
+            continue
+        overwritten = node.args[0]
+        if any(order[user] > order[node] for user in overwritten.users):
+            raise NotTraceable(f"{overwritten.name} is used again after {node.name} has overwritten it")
+
+
+def _make_out_of_place(node: fx.Node, folded: fx.GraphModule) -> bool:
+    """Whether the node was in-place, which it is no longer."""
+    match node.op:
+        case "call_module":
+            module = folded.get_submodule(node.target)
+            if not getattr(module, "inplace", False):
+                return False
+            module = copy.copy(module)
+            module.inplace = False
+            node.target = _add(folded, node, module)
+        case "call_method":
+            if not node.target.endswith("_") or node.target.startswith("__"):
+                return False
+            node.target = node.target[:-1]
+        case "call_function":
+            name = getattr(node.target, "__name__", "")
+            if node.target in _OUT_OF_PLACE:
+                node.target = _OUT_OF_PLACE[node.target]
+            elif name.endswith("_") and not name.startswith("_") and hasattr(torch, name[:-1]):
+                node.target = getattr(torch, name[:-1])
+            elif not _clear_flag(node):
+                return False
+        case _:
+            return False
+    return True
+
+
+def _clear_flag(node: fx.Node) -> bool:
+    """Whether the function was called with ``inplace=True``, which it is no longer."""
+    try:
+        given = inspect.signature(node.target).bind(*node.args, **node.kwargs)
+    except (TypeError, ValueError):  # built-in functions tell no signature, and have no such flag
+        return False
+    if not given.arguments.get("inplace", False):
+        return False
+    given.arguments["inplace"] = False
+    node.args, node.kwargs = given.args, given.kwargs
+    return True
+
+
+def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
+    for node in list(folded.graph.nodes):
+        if node.op != "call_module":
+            continue
+        module = folded.get_submodule(node.target)
+        if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
+            bias = None if module.bias is None else module.bias.detach()
+            node.target = _add(folded, node, _convolution(module, module.weight.detach(), bias), node.target in keep)
+        elif type(module) is nn.BatchNorm2d and module.running_mean is not None:
+            before = node.args[0]
+            conv = folded.get_submodule(before.target) if before.op == "call_module" else None
+            if isinstance(conv, _Folding) and not conv.kept and len(before.users) == 1:
+                weight, bias = fuse_conv_bn_weights(
+                    conv.weight, conv.bias, module.running_mean, module.running_var, module.eps, module.weight, module.bias
+                )
+                folded.set_submodule(before.target, _convolution(conv, weight.detach(), bias.detach()))
+                before.meta["module"] = node.meta["module"]
+                node.replace_all_uses_with(before)
+                folded.graph.erase_node(node)
+
+
+class _Folding(nn.Conv2d):
+    """A convolution of the folded graph; ``kept`` if what follows must not be folded into it."""
+
+    kept = False
+
+
+def _convolution(like: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor | None) -> _Folding:
+    shape = like.in_channels, like.out_channels, like.kernel_size, like.stride, like.padding, like.dilation, like.groups
+    conv = _Folding(*shape, bias=False, device="meta")
+    conv.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
+    conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+    return conv
+
+
+def _add(folded: fx.GraphModule, node: fx.Node, module: nn.Module, kept: bool = False) -> str:
+    """Put a module of the node's own into the graph; returns its name."""
+    name = f"own_{node.name}"
+    if kept:
+        module.kept = True
+    folded.add_submodule(name, module)
+    return name
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
+_OUT_OF_PLACE = {
+    operator.iadd: operator.add,
+    operator.isub: operator.sub,
+    operator.imul: operator.mul,
+    operator.itruediv: operator.truediv,
+}

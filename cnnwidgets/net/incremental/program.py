@@ -1,0 +1,203 @@
+"""What of a network's graph can be computed window by window, found for one size of input."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
+from cnnwidgets.net.incremental.operations import Sliding, is_pointwise, keeps_cells, sliding
+
+if TYPE_CHECKING:
+    from cnnwidgets.net.incremental.routes import Route
+
+CELL = 24.0
+"""Multiply-adds that take as long as reading and writing one value."""
+
+
+@dataclass(eq=False)
+class Step:
+    """One call of the graph.
+
+    Attributes:
+        kind: what a patch in the picture makes of it:
+            "constant": nothing, it does not depend on the picture;
+            "picture": the input itself;
+            "sliding", "pointwise": windows of a map change;
+            "shape": it asks only for a tensor's shape;
+            "whole": anything; it is computed of whole maps.
+        inputs: the steps that it takes values of.
+        shape: of its output for one picture; None for what is no tensor.
+        number: of the steps with windows, which one; -1 for the others.
+        last: steps that nobody needs after this one.
+    """
+
+    node: fx.Node
+    kind: str
+    inputs: list[Step]
+    shape: tuple[int, ...] | None
+    sliding: Sliding | None = None
+    number: int = -1
+    last: list[Step] = field(default_factory=list)
+
+    @property
+    def windowed(self) -> bool:
+        return self.kind in ("picture", "sliding", "pointwise")
+
+    @property
+    def live(self) -> list[Step]:
+        """The inputs that depend on the picture."""
+        return [step for step in self.inputs if step.kind != "constant"]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of its maps."""
+        return self.shape[-2], self.shape[-1]
+
+    @property
+    def channels(self) -> int:
+        return self.shape[1] if len(self.shape) == 4 else 1
+
+    @property
+    def work(self) -> float:
+        """Multiply-adds of one cell, what its memory costs included."""
+        return CELL * self.channels + (self.sliding.work if self.sliding else 0.0)
+
+
+class Program:
+    """The steps of a folded network, in order.
+
+    Attributes:
+        graph: the folded network.
+        steps: its calls.
+        windowed: those of which windows can be computed.
+        output: the step that gives the scores.
+        frontier: windowed steps that something takes whole maps of.
+        constants: the values of the steps that do not depend on the picture.
+        proven: set once windows and whole pictures have been seen to give the same scores.
+        routes: what was found for batches of positions; kept here for the next picture.
+    """
+
+    def __init__(self, graph: fx.GraphModule, picture: Tensor):
+        self.graph = graph
+        self.constants: dict[Step, object] = {}
+        self._of: dict[fx.Node, Step] = {}
+        for node, value in self.values(picture):
+            if node.op != "output":
+                self._take(node, value)
+        self.steps = list(self._of.values())
+        self.output = self._of[next(node for node in graph.graph.nodes if node.op == "output").args[0]]
+        self.windowed = [step for step in self.steps if step.windowed]
+        for number, step in enumerate(self.windowed):
+            step.number = number
+        last = {used: step for step in self.steps for used in step.live}
+        for used, step in last.items():
+            if used is not self.output:
+                step.last.append(used)
+        self.proven = False
+        self.frontier = {used for step in self.steps if step.kind == "whole" for used in step.live if used.windowed}
+        if self.output.windowed:
+            self.frontier.add(self.output)
+        self.routes: OrderedDict[tuple, Route] = OrderedDict()
+        self._axes: dict[tuple[int, int], Axis] = {}
+
+    def values(self, picture: Tensor) -> Iterator[tuple[fx.Node, object]]:
+        """Every node and its value for one picture, in order; what no later node needs is let go."""
+        interpreter = fx.Interpreter(self.graph)
+        interpreter.args_iter = iter((picture,))
+        needed = {node: len(node.users) for node in self.graph.graph.nodes}
+        for node in self.graph.graph.nodes:
+            interpreter.env[node] = interpreter.run_node(node)
+            yield node, interpreter.env[node]
+            for used in node.all_input_nodes:
+                needed[used] -= 1
+                if not needed[used]:
+                    del interpreter.env[used]
+
+    @property
+    def convolutions(self) -> list[Step]:
+        """The steps that are convolutions, whether with windows or without."""
+        return [
+            step
+            for step in self.steps
+            if step.node.target is F.conv2d
+            or (step.node.op == "call_module" and isinstance(self.graph.get_submodule(step.node.target), nn.Conv2d))
+        ]
+
+    def step(self, node: fx.Node) -> Step:
+        return self._of[node]
+
+    def axis(self, which: int, length: int) -> Axis:
+        """Where a patch of so many rows (for axis 0) or columns (for axis 1) reaches."""
+        if (which, length) not in self._axes:
+            self._axes[which, length] = Axis(self.windowed, which, length)
+        return self._axes[which, length]
+
+    def _take(self, node: fx.Node, value: object) -> None:
+        shape = tuple(value.shape) if isinstance(value, Tensor) else None
+        step = Step(node, "whole", [self._of[used] for used in node.all_input_nodes], shape)
+        if node.op == "placeholder" and not any(other.kind == "picture" for other in self._of.values()):
+            step.kind = "picture"
+        elif not step.live:
+            step.kind = "constant"
+            self.constants[step] = value
+        elif _asks_shape(node):
+            step.kind = "shape"
+        elif shape is not None and all(used.windowed for used in step.live):
+            self._find_windows(step)
+        self._of[node] = step
+
+    def _find_windows(self, step: Step) -> None:
+        node, (first, *others) = step.node, step.live
+        module = self.graph.get_submodule(node.target) if node.op == "call_module" else None
+
+        def constant(value):
+            return self.constants[self._of[value]] if isinstance(value, fx.Node) else value
+
+        if not others and len(first.shape) == len(step.shape) == 4 and node.args[0] is first.node:
+            step.sliding = sliding(node, module, constant, first.shape, step.shape)
+        if step.sliding:
+            step.kind = "sliding"
+        elif is_pointwise(node, module) and len(step.shape) in (3, 4):
+            constants = [self.constants[used] for used in step.inputs if used.kind == "constant"]
+            same_size = all(used.size == step.size for used in step.live)
+            if same_size and all(isinstance(value, Tensor) and keeps_cells(node, value) for value in constants):
+                step.kind = "pointwise"
+
+
+class Axis:
+    """Along rows or columns: where in every map a patch reaches, for every place it can have.
+
+    Attributes:
+        first, end: int (steps with windows, places): the interval that changes; empty where first >= end.
+    """
+
+    def __init__(self, steps: list[Step], which: int, length: int):
+        size = steps[0].size[which]
+        self._offset = length - 1
+        places = np.arange(-self._offset, size)
+        found: list[Intervals] = []
+        for step in steps:
+            if step.kind == "picture":
+                found.append(tidy((np.maximum(places, 0), np.minimum(places + length, size))))
+                continue
+            changed = around([found[used.number] for used in step.live])
+            slide = step.sliding and (step.sliding.rows, step.sliding.columns)[which]
+            found.append(slide.reach(changed) if slide else changed)
+        self.first, self.end = (np.stack(part) for part in zip(*found, strict=True))
+
+    def changed(self, places: np.ndarray) -> Intervals:
+        """The intervals (steps with windows, positions) for patches that begin at some rows or columns."""
+        return self.first[:, places + self._offset], self.end[:, places + self._offset]
+
+
+def _asks_shape(node: fx.Node) -> bool:
+    if node.op == "call_function":
+        return node.target is getattr and node.args[1] in ("shape", "ndim", "dtype", "device")
+    return node.op == "call_method" and node.target in ("size", "dim")

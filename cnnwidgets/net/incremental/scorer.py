@@ -1,0 +1,238 @@
+"""A network's scores for a picture with a patch anywhere, by the fastest way that is right for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnwidgets.net.bound import BoundModel
+from cnnwidgets.net.incremental.engine import Engine
+from cnnwidgets.net.incremental.folding import NotTraceable, fold
+from cnnwidgets.net.incremental.patches import Patches
+from cnnwidgets.net.incremental.program import Program, Step
+from cnnwidgets.net.layers import Layer
+from cnnwidgets.net.no_trace import no_trace
+from cnnwidgets.net.pictures import check_finite
+
+BATCH = 64
+"""Positions that are computed at once at most: beyond, maps leave the processor's caches."""
+
+TOLERANCE = 1e-4
+"""Difference between two ways to the same scores that rounding explains, in parts of the largest score (in float32)."""
+
+
+class Positions(NamedTuple):
+    """Where a patch lies: int (N,) rows and columns of the picture."""
+
+    tops: np.ndarray
+    lefts: np.ndarray
+
+    def part(self, start: int, count: int) -> Positions:
+        return Positions(self.tops[start : start + count], self.lefts[start : start + count])
+
+
+class Scores(NamedTuple):
+    """Of N positions: the scores before the softmax (N, classes), and the watched unit's sum (N,) or None."""
+
+    logits: Tensor
+    watched: Tensor | None
+
+
+class Scorer:
+    """A picture, ready for patches.
+
+    Parameters:
+        net: a bound network.
+        patches: the picture and what covers it.
+        watch: a layer and the number of one of its units, whose sum over the map is wanted too.
+        max_memory: bytes, over those of the network.
+
+    Attributes:
+        clean: of the picture itself.
+        how: a sentence that says how the scores are computed.
+        seconds: that the network takes for one whole picture.
+
+    Raises:
+        ValueError: the network's output for the picture is not finite.
+    """
+
+    def __init__(
+        self, net: BoundModel, patches: Patches, *, watch: tuple[Layer, int] | None = None, max_memory: int = 2**29
+    ):
+        self.net, self.patches, self._watch = net, patches, watch
+        self._most, self._memory = BATCH, max_memory
+        self._alone = False
+        start = time.perf_counter()
+        self.clean = self._plain(patches.picture)
+        self.seconds = time.perf_counter() - start
+        check_finite(self.clean.logits, f"the output of {net.name}")
+        with no_trace(net.module), torch.no_grad():
+            try:
+                self._engine: Engine | None = self._make_engine()
+                self.how = self._describe()
+            except NotTraceable as reason:
+                self._engine = None
+                self.how = f"plain batches: {reason}"
+        if self._engine is None:
+            self._alone = not self._same(self._plain(patches.picture.repeat(2, 1, 1, 1)).logits[:1], self.clean.logits)
+
+    def groups(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Group the rows and the columns of a grid of positions: indices of those that are best computed together."""
+        if self._engine:
+            return self._engine.groups(tops, lefts)
+        return [np.arange(len(tops))], [np.arange(len(lefts))]
+
+    def share(self, positions: Positions) -> float:
+        """The work for positions that are computed together, in parts of as many forward passes; at most 1."""
+        return self._engine.share(self._engine.route(*positions)) if self._engine else 1.0
+
+    def scores(self, batches: Iterable[Positions]) -> Iterator[tuple[Positions, Scores]]:
+        """The scores of batches of positions, each with the same windows; each batch comes back, perhaps in parts.
+
+        Between two of them the network is as it was, and nothing is locked.
+        """
+        held: list[tuple[Positions, dict]] = []
+        for batch in batches:
+            start = 0
+            while start < len(batch.tops):
+                part = batch.part(start, self._fitting(batch))
+                try:
+                    if self._engine is None:
+                        yield part, self._plain(self.patches.pictures(*part))
+                    else:
+                        held.append((part, self._windows(part)))
+                except RuntimeError as error:
+                    if not _is_out_of_memory(error) or self._most == 1:
+                        raise
+                    self._most = max(1, self._most // 2)
+                    continue
+                start += len(part.tops)
+                if sum(len(positions.tops) for positions, _ in held) >= self._most:
+                    yield from self._finish(held)
+                    held = []
+        yield from self._finish(held)
+
+    def at(self, top: int, left: int) -> Scores:
+        """The scores with the patch at one place."""
+        ((_, scores),) = self.scores([Positions(np.array([top]), np.array([left]))])
+        return scores
+
+    # the fast way
+
+    def _make_engine(self) -> Engine:
+        program = _program(self.net, self._watch)
+        step = self._watched_step(program)
+        engine = Engine(program, self.patches, step)
+        if not self._same(engine.clean, self.clean.logits):
+            raise NotTraceable("its graph gives other scores than the network itself")
+        if not program.proven:
+            self._prove(engine)
+            program.proven = True
+        return engine
+
+    def _watched_step(self, program: Program) -> Step | None:
+        if self._watch is None:
+            return None
+        layer, _ = self._watch
+        how, name, number = layer.source
+        steps = [step for step in program.steps if step.node.meta.get("module") == name]
+        if how != "module" or len(steps) < number:
+            raise NotTraceable(f"{layer.name} is no step of its graph")
+        return steps[number - 1]
+
+    def _prove(self, engine: Engine) -> None:
+        """Windows and whole pictures give the same scores, in the corners and in the middle."""
+        (height, width), (tall, wide) = self.patches.picture.shape[2:], self.patches.size
+        tops, lefts = (np.array([0, max(0, size - patch) // 2, size - 1]) for size, patch in ((height, tall), (width, wide)))
+        windows, _ = engine.scores(engine.windows(engine.route(tops, lefts)), len(tops))
+        pictures = self.patches.pictures(tops, lefts).contiguous(memory_format=torch.channels_last)
+        if not self._same(windows, engine.program.graph(pictures)) or not self._same(windows, self.net.module(pictures)):
+            raise NotTraceable("windows of its maps do not give the scores of whole pictures")
+
+    def _windows(self, part: Positions) -> dict:
+        with no_trace(self.net.module), torch.no_grad():
+            return self._engine.windows(self._engine.route(*part))
+
+    def _finish(self, held: Sequence[tuple[Positions, dict]]) -> Iterator[tuple[Positions, Scores]]:
+        """What looks at whole maps, for several batches at once: a fully connected layer's weights are read only once."""
+        if not held:
+            return
+        counts = [len(part.tops) for part, _ in held]
+        with no_trace(self.net.module), torch.no_grad():
+            steps = held[0][1]
+            found = {step: torch.cat([windows[step] for _, windows in held]) for step in steps} if len(held) > 1 else steps
+            logits, watched = self._engine.scores(found, sum(counts))
+            logits = logits.float().cpu()
+            sums = self.sum(watched).split(counts) if watched is not None else [None] * len(held)
+        for (part, _), scores, unit in zip(held, logits.split(counts), sums, strict=True):
+            yield part, Scores(scores, unit)
+
+    def _fitting(self, batch: Positions) -> int:
+        """How many positions of a batch memory allows at once."""
+        bytes_each = self.patches.picture.element_size()
+        if self._engine is None:
+            largest = max((int(np.prod(row.output_shape)) for row in self.net.layers), default=0)
+            return 1 if self._alone else int(np.clip(self._memory // (4 * bytes_each * max(1, largest)), 1, self._most))
+        free = self._memory - self._engine.clean_bytes
+        each = bytes_each * self._engine.route(*batch.part(0, self._most)).numbers(self._engine.program)
+        return int(np.clip(free // max(1, each), 1, self._most))
+
+    def _describe(self) -> str:
+        program = self._engine.program
+        windowed = sum(step.windowed for step in program.convolutions)
+        if not windowed:
+            return "whole maps of the folded network: it looks at the whole picture from its first layers on"
+        return f"exact windows in {windowed} of {len(program.convolutions)} convolutions"
+
+    # the plain way
+
+    def _plain(self, pictures: Tensor) -> Scores:
+        """The network itself, of whole pictures."""
+        if self._watch is None:
+            return Scores(self.net.logits(pictures.float()), None)
+        layer, _ = self._watch
+        sums: list[Tensor] = []
+
+        def look(name: str, output: Tensor) -> None:
+            if name == layer.name:
+                sums.append(self.sum(output))
+
+        self.net.run(pictures.float(), look)
+        return Scores(self.net.logits(pictures.float()), sums[0])
+
+    def sum(self, output: Tensor) -> Tensor:
+        """The watched unit's sum over its map, (N,)."""
+        layer, unit = self._watch
+        units = output if layer.layout in ("map", "vector") else output.movedim(-1, 1)
+        return units[:, unit].reshape(len(units), -1).sum(1).float().cpu()
+
+    def _same(self, one: Tensor, other: Tensor) -> bool:
+        tolerance = max(TOLERANCE, 64 * torch.finfo(self.net.dtype).eps)
+        one, other = one.float().cpu(), other.float().cpu()
+        return bool((one - other).abs().max() <= tolerance * other.abs().max().clamp(min=1e-6))
+
+
+_PROGRAMS: WeakKeyDictionary[BoundModel, tuple[object, Program]] = WeakKeyDictionary()
+
+
+def _program(net: BoundModel, watch: tuple[Layer, int] | None) -> Program:
+    """The network's program; that of the last time, if the weights are the same."""
+    keep = frozenset([watch[0].source[1]]) if watch else frozenset()
+    tensors = [*net.module.parameters(), *net.module.buffers()]
+    key = keep, net.input_shape, tuple((id(tensor), tensor._version, tensor.data_ptr()) for tensor in tensors)
+    if net not in _PROGRAMS or _PROGRAMS[net][0] != key:
+        picture = torch.zeros(1, *net.input_shape, device=net.device, dtype=net.dtype)
+        _PROGRAMS[net] = key, Program(fold(net.module, keep), picture.contiguous(memory_format=torch.channels_last))
+    return _PROGRAMS[net][1]
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    return (
+        isinstance(error, torch.cuda.OutOfMemoryError) or "not enough memory" in str(error) or "out of memory" in str(error)
+    )
