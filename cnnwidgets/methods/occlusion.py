@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import torch
-from scipy import ndimage
+from scipy import interpolate, ndimage, special
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.net import BoundModel, Cancelled, Layer
-from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores
+from cnnwidgets.net.incremental import BATCH, Patches, Positions, Scorer, Scores
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
 
@@ -24,11 +24,17 @@ Score: TypeAlias = "str | tuple[str, int]"
 TOP = 5
 """Classes that are kept of each position, the most probable first."""
 
-LATTICE = 3
+LATTICE = 4
 """The coarse picture has the positions of every so many rows and columns."""
 
-SLAB = 0.1
-"""Share of the positions that are computed before the next most interesting are looked for."""
+SLAB = 0.02
+"""Share of the positions that are computed before the next most interesting are looked for, until a fifth is known."""
+
+HOT = 0.1
+"""Share of the positions that count as the hottest: where they end is found first."""
+
+MOST_TRIANGLES = 5_000
+"""Known positions beyond which the others take the nearest one's value: joining so many takes longer than a batch."""
 
 UPDATES = 0.2
 """Seconds between two updates at least."""
@@ -115,7 +121,7 @@ class OcclusionMap:
 
     @cached_property
     def agreement(self) -> float:
-        """Pearson's correlation of the first-order estimate with the exact values known so far; NaN if either is constant."""
+        """Pearson's correlation of the first-order estimate with the exact values known so far; NaN for constant ones."""
         values, estimate = self.values[self.known], self.estimate[self.known]
         if len(values) < 3 or np.ptp(values) == 0 or np.ptp(estimate) == 0:
             return float("nan")
@@ -170,15 +176,15 @@ def occlusion(
         image: whatever ``net.prepare`` takes; one picture.
         target: a class's index or name; by default the one that is predicted.
         patch: size of the patch in pixels of the input, a number or (rows, columns); by default a seventh of the input.
-        stride: step from one position to the next in pixels, a number or (rows, columns); by default a quarter of the patch.
-        fill: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``; see :func:`cnnwidgets.methods.fills.fill_picture`.
+        stride: step from one position to the next, a number or (rows, columns); by default a quarter of the patch.
+        fill: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``; see :mod:`cnnwidgets.methods.fills`.
         shape: of the patch, ``"rectangle"`` or ``"ellipse"``.
         score: ``"probability"``, ``"logit"``, or (layer, unit) for the sum of a unit's map.
         region: (top, left, height, width) in pixels: only positions whose patch has its centre in it.
         seed: of the noise.
         max_memory: bytes, over those of the network.
         on_update: called with a partial map and the fraction done: at once with a first-order estimate (one gradient), then
-            with exact values on a coarse grid, then with those that seem to matter most. Without it the order is the fastest.
+            with exact values on a coarse grid, then with those that matter most. Without it the order is the fastest.
         cancel: an object with ``is_set()``.
 
     Raises:
@@ -198,7 +204,7 @@ def occlusion(
 
 
 class Occlusion:
-    """A picture whose parts can be covered: all positions of a grid, or any one. The parameters are those of :func:`occlusion`.
+    """A picture whose parts can be covered: all positions of a grid, or any one. Parameters: see :func:`occlusion`.
 
     Attributes:
         ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
@@ -265,18 +271,24 @@ class Occlusion:
     # the order
 
     def _by_interest(self, table: _Table, groups) -> Iterator[list]:
-        """A coarse grid, then what seems to change the score most, a slab at a time."""
-        wanted = np.zeros(table.known.shape, bool)
-        wanted[::LATTICE, ::LATTICE] = True
+        """A coarse grid, then a slab at a time what is most likely to move the border of the hottest tenth.
+
+        That is where the value is next to the border's, and no neighbour is known.
+        """
+        known = table.known
+        wanted = np.zeros(known.shape, bool)
+        wanted[::LATTICE, ::LATTICE] = wanted[-1, ::LATTICE] = wanted[::LATTICE, -1] = True
         yield _batches(wanted, groups)
-        slab = max(64, int(SLAB * wanted.size))
-        while not table.known.all():
-            interest = np.abs(self.answer.value - table.guess())
-            interest[table.known] = -1
-            chosen = np.argsort(-interest, axis=None, kind="stable")[: min(slab, int((~table.known).sum()))]
-            wanted = np.zeros(table.known.size, bool)
+        while not known.all():
+            ranks = np.argsort(np.argsort(table.guess(), axis=None, kind="stable"), kind="stable").reshape(known.shape)
+            doubt = ndimage.distance_transform_edt(~known) / (1 + np.abs(ranks - HOT * known.size))
+            share = SLAB if known.mean() < 0.2 else 5 * SLAB
+            chosen = np.argsort(-doubt, axis=None, kind="stable")[
+                : min(max(BATCH, int(share * known.size)), int((~known).sum()))
+            ]
+            wanted = np.zeros(known.size, bool)
             wanted[chosen] = True
-            yield _batches(wanted.reshape(table.known.shape), groups)
+            yield _batches(wanted.reshape(known.shape), groups)
 
     def _positions(self, batches: list) -> list[Positions]:
         return [Positions(self.ys[i], self.xs[j]) for i, j in batches]
@@ -354,17 +366,20 @@ class _Table:
         self.known[here] = True
 
     def guess(self) -> np.ndarray:
-        """The values: exact where they are known, elsewhere the estimate, moved as far as its known neighbours were off."""
-        return np.where(self.known, self.values, self.estimate + self._spread(self.values - self.estimate))
+        """The values: exact where they are known, elsewhere from those around; the estimate as long as none is known."""
+        if not self.known.any():
+            return self.estimate
+        if self._of.score != "probability":
+            return _join(self.values, self.known)
+        odds = special.logit(np.clip(self.values.astype(float), 1e-9, 1 - 1e-9))
+        return np.where(self.known, self.values, special.expit(_join(odds, self.known)))
 
     def result(self) -> OcclusionMap:
         of, known = self._of, self.known
         values = self.guess()
-        if of.score == "probability":
-            probability = values = values.clip(0, 1)
-        else:
-            probability = of.answer.probability + self._spread(self.probability - of.answer.probability)
-            probability = np.where(known, self.probability, probability).clip(0, 1)
+        probability = values
+        if of.score != "probability":
+            probability = _join(self.probability, known) if known.any() else np.full(known.shape, of.answer.probability)
         return OcclusionMap(
             target=of.target,
             score=of.score,
@@ -387,15 +402,20 @@ class _Table:
             how=of._scorer.how,
         )
 
-    def _spread(self, values: np.ndarray) -> np.ndarray:
-        """The known values' mean around each position, weighted by a Gaussian as wide as the coarse grid's step."""
-        weight = ndimage.gaussian_filter(self.known.astype(float), LATTICE / 2)
-        total = ndimage.gaussian_filter(np.where(self.known, values, 0.0), LATTICE / 2)
-        return np.divide(total, weight, out=np.zeros_like(total), where=weight > 1e-9)
+
+def _join(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values between the known ones: linear on the triangles that join them, beyond them that of the nearest."""
+    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
+    found = values[tuple(nearest)].astype(float)
+    places = np.argwhere(known)
+    if 3 <= len(places) <= MOST_TRIANGLES and (np.ptp(places, axis=0) > 0).all():
+        between = interpolate.LinearNDInterpolator(places, values[known])(np.argwhere(~known))
+        found[~known] = np.where(np.isnan(between), found[~known], between)
+    return found
 
 
 def _batches(wanted: np.ndarray, groups: tuple[list[np.ndarray], list[np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The wanted positions of a grid as indices of rows and of columns, those that are best computed together in one batch."""
+    """The wanted positions of a grid as indices of rows and of columns, the batches that are best computed together."""
     found = []
     for rows in groups[0]:
         for columns in groups[1]:

@@ -10,8 +10,6 @@ accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch ne
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
 from collections.abc import Callable
 
 import numpy as np

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -158,11 +159,11 @@ class Overlap(NamedTuple):
         return cls(begin - crop, np.where(first < end, first, 0), np.where(first < end, end, 0))
 
     def runs(self, step: int, count: int) -> list[tuple[slice, slice, slice]]:
-        """Positions side by side, every ``step``-th of ``count``, that are alike; their rows of the crop and of the window."""
+        """Positions side by side (every ``step``-th of ``count``) that are alike; their rows of the crop and of the window."""
         alike = np.stack(self, 1)[:count:step]
         cuts = [0, *(1 + np.flatnonzero((alike[1:] != alike[:-1]).any(1))).tolist(), len(alike)]
         found = []
-        for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+        for start, stop in pairwise(cuts):
             begin, first, end = map(int, alike[start])
             found.append((slice(start, stop), slice(first, end), slice(first - begin, end - begin)))
         return found
