@@ -14,8 +14,8 @@ from scipy import interpolate, ndimage, special
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.fills import fill_picture, patch_mask
-from cnnwidgets.net import BoundModel, Cancelled, Layer
-from cnnwidgets.net.incremental import BATCH, Patches, Positions, Scorer, Scores
+from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.incremental import BATCH, Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
 
@@ -219,12 +219,12 @@ class Occlusion:
         self.stride = _pair("stride", stride if stride is not None else [max(1, size // 4) for size in self.patch])
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
-        self.score, watch = score, _watched(net, score)
+        self.score, self._watch = score, _watched(net, score)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region)
         picture = self.inputs.to(net.dtype)
         covers = fill_picture(net, picture, fill, self.patch, seed)
         patches = Patches(picture, covers, patch_mask(shape, self.patch).to(picture.device))
-        self._scorer = Scorer(net, patches, watch=watch, max_memory=max_memory)
+        self._scorer = Scorer(net, patches, watch=self._watch, max_memory=max_memory)
         logits = self._scorer.clean.logits
         self.target = int(logits.argmax()) if target is None else net.target(target)
         if self.target >= logits.shape[1]:
@@ -286,9 +286,9 @@ class Occlusion:
             chosen = np.argsort(-doubt, axis=None, kind="stable")[
                 : min(max(BATCH, int(share * known.size)), int((~known).sum()))
             ]
-            wanted = np.zeros(known.size, bool)
-            wanted[chosen] = True
-            yield _batches(wanted.reshape(known.shape), groups)
+            wanted = np.zeros(known.shape, bool)
+            wanted.flat[chosen] = True
+            yield _batches(wanted, groups)
 
     def _positions(self, batches: list) -> list[Positions]:
         return [Positions(self.ys[i], self.xs[j]) for i, j in batches]
@@ -311,8 +311,11 @@ class Occlusion:
         probabilities = scores.logits.softmax(1)
         chances, classes = probabilities.topk(min(TOP, probabilities.shape[1]))
         probability = probabilities[:, self.target].numpy()
-        values = {"probability": probability, "logit": scores.logits[:, self.target].numpy()}.get(str(self.score))
-        return scores.watched.numpy() if values is None else values, probability, classes.numpy(), chances.numpy()
+        if scores.watched is not None:
+            values = scores.watched.numpy()
+        else:
+            values = scores.logits[:, self.target].numpy() if self.score == "logit" else probability
+        return values, probability, classes.numpy(), chances.numpy()
 
     def _estimate(self) -> np.ndarray:
         """(rows, columns): the values to first order, from the gradient and the change under the patch.
@@ -320,11 +323,10 @@ class Occlusion:
         A probability is taken to move on the logistic curve: its log-odds change by gradient times change.
         """
         patches, clean = self._scorer.patches, self.answer.value
-        layer = None if isinstance(self.score, str) else self.score[0]
 
         def watched(output: torch.Tensor) -> torch.Tensor:
-            if layer is not None:
-                return self._scorer.sum(output)[0]
+            if self._watch:
+                return self._watch.sum(output)[0]
             logit = output[0, self.target]
             if self.score == "logit":
                 return logit
@@ -332,7 +334,7 @@ class Occlusion:
             return logit - others.logsumexp(0)
 
         try:
-            gradient = self.net.gradient(self.inputs, watched, layer)
+            gradient = self.net.gradient(self.inputs, watched, self._watch and self._watch.layer.name)
         except RuntimeError:  # a forward pass that autograd cannot follow
             return np.full((len(self.ys), len(self.xs)), clean, np.float32)
         change = (gradient.to(patches.fill) * (patches.fill - patches.picture)).sum(1, keepdim=True).float().cpu()
@@ -440,14 +442,15 @@ def _grid(size, patch, stride, region) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
-    pair = (value, value) if np.ndim(value) == 0 else tuple(value)
-    if len(pair) != 2 or any(int(n) != n or n < 1 for n in pair):
+    given = np.ravel(value).tolist()
+    pair = given * 2 if np.ndim(value) == 0 else given
+    if len(pair) != 2 or not all(isinstance(n, (int, float)) and n >= 1 and n % 1 == 0 for n in pair):
         raise ValueError(f"{what} is {value!r}; it must be a whole number of pixels of at least 1, or two: rows and columns")
     return int(pair[0]), int(pair[1])
 
 
-def _watched(net: BoundModel, score: Score) -> tuple[Layer, int] | None:
-    """The layer and unit of a score, None for a score of the output."""
+def _watched(net: BoundModel, score: Score) -> Watch | None:
+    """The unit of a layer that a score is of, None for a score of the output."""
     if score in ("probability", "logit"):
         return None
     if isinstance(score, str) or len(score) != 2:
@@ -455,4 +458,4 @@ def _watched(net: BoundModel, score: Score) -> tuple[Layer, int] | None:
     layer, unit = net.layers[score[0]], int(score[1])
     if not 0 <= unit < layer.map_shape[0]:
         raise ValueError(f"there is no unit {unit}: {layer.name} has {layer.map_shape[0]}, numbered from 0")
-    return layer, unit
+    return Watch(layer, unit)

@@ -11,13 +11,16 @@ accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch ne
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
+from cnnwidgets.net.incremental.folding import module_of
 from cnnwidgets.net.incremental.geometry import split
+from cnnwidgets.net.incremental.operations import Sliding
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.incremental.routes import Canvas, Move, Route, by_cell, crop
@@ -29,7 +32,7 @@ ROUTES = 512
 """Routes that are kept for the next picture."""
 
 
-Found = dict[Step, object]
+Found = dict[Step, Any]
 """What steps have given for a batch of N positions: windows (N, C, height, width), whole tensors, or what is no tensor."""
 
 
@@ -92,14 +95,12 @@ class Engine:
         for step in self.program.steps:
             if not step.windowed:
                 continue
-            match step.kind:
-                case "picture":
-                    windows = self._covered(step, route)
-                case "sliding":
-                    windows = self._slide(step, values, route)
-                case _:
-                    windows = self._call(step, lambda used: self._pasted(used, step, values, route))  # noqa: B023
-            values[step] = windows
+            if step.kind == "picture":
+                values[step] = self._covered(step, route)
+            elif step.sliding:
+                values[step] = self._slide(step, step.sliding, values, route)
+            else:
+                values[step] = self._call(step, lambda used: self._pasted(used, step, values, route))  # noqa: B023
             if step in self.program.frontier or step is self.watch:
                 taken[step] = self._pasted(step, None, values, route)
             for used in step.last:
@@ -108,7 +109,7 @@ class Engine:
 
     def scores(self, found: Found, count: int) -> tuple[Tensor, Tensor | None]:
         """The scores (N, classes) and the watched output, of what :meth:`windows` gave for N positions."""
-        values, watched = dict(found), found.get(self.watch)
+        values, watched = dict(found), found.get(self.watch) if self.watch else None
         for step in self.program.steps:
             match step.kind:
                 case "shape":
@@ -131,8 +132,8 @@ class Engine:
         plain = crop(self._canvas(Canvas(step)), step.size[1], start, route.sizes[step.number]).permute(0, 3, 1, 2)
         return self.patches.cover(plain, route.tops, route.lefts, y, x)
 
-    def _slide(self, step: Step, values: Found, route: Route) -> Tensor:
-        slide, (used,) = step.sliding, step.live
+    def _slide(self, step: Step, slide: Sliding, values: Found, route: Route) -> Tensor:
+        (used,) = step.live
         maps = self._pasted(used, step, values, route)
         if route.is_whole(step):
             return slide.whole(maps)
@@ -160,20 +161,19 @@ class Engine:
             self._cells[canvas] = canvas.cells(clean if clean.ndim == 4 else clean.unsqueeze(1))
         return self._cells[canvas]
 
-    def _call(self, step: Step, value: Callable[[Step], object]) -> object:
+    def _call(self, step: Step, value: Callable[[Step], Any]) -> Any:
         """Run a step's operation, with ``value(input)`` for what it takes."""
         node, constants = step.node, self.program.constants
 
-        def argument(taken: fx.Node) -> object:
+        def argument(taken: fx.Node) -> Any:
             used = self.program.step(taken)
             return constants[used] if used in constants else value(used)
 
         args, kwargs = map_arg(node.args, argument), map_arg(node.kwargs, argument)
-        if node.op == "call_module":
-            return self.program.graph.get_submodule(node.target)(*args, **kwargs)
-        if node.op == "call_method":
-            return getattr(args[0], node.target)(*args[1:], **kwargs)
-        return node.target(*args, **kwargs)
+        if callable(node.target):
+            return node.target(*args, **kwargs)
+        module = module_of(self.program.graph, node)
+        return module(*args, **kwargs) if module else getattr(args[0], node.target)(*args[1:], **kwargs)
 
 
 def _needed(program: Program) -> set[Step]:

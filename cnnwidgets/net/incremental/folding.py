@@ -6,13 +6,15 @@ import copy
 import inspect
 import operator
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
-class NotTraceable(Exception):
+class NotTraceable(RuntimeError):
     """A forward pass that ``torch.fx`` cannot follow, or that the graph does not stand for."""
 
 
@@ -35,15 +37,22 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModul
         graph = tracer.trace(module)
         folded = fx.GraphModule(module, graph)
     except Exception as error:
-        raise NotTraceable(f"torch.fx cannot follow its forward pass ({_first_line(error)})") from error
+        raise NotTraceable(f"torch.fx cannot follow its forward pass ({first_line(error)})") from error
     for node in graph.nodes:
         if node.op == "call_module":
             node.meta["module"] = node.target
+        elif node.op == "call_method" and node.target == "view":
+            node.target = "reshape"  # which maps with their channels last allow too
     _out_of_place(folded)
     _fold_batch_norm(folded, keep)
     folded.graph.eliminate_dead_code()
     folded.recompile()
     return folded
+
+
+def module_of(graph: nn.Module, node: fx.Node) -> nn.Module | None:
+    """The module that a node calls; None if it calls something else."""
+    return graph.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
 class _Tracer(fx.Tracer):
@@ -78,33 +87,34 @@ def _make_out_of_place(node: fx.Node, folded: fx.GraphModule) -> bool:
     """Whether the node was in-place, which it is no longer."""
     match node.op:
         case "call_module":
-            module = folded.get_submodule(node.target)
+            module: Any = module_of(folded, node)
             if not getattr(module, "inplace", False):
                 return False
             module = copy.copy(module)
             module.inplace = False
             node.target = _add(folded, node, module)
         case "call_method":
-            if not node.target.endswith("_") or node.target.startswith("__"):
+            method = str(node.target)
+            if not method.endswith("_") or method.startswith("__"):
                 return False
-            node.target = node.target[:-1]
-        case "call_function":
+            node.target = method[:-1]
+        case "call_function" if callable(node.target):
             name = getattr(node.target, "__name__", "")
             if node.target in _OUT_OF_PLACE:
                 node.target = _OUT_OF_PLACE[node.target]
             elif name.endswith("_") and not name.startswith("_") and hasattr(torch, name[:-1]):
                 node.target = getattr(torch, name[:-1])
-            elif not _clear_flag(node):
+            elif not _clear_flag(node, node.target):
                 return False
         case _:
             return False
     return True
 
 
-def _clear_flag(node: fx.Node) -> bool:
+def _clear_flag(node: fx.Node, function: Callable) -> bool:
     """Whether the function was called with ``inplace=True``, which it is no longer."""
     try:
-        given = inspect.signature(node.target).bind(*node.args, **node.kwargs)
+        given = inspect.signature(function).bind(*node.args, **node.kwargs)
     except (TypeError, ValueError):  # built-in functions tell no signature, and have no such flag
         return False
     if not given.arguments.get("inplace", False):
@@ -116,20 +126,16 @@ def _clear_flag(node: fx.Node) -> bool:
 
 def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
     for node in list(folded.graph.nodes):
-        if node.op != "call_module":
-            continue
-        module = folded.get_submodule(node.target)
+        module = module_of(folded, node)
         if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
             bias = None if module.bias is None else module.bias.detach()
-            node.target = _add(folded, node, _convolution(module, module.weight.detach(), bias), node.target in keep)
+            own = _convolution(module, module.weight.detach(), bias, kept=node.target in keep)
+            node.target = _add(folded, node, own)
         elif type(module) is nn.BatchNorm2d and module.running_mean is not None:
-            before = node.args[0]
-            conv = folded.get_submodule(before.target) if before.op == "call_module" else None
+            (before,) = node.all_input_nodes
+            conv = module_of(folded, before)
             if isinstance(conv, _Folding) and not conv.kept and len(before.users) == 1:
-                weight, bias = fuse_conv_bn_weights(
-                    conv.weight, conv.bias, module.running_mean, module.running_var, module.eps, module.weight, module.bias
-                )
-                folded.set_submodule(before.target, _convolution(conv, weight.detach(), bias.detach()))
+                folded.set_submodule(str(before.target), _fused(conv, module))
                 before.meta["module"] = node.meta["module"]
                 node.replace_all_uses_with(before)
                 folded.graph.erase_node(node)
@@ -141,24 +147,33 @@ class _Folding(nn.Conv2d):
     kept = False
 
 
-def _convolution(like: nn.Conv2d, weight: torch.Tensor, bias: torch.Tensor | None) -> _Folding:
+def _fused(conv: nn.Conv2d, norm: Any) -> _Folding:
+    """A convolution that does what follows it too: batch norm with running statistics."""
+    bias: Any = conv.bias
+    weight, bias = fuse_conv_bn_weights(
+        conv.weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+    )
+    return _convolution(conv, weight.detach(), bias.detach())
+
+
+def _convolution(like: Any, weight: torch.Tensor, bias: torch.Tensor | None, kept: bool = False) -> _Folding:
     shape = like.in_channels, like.out_channels, like.kernel_size, like.stride, like.padding, like.dilation, like.groups
     conv = _Folding(*shape, bias=False, device="meta")
     conv.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
     conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
+    conv.kept = kept
     return conv
 
 
-def _add(folded: fx.GraphModule, node: fx.Node, module: nn.Module, kept: bool = False) -> str:
+def _add(folded: fx.GraphModule, node: fx.Node, module: nn.Module) -> str:
     """Put a module of the node's own into the graph; returns its name."""
     name = f"own_{node.name}"
-    if kept:
-        module.kept = True
     folded.add_submodule(name, module)
     return name
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, without the rest and the full stop."""
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 

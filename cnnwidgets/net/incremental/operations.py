@@ -45,15 +45,14 @@ def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], A
         size, out: shapes (1, C, H, W) of its input and output.
     """
     if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
-        options = module.stride, module.padding, module.dilation, module.groups
-        return _convolution(module.weight, module.bias, *options, size, out)
+        return _convolution(
+            module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups, size, out
+        )
     if node.op == "call_function" and node.target is F.conv2d:
         given = dict(zip(_CONVOLUTION, node.args, strict=False)) | node.kwargs
-        weight, bias = constant(given["weight"]), constant(given.get("bias"))
-        options = (
-            given.get(name, default) for name, default in (("stride", 1), ("padding", 0), ("dilation", 1), ("groups", 1))
-        )
-        return _convolution(weight, bias, *options, size, out)
+        given.pop("input")
+        usual = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+        return _convolution(**{name: constant(value) for name, value in (usual | given).items()}, size=size, out=out)
     if type(module) is nn.MaxPool2d and not module.return_indices:
         return _max_pool(module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode, size, out)
     if type(module) is nn.AvgPool2d:
@@ -100,7 +99,7 @@ def _convolution(weight, bias, stride, padding, dilation, groups, size, out) -> 
     stride, dilation = _pair(stride), _pair(dilation)
     kernel = tuple(weight.shape[2:])
     if padding == "same":
-        before = [d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)]
+        before = dilation[0] * (kernel[0] - 1) // 2, dilation[1] * (kernel[1] - 1) // 2
     else:
         before = _pair(0 if padding == "valid" else padding)
 
@@ -161,7 +160,7 @@ def _pair(value) -> tuple[int, int]:
     return (value[0], value[-1])
 
 
-def _axis_of_cat(node: fx.Node) -> int:
+def _axis_of_cat(node: fx.Node) -> Any:
     return node.kwargs.get("dim", node.kwargs.get("axis", node.args[1] if len(node.args) > 1 else 0))
 
 

@@ -25,7 +25,8 @@ class Patches:
     @property
     def size(self) -> tuple[int, int]:
         """(rows, columns) of the patch, in pixels."""
-        return tuple(self.mask.shape)
+        rows, columns = self.mask.shape
+        return rows, columns
 
     def cover(
         self, windows: torch.Tensor, tops: np.ndarray, lefts: np.ndarray, y: np.ndarray, x: np.ndarray

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from cnnwidgets.net.incremental.folding import module_of
 from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
 from cnnwidgets.net.incremental.operations import Sliding, is_pointwise, keeps_cells, sliding
 
@@ -33,7 +34,7 @@ class Step:
             "shape": it asks only for a tensor's shape;
             "whole": anything; it is computed of whole maps.
         inputs: the steps that it takes values of.
-        shape: of its output for one picture; None for what is no tensor.
+        shape: of its output for one picture; () for what is no tensor.
         number: of the steps with windows, which one; -1 for the others.
         last: steps that nobody needs after this one.
     """
@@ -41,7 +42,7 @@ class Step:
     node: fx.Node
     kind: str
     inputs: list[Step]
-    shape: tuple[int, ...] | None
+    shape: tuple[int, ...]
     sliding: Sliding | None = None
     number: int = -1
     last: list[Step] = field(default_factory=list)
@@ -86,7 +87,7 @@ class Program:
 
     def __init__(self, graph: fx.GraphModule, picture: Tensor):
         self.graph = graph
-        self.constants: dict[Step, object] = {}
+        self.constants: dict[Step, Any] = {}
         self._of: dict[fx.Node, Step] = {}
         for node, value in self.values(picture):
             if node.op != "output":
@@ -107,7 +108,7 @@ class Program:
         self.routes: OrderedDict[tuple, Route] = OrderedDict()
         self._axes: dict[tuple[int, int], Axis] = {}
 
-    def values(self, picture: Tensor) -> Iterator[tuple[fx.Node, object]]:
+    def values(self, picture: Tensor) -> Iterator[tuple[fx.Node, Any]]:
         """Every node and its value for one picture, in order; what no later node needs is let go."""
         interpreter = fx.Interpreter(self.graph)
         interpreter.args_iter = iter((picture,))
@@ -126,8 +127,7 @@ class Program:
         return [
             step
             for step in self.steps
-            if step.node.target is F.conv2d
-            or (step.node.op == "call_module" and isinstance(self.graph.get_submodule(step.node.target), nn.Conv2d))
+            if step.node.target is F.conv2d or isinstance(module_of(self.graph, step.node), nn.Conv2d)
         ]
 
     def step(self, node: fx.Node) -> Step:
@@ -140,7 +140,7 @@ class Program:
         return self._axes[which, length]
 
     def _take(self, node: fx.Node, value: object) -> None:
-        shape = tuple(value.shape) if isinstance(value, Tensor) else None
+        shape = tuple(value.shape) if isinstance(value, Tensor) else ()
         step = Step(node, "whole", [self._of[used] for used in node.all_input_nodes], shape)
         if node.op == "placeholder" and not any(other.kind == "picture" for other in self._of.values()):
             step.kind = "picture"
@@ -149,13 +149,13 @@ class Program:
             self.constants[step] = value
         elif _asks_shape(node):
             step.kind = "shape"
-        elif shape is not None and all(used.windowed for used in step.live):
+        elif shape and all(used.windowed for used in step.live):
             self._find_windows(step)
         self._of[node] = step
 
     def _find_windows(self, step: Step) -> None:
         node, (first, *others) = step.node, step.live
-        module = self.graph.get_submodule(node.target) if node.op == "call_module" else None
+        module = module_of(self.graph, node)
 
         def constant(value):
             return self.constants[self._of[value]] if isinstance(value, fx.Node) else value

@@ -98,7 +98,7 @@ class Route:
         held: dict[Step, int] = {}
         most = 0
         for step in program.steps:
-            if step.shape is None or step.kind == "constant":
+            if not step.shape or step.kind == "constant":
                 continue
             cells = self.sizes[step.number] if step.windowed else step.shape[2:]
             held[step] = int(np.prod([*step.shape[1:2], *cells]))
@@ -130,13 +130,14 @@ class Canvas:
     def of(cls, step: Step, slide: Sliding | None) -> Canvas:
         if slide is None:
             return cls(step)
-        axes = slide.rows, slide.columns
-        before, after = tuple(axis.padding for axis in axes), tuple(max(0, axis.after) for axis in axes)
+        before = slide.rows.padding, slide.columns.padding
+        after = max(0, slide.rows.after), max(0, slide.columns.after)
         return cls(step, before, after, slide.fill) if any(before + after) else cls(step)
 
     @property
     def size(self) -> tuple[int, int]:
-        return tuple(self.before[k] + self.step.size[k] + self.after[k] for k in range(2))
+        (height, width), (top, left), (bottom, right) = self.step.size, self.before, self.after
+        return top + height + bottom, left + width + right
 
     def cells(self, clean: Tensor) -> Tensor:
         """The map (1, C, H, W) padded, as its cells (height * width, C)."""
@@ -159,7 +160,7 @@ class Overlap(NamedTuple):
         return cls(begin - crop, np.where(first < end, first, 0), np.where(first < end, end, 0))
 
     def runs(self, step: int, count: int) -> list[tuple[slice, slice, slice]]:
-        """Positions side by side (every ``step``-th of ``count``) that are alike; their rows of the crop and of the window."""
+        """Positions side by side (every ``step``-th of ``count``) that are alike; their rows of the crop and the window."""
         alike = np.stack(self, 1)[:count:step]
         cuts = [0, *(1 + np.flatnonzero((alike[1:] != alike[:-1]).any(1))).tolist(), len(alike)]
         found = []

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.net.bound import BoundModel
-from cnnwidgets.net.incremental.engine import Engine
-from cnnwidgets.net.incremental.folding import NotTraceable, fold
+from cnnwidgets.net.incremental.engine import Engine, Found
+from cnnwidgets.net.incremental.folding import NotTraceable, first_line, fold
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.layers import Layer
@@ -44,13 +44,25 @@ class Scores(NamedTuple):
     watched: Tensor | None
 
 
+class Watch(NamedTuple):
+    """A unit of a layer, of which the sum over its map is wanted."""
+
+    layer: Layer
+    unit: int
+
+    def sum(self, output: Tensor) -> Tensor:
+        """The unit's sums (N,), of the layer's output for N pictures."""
+        units = output if self.layer.layout in ("map", "vector") else output.movedim(-1, 1)
+        return units[:, self.unit].reshape(len(units), -1).sum(1).float().cpu()
+
+
 class Scorer:
     """A picture, ready for patches.
 
     Parameters:
         net: a bound network.
         patches: the picture and what covers it.
-        watch: a layer and the number of one of its units, whose sum over the map is wanted too.
+        watch: a unit whose sum over its map is wanted too.
         max_memory: bytes, over those of the network.
 
     Attributes:
@@ -62,9 +74,7 @@ class Scorer:
         ValueError: the network's output for the picture is not finite.
     """
 
-    def __init__(
-        self, net: BoundModel, patches: Patches, *, watch: tuple[Layer, int] | None = None, max_memory: int = 2**29
-    ):
+    def __init__(self, net: BoundModel, patches: Patches, *, watch: Watch | None = None, max_memory: int = 2**29):
         self.net, self.patches, self._watch = net, patches, watch
         self._most, self._memory = BATCH, max_memory
         self._alone = False
@@ -75,10 +85,10 @@ class Scorer:
         with no_trace(net.module), torch.no_grad():
             try:
                 self._engine: Engine | None = self._make_engine()
-                self.how = self._describe()
-            except NotTraceable as reason:
+                self.how = _describe(self._engine.program)
+            except RuntimeError as reason:
                 self._engine = None
-                self.how = f"plain batches: {reason}"
+                self.how = f"plain batches: {first_line(reason)}"
         if self._engine is None:
             self._alone = not self._same(self._plain(patches.picture.repeat(2, 1, 1, 1)).logits[:1], self.clean.logits)
 
@@ -97,7 +107,7 @@ class Scorer:
 
         Between two of them the network is as it was, and nothing is locked.
         """
-        held: list[tuple[Positions, dict]] = []
+        held: list[tuple[Positions, Found]] = []
         for batch in batches:
             start = 0
             while start < len(batch.tops):
@@ -106,7 +116,7 @@ class Scorer:
                     if self._engine is None:
                         yield part, self._plain(self.patches.pictures(*part))
                     else:
-                        held.append((part, self._windows(part)))
+                        held.append((part, self._windows(self._engine, part)))
                 except RuntimeError as error:
                     if not _is_out_of_memory(error) or self._most == 1:
                         raise
@@ -116,7 +126,8 @@ class Scorer:
                 if sum(len(positions.tops) for positions, _ in held) >= self._most:
                     yield from self._finish(held)
                     held = []
-        yield from self._finish(held)
+        if held:
+            yield from self._finish(held)
 
     def at(self, top: int, left: int) -> Scores:
         """The scores with the patch at one place."""
@@ -139,7 +150,7 @@ class Scorer:
     def _watched_step(self, program: Program) -> Step | None:
         if self._watch is None:
             return None
-        layer, _ = self._watch
+        layer = self._watch.layer
         how, name, number = layer.source
         steps = [step for step in program.steps if step.node.meta.get("module") == name]
         if how != "module" or len(steps) < number:
@@ -155,21 +166,20 @@ class Scorer:
         if not self._same(windows, engine.program.graph(pictures)) or not self._same(windows, self.net.module(pictures)):
             raise NotTraceable("windows of its maps do not give the scores of whole pictures")
 
-    def _windows(self, part: Positions) -> dict:
+    def _windows(self, engine: Engine, part: Positions) -> Found:
         with no_trace(self.net.module), torch.no_grad():
-            return self._engine.windows(self._engine.route(*part))
+            return engine.windows(engine.route(*part))
 
-    def _finish(self, held: Sequence[tuple[Positions, dict]]) -> Iterator[tuple[Positions, Scores]]:
+    def _finish(self, held: Sequence[tuple[Positions, Found]]) -> Iterator[tuple[Positions, Scores]]:
         """What looks at whole maps, for several batches at once: a fully connected layer's weights are read only once."""
-        if not held:
-            return
+        assert self._engine is not None  # windows are its
         counts = [len(part.tops) for part, _ in held]
         with no_trace(self.net.module), torch.no_grad():
             steps = held[0][1]
             found = {step: torch.cat([windows[step] for _, windows in held]) for step in steps} if len(held) > 1 else steps
             logits, watched = self._engine.scores(found, sum(counts))
             logits = logits.float().cpu()
-            sums = self.sum(watched).split(counts) if watched is not None else [None] * len(held)
+            sums = self._watch.sum(watched).split(counts) if self._watch and watched is not None else [None] * len(held)
         for (part, _), scores, unit in zip(held, logits.split(counts), sums, strict=True):
             yield part, Scores(scores, unit)
 
@@ -183,34 +193,20 @@ class Scorer:
         each = bytes_each * self._engine.route(*batch.part(0, self._most)).numbers(self._engine.program)
         return int(np.clip(free // max(1, each), 1, self._most))
 
-    def _describe(self) -> str:
-        program = self._engine.program
-        windowed = sum(step.windowed for step in program.convolutions)
-        if not windowed:
-            return "whole maps of the folded network: it looks at the whole picture from its first layers on"
-        return f"exact windows in {windowed} of {len(program.convolutions)} convolutions"
-
     # the plain way
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""
         if self._watch is None:
             return Scores(self.net.logits(pictures.float()), None)
-        layer, _ = self._watch
-        sums: list[Tensor] = []
+        watch, sums = self._watch, []
 
         def look(name: str, output: Tensor) -> None:
-            if name == layer.name:
-                sums.append(self.sum(output))
+            if name == watch.layer.name:
+                sums.append(watch.sum(output))
 
         self.net.run(pictures.float(), look)
         return Scores(self.net.logits(pictures.float()), sums[0])
-
-    def sum(self, output: Tensor) -> Tensor:
-        """The watched unit's sum over its map, (N,)."""
-        layer, unit = self._watch
-        units = output if layer.layout in ("map", "vector") else output.movedim(-1, 1)
-        return units[:, unit].reshape(len(units), -1).sum(1).float().cpu()
 
     def _same(self, one: Tensor, other: Tensor) -> bool:
         tolerance = max(TOLERANCE, 64 * torch.finfo(self.net.dtype).eps)
@@ -218,12 +214,19 @@ class Scorer:
         return bool((one - other).abs().max() <= tolerance * other.abs().max().clamp(min=1e-6))
 
 
+def _describe(program: Program) -> str:
+    windowed = sum(step.windowed for step in program.convolutions)
+    if not windowed:
+        return "whole maps of the folded network: it looks at the whole picture from its first layers on"
+    return f"exact windows in {windowed} of {len(program.convolutions)} convolutions"
+
+
 _PROGRAMS: WeakKeyDictionary[BoundModel, tuple[object, Program]] = WeakKeyDictionary()
 
 
-def _program(net: BoundModel, watch: tuple[Layer, int] | None) -> Program:
+def _program(net: BoundModel, watch: Watch | None) -> Program:
     """The network's program; that of the last time, if the weights are the same."""
-    keep = frozenset([watch[0].source[1]]) if watch else frozenset()
+    keep = frozenset([watch.layer.source[1]]) if watch else frozenset()
     tensors = [*net.module.parameters(), *net.module.buffers()]
     key = keep, net.input_shape, tuple((id(tensor), tensor._version, tensor.data_ptr()) for tensor in tensors)
     if net not in _PROGRAMS or _PROGRAMS[net][0] != key:
