@@ -22,6 +22,7 @@ _HOMES = {
     "link": "panels",
     "FeatureMapBrowser": "panels",
     "FilterGrid": "panels",
+    "OcclusionSlider": "panels",
     "methods": None,
     "samples": None,
 }
@@ -45,4 +46,4 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from cnnwidgets import methods, samples
     from cnnwidgets.net import BoundModel, Cancelled, bind, load
-    from cnnwidgets.panels import FeatureMapBrowser, FilterGrid, link
+    from cnnwidgets.panels import FeatureMapBrowser, FilterGrid, OcclusionSlider, link

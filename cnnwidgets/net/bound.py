@@ -149,6 +149,11 @@ class BoundModel:
         """The picture that an input tensor (C, H, W) or (1, C, H, W) shows: uint8 (H, W, 3)."""
         return pictures.to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess)
 
+    def takes(self, tensor: torch.Tensor) -> bool:
+        """Whether a preprocessed picture (C, H, W) has the input's shape, as far as that is known."""
+        known = self._input_shape is not None or self._preprocess is not None
+        return not known or tuple(tensor.shape[-3:]) == self.input_shape
+
     def takes_inputs_of(self, other: BoundModel) -> bool:
         """Whether the other network's input tensors fit this one: same shape, and no other preprocessing is known."""
         known = self._preprocess is None or repr(self._preprocess) == repr(other.preprocess)  # torchvision's have no ==

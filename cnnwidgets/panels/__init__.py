@@ -3,6 +3,7 @@
 from cnnwidgets.panels.activations import FeatureMapBrowser
 from cnnwidgets.panels.filters import FilterGrid
 from cnnwidgets.panels.linking import Link, link
+from cnnwidgets.panels.occlusion import OcclusionSlider
 from cnnwidgets.panels.panel import Panel
 
-__all__ = ["FeatureMapBrowser", "FilterGrid", "Link", "Panel", "link"]
+__all__ = ["FeatureMapBrowser", "FilterGrid", "Link", "OcclusionSlider", "Panel", "link"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,9 @@ from cnnwidgets.methods import FeatureMaps, activations, zero_shares
 from cnnwidgets.net import BoundModel, Layer, bind
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.controls import Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.jobs import on_worker
-from cnnwidgets.panels.picture import Picture
+from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import layer_lines, picture_lines
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
@@ -52,7 +50,7 @@ class Browsed:
     predicted: list[tuple[str, float]] | str | None = None
 
 
-class FeatureMapBrowser(GridPanel):
+class FeatureMapBrowser(PicturePanel, GridPanel):
     """All feature maps of all layers for one picture.
 
     >>> cw.FeatureMapBrowser(net, "cat.jpg")
@@ -72,9 +70,6 @@ class FeatureMapBrowser(GridPanel):
         beside: a second picture, or a second network.
     """
 
-    image = Picture(None, help="the picture: what net.prepare takes, or its number in the data set").tag(
-        control=Slider(lambda panel: (0, len(panel.images) - 1))
-    )
     layer = t.Unicode(None, allow_none=True, help="layer whose maps are shown; by default the first").tag(control=None)
     y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
     x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
@@ -83,34 +78,18 @@ class FeatureMapBrowser(GridPanel):
 
     asks = frozenset(("image", "layer"))
 
-    def __init__(self, net, image: Any = 0, layer: str | None = None, *, images=None, beside: Any = None, **options):
-        self.images: Sequence = image if _is_dataset(image) else images if images is not None else ()
+    def __init__(self, net, image: Any = 0, layer: str | None = None, *, beside: Any = None, **options):
         self._beside_net = _as_net(beside)
         self._beside_image = None if self._beside_net else beside
         self._cache: OrderedDict[tuple, FeatureMaps] = OrderedDict()
         self._inputs: torch.Tensor | None = None
         self._charted: dict[str, float] | None = None
-        super().__init__(net, image=0 if _is_dataset(image) else image, **({"layer": layer} if layer else {}), **options)
-
-    # the picture, the layer
+        super().__init__(net, image, **({"layer": layer} if layer else {}), **options)
 
     @property
     def layer_names(self) -> list[str]:
         """The layers that can be shown: those that give maps, a vector or tokens."""
         return [row.name for row in self.net.layers.with_units]
-
-    @property
-    def source(self) -> Any:
-        """The picture itself, taken from the data set if it is a number."""
-        if not isinstance(self.image, int):
-            if self.image is None:
-                raise ValueError("there is no picture yet: give one")
-            return self.image
-        if not len(self.images):
-            raise ValueError("the data set is empty: there is no picture to show")
-        if not 0 <= self.image < len(self.images):
-            raise ValueError(f"there is no picture {self.image}: the data set has {len(self.images)}, numbered from 0")
-        return self.images[self.image]
 
     # Panel's parts
 
@@ -151,17 +130,6 @@ class FeatureMapBrowser(GridPanel):
         self.table.layout = w.Layout(flex="1 1 380px", min_width="0")
         head = [self.picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
         return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
-
-    def toolbox(self) -> list[w.Widget]:
-        row, *more = super().toolbox()
-        if not self.images:
-            row.children = [c for c in row.children if c is not self.controls.get("image")]
-        if "image" not in self.hidden:
-            upload = w.FileUpload(accept="image/*", description="Upload a picture", disabled="image" in self.locked)
-            upload.layout.width = "auto"
-            upload.observe(self._take_upload, "value")
-            row.children = [*row.children, upload]
-        return [row, *more]
 
     def compute(self, job: Job) -> Browsed:
         inputs = self.net.prepare(self.source)
@@ -317,15 +285,6 @@ class FeatureMapBrowser(GridPanel):
         """A layer was chosen by its number in the table or the chart, which list the same layers."""
         if number >= 0 and "layer" not in self.locked and not on_worker():  # the worker only marks what it has drawn
             self.layer = self.layer_names[number]
-
-    def _take_upload(self, change) -> None:
-        if change.new:
-            self.image = bytes(change.new[0].content)
-
-
-def _is_dataset(image: Any) -> bool:
-    """Whether something holds pictures to pick from: a list or a data set, and no picture itself."""
-    return isinstance(image, (list, torch.utils.data.Dataset))
 
 
 def _as_net(beside: Any) -> BoundModel | None:

@@ -17,24 +17,28 @@ MOST_SHOWN = 4
 
 @dataclass(frozen=True)
 class Choice:
-    """A drop-down; ``options(panel)`` gives pairs (text, value). A value that is not among them is added."""
+    """A drop-down; ``options(panel)`` gives pairs (text, value). A value that is not among them is added.
+
+    The value "" stands for None.
+    """
 
     options: Callable[[Panel], Sequence[tuple[str, Any]]]
 
     def build(self, panel: Panel, name: str) -> w.Widget:
         options = list(self.options(panel))
+        has_none = "" in [value for _, value in options]
         control = w.Dropdown(options=options, value=None, description=_label(name))
         control.layout.width = "min(460px, 100%)"
 
         def show(_=None) -> None:
-            chosen = getattr(panel, name)
+            chosen = "" if getattr(panel, name) is None and has_none else getattr(panel, name)
             if chosen is not None and chosen not in [value for _, value in control.options]:
                 control.options = [*options, (str(chosen), chosen)]
             control.value = chosen
 
         def choose(change) -> None:
             if change.new is not None:
-                setattr(panel, name, change.new)
+                setattr(panel, name, None if change.new == "" and has_none else change.new)
 
         show()
         panel.observe(show, name)
@@ -56,9 +60,9 @@ class Slider:
 
         def show(_=None) -> None:
             nonlocal showing
-            if isinstance(getattr(panel, name), int):
+            if isinstance(getattr(panel, name), (int, float)):
                 showing = True
-                slider.value = getattr(panel, name)  # which the slider moves to its nearest end if it is beyond
+                slider.value = round(getattr(panel, name))  # which the slider moves to its nearest end if it is beyond
                 showing = False
 
         def take(change) -> None:

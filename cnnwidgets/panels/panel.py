@@ -42,7 +42,7 @@ class Panel(w.VBox):
     - ``compute(job) -> result``: calls a method, on the worker thread; ``job`` is its ``cancel``, ``job.update`` shows a
       partial result;
     - ``draw(result)``: assigns view traits, nothing else;
-    - ``summary(result) -> str``: the sentence in the status strip;
+    - ``summary(result) -> str``: the sentence in the status strip, and ``progress(partial)`` that of a partial result;
     - ``code() -> str``, ``data() -> dict``, ``figure() -> Figure``.
 
     Parameters:
@@ -99,6 +99,10 @@ class Panel(w.VBox):
 
     def summary(self, result: Any) -> str:
         raise NotImplementedError
+
+    def progress(self, partial: Any) -> str:
+        """The sentence in the status strip while a partial result is shown."""
+        return "Computing …"
 
     def code(self) -> str:
         """The plain PyTorch lines that give what is on screen, in a variable ``values``."""
@@ -223,7 +227,7 @@ class Panel(w.VBox):
             if partial is not None:
                 self._result = partial
                 self.draw(partial)
-            self.status.say("Computing …", "busy", fraction)
+            self.status.say(self.progress(partial) if partial is not None else "Computing …", "busy", fraction)
 
     def _finish(self, job: Job, result: Any = None, error: Exception | None = None) -> None:
         with LOCK:
@@ -239,7 +243,12 @@ class Panel(w.VBox):
                     error = failed
             if isinstance(error, Cancelled):
                 self._error = error
-                self.status.say("Cancelled. What is shown was computed before.")
+                said = "What is shown was computed before."
+                if error.partial is not None:
+                    self._result = error.partial
+                    self.draw(error.partial)
+                    said = self.summary(error.partial)
+                self.status.say(f"Cancelled. {said}")
             elif error is not None:
                 self._fail(error)
         if self.status.code:  # the listing has been opened: it follows what is on screen

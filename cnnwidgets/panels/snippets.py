@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 
+from cnnwidgets.methods import OcclusionMap
 from cnnwidgets.net import BoundModel, Layer
 
 _KEEP_MODULE = """\
@@ -65,7 +68,10 @@ def _input(net: BoundModel, image: Any, images: Sequence) -> str:
             imports = "import cnnwidgets as cw\n" if made == dataset else "dataset = ...  # your data set\n"
             code = f"{imports}{names} = {made}[{image}]\n"
             if isinstance(picture, torch.Tensor) and picture.is_floating_point():
-                return code + "x = image[None]"
+                if net.takes(picture) or not hasattr(images, "picture"):
+                    return code + "x = image[None]"
+                plain = f"{imports}image = Image.fromarray({made}.picture({image}))  # its tensors are for another input\n"
+                return plain + f'x = preprocess(image.convert("{mode}"))[None]'
             if isinstance(picture, Image.Image):
                 return code + f'x = preprocess(image.convert("{mode}"))[None]'
             opening = "from cnnwidgets.net.pictures import open_picture\n"
@@ -81,3 +87,67 @@ def _input(net: BoundModel, image: Any, images: Sequence) -> str:
         case torch.Tensor():
             return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, net.input_shape))})"
     return "x = preprocess(...)[None]  # your picture, as PIL"
+
+
+_OCCLUDE = """\
+(h, w), (dy, dx), (H, W) = {patch}, {stride}, x.shape[2:]
+cover = {cover}
+mask = {mask}  # the patch's shape
+ys, xs = {ys}, {xs}
+values = torch.zeros(len(ys), len(xs))  # {said} with the patch there
+with torch.no_grad():
+    for i, top in enumerate(ys):
+        batch = x.repeat(len(xs), 1, 1, 1)
+        for j, left in enumerate(xs):
+            there = mask[: H - top, : W - left]
+            batch[j, :, top : top + h, left : left + w][:, there] = cover[0, :, top : top + h, left : left + w][:, there]
+        values[i] = {value}"""
+
+_COVERS = {
+    "mean": "x.mean((2, 3), keepdim=True).expand_as(x)",
+    "gray": 'preprocess(Image.new("{mode}", (x.shape[3], x.shape[2]), {gray}))[None].to(x)',
+    "zero": "torch.zeros_like(x)",
+    "noise": "x.mean((2, 3), keepdim=True) + x.std((2, 3), keepdim=True) * torch.from_numpy("
+    "np.random.default_rng({seed}).standard_normal(x.shape, np.float32)).to(x)",
+    "blur": "torch.from_numpy(scipy.ndimage.gaussian_filter(x.cpu().numpy(), (0, 0, h / 2, w / 2), mode='nearest')).to(x)",
+}
+
+_MASKS = {
+    "rectangle": "torch.ones(h, w, dtype=torch.bool)",
+    "ellipse": "torch.linspace(1 / h - 1, 1 - 1 / h, h)[:, None] ** 2 + torch.linspace(1 / w - 1, 1 - 1 / w, w) ** 2 <= 1",
+}
+
+
+def occlusion_lines(net: BoundModel, result: OcclusionMap, *, fill: str, shape: str, seed: int) -> str:
+    """The lines that put the score with the patch at each position into ``values``, (rows, columns)."""
+    mode, gray = ("L", 128) if net.input_shape[0] == 1 else ("RGB", (128,) * 3)
+    value, before = f"model.eval()(batch)[:, {result.target}]", ""
+    if result.score == "probability":
+        value = f"model.eval()(batch).softmax(1)[:, {result.target}]"
+    elif result.score != "logit":
+        value, before = "watched(batch)", _watched_lines(net.layers[result.score[0]], int(result.score[1]))
+    loop = _OCCLUDE.format(
+        patch=result.patch,
+        stride=result.stride,
+        cover=_COVERS[fill].format(mode=mode, gray=gray, seed=seed),
+        mask=_MASKS[shape],
+        ys=_range(result.ys),
+        xs=_range(result.xs),
+        said=result.score,
+        value=value,
+    )
+    return "import numpy as np\nimport scipy\n" + before + loop
+
+
+def _watched_lines(row: Layer, unit: int) -> str:
+    """The lines of a function that gives a unit's sum for each picture of a batch."""
+    how, name, number = row.source
+    keep = (_KEEP_MODULE if how == "module" else _KEEP_FUNCTION).format(name=name)
+    last = "" if row.layout in ("map", "vector") else ".movedim(-1, 1)"
+    sums = f"return calls[{number - 1}]{last}[:, {unit}].reshape(len(x), -1).sum(1)"
+    return "\ndef watched(x):\n" + textwrap.indent(f"{keep}\n{sums}", "    ") + "\n\n"
+
+
+def _range(places: np.ndarray) -> str:
+    step = int(places[1] - places[0]) if len(places) > 1 else 1
+    return f"range({places[0]}, {places[-1] + 1}, {step})"

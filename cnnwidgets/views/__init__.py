@@ -1,6 +1,8 @@
 """What draws: each view is a Python class and its ES module side by side. Knows no torch and no network."""
 
+from cnnwidgets.views.answer_view import AnswerView
 from cnnwidgets.views.chart_view import ChartView
+from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
 from cnnwidgets.views.matrix_view import MatrixView
@@ -8,4 +10,14 @@ from cnnwidgets.views.status_strip import StatusStrip
 from cnnwidgets.views.table_view import TableView
 from cnnwidgets.views.view import View
 
-__all__ = ["ChartView", "ImageGrid", "ImageView", "MatrixView", "StatusStrip", "TableView", "View"]
+__all__ = [
+    "AnswerView",
+    "ChartView",
+    "HeatView",
+    "ImageGrid",
+    "ImageView",
+    "MatrixView",
+    "StatusStrip",
+    "TableView",
+    "View",
+]

@@ -1,43 +1,46 @@
-// One picture, and on it the rectangle that the position under the cursor sees.
+// One picture, and on it the rectangle that the position under the cursor sees, or a patch that is dragged.
 
 function render({ model, el }) {
-  const canvas = h("canvas", { className: "cw-canvas", role: "img" });
+  const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: -1 });
   const title = h("div", { className: "cw-title" });
   const caption = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const root = h("div", { className: "cw cw-image", "data-lm-suppress-shortcuts": "true" }, title, canvas, caption);
   el.append(root);
-  const source = document.createElement("canvas");
-  let size = null;
+  let source = null;
+  let patch = null;
+  let size = { height: 0, width: 0 };
 
   const reload = () => {
     const [height, width] = model.get("shape");
     size = { height, width };
     title.textContent = model.get("title");
     title.hidden = !title.textContent;
-    canvas.setAttribute("aria-label", model.get("title") || "picture");
-    if (height * width) {
-      Object.assign(source, { height, width });
-      const image = new ImageData(width, height);
-      const pixels = typed(Uint8Array, model.get("pixels"));
-      for (let i = 0; i < height * width; i++) image.data.set([pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2], 255], 4 * i);
-      source.getContext("2d").putImageData(image, 0, 0);
-    }
+    if (height * width) source = pictureOf(model.get("pixels"), [height, width]);
+    reloadPatch();
+  };
+
+  /** The patch as a picture of its own: its cover is cut out by its mask when it is drawn. */
+  const reloadPatch = () => {
+    const [, , tall, wide] = model.get("box");
+    const mask = typed(Uint8Array, model.get("mask"));
+    patch = mask.length && mask.length === tall * wide ? { cover: pictureOf(model.get("cover"), model.get("shape")), mask } : null;
+    canvas.tabIndex = movable() ? 0 : -1;
+    canvas.style.touchAction = movable() ? "none" : "";
+    canvas.setAttribute("aria-label", (model.get("title") || "picture") + (movable() ? ", arrow keys move the patch" : ""));
     draw();
   };
 
+  const movable = () => model.get("box").length === 4 && !model.get("lock");
+
   /** Top, left, height, width in picture pixels of what a position sees, or null. */
-  const box = () => {
+  const seenBox = () => {
     const [field, cursor] = [model.get("field"), position(model.get("cursor"))];
     if (!field?.status || !cursor) return null;
     if (field.status === "global") return [0, 0, size.height, size.width];
     return [0, 1].map((k) => field.offset[k] + cursor[k] * field.step[k]).concat(field.size);
   };
 
-  const zoom = () => {
-    const room = Math.max(80, Math.min(root.clientWidth || 280, model.get("width")));
-    const scale = room / size.width;
-    return scale > 2 ? Math.floor(scale) : scale;
-  };
+  const zoom = () => zoomOf(root, model.get("width"), size.width);
 
   const paint = () => {
     if (!size.height || !size.width || !root.clientWidth) return;
@@ -46,7 +49,7 @@ function render({ model, el }) {
     const context = resize(canvas, width, height);
     context.imageSmoothingEnabled = scale < 2;
     context.drawImage(source, 0, 0, width, height);
-    const seen = box();
+    const seen = seenBox();
     if (seen) {
       const [top, left, tall, wide] = seen.map((v) => v * scale);
       context.fillStyle = "rgb(0 0 0 / 45%)";
@@ -54,14 +57,40 @@ function render({ model, el }) {
       context.rect(0, 0, width, height);
       context.rect(Math.max(left, 0), Math.max(top, 0), Math.min(left + wide, width) - Math.max(left, 0), Math.min(top + tall, height) - Math.max(top, 0));
       context.fill("evenodd");
-      const mark = getComputedStyle(root).getPropertyValue("--cw-mark") || "#ffb000";
-      outline(context, Math.max(left, 1), Math.max(top, 1), Math.min(left + wide, width - 1) - Math.max(left, 1), Math.min(top + tall, height - 1) - Math.max(top, 1), mark);
+      frame(context, [top, left, tall, wide], width, height);
     }
-    caption.textContent = [describe(seen), model.get("caption")].filter(Boolean).join(" · ");
+    const box = model.get("box");
+    if (box.length === 4) {
+      if (patch) drawPatch(context, box, scale);
+      frame(context, box.map((v) => v * scale), width, height);
+    }
+    const told = seen ? describe(seen) : box.length === 4 ? `patch on ${describeBox(box, model.get("shape"))}` : "";
+    caption.textContent = [told, model.get("caption")].filter(Boolean).join(" · ");
+  };
+
+  const frame = (context, [top, left, tall, wide], width, height) => {
+    const mark = getComputedStyle(root).getPropertyValue("--cw-mark") || "#ffb000";
+    const [x, y] = [Math.max(left, 1), Math.max(top, 1)];
+    outline(context, x, y, Math.min(left + wide, width - 1) - x, Math.min(top + tall, height - 1) - y, mark);
+  };
+
+  const drawPatch = (context, [top, left, tall, wide], scale) => {
+    context.save();
+    context.beginPath();
+    for (let i = 0; i < tall; i++) {
+      for (let j = 0; j < wide; j++) {
+        let end = j;
+        while (end < wide && patch.mask[i * wide + end]) end++;
+        if (end > j) context.rect((left + j) * scale, (top + i) * scale, (end - j) * scale, scale);
+        j = end;
+      }
+    }
+    context.clip();
+    context.drawImage(patch.cover, 0, 0, size.width * scale, size.height * scale);
+    context.restore();
   };
 
   const describe = (seen) => {
-    if (!seen) return "";
     const field = model.get("field");
     if (field.status === "global") return "this position sees the whole picture";
     const [rows, columns] = [0, 1].map((k) => `${Math.max(0, Math.floor(seen[k]))}–${Math.min(size[["height", "width"][k]], Math.ceil(seen[k] + seen[k + 2])) - 1}`);
@@ -69,23 +98,57 @@ function render({ model, el }) {
   };
 
   const draw = drawer(canvas, paint);
-  canvas.addEventListener("pointermove", (event) => {
+
+  /** [row, column] of the picture under the pointer. */
+  const pixelAt = (event) => {
+    const area = canvas.getBoundingClientRect();
+    return [event.clientY - area.top, event.clientX - area.left].map((v) => v / zoom() - 0.5);
+  };
+
+  const moveCursor = (event) => {
     const [field, shape] = [model.get("field"), model.get("positions")];
     if (!field?.status || !shape?.length) return;
-    const area = canvas.getBoundingClientRect();
-    const pixel = [event.clientY - area.top, event.clientX - area.left].map((v) => v / zoom() - 0.5);
-    const cursor = pixel.map((p, k) => {
+    const cursor = pixelAt(event).map((p, k) => {
       const at = field.status === "global"
         ? ((p + 0.5) / size[["height", "width"][k]]) * shape[k] - 0.5
         : (p - field.offset[k] - (field.size[k] - 1) / 2) / field.step[k];
       return Math.max(0, Math.min(shape[k] - 1, Math.round(at)));
     });
     put(model, { cursor });
+  };
+
+  let grip = null;
+  const movePatch = (corner) => {
+    const [, , tall, wide] = model.get("box");
+    const most = [size.height - tall, size.width - wide];
+    put(model, { box: [...corner.map((v, k) => Math.max(0, Math.min(most[k], Math.round(v)))), tall, wide] });
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!movable()) return;
+    canvas.setPointerCapture(event.pointerId);
+    canvas.focus({ preventScroll: true });
+    const [at, box] = [pixelAt(event), model.get("box")];
+    const inside = at.every((p, k) => p >= box[k] - 0.5 && p < box[k] + box[2 + k] - 0.5);
+    grip = at.map((p, k) => (inside ? p - box[k] : (box[2 + k] - 1) / 2));
+    movePatch(at.map((p, k) => p - grip[k]));
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (grip) movePatch(pixelAt(event).map((p, k) => p - grip[k]));
+    else moveCursor(event);
+  });
+  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => (grip = null));
+  canvas.addEventListener("keydown", (event) => {
+    const way = ARROWS[event.key];
+    if (!way || !movable()) return;
+    event.preventDefault();
+    const step = event.shiftKey ? [1, 1] : model.get("step");
+    movePatch(way.map((w, k) => model.get("box")[k] + w * step[k]));
   });
 
   const ends = [
     listen(model, ["pixels", "shape", "title"], once(reload)),
-    listen(model, ["cursor", "field", "caption", "width"], draw),
+    listen(model, ["cover", "mask", "lock"], once(reloadPatch)),
+    listen(model, ["cursor", "field", "caption", "width", "box"], draw),
     watch(root, draw),
     draw.stop,
   ];

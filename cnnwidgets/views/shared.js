@@ -159,3 +159,30 @@ function drawLegend(canvas, words, lo, hi, color, names) {
   });
   canvas.setAttribute("aria-label", `colours from ${texts[0]} to ${texts.at(-1)}`);
 }
+
+/** A canvas with a picture of (height, width, 3) bytes; grey if asked. */
+function pictureOf(bytes, [height, width], grey = false) {
+  const canvas = Object.assign(document.createElement("canvas"), { height, width });
+  const pixels = typed(Uint8Array, bytes);
+  if (pixels.length < 3 * height * width || !pixels.length) return canvas;
+  const image = new ImageData(width, height);
+  for (let i = 0; i < height * width; i++) {
+    let [r, g, b] = [pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]];
+    if (grey) r = g = b = 0.299 * r + 0.587 * g + 0.114 * b;
+    image.data.set([r, g, b, 255], 4 * i);
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** CSS pixels for a picture's pixel in an element: whole ones where pixels are to be seen. */
+function zoomOf(element, most, width) {
+  const scale = Math.max(80, Math.min(element.clientWidth || most, most)) / width;
+  return scale > 2 ? Math.floor(scale) : scale;
+}
+
+const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+
+/** "rows 3–11, columns 40–48" of a box [top, left, height, width], as far as it is in a picture [height, width]. */
+const describeBox = (box, shape) => ["rows", "columns"]
+  .map((noun, k) => `${noun} ${Math.max(0, box[k])}–${Math.min(shape[k], box[k] + box[2 + k]) - 1}`).join(", ");

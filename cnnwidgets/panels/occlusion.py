@@ -1,0 +1,370 @@
+"""OcclusionSlider: cover a part of the picture, and watch the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+from scipy import ndimage
+
+from cnnwidgets.methods.fills import FILLS, SHAPES
+from cnnwidgets.methods.occlusion import Answer, Occlusion, OcclusionMap
+from cnnwidgets.net.layers import format_shape
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.controls import Choice, Slider
+from cnnwidgets.panels.jobs import LOCK, Job
+from cnnwidgets.panels.picture import PicturePanel
+from cnnwidgets.panels.snippets import occlusion_lines, picture_lines
+from cnnwidgets.views import AnswerView, HeatView, ImageView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class OcclusionSlider(PicturePanel):
+    """A patch over a picture: drag it, and watch the answer; and two maps of what it does everywhere.
+
+    >>> cw.OcclusionSlider(net, "cat.jpg")
+    >>> cw.OcclusionSlider(net, "cat.jpg", target="tabby", patch=32, stride=8)
+    >>> cw.OcclusionSlider(net, cw.samples.scenes())        # pick among the pictures of a data set
+
+    The first map shows the score of the target with the patch at each position (Zeiler and Fergus 2014), the second the
+    most probable class there. Hover a map, and the patch moves there; drag on it, and only this region is computed. A
+    first-order estimate comes at once, from one gradient; then the exact values, those first that decide where the hottest
+    tenth is; estimated positions are paler.
+
+    Parameters:
+        net: a bound network, or a module.
+        image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
+        images: the list or data set that numbers count in.
+    """
+
+    target = t.Union(
+        [t.Int(), t.Unicode()], default_value=None, allow_none=True, help="class that is watched; by default the one that is predicted"
+    ).tag(control=Choice(lambda panel: [("predicted class", ""), *_class_options(panel.net.classes)]))
+    patch = t.Union(
+        [t.Int(), t.List(t.Int())], default_value=None, allow_none=True, help="size of the patch in pixels: a number or [rows, columns]"
+    ).tag(control=Slider(lambda panel: (1, min(panel.net.input_shape[1:]))))
+    stride = t.Union(
+        [t.Int(), t.List(t.Int())], default_value=None, allow_none=True, help="pixels from one position to the next, or [rows, columns]"
+    ).tag(control=Slider(lambda panel: (1, max(1, min(panel.net.input_shape[1:]) // 4))))
+    fill = t.Enum(FILLS, "mean", help="what the patch shows").tag(
+        control=Choice(lambda panel: [(_FILL_NAMES[fill], fill) for fill in FILLS])
+    )
+    shape = t.Enum(SHAPES, "rectangle", help="shape of the patch").tag(
+        control=Choice(lambda panel: [(shape, shape) for shape in SHAPES])
+    )
+    score = t.Any("probability", help="what is watched: 'probability', 'logit', or [layer, unit]: the sum of its map").tag(
+        control=Choice(lambda panel: [("probability", "probability"), ("logit", "logit")])
+    )
+    y = t.Float(None, allow_none=True, help="row of the patch's centre in the input, in pixels").tag(
+        control=Slider(lambda panel: (0, panel.net.input_shape[1] - 1))
+    )
+    x = t.Float(None, allow_none=True, help="column of the patch's centre in the input, in pixels").tag(
+        control=Slider(lambda panel: (0, panel.net.input_shape[2] - 1))
+    )
+    seed = t.Int(0, help="seed of the noise").tag(control=Slider(lambda panel: (0, 20)))
+    region = t.List(t.Int(), help="[top, left, height, width] in pixels: only positions with their centre in it").tag(
+        control=None
+    )
+
+    asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region"))
+
+    def __init__(self, net, image: Any = 0, target: int | str | None = None, **options):
+        self._session: Occlusion | None = None
+        self._wanted: tuple[int, int] | None = None
+        super().__init__(net, image, target=target, **options)
+
+    @property
+    def answer(self) -> Answer:
+        """What the network says with the patch where it is; waits for it."""
+        _ = self.result
+        top, left, *_ = self.picture.box
+        return self._known(top, left) or self._session.at(top, left)
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        self.net.prepare(self.source)  # lets the first tensor tell the input's shape
+        height, width = self.net.input_shape[1:]
+        if self.patch is None:
+            self.patch = max(1, round(min(height, width) / 7))
+        if self.stride is None:
+            self.stride = max(1, int(np.min(self.patch)) // 4)
+        fixed = "y" in self.locked or "x" in self.locked
+        locked = [*(["box"] if fixed else []), *(["region"] if "region" in self.locked else [])]
+        self.picture = ImageView(width=330, lock=fixed)
+        self.answers = AnswerView()
+        self.heat, self.tops = HeatView(lock=locked), HeatView(lock=locked)
+        self.tie((self.picture, "box"), (self.answers, "box"), (self.heat, "box"), (self.tops, "box"))
+        self.tie((self.heat, "region"), (self.tops, "region"))
+        self.tie((self.heat, "opacity"), (self.tops, "opacity"))
+        self.picture.observe(self._take_box, "box")
+        t.link((self, "region"), (self.heat, "region"))
+        self.react(self._place_box, "y", "x")
+        flow = w.Layout(grid_gap="20px", flex_flow="row wrap", align_items="flex-start")
+        self.picture.layout = w.Layout(flex="0 1 330px", min_width="160px")
+        self.answers.layout = w.Layout(flex="1 1 360px", min_width="0")
+        for view in (self.heat, self.tops):
+            view.layout = w.Layout(flex="0 1 330px", min_width="160px")
+        return [
+            *self.toolbox(),
+            w.HBox([self.picture, self.answers], layout=flow),
+            w.HBox([self.heat, self.tops], layout=flow),
+        ]
+
+    def compute(self, job: Job) -> OcclusionMap:
+        session = Occlusion(
+            self.net,
+            self.source,
+            self.target,
+            patch=self.patch,
+            stride=self.stride,
+            fill=self.fill,
+            shape=self.shape,
+            score=self.score if isinstance(self.score, str) else tuple(self.score),
+            region=self.region or None,
+            seed=self.seed,
+        )
+
+        def show(partial: OcclusionMap, fraction: float) -> None:
+            self._session = session
+            self._probe()
+            job.update(partial, fraction)
+
+        return session.map(on_update=show, cancel=job)
+
+    def draw(self, result: OcclusionMap) -> None:
+        session = self._session
+        picture = self.net.picture(session.inputs)
+        name = self._name(result.target)
+        self.picture.show(
+            picture,
+            cover=self.net.picture(session.cover).tobytes(),
+            mask=result.mask.astype(np.uint8).tobytes(),
+            step=list(result.stride),
+            title=f"Drag the patch ({format_shape(result.patch)} pixels)",
+        )
+        shown = {"pixels": self.picture.pixels, "shape": self.picture.shape, "patch": result.patch, "known": result.known}
+        low, high = (0.0, 1.0) if result.score == "probability" else _ends([*result.values.flat, result.clean])
+        self.heat.show(
+            result.values,
+            result.ys,
+            result.xs,
+            span=[low, high],
+            mark=result.clean,
+            quantity=self._quantity(result),
+            title=f"{self._quantity(result)} with the patch there",
+            **shown,
+        )
+        order, indices = _by_area(result)
+        self.tops.show(
+            indices,
+            result.ys,
+            result.xs,
+            names=[self._name(index) for index in order],
+            quantity="most probable",
+            title="Most probable class with the patch there",
+            **shown,
+        )
+        before = result.answer
+        occurring = sorted({*result.classes.flat, *before.classes.tolist()} - {-1})
+        self.answers.show(
+            grid={
+                "known": result.known,
+                "values": result.values,
+                "probability": result.probability,
+                "classes": result.classes,
+                "chances": result.chances,
+            },
+            ys=self.heat.ys,
+            xs=self.heat.xs,
+            target=name,
+            names={str(index): self._name(index) for index in occurring},
+            before=_plain(before),
+            score="" if result.score == "probability" else self._quantity(result),
+            answer={},
+        )
+        if self.y is None or self.x is None:
+            self.y, self.x = self._hottest(result)
+        self._place_box()
+
+    def summary(self, result: OcclusionMap) -> str:
+        known, count = int(result.known.sum()), result.known.size
+        parts = [
+            f"all {count:,} positions are exact"
+            if result.exact
+            else f"{known:,} of {count:,} positions are exact, the others are estimates (paler)",
+            f"{self._quantity(result)} from {result.values.min():.3g} to {result.values.max():.3g}, "
+            f"{result.clean:.3g} without the patch",
+        ]
+        if np.isfinite(result.agreement):
+            parts.append(f"the first-order estimate agreed with r = {result.agreement:.2f}")
+        text = " · ".join([*parts, f"{result.passes:,} passes, {result.how}"])
+        return text[:1].upper() + text[1:]
+
+    def progress(self, partial: OcclusionMap) -> str:
+        known, count = int(partial.known.sum()), partial.known.size
+        left = f"about {_seconds(partial.remaining)} left"
+        if not known:
+            return f"A first-order estimate, from one gradient · {count:,} positions to compute, {left}"
+        return f"{known:,} of {count:,} positions are exact, the others are estimates (paler) · {left}"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``values``, ``probability``, ``top`` (rows, columns), ``ys``, ``xs``, and ``picture`` uint8 (H, W, 3)."""
+        result = self.result
+        names = ("values", "probability", "top", "ys", "xs")
+        return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(self._session.inputs)}
+
+    def code(self) -> str:
+        lines = occlusion_lines(self.net, self.result, fill=self.fill, shape=self.shape, seed=self.seed)
+        return "\n".join([picture_lines(self.net, self.image, self.images), lines])
+
+    def figure(self) -> Figure:
+        from matplotlib.colors import ListedColormap
+        from matplotlib.patches import Patch, Rectangle
+
+        result = self.shown
+        figure = twin.new_figure(12.0, 4.2)
+        left, middle, right = figure.subplots(1, 3)
+        top, begin, tall, wide = self.picture.box
+        left.imshow(self._session.covered(top, begin))
+        left.add_patch(Rectangle((begin - 0.5, top - 0.5), wide, tall, fill=False, color="#ffb000", lw=2))
+        left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
+        (dy, dx), (h, v) = result.stride, result.patch
+        first = result.ys[0] + (h - dy) / 2 - 0.5, result.xs[0] + (v - dx) / 2 - 0.5
+        extent = (first[1], first[1] + dx * len(result.xs), first[0] + dy * len(result.ys), first[0])
+        low, high = (0.0, 1.0) if result.score == "probability" else _ends([*result.values.flat, result.clean])
+        drawn = middle.imshow(result.values, extent=extent, vmin=low, vmax=high, cmap="viridis")
+        bar = figure.colorbar(drawn, ax=middle, shrink=0.8, label=self._quantity(result))
+        bar.ax.axhline(result.clean, color="#ffb000", lw=3)
+        middle.set_title(f"{self._quantity(result)} with the patch there")
+        order, indices = _by_area(result)
+        colors = [_CLASS_COLORS[k] if k < len(_CLASS_COLORS) else "#333333" for k in range(len(order))]
+        right.imshow(indices, extent=extent, vmin=-0.5, vmax=len(order) - 0.5, cmap=ListedColormap(colors))
+        shown = list(zip(order, colors, strict=True))[: len(_CLASS_COLORS)]
+        right.legend(handles=[Patch(color=color, label=self._name(index)[:24]) for index, color in shown], fontsize=8)
+        right.set_title("most probable class with the patch there")
+        for axes in (left, middle, right):
+            axes.set(xlim=(-0.5, result.size[1] - 0.5), ylim=(result.size[0] - 0.5, -0.5), xticks=[], yticks=[])
+        return figure
+
+    # the patch
+
+    def _place_box(self) -> None:
+        """Put the patch with its centre on y and x."""
+        result = self._result
+        (tall, wide), (height, width) = result.patch, result.size
+        top = min(max(0, round(self.y - (tall - 1) / 2)), max(height - tall, int(result.ys[-1])))
+        left = min(max(0, round(self.x - (wide - 1) / 2)), max(width - wide, int(result.xs[-1])))
+        for view in (self.picture, self.answers, self.heat, self.tops):
+            view.box = [top, left, tall, wide]
+
+    def _take_box(self, change) -> None:
+        """The patch was moved in the browser, or by y and x."""
+        if not self._result or len(change.new) != 4:
+            return
+        top, left, tall, wide = change.new
+        centre = top + (tall - 1) / 2, left + (wide - 1) / 2
+        if self.y is None or self.x is None or max(abs(self.y - centre[0]), abs(self.x - centre[1])) >= 1:
+            with self.hold_trait_notifications():
+                self.y, self.x = centre
+        if not self._known(top, left):
+            self._wanted = top, left
+            if self._job is None or self._job.ended:
+                Job(lambda job: self._probe(), lambda *_: None).start()
+
+    def _known(self, top: int, left: int) -> Answer | None:
+        """The answer with the patch there, if the map has it."""
+        result: OcclusionMap = self._result
+        i, j = np.flatnonzero(result.ys == top), np.flatnonzero(result.xs == left)
+        if not (len(i) and len(j) and result.known[i[0], j[0]]):
+            return None
+        here = int(i[0]), int(j[0])
+        values = float(result.values[here]), float(result.probability[here])
+        return Answer(*values, result.classes[here], result.chances[here])
+
+    def _probe(self) -> None:
+        """Ask the network about the place where the patch was dragged to; the newest one only. On the worker thread."""
+        wanted, self._wanted = self._wanted, None
+        session = self._session
+        if wanted is None or session is None:
+            return
+        try:
+            answer = session.at(*wanted)
+        except Exception as error:
+            with LOCK:
+                self._fail(error)
+            return
+        with LOCK:
+            names = {str(index): self._name(index) for index in answer.classes.tolist()}
+            self.answers.names = {**self.answers.names, **names}
+            self.answers.answer = {"box": [*wanted, *session.patch], **_plain(answer)}
+
+    def _hottest(self, result: OcclusionMap) -> tuple[float, float]:
+        """The centre of the patch where the score is lowest."""
+        i, j = np.unravel_index(result.values.argmin(), result.values.shape)
+        return float(result.ys[i] + (result.patch[0] - 1) / 2), float(result.xs[j] + (result.patch[1] - 1) / 2)
+
+    # words
+
+    def _name(self, index: int) -> str:
+        return self.net.classes[index] if index < len(self.net.classes) else str(index)
+
+    def _quantity(self, result: OcclusionMap) -> str:
+        if isinstance(result.score, str):
+            return f"{'p' if result.score == 'probability' else 'logit'}({self._name(result.target)})"
+        return f"sum of unit {result.score[1]} of {result.score[0]}"
+
+
+_FILL_NAMES = {
+    "mean": "mean of the picture",
+    "gray": "gray",
+    "zero": "0 after preprocessing",
+    "noise": "noise",
+    "blur": "blurred picture",
+}
+
+_CLASS_COLORS = ("#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
+"""As in heat_view.js."""
+
+
+def _class_options(classes: tuple[str, ...]) -> list[tuple[str, int | str]]:
+    """The classes to choose from; one whose name another has, too, by its number."""
+    return [(name, name) if classes.count(name) == 1 else (f"{name} ({i})", i) for i, name in enumerate(classes)]
+
+
+def _by_area(result: OcclusionMap) -> tuple[list[int], np.ndarray]:
+    """The most probable classes, that of the clean picture first, the others by area; and each position's place among them.
+
+    A position that is not known yet has the class of its nearest neighbour; -1 if none is known.
+    """
+    if not result.known.any():
+        return [int(result.answer.classes[0])], np.full(result.known.shape, -1)
+    nearest = ndimage.distance_transform_edt(~result.known, return_distances=False, return_indices=True)
+    tops = result.top[tuple(nearest)]
+    first = int(result.answer.classes[0])
+    found, counts = np.unique(tops, return_counts=True)
+    order = [first, *(int(c) for c in found[np.argsort(-counts, kind="stable")] if c != first)]
+    return order, np.vectorize({index: place for place, index in enumerate(order)}.get)(tops)
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    return {
+        "value": answer.value,
+        "probability": answer.probability,
+        "classes": answer.classes.tolist(),
+        "chances": answer.chances.tolist(),
+    }
+
+
+def _ends(values) -> tuple[float, float]:
+    return float(min(values)), float(max(values))
+
+
+def _seconds(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s" if seconds >= 1.5 else f"{max(0.1, seconds):.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"
+    )

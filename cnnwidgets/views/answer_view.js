@@ -1,0 +1,86 @@
+// What the network answers, before and with the patch where it is.
+
+function render({ model, el }) {
+  const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });
+  const meter = h("div", { className: "cw-meter" });
+  const other = h("div", { className: "cw-line" });
+  const lists = h("div", { className: "cw-answers" });
+  const note = h("div", { className: "cw-line" });
+  const root = h("div", { className: "cw cw-answer" }, big, meter, other, lists, note);
+  el.append(root);
+
+  const name = (index) => model.get("names")[index] ?? String(index);
+  const percent = (p) => (p >= 0.9995 ? "100 %" : p >= 0.0995 ? `${(100 * p).toFixed(0)} %` : p >= 0.0005 ? `${(100 * p).toFixed(1)} %` : "0 %");
+
+  /** The answer of a cell of the grid. */
+  const inGrid = (i, j) => {
+    const at = i * model.get("xs").length + j;
+    const kept = typed(Int32Array, model.get("classes"));
+    const k = kept.length / (model.get("ys").length * model.get("xs").length);
+    return {
+      probability: typed(Float32Array, model.get("probability"))[at],
+      value: typed(Float32Array, model.get("values"))[at],
+      classes: [...kept.slice(at * k, at * k + k)],
+      chances: [...typed(Float32Array, model.get("chances")).slice(at * k, at * k + k)],
+    };
+  };
+
+  /** The answer where the patch is; else that of the nearest cell that is known, and how far that is. */
+  const now = () => {
+    const [box, ys, xs] = [model.get("box"), model.get("ys"), model.get("xs")];
+    if (box.length !== 4) return null;
+    const known = typed(Uint8Array, model.get("known"));
+    const [i, j] = [ys.indexOf(box[0]), xs.indexOf(box[1])];
+    if (i >= 0 && j >= 0 && known[i * xs.length + j]) return { ...inGrid(i, j), far: 0 };
+    const answer = model.get("answer");
+    if (answer.box && answer.box.every((v, n) => v === box[n])) return { ...answer, far: 0 };
+    let [best, far] = [-1, Infinity];
+    known.forEach((there, at) => {
+      const away = (ys[Math.floor(at / xs.length)] - box[0]) ** 2 + (xs[at % xs.length] - box[1]) ** 2;
+      if (there && away < far) [best, far] = [at, away];
+    });
+    return best < 0 ? null : { ...inGrid(Math.floor(best / xs.length), best % xs.length), far: Math.sqrt(far) };
+  };
+
+  const list = (heading, answer) => h("table", {}, h("caption", {}, heading), h("tbody", {}, ...answer.classes.map((index, n) => {
+    const fill = h("span", { className: "cw-fill" });
+    fill.style.width = `${100 * answer.chances[n]}%`;
+    const row = h("tr", { className: name(index) === model.get("target") ? "cw-watched" : "" },
+      h("td", { className: "cw-name", title: name(index) }, name(index)),
+      h("td", { className: "cw-track" }, fill),
+      h("td", { className: "cw-percent" }, percent(answer.chances[n])));
+    return row;
+  })));
+
+  const paint = () => {
+    const before = model.get("before");
+    if (!before.classes) return;
+    const here = now();
+    const shown = here ?? before;
+    const about = here?.far ? "≈ " : "";
+    big.replaceChildren(
+      h("span", { className: "cw-quantity", title: model.get("target") }, `p(${model.get("target")})`),
+      h("span", { className: "cw-number" }, `${about}${shown.probability.toFixed(3)}`),
+      h("span", { className: "cw-was" }, here ? `was ${before.probability.toFixed(3)}` : "no patch"),
+    );
+    const [fill, tick] = [h("span", { className: "cw-fill" }), h("span", { className: "cw-tick", title: `without the patch ${before.probability.toFixed(3)}` })];
+    fill.style.width = `${100 * shown.probability}%`;
+    tick.style.left = `${100 * before.probability}%`;
+    meter.replaceChildren(fill, tick);
+    meter.setAttribute("aria-label", `probability ${shown.probability.toFixed(3)}, without the patch ${before.probability.toFixed(3)}`);
+    other.textContent = model.get("score") ? `${model.get("score")}: ${about}${format(shown.value)}, was ${format(before.value)}` : "";
+    lists.replaceChildren(list("without the patch", before), ...(here ? [list("with the patch", here)] : []));
+    note.textContent = here?.far ? `≈: the nearest position that is computed, ${format(here.far)} pixels away` : "";
+    root.dataset.exact = String(!here?.far);
+  };
+
+  const draw = drawer(root, paint);
+  const ends = [
+    listen(model, ["target", "names", "before", "answer", "known", "values", "probability", "classes", "chances", "score", "box"], draw),
+    draw.stop,
+  ];
+  draw();
+  return () => ends.forEach((end) => end());
+}
+
+export default { render };
