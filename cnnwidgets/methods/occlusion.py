@@ -235,6 +235,11 @@ class Occlusion:
         """What the network says with the patch's first row and column there: one incremental pass."""
         return self._answers(self._scorer.at(y, x))[0]
 
+    @property
+    def cover(self) -> torch.Tensor:
+        """What shows in the patch, wherever it lies: (C, H, W), preprocessed."""
+        return self._scorer.patches.fill[0]
+
     def covered(self, y: int, x: int) -> np.ndarray:
         """The picture with the patch there: uint8 (height, width, 3)."""
         return self.net.picture(self._scorer.patches.pictures(np.array([y]), np.array([x]))[0])
@@ -432,6 +437,7 @@ def _grid(size, patch, stride, region) -> tuple[np.ndarray, np.ndarray]:
     axes = []
     for k in range(2):
         places = np.arange(-(-(size[k] - patch[k]) // stride[k]) + 1) * stride[k]
+        places = places[places < size[k]]  # a step longer than the patch may end beyond the border
         if region is not None:
             middle = places + (patch[k] - 1) / 2
             places = places[(middle >= region[k]) & (middle < region[k] + region[2 + k])]

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.incremental.engine import Engine, Found
@@ -162,8 +162,9 @@ class Scorer:
         (height, width), (tall, wide) = self.patches.picture.shape[2:], self.patches.size
         tops, lefts = (np.array([0, max(0, size - patch) // 2, size - 1]) for size, patch in ((height, tall), (width, wide)))
         windows, _ = engine.scores(engine.windows(engine.route(tops, lefts)), len(tops))
-        pictures = self.patches.pictures(tops, lefts).contiguous(memory_format=torch.channels_last)
-        if not self._same(windows, engine.program.graph(pictures)) or not self._same(windows, self.net.module(pictures)):
+        pictures = self.patches.pictures(tops, lefts)
+        folded = engine.program.graph(pictures.contiguous(memory_format=torch.channels_last))
+        if not self._same(windows, folded) or not self._same(windows, self.net.module(pictures.contiguous())):
             raise NotTraceable("windows of its maps do not give the scores of whole pictures")
 
     def _windows(self, engine: Engine, part: Positions) -> Found:
@@ -227,12 +228,18 @@ _PROGRAMS: WeakKeyDictionary[BoundModel, tuple[object, Program]] = WeakKeyDictio
 def _program(net: BoundModel, watch: Watch | None) -> Program:
     """The network's program; that of the last time, if the weights are the same."""
     keep = frozenset([watch.layer.source[1]]) if watch else frozenset()
-    tensors = [*net.module.parameters(), *net.module.buffers()]
-    key = keep, net.input_shape, tuple((id(tensor), tensor._version, tensor.data_ptr()) for tensor in tensors)
+    key = keep, net.input_shape, _state(net.module)
     if net not in _PROGRAMS or _PROGRAMS[net][0] != key:
         picture = torch.zeros(1, *net.input_shape, device=net.device, dtype=net.dtype)
         _PROGRAMS[net] = key, Program(fold(net.module, keep), picture.contiguous(memory_format=torch.channels_last))
     return _PROGRAMS[net][1]
+
+
+def _state(module: nn.Module) -> tuple:
+    """What differs once weights, parts or hooks were changed; by a sum too: through ``.data`` leaves no other sign."""
+    tensors = [*module.parameters(), *module.buffers()]
+    hooks = [(id(part), *part._forward_hooks, *part._forward_pre_hooks) for part in module.modules()]
+    return *hooks, *((id(tensor), tensor._version, tensor.data_ptr(), tensor.detach().sum().item()) for tensor in tensors)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
