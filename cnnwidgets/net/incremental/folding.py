@@ -14,8 +14,12 @@ from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
-class NotTraceable(RuntimeError):
-    """A forward pass that ``torch.fx`` cannot follow, or that the graph does not stand for."""
+class NoWindows(RuntimeError):
+    """Windows of maps cannot be used for a network, or would give wrong scores; the message says why."""
+
+
+class NotTraceable(NoWindows):
+    """A forward pass that ``torch.fx`` cannot follow: it may branch on values."""
 
 
 def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModule:
@@ -30,7 +34,8 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModul
         The graph; the ``meta["module"]`` of a node is the name of the module whose output it gives.
 
     Raises:
-        NotTraceable: the forward pass branches on values, or uses a tensor after overwriting it.
+        NotTraceable: the forward pass branches on values.
+        NoWindows: it uses a tensor after overwriting it.
     """
     tracer = _Tracer()
     try:
@@ -80,7 +85,7 @@ def _out_of_place(folded: fx.GraphModule) -> None:
             continue
         overwritten = node.args[0]
         if any(order[user] > order[node] for user in overwritten.users):
-            raise NotTraceable(f"{overwritten.name} is used again after {node.name} has overwritten it")
+            raise NoWindows(f"{overwritten.name} is used again after {node.name} has overwritten it")
 
 
 def _make_out_of_place(node: fx.Node, folded: fx.GraphModule) -> bool:

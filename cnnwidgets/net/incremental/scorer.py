@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.incremental.engine import Engine, Found
-from cnnwidgets.net.incremental.folding import NotTraceable, first_line, fold
+from cnnwidgets.net.incremental.folding import NotTraceable, NoWindows, first_line, fold
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.layers import Layer
@@ -77,7 +77,6 @@ class Scorer:
     def __init__(self, net: BoundModel, patches: Patches, *, watch: Watch | None = None, max_memory: int = 2**29):
         self.net, self.patches, self._watch = net, patches, watch
         self._most, self._memory = BATCH, max_memory
-        self._alone = False
         start = time.perf_counter()
         self.clean = self._plain(patches.picture)
         self.seconds = time.perf_counter() - start
@@ -86,11 +85,11 @@ class Scorer:
             try:
                 self._engine: Engine | None = self._make_engine()
                 self.how = _describe(self._engine.program)
-            except RuntimeError as reason:
-                self._engine = None
-                self.how = f"plain batches: {first_line(reason)}"
+            except RuntimeError as error:
+                self._engine, reason = None, error
         if self._engine is None:
-            self._alone = not self._same(self._plain(patches.picture.repeat(2, 1, 1, 1)).logits[:1], self.clean.logits)
+            self._alone = isinstance(reason, NotTraceable) or not self._takes_batches()
+            self.how = f"{'one picture after the other' if self._alone else 'plain batches'}: {first_line(reason)}"
 
     def groups(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Group the rows and the columns of a grid of positions: indices of those that are best computed together."""
@@ -141,7 +140,7 @@ class Scorer:
         step = self._watched_step(program)
         engine = Engine(program, self.patches, step)
         if not self._same(engine.clean, self.clean.logits):
-            raise NotTraceable("its graph gives other scores than the network itself")
+            raise NoWindows("its graph gives other scores than the network itself")
         if not program.proven:
             self._prove(engine)
             program.proven = True
@@ -154,18 +153,17 @@ class Scorer:
         how, name, number = layer.source
         steps = [step for step in program.steps if step.node.meta.get("module") == name]
         if how != "module" or len(steps) < number:
-            raise NotTraceable(f"{layer.name} is no step of its graph")
+            raise NoWindows(f"{layer.name} is no step of its graph")
         return steps[number - 1]
 
     def _prove(self, engine: Engine) -> None:
-        """Windows and whole pictures give the same scores, in the corners and in the middle."""
+        """Windows side by side and whole pictures alone give the same scores, in the corners and in the middle."""
         (height, width), (tall, wide) = self.patches.picture.shape[2:], self.patches.size
         tops, lefts = (np.array([0, max(0, size - patch) // 2, size - 1]) for size, patch in ((height, tall), (width, wide)))
         windows, _ = engine.scores(engine.windows(engine.route(tops, lefts)), len(tops))
-        pictures = self.patches.pictures(tops, lefts)
-        folded = engine.program.graph(pictures.contiguous(memory_format=torch.channels_last))
-        if not self._same(windows, folded) or not self._same(windows, self.net.module(pictures.contiguous())):
-            raise NotTraceable("windows of its maps do not give the scores of whole pictures")
+        pictures = self.patches.pictures(tops, lefts).contiguous()
+        if not self._same(windows, torch.cat([self.net.module(picture) for picture in pictures.split(1)])):
+            raise NoWindows("windows of its maps do not give the scores of whole pictures")
 
     def _windows(self, engine: Engine, part: Positions) -> Found:
         with no_trace(self.net.module), torch.no_grad():
@@ -195,6 +193,14 @@ class Scorer:
         return int(np.clip(free // max(1, each), 1, self._most))
 
     # the plain way
+
+    def _takes_batches(self) -> bool:
+        """Whether a picture's scores are the same beside other pictures."""
+        try:
+            beside = self._plain(torch.cat([self.patches.picture, self.patches.fill, -self.patches.picture]))
+        except RuntimeError:
+            return False
+        return self._same(beside.logits[:1], self.clean.logits)
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""

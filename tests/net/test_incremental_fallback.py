@@ -1,0 +1,276 @@
+"""Where windows would be wrong, or cannot be found, the scores are right all the same, and ``how`` says what was done."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import cnnwidgets as cw
+from cnnwidgets.methods import occlusion
+from cnnwidgets.net.incremental import folding, program
+from tests.net.brute_force import answers, lively
+from tests.net.networks import Function, unchanged
+
+PATCH = {"patch": 3, "stride": 2}
+
+
+def bound(function, size=10, **parts):
+    return cw.bind(lively(Function(function, **parts)), input_shape=(2, size, size))
+
+
+def picture(size=10):
+    return torch.randn(2, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def assert_right(net, **options) -> str:
+    """Occlusion's values are those of the loop; returns how they were found."""
+    image = picture(net.input_shape[1])
+    result = occlusion(net, image, 0, score="logit", **PATCH | options)
+    fill = image.mean((1, 2), keepdim=True).expand_as(image)
+    wanted = answers(net.module.eval(), image, fill, torch.ones(result.patch, dtype=torch.bool), result.ys, result.xs)
+    assert np.ptp(wanted[..., 0]) > 1e-3 * np.abs(wanted).max()  # the patch matters
+    assert np.abs(result.values - wanted[..., 0]).max() <= 1e-5 * np.abs(wanted).max()
+    return result.how
+
+
+def plain(size=10):
+    return bound(
+        lambda self, x: self.head(self.relu(self.conv2(self.relu(self.conv1(x)))).flatten(1)),
+        size,
+        conv1=nn.Conv2d(2, 4, 3),
+        relu=nn.ReLU(),
+        conv2=nn.Conv2d(4, 3, 3),
+        head=nn.Linear(3 * (size - 4) ** 2, 3),
+    )
+
+
+# what looks at whole maps
+
+
+def squeeze_excite(self, x):
+    x = F.relu(self.conv1(x))
+    x = x * torch.sigmoid(self.squeeze(x.mean((2, 3), keepdim=True)))
+    return self.head(self.conv2(x).mean((2, 3)))
+
+
+def group_norm(self, x):
+    return self.head(self.conv2(F.relu(self.norm(self.conv1(x)))).flatten(1).view(x.shape[0], 4, -1).amax(2))
+
+
+def attention(self, x):
+    tokens = self.conv1(x).flatten(2).transpose(1, 2)
+    return self.head(self.attention(tokens, tokens, tokens)[0].mean(1))
+
+
+def channels_last(self, x):
+    x = self.norm(self.conv1(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    return self.head(self.conv2(x).mean((2, 3)))
+
+
+def centred(self, x):
+    return self.head(F.relu(self.conv2(self.conv1(x - x.mean((2, 3), keepdim=True)))).amax((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "function, parts, how",
+    [
+        (squeeze_excite, {"squeeze": nn.Conv2d(4, 4, 1)}, "exact windows in 1 of 3 convolutions"),
+        (group_norm, {"norm": nn.GroupNorm(2, 4)}, "exact windows in 1 of 2 convolutions"),
+        (attention, {"attention": nn.MultiheadAttention(4, 2, batch_first=True)}, "exact windows in 1 of"),
+        (channels_last, {"norm": nn.LayerNorm(4)}, "exact windows in 1 of 2 convolutions"),
+        (centred, {}, "whole maps of the folded network"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_what_looks_at_whole_maps_is_given_whole_maps(function, parts, how):
+    net = bound(function, conv1=nn.Conv2d(2, 4, 3), conv2=nn.Conv2d(4, 4, 3), head=nn.Linear(4, 3), **parts)
+    assert assert_right(net).startswith(how)
+
+
+def test_a_network_of_fully_connected_layers_takes_whole_pictures():
+    net = bound(lambda self, x: self.head(x.flatten(1)), head=nn.Linear(200, 3))
+    assert assert_right(net).startswith("whole maps")
+
+
+# what torch.fx cannot follow
+
+
+def branching(self, x):
+    x = self.conv1(x)
+    if x.sum() > 0:
+        x = F.relu(x)
+    return self.head(x.mean((2, 3)))
+
+
+def test_a_forward_pass_that_branches_on_values_runs_plainly():
+    net = bound(branching, conv1=nn.Conv2d(2, 4, 3), head=nn.Linear(4, 3))
+    # each picture takes its own branch: a batch would take one for all
+    with torch.no_grad():
+        net.module.conv1.bias.sub_(net.module.conv1(picture()[None]).mean() - 0.001)
+    assert assert_right(net).startswith("one picture after the other: torch.fx cannot follow its forward pass (")
+
+
+def test_a_forward_pass_made_for_one_picture_runs_one_by_one():
+    net = bound(lambda self, x: self.head(self.conv1(x).view(1, -1)), conv1=nn.Conv2d(2, 4, 3), head=nn.Linear(256, 3))
+    assert assert_right(net).startswith("one picture after the other: ")
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_batch_norm_without_running_statistics_sees_each_picture_alone(affine):
+    net = bound(
+        lambda self, x: self.head(F.relu(self.norm(self.conv1(x))).amax((2, 3))),
+        conv1=nn.Conv2d(2, 4, 3),
+        norm=nn.BatchNorm2d(4, affine=affine, track_running_stats=False),
+        head=nn.Linear(4, 3),
+    )
+    assert assert_right(net).startswith("one picture after the other: ")
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda self, x: self.head((F.relu_(x := self.conv1(x)) + x).flatten(1)),
+        lambda self, x: self.head((self.relu(x := self.conv1(x)) * x).flatten(1)),
+        lambda self, x: self.head(((x := self.conv1(x)).add_(1) * x).flatten(1)),
+        lambda self, x: self.head(((x := self.conv1(x))[:, :2].relu_().amax((1, 2, 3), True) + x).flatten(1)),
+        lambda self, x: self.head(
+            ((x := self.conv1(x)).flatten(2).relu_().amax((1, 2))[:, None, None, None] + x).flatten(1)
+        ),
+    ],
+    ids=["F.relu_", "module", "add_", "part of it", "view of it"],
+)
+def test_a_tensor_that_is_overwritten_and_used_again(forward):
+    net = bound(forward, conv1=nn.Conv2d(2, 4, 3), relu=nn.ReLU(inplace=True), head=nn.Linear(256, 3))
+    assert assert_right(net).startswith("plain batches")
+
+
+# the proof
+
+
+def test_a_hook_that_makes_a_layer_depend_on_the_place_is_found_out():
+    net = plain()
+
+    def tilt(module, args, output):
+        return output + torch.linspace(0, 1, output.shape[3])  # zero-sum windows would not notice
+
+    handle = net.module.relu.register_forward_hook(tilt)
+    assert assert_right(net) == "plain batches: windows of its maps do not give the scores of whole pictures"
+    handle.remove()
+    assert assert_right(net) == "exact windows in 2 of 2 convolutions"
+
+
+def test_a_hook_that_comes_later_is_found_out_too():
+    net = plain()
+    assert assert_right(net) == "exact windows in 2 of 2 convolutions"
+    net.module.relu.register_forward_hook(lambda module, args, output: output + torch.linspace(0, 1, output.shape[3]))
+    assert assert_right(net).startswith("plain batches")
+
+
+def test_a_hook_on_a_folded_convolution_is_found_out():
+    net = plain()
+    net.module.conv2.register_forward_hook(lambda module, args, output: output * 2)
+    assert assert_right(net) == "plain batches: its graph gives other scores than the network itself"
+
+
+def test_an_operation_wrongly_taken_for_pointwise_is_found_out(monkeypatch):
+    net = bound(
+        lambda self, x: self.head(self.conv2(torch.flip(self.conv1(x), (3,))).flatten(1)),
+        conv1=nn.Conv2d(2, 4, 3),
+        conv2=nn.Conv2d(4, 3, 3),
+        head=nn.Linear(108, 3),
+    )
+    right = program.is_pointwise
+    monkeypatch.setattr(program, "is_pointwise", lambda node, module: node.target is torch.flip or right(node, module))
+    assert assert_right(net) == "plain batches: windows of its maps do not give the scores of whole pictures"
+    monkeypatch.undo()
+    with torch.no_grad():
+        net.module.head.bias.add_(0)  # the program is found anew
+    assert assert_right(net) == "exact windows in 1 of 2 convolutions"
+
+
+# changed weights
+
+
+def step(module):
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.5)
+    module(picture()[None]).square().sum().backward()
+    optimizer.step()
+
+
+def load(module):
+    module.load_state_dict({name: value * 0.7 + 0.1 for name, value in module.state_dict().items()})
+
+
+def through_data(module):
+    module.conv2.weight.data.mul_(1.5)
+
+
+def replace(module):
+    module.conv1 = lively(nn.Conv2d(2, 4, 3), seed=5)
+
+
+def rotate(module):
+    module.conv1.weight = nn.Parameter(module.conv1.weight.detach().roll(1, 0))
+
+
+@pytest.mark.parametrize("change", [step, load, through_data, replace, rotate], ids=lambda change: change.__name__)
+def test_changed_weights_are_noticed(change):
+    net = plain()
+    before = occlusion(net, picture(), 0, score="logit", **PATCH).values
+    change(net.module)
+    assert assert_right(net) == "exact windows in 2 of 2 convolutions"
+    assert not np.allclose(before, occlusion(net, picture(), 0, score="logit", **PATCH).values)
+
+
+def test_the_same_network_is_folded_once(monkeypatch):
+    net, calls = plain(), []
+    monkeypatch.setattr("cnnwidgets.net.incremental.scorer.fold", lambda *args: calls.append(args) or folding.fold(*args))
+    for _ in range(3):
+        occlusion(net, picture(), **PATCH)
+    assert len(calls) == 1
+
+
+# threads
+
+
+def test_tracing_disturbs_no_other_thread():
+    torch.manual_seed(0)
+    other = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Flatten(), nn.Linear(72, 4))
+    batch = torch.randn(1, 1, 8, 8)
+    with torch.no_grad():
+        wanted = other(batch)
+    module = lively(nn.Sequential(*[nn.Sequential(nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2)) for _ in range(30)]))
+    stop, wrong, folded = threading.Event(), [], []
+
+    def trace():
+        while not stop.is_set():
+            try:
+                folded.append(folding.fold(module))
+            except Exception as error:  # told in the main thread
+                wrong.append(error)
+
+    thread = threading.Thread(target=trace)
+    thread.start()
+    try:
+        while len(folded) < 5 and not wrong:
+            with torch.no_grad():
+                got = other(batch)
+            if not isinstance(got, torch.Tensor) or not torch.equal(got, wanted):
+                wrong.append(got)
+    finally:
+        stop.set()
+        thread.join()
+    assert wrong == []
+    nodes = [node.op for node in folded[-1].graph.nodes]
+    assert nodes == ["placeholder", *["call_module"] * 30, "output"]  # batch norm folded, nothing of the other network
+
+
+def test_folding_leaves_no_trace():
+    net = plain()
+    with unchanged(net.module):
+        folding.fold(net.module.eval())
