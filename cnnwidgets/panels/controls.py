@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
+import numpy as np
 
 if TYPE_CHECKING:
     from cnnwidgets.panels.panel import Panel
@@ -28,7 +29,8 @@ class Choice:
         options = list(self.options(panel))
         has_none = "" in [value for _, value in options]
         control = w.Dropdown(options=options, value=None, description=_label(name))
-        control.layout.width = "min(460px, 100%)"
+        longest = max((len(text) for text, _ in options), default=0)
+        control.layout.width = f"min({longest + 22}ch, 460px, 100%)"  # of which the name takes 14
 
         def show(_=None) -> None:
             chosen = "" if getattr(panel, name) is None and has_none else getattr(panel, name)
@@ -48,7 +50,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Slider:
-    """A slider over whole numbers; ``bounds(panel)`` gives the lowest and the highest."""
+    """A slider over whole numbers; ``bounds(panel)`` gives the lowest and the highest. Of a pair it shows the mean."""
 
     bounds: Callable[[Panel], tuple[int, int]]
 
@@ -60,9 +62,10 @@ class Slider:
 
         def show(_=None) -> None:
             nonlocal showing
-            if isinstance(getattr(panel, name), (int, float)):
+            value = getattr(panel, name)
+            if isinstance(value, (int, float, list)):
                 showing = True
-                slider.value = round(getattr(panel, name))  # which the slider moves to its nearest end if it is beyond
+                slider.value = round(np.mean(value))  # which the slider moves to its nearest end if it is beyond
                 showing = False
 
         def take(change) -> None:

@@ -105,15 +105,9 @@ class OcclusionSlider(PicturePanel):
         t.link((self, "region"), (self.heat, "region"))
         self.react(self._place_box, "y", "x")
         flow = w.Layout(grid_gap="20px", flex_flow="row wrap", align_items="flex-start")
-        self.picture.layout = w.Layout(flex="0 1 330px", min_width="160px")
-        self.answers.layout = w.Layout(flex="1 1 360px", min_width="0")
-        for view in (self.heat, self.tops):
+        for view in (self.picture, self.heat, self.tops):
             view.layout = w.Layout(flex="0 1 330px", min_width="160px")
-        return [
-            *self.toolbox(),
-            w.HBox([self.picture, self.answers], layout=flow),
-            w.HBox([self.heat, self.tops], layout=flow),
-        ]
+        return [*self.toolbox(), self.answers, w.HBox([self.picture, self.heat, self.tops], layout=flow)]
 
     def compute(self, job: Job) -> OcclusionMap:
         session = Occlusion(
@@ -259,8 +253,9 @@ class OcclusionSlider(PicturePanel):
         (tall, wide), (height, width) = result.patch, result.size
         top = min(max(0, round(self.y - (tall - 1) / 2)), max(height - tall, int(result.ys[-1])))
         left = min(max(0, round(self.x - (wide - 1) / 2)), max(width - wide, int(result.xs[-1])))
-        for view in (self.picture, self.answers, self.heat, self.tops):
-            view.box = [top, left, tall, wide]
+        if self.picture.box != [top, left, tall, wide]:  # else the browser has moved it, and has told the other views
+            for view in (self.picture, self.answers, self.heat, self.tops):
+                view.box = [top, left, tall, wide]
 
     def _take_box(self, change) -> None:
         """The patch was moved in the browser, or by y and x."""

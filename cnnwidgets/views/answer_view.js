@@ -10,7 +10,11 @@ function render({ model, el }) {
   el.append(root);
 
   const name = (index) => model.get("names")[index] ?? String(index);
-  const percent = (p) => (p >= 0.9995 ? "100 %" : p >= 0.0995 ? `${(100 * p).toFixed(0)} %` : p >= 0.0005 ? `${(100 * p).toFixed(1)} %` : "0 %");
+  const percent = (p) => {
+    const digits = p < 0.1 || p > 0.985 ? 1 : 0;
+    const text = `${(100 * p).toFixed(digits)} %`;
+    return text === "0.0 %" ? "< 0.1 %" : text === "100.0 %" ? "> 99.9 %" : text;
+  };
 
   /** The answer of a cell of the grid. */
   const inGrid = (i, j) => {

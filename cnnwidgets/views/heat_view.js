@@ -53,7 +53,7 @@ function render({ model, el }) {
     if (labelled()) {
       const names = model.get("names");
       const counts = names.map((_, index) => values.reduce((sum, value) => sum + (value === index), 0));
-      const share = (count) => `${Math.round((100 * count) / values.length)} %`;
+      const share = (count) => (count && count < values.length / 100 ? "< 1 %" : `${Math.round((100 * count) / values.length)} %`);
       const shown = names.slice(0, CLASSES.length).map((name, index) => [classColor(index), name, share(counts[index])]);
       const rest = counts.slice(CLASSES.length).reduce((sum, count) => sum + count, 0);
       if (rest) shown.push([OTHERS, `${names.length - CLASSES.length} others`, share(rest)]);
@@ -68,18 +68,9 @@ function render({ model, el }) {
   };
 
   const drawBar = () => {
-    const [lo, hi] = model.get("span");
-    const ink = getComputedStyle(root).getPropertyValue("color");
-    drawLegend(bar, table, lo, hi, ink);
     const mark = model.get("mark");
-    if (mark === null || !(hi > lo)) return;
-    const context = bar.getContext("2d");
-    const x = 30 + (220 * (Math.max(lo, Math.min(hi, mark)) - lo)) / (hi - lo);
-    outline(context, x - 1.5, 0, 3, 12, "#ffb000", 1);
-    Object.assign(context, { fillStyle: ink, font: "12px sans-serif", textAlign: x > 200 ? "right" : "center" });
-    const near = Math.min(Math.abs(x - 30), Math.abs(x - 250)) < 60;
-    if (!near) context.fillText(`${model.get("marked")} ${format(mark)}`, x, 29);
-    bar.setAttribute("aria-label", `colours from ${format(lo)} to ${format(hi)}, ${model.get("marked")} ${format(mark)}`);
+    const ink = getComputedStyle(root).getPropertyValue("color");
+    drawLegend(bar, table, ...model.get("span"), ink, null, mark === null ? null : { value: mark, name: model.get("marked") });
   };
 
   const paint = () => {
@@ -151,9 +142,10 @@ function render({ model, el }) {
     const at = pixelAt(event);
     if (!begun) return moveTo(at);
     const limits = size();
-    const ends = [0, 1].map((k) => [begun[k], at[k]].map((v) => Math.max(0, Math.min(limits[k], Math.round(v + 0.5)))).sort((a, b) => a - b));
-    const [tall, wide] = ends.map(([a, b]) => b - a);
-    drawn = Math.max(tall, wide) * zoom() > 8 && tall && wide ? [ends[0][0], ends[1][0], tall, wide] : null;
+    const first = [0, 1].map((k) => Math.max(0, Math.floor(Math.min(begun[k], at[k]) + 0.5)));
+    const [tall, wide] = [0, 1].map((k) => Math.min(limits[k], Math.ceil(Math.max(begun[k], at[k]) + 0.5)) - first[k]);
+    const far = Math.max(...at.map((v, k) => Math.abs(v - begun[k]))) * zoom();
+    drawn = far > 6 ? [...first, tall, wide] : null;
     draw();
   });
   canvas.addEventListener("pointerup", (event) => {

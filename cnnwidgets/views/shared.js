@@ -140,10 +140,10 @@ function outline(context, x, y, width, height, color, thickness = 2) {
 /** The model's row and column of a cursor, or null. */
 const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
-/** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place. */
-function drawLegend(canvas, words, lo, hi, color, names) {
+/** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
+function drawLegend(canvas, words, lo, hi, color, names, mark) {
   const [width, bar, pad] = [220, 12, 30];
-  const context = resize(canvas, width + 2 * pad, 34);
+  const context = resize(canvas, width + 2 * pad, mark ? 50 : 34);
   const step = width / 256;
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
@@ -157,7 +157,14 @@ function drawLegend(canvas, words, lo, hi, color, names) {
     context.fillRect(x - 0.5, bar, 1, 4);
     context.fillText(texts[i], x, bar + 17);
   });
-  canvas.setAttribute("aria-label", `colours from ${texts[0]} to ${texts.at(-1)}`);
+  if (mark) {
+    const x = pad + (hi > lo ? (Math.max(lo, Math.min(hi, mark.value)) - lo) / (hi - lo) : 0.5) * width;
+    const text = `${mark.name} ${format(mark.value)}`;
+    const half = context.measureText(text).width / 2;
+    context.fillText(text, Math.max(half, Math.min(width + 2 * pad - half, x)), bar + 33);
+    outline(context, x - 1.5, 0.5, 3, bar, "#ffb000", 1);
+  }
+  canvas.setAttribute("aria-label", `colours from ${texts[0]} to ${texts.at(-1)}${mark ? `, ${mark.name} ${format(mark.value)}` : ""}`);
 }
 
 /** A canvas with a picture of (height, width, 3) bytes; grey if asked. */

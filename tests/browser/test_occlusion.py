@@ -1,0 +1,142 @@
+"""The OcclusionSlider, touched as a person touches it."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+START = "import cnnwidgets as cw\nnet = cw.load('scenes')\npictures = cw.samples.scenes()"
+PANEL = "panel = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=3)\npanel"
+MIDDLE = "panel.y, panel.x = 22, 22"
+
+
+@pytest.fixture
+def sliding(notebook):
+    opened = notebook(START, PANEL)
+    opened.run(0)
+    opened.run(1)
+    opened.cell(1).locator(".cw-answer[data-seq]").wait_for()
+    opened.wait_python("panel.wait() and panel.result.exact", "True", seconds=60)
+    opened.python(MIDDLE)
+    return opened
+
+
+def canvases(opened):
+    """The canvases of the picture, of the heat map and of the classes' map."""
+    return [
+        opened.cell(1).locator(f".{name} canvas.cw-canvas").nth(k)
+        for name, k in (("cw-image", 0), ("cw-heat", 0), ("cw-heat", 1))
+    ]
+
+
+def place(canvas, row, column):
+    """Where a pixel of the 64x64 picture lies on the canvas, in CSS pixels."""
+    size = canvas.evaluate("(c) => c.clientWidth / 64")
+    return {"x": (column + 0.5) * size, "y": (row + 0.5) * size}
+
+
+def number(opened):
+    return opened.cell(1).locator(".cw-number").inner_text()
+
+
+def drag(opened, canvas, start, end):
+    area = canvas.bounding_box()
+    points = [place(canvas, *at) for at in (start, end)]
+    (a, b) = [(area["x"] + p["x"], area["y"] + p["y"]) for p in points]
+    opened.page.mouse.move(*a)
+    opened.page.mouse.down()
+    opened.page.mouse.move(*b, steps=6)
+    opened.page.mouse.up()
+
+
+def test_the_number_follows_the_patch_that_is_dragged(sliding):
+    picture, *_ = canvases(sliding)
+    picture.scroll_into_view_if_needed()
+    drag(sliding, picture, (22, 22), (40, 30))
+    sliding.wait_python("panel.y, panel.x", "40.0 30.0")
+    exact = sliding.python("print(f'{panel.answer.probability:.3f}')")
+    sliding.page.wait_for_function(
+        "([e, n]) => e.innerText === n", arg=[sliding.cell(1).locator(".cw-number").element_handle(), exact]
+    )
+    sliding.page.locator(".cw-answer[data-exact=true]").wait_for()
+    assert sliding.problems == []
+
+
+def test_a_place_between_the_grids_is_computed_by_the_kernel(sliding):
+    sliding.python("panel.y, panel.x = 23, 20")
+    exact = sliding.python("print(f'{panel.answer.probability:.3f}')")
+    sliding.page.locator(".cw-answer[data-exact=true]").wait_for()
+    assert number(sliding) == exact
+    assert "19–27" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
+
+
+def test_arrow_keys_move_the_patch_and_the_cell_stays_in_its_place(sliding):
+    picture, *_ = canvases(sliding)
+    picture.focus()
+    before = sliding.python("print(panel.y, panel.x)").split()
+    for key in ("ArrowDown", "ArrowRight", "Shift+ArrowRight"):
+        picture.press(key)
+    sliding.wait_python("panel.y, panel.x", f"{float(before[0]) + 3} {float(before[1]) + 4}")
+
+
+def test_hovering_either_map_moves_the_patch(sliding):
+    for canvas, row, column in zip(canvases(sliding)[1:], (13, 40), (40, 16), strict=True):
+        canvas.scroll_into_view_if_needed()
+        canvas.hover(position=place(canvas, row, column))
+        sliding.wait_python("panel.y, panel.x", f"{float(row)} {float(column)}")
+        i, j = (row - 4) // 3, (column - 4) // 3
+        assert number(sliding) == sliding.python(f"print(f'{{panel.result.probability[{i}, {j}]:.3f}}')")
+
+
+def test_hovering_goes_on_when_the_kernel_is_gone(sliding):
+    wanted = sliding.python("print(f'{panel.result.probability[6, 9]:.3f}')")
+    sliding.shut_down()
+    _, heat, _ = canvases(sliding)
+    heat.scroll_into_view_if_needed()
+    heat.hover(position=place(heat, 22, 31))
+    sliding.page.wait_for_function(
+        "([e, n]) => e.innerText === n", arg=[sliding.cell(1).locator(".cw-number").element_handle(), wanted]
+    )
+    assert "rows 18–26, columns 27–35" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
+
+
+def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(sliding):
+    _, heat, _ = canvases(sliding)
+    heat.scroll_into_view_if_needed()
+    drag(sliding, heat, (10, 10), (40, 50))
+    sliding.wait_python("panel.region", "[10, 10, 31, 41]")
+    sliding.wait_python("panel.wait() and panel.result.exact and panel.result.values.shape", "(10, 13)")
+    heat.press("Escape")
+    sliding.wait_python("panel.wait() and panel.region == [] and panel.result.values.shape", "(20, 20)")
+
+
+def test_cancel_keeps_what_is_there(notebook):
+    large = "net = cw.load('resnet18', weights=None)\npanel = cw.OcclusionSlider(net, 3, images=pictures, stride=4)\npanel"
+    opened = notebook(START, large)
+    opened.run(0)
+    opened.run(1)
+    opened.cell(1).get_by_role("button", name="Cancel").click()
+    message = opened.cell(1).locator(".cw-message")
+    opened.page.wait_for_function("(e) => e.innerText.startsWith('Cancelled')", arg=message.element_handle())
+    assert "of 2,401 positions are exact" in message.inner_text()
+    known = int(opened.python("print(panel.shown.known.sum())"))
+    assert 0 <= known < 2401
+    assert opened.python("print(net.module.training, type(panel.error).__name__)").endswith("Cancelled")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("panel.stride = 0", "Stride is 0"),
+        ("panel.patch = 65", "The patch is 65×65 pixels, larger than the input of 64×64"),
+        ("panel.target = 'cat'", "There is no class 'cat'"),
+        ("panel.image = 5000", "There is no picture 5000"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentence):
+    before = number(sliding)
+    sliding.python(change)
+    strip = sliding.cell(1).locator(".cw-status[data-kind=error] .cw-message")
+    strip.wait_for()
+    assert strip.inner_text().startswith(sentence)
+    assert number(sliding) == before
+    assert sliding.python("print(panel.shown.exact)") == "True"
