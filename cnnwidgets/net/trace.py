@@ -10,6 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -24,7 +25,7 @@ class Cancelled(Exception):
         partial: what was found until then, or None.
     """
 
-    def __init__(self, message: str, partial: object = None):
+    def __init__(self, message: str = "cancelled", partial: Any = None):
         super().__init__(message)
         self.partial = partial
 

@@ -75,6 +75,7 @@ class OcclusionSlider(PicturePanel):
     def __init__(self, net, image: Any = 0, target: int | str | None = None, **options):
         self._session: Occlusion | None = None
         self._wanted: tuple[int, int] | None = None
+        self._begun: tuple[float, float] | None = None
         super().__init__(net, image, target=target, **options)
 
     @property
@@ -181,8 +182,8 @@ class OcclusionSlider(PicturePanel):
             score="" if result.score == "probability" else self._quantity(result),
             answer={},
         )
-        if self.y is None or self.x is None:
-            self.y, self.x = self._hottest(result)
+        if self.y is None or self.x is None or (result.exact and (self.y, self.x) == self._begun):
+            self.y, self.x = self._begun = self._hottest(result)  # as long as nobody has moved the patch
         self._place_box()
 
     def summary(self, result: OcclusionMap) -> str:

@@ -65,6 +65,11 @@ class PicturePanel(Panel):
         self.images: Sequence = image if held else images if images is not None else ()
         super().__init__(net, image=0 if held else image, **options)
 
+    @classmethod
+    def public_traits(cls) -> dict[str, t.TraitType]:
+        traits = super().public_traits()
+        return {"image": traits["image"], **traits}
+
     @property
     def source(self) -> Any:
         """The picture itself, taken from the data set if it is a number."""

@@ -104,7 +104,7 @@ def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(slidi
     heat.scroll_into_view_if_needed()
     drag(sliding, heat, (10, 10), (40, 50))
     sliding.wait_python("panel.region", "[10, 10, 31, 41]")
-    sliding.wait_python("panel.wait() and panel.result.exact and panel.result.values.shape", "(10, 13)")
+    sliding.wait_python("panel.wait() and panel.result.exact and panel.result.values.shape", "(11, 14)")
     heat.press("Escape")
     sliding.wait_python("panel.wait() and panel.region == [] and panel.result.values.shape", "(20, 20)")
 

@@ -1,0 +1,210 @@
+"""OcclusionSlider: what its views get is what the method gives, and every way to move the patch is the same."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cnnwidgets as cw
+from cnnwidgets.net import Cancelled
+from cnnwidgets.panels import jobs
+from cnnwidgets.panels.occlusion import _by_area
+from tests.net.networks import LeNet5, unchanged
+from tests.panels.tiny import PATIENCE
+
+
+@pytest.fixture(scope="module")
+def net():
+    return cw.load("scenes")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return cw.samples.scenes()
+
+
+@pytest.fixture(scope="module")
+def shown(net, pictures):
+    panel = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=6)
+    assert panel.result.exact
+    return panel
+
+
+@pytest.fixture
+def panel(net, pictures):
+    return cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=11)
+
+
+def numbers(view, trait, dtype=np.float32):
+    return np.frombuffer(getattr(view, trait), dtype)
+
+
+def test_the_views_get_the_method_s_numbers(shown, net, pictures):
+    own = cw.methods.occlusion(net, pictures[3][0], patch=9, stride=6)
+    np.testing.assert_allclose(numbers(shown.heat, "values"), own.values.ravel(), atol=1e-5)
+    np.testing.assert_array_equal(numbers(shown.answers, "classes", np.int32).reshape(own.classes.shape), own.classes)
+    assert shown.heat.mark == pytest.approx(own.clean, abs=1e-5)
+    assert (shown.heat.ys, shown.heat.xs) == (own.ys.tolist(), own.xs.tolist())
+    assert shown.heat.span == [0.0, 1.0]
+    names = [shown.tops.names[int(k)] for k in numbers(shown.tops, "values")]
+    assert names == [net.classes[k] for k in own.top.ravel()]
+    assert shown.answers.before["probability"] == pytest.approx(own.answer.probability)
+    assert shown.answers.target == net.classes[own.target]
+
+
+def test_the_picture_shows_the_fill_in_the_patch(shown, net, pictures):
+    mean = pictures[3][0].mean((1, 2), keepdim=True).expand(3, 64, 64)
+    assert shown.picture.cover == net.picture(mean).tobytes()
+    assert numbers(shown.picture, "mask", np.uint8).sum() == 81
+
+
+def test_the_patch_begins_where_the_score_is_lowest(shown):
+    i, j = np.unravel_index(shown.result.values.argmin(), shown.result.values.shape)
+    assert shown.picture.box == [shown.result.ys[i], shown.result.xs[j], 9, 9]
+    assert (shown.y, shown.x) == (shown.result.ys[i] + 4, shown.result.xs[j] + 4)
+
+
+def test_y_x_and_the_box_say_the_same(panel):
+    _ = panel.result
+    panel.y, panel.x = 20, 31
+    assert [view.box for view in (panel.picture, panel.answers, panel.heat, panel.tops)] == [[16, 27, 9, 9]] * 4
+    panel.picture.box = [40, 2, 9, 9]
+    assert (panel.y, panel.x) == (44, 6)
+
+
+def test_the_patch_stays_in_the_picture(panel):
+    _ = panel.result
+    panel.y, panel.x = 0, 900
+    assert panel.picture.box == [0, 55, 9, 9]
+
+
+def test_a_place_that_is_not_in_the_grid_is_computed(panel, net, pictures):
+    _ = panel.result
+    panel.picture.box = [13, 24, 9, 9]
+    tensor = pictures[3][0].clone()
+    tensor[:, 13:22, 24:33] = tensor.mean((1, 2), keepdim=True)
+    wanted = net.logits(tensor).softmax(1)[0, panel.result.target]
+    assert panel.answer.probability == pytest.approx(float(wanted), abs=1e-5)
+    jobs._WORKER.submit(lambda: None).result(PATIENCE)
+    assert panel.answers.answer["box"] == [13, 24, 9, 9]
+    assert panel.answers.answer["probability"] == pytest.approx(float(wanted), abs=1e-5)
+
+
+def test_the_first_picture_is_an_estimate_and_the_last_is_exact(net, pictures):
+    drawn = []
+
+    class Watched(cw.OcclusionSlider):
+        def draw(self, result):
+            drawn.append((result.known.mean(), self.progress(result)))
+            super().draw(result)
+
+    panel = Watched(net, 3, images=pictures, patch=9, stride=1)
+    assert panel.result.exact
+    assert drawn[0][0] == 0
+    assert "estimate" in drawn[0][1]
+    assert drawn[-1][0] == 1
+    assert panel.status.message.startswith("All 3,136 positions are exact")
+
+
+def test_a_cancel_keeps_what_is_there_and_says_how_much(net, pictures):
+    class Stopped(cw.OcclusionSlider):
+        def progress(self, partial):
+            if partial.known.any():
+                self.cancel()
+            return super().progress(partial)
+
+    with unchanged(net.module):
+        panel = Stopped(net, 3, images=pictures, patch=9, stride=1)
+        assert panel.wait(PATIENCE)
+    with pytest.raises(Cancelled):
+        _ = panel.result
+    assert 0 < panel.shown.known.sum() < 3136
+    assert panel.status.message.startswith(f"Cancelled. {panel.shown.known.sum():,} of 3,136 positions are exact")
+    unknown = numbers(panel.heat, "known", np.uint8) == 0
+    assert unknown.sum() == (~panel.shown.known).sum()
+
+
+def test_a_region_restricts_the_positions(panel):
+    panel.heat.region = [10, 20, 20, 30]
+    assert panel.region == [10, 20, 20, 30]
+    centres = panel.result.ys + 4, panel.result.xs + 4
+    assert all(10 <= y < 30 for y in centres[0])
+    assert all(20 <= x < 50 for x in centres[1])
+    panel.region = []
+    assert panel.result.ys.tolist() == [0, 11, 22, 33, 44, 55]
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ({"score": "logit"}, "logit(6)"),
+        ({"score": ["layer2.0.relu", 3]}, "sum of unit 3 of layer2.0.relu"),
+        ({"target": "8"}, "p(8)"),
+        ({"target": 8}, "p(8)"),
+    ],
+)
+def test_what_is_watched_is_said(net, pictures, state, words):
+    panel = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=20, **state)
+    assert panel.wait(PATIENCE)
+    assert words in panel.status.message
+    assert panel.heat.quantity == words
+    restored = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=20)
+    restored.restore(panel.state)
+    np.testing.assert_array_equal(restored.result.values, panel.result.values)
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"stride": 0}, "Stride is 0"),
+        ({"patch": [9, 65]}, "The patch is 9×65 pixels, larger than the input of 64×64"),
+        ({"target": "cat"}, "There is no class 'cat'"),
+        ({"target": 10}, "There is no class 10"),
+        ({"score": "loss"}, "Score is 'loss'"),
+        ({"score": ["layer2.0.relu", 99]}, "There is no unit 99"),
+        ({"image": np.zeros((5, 5, 5))}, ""),
+        ({"region": [0, 0, 1, 1]}, "No position of the patch has its centre in the region"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_the_last_map_stays(panel, state, sentence):
+    before, box = panel.result, list(panel.picture.box)
+    panel.restore(state) if "image" not in state else setattr(panel, "image", state["image"])
+    assert panel.wait(PATIENCE)
+    assert panel.status.kind == "error"
+    assert panel.status.message.startswith(sentence)
+    assert panel.shown is before
+    assert panel.picture.box == box
+
+
+def test_the_still_picture_has_the_values_in_its_artists(shown):
+    picture, heat, tops = shown.figure().axes[:3]
+    np.testing.assert_array_equal(heat.images[0].get_array(), shown.result.values)
+    names = [text.get_text() for text in tops.get_legend().get_texts()]
+    assert names[0] == shown.net.classes[shown.result.answer.classes[0]]
+    assert picture.get_title() == "scenes: input 3×64×64"
+
+
+def test_classes_are_in_the_order_of_their_area_the_clean_one_first(shown):
+    order, indices = _by_area(shown.result)
+    assert order[0] == shown.result.answer.classes[0]
+    counts = [(shown.result.top == k).sum() for k in order[1:]]
+    assert counts == sorted(counts, reverse=True)
+    np.testing.assert_array_equal(np.array(order)[indices], shown.result.top)
+
+
+def test_the_repr_is_short(shown):
+    assert repr(shown).startswith("OcclusionSlider(scenes, image=3, patch=9, stride=6")
+
+
+def test_a_linked_browser_shares_the_place_and_the_picture(net, pictures, panel):
+    browser = cw.FeatureMapBrowser(net, 4, "layer1.0.relu", images=pictures)
+    cw.link(panel, browser)
+    assert browser.image == 3
+    _ = panel.result, browser.result
+    panel.picture.box = [30, 30, 9, 9]
+    assert (browser.y, browser.x) == (34, 34)
+
+
+def test_pictures_of_another_size_come_from_the_data_set(pictures):
+    browser = cw.FeatureMapBrowser(cw.bind(LeNet5(), input_shape=(1, 32, 32)), 3, images=pictures)
+    assert browser.result.inputs.shape == (1, 1, 32, 32)
