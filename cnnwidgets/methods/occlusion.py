@@ -459,7 +459,7 @@ def _watched(net: BoundModel, score: Score) -> Watch | None:
     """The unit of a layer that a score is of, None for a score of the output."""
     if score in ("probability", "logit"):
         return None
-    if isinstance(score, str) or len(score) != 2:
+    if not isinstance(score, (tuple, list)) or len(score) != 2:
         raise ValueError(f"score is {score!r}; it must be 'probability', 'logit' or a pair (layer, unit)")
     layer, unit = net.layers[score[0]], int(score[1])
     if not 0 <= unit < layer.map_shape[0]:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 def covered(picture: Tensor, fill: Tensor, mask: Tensor, y: int, x: int) -> Tensor:
     """The picture (C, H, W) that shows ``fill`` (C, H, W) where the patch lies; at the border the patch is cut off."""
     picture = picture.clone()
-    here = slice(y, y + mask.shape[0]), slice(x, x + mask.shape[1])
-    shown = picture[:, *here]
+    rows, columns = slice(y, y + mask.shape[0]), slice(x, x + mask.shape[1])
+    shown = picture[:, rows, columns]
     part = mask[: shown.shape[1], : shown.shape[2]]
-    shown[:, part] = fill[:, *here][:, part]
+    shown[:, part] = fill[:, rows, columns][:, part]
     return picture
 
 

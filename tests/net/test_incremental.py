@@ -154,7 +154,8 @@ def pools(draw):
 def fits(part: nn.Module, shape) -> bool:
     try:
         with torch.no_grad():
-            return min(part(torch.zeros(1, *shape)).shape) > 0
+            output = part(torch.zeros(1, *shape))
+        return min(output.shape) > 0 and bool(output.isfinite().all())  # a pooling may see nothing but padding
     except RuntimeError:  # a kernel larger than the map
         return False
 

@@ -82,6 +82,13 @@ class Engine:
         routes.move_to_end(key)
         return routes[key]
 
+    def matters(self, tops: np.ndarray, lefts: np.ndarray) -> np.ndarray:
+        """bool (N,): whether a patch changes anything of the maps that the scores, or the watched sum, are made of."""
+        used = [step.number for step in (*self.program.frontier, self.watch) if step and step.windowed]
+        axes = self.program.axis(0, self.patches.size[0]), self.program.axis(1, self.patches.size[1])
+        rows, columns = (axis.changed(places) for axis, places in zip(axes, (tops, lefts), strict=True))
+        return np.any(((rows[0] < rows[1]) & (columns[0] < columns[1]))[used], axis=0)
+
     def share(self, route: Route) -> float:
         """The work of a batch, in parts of that of as many forward passes."""
         steps = self.program.windowed

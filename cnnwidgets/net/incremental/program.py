@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,6 +65,11 @@ class Step:
     @property
     def channels(self) -> int:
         return self.shape[1] if len(self.shape) == 4 else 1
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers its output is, for one picture."""
+        return prod(self.shape[1:])
 
     @property
     def work(self) -> float:
@@ -129,6 +135,19 @@ class Program:
             for step in self.steps
             if step.node.target is F.conv2d or isinstance(module_of(self.graph, step.node), nn.Conv2d)
         ]
+
+    @property
+    def whole_numbers(self) -> int:
+        """How many numbers the steps without windows hold at once at most, for one picture."""
+        held = {step: step.numbers for step in self.frontier}
+        most = sum(held.values())
+        for step in self.steps:
+            if step.kind == "whole":
+                held[step] = step.numbers
+                most = max(most, sum(held.values()))
+                for used in step.last:
+                    held.pop(used, None)
+        return most
 
     def step(self, node: fx.Node) -> Step:
         return self._of[node]

@@ -51,11 +51,6 @@ class Route:
     def is_whole(self, step: Step) -> bool:
         return self.sizes[step.number] == step.size
 
-    def affects(self, steps: list[Step]) -> np.ndarray:
-        """(N,): whether a patch changes anything in the maps of any of these steps."""
-        changed = [(first[step.number] < end[step.number]) for step in steps for first, end in (self._rows, self._columns)]
-        return np.logical_or.reduce([a & b for a, b in zip(changed[::2], changed[1::2], strict=True)])
-
     def into(self, used: Step, step: Step | None) -> Move | None:
         """How the windows of a step's input get into what it takes; None if they are that already.
 
@@ -94,17 +89,14 @@ class Route:
         return zip(program.windowed, intervals[0], self.sizes, strict=True)
 
     def numbers(self, program: Program) -> int:
-        """How many numbers are held at once at most, for one position."""
+        """How many numbers the windows of one position are at once at most, with the whole maps that come of them."""
         held: dict[Step, int] = {}
-        most = 0
-        for step in program.steps:
-            if not step.shape or step.kind == "constant":
-                continue
-            cells = self.sizes[step.number] if step.windowed else step.shape[2:]
-            held[step] = int(np.prod([*step.shape[1:2], *cells]))
-            taken = sum(int(np.prod(used.shape[1:])) for used in step.live if used.shape and step.kind == "whole")
-            around = 2 * max((held.get(used, 0) for used in step.live), default=0)
-            most = max(most, sum(held.values()) + max(taken, around))
+        whole = most = 0
+        for step in program.windowed:
+            height, width = self.sizes[step.number]
+            held[step] = step.channels * height * width
+            whole += step.numbers if step in program.frontier else 0
+            most = max(most, whole + sum(held.values()) + 2 * max((held[used] for used in step.live), default=0))
             for used in step.last:
                 held.pop(used, None)
         return most

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -106,27 +106,11 @@ class Scorer:
 
         Between two of them the network is as it was, and nothing is locked.
         """
-        held: list[tuple[Positions, Found]] = []
-        for batch in batches:
-            start = 0
-            while start < len(batch.tops):
-                part = batch.part(start, self._fitting(batch))
-                try:
-                    if self._engine is None:
-                        yield part, self._plain(self.patches.pictures(*part))
-                    else:
-                        held.append((part, self._windows(self._engine, part)))
-                except RuntimeError as error:
-                    if not _is_out_of_memory(error) or self._most == 1:
-                        raise
-                    self._most = max(1, self._most // 2)
-                    continue
-                start += len(part.tops)
-                if sum(len(positions.tops) for positions, _ in held) >= self._most:
-                    yield from self._finish(held)
-                    held = []
-        if held:
-            yield from self._finish(held)
+        if self._engine is None:
+            for batch in batches:
+                yield from self._in_parts(batch, self._plain_fitting, self._plain_covered)
+        else:
+            yield from self._with_windows(self._engine, batches)
 
     def at(self, top: int, left: int) -> Scores:
         """The scores with the patch at one place."""
@@ -160,39 +144,89 @@ class Scorer:
         """Windows side by side and whole pictures alone give the same scores, in the corners and in the middle."""
         (height, width), (tall, wide) = self.patches.picture.shape[2:], self.patches.size
         tops, lefts = (np.array([0, max(0, size - patch) // 2, size - 1]) for size, patch in ((height, tall), (width, wide)))
-        windows, _ = engine.scores(engine.windows(engine.route(tops, lefts)), len(tops))
-        pictures = self.patches.pictures(tops, lefts).contiguous()
-        if not self._same(windows, torch.cat([self.net.module(picture) for picture in pictures.split(1)])):
+        windows = self._whole(engine, engine.windows(engine.route(tops, lefts)), len(tops))
+        alone = [self._plain(picture) for picture in self.patches.pictures(tops, lefts).contiguous().split(1)]
+        pairs = zip(windows, zip(*alone, strict=True), strict=True)
+        if not all(one is None or self._same(one, torch.cat(others)) for one, others in pairs):
             raise NoWindows("windows of its maps do not give the scores of whole pictures")
 
-    def _windows(self, engine: Engine, part: Positions) -> Found:
-        with no_trace(self.net.module), torch.no_grad():
-            return engine.windows(engine.route(*part))
+    def _with_windows(self, engine: Engine, batches: Iterable[Positions]) -> Iterator[tuple[Positions, Scores]]:
+        """Windows batch by batch; what looks at whole maps, for several batches at once.
 
-    def _finish(self, held: Sequence[tuple[Positions, Found]]) -> Iterator[tuple[Positions, Scores]]:
-        """What looks at whole maps, for several batches at once: a fully connected layer's weights are read only once."""
-        assert self._engine is not None  # windows are its
-        counts = [len(part.tops) for part, _ in held]
-        with no_trace(self.net.module), torch.no_grad():
-            steps = held[0][1]
-            found = {step: torch.cat([windows[step] for _, windows in held]) for step in steps} if len(held) > 1 else steps
-            logits, watched = self._engine.scores(found, sum(counts))
-            logits = logits.float().cpu()
-            sums = self._watch.sum(watched).split(counts) if self._watch and watched is not None else [None] * len(held)
-        for (part, _), scores, unit in zip(held, logits.split(counts), sums, strict=True):
-            yield part, Scores(scores, unit)
+        So a fully connected layer's weights are read only once.
+        """
 
-    def _fitting(self, batch: Positions) -> int:
-        """How many positions of a batch memory allows at once."""
-        bytes_each = self.patches.picture.element_size()
-        if self._engine is None:
-            largest = max((int(np.prod(row.output_shape)) for row in self.net.layers), default=0)
-            return 1 if self._alone else int(np.clip(self._memory // (4 * bytes_each * max(1, largest)), 1, self._most))
-        free = self._memory - self._engine.clean_bytes
-        each = bytes_each * self._engine.route(*batch.part(0, self._most)).numbers(self._engine.program)
-        return int(np.clip(free // max(1, each), 1, self._most))
+        def fitting(batch: Positions) -> int:
+            return self._allowed(engine.route(*batch.part(0, self._most)).numbers(engine.program), engine.clean_bytes)
+
+        def windows(part: Positions, _: int) -> Found:
+            with no_trace(self.net.module), torch.no_grad():
+                return engine.windows(engine.route(*part))
+
+        held: list[tuple[Positions, Found]] = []
+        for batch in batches:
+            for part in self._in_parts(batch, fitting, windows):
+                held.append(part)
+                if sum(len(positions.tops) for positions, _ in held) >= self._fitting_whole(engine):
+                    yield from self._finish(engine, held)
+                    held = []
+        if held:
+            yield from self._finish(engine, held)
+
+    def _finish(self, engine: Engine, held: Sequence[tuple[Positions, Found]]) -> Iterator[tuple[Positions, Scores]]:
+        """The scores of what windows gave."""
+        positions = Positions(*(np.concatenate(places) for places in zip(*(part for part, _ in held), strict=True)))
+        found = {step: torch.cat([windows[step] for _, windows in held]) for step in held[0][1]}
+
+        def finish(part: Positions, start: int) -> Scores:
+            maps = {step: values[start : start + len(part.tops)] for step, values in found.items()}
+            with no_trace(self.net.module), torch.no_grad():
+                scores = self._whole(engine, maps, len(part.tops))
+            unseen = torch.from_numpy(~engine.matters(*part))
+            for values, clean in zip(scores, self.clean, strict=True):
+                if values is not None and clean is not None:
+                    values[unseen] = clean[0]  # to the last digit
+            return scores
+
+        yield from self._in_parts(positions, lambda _: self._fitting_whole(engine), finish)
+
+    def _whole(self, engine: Engine, found: Found, count: int) -> Scores:
+        logits, watched = engine.scores(found, count)
+        return Scores(logits.float().cpu(), self._watch.sum(watched) if self._watch and watched is not None else None)
+
+    def _fitting_whole(self, engine: Engine) -> int:
+        return self._allowed(engine.program.whole_numbers, engine.clean_bytes)
+
+    def _in_parts(
+        self, positions: Positions, fitting: Callable[[Positions], int], compute: Callable[[Positions, int], Any]
+    ) -> Iterator[tuple[Positions, Any]]:
+        """What ``compute(some of the positions, number of the first)`` gives, for as many at once as memory allows."""
+        start = 0
+        while start < len(positions.tops):
+            part = positions.part(start, fitting(positions.part(start, self._most)))
+            try:
+                found = compute(part, start)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error) or len(part.tops) == 1:
+                    raise
+                self._most = len(part.tops) // 2
+                continue
+            yield part, found
+            start += len(part.tops)
+
+    def _allowed(self, numbers: int, held: int = 0) -> int:
+        """How many positions memory allows at once, of so many numbers each, beside so many bytes that are held."""
+        bytes_each = self.patches.picture.element_size() * max(1, numbers)
+        return int(np.clip((self._memory - held) // bytes_each, 1, self._most))
 
     # the plain way
+
+    def _plain_covered(self, part: Positions, _: int) -> Scores:
+        return self._plain(self.patches.pictures(*part))
+
+    def _plain_fitting(self, positions: Positions) -> int:
+        largest = max((int(np.prod(row.output_shape)) for row in self.net.layers), default=0)
+        return 1 if self._alone else self._allowed(4 * largest)
 
     def _takes_batches(self) -> bool:
         """Whether a picture's scores are the same beside other pictures."""
