@@ -11,7 +11,7 @@ from torchvision import models
 
 from cnnwidgets.net import bind
 from cnnwidgets.net.incremental import Patches, Positions, Scorer
-from tests.net.brute_force import covered
+from tests.net.brute_force import covered, lively
 from tests.net.networks import cheap, unchanged
 
 pytestmark = pytest.mark.sweep
@@ -31,7 +31,7 @@ OPTIONS = {
 @pytest.mark.parametrize("name", models.list_models(module=models))
 def test_every_torchvision_model(name):
     options = OPTIONS.get(name, {})
-    model = cheap(getattr(models, name), **options)
+    model = lively(cheap(getattr(models, name), **options))
     side = options.get("image_size", SIDES.get(name, 32))
     generator = torch.Generator().manual_seed(0)
     picture, fill = torch.randn(2, 1, 3, side, side, generator=generator)

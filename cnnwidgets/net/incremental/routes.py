@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,7 +28,6 @@ class Route:
 
     def __init__(self, program: Program, rows: Axis, columns: Axis, tops: np.ndarray, lefts: np.ndarray):
         self.tops, self.lefts = tops, lefts
-        self._grid = _grid(tops, lefts)
         self._rows, self._columns = rows.changed(tops), columns.changed(lefts)
         heights, widths = (np.maximum(end - first, 1).max(1).tolist() for first, end in (self._rows, self._columns))
         self.sizes: list[tuple[int, int]] = []
@@ -78,12 +76,10 @@ class Route:
         self, used: Step, top: np.ndarray, left: np.ndarray, size: tuple[int, int], slide: Sliding | None = None
     ) -> Move:
         canvas = Canvas.of(used, slide)
-        (y, x), k = self.begin(used), used.number
-        height, width = self.sizes[k]
-        down = Overlap.of(y, height, self._rows[0][k], self._rows[1][k], top - canvas.before[0], size[0])
-        across = Overlap.of(x, width, self._columns[0][k], self._columns[1][k], left - canvas.before[1], size[1])
+        y, x = self.begin(used)
         start = torch.from_numpy(top * canvas.size[1] + left)
-        return Move(canvas, start, size, down, across, self._grid)
+        begin = y + canvas.before[0] - top, x + canvas.before[1] - left
+        return Move(canvas, start, size, begin, self.sizes[used.number])
 
     def _each(self, program: Program, intervals: Intervals):
         return zip(program.windowed, intervals[0], self.sizes, strict=True)
@@ -137,37 +133,6 @@ class Canvas:
         return by_cell(F.pad(clean, (left, right, top, bottom), value=self.fill))
 
 
-class Overlap(NamedTuple):
-    """Along one axis of N crops: at which row of the crop a window begins, and which rows of the crop change in it."""
-
-    begin: np.ndarray
-    first: np.ndarray
-    end: np.ndarray
-
-    @classmethod
-    def of(cls, begin, count: int, first, end, crop, size: int) -> Overlap:
-        """Of windows of ``count`` rows from ``begin`` on, which change from ``first`` to ``end``, in crops of ``size``."""
-        first = np.maximum.reduce([first, begin, crop]) - crop
-        end = np.minimum.reduce([end, begin + count, crop + size]) - crop
-        return cls(begin - crop, np.where(first < end, first, 0), np.where(first < end, end, 0))
-
-    def runs(self, step: int, count: int) -> list[tuple[slice, slice, slice]]:
-        """Positions side by side (every ``step``-th of ``count``) that are alike; their rows of the crop and the window."""
-        alike = np.stack(self, 1)[:count:step]
-        cuts = [0, *(1 + np.flatnonzero((alike[1:] != alike[:-1]).any(1))).tolist(), len(alike)]
-        found = []
-        for start, stop in pairwise(cuts):
-            begin, first, end = map(int, alike[start])
-            found.append((slice(start, stop), slice(first, end), slice(first - begin, end - begin)))
-        return found
-
-    def places(self, count: int) -> tuple[Tensor, Tensor]:
-        """(N, count): the row of the crop of each row of a window, and whether it changes."""
-        begin, first, end = (torch.from_numpy(values)[:, None] for values in self)
-        place = begin + torch.arange(count)
-        return place, (place >= first) & (place < end)
-
-
 class Move:
     """Windows on their way into crops of the clean map around them.
 
@@ -177,40 +142,66 @@ class Move:
         size: (height, width) of the crops.
     """
 
-    def __init__(self, canvas: Canvas, start: Tensor, size: tuple[int, int], down: Overlap, across: Overlap, grid):
+    def __init__(
+        self,
+        canvas: Canvas,
+        start: Tensor,
+        size: tuple[int, int],
+        begin: tuple[np.ndarray, np.ndarray],
+        window: tuple[int, int],
+    ):
+        """Windows of a size that begin at (N,) rows and columns of their crops, perhaps outside of them."""
         self.canvas, self.start, self.size = canvas, start, size
-        self._down, self._across, self._grid = down, across, grid
-        self._blocks = []
-        if grid:
-            count, columns = len(start), grid[1]
-            rows, columns = down.runs(columns, count), across.runs(1, columns)
-            if len(rows) * len(columns) <= 2 + count // 4:
-                self._blocks = [(r, c) for r in rows for c in columns]
+        (y, x), (height, width) = begin, size
+        rows, columns = y[:, None] + np.arange(window[0]), x[:, None] + np.arange(window[1])
+        seen_rows, seen_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+        self._slices = self._columns = None
+        if (seen_columns == seen_columns[:1]).all():
+            self._columns = _ends(seen_columns[0])
+            if (y == y[0]).all() and (x == x[0]).all():
+                top, bottom = _ends(seen_rows[0])
+                left, right = self._columns
+                self._slices = slice(y[0] + top, y[0] + bottom), slice(x[0] + left, x[0] + right), slice(top, bottom)
+        first = columns[:, :1] + (self._columns or (0, 0))[0]
+        cells = (np.arange(len(y))[:, None] * height + rows) * width + first
+        self._cells = torch.from_numpy(cells[seen_rows])
+        self._seen_rows = None if seen_rows.all() else torch.from_numpy(seen_rows)
+        self._seen_columns = torch.from_numpy(seen_columns)
 
     def crop(self, cells: Tensor) -> Tensor:
         """The crops (N, height, width, C) of the clean canvas, given as its cells."""
         return crop(cells, self.canvas.size[1], self.start, self.size)
 
     def paste(self, crops: Tensor, windows: Tensor) -> Tensor:
-        """The crops, with what changed in windows (N, C, height, width) put into them: (N, C, height, width)."""
+        """The crops, with windows (N, C, height, width) put into them as far as they overlap: (N, C, height, width)."""
         windows = windows.permute(0, 2, 3, 1)
-        if self._blocks:
-            onto, source = crops.unflatten(0, self._grid), windows.unflatten(0, self._grid)
-            for (rows, down, from_down), (columns, across, from_across) in self._blocks:
-                onto[rows, columns, down, across] = source[rows, columns, from_down, from_across]
-        else:
-            self._paste_cells(crops, windows)
+        cells = self._cells.to(crops.device)
+        if self._slices:
+            down, across, rows = self._slices
+            crops[:, down, across] = windows[:, rows, slice(*self._columns)]
+        elif self._columns:  # row by row
+            rows = windows[:, :, slice(*self._columns)]
+            rows = (rows.flatten(0, 1) if self._seen_rows is None else rows[self._seen_rows]).flatten(1)
+            _every(crops, rows.shape[1]).index_copy_(0, cells, rows)
+        else:  # cell by cell
+            seen = self._seen_columns[:, None].expand(windows.shape[:3])
+            seen = (seen if self._seen_rows is None else seen & self._seen_rows[:, :, None]).to(crops.device)
+            rows = cells[:, None] + torch.arange(windows.shape[2], device=cells.device)
+            rows = rows[seen.flatten(0, 1) if self._seen_rows is None else seen[self._seen_rows]]
+            _every(crops, crops.shape[3]).index_copy_(0, rows, windows[seen])
         return crops.permute(0, 3, 1, 2)
 
-    def _paste_cells(self, crops: Tensor, windows: Tensor) -> None:
-        """Cell by cell, for positions of which few are alike."""
-        count, height, width, channels = crops.shape
-        y, changes_y = self._down.places(windows.shape[1])
-        x, changes_x = self._across.places(windows.shape[2])
-        number = ((torch.arange(count)[:, None, None] * height + y[:, :, None]) * width + x[:, None, :]).reshape(-1)
-        changes = (changes_y[:, :, None] & changes_x[:, None, :]).reshape(-1)
-        number, changes = number[changes].to(crops.device), changes.to(crops.device)
-        crops.view(-1, channels).index_copy_(0, number, windows.reshape(-1, channels)[changes])
+
+def _ends(seen: np.ndarray) -> tuple[int, int]:
+    """First and end (exclusive) of what is True, which is in one piece."""
+    places = np.flatnonzero(seen)
+    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
+
+
+def _every(crops: Tensor, length: int) -> Tensor:
+    """Every run of so many numbers that begins at a cell of the crops (N, height, width, C)."""
+    *cells, channels = crops.shape
+    return crops.as_strided((math.prod(cells) - length // channels + 1, length), (channels, 1))
 
 
 def by_cell(maps: Tensor) -> Tensor:
@@ -227,12 +218,3 @@ def crop(cells: Tensor, across: int, start: Tensor, size: tuple[int, int]) -> Te
     places = count - (height - 1) * across - width + 1
     views = cells.as_strided((places, height, width * channels), (channels, across * channels, 1))
     return views.index_select(0, start.to(cells.device)).unflatten(2, (width, channels))
-
-
-def _grid(tops: np.ndarray, lefts: np.ndarray) -> tuple[int, int] | None:
-    """(rows, columns) if the positions are a grid, row by row."""
-    columns = int((tops == tops[0]).argmin()) or len(tops)
-    if len(tops) % columns:
-        return None
-    y, x = tops.reshape(-1, columns), lefts.reshape(-1, columns)
-    return y.shape if (y == y[:, :1]).all() and (x == x[:1]).all() else None
