@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from benchmarks.timing import table
 
-TOPICS = ("start", "browse", "trace")
+TOPICS = ("start", "browse", "trace", "occlusion")
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     names = parser.parse_args().names
     if "list" in names:
         for topic in TOPICS:
-            print(f"{topic:8}{(importlib.import_module(f'benchmarks.{topic}').__doc__ or '').splitlines()[0]}")
+            print(f"{topic:10}{(importlib.import_module(f'benchmarks.{topic}').__doc__ or '').splitlines()[0]}")
         return
     print(f"{os.cpu_count()} cores, Python {platform.python_version()}, torch {version('torch')}")
     for name in names:

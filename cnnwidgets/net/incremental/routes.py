@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class Route:
         y, x = self.begin(used)
         if step is None or (step.sliding and self.is_whole(step)):
             top = left = np.zeros(len(self), int)
-            return None if self.is_whole(used) else self._move(used, top, left, used.size)
+            return None if self.is_whole(used) else self._move(used, top, left, used.size, to_the_letter=step is None)
         (top, left), size = self.begin(step), self.sizes[step.number]
         if step.sliding:
             rows, columns = step.sliding.rows, step.sliding.columns
@@ -72,14 +73,24 @@ class Route:
         same = self.sizes[used.number] == size and np.array_equal(y, top) and np.array_equal(x, left)
         return None if same else self._move(used, top, left, size)
 
-    def _move(
-        self, used: Step, top: np.ndarray, left: np.ndarray, size: tuple[int, int], slide: Sliding | None = None
-    ) -> Move:
+    def _move(self, used: Step, top, left, size, slide: Sliding | None = None, to_the_letter: bool = False) -> Move:
+        """Windows of a step into crops that begin at top and left of its map, padded for a sliding operation.
+
+        To the letter: only the cells that do change, so that the others keep the very bits of the clean map.
+        """
         canvas = Canvas.of(used, slide)
-        y, x = self.begin(used)
-        start = torch.from_numpy(top * canvas.size[1] + left)
-        begin = y + canvas.before[0] - top, x + canvas.before[1] - left
-        return Move(canvas, start, size, begin, self.sizes[used.number])
+        axes = []
+        for k, crop_begin in enumerate((top, left)):
+            begin = self.begin(used)[k]
+            first, end = begin, begin + self.sizes[used.number][k]
+            if to_the_letter:
+                first, end = (part[used.number] for part in (self._rows, self._columns)[k])
+            axes.append(
+                Overlap.of(
+                    begin - crop_begin + canvas.before[k], self.sizes[used.number][k], first - begin, end - begin, size[k]
+                )
+            )
+        return Move(canvas, torch.from_numpy(top * canvas.size[1] + left), size, *axes)
 
     def _each(self, program: Program, intervals: Intervals):
         return zip(program.windowed, intervals[0], self.sizes, strict=True)
@@ -133,6 +144,37 @@ class Canvas:
         return by_cell(F.pad(clean, (left, right, top, bottom), value=self.fill))
 
 
+class Overlap(NamedTuple):
+    """Along one axis of N crops: the row of the crop of each row of a window, and whether it is put there, (N, rows)."""
+
+    place: np.ndarray
+    seen: np.ndarray
+
+    @classmethod
+    def of(cls, begin: np.ndarray, count: int, first: np.ndarray, end: np.ndarray, size: int) -> Overlap:
+        """Of windows of ``count`` rows at ``begin`` of crops of ``size``, as far as they are from ``first`` to ``end``."""
+        rows = np.arange(count)
+        place = begin[:, None] + rows
+        return cls(place, (place >= 0) & (place < size) & (rows >= first[:, None]) & (rows < end[:, None]))
+
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """First and end (exclusive) of the rows that are seen, if they are the same for all windows."""
+        if not (self.seen == self.seen[:1]).all():
+            return None
+        rows = np.flatnonzero(self.seen[0])
+        return (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+
+    @property
+    def slices(self) -> tuple[slice, slice] | None:
+        """The rows of the crop and of the window, if they are the same for all windows."""
+        ends = self.ends
+        if ends is None or not (self.place == self.place[:1]).all():
+            return None
+        begin = int(self.place[0, 0])
+        return slice(begin + ends[0], begin + ends[1]), slice(*ends)
+
+
 class Move:
     """Windows on their way into crops of the clean map around them.
 
@@ -142,31 +184,15 @@ class Move:
         size: (height, width) of the crops.
     """
 
-    def __init__(
-        self,
-        canvas: Canvas,
-        start: Tensor,
-        size: tuple[int, int],
-        begin: tuple[np.ndarray, np.ndarray],
-        window: tuple[int, int],
-    ):
-        """Windows of a size that begin at (N,) rows and columns of their crops, perhaps outside of them."""
+    def __init__(self, canvas: Canvas, start: Tensor, size: tuple[int, int], down: Overlap, across: Overlap):
         self.canvas, self.start, self.size = canvas, start, size
-        (y, x), (height, width) = begin, size
-        rows, columns = y[:, None] + np.arange(window[0]), x[:, None] + np.arange(window[1])
-        seen_rows, seen_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-        self._slices = self._columns = None
-        if (seen_columns == seen_columns[:1]).all():
-            self._columns = _ends(seen_columns[0])
-            if (y == y[0]).all() and (x == x[0]).all():
-                top, bottom = _ends(seen_rows[0])
-                left, right = self._columns
-                self._slices = slice(y[0] + top, y[0] + bottom), slice(x[0] + left, x[0] + right), slice(top, bottom)
-        first = columns[:, :1] + (self._columns or (0, 0))[0]
-        cells = (np.arange(len(y))[:, None] * height + rows) * width + first
-        self._cells = torch.from_numpy(cells[seen_rows])
-        self._seen_rows = None if seen_rows.all() else torch.from_numpy(seen_rows)
-        self._seen_columns = torch.from_numpy(seen_columns)
+        self._slices = (*down.slices, *across.slices) if down.slices and across.slices else None
+        self._ends = across.ends
+        first = across.place[:, :1] + (self._ends or (0, 0))[0]
+        cells = (np.arange(len(start))[:, None] * size[0] + down.place) * size[1] + first
+        self._cells = torch.from_numpy(cells[down.seen])
+        self._seen_rows = None if down.seen.all() else torch.from_numpy(down.seen)
+        self._seen_columns = torch.from_numpy(across.seen)
 
     def crop(self, cells: Tensor) -> Tensor:
         """The crops (N, height, width, C) of the clean canvas, given as its cells."""
@@ -175,27 +201,24 @@ class Move:
     def paste(self, crops: Tensor, windows: Tensor) -> Tensor:
         """The crops, with windows (N, C, height, width) put into them as far as they overlap: (N, C, height, width)."""
         windows = windows.permute(0, 2, 3, 1)
-        cells = self._cells.to(crops.device)
         if self._slices:
-            down, across, rows = self._slices
-            crops[:, down, across] = windows[:, rows, slice(*self._columns)]
-        elif self._columns:  # row by row
-            rows = windows[:, :, slice(*self._columns)]
-            rows = (rows.flatten(0, 1) if self._seen_rows is None else rows[self._seen_rows]).flatten(1)
-            _every(crops, rows.shape[1]).index_copy_(0, cells, rows)
-        else:  # cell by cell
+            down, from_down, across, from_across = self._slices
+            crops[:, down, across] = windows[:, from_down, from_across]
+            return crops.permute(0, 3, 1, 2)
+        rows = windows[:, :, slice(*self._ends)] if self._ends else windows
+        rows = rows.flatten(0, 1) if self._seen_rows is None else rows[self._seen_rows.to(crops.device)]
+        cells = self._cells.to(crops.device)
+        if self._ends == (0, 0):
+            pass  # no window reaches its crop
+        elif self._ends:
+            _every(crops, rows.shape[1] * rows.shape[2]).index_copy_(0, cells, rows.flatten(1))
+        else:
             seen = self._seen_columns[:, None].expand(windows.shape[:3])
-            seen = (seen if self._seen_rows is None else seen & self._seen_rows[:, :, None]).to(crops.device)
-            rows = cells[:, None] + torch.arange(windows.shape[2], device=cells.device)
-            rows = rows[seen.flatten(0, 1) if self._seen_rows is None else seen[self._seen_rows]]
-            _every(crops, crops.shape[3]).index_copy_(0, rows, windows[seen])
+            seen = seen.flatten(0, 1) if self._seen_rows is None else seen[self._seen_rows]
+            cells = cells[:, None] + torch.arange(rows.shape[1], device=cells.device)
+            seen = seen.to(crops.device)
+            _every(crops, crops.shape[3]).index_copy_(0, cells[seen], rows[seen])
         return crops.permute(0, 3, 1, 2)
-
-
-def _ends(seen: np.ndarray) -> tuple[int, int]:
-    """First and end (exclusive) of what is True, which is in one piece."""
-    places = np.flatnonzero(seen)
-    return (int(places[0]), int(places[-1]) + 1) if len(places) else (0, 0)
 
 
 def _every(crops: Tensor, length: int) -> Tensor:
