@@ -1,4 +1,4 @@
-"""Whole occlusion maps, beside Captum at its best batch size and a plain batched loop; and what a hand on the patch waits for."""
+"""Whole occlusion maps, beside Captum at its best batch size and a plain loop; and what a hand on the patch waits for."""
 
 from __future__ import annotations
 

@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_FILL_NAMES = {
+    "mean": "mean of the picture",
+    "gray": "gray",
+    "zero": "0 after preprocessing",
+    "noise": "noise",
+    "blur": "blurred picture",
+}
+
+_CLASS_COLORS = ("#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
+"""As in heat_view.js."""
+
+
 class OcclusionSlider(PicturePanel):
     """A patch over a picture: drag it, and watch the answer; and two maps of what it does everywhere.
 
@@ -42,13 +54,22 @@ class OcclusionSlider(PicturePanel):
     """
 
     target = t.Union(
-        [t.Int(), t.Unicode()], default_value=None, allow_none=True, help="class that is watched; by default the one that is predicted"
+        [t.Int(), t.Unicode()],
+        default_value=None,
+        allow_none=True,
+        help="class that is watched; by default the one that is predicted",
     ).tag(control=Choice(lambda panel: [("predicted class", ""), *_class_options(panel.net.classes)]))
     patch = t.Union(
-        [t.Int(), t.List(t.Int())], default_value=None, allow_none=True, help="size of the patch in pixels: a number or [rows, columns]"
+        [t.Int(), t.List(t.Int())],
+        default_value=None,
+        allow_none=True,
+        help="size of the patch in pixels: a number or [rows, columns]",
     ).tag(control=Slider(lambda panel: (1, min(panel.net.input_shape[1:]))))
     stride = t.Union(
-        [t.Int(), t.List(t.Int())], default_value=None, allow_none=True, help="pixels from one position to the next, or [rows, columns]"
+        [t.Int(), t.List(t.Int())],
+        default_value=None,
+        allow_none=True,
+        help="pixels from one position to the next, or [rows, columns]",
     ).tag(control=Slider(lambda panel: (1, max(1, min(panel.net.input_shape[1:]) // 4))))
     fill = t.Enum(FILLS, "mean", help="what the patch shows").tag(
         control=Choice(lambda panel: [(_FILL_NAMES[fill], fill) for fill in FILLS])
@@ -83,7 +104,14 @@ class OcclusionSlider(PicturePanel):
         """What the network says with the patch where it is; waits for it."""
         _ = self.result
         top, left, *_ = self.picture.box
-        return self._known(top, left) or self._session.at(top, left)
+        return self._known(top, left) or self.session.at(top, left)
+
+    @property
+    def session(self) -> Occlusion:
+        """The picture of what is on screen, ready for a patch anywhere."""
+        _ = self.shown
+        assert self._session is not None
+        return self._session
 
     # Panel's parts
 
@@ -132,17 +160,22 @@ class OcclusionSlider(PicturePanel):
         return session.map(on_update=show, cancel=job)
 
     def draw(self, result: OcclusionMap) -> None:
-        session = self._session
-        picture = self.net.picture(session.inputs)
+        assert self._session is not None  # compute() has made it
+        picture = self.net.picture(self._session.inputs)
         name = self._name(result.target)
         self.picture.show(
             picture,
-            cover=self.net.picture(session.cover).tobytes(),
+            cover=self.net.picture(self._session.cover).tobytes(),
             mask=result.mask.astype(np.uint8).tobytes(),
             step=list(result.stride),
             title=f"Drag the patch ({format_shape(result.patch)} pixels)",
         )
-        shown = {"pixels": self.picture.pixels, "shape": self.picture.shape, "patch": result.patch, "known": result.known}
+        shown: dict[str, Any] = {
+            "pixels": self.picture.pixels,
+            "shape": self.picture.shape,
+            "patch": result.patch,
+            "known": result.known,
+        }
         low, high = (0.0, 1.0) if result.score == "probability" else _ends([*result.values.flat, result.clean])
         self.heat.show(
             result.values,
@@ -211,7 +244,7 @@ class OcclusionSlider(PicturePanel):
         """``values``, ``probability``, ``top`` (rows, columns), ``ys``, ``xs``, and ``picture`` uint8 (H, W, 3)."""
         result = self.result
         names = ("values", "probability", "top", "ys", "xs")
-        return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(self._session.inputs)}
+        return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(self.session.inputs)}
 
     def code(self) -> str:
         lines = occlusion_lines(self.net, self.result, fill=self.fill, shape=self.shape, seed=self.seed)
@@ -225,7 +258,7 @@ class OcclusionSlider(PicturePanel):
         figure = twin.new_figure(12.0, 4.2)
         left, middle, right = figure.subplots(1, 3)
         top, begin, tall, wide = self.picture.box
-        left.imshow(self._session.covered(top, begin))
+        left.imshow(self.session.covered(top, begin))
         left.add_patch(Rectangle((begin - 0.5, top - 0.5), wide, tall, fill=False, color="#ffb000", lw=2))
         left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
         (dy, dx), (h, v) = result.stride, result.patch
@@ -313,18 +346,6 @@ class OcclusionSlider(PicturePanel):
         if isinstance(result.score, str):
             return f"{'p' if result.score == 'probability' else 'logit'}({self._name(result.target)})"
         return f"sum of unit {result.score[1]} of {result.score[0]}"
-
-
-_FILL_NAMES = {
-    "mean": "mean of the picture",
-    "gray": "gray",
-    "zero": "0 after preprocessing",
-    "noise": "noise",
-    "blur": "blurred picture",
-}
-
-_CLASS_COLORS = ("#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
-"""As in heat_view.js."""
 
 
 def _class_options(classes: tuple[str, ...]) -> list[tuple[str, int | str]]:

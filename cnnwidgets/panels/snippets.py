@@ -79,8 +79,8 @@ def _input(net: BoundModel, image: Any, images: Sequence) -> str:
         case str() | Path():
             path = str(Path(image).expanduser())
             with Image.open(path) as file:
-                plain = file.mode in ("1", "L", "RGB") and not file.has_transparency_data
-            if plain:
+                ordinary = file.mode in ("1", "L", "RGB") and not file.has_transparency_data
+            if ordinary:
                 return f'x = preprocess(ImageOps.exif_transpose(Image.open({path!r})).convert("{mode}"))[None]'
             opening = "from cnnwidgets.net.pictures import open_picture  # lays transparency over white, 16 bits to 8\n"
             return f'{opening}x = preprocess(open_picture({path!r}).convert("{mode}"))[None]'

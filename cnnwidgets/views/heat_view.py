@@ -41,8 +41,8 @@ class HeatView(View, module="heat_view.js"):
     def show(
         self,
         values: np.ndarray,
-        ys: Sequence[int],
-        xs: Sequence[int],
+        ys: Sequence[int] | np.ndarray,
+        xs: Sequence[int] | np.ndarray,
         *,
         patch: Sequence[int],
         known: np.ndarray | None = None,
