@@ -32,9 +32,11 @@ OPTIONS = {
 def test_every_torchvision_model(name):
     options = OPTIONS.get(name, {})
     model = lively(cheap(getattr(models, name), **options))
+    if name.startswith(("efficientnet", "maxvit")):
+        model.double()  # so deep with random weights that rounding alone changes what they say
     side = options.get("image_size", SIDES.get(name, 32))
     generator = torch.Generator().manual_seed(0)
-    picture, fill = torch.randn(2, 1, 3, side, side, generator=generator)
+    picture, fill = torch.randn(2, 1, 3, side, side, generator=generator).to(next(model.parameters()))
     mask = torch.ones(side // 5, side // 4, dtype=torch.bool)
     places = Positions(np.array([0, side // 3, side // 2, side - 3]), np.array([side // 2, side // 3, 0, side - 4]))
     net = bind(model, input_shape=(3, side, side))
@@ -48,7 +50,6 @@ def test_every_torchvision_model(name):
     difference = (torch.cat([scores.logits for _, scores in found]) - wanted).abs().max()
     assert difference <= 2e-5 * wanted.abs().max()
     assert np.ptp(wanted.numpy(), axis=0).max() > 1e-3 * wanted.abs().max()
-    print(name, scorer.how)
     if not name.startswith(("vit", "swin", "maxvit")):
         assert scorer.how.startswith("exact windows in ")
     del model, net, scorer, found

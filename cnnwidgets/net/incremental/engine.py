@@ -74,13 +74,14 @@ class Engine:
     def route(self, tops: np.ndarray, lefts: np.ndarray) -> Route:
         """What is computed for a batch of positions."""
         routes, key = self.program.routes, (self.patches.size, tops.tobytes(), lefts.tobytes())
-        if key not in routes:
+        route = routes.pop(key, None)
+        if route is None:
             rows, columns = (self.program.axis(k, self.patches.size[k]) for k in range(2))
-            routes[key] = Route(self.program, rows, columns, tops, lefts)
-            if len(routes) > ROUTES:
+            route = Route(self.program, rows, columns, tops, lefts)
+            if len(routes) >= ROUTES:
                 routes.popitem(last=False)
-        routes.move_to_end(key)
-        return routes[key]
+        routes[key] = route  # the last one that was used
+        return route
 
     def matters(self, tops: np.ndarray, lefts: np.ndarray) -> np.ndarray:
         """bool (N,): whether a patch changes anything of the maps that the scores, or the watched sum, are made of."""
