@@ -176,6 +176,25 @@ def test_bad_input_is_a_sentence_and_the_last_map_stays(panel, state, sentence):
     assert panel.picture.box == box
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"fill": "blur", "stride": [13, 20]},
+        {"fill": "noise", "seed": 3, "shape": "ellipse"},
+        {"fill": "gray", "score": "logit", "patch": [5, 12]},
+        {"fill": "zero", "score": ["layer2.0.relu", 3], "region": [8, 8, 40, 40]},
+        {"score": ["layer1.0.add", 3]},
+    ],
+    ids=str,
+)
+def test_the_code_gives_what_is_on_screen(net, pictures, state):
+    panel = cw.OcclusionSlider(net, 5, images=pictures, **{"patch": 9, "stride": 18, **state})
+    space: dict = {}
+    exec(panel.code(), space)
+    np.testing.assert_allclose(space["values"].numpy(), panel.result.values, rtol=1e-4, atol=1e-5)
+
+
 def test_the_still_picture_has_the_values_in_its_artists(shown):
     picture, heat, tops = shown.figure().axes[:3]
     np.testing.assert_array_equal(heat.images[0].get_array(), shown.result.values)
