@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+from torch import nn
+
 _STANDARD_LIBRARY = Path(traceback.__file__).parent
 
 
@@ -24,8 +26,17 @@ def _own_line(error: BaseException) -> str:
     for frame in reversed(frames):
         file = Path(frame.filename)
         if not (file.is_relative_to(ours) or file.is_relative_to(_STANDARD_LIBRARY) or "site-packages" in file.parts):
-            return f"in {frame.name}, line {frame.lineno} of {_short(file)}: {frame.line}"
+            return f"in {_layer(error)}{frame.name}, line {frame.lineno} of {_short(file)}: {frame.line}"
     return ""
+
+
+def _layer(error: BaseException) -> str:
+    """The innermost layer that was being run, by its name in the network."""
+    owners = [frame.f_locals.get("self") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    modules = [owner for owner in owners if isinstance(owner, nn.Module)]
+    names = {module: name for name, module in modules[0].named_modules()} if modules else {}
+    running = next((module for module in reversed(modules) if names.get(module)), None)
+    return f"layer {names[running]} ({type(running).__name__}), called in " if running else ""
 
 
 def _short(file: Path) -> str:

@@ -224,6 +224,7 @@ def test_a_students_error_is_told_with_their_line_in_both_panels(how, message, l
             sentence = told(panel)
             assert sentence.startswith(message)
             assert "in forward, line " in sentence
+            assert ("in layer conv2 (Conv2d), called in forward" in sentence) == (how == "layer")
             assert f"of test_bad_input.py: {line}" in sentence
 
 
