@@ -278,6 +278,14 @@ def test_batch_norm_is_folded_into_the_convolution_before_it():
 
 
 def test_folding_leaves_no_trace():
-    net = plain()
+    net = bound(
+        lambda self, x: self.head(self.conv(x + torch.ones(2, 1, 1)).mean((2, 3))),
+        conv=nn.Conv2d(2, 4, 3),
+        head=nn.Linear(4, 3),
+    )
     with unchanged(net.module):
-        folding.fold(net.module.eval())
+        folding.fold(net.module)
+    assert assert_right(net) == "exact windows in 1 of 1 convolutions"
+    broken = bound(branching, conv1=nn.Conv2d(2, 4, 3), head=nn.Linear(4, 3))
+    with unchanged(broken.module), pytest.raises(folding.NotTraceable):
+        folding.fold(broken.module)

@@ -37,12 +37,15 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModul
         NotTraceable: the forward pass branches on values.
         NoWindows: it uses a tensor after overwriting it.
     """
-    tracer = _Tracer()
+    tracer, attributes = _Tracer(), set(vars(module))
     try:
         graph = tracer.trace(module)
         folded = fx.GraphModule(module, graph)
     except Exception as error:
         raise NotTraceable(f"torch.fx cannot follow its forward pass ({first_line(error)})") from error
+    finally:
+        for name in vars(module).keys() - attributes:  # torch.fx keeps constant tensors in the module that it traces
+            delattr(module, name)
     for node in graph.nodes:
         if node.op == "call_module":
             node.meta["module"] = node.target
