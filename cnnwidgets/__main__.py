@@ -1,10 +1,13 @@
-"""``python -m cnnwidgets`` opens the tour in JupyterLab; ``list`` shows the networks, ``doctor`` checks the installation."""
+"""``python -m cnnwidgets`` opens the tour in JupyterLab, ``lecture NAME`` a lecture; ``list`` shows the networks and the
+lectures, ``doctor`` checks the installation.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib.metadata
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -12,8 +15,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 TOUR = "tour.ipynb"
+LECTURES = "lectures"
+COPY = Path("cnnwidgets-notebooks")
+"""Where the notebooks of an installed package are copied to."""
+
 MATCHING_FRONT_END = "jupyterlab_widgets"
 """Puts widgets into JupyterLab; must be in the environment that runs JupyterLab."""
 
@@ -22,29 +30,58 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cnnwidgets", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     tour = commands.add_parser("tour", help="open the tour in JupyterLab (what happens without a command)")
-    tour.add_argument("--folder", type=Path, default=Path("cnnwidgets-notebooks"), help="where the notebooks are copied to")
-    commands.add_parser("list", help="the networks that can be loaded, with the samples' held-out accuracy")
+    lecture = commands.add_parser("lecture", help="open a lecture in JupyterLab")
+    lecture.add_argument("name", metavar="NAME", help="one of those that `list` shows")
+    for opens in (tour, lecture):
+        opens.add_argument("--folder", type=Path, default=COPY, help="where the notebooks are copied to")
+    commands.add_parser(
+        "list", help="the networks that can be loaded, with the samples' held-out accuracy, and the lectures"
+    )
     commands.add_parser("doctor", help="what is installed, and whether it fits together")
     options = parser.parse_args(arguments)
     match options.command:
+        case "lecture":
+            return open_lecture(options.name, options.folder)
         case "list":
-            return list_networks()
+            return list_networks() or list_lectures()
         case "doctor":
             return doctor()
-    return open_tour(getattr(options, "folder", Path("cnnwidgets-notebooks")))
+    return open_notebook(TOUR, getattr(options, "folder", COPY))
 
 
-def open_tour(folder: Path) -> int:
-    """JupyterLab on the tour: in the checkout where it lies, from an installed package in a copy that one may change."""
+def open_notebook(notebook: str, folder: Path) -> int:
+    """JupyterLab on a notebook: in the checkout where it lies, from an installed package in a copy that one may change."""
     if importlib.util.find_spec("jupyterlab") is None:
         print("JupyterLab is not installed here: pip install 'cnnwidgets[lab]'", file=sys.stderr)
         return 1
-    notebooks = Path(__file__).parents[1] / "notebooks"
-    if not (notebooks / TOUR).exists():
-        shutil.copytree(Path(__file__).parent / "notebooks", folder, dirs_exist_ok=True, copy_function=_copy_new)
+    notebooks = _notebooks()
+    if notebooks.parent == Path(__file__).parent:  # installed
+        shutil.copytree(notebooks, folder, dirs_exist_ok=True, copy_function=_copy_new)
         notebooks = folder
     as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # in a container, that is
-    return subprocess.call([sys.executable, "-m", "jupyter", "lab", *as_root, str(notebooks / TOUR)])
+    return subprocess.call([sys.executable, "-m", "jupyter", "lab", *as_root, str(notebooks / notebook)])
+
+
+def open_lecture(name: str, folder: Path) -> int:
+    """JupyterLab on a lecture; for a name that is none, say which there are."""
+    if name in lectures():
+        return open_notebook(f"{LECTURES}/{name}.ipynb", folder)
+    print(f"There is no lecture {name!r}.", file=sys.stderr)
+    list_lectures(file=sys.stderr)
+    return 1
+
+
+def lectures() -> dict[str, str]:
+    """The lectures' names and titles."""
+    return {path.stem: _title(path) for path in sorted((_notebooks() / LECTURES).glob("*.ipynb"))}
+
+
+def list_lectures(file: TextIO | None = None) -> int:
+    """The lectures with their titles."""
+    print("lectures, opened by `python -m cnnwidgets lecture NAME`:", file=file)
+    for name, title in lectures().items():
+        print(f"  {name:12} {title}", file=file)
+    return 0
 
 
 def list_networks() -> int:
@@ -102,6 +139,19 @@ def _try_a_network() -> list[str]:
         return [] if predicted == str(label) else ["the digits network does not recognise its own picture"]
     except Exception as error:
         return [f"{type(error).__name__}: {error}"]
+
+
+def _notebooks() -> Path:
+    """Where the notebooks lie: beside the package in a checkout, in it when it is installed."""
+    checkout = Path(__file__).parents[1] / "notebooks"
+    return checkout if (checkout / TOUR).exists() else Path(__file__).parent / "notebooks"
+
+
+def _title(notebook: Path) -> str:
+    """A notebook's first heading."""
+    cells = json.loads(notebook.read_text("utf-8"))["cells"]
+    lines = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown").splitlines()
+    return next((line[2:] for line in lines if line.startswith("# ")), "")
 
 
 def _copy_new(source: str, target: str) -> None:

@@ -1,7 +1,9 @@
 """``python -m cnnwidgets``."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,14 @@ def test_list_prints_the_held_out_accuracy_of_the_samples_and_torchvisions_names
         line = next(line for line in printed.splitlines() if line.strip().startswith(name))
         assert f"{100 * samples.sample(name).accuracy:.1f} %" in line
     assert "resnet18" in printed and "vit_b_16" in printed
+
+
+def test_list_prints_every_lecture_with_its_title():
+    printed = run("list").stdout.splitlines()
+    there = sorted(path.stem for path in (Path(__file__).parents[1] / "notebooks" / "lectures").glob("*.ipynb"))
+    assert sorted(command.lectures()) == there and "occlusion" in there
+    for name, title in command.lectures().items():
+        assert title and f"  {name:12} {title}" in printed
 
 
 def test_doctor_finds_nothing_wrong_here():
@@ -39,6 +49,39 @@ def test_without_a_command_jupyterlab_opens_the_tour(monkeypatch):
     assert command.main([]) == 0
     assert called[0][1:4] == ["-m", "jupyter", "lab"]
     assert called[0][-1].endswith("tour.ipynb")
+
+
+def test_a_lecture_is_opened_by_its_name(monkeypatch):
+    called = []
+    monkeypatch.setattr(subprocess, "call", lambda line: called.append(line) or 0)
+    assert command.main(["lecture", "occlusion"]) == 0
+    assert called[0][1:4] == ["-m", "jupyter", "lab"]
+    assert Path(called[0][-1]).parts[-3:] == ("notebooks", "lectures", "occlusion.ipynb")
+    assert Path(called[0][-1]).exists()
+
+
+@pytest.mark.parametrize("name", ["oclusion", "../tour", ""])
+def test_for_an_unknown_lecture_those_that_exist_are_listed_and_nothing_is_opened(name, monkeypatch, capsys):
+    monkeypatch.setattr(subprocess, "call", lambda line: pytest.fail("JupyterLab was opened"))
+    assert command.main(["lecture", name]) == 1
+    said = capsys.readouterr().err
+    assert f"There is no lecture {name!r}." in said
+    assert "occlusion    Occlusion: where does the network look?" in said
+
+
+def test_an_installed_package_opens_a_lecture_in_the_copy(tmp_path, monkeypatch):
+    package = tmp_path / "site" / "cnnwidgets"
+    (package / "notebooks" / "lectures").mkdir(parents=True)
+    cells = [{"cell_type": "code", "source": ["# no title"]}, {"cell_type": "markdown", "source": ["# A title\n", "text"]}]
+    (package / "notebooks" / "lectures" / "one.ipynb").write_text(json.dumps({"cells": cells}))
+    called = []
+    monkeypatch.setattr(command, "__file__", str(package / "__main__.py"))
+    monkeypatch.setattr(subprocess, "call", lambda line: called.append(line) or 0)
+    assert command.lectures() == {"one": "A title"}
+    mine = tmp_path / "mine"
+    assert command.main(["lecture", "one", "--folder", str(mine)]) == 0
+    assert Path(called[0][-1]) == mine / "lectures" / "one.ipynb"
+    assert (mine / "lectures" / "one.ipynb").exists()
 
 
 def test_an_installed_package_opens_a_copy_and_keeps_what_was_worked_in_it(tmp_path, monkeypatch):

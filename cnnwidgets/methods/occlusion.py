@@ -412,6 +412,8 @@ class _Table:
 
 def _join(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Values between the known ones: linear on the triangles that join them, beyond them that of the nearest."""
+    if known.all():
+        return values
     nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
     found = values[tuple(nearest)].astype(float)
     places = np.argwhere(known)
