@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,6 @@ from captum.attr import Occlusion as CaptumOcclusion
 import cnnwidgets as cw
 from benchmarks.timing import Figure, figure, in_turn
 from cnnwidgets.methods.occlusion import Occlusion
-from cnnwidgets.net import Cancelled
 from cnnwidgets.net.incremental import scorer
 
 ROWS = (  # network, patch, stride, times Captum at least, Captum's batch sizes to try
@@ -133,31 +133,18 @@ def dense_difference(net: cw.BoundModel, picture: torch.Tensor, result: cw.metho
 def hottest_tenth(pictures: int = 20) -> Iterator[Figure]:
     """How much of the hottest tenth is right after 15 % of the passes, on the scenes sample."""
     net, scenes = cw.load("scenes"), cw.samples.scenes()
+    sys.modules[Occlusion.__module__].UPDATES = 0  # every batch is told
     shares = []
     for i in range(pictures):
-        full = cw.methods.occlusion(net, scenes[i][0], patch=9, stride=1)
+        told: list[cw.methods.OcclusionMap] = []
+        full = cw.methods.occlusion(
+            net, scenes[i][0], patch=9, stride=1, on_update=lambda partial, _, told=told: told.append(partial)
+        )
+        early = [partial for partial in told if partial.passes <= 0.15 * full.values.size][-1]
         tenth = full.values.size // 10
-        hot = set(np.argsort(full.values, axis=None, kind="stable")[:tenth].tolist())
-        cancel = _After(int(0.15 * full.values.size) - 64)
-        try:
-            cw.methods.occlusion(net, scenes[i][0], patch=9, stride=1, on_update=lambda partial, done: None, cancel=cancel)
-        except Cancelled as stopped:
-            partial = stopped.partial
-            assert partial.passes <= 0.15 * full.values.size, partial.passes
-            guess = set(np.argsort(partial.values, axis=None, kind="stable")[:tenth].tolist())
-            shares.append(100 * len(hot & guess) / tenth)
+        hot, guess = (set(np.argsort(m.values, axis=None, kind="stable")[:tenth].tolist()) for m in (full, early))
+        shares.append(100 * len(hot & guess) / tenth)
     yield figure("scenes: of the hottest tenth right after 15 % of the passes", shares, "%", least=90)
-
-
-class _After:
-    """Cancels once so many positions are known: asked after every batch of at most 64."""
-
-    def __init__(self, positions: int):
-        self.left = positions // scorer.BATCH
-
-    def is_set(self) -> bool:
-        self.left -= 1
-        return self.left < 0
 
 
 def by_hand() -> Iterator[Figure]:

@@ -15,7 +15,7 @@ from scipy import interpolate, ndimage, special
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.incremental import BATCH, Patches, Positions, Scorer, Scores, Watch
+from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
 
@@ -29,6 +29,9 @@ LATTICE = 4
 
 SLAB = 0.02
 """Share of the positions that are computed before the next most interesting are looked for, until a fifth is known."""
+
+FEWEST = 32
+"""Positions of a slab at least: fewer are not worth a batch."""
 
 HOT = 0.1
 """Share of the positions that count as the hottest: where they end is found first."""
@@ -289,7 +292,7 @@ class Occlusion:
             doubt = ndimage.distance_transform_edt(~known) / (1 + np.abs(ranks - HOT * known.size))
             share = SLAB if known.mean() < 0.2 else 5 * SLAB
             chosen = np.argsort(-doubt, axis=None, kind="stable")[
-                : min(max(BATCH, int(share * known.size)), int((~known).sum()))
+                : min(max(FEWEST, int(share * known.size)), int((~known).sum()))
             ]
             wanted = np.zeros(known.shape, bool)
             wanted.flat[chosen] = True

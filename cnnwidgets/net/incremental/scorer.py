@@ -20,8 +20,11 @@ from cnnwidgets.net.layers import Layer
 from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.pictures import check_finite
 
-BATCH = 64
-"""Positions that are computed at once at most: beyond, maps leave the processor's caches."""
+BATCH = 256
+"""Positions that are computed at once at most."""
+
+FEWEST, NUMBERS = 16, 2**22
+"""Positions that are computed at once where memory allows it, even if their maps are of more numbers: those that caches hold."""
 
 TOLERANCE = 1e-4
 """Difference between two ways to the same scores that rounding explains, in parts of the largest score (in float32)."""
@@ -217,7 +220,8 @@ class Scorer:
     def _allowed(self, numbers: int, held: int = 0) -> int:
         """How many positions memory allows at once, of so many numbers each, beside so many bytes that are held."""
         bytes_each = self.patches.picture.element_size() * max(1, numbers)
-        return int(np.clip((self._memory - held) // bytes_each, 1, self._most))
+        cached = max(FEWEST, NUMBERS // max(1, numbers))
+        return int(np.clip(min(cached, (self._memory - held) // bytes_each), 1, self._most))
 
     # the plain way
 
