@@ -37,7 +37,7 @@ def small_batches(monkeypatch):
     """Many steps, an update after each of them."""
     module = import_module("cnnwidgets.methods.occlusion")  # the package's attribute of this name is the function
     monkeypatch.setattr(module, "UPDATES", 0.0)
-    monkeypatch.setattr(module, "BATCH", 5)
+    monkeypatch.setattr(module, "FEWEST", 5)
     monkeypatch.setattr("cnnwidgets.net.incremental.scorer.BATCH", 5)
 
 

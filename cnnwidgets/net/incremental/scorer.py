@@ -24,7 +24,7 @@ BATCH = 256
 """Positions that are computed at once at most."""
 
 FEWEST, NUMBERS = 16, 2**22
-"""Positions that are computed at once where memory allows it, even if their maps are of more numbers: those that caches hold."""
+"""Positions that are computed at once where memory allows it, and beyond them the numbers: as many as caches hold."""
 
 TOLERANCE = 1e-4
 """Difference between two ways to the same scores that rounding explains, in parts of the largest score (in float32)."""
