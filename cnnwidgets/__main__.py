@@ -59,6 +59,7 @@ def open_notebook(notebook: str, folder: Path) -> int:
         shutil.copytree(notebooks, folder, dirs_exist_ok=True, copy_function=_copy_new)
         notebooks = folder
     as_root = ["--allow-root"] if getattr(os, "geteuid", lambda: 1)() == 0 else []  # in a container, that is
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's idle threads leave their cores to the browser
     return subprocess.call([sys.executable, "-m", "jupyter", "lab", *as_root, str(notebooks / notebook)])
 
 

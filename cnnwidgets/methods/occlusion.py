@@ -59,6 +59,10 @@ class Answer:
     classes: np.ndarray
     chances: np.ndarray
 
+    def __repr__(self) -> str:
+        most = ", ".join(f"{index} ({chance:.3g})" for index, chance in zip(self.classes, self.chances, strict=True))
+        return f"<answer: value {self.value:.3g}, probability {self.probability:.3g}, most probable classes {most}>"
+
 
 @dataclass(frozen=True, repr=False)
 class OcclusionMap:

@@ -19,7 +19,7 @@ from cnnwidgets.panels import twin
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.jobs import on_worker
 from cnnwidgets.panels.picture import PicturePanel
-from cnnwidgets.panels.snippets import layer_lines, picture_lines
+from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         return {"values": result.maps.values, "picture": self.net.picture(result.inputs), **beside}
 
     def code(self) -> str:
-        return "\n".join([picture_lines(self.net, self.image, self.images), layer_lines(self.result.maps.layer)])
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), layer_lines(self.result.maps.layer)]))
 
     def figure(self) -> Figure:
         from matplotlib.patches import Rectangle

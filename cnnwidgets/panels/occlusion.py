@@ -16,7 +16,7 @@ from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.picture import PicturePanel
-from cnnwidgets.panels.snippets import occlusion_lines, picture_lines
+from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class OcclusionSlider(PicturePanel):
 
     def code(self) -> str:
         lines = occlusion_lines(self.net, self.result, fill=self.fill, shape=self.shape, seed=self.seed)
-        return "\n".join([picture_lines(self.net, self.image, self.images), lines])
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
 
     def figure(self) -> Figure:
         from matplotlib.colors import ListedColormap

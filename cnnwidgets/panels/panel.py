@@ -347,7 +347,7 @@ class Panel(w.VBox):
         super().close()
 
     def __repr__(self) -> str:
-        told = {name: getattr(self, name) for name in self.public_traits()}
+        told = {name: getattr(self, name) for name in self.public_traits() if name not in ("y", "x")}  # not where a hand is
         said = [
             f"{name}={str(value) if isinstance(value, Path) else value!r}"
             for name, value in told.items()

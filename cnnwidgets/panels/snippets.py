@@ -46,6 +46,13 @@ def picture_lines(net: BoundModel, image: Any, images: Sequence) -> str:
     return "\n".join(lines)
 
 
+def tidy(lines: str) -> str:
+    """The same lines with their imports in front, each once."""
+    rows = lines.split("\n")
+    imports = dict.fromkeys(row for row in rows if row.startswith(("import ", "from ")))
+    return "\n".join([*imports, *(row for row in rows if row not in imports)])
+
+
 def layer_lines(row: Layer) -> str:
     """The lines that put a layer's output for ``x`` into ``values``, (units, height, width)."""
     how, name, number = row.source

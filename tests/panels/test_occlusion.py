@@ -212,7 +212,7 @@ def test_classes_are_in_the_order_of_their_area_the_clean_one_first(shown):
 
 
 def test_the_repr_is_short(shown):
-    assert repr(shown).startswith("OcclusionSlider(scenes, image=3, patch=9, stride=6")
+    assert repr(shown) == "OcclusionSlider(scenes, image=3, patch=9, stride=6)"
 
 
 def test_a_linked_browser_shares_the_place_and_the_picture(net, pictures, panel):

@@ -28,7 +28,7 @@ from cnnwidgets.net.incremental.routes import Canvas, Move, Route, by_cell, crop
 CALL = 6e8
 """Multiply-adds that take as long as what a batch costs whatever its size."""
 
-ROUTES = 512
+ROUTES = 64
 """Routes that are kept for the next picture."""
 
 
