@@ -2,7 +2,8 @@
 
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.filters import Filters, filters
-from cnnwidgets.methods.occlusion import Occlusion, OcclusionMap, occlusion
+from cnnwidgets.methods.occlusion import Occlusion, occlusion
+from cnnwidgets.methods.occlusion_map import OcclusionMap
 
 __all__ = [
     "FeatureMaps",

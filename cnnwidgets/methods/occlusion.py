@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
-from scipy import interpolate, ndimage, special
+from scipy import ndimage, special
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.fills import fill_picture, patch_mask
+from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
-
-Score: TypeAlias = "str | tuple[str, int]"
 
 TOP = 5
 """Classes that are kept of each position, the most probable first."""
@@ -36,121 +33,8 @@ FEWEST = 32
 HOT = 0.1
 """Share of the positions that count as the hottest: where they end is found first."""
 
-MOST_TRIANGLES = 5_000
-"""Known positions beyond which the others take the nearest one's value: joining so many takes longer than a batch."""
-
 UPDATES = 0.2
 """Seconds between two updates at least."""
-
-
-@dataclass(frozen=True, repr=False)
-class Answer:
-    """What the network says of one picture.
-
-    Attributes:
-        value: the score that is watched.
-        probability: of the target, after the softmax.
-        classes: (k,) the most probable classes' indices, the most probable first.
-        chances: (k,) their probabilities.
-    """
-
-    value: float
-    probability: float
-    classes: np.ndarray
-    chances: np.ndarray
-
-    def __repr__(self) -> str:
-        most = ", ".join(f"{index} ({chance:.3g})" for index, chance in zip(self.classes, self.chances, strict=True))
-        return f"<answer: value {self.value:.3g}, probability {self.probability:.3g}, most probable classes {most}>"
-
-
-@dataclass(frozen=True, repr=False)
-class OcclusionMap:
-    """What a patch does to the network's answer, for every position (row, column) of a grid.
-
-    Attributes:
-        target: the class that is watched, by its index.
-        score: what is watched: ``"probability"`` (after the softmax) or ``"logit"`` of the target, or (layer, unit): the
-            sum of a unit's map.
-        clean: the score without a patch.
-        values: float32 (rows, columns), the score with the patch there.
-        probability: float32 (rows, columns), the target's probability with the patch there.
-        classes: int (rows, columns, k), the most probable classes with the patch there, the most probable first; -1 where it
-            is not known.
-        chances: float32 (rows, columns, k), their probabilities.
-        known: bool (rows, columns), where values are exact; elsewhere they are estimates.
-        estimate: float32 (rows, columns), the first-order estimate of the values, from one gradient.
-        ys, xs: int (rows,), (columns,): the patch's first row and column, in pixels of the input.
-        patch: (rows, columns) of the patch, in pixels. At the border it is cut off, not shifted.
-        stride: (rows, columns) from one position to the next, in pixels.
-        mask: bool (rows, columns), the shape of the patch.
-        size: (height, width) of the input.
-        answer: what the network says of the picture without a patch.
-        passes: positions that the network was asked for.
-        remaining: seconds that the positions not yet known are expected to take.
-        how: how they are computed.
-    """
-
-    target: int
-    score: Score
-    clean: float
-    values: np.ndarray
-    probability: np.ndarray
-    classes: np.ndarray
-    chances: np.ndarray
-    known: np.ndarray
-    estimate: np.ndarray
-    ys: np.ndarray
-    xs: np.ndarray
-    patch: tuple[int, int]
-    stride: tuple[int, int]
-    mask: np.ndarray
-    size: tuple[int, int]
-    answer: Answer
-    passes: int
-    remaining: float
-    how: str
-
-    @property
-    def exact(self) -> bool:
-        """Whether every value is exact."""
-        return bool(self.known.all())
-
-    @property
-    def top(self) -> np.ndarray:
-        """(rows, columns): the most probable class with the patch there; -1 where it is not known."""
-        return self.classes[..., 0]
-
-    @property
-    def drop(self) -> np.ndarray:
-        """(rows, columns): how much of the score is lost with the patch there, ``clean - values``."""
-        return self.clean - self.values
-
-    @cached_property
-    def agreement(self) -> float:
-        """Pearson's correlation of the first-order estimate with the exact values known so far; NaN for constant ones."""
-        values, estimate = self.values[self.known], self.estimate[self.known]
-        if len(values) < 3 or np.ptp(values) == 0 or np.ptp(estimate) == 0:
-            return float("nan")
-        return float(np.corrcoef(values, estimate)[0, 1])
-
-    def per_pixel(self) -> np.ndarray:
-        """float32 (height, width): the mean drop of the patches that cover each pixel; 0 where none does."""
-        total, count = np.zeros((2, *self.size))
-        for y, drops in zip(self.ys, self.drop, strict=True):
-            for x, drop in zip(self.xs, drops, strict=True):
-                here = slice(y, y + self.patch[0]), slice(x, x + self.patch[1])
-                covered = self.mask[: self.size[0] - y, : self.size[1] - x]
-                total[here] += drop * covered
-                count[here] += covered
-        return (total / np.maximum(count, 1)).astype(np.float32)
-
-    def __repr__(self) -> str:
-        known = "exact" if self.exact else f"{self.known.sum()} of {self.known.size} exact"
-        return (
-            f"<occlusion of class {self.target}: {format_shape(self.values.shape)} positions, {known}, "
-            f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"
-        )
 
 
 def occlusion(
@@ -384,16 +268,16 @@ class _Table:
         if not self.known.any():
             return self.estimate
         if self._of.score != "probability":
-            return _join(self.values, self.known)
+            return join(self.values, self.known)
         odds = special.logit(np.clip(self.values.astype(float), 1e-9, 1 - 1e-9))
-        return np.where(self.known, self.values, special.expit(_join(odds, self.known)))
+        return np.where(self.known, self.values, special.expit(join(odds, self.known)))
 
     def result(self) -> OcclusionMap:
         of, known = self._of, self.known
         values = self.guess()
         probability = values
         if of.score != "probability":
-            probability = _join(self.probability, known) if known.any() else np.full(known.shape, of.answer.probability)
+            probability = join(self.probability, known) if known.any() else np.full(known.shape, of.answer.probability)
         return OcclusionMap(
             target=of.target,
             score=of.score,
@@ -415,19 +299,6 @@ class _Table:
             remaining=0.0 if known.all() else self.remaining,
             how=of._scorer.how,
         )
-
-
-def _join(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Values between the known ones: linear on the triangles that join them, beyond them that of the nearest."""
-    if known.all():
-        return values
-    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    found = values[tuple(nearest)].astype(float)
-    places = np.argwhere(known)
-    if 3 <= len(places) <= MOST_TRIANGLES and (np.ptp(places, axis=0) > 0).all():
-        between = interpolate.LinearNDInterpolator(places, values[known])(np.argwhere(~known))
-        found[~known] = np.where(np.isnan(between), found[~known], between)
-    return found
 
 
 def _batches(wanted: np.ndarray, groups: tuple[list[np.ndarray], list[np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:

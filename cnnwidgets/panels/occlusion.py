@@ -9,8 +9,9 @@ import numpy as np
 import traitlets as t
 from scipy import ndimage
 
+from cnnwidgets.methods import Occlusion, OcclusionMap
 from cnnwidgets.methods.fills import FILLS, SHAPES
-from cnnwidgets.methods.occlusion import Answer, Occlusion, OcclusionMap
+from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
