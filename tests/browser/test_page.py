@@ -42,3 +42,23 @@ def test_sorting_and_zooming_work(opened):
     page.wait_for_timeout(200)
     assert len({first, second, canvas.screenshot()}) == 3
     assert problems == []
+
+
+def test_the_patch_moves_and_the_answer_follows_without_a_kernel(page, tmp_path):
+    panel = cw.OcclusionSlider(cw.load("scenes"), 3, images=cw.samples.scenes(), patch=9, stride=3)
+    wanted = panel.result.probability[6, 9]
+    panel.to_html(tmp_path / "occlusion.html")
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto((tmp_path / "occlusion.html").as_uri())
+    heat = page.locator(".cw-heat canvas.cw-canvas[data-seq]").first
+    size = heat.evaluate("(c) => c.clientWidth / 64")
+    heat.hover(position={"x": 31.5 * size, "y": 22.5 * size})
+    page.get_by_text("rows 18–26, columns 27–35").first.wait_for()
+    page.wait_for_function("(p) => document.querySelector('.cw-number').innerText === p", arg=f"{wanted:.3f}")
+    picture = page.locator(".cw-image canvas.cw-canvas")
+    picture.focus()
+    picture.press("ArrowDown")
+    wanted = panel.result.probability[7, 9]
+    page.wait_for_function("(p) => document.querySelector('.cw-number').innerText === p", arg=f"{wanted:.3f}")
+    assert problems == []
