@@ -47,7 +47,7 @@ for (const [name, text] of Object.entries(content.modules)) {
 
 const place = (part, parent) => {
   const el = document.createElement("div");
-  el.style.flex = part.flex || "1 1 auto";
+  el.style.flex = parent.style.flexDirection === "column" ? "none" : part.flex || "1 1 auto";
   parent.append(el);
   if (part.view !== undefined) {
     modules[content.views[part.view].module].render({ model: models[part.view], el });
@@ -55,6 +55,7 @@ const place = (part, parent) => {
   }
   el.className = "cw-box";
   el.style.flexDirection = part.direction;
+  el.style.flexWrap = part.direction === "row" ? "wrap" : "nowrap"; // a column that may wrap is as high as if it were narrow
   part.children.forEach((child) => place(child, el));
 };
 if (content.tree) place(content.tree, document.getElementById("panel"));
