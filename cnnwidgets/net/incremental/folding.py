@@ -143,7 +143,7 @@ def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
             (before,) = node.all_input_nodes
             conv = module_of(folded, before)
             if isinstance(conv, _Folding) and not conv.kept and len(before.users) == 1:
-                folded.set_submodule(str(before.target), _fused(conv, module))
+                folded.add_submodule(str(before.target), _fused(conv, module))
                 before.meta["module"] = node.meta["module"]
                 node.replace_all_uses_with(before)
                 folded.graph.erase_node(node)
