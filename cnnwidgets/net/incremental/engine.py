@@ -25,7 +25,7 @@ from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.incremental.routes import Canvas, Move, Route, by_cell, crop
 
-CALL = 6e8
+CALL = 1e9
 """Multiply-adds that take as long as what a batch costs whatever its size."""
 
 ROUTES = 64

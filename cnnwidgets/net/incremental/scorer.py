@@ -23,8 +23,11 @@ from cnnwidgets.net.pictures import check_finite
 BATCH = 256
 """Positions that are computed at once at most."""
 
-FEWEST, NUMBERS = 16, 2**22
-"""Positions that are computed at once where memory allows it, and beyond them the numbers: as many as caches hold."""
+NUMBERS = 2**22
+"""Numbers of maps that caches hold: where windows or pictures have more in all, fewer positions are computed at once ..."""
+
+FEWEST_WINDOWS, FEWEST_PICTURES = 64, 16
+"""... but not fewer than these, if memory allows it."""
 
 TOLERANCE = 1e-4
 """Difference between two ways to the same scores that rounding explains, in parts of the largest score (in float32)."""
@@ -160,7 +163,9 @@ class Scorer:
         """
 
         def fitting(batch: Positions) -> int:
-            return self._allowed(engine.route(*batch.part(0, self._most)).numbers(engine.program), engine.clean_bytes)
+            return self._allowed(
+                engine.route(*batch.part(0, self._most)).numbers(engine.program), FEWEST_WINDOWS, engine.clean_bytes
+            )
 
         def windows(part: Positions, _: int) -> Found:
             with no_trace(self.net.module), torch.no_grad():
@@ -198,7 +203,7 @@ class Scorer:
         return Scores(logits.float().cpu(), self._watch.sum(watched) if self._watch and watched is not None else None)
 
     def _fitting_whole(self, engine: Engine) -> int:
-        return self._allowed(engine.program.whole_numbers, engine.clean_bytes)
+        return self._allowed(engine.program.whole_numbers, FEWEST_PICTURES, engine.clean_bytes)
 
     def _in_parts(
         self, positions: Positions, fitting: Callable[[Positions], int], compute: Callable[[Positions, int], Any]
@@ -217,10 +222,10 @@ class Scorer:
             yield part, found
             start += len(part.tops)
 
-    def _allowed(self, numbers: int, held: int = 0) -> int:
+    def _allowed(self, numbers: int, fewest: int, held: int = 0) -> int:
         """How many positions memory allows at once, of so many numbers each, beside so many bytes that are held."""
         bytes_each = self.patches.picture.element_size() * max(1, numbers)
-        cached = max(FEWEST, NUMBERS // max(1, numbers))
+        cached = max(fewest, NUMBERS // max(1, numbers))
         return int(np.clip(min(cached, (self._memory - held) // bytes_each), 1, self._most))
 
     # the plain way
@@ -230,7 +235,7 @@ class Scorer:
 
     def _plain_fitting(self, positions: Positions) -> int:
         largest = max((int(np.prod(row.output_shape)) for row in self.net.layers), default=0)
-        return 1 if self._alone else self._allowed(4 * largest)
+        return 1 if self._alone else self._allowed(4 * largest, FEWEST_PICTURES)
 
     def _takes_batches(self) -> bool:
         """Whether a picture's scores are the same beside other pictures."""
