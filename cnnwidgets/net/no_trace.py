@@ -28,12 +28,14 @@ def no_trace(module: nn.Module) -> Iterator[None]:
         values = [(held, held.clone()) for _, named in buffers for held in named.values() if held is not None]
         generators = Generators()
         try:
-            module.eval()
+            if any(training for _, training in modes):
+                module.eval()
             with generators.watched():
                 yield
         finally:
             for part, training in modes:
-                part.training = training
+                if part.training != training:
+                    part.training = training
             for part, named in buffers:
                 _put_back(part, named)
             for held, value in values:

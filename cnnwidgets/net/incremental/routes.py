@@ -186,7 +186,8 @@ class Move:
 
     def __init__(self, canvas: Canvas, start: Tensor, size: tuple[int, int], down: Overlap, across: Overlap):
         self.canvas, self.start, self.size = canvas, start, size
-        self._slices = (*down.slices, *across.slices) if down.slices and across.slices else None
+        rows, columns = down.slices, across.slices
+        self._slices = (*rows, *columns) if rows and columns else None
         self._ends = across.ends
         first = across.place[:, :1] + (self._ends or (0, 0))[0]
         cells = (np.arange(len(start))[:, None] * size[0] + down.place) * size[1] + first
