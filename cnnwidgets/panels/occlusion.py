@@ -222,15 +222,14 @@ class OcclusionSlider(PicturePanel):
 
     def summary(self, result: OcclusionMap) -> str:
         known, count = int(result.known.sum()), result.known.size
+        some = f"{known:,} of {count:,} positions are exact, the others are estimates (paler)"
         parts = [
-            f"all {count:,} positions are exact"
-            if result.exact
-            else f"{known:,} of {count:,} positions are exact, the others are estimates (paler)",
+            (f"all {count:,} positions are exact" if count > 1 else "the one position is exact") if result.exact else some,
             f"{self._quantity(result)} from {result.values.min():.3g} to {result.values.max():.3g}, "
             f"{result.clean:.3g} without the patch",
         ]
         if np.isfinite(result.agreement):
-            parts.append(f"the first-order estimate agreed with r = {result.agreement:.2f}")
+            parts.append(f"the first-order estimate had r = {result.agreement:.2f} with them (1 is perfect)")
         text = " · ".join([*parts, f"{result.passes:,} passes, {result.how}"])
         return text[:1].upper() + text[1:]
 
