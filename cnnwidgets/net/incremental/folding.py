@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -139,34 +140,76 @@ def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
             bias = None if module.bias is None else module.bias.detach()
             own = _convolution(module, module.weight.detach(), bias, kept=node.target in keep)
             node.target = _add(folded, node, own)
-        elif type(module) is nn.BatchNorm2d and module.running_mean is not None:
-            (before,) = node.all_input_nodes
-            conv = module_of(folded, before)
-            if isinstance(conv, _Folding) and not conv.kept and len(before.users) == 1:
-                folded.add_submodule(str(before.target), _fused(conv, module))
-                before.meta["module"] = node.meta["module"]
-                node.replace_all_uses_with(before)
-                folded.graph.erase_node(node)
+            continue
+        before = node.all_input_nodes[0] if len(node.all_input_nodes) == 1 else None
+        conv = module_of(folded, before) if before is not None else None
+        if before is None or not isinstance(conv, Folding) or conv.kept or len(before.users) > 1:
+            continue
+        if type(module) is nn.BatchNorm2d and module.running_mean is not None and conv.activation == "none":
+            folded.add_submodule(str(before.target), _fused(conv, module, kept=node.target in keep))
+        elif conv.activation == "none" and _activation(node, module) is not None:
+            conv.activation, conv.kept = str(_activation(node, module)), True
+        else:
+            continue
+        before.meta["module"] = node.meta.get("module")
+        node.replace_all_uses_with(before)
+        folded.graph.erase_node(node)
 
 
-class _Folding(nn.Conv2d):
-    """A convolution of the folded graph; ``kept`` if what follows must not be folded into it."""
+def _activation(node: fx.Node, module: nn.Module | None) -> str | None:
+    """What :class:`Folding` calls the activation that a node computes, or None."""
+    if node.op == "call_function":
+        return "relu" if node.target in (F.relu, torch.relu) else None
+    return _ACTIVATIONS.get(type(module))
 
+
+class Folding(nn.Conv2d):
+    """A convolution of the folded graph, with the activation after it.
+
+    On the CPU oneDNN keeps its weights in the order that it works in; ``torch.nn.functional`` would bring them into that
+    order at every call, which for one picture takes as long as the convolution.
+
+    Attributes:
+        activation: ``"none"`` or one that oneDNN computes on the way.
+        kept: whether what follows must not be folded into it.
+    """
+
+    activation = "none"
     kept = False
+    _packed: torch.Tensor | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.convolve(x, self.padding)
+
+    def convolve(self, x: torch.Tensor, padding: Any) -> torch.Tensor:
+        """The convolution with another padding."""
+        if isinstance(padding, str) or x.device.type != "cpu" or x.dtype != torch.float32 or not _HAS_ONEDNN:
+            output = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            return _APART[self.activation](output)
+        options = list(padding), list(self.stride), list(self.dilation), self.groups
+        if self._packed is None:
+            reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
+            self._packed = reorder(self.weight.to_mkldnn(), *options, list(x.shape))
+        return torch.ops.mkldnn._convolution_pointwise(x, self._packed, self.bias, *options, self.activation, [], "")
 
 
-def _fused(conv: nn.Conv2d, norm: Any) -> _Folding:
+_ACTIVATIONS: dict[Any, str] = {nn.ReLU: "relu", nn.Hardswish: "hardswish", nn.SiLU: "swish"}
+_APART = {"none": lambda x: x, "relu": F.relu, "hardswish": F.hardswish, "swish": F.silu}
+_HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+
+
+def _fused(conv: nn.Conv2d, norm: Any, kept: bool) -> Folding:
     """A convolution that does what follows it too: batch norm with running statistics."""
     bias: Any = conv.bias
     weight, bias = fuse_conv_bn_weights(
         conv.weight, bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )
-    return _convolution(conv, weight.detach(), bias.detach())
+    return _convolution(conv, weight.detach(), bias.detach(), kept)
 
 
-def _convolution(like: Any, weight: torch.Tensor, bias: torch.Tensor | None, kept: bool = False) -> _Folding:
+def _convolution(like: Any, weight: torch.Tensor, bias: torch.Tensor | None, kept: bool = False) -> Folding:
     shape = like.in_channels, like.out_channels, like.kernel_size, like.stride, like.padding, like.dilation, like.groups
-    conv = _Folding(*shape, bias=False, device="meta")
+    conv = Folding(*shape, bias=False, device="meta")
     conv.weight = nn.Parameter(weight.contiguous(memory_format=torch.channels_last), requires_grad=False)
     conv.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
     conv.kept = kept

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
+from cnnwidgets.net.incremental.folding import Folding
 from cnnwidgets.net.incremental.geometry import Slide
 
 
@@ -45,9 +46,9 @@ def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], A
         size, out: shapes (1, C, H, W) of its input and output.
     """
     if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
-        return _convolution(
-            module.weight, module.bias, module.stride, module.padding, module.dilation, module.groups, size, out
-        )
+        options = module.stride, module.padding, module.dilation, module.groups
+        folding = module if isinstance(module, Folding) else None
+        return _convolution(module.weight, module.bias, *options, size, out, folding)
     if node.op == "call_function" and node.target is F.conv2d:
         given = dict(zip(_CONVOLUTION, node.args, strict=False)) | node.kwargs
         given.pop("input")
@@ -95,7 +96,7 @@ def keeps_cells(node: fx.Node, constant: Tensor) -> bool:
     return constant.numel() == 1 or constant.shape[-2:] == (1, 1) or node.target is F.batch_norm
 
 
-def _convolution(weight, bias, stride, padding, dilation, groups, size, out) -> Sliding:
+def _convolution(weight, bias, stride, padding, dilation, groups, size, out, folding: Folding | None = None) -> Sliding:
     stride, dilation = _pair(stride), _pair(dilation)
     kernel = tuple(weight.shape[2:])
     if padding == "same":
@@ -104,6 +105,8 @@ def _convolution(weight, bias, stride, padding, dilation, groups, size, out) -> 
         before = _pair(0 if padding == "valid" else padding)
 
     def convolve(padding):
+        if folding is not None:
+            return lambda x: folding.convolve(x, padding if isinstance(padding, str) else _pair(padding))
         return lambda x: F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     rows, columns = _slides(kernel, stride, before, dilation, size, out)
