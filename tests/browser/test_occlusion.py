@@ -17,6 +17,7 @@ def sliding(notebook):
     opened.cell(1).locator(".cw-answer[data-seq]").wait_for()
     opened.wait_python("panel.wait() and panel.result.exact", "True", seconds=60)
     opened.python(MIDDLE)
+    opened.cell(1).get_by_text("patch on rows 18–26, columns 18–26").first.wait_for()
     return opened
 
 
@@ -110,16 +111,16 @@ def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(slidi
 
 
 def test_cancel_keeps_what_is_there(notebook):
-    large = "net = cw.load('resnet18', weights=None)\npanel = cw.OcclusionSlider(net, 3, images=pictures, stride=4)\npanel"
+    large = "net = cw.load('resnet18', weights=None)\npanel = cw.OcclusionSlider(net, 3, images=pictures, stride=2)\npanel"
     opened = notebook(START, large)
     opened.run(0)
     opened.run(1)
     opened.cell(1).get_by_role("button", name="Cancel").click()
     message = opened.cell(1).locator(".cw-message")
     opened.page.wait_for_function("(e) => e.innerText.startsWith('Cancelled')", arg=message.element_handle())
-    assert "of 2,401 positions are exact" in message.inner_text()
+    assert "of 9,409 positions are exact" in message.inner_text()
     known = int(opened.python("print(panel.shown.known.sum())"))
-    assert 0 <= known < 2401
+    assert 0 <= known < 9409
     assert opened.python("print(net.module.training, type(panel.error).__name__)").endswith("Cancelled")
 
 
