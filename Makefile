@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+export OMP_WAIT_POLICY = passive
 
 .PHONY: lab test unit notebooks-test browser lint notebooks clean
 
