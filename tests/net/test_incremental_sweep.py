@@ -16,6 +16,7 @@ from tests.net.networks import cheap, unchanged
 
 pytestmark = pytest.mark.sweep
 
+ROUNDS = {"maxvit_t", "regnet_y_128gf"}  # in float32 they are themselves 2e-5 from what they give in float64
 SIDES = {"inception_v3": 75, "maxvit_t": 224, "alexnet": 63}
 OPTIONS = {
     "inception_v3": {"init_weights": False},
@@ -35,7 +36,7 @@ def test_every_torchvision_model(name):
     faint = name.startswith("efficientnet")  # so deep that a patch is lost, or with larger weights rounding is blown up
     if not faint:
         lively(model)
-    if name == "maxvit_t":
+    if name in ROUNDS:
         model.double()
     side = options.get("image_size", SIDES.get(name, 32))
     generator = torch.Generator().manual_seed(0)
@@ -51,7 +52,7 @@ def test_every_torchvision_model(name):
     with torch.no_grad():
         wanted = torch.cat([model(covered(picture[0], fill[0], mask, y, x)[None]) for y, x in zip(tops, lefts, strict=True)])
     difference = (torch.cat([scores.logits for _, scores in found]) - wanted).abs().max()
-    assert difference <= 5e-5 * wanted.abs().max()
+    assert difference <= 2e-5 * wanted.abs().max()
     assert faint or np.ptp(wanted.numpy(), axis=0).max() > 1e-3 * wanted.abs().max()
     if not name.startswith(("vit", "swin", "maxvit")):
         assert scorer.how.startswith("exact windows in ")
