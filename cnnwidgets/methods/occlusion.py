@@ -106,8 +106,8 @@ class Occlusion:
         self.net = net
         self.inputs = one_picture(net, image)
         self.size = height, width = net.input_shape[1:]
-        self.patch = _pair("patch", patch if patch is not None else max(1, round(min(height, width) / 7)))
-        self.stride = _pair("stride", stride if stride is not None else [max(1, size // 4) for size in self.patch])
+        self.patch = _pair("patch", patch if patch is not None else usual_patch(self.size))
+        self.stride = _pair("stride", stride if stride is not None else usual_stride(self.patch))
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
         self.score, self._watch = score, _watched(net, score)
@@ -243,6 +243,16 @@ class Occlusion:
             return (clean + sums).float().numpy()
         odds = torch.logit(torch.tensor(clean, dtype=torch.float64), eps=1e-12)
         return torch.sigmoid(odds + sums).float().numpy()
+
+
+def usual_patch(size: Sequence[int]) -> int:
+    """A seventh of the input, in pixels."""
+    return max(1, round(min(size) / 7))
+
+
+def usual_stride(patch: int | Sequence[int]) -> int | list[int]:
+    """A quarter of the patch, one number or two as the patch is."""
+    return np.maximum(1, np.asarray(patch) // 4).tolist()
 
 
 class _Table:

@@ -100,6 +100,20 @@ class OcclusionMap:
         """(rows, columns): how much of the score is lost with the patch there, ``clean - values``."""
         return self.clean - self.values
 
+    def by_area(self) -> tuple[list[int], np.ndarray]:
+        """The most probable classes, and int (rows, columns): each position's place among them.
+
+        The class of the picture without a patch is the first, the others follow by area. A position that is not known yet
+        has the class of its nearest neighbour; -1 if none is known.
+        """
+        first = int(self.answer.classes[0])
+        if not self.known.any():
+            return [first], np.full(self.known.shape, -1)
+        tops = self.top[_nearest(self.known)]
+        found, counts = np.unique(tops, return_counts=True)
+        order = [first, *(int(c) for c in found[np.argsort(-counts, kind="stable")] if c != first)]
+        return order, np.vectorize({index: place for place, index in enumerate(order)}.get)(tops)
+
     @cached_property
     def agreement(self) -> float:
         """Pearson's correlation of the first-order estimate with the exact values known so far; NaN for constant ones."""
@@ -131,10 +145,14 @@ def join(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Values between the known ones: linear on the triangles that join them, beyond them that of the nearest."""
     if known.all():
         return values
-    nearest = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    found = values[tuple(nearest)].astype(float)
+    found = values[_nearest(known)].astype(float)
     places = np.argwhere(known)
     if 3 <= len(places) <= MOST_TRIANGLES and (np.ptp(places, axis=0) > 0).all():
         between = interpolate.LinearNDInterpolator(places, values[known])(np.argwhere(~known))
         found[~known] = np.where(np.isnan(between), found[~known], between)
     return found
+
+
+def _nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Row and column of the known position that is nearest to each."""
+    return tuple(ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as w
 import numpy as np
 import traitlets as t
-from scipy import ndimage
 
 from cnnwidgets.methods import Occlusion, OcclusionMap
 from cnnwidgets.methods.fills import FILLS, SHAPES
+from cnnwidgets.methods.occlusion import usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
@@ -19,6 +19,7 @@ from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.views import AnswerView, HeatView, ImageView
+from cnnwidgets.views.heat_view import CLASS_COLORS, OTHER_CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,9 +32,6 @@ _FILL_NAMES = {
     "noise": "noise",
     "blur": "blurred picture",
 }
-
-_CLASS_COLORS = ("#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
-"""As in heat_view.js."""
 
 
 class OcclusionSlider(PicturePanel):
@@ -118,11 +116,10 @@ class OcclusionSlider(PicturePanel):
 
     def build(self) -> list[w.Widget]:
         self.net.prepare(self.source)  # lets the first tensor tell the input's shape
-        height, width = self.net.input_shape[1:]
         if self.patch is None:
-            self.patch = max(1, round(min(height, width) / 7))
+            self.patch = usual_patch(self.net.input_shape[1:])
         if self.stride is None:
-            self.stride = max(1, int(np.min(self.patch)) // 4)
+            self.stride = usual_stride(self.patch)
         fixed = "y" in self.locked or "x" in self.locked
         locked = [*(["box"] if fixed else []), *(["region"] if "region" in self.locked else [])]
         self.picture = ImageView(width=330, lock=fixed)
@@ -188,7 +185,7 @@ class OcclusionSlider(PicturePanel):
             title=f"{self._quantity(result)} with the patch there",
             **shown,
         )
-        order, indices = _by_area(result)
+        order, indices = result.by_area()
         self.tops.show(
             indices,
             result.ys,
@@ -269,10 +266,10 @@ class OcclusionSlider(PicturePanel):
         bar = figure.colorbar(drawn, ax=middle, shrink=0.8, label=self._quantity(result))
         bar.ax.axhline(result.clean, color="#ffb000", lw=3)
         middle.set_title(f"{self._quantity(result)} with the patch there")
-        order, indices = _by_area(result)
-        colors = [_CLASS_COLORS[k] if k < len(_CLASS_COLORS) else "#333333" for k in range(len(order))]
+        order, indices = result.by_area()
+        colors = [CLASS_COLORS[k] if k < len(CLASS_COLORS) else OTHER_CLASSES for k in range(len(order))]
         right.imshow(indices, extent=extent, vmin=-0.5, vmax=len(order) - 0.5, cmap=ListedColormap(colors))
-        shown = list(zip(order, colors, strict=True))[: len(_CLASS_COLORS)]
+        shown = list(zip(order, colors, strict=True))[: len(CLASS_COLORS)]
         right.legend(handles=[Patch(color=color, label=self._name(index)[:24]) for index, color in shown], fontsize=8)
         right.set_title("most probable class with the patch there")
         for axes in (left, middle, right):
@@ -351,21 +348,6 @@ class OcclusionSlider(PicturePanel):
 def _class_options(classes: tuple[str, ...]) -> list[tuple[str, int | str]]:
     """The classes to choose from; one whose name another has, too, by its number."""
     return [(name, name) if classes.count(name) == 1 else (f"{name} ({i})", i) for i, name in enumerate(classes)]
-
-
-def _by_area(result: OcclusionMap) -> tuple[list[int], np.ndarray]:
-    """The most probable classes, that of the clean picture first, the others by area; and each position's place among them.
-
-    A position that is not known yet has the class of its nearest neighbour; -1 if none is known.
-    """
-    if not result.known.any():
-        return [int(result.answer.classes[0])], np.full(result.known.shape, -1)
-    nearest = ndimage.distance_transform_edt(~result.known, return_distances=False, return_indices=True)
-    tops = result.top[tuple(nearest)]
-    first = int(result.answer.classes[0])
-    found, counts = np.unique(tops, return_counts=True)
-    order = [first, *(int(c) for c in found[np.argsort(-counts, kind="stable")] if c != first)]
-    return order, np.vectorize({index: place for place, index in enumerate(order)}.get)(tops)
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

@@ -1,8 +1,5 @@
 // A map over a picture: a cell a position of the patch, coloured by size or by class.
 
-// Okabe and Ito's colours, which the colour-blind can tell apart; the first is that of the answer without a patch.
-const CLASSES = ["#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442"];
-const OTHERS = "#333333";
 const PALE = 0.45;
 
 function render({ model, el }) {
@@ -22,7 +19,8 @@ function render({ model, el }) {
   const size = () => model.get("shape");
   const zoom = () => zoomOf(root, model.get("width"), size()[1]);
   const labelled = () => model.get("names").length > 0;
-  const classColor = (index) => (index < 0 ? "transparent" : CLASSES[index] ?? OTHERS);
+  const palette = () => model.get("palette").slice(0, -1);
+  const classColor = (index) => (index < 0 ? "transparent" : palette()[index] ?? model.get("palette").at(-1));
 
   /** Rows or columns of the picture from one cell to the next. */
   const step = (places, k) => (places.length > 1 ? places[1] - places[0] : model.get("patch")[k]);
@@ -54,9 +52,9 @@ function render({ model, el }) {
       const names = model.get("names");
       const counts = names.map((_, index) => values.reduce((sum, value) => sum + (value === index), 0));
       const share = (count) => (count && count < values.length / 100 ? "< 1 %" : `${Math.round((100 * count) / values.length)} %`);
-      const shown = names.slice(0, CLASSES.length).map((name, index) => [classColor(index), name, share(counts[index])]);
-      const rest = counts.slice(CLASSES.length).reduce((sum, count) => sum + count, 0);
-      if (rest) shown.push([OTHERS, `${names.length - CLASSES.length} others`, share(rest)]);
+      const shown = names.slice(0, palette().length).map((name, index) => [classColor(index), name, share(counts[index])]);
+      const rest = counts.slice(palette().length).reduce((sum, count) => sum + count, 0);
+      if (rest) shown.push([classColor(palette().length), `${names.length - palette().length} others`, share(rest)]);
       swatches.replaceChildren(...shown.map(([color, name, part]) => {
         const chip = h("span", { className: "cw-chip" });
         chip.style.background = color;

@@ -9,6 +9,12 @@ import traitlets as t
 
 from cnnwidgets.views.view import View, numbers
 
+CLASS_COLORS = ("#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
+"""Okabe and Ito's colours, which the colour-blind can tell apart; the first is that of the answer without a patch."""
+
+OTHER_CLASSES = "#333333"
+"""The colour of all classes beyond these."""
+
 
 class HeatView(View, module="heat_view.js"):
     """Values at a grid of positions of a patch, over the picture: coloured by size, or by class.
@@ -27,6 +33,9 @@ class HeatView(View, module="heat_view.js"):
     xs = t.List(t.Int(), help="first column of the patch for each column of values").tag(sync=True)
     patch = t.List(t.Int(), [1, 1], help="[height, width] of the patch, in pixels").tag(sync=True)
     names = t.List(t.Unicode(), help="what the values' numbers stand for; empty: values are sizes").tag(sync=True)
+    palette = t.List(t.Unicode(), [*CLASS_COLORS, OTHER_CLASSES], help="colours of the names; the last, of all others").tag(
+        sync=True
+    )
     span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colours").tag(sync=True)
     mark = t.Float(None, allow_none=True, help="a value that the legend marks").tag(sync=True)
     marked = t.Unicode("clean", help="what the marked value is called").tag(sync=True)

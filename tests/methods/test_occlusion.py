@@ -10,6 +10,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import occlusion
+from tests.methods.small import bound, picture
 from tests.net.brute_force import answers, covered, lively
 from tests.net.networks import Function, unchanged
 
@@ -20,19 +21,6 @@ def summing(weights, padding=0) -> nn.Module:
     conv = nn.Conv2d(1, 1, tuple(weights.shape[2:]), padding=padding, bias=False)
     conv.weight.data = weights
     return Function(lambda self, x: (s := self.conv(x).sum((2, 3)), torch.cat([s, 0 * s], 1))[1], conv=conv)
-
-
-def small(size=12, seed=0) -> nn.Module:
-    body = [nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.ReLU()]
-    return lively(nn.Sequential(*body, nn.Flatten(), nn.Linear(8 * (size // 2 - 2) ** 2, 4)), seed)
-
-
-def bound(size=12):
-    return cw.bind(small(size), input_shape=(3, size, size))
-
-
-def picture(size=12, seed=0):
-    return torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed))
 
 
 # closed forms

@@ -12,22 +12,9 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import occlusion
+from tests.methods.small import bound, picture, small
 from tests.net.brute_force import lively
 from tests.net.networks import CancelAt, Function, unchanged
-
-
-def small(size=12, seed=0) -> nn.Module:
-    body = [nn.Conv2d(3, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.ReLU()]
-    return lively(nn.Sequential(*body, nn.Flatten(), nn.Linear(8 * (size // 2 - 2) ** 2, 4)), seed)
-
-
-def bound(size=12):
-    return cw.bind(small(size), input_shape=(3, size, size))
-
-
-def picture(size=12, seed=0):
-    return torch.randn(3, size, size, generator=torch.Generator().manual_seed(seed))
-
 
 # cancelling, progress
 

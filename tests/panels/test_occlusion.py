@@ -8,7 +8,6 @@ import pytest
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import jobs
-from cnnwidgets.panels.occlusion import _by_area
 from tests.net.networks import LeNet5, unchanged
 from tests.panels.tiny import PATIENCE
 
@@ -204,7 +203,7 @@ def test_the_still_picture_has_the_values_in_its_artists(shown):
 
 
 def test_classes_are_in_the_order_of_their_area_the_clean_one_first(shown):
-    order, indices = _by_area(shown.result)
+    order, indices = shown.result.by_area()
     assert order[0] == shown.result.answer.classes[0]
     counts = [(shown.result.top == k).sum() for k in order[1:]]
     assert counts == sorted(counts, reverse=True)

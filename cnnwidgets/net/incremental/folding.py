@@ -145,10 +145,10 @@ def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
         conv = module_of(folded, before) if before is not None else None
         if before is None or not isinstance(conv, Folding) or conv.kept or len(before.users) > 1:
             continue
-        if type(module) is nn.BatchNorm2d and module.running_mean is not None and conv.activation == "none":
+        if type(module) is nn.BatchNorm2d and module.running_mean is not None:
             folded.add_submodule(str(before.target), _fused(conv, module, kept=node.target in keep))
-        elif conv.activation == "none" and _activation(node, module) is not None:
-            conv.activation, conv.kept = str(_activation(node, module)), True
+        elif activation := _activation(node, module):
+            conv.activation, conv.kept = activation, True
         else:
             continue
         before.meta["module"] = node.meta.get("module")
