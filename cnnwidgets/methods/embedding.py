@@ -1,0 +1,240 @@
+"""A layer's answers to many pictures, laid out in two dimensions: PCA, t-SNE, UMAP, and what to trust of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
+from cnnwidgets.methods.layouts import Components, Graph, Neighbours, Way
+from cnnwidgets.methods.neighbours import Trust, matrix, trust
+from cnnwidgets.net import Cancelled
+
+METHODS = tuple(PARAMETERS)
+
+FRAME = 0.05
+"""Seconds that a step takes if it is not told how many iterations to do."""
+
+MOST_AT_ONCE = 50
+"""Iterations of such a step at most: the points should be seen to move."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Embedding:
+    """A layout of pictures in two dimensions.
+
+    Attributes:
+        points: float32 (n, 2), in the method's own units, which mean nothing but for PCA (those of the features).
+        method: ``"pca"``, ``"tsne"`` or ``"umap"``.
+        params: all of them, those that follow from the data included.
+        seed: of what is left to chance.
+        iteration, iterations: how far it is; both 0 for PCA.
+        loss: the Kullback-Leibler divergence of a t-SNE (in nats); None of other methods and before the first step.
+        explained: float (2,), the axes' shares of the variance; None but for PCA.
+        features: (n, d), what is laid out.
+    """
+
+    points: np.ndarray
+    method: str
+    params: dict[str, Any]
+    seed: int
+    iteration: int
+    iterations: int
+    loss: float | None
+    explained: np.ndarray | None
+    features: np.ndarray
+    way: Way = field(repr=False)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """How far the 10 nearest of each point are its neighbours, in all or in a sample of 5,000; see :func:`trust`."""
+        return self.trust_of(None)
+
+    def trust_of(self, k: int | None) -> Trust:
+        """The same for another number of neighbours."""
+        return trust(self.features, self.points, k, metric=self.params.get("metric", "euclidean"), seed=self.seed)
+
+    @property
+    def trustworthiness(self) -> float:
+        """Mean trustworthiness with 10 neighbours (Venna and Kaski 2001), 1 at best; about 0.5 for random points."""
+        return self.trust.mean
+
+    def neighbours_kept(self, k: int | None = None) -> np.ndarray:
+        """(m,): the share of each point's k true neighbours that the picture kept; m as in ``trust.rows``."""
+        return (self.trust if k is None else self.trust_of(k)).kept
+
+    def add(self, features: Any) -> np.ndarray:
+        """Where other pictures join this layout, whose points stay: float32 (m, 2).
+
+        Parameters:
+            features: (m, d), of the same layer.
+
+        Raises:
+            ValueError: another number of values, or values that are NaN or infinite.
+        """
+        others = matrix(features)
+        if others.shape[1] != self.features.shape[1]:
+            raise ValueError(
+                f"the pictures to add have {others.shape[1]:,} values each; those laid out have {self.features.shape[1]:,}"
+            )
+        return np.asarray(self.way.add(others, self.points.astype(float)), np.float32)
+
+    def __repr__(self) -> str:
+        progress = f", iteration {self.iteration:,} of {self.iterations:,}" if self.iterations else ""
+        loss = "" if self.loss is None else f", divergence {self.loss:.3f}"
+        return f"<{self.method} of {len(self.points):,} pictures with {self.features.shape[1]:,} values{progress}{loss}>"
+
+
+def embed(
+    features: Any,
+    method: str = "tsne",
+    *,
+    seed: int = 0,
+    labels: Any = None,
+    on_update: Callable[[Embedding, float], None] | None = None,
+    cancel=None,
+    **params: Any,
+) -> Embedding:
+    """Lay features out in two dimensions: PCA at once, t-SNE and UMAP starting from it. Same seed, same points.
+
+    >>> layout = cw.methods.embed(features, "tsne", perplexity=50)
+    >>> layout.points.shape, layout.trustworthiness
+    ((1797, 2), 0.992)
+
+    PCA keeps the largest distances (Pearson 1901), t-SNE neighbours (van der Maaten and Hinton 2008), UMAP a graph of
+    neighbours (McInnes et al. 2018). Sizes of groups and distances between them mean little in the last two.
+
+    Parameters:
+        features: (n, d), or what has them as ``values``.
+        method: one of ``METHODS``.
+        seed: of what is left to chance.
+        labels: (n,) whole numbers, -1 where unknown: supervised UMAP, which draws equal labels together.
+        on_update: called with the layout as it is and the fraction done, some 20 times a second; first with the start.
+        cancel: an object with ``is_set()``.
+        **params: see ``PARAMETERS[method]``.
+
+    Raises:
+        ValueError: features that are not (n, d) finite numbers, too few or all equal, or a parameter out of range.
+        TypeError: a parameter that the method does not have.
+        Cancelled: cancel was set; its ``partial`` is the layout so far.
+    """
+    layout = Layout(features, method, seed=seed, labels=labels, **params)
+    while True:
+        now = layout.embedding
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("cancelled", partial=now)
+        if layout.finished:
+            return now
+        if on_update:
+            on_update(now, now.iteration / now.iterations)
+        layout.step()
+
+
+class Layout:
+    """A layout that is made step by step; to pause it is not to step. Parameters: see :func:`embed`.
+
+    However the iterations are divided into steps, the points are the same.
+
+    Attributes:
+        features: (n, d).
+        method, seed, params: as of :class:`Embedding`.
+        iteration: how many were done.
+    """
+
+    def __init__(self, features: Any, method: str = "tsne", *, seed: int = 0, labels: Any = None, **params: Any):
+        self.features = matrix(features)
+        n, d = self.features.shape
+        self.method, self.seed = method, seed
+        self.params = settle(method, params, n)
+        if method != "pca" and not np.ptp(self.features, axis=0).any():
+            raise ValueError(f"all {n:,} pictures have the same features: there is no layout of them; take another layer")
+        if self.params.get("metric") == "cosine" and not self.features.any(1).all():
+            zero = int(np.argmin(self.features.any(1)))
+            raise ValueError(
+                f"the features of picture {zero} are all 0, which have no direction: use another metric than cosine"
+            )
+        if labels is not None:
+            labels = _labels(labels, method, n)
+        if method == "tsne" and (self.params["metric"] != "euclidean" or d <= self.params["components"]):
+            self.params["components"] = None  # the features are taken as they are
+        self.iteration = 0
+        self._pace = 0.0
+        if method == "pca":
+            self._way: Way = Components(self.features, seed)
+        elif method == "tsne":
+            self._way = Neighbours(self.features, seed, self.params)
+        else:
+            self._way = Graph(self.features, seed, self.params, labels)
+
+    @property
+    def embedding(self) -> Embedding:
+        """The layout as it is: at first that of PCA."""
+        way = self._way
+        return Embedding(
+            points=way.points.astype(np.float32),
+            method=self.method,
+            params=dict(self.params),
+            seed=self.seed,
+            iteration=self.iteration,
+            iterations=way.iterations,
+            loss=way.loss,
+            explained=way.explained,
+            features=self.features,
+            way=way,
+        )
+
+    @property
+    def finished(self) -> bool:
+        return self.iteration >= self._way.iterations
+
+    @property
+    def preparing(self) -> str:
+        """What the next step has to do first, for who waits for it; empty if nothing."""
+        return self._way.preparing
+
+    def step(self, iterations: int | None = None) -> Embedding:
+        """Go on by so many iterations, by default as many as take a twentieth of a second; nothing once it is finished."""
+        if iterations is None:
+            iterations = 1 if not self._pace else int(np.clip(FRAME / self._pace, 1, MOST_AT_ONCE))
+        last = min(self.iteration + iterations, self._way.iterations)
+        prepared = not self.preparing
+        start, first = time.perf_counter(), self.iteration
+        while self.iteration < last:
+            self.iteration += self._way.step(self.iteration, last - self.iteration)
+        if prepared and self.iteration > first:
+            self._pace = (time.perf_counter() - start) / (self.iteration - first)
+        return self.embedding
+
+    def restart(self) -> None:
+        """Back to the layout of PCA; neighbours that were found are kept."""
+        self.iteration = 0
+        self._way.begin()
+
+    def __repr__(self) -> str:
+        return f"Layout({self.embedding!r})"
+
+
+def noise_like(features: Any, seed: int = 0) -> np.ndarray:
+    """Independent Gaussian noise with the shape, means and variances of features: float32 (n, d), groups that are none."""
+    values = matrix(features)
+    chance = np.random.default_rng(seed)
+    noise = chance.standard_normal(values.shape, np.float32)
+    noise *= values.std(0)
+    noise += values.mean(0)
+    return noise
+
+
+def _labels(labels: Any, method: str, n: int) -> np.ndarray:
+    if method != "umap":
+        raise ValueError(f"labels are for method='umap'; {method} knows none")
+    labels = np.asarray(labels)
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels of shape {labels.shape} and type {labels.dtype} were given; wanted are {n:,} whole numbers, -1 unknown"
+        )
+    return labels

@@ -1,0 +1,125 @@
+"""What can be set of a layout: a table by method, with the range of each value and a line that says what it does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from cnnwidgets.net.layers import nearest
+
+METRICS = ("euclidean", "cosine", "manhattan")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One value of a method.
+
+    Attributes:
+        default: None where it follows from the data, which ``help`` then says.
+        help: one line for the reader of a control.
+        low, high: the range, both ends in it; None for a choice.
+        choices: what there is to choose from, if it is not a number.
+        whole: whether it is a whole number.
+    """
+
+    default: Any
+    help: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    whole: bool = False
+
+    def check(self, name: str, value: Any) -> Any:
+        """The value as the method takes it; ValueError if it is none of the choices or out of range."""
+        if value is None and self.default is None:
+            return None
+        if self.choices:
+            if value not in self.choices:
+                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, self.choices))}")
+            return value
+        number = isinstance(value, (int, float)) or hasattr(value, "__float__")
+        if not number or not self.low <= value <= self.high or (self.whole and value % 1):
+            kind = "a whole number" if self.whole else "a number"
+            raise ValueError(f"{name} is {value!r}; it must be {kind} from {self.low:g} to {self.high:g}")
+        return int(value) if self.whole else float(value)
+
+
+_METRIC = Parameter("euclidean", "How the distance of two pictures' features is measured.", choices=METRICS)
+
+PARAMETERS: dict[str, dict[str, Parameter]] = {
+    "pca": {},
+    "tsne": {
+        "perplexity": Parameter(30.0, "About how many neighbours each point tries to stay close to.", 1, 500),
+        "learning_rate": Parameter(
+            None, "Length of a step; by default pictures / exaggeration (Belkina et al. 2019).", 1, 1e6
+        ),
+        "early_exaggeration": Parameter(12.0, "How much stronger neighbours attract at first, so that groups form.", 1, 100),
+        "early_iterations": Parameter(250, "Iterations with that exaggeration.", 0, 10_000, whole=True),
+        "iterations": Parameter(1000, "Iterations in all.", 1, 100_000, whole=True),
+        "metric": _METRIC,
+        "components": Parameter(
+            50,
+            "Principal components that the features are reduced to first, if the metric is euclidean.",
+            2,
+            10_000,
+            whole=True,
+        ),
+        "theta": Parameter(0.8, "How coarsely far points are taken together: 0 exactly, 1 fast (Barnes-Hut).", 0, 1),
+    },
+    "umap": {
+        "neighbours": Parameter(
+            15, "How many neighbours join a point: few show detail, many the whole.", 2, 500, whole=True
+        ),
+        "minimum_distance": Parameter(0.1, "How close points may lie: small packs groups tightly.", 0, 1),
+        "learning_rate": Parameter(1.0, "Length of the first step; it falls to 0.", 0.001, 100),
+        "epochs": Parameter(
+            None, "Passes over all pairs; by default 500, beyond 10,000 pictures 200.", 1, 100_000, whole=True
+        ),
+        "metric": _METRIC,
+        "label_weight": Parameter(0.5, "With labels: 0 only the features count, 1 only the labels.", 0, 1),
+    },
+}
+"""By method and name. A table that controls read."""
+
+LEAST = {"pca": 1, "tsne": 4, "umap": 4}
+"""Pictures that a method needs."""
+
+
+def settle(method: str, given: dict[str, Any], n: int) -> dict[str, Any]:
+    """All parameters of a method for n pictures: those given, and the usual ones, made to fit, for the others.
+
+    Raises:
+        ValueError: no such method, a value out of range, or too few pictures for it.
+        TypeError: no such parameter; names like it are offered.
+    """
+    if method not in PARAMETERS:
+        raise ValueError(
+            f"there is no method {method!r}: use {', '.join(map(repr, PARAMETERS))}.{nearest(method, [*PARAMETERS])}"
+        )
+    table = PARAMETERS[method]
+    for name in given:
+        if name not in table:
+            others = ", ".join(table) or "none"
+            raise TypeError(f"{method} has no parameter {name!r}.{nearest(name, [*table])} It has: {others}")
+    if n < LEAST[method]:
+        raise ValueError(f"{method} needs at least {LEAST[method]} pictures, {n} given: take more, or method='pca'")
+    settled = {name: row.check(name, given.get(name, row.default)) for name, row in table.items()}
+    if method == "tsne":
+        largest = math.floor((n - 1) / 3 * 100) / 100
+        if settled["perplexity"] > largest and "perplexity" in given:
+            raise ValueError(
+                f"perplexity is {given['perplexity']:g}, and {n} pictures allow at most {largest:g}, a third of the others: "
+                f"lower it or take more pictures"
+            )
+        settled["perplexity"] = min(settled["perplexity"], largest)
+        settled["early_iterations"] = min(settled["early_iterations"], settled["iterations"])
+    if method == "umap":
+        if settled["neighbours"] >= n and "neighbours" in given:
+            raise ValueError(
+                f"neighbours is {given['neighbours']}, and {n} pictures have at most {n - 1} each: "
+                f"lower it or take more pictures"
+            )
+        settled["neighbours"] = min(settled["neighbours"], n - 1)
+        settled["epochs"] = settled["epochs"] or (500 if n <= 10_000 else 200)
+    return settled

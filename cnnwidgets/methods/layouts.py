@@ -1,0 +1,245 @@
+"""The three ways to lay features out in two dimensions: one that is done at once, two that go on step by step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+FEW = 20_000
+"""Points up to which a tree (Barnes-Hut) repels faster than a grid does once the layout has spread."""
+
+GRID = 20
+"""Cells of that grid at least, along each side. A layout in early exaggeration is narrow: these are half a unit wide."""
+
+TIGHT = 1e-4
+"""Standard deviation of the layout that t-SNE starts from (Kobak and Berens 2019)."""
+
+WIDE = 10.0
+"""Side of the layout that UMAP starts from."""
+
+JITTER = 0.01
+"""Noise on both, in parts of their spread: equal pictures must be able to part."""
+
+
+class Way:
+    """A layout on its way.
+
+    Attributes:
+        points: (n, 2), where the points are now.
+        iterations: how many there will be; 0 if it is done at once.
+        loss: what is made smaller, where that is told.
+        explained: float (2,), the axes' shares of the variance, where they have some.
+        preparing: what has to be done before the first iteration; empty once it is done.
+    """
+
+    points: np.ndarray
+    iterations = 0
+    loss: float | None = None
+    explained: np.ndarray | None = None
+    preparing = ""
+
+    def begin(self) -> None:
+        """Back to where it starts from."""
+
+    def step(self, iteration: int, count: int) -> int:
+        """Go on from an iteration, by so many at most; how many were done."""
+        return 0
+
+    def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(m, 2): where other pictures lie in a layout (n, 2) that it led to."""
+        raise NotImplementedError
+
+
+class Components(Way):
+    """Principal components (Pearson 1901): the projection that keeps most of the variance."""
+
+    def __init__(self, features: np.ndarray, seed: int, count: int = 2):
+        from sklearn.decomposition import PCA
+
+        found = min(count, *features.shape)
+        self._missing = (0, max(0, 2 - found))  # of one picture, or one value each
+        if np.ptp(features, axis=0).any():
+            fitted = PCA(found, random_state=seed).fit(features)
+            self._mean, self._axes, shares = fitted.mean_, fitted.components_, fitted.explained_variance_ratio_[:2]
+        else:
+            self._mean, self._axes, shares = (
+                features[0],
+                np.zeros((found, features.shape[1]), features.dtype),
+                np.zeros(found)[:2],
+            )
+        self.all = self.project(features)
+        self.points, self.explained = self.all[:, :2], np.pad(shares, self._missing)
+
+    def project(self, features: np.ndarray) -> np.ndarray:
+        """All coordinates of some pictures: (m, count)."""
+        return np.pad((features - self._mean) @ self._axes.T, ((0, 0), self._missing))
+
+    def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
+        return self.project(features)[:, :2]
+
+
+class Neighbours(Way):
+    """t-SNE (van der Maaten and Hinton 2008), by openTSNE: near points attract each other, all others repel.
+
+    One thread: more would give the same points, but while the other cores are busy they wait for each other. The repulsion
+    is interpolated on a grid (Linderman et al. 2019) as long as the layout is narrow, then a tree gives it (Barnes-Hut).
+    """
+
+    preparing = "looking for neighbours"
+
+    def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any]):
+        self._params, self._seed = params, seed
+        self.iterations = params["iterations"]
+        reduce = params["components"] is not None
+        found = Components(features, seed, params["components"] or 2)
+        self._reduced = found if reduce else None
+        self._data = found.all if reduce else features
+        self._first = _jitter(found.points, seed)
+        self._first *= TIGHT / self._first.std(0)[0]
+        self.begin()
+
+    def begin(self) -> None:
+        self.points, self.loss = self._first.copy(), None
+
+    def step(self, iteration: int, count: int) -> int:
+        from openTSNE.tsne import gradient_descent, kl_divergence_bh, kl_divergence_fft
+
+        if self.preparing:
+            self._prepare()
+        early = iteration < self._params["early_iterations"]
+        exaggeration = self._params["early_exaggeration"] if early else 1.0
+        if iteration == 0:
+            self._descent = gradient_descent()
+        if iteration in (0, self._params["early_iterations"]):
+            self._pulls, self._known = self._affinities.P * exaggeration, None
+        n = len(self.points)
+        self._forces = kl_divergence_bh if not early and n <= FEW else kl_divergence_fft
+        count = min(count, (self._params["early_iterations"] if early else self.iterations) - iteration)
+        divergence, _ = self._descent(
+            self.points,
+            self._pulls,
+            count,
+            self._objective,
+            learning_rate=self._params["learning_rate"] or max(n / exaggeration, 50),
+            momentum=0.5 if early else 0.8,
+            theta=self._params["theta"],
+            min_num_intervals=GRID,
+        )
+        self.loss = float(divergence / exaggeration - np.log(exaggeration))
+        return count
+
+    def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
+        from openTSNE import TSNEEmbedding
+
+        if self.preparing:
+            self._prepare()
+        method = "bh" if len(points) <= FEW else "fft"
+        layout = TSNEEmbedding(points, self._affinities, negative_gradient_method=method, n_jobs=1, random_state=self._seed)
+        data = features if self._reduced is None else self._reduced.project(features)
+        middle = (points.max(0) + points.min(0)) / 2  # openTSNE moves it to the origin
+        return np.asarray(layout.transform(data, perplexity=min(5, self._params["perplexity"]))) + middle
+
+    def _prepare(self) -> None:
+        from openTSNE.affinity import PerplexityBasedNN
+        from openTSNE.nearest_neighbors import Sklearn
+        from sklearn import config_context
+
+        perplexity, metric = self._params["perplexity"], self._params["metric"]
+        count = min(len(self._data) - 1, int(3 * perplexity))
+        with config_context(working_memory=64):  # MiB of distances at a time
+            # openTSNE's own choice imports numba to choose, and its approximate search is slower up to 20,000 points
+            index = Sklearn(data=self._data, k=count, metric=metric, n_jobs=1)
+            self._affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=1)
+        self.preparing = ""
+
+    def _objective(self, points, pulls, **options):
+        """Divergence and gradient. Those at the end of a step are the next one's first: a step costs nothing extra."""
+        found = self._known or self._forces(points, pulls, **options)
+        self._known = found if options["should_eval_error"] and self._known is None else None
+        return found
+
+
+class Graph(Way):
+    """UMAP (McInnes, Healy and Melville 2018), by umap-learn: a graph of neighbours, drawn by sampling its edges.
+
+    umap-learn tells nothing before its last epoch, so each epoch is a call of its own, with the edges that are due in it.
+    """
+
+    preparing = "compiling UMAP, which may take a minute once a session"
+
+    def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any], labels: np.ndarray | None):
+        self._features, self._params, self._seed, self._labels = features, params, seed, labels
+        self.iterations = params["epochs"]
+        first = _jitter(Components(features, seed).points, seed)
+        self._first = (WIDE * (first - first.min(0)) / np.ptp(first, axis=0)).astype(np.float32)
+        self.begin()
+
+    def begin(self) -> None:
+        self.points = self._first.copy()
+        self._chance = np.random.RandomState(self._seed)
+
+    def step(self, iteration: int, count: int) -> int:
+        if self.preparing:
+            self._prepare()
+        if iteration == 0:
+            self._due = self._every.copy()
+        count = min(count, self.iterations - iteration)
+        for epoch in range(iteration, iteration + count):
+            self._epoch(epoch)
+        return count
+
+    def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
+        if self.preparing:
+            self._prepare()
+        self._model.embedding_ = points.astype(np.float32)
+        return self._model.transform(features)
+
+    def _prepare(self) -> None:
+        import umap
+        from umap.umap_ import find_ab_params, make_epochs_per_sample
+
+        self._model = umap.UMAP(
+            n_neighbors=self._params["neighbours"],
+            min_dist=self._params["minimum_distance"],
+            metric=self._params["metric"],
+            target_weight=self._params["label_weight"],
+            init=self._first,
+            n_epochs=0,
+            random_state=self._seed,
+            transform_seed=self._seed,
+            n_jobs=1,
+        ).fit(self._features, self._labels)
+        self._model.n_epochs = None  # transform's own number
+        graph = self._model.graph_.tocoo()
+        strong = graph.data >= graph.data.max() / self.iterations  # weaker edges are due in no epoch
+        self._heads, self._tails = graph.row[strong], graph.col[strong]
+        self._every = make_epochs_per_sample(graph.data[strong], self.iterations)
+        self._curve = find_ab_params(1.0, self._params["minimum_distance"])
+        self.preparing = ""
+
+    def _epoch(self, epoch: int) -> None:
+        from umap.layouts import optimize_layout_euclidean
+
+        now = self._due <= epoch
+        self._due[now] += self._every[now]
+        optimize_layout_euclidean(
+            self.points,
+            self.points,
+            self._heads[now],
+            self._tails[now],
+            2,  # epochs, in the first of which nothing is due
+            len(self.points),
+            np.ones(np.count_nonzero(now)),
+            *self._curve,
+            self._chance.randint(-(2**31) + 1, 2**31 - 1, 3).astype(np.int64),
+            initial_alpha=self._params["learning_rate"] * (1 - max(0, epoch - 1) / self.iterations),
+            negative_sample_rate=6,  # of which it leaves out the first: 5
+            move_other=True,
+        )
+
+
+def _jitter(points: np.ndarray, seed: int) -> np.ndarray:
+    """Points with a little noise, float64."""
+    spread = JITTER * max(float(points.std(0)[0]), 1e-12)
+    return points + np.random.RandomState(seed).normal(0, spread, points.shape)
