@@ -27,6 +27,10 @@ class Arena:
             self._block = np.empty(numbers, np.float32)
         self._used = 0
 
+    def __reduce__(self):
+        """Copied or sent to another process, it is a new one: its memory is no part of a bound network."""
+        return type(self), ()
+
     def copy(self, tensor: torch.Tensor) -> torch.Tensor:
         """A float32 copy of the tensor on the CPU."""
         part = self._block[self._used : self._used + tensor.numel()]

@@ -1,0 +1,134 @@
+"""A scan's checkpoint: one file, replaced as a whole, from which a killed run goes on. Reading it runs no code."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnwidgets.methods.parts import Job
+
+NUMPY = "numpy array"
+"""Key under which a tensor in the file stands for an array."""
+
+
+class Checkpoint:
+    """Where a scan stands: the state of its reducers, what was seen and skipped.
+
+    Raises:
+        TypeError: a reducer holds what a file cannot.
+        ValueError: there is a file, and it is of another scan or none.
+    """
+
+    def __init__(self, path: str | Path, job: Job):
+        self.path, self.scan = Path(path), _identity(job)
+
+    def read(self) -> dict[str, Any] | None:
+        """What was written last; None if there is no file."""
+        if not self.path.exists():
+            return None
+        try:
+            found = _unpack(torch.load(self.path, weights_only=True))
+            before = found["scan"]
+        except Exception as error:
+            raise ValueError(f"{str(self.path)!r} is no checkpoint of a scan that can be read ({error})") from error
+        other = [what for what in self.scan if before.get(what) != self.scan[what]]
+        if other:
+            raise ValueError(
+                f"the checkpoint {str(self.path)!r} is of another scan, with other {' and '.join(other)}: "
+                "delete it, or give another path"
+            )
+        return found
+
+    def write(self, *, reducers: Sequence[Any], **state: Any) -> None:
+        """Replace the file as a whole: whoever is killed meanwhile leaves the one before."""
+        states = [_pack(state_of(reducer), type(reducer).__name__) for reducer in reducers]
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        try:
+            with fresh.open("wb") as file:
+                torch.save({"scan": self.scan, "reducers": states, **state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def state_of(reducer: Any) -> dict[str, Any]:
+    """What a reducer has gathered: its ``state()``, or its attributes."""
+    return reducer.state() if hasattr(reducer, "state") else dict(vars(reducer))
+
+
+def restore(reducer: Any, state: dict[str, Any]) -> None:
+    """Give a fresh reducer what :func:`state_of` gave."""
+    if hasattr(reducer, "restore"):
+        reducer.restore(state)
+    else:
+        vars(reducer).update(state)
+
+
+def _identity(job: Job) -> dict[str, Any]:
+    """What two runs must have in common, in words and check sums; of the data set only the numbers of its items."""
+    weights = hashlib.sha256(repr(job.net.module).encode())
+    for name, tensor in job.net.module.state_dict().items():
+        if isinstance(tensor, torch.Tensor):
+            weights.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            weights.update(_bytes(tensor))
+    return {
+        "network": weights.hexdigest(),
+        "preprocessing": [repr(job.net.input_shape), _plain_repr(job.net.preprocess)],
+        "pictures": hashlib.sha256(job.loader.order.tobytes()).hexdigest(),
+        "batch size": job.loader.batch_size,
+        "reducers": [
+            f"{type(one).__qualname__} {_digest(_pack(state_of(one), type(one).__name__))}" for one in job.reducers
+        ],
+    }
+
+
+def _plain_repr(thing: Any) -> str:
+    """A repr without the address in memory, which another run has elsewhere."""
+    return type(thing).__qualname__ if " at 0x" in repr(thing) else repr(thing)
+
+
+def _pack(value: Any, owner: str) -> Any:
+    """Arrays as tensors, the rest as it is: only what ``torch.load`` reads without running code."""
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
+        return {NUMPY: torch.from_numpy(np.array(value, value.dtype.newbyteorder("=")))}
+    if isinstance(value, dict):
+        return {_pack(key, owner): _pack(one, owner) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_pack(one, owner) for one in value)
+    if value is None or isinstance(value, (bool, int, float, str, bytes, torch.Tensor)):
+        return value
+    raise TypeError(
+        f"{owner} holds a {type(value).__name__}, which a checkpoint cannot: keep numbers, strings, arrays, tensors, "
+        "lists and dicts of them as attributes, or give it state() and restore(state)"
+    )
+
+
+def _unpack(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value[NUMPY].numpy() if value.keys() == {NUMPY} else {key: _unpack(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_unpack(one) for one in value)
+    return value
+
+
+def _digest(value: Any) -> str:
+    """A check sum of a packed state."""
+    if isinstance(value, torch.Tensor):
+        value = (str(value.dtype), tuple(value.shape), hashlib.sha256(_bytes(value)).hexdigest())
+    elif isinstance(value, dict):
+        value = [(str(key), _digest(one)) for key, one in value.items()]
+    elif isinstance(value, (list, tuple)):
+        value = [_digest(one) for one in value]
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data

@@ -1,0 +1,245 @@
+"""Features: what a layer says of every picture of a data set, one vector a picture, and the network's answer beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from cnnwidgets.methods.batches import Batch, Skipped, learn_input_shape, numbers_of
+from cnnwidgets.methods.filters import filters
+from cnnwidgets.methods.reducers import by_unit
+from cnnwidgets.methods.rows import Rows
+from cnnwidgets.methods.scan import Scan, scan
+from cnnwidgets.net import BoundModel, Cancelled, Layer
+
+TOP = 3
+"""Classes that are kept of each picture, the most probable first."""
+
+INPUT = "input"
+"""What the preprocessed pixels are called where a layer is named."""
+
+Pool = Literal["mean", "max", "flatten"]
+
+
+@dataclass(frozen=True, repr=False)
+class Features:
+    """A vector for each of n pictures, from one layer.
+
+    Attributes:
+        layer: the layer's name in ``net.layers``, or ``"input"``.
+        values: float32 (n, d), in the network's own units; mapped from a file where they are large.
+        indices: int64 (n,), the pictures' numbers in the data set.
+        labels: int64 (n,), -1 where there is none.
+        classes: names of the network's outputs; none where it gives no class scores.
+        top: int64 (n, k), the most probable classes, the most probable first, k = 3 or as many as there are; or None.
+        chances: float32 (n, k), their softmax probabilities; or None.
+        skipped: (index, sentence) of the pictures that could not be used; they have no row.
+        total: number of pictures that were asked for.
+        rate: pictures a second.
+        remaining: seconds left; 0 if all is done.
+    """
+
+    layer: str
+    values: np.ndarray
+    indices: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    top: np.ndarray | None
+    chances: np.ndarray | None
+    skipped: Skipped
+    total: int
+    rate: float
+    remaining: float
+
+    @property
+    def predicted(self) -> np.ndarray | None:
+        """int64 (n,): the most probable class; None where the network gives no class scores."""
+        return None if self.top is None else self.top[:, 0]
+
+    @property
+    def confidence(self) -> np.ndarray | None:
+        """float32 (n,): the probability of the most probable class; None where the network gives no class scores."""
+        return None if self.chances is None else self.chances[:, 0]
+
+    @property
+    def right(self) -> np.ndarray | None:
+        """bool (n,): whether the most probable class is the label, False where there is no label; None as above."""
+        return None if self.top is None else self.top[:, 0] == self.labels
+
+    def __repr__(self) -> str:
+        skipped = f", {len(self.skipped):,} skipped" if self.skipped else ""
+        return f"<{self.layer}: {len(self.values):,} pictures, {self.values.shape[1]:,} values each{skipped}>"
+
+
+def features(
+    net: BoundModel,
+    dataset: Any,
+    layer: str | Sequence[str] | None = None,
+    *,
+    pool: Pool = "mean",
+    indices: Sequence[int] | None = None,
+    batch_size: int = 64,
+    workers: int = 0,
+    path: str | Path | None = None,
+    max_memory: int = 512 * 2**20,
+    checkpoint: str | Path | None = None,
+    executor: Executor | None = None,
+    on_update: Callable[[Any, float], None] | None = None,
+    cancel=None,
+) -> Any:
+    """The features of a data set: what a layer gives for each picture, from one :func:`scan`.
+
+    >>> found = cw.methods.features(net, cw.samples.digits())
+    >>> found.layer, found.values.shape
+    ('relu:4', (500, 84))
+
+    Parameters:
+        net: a bound network.
+        dataset, indices, batch_size, workers, executor, cancel: see :func:`scan`.
+        layer: a name in ``net.layers``; ``"input"`` for the preprocessed pixels; by default what the classifier gets, the
+            layer before the last that has weights: a picture's signature. Several names give a dict, from one pass.
+        pool: what becomes of a map: its ``"mean"``, its ``"max"``, or all its values (``"flatten"``), which may be many. The
+            same for a transformer's tokens. Pixels are always flattened.
+        path: a .npy file for the values; of one layer.
+        max_memory: bytes that the values may take in memory; past it they are in a temporary file that is deleted with
+            them, or at ``path``.
+        checkpoint: see :func:`scan`; the values are then written to ``path``, or to files beside the checkpoint.
+        on_update: called with the partial result and the fraction done.
+
+    Returns:
+        :class:`Features`; a dict of them by name if several layers were asked for.
+
+    Raises:
+        KeyError: there is no such layer; names like it are offered.
+        ValueError: a feature or score is NaN or infinite: the picture and the layer are named; the layer has no units (only
+            ``pool="flatten"`` takes it); and whatever :func:`scan` raises.
+        Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
+    """
+    if pool not in ("mean", "max", "flatten"):
+        raise ValueError(f"pool is {pool!r}; it must be 'mean', 'max' or 'flatten'")
+    several = layer is not None and not isinstance(layer, str)
+    learn_input_shape(net, dataset, numbers_of(dataset, indices))
+    names = [layer or signature(net)] if layer is None or isinstance(layer, str) else list(layer)
+    if path is not None and len(names) > 1:
+        raise ValueError("path= is for the values of one layer; a checkpoint writes those of several beside itself")
+    reducers: dict[Any, Any] = {}
+    for name in names:
+        row = None if name == INPUT else net.layers[name]
+        place = path or (checkpoint and f"{checkpoint}.{name.replace(':', '-')}.npy")
+        reducers[name] = Vectors(row, pool, max_memory=max_memory, path=place)
+
+    def found(done: Scan | None) -> Any:
+        if done is None:
+            return None
+        each = {name: _features(net, reducers[name].name, done.results[name], done) for name in names}
+        return each if several else each[names[0]]
+
+    told = (lambda done, fraction: on_update(found(done), fraction)) if on_update else None
+    options: dict[str, Any] = {"indices": indices, "batch_size": batch_size, "workers": workers, "checkpoint": checkpoint}
+    try:
+        everything = reducers | {None: Answers()}  # no layer is called None
+        return found(scan(net, dataset, everything, **options, executor=executor, on_update=told, cancel=cancel))
+    except Cancelled as cancelled:
+        raise Cancelled("cancelled", partial=found(cancelled.partial)) from None
+
+
+def signature(net: BoundModel) -> str:
+    """The layer whose output the classifier gets: the nearest one before the last with weights that has as many units."""
+    if not net.layers.weighted:
+        raise ValueError(f"{net.name} has no layer with weights, so none comes before a classifier: name a layer")
+    last = net.layers.weighted[-1]
+    size = filters(net, last.name).values.shape[1:]
+    wanted = size[0] if last.is_map else int(np.prod(size))
+    before = [row for row in net.layers[: net.layers.names.index(last.name)] if row.has_units]
+    fitting = [row for row in before if row.map_shape[0] == wanted] or before
+    return fitting[-1].name if fitting else INPUT
+
+
+class Vectors:
+    """The reducer that keeps a layer's values, float32 (n, d), or the pixels. Parameters: see :func:`features`."""
+
+    def __init__(self, layer: Layer | None, pool: Pool = "mean", *, max_memory: int, path: str | Path | None = None):
+        if layer is not None and pool != "flatten":
+            _ = layer.map_shape  # raises the sentence for a layer without units
+        self.layer, self.pool = layer, pool
+        self.name = INPUT if layer is None else layer.name
+        self.layers = [] if layer is None else [layer.name]
+        self._rows = Rows(max_memory, Path(path) if path else None)
+
+    def update(self, batch: Batch) -> None:
+        if self.layer is None or self.pool == "flatten":
+            values = (batch.inputs if self.layer is None else batch.outputs[self.name]).flatten(1)
+        else:
+            by_position = by_unit(self.layer, batch.outputs[self.name])
+            values = by_position.mean(2) if self.pool == "mean" else by_position.amax(2)
+        _check_finite(values, batch, self.name)
+        self._rows.append(values.numpy())
+
+    def merge(self, other: Vectors) -> None:
+        self._rows.extend(other._rows)
+
+    def result(self) -> np.ndarray:
+        return self._rows.result()
+
+    def state(self) -> dict[str, Any]:
+        return {"layer": self.name, "pool": self.pool, **self._rows.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._rows.restore(state)
+
+
+class Answers:
+    """The reducer that keeps of every picture its index, its label and the most probable classes: a dict of arrays."""
+
+    def __init__(self) -> None:
+        self._parts: list[dict[str, np.ndarray]] = []
+
+    def update(self, batch: Batch) -> None:
+        part = {"indices": batch.indices, "labels": batch.labels}
+        if batch.logits is not None:
+            _check_finite(batch.logits, batch, "the output")
+            chances, top = batch.logits.softmax(1).topk(min(TOP, batch.logits.shape[1]))
+            part |= {"top": top.numpy(), "chances": chances.numpy()}
+        self._parts.append(part)
+
+    def merge(self, other: Answers) -> None:
+        self._parts += other._parts
+
+    def result(self) -> dict[str, np.ndarray | None]:
+        return {"top": None, "chances": None, **self.state()}
+
+    def state(self) -> dict[str, Any]:
+        return {name: np.concatenate([part[name] for part in self._parts]) for name in (*self._parts[:1], {})[0]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._parts = [state] if state else []
+
+
+def _check_finite(values: torch.Tensor, batch: Batch, what: str) -> None:
+    bad = ~torch.isfinite(values).all(1).numpy()
+    if bad.any():
+        i, count = batch.indices[bad][0], int((~torch.isfinite(values[int(bad.argmax())])).sum())
+        raise ValueError(
+            f"picture {i}: {count:,} of the {values.shape[1]:,} values of {what} are NaN or infinite; "
+            "indices= can leave the picture out"
+        )
+
+
+def _features(net: BoundModel, layer: str, values: np.ndarray, done: Scan) -> Features:
+    answers = done.results[None]
+    return Features(
+        layer,
+        values,
+        classes=() if answers["top"] is None else net.classes,
+        **answers,
+        skipped=done.skipped,
+        total=done.total,
+        rate=done.rate,
+        remaining=done.remaining,
+    )

@@ -1,0 +1,151 @@
+"""What can be gathered on a way over a data set: the confusion matrix, and the statistics of a layer's units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cnnwidgets.methods.batches import Batch
+from cnnwidgets.net import Layer
+
+
+@dataclass(frozen=True, repr=False)
+class ConfusionMatrix:
+    """How often pictures of each class were taken for each.
+
+    Attributes:
+        counts: int64 (classes, classes): the rows are the labels, the columns the most probable classes.
+    """
+
+    counts: np.ndarray
+
+    @property
+    def accuracy(self) -> float:
+        """The share of labelled pictures that are right, between 0 and 1; NaN if there are none."""
+        total = int(self.counts.sum())
+        return float(np.trace(self.counts) / total) if total else float("nan")
+
+    def __repr__(self) -> str:
+        return f"<confusion of {len(self.counts)} classes: {self.accuracy:.2%} of {self.counts.sum():,} right>"
+
+
+class Confusion:
+    """Counts labels against predictions; pictures without a label do not count. The result is a :class:`ConfusionMatrix`.
+
+    Raises:
+        ValueError: the network gives no scores, or a label is beyond its classes.
+    """
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((0, 0), np.int64)
+
+    def update(self, batch: Batch) -> None:
+        if batch.logits is None:
+            raise ValueError("the network gives no tensor (N, classes): there is nothing to count")
+        classes = batch.logits.shape[1]
+        known = batch.labels >= 0
+        for i, label in zip(batch.indices[known], batch.labels[known], strict=True):
+            if label >= classes:
+                raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
+        pairs = batch.labels[known] * classes + batch.logits.argmax(1).numpy()[known]
+        self._add(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
+
+    def merge(self, other: Confusion) -> None:
+        self._add(other.counts)
+
+    def result(self) -> ConfusionMatrix:
+        return ConfusionMatrix(self.counts.copy())
+
+    def _add(self, counts: np.ndarray) -> None:
+        if counts.size:
+            self.counts = self.counts + counts if self.counts.size else counts
+
+
+@dataclass(frozen=True, repr=False)
+class UnitStatistics:
+    """What the units of a layer answer to a data set, over all pictures and positions.
+
+    Attributes:
+        layer: the layer's row in ``net.layers``.
+        values: number of values of each unit.
+        mean, variance, maximum: float64 (units,), in the network's own units; the variance is that of the values as they
+            are, divided by their number.
+        zeros: float64 (units,), the share of values that are exactly 0. A unit with a share of 1 is dead.
+    """
+
+    layer: Layer
+    values: int
+    mean: np.ndarray
+    variance: np.ndarray
+    maximum: np.ndarray
+    zeros: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"<{self.layer.name}: {len(self.mean)} units, {self.values:,} values each, {self.zeros.mean():.0%} zeros>"
+
+
+class ActivationStatistics:
+    """Mean, variance, maximum and share of zeros of every unit of a layer; the result is a :class:`UnitStatistics`.
+
+    Parts are merged by the formula of Chan, Golub and LeVeque (1979), which does not lose digits as sums of squares do.
+
+    Parameters:
+        layer: a row of ``net.layers``.
+
+    Raises:
+        ValueError: the layer has no units.
+    """
+
+    def __init__(self, layer: Layer) -> None:
+        units = layer.map_shape[0]
+        self.layer, self.layers = layer, [layer.name]
+        self.values = 0
+        self.mean, self.deviations = np.zeros(units), np.zeros(units)
+        self.maximum, self.zeros = np.full(units, -np.inf), np.zeros(units, np.int64)
+
+    def update(self, batch: Batch) -> None:
+        values = by_unit(self.layer, batch.outputs[self.layer.name])  # (n, units, positions), float32
+        part = ActivationStatistics(self.layer)
+        part.values = len(values) * values.shape[2]
+        mean = values.sum((0, 2), dtype=torch.float64) / part.values
+        middle = mean.float()  # a float32 copy of the values is enough, moved by what float32 holds of the mean
+        squares = (values - middle[:, None]).square_().sum((0, 2), dtype=torch.float64)
+        part.mean = mean.numpy()
+        part.deviations = (squares - part.values * (mean - middle) ** 2).clamp_min(0).numpy()
+        part.maximum = values.amax((0, 2)).double().numpy()
+        part.zeros = (values == 0).sum((0, 2)).numpy()
+        self.merge(part)
+
+    def merge(self, other: ActivationStatistics) -> None:
+        values = self.values + other.values
+        if not other.values:
+            return
+        apart = other.mean - self.mean
+        self.deviations = self.deviations + other.deviations + apart**2 * (self.values * other.values / values)
+        self.mean = self.mean + apart * (other.values / values)
+        self.maximum = np.maximum(self.maximum, other.maximum)
+        self.zeros = self.zeros + other.zeros
+        self.values = values
+
+    def result(self) -> UnitStatistics:
+        values = self.values
+        return UnitStatistics(
+            self.layer, values, self.mean.copy(), self.deviations / values, self.maximum.copy(), self.zeros / values
+        )
+
+    def state(self) -> dict:
+        return {name: value for name, value in vars(self).items() if name != "layer"}
+
+    def restore(self, state: dict) -> None:
+        vars(self).update(state)
+
+
+def by_unit(layer: Layer, output: torch.Tensor) -> torch.Tensor:
+    """A layer's output for n pictures as (n, units, positions)."""
+    if layer.layout == "map, channels last":
+        output = output.permute(0, 3, 1, 2)
+    elif layer.layout == "tokens":
+        output = output.transpose(1, 2)
+    return output.reshape(len(output), layer.map_shape[0], -1)

@@ -1,0 +1,114 @@
+"""A table that grows by rows: in memory, and past a limit in a .npy file."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import weakref
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Rows:
+    """float32 rows, in the order in which they came.
+
+    Parameters:
+        max_memory: bytes that they may take in memory, counted twice, because the result is a copy.
+        path: where they are written from the first merge on; otherwise a temporary file is, once they are too many, and it
+            is deleted when nobody holds the rows any more.
+    """
+
+    def __init__(self, max_memory: int, path: Path | None = None):
+        self.max_memory, self.path = max_memory, path
+        self._parts: list[np.ndarray] = []
+        self._file: _File | None = None
+
+    def append(self, rows: np.ndarray) -> None:
+        self._parts.append(np.ascontiguousarray(rows, np.float32))
+
+    def extend(self, other: Rows) -> None:
+        """Take in the rows of another one, which has them in memory."""
+        self._parts += other._parts
+        if self.path or self._file or 2 * sum(part.nbytes for part in self._parts) > self.max_memory:
+            self._write()
+
+    def result(self) -> np.ndarray:
+        """All rows, float32 (n, d), from memory or mapped from the file."""
+        if self._file is None:
+            return np.concatenate(self._parts)
+        self._write()
+        return self._file.mapped()
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint holds: the rows, or how many of them are in the file."""
+        if self._file is None:
+            return {"rows": np.concatenate(self._parts) if self._parts else None}
+        if self.path is None:
+            raise ValueError("rows past max_memory lie in a temporary file, which a checkpoint cannot hold: give path=")
+        self._write()
+        self._file.finish()
+        return {"written": self._file.rows, "width": self._file.width}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        if "written" in state:
+            self._file = _File(self.path, state["width"], state["written"])
+        elif state["rows"] is not None:
+            self._parts = [state["rows"]]
+
+    def _write(self) -> None:
+        for part in self._parts:
+            self._file = self._file or _File(self.path, part.shape[1])
+            self._file.append(part)
+        self._parts = []
+
+
+class _File:
+    """A .npy file of float32 (rows, width) that grows at its end."""
+
+    def __init__(self, path: Path | None, width: int, rows: int = 0):
+        self.width, self.rows = width, rows
+        if path is None:
+            number, name = tempfile.mkstemp(suffix=".npy", prefix="cnnwidgets-")
+            os.close(number)
+            path = Path(name)
+            weakref.finalize(self, path.unlink, missing_ok=True)
+        self.path = path
+        if rows and (not path.exists() or path.stat().st_size < self._end):
+            raise ValueError(f"the checkpoint's {rows:,} rows are not in {str(path)!r}: delete the checkpoint to begin anew")
+        if not rows:
+            path.write_bytes(self._header())
+
+    @property
+    def _end(self) -> int:
+        return len(self._header()) + 4 * self.width * self.rows
+
+    def append(self, rows: np.ndarray) -> None:
+        with self.path.open("r+b") as file:
+            file.seek(self._end)
+            file.write(rows.astype("<f4", copy=False).data)
+        self.rows += len(rows)
+
+    def finish(self) -> None:
+        """Make it a file that ``np.load`` reads: with the number of rows, and without any that a killed run left."""
+        with self.path.open("r+b") as file:
+            file.write(self._header())
+            file.truncate(self._end)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def mapped(self) -> np.ndarray:
+        self.finish()
+        rows = np.load(self.path, mmap_mode="r")
+        rows.file = self  # a temporary one lives as long as what shows it
+        return rows
+
+    def _header(self) -> bytes:
+        """Of the same length for any number of rows: NumPy leaves room for it to grow."""
+        head = io.BytesIO()
+        np.lib.format.write_array_header_1_0(
+            head, {"descr": "<f4", "fortran_order": False, "shape": (self.rows, self.width)}
+        )
+        return head.getvalue()
