@@ -6,6 +6,8 @@ from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
 from cnnwidgets.views.matrix_view import MatrixView
+from cnnwidgets.views.scatter_atlas import atlas
+from cnnwidgets.views.scatter_view import ScatterView
 from cnnwidgets.views.status_strip import StatusStrip
 from cnnwidgets.views.table_view import TableView
 from cnnwidgets.views.view import View
@@ -17,7 +19,9 @@ __all__ = [
     "ImageGrid",
     "ImageView",
     "MatrixView",
+    "ScatterView",
     "StatusStrip",
     "TableView",
     "View",
+    "atlas",
 ]

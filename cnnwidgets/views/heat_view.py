@@ -7,13 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.palette import CLASS_COLORS, OTHER_CLASSES
 from cnnwidgets.views.view import View, numbers
-
-CLASS_COLORS = ("#9a9a9a", "#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
-"""Okabe and Ito's colours, which the colour-blind can tell apart; the first is that of the answer without a patch."""
-
-OTHER_CLASSES = "#333333"
-"""The colour of all classes beyond these."""
 
 
 class HeatView(View, module="heat_view.js"):

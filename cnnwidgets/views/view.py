@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anywidget
@@ -11,7 +12,7 @@ _HERE = Path(__file__).parent
 
 
 class View(anywidget.AnyWidget):
-    """An anywidget whose ES module is ``shared.js`` followed by a file of the subclass' own.
+    """An anywidget whose ES module is ``shared.js`` followed by a file, or some files, of the subclass' own.
 
     >>> class ImageGrid(View, module="image_grid.js"): ...
 
@@ -19,9 +20,10 @@ class View(anywidget.AnyWidget):
     JupyterLab, Notebook 7, VS Code, Colab, marimo and in a page without a kernel.
     """
 
-    def __init_subclass__(cls, *, module: str | None = None, **kwargs):
+    def __init_subclass__(cls, *, module: str | Sequence[str] = (), **kwargs):
         if module:
-            cls._esm = (_HERE / "shared.js").read_text("utf-8") + (_HERE / module).read_text("utf-8")
+            own = [module] if isinstance(module, str) else module
+            cls._esm = "".join((_HERE / name).read_text("utf-8") for name in ("shared.js", *own))
             cls._css = (_HERE / "views.css").read_text("utf-8")
         super().__init_subclass__(**kwargs)
 

@@ -1,0 +1,129 @@
+// What hands do on a scatter: drag, wheel, pinch, draw around points, hover, click, keys; and the buttons above it.
+
+const CLICK = 4; // CSS pixels that a click may move
+
+/**
+ * Let a pointer and keys act on a view: {pan, zoom, fit, find, hover, step, pick, enclose, clear, draft}.
+ *
+ * `draft(line)` draws a line while it is drawn, `enclose(line, add)` selects the points in it. Returns nothing: the listeners
+ * end with their canvas.
+ */
+function useHands(canvas, model, view) {
+  const down = new Map(); // pointers that are down, and where
+  let drag = null;
+  const place = (event) => {
+    const area = canvas.getBoundingClientRect();
+    return [event.clientX - area.left, event.clientY - area.top];
+  };
+  const apart = ([a, b], [c, d]) => Math.hypot(c - a, d - b);
+  const middle = ([[a, b], [c, d]]) => [(a + c) / 2, (b + d) / 2];
+  const toolOf = (event) => {
+    if (model.get("lock").includes("selected")) return "pan";
+    return event.shiftKey ? "box" : event.altKey ? "lasso" : model.get("tool");
+  };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    canvas.focus({ preventScroll: true });
+    canvas.setPointerCapture(event.pointerId);
+    const at = place(event);
+    down.set(event.pointerId, at);
+    view.draft(null);
+    drag = down.size > 1 ? null : { tool: toolOf(event), from: at, last: at, line: [at], moved: false };
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const at = place(event);
+    if (down.size === 2 && down.has(event.pointerId)) return pinch(event.pointerId, at);
+    if (!drag) return down.size ? undefined : view.hover(view.find(...at));
+    drag.moved ||= apart(drag.from, at) > CLICK;
+    if (!drag.moved) return;
+    view.hover(-1);
+    if (drag.tool === "pan") view.pan(at[0] - drag.last[0], at[1] - drag.last[1]);
+    else if (drag.tool === "lasso") drag.line.push(at);
+    else drag.line = [drag.from, [at[0], drag.from[1]], at, [drag.from[0], at[1]]];
+    if (drag.tool !== "pan") view.draft(drag.line);
+    drag.last = at;
+  });
+  const pinch = (pointer, at) => {
+    const before = [...down.values()];
+    down.set(pointer, at);
+    const after = [...down.values()];
+    const [[x, y], [right, below]] = [middle(before), middle(after)];
+    view.pan(right - x, below - y);
+    view.zoom(apart(...after) / (apart(...before) || 1), right, below);
+  };
+  canvas.addEventListener("pointerup", (event) => {
+    down.delete(event.pointerId);
+    if (!drag) return;
+    const { moved, tool, line, from } = drag;
+    const add = event.ctrlKey || event.metaKey;
+    drag = null;
+    view.draft(null);
+    if (!moved) view.pick(view.find(...from), add);
+    else if (tool !== "pan") view.enclose(line, add);
+  });
+  canvas.addEventListener("pointercancel", (event) => {
+    down.delete(event.pointerId);
+    drag = null;
+    view.draft(null);
+  });
+  canvas.addEventListener("pointerleave", () => view.hover(-1));
+  canvas.addEventListener("dblclick", () => view.fit());
+  canvas.addEventListener("wheel", (event) => {
+    const unit = [1, 16, 400][event.deltaMode];
+    view.zoom(2 ** (-(event.deltaY * unit * (event.ctrlKey ? 5 : 1)) / 300), ...place(event)); // a pinch on a touchpad has ctrlKey
+    event.preventDefault();
+  }, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const way = ARROWS[event.key];
+    if (way && event.shiftKey) view.pan(-60 * way[1], -60 * way[0]);
+    else if (way) view.step(way);
+    else if (event.key === "Enter") view.pick(model.get("hovered"), false);
+    else if (event.key === "Escape") {
+      if (drag) drag = null;
+      else view.clear();
+      view.draft(null);
+    } else if (event.key === "+" || event.key === "=") view.zoom(1.3);
+    else if (event.key === "-") view.zoom(1 / 1.3);
+    else if (event.key === "0") view.fit();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+}
+
+/** The buttons above a scatter; `ends` takes what unties them. */
+function scatterTools(model, view, ends) {
+  const button = (text, title, action) => {
+    const one = h("button", { title, "aria-label": title }, text);
+    one.addEventListener("click", action);
+    return one;
+  };
+  const modes = [["pan", "Move", "drag to move"], ["lasso", "Lasso", "draw around points to select them (alt-drag)"], ["box", "Box", "draw a box around points to select them (shift-drag)"]]
+    .map(([tool, text, title]) => [tool, button(text, title, () => put(model, { tool }))]);
+  const mode = h("span", { className: "cw-zoom", role: "group", "aria-label": "what dragging does" }, ...modes.map(([, one]) => one));
+  const zoom = h("span", { className: "cw-zoom" },
+    button("−", "zoom out (-)", () => view.zoom(1 / 1.3)), button("+", "zoom in (+)", () => view.zoom(1.3)), button("Fit", "all points in view (0, or a double click)", () => view.fit()));
+  const clear = button("", "clear the selection (Escape)", () => view.clear());
+  const pictures = h("input", { type: "checkbox" });
+  const side = h("input", { type: "range", min: 16, max: 64, step: 2, title: "size of the pictures" });
+  const choices = h("span", { className: "cw-choice" }, h("label", { className: "cw-choice" }, pictures, "pictures"), side);
+  pictures.addEventListener("change", () => put(model, { thumbnails: pictures.checked }));
+  side.addEventListener("input", () => put(model, { thumbnail: side.valueAsNumber }));
+  const show = () => {
+    const selected = model.get("selected")?.byteLength / 4 || 0;
+    const locked = model.get("lock").includes("selected");
+    for (const [tool, one] of modes) one.setAttribute("aria-pressed", String(model.get("tool") === tool));
+    mode.hidden = locked;
+    clear.textContent = `Clear ${grouped(selected)} selected`;
+    clear.hidden = !selected || locked;
+    choices.hidden = !model.get("atlas")?.byteLength;
+    pictures.checked = model.get("thumbnails");
+    side.value = model.get("thumbnail");
+    side.hidden = !model.get("thumbnails");
+  };
+  ends.push(listen(model, ["tool", "selected", "lock", "atlas", "thumbnails", "thumbnail"], show));
+  show();
+  return h("div", { className: "cw-tools" }, mode, zoom, choices, clear);
+}

@@ -1,0 +1,70 @@
+// The classes of the points: what they look like, how many there are, which are hidden.
+
+const SEARCH_FROM = 13; // names
+
+/** A legend with a button a class, and a search box if there are many; `select(classes, add)` selects the points of classes. */
+function classLegend(model, select) {
+  const search = h("input", { type: "search", placeholder: "find classes", title: "type a part of a class's name; Enter selects its points", "aria-label": "find classes" });
+  const list = h("div", { className: "cw-classes", role: "group", "aria-label": "classes: click hides or shows, shift-click shows one alone" });
+  const all = h("button", { className: "cw-all" }, "show all classes");
+  const joined = h("div", { className: "cw-joined" }, h("span", { className: "cw-chip cw-ring" }), h("span", { className: "cw-name" }, "added"), h("span", { className: "cw-count" }));
+  const element = h("div", { className: "cw-legend-box" }, search, list, joined, all);
+  let buttons = [];
+
+  const locked = () => model.get("lock").includes("hidden");
+  const hide = (hidden) => locked() || put(model, { hidden: hidden.sort((a, b) => a - b) });
+  const toggle = (index) => {
+    const hidden = model.get("hidden");
+    hide(hidden.includes(index) ? hidden.filter((one) => one !== index) : [...hidden, index]);
+  };
+  const isolate = (index) => {
+    const others = buttons.map((_, other) => other).filter((other) => other !== index);
+    const alone = model.get("hidden").length === others.length && !model.get("hidden").includes(index);
+    hide(alone ? [] : others);
+  };
+
+  const entry = (name, index, count, color) => {
+    const chip = h("span", { className: `cw-chip cw-shape-${shapeOf(index)}` });
+    chip.style.background = color;
+    const button = h("button", { className: "cw-class", title: name }, chip, h("span", { className: "cw-name" }, name), h("span", { className: "cw-count" }, grouped(count)));
+    button.addEventListener("click", (event) => (event.shiftKey ? isolate(index) : toggle(index)));
+    button.addEventListener("dblclick", (event) => event.shiftKey || isolate(index));
+    return button;
+  };
+
+  const matches = () => {
+    const text = search.value.trim().toLowerCase();
+    return model.get("names").flatMap((name, index) => (text && name.toLowerCase().includes(text) ? [index] : []));
+  };
+  const filter = () => {
+    const found = new Set(matches());
+    buttons.forEach((button, index) => (button.hidden = Boolean(search.value.trim()) && !found.has(index)));
+  };
+  search.addEventListener("input", filter);
+  search.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && search.value.trim()) select(matches(), event.ctrlKey || event.metaKey);
+    else if (event.key === "Escape") search.value = "";
+    else return;
+    filter();
+  });
+  all.addEventListener("click", () => hide([]));
+
+  const mark = () => {
+    const hidden = new Set(model.get("hidden"));
+    buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(!hidden.has(index))));
+    all.hidden = !hidden.size || locked();
+  };
+  /** Show classes with their numbers of points and their colours, and how many points were added. */
+  const show = (counts, colors, added) => {
+    const names = model.get("names");
+    buttons = names.map((name, index) => entry(name, index, counts[index], colors[index % colors.length]));
+    list.replaceChildren(...buttons);
+    search.hidden = names.length < SEARCH_FROM;
+    joined.hidden = !added;
+    joined.lastChild.textContent = grouped(added);
+    element.hidden = !names.length && !added;
+    filter();
+    mark();
+  };
+  return { element, show, mark };
+}

@@ -1,0 +1,104 @@
+// Where points lie: the camera, an index of places, a lasso. Knows no canvas and no model.
+
+const PAD = 28; // CSS pixels around the points when all are in view
+
+/** A fixed order without a pattern, so that no class lies on top of another because it comes later. */
+function shuffled(count) {
+  const order = Int32Array.from({ length: count }, (_, i) => i);
+  let seed = 1;
+  for (let i = count - 1; i > 0; i--) {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    const other = seed % (i + 1);
+    [order[i], order[other]] = [order[other], order[i]];
+  }
+  return order;
+}
+
+/** [left, bottom, right, top] of the points that are shown; a square around 0 if there are none. */
+function boundsOf(points, shown) {
+  let [left, bottom, right, top] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let i = 0; i < shown.length; i++) {
+    if (!shown[i]) continue;
+    const [x, y] = [points[2 * i], points[2 * i + 1]];
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < bottom) bottom = y;
+    if (y > top) top = y;
+  }
+  return left <= right ? [left, bottom, right, top] : [-1, -1, 1, 1];
+}
+
+/** The camera {x, y, scale} that has bounds in view: its centre in the points' units, and CSS pixels a unit. */
+function fitted([left, bottom, right, top], width, height) {
+  const room = (size) => Math.max(size - 2 * PAD, size / 2);
+  const scale = Math.min(room(width) / (right - left), room(height) / (top - bottom));
+  return { x: (left + right) / 2, y: (bottom + top) / 2, scale: Number.isFinite(scale) ? scale : 1 };
+}
+
+/** A grid of cells over the shown points, a few points a cell. */
+class PointIndex {
+  constructor(points, shown) {
+    const [left, bottom, right, top] = boundsOf(points, shown);
+    const count = shown.reduce((sum, one) => sum + one, 0);
+    this.cell = Math.max(Math.sqrt(((right - left) * (top - bottom) * 2) / (count || 1)), Math.max(right - left, top - bottom) / 512) || 1;
+    this.columns = Math.floor((right - left) / this.cell) + 1;
+    this.rows = Math.floor((top - bottom) / this.cell) + 1;
+    Object.assign(this, { points, left, bottom, starts: new Int32Array(this.columns * this.rows + 1), items: new Int32Array(count) });
+    const at = (i) => this.row(points[2 * i + 1]) * this.columns + this.column(points[2 * i]);
+    for (let i = 0; i < shown.length; i++) if (shown[i]) this.starts[at(i) + 1]++;
+    for (let c = 1; c < this.starts.length; c++) this.starts[c] += this.starts[c - 1];
+    const next = this.starts.slice();
+    for (let i = 0; i < shown.length; i++) if (shown[i]) this.items[next[at(i)]++] = i;
+  }
+  column(x) { return Math.max(0, Math.min(this.columns - 1, Math.floor((x - this.left) / this.cell))); }
+  row(y) { return Math.max(0, Math.min(this.rows - 1, Math.floor((y - this.bottom) / this.cell))); }
+
+  /** Number of the point next to a place, at most `far` away and accepted; -1 if there is none. */
+  nearest(x, y, far, accept = () => true) {
+    let [best, least] = [-1, far * far];
+    const [first, last] = [this.column(x - far), this.column(x + far)];
+    for (let row = this.row(y - far); row <= this.row(y + far); row++) {
+      const end = this.starts[row * this.columns + last + 1];
+      for (let k = this.starts[row * this.columns + first]; k < end; k++) {
+        const i = this.items[k];
+        const [dx, dy] = [this.points[2 * i] - x, this.points[2 * i + 1] - y];
+        const distance = dx * dx + dy * dy;
+        if (distance <= least && accept(i)) [best, least] = [i, distance];
+      }
+    }
+    return best;
+  }
+}
+
+/** Numbers of the shown points inside a closed line [[x, y], ...], ascending. */
+function inside(line, points, shown) {
+  const xs = line.map((corner) => corner[0]);
+  const ys = line.map((corner) => corner[1]);
+  const [left, right, bottom, top] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
+  const found = [];
+  for (let i = 0; i < shown.length; i++) {
+    const [x, y] = [points[2 * i], points[2 * i + 1]];
+    if (!shown[i] || x < left || x > right || y < bottom || y > top) continue;
+    let within = false;
+    for (let a = 0, b = xs.length - 1; a < xs.length; b = a++) {
+      if (ys[a] > y !== ys[b] > y && x < ((xs[b] - xs[a]) * (y - ys[a])) / (ys[b] - ys[a]) + xs[a]) within = !within;
+    }
+    if (within) found.push(i);
+  }
+  return Int32Array.from(found);
+}
+
+/** Number of the shown point next to a place in a direction [down, right]: within 45 degrees of it, else on that side. */
+function ahead([x, y], points, shown, [down, right], but) {
+  let [best, least, beside, aside] = [-1, Infinity, -1, Infinity];
+  for (let i = 0; i < shown.length; i++) {
+    if (!shown[i] || i === but) continue;
+    const [dx, dy] = [points[2 * i] - x, points[2 * i + 1] - y];
+    const [along, across] = [dx * right - dy * down, Math.abs(dx * down + dy * right)];
+    if (along <= 0) continue;
+    const distance = along + across;
+    if (across <= along && distance < least) [best, least] = [i, distance];
+    else if (distance < aside) [beside, aside] = [i, distance];
+  }
+  return best < 0 ? beside : best;
+}

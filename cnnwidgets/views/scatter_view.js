@@ -1,0 +1,309 @@
+// Points, or pictures as points, in the plane. Moving, hovering, selecting and hiding happen here, without the kernel.
+
+const NARROW = 600; // CSS pixels: below, the legend lies under the points
+const [HIDDEN, FADED, PLAIN, CHOSEN] = [0, 1, 2, 3];
+
+function render({ model, el }) {
+  const under = h("canvas", { className: "cw-points", "aria-hidden": "true" });
+  const canvas = h("canvas", { className: "cw-canvas", role: "application", tabIndex: 0 });
+  const card = pointCard(model);
+  const stage = h("div", { className: "cw-stage" }, under, canvas, card.element);
+  const title = h("div", { className: "cw-title" });
+  const note = h("div", { className: "cw-note" });
+  const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
+  const bar = h("canvas", { role: "img" });
+  const quantity = h("span", { className: "cw-name" });
+  const scale = h("div", { className: "cw-scale" }, quantity, bar);
+  const ends = [];
+  let points = new Float32Array(0), order = new Int32Array(0), shown, kinds, placed, look, selection, joined, links; // what is drawn
+  let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null;
+  let camera = { x: 0, y: 0, scale: 1 }, home = camera, following = true; // following: the camera keeps all points in view
+  let atlas = new Atlas(model, () => {});
+  const size = () => [stage.clientWidth, Math.min(model.get("height"), Math.max(240, Math.round(1.1 * stage.clientWidth)))];
+  const count = () => points.length / 2;
+  const onScreen = (i) => [size()[0] / 2 + (points[2 * i] - camera.x) * camera.scale, size()[1] / 2 - (points[2 * i + 1] - camera.y) * camera.scale];
+  const inPlane = (x, y) => [camera.x + (x - size()[0] / 2) / camera.scale, camera.y - (y - size()[1] / 2) / camera.scale];
+  const radius = () => {
+    const base = Math.max(1.25, Math.min(5, 0.28 * Math.sqrt((size()[0] * size()[1]) / count())));
+    return Math.round(4 * Math.min(8, base * Math.max(1, camera.scale / home.scale) ** 0.35)) / 4;
+  };
+
+  // what is known of the points
+
+  const place = () => {
+    const next = typed(Float32Array, model.get("positions"));
+    const still = !model.get("tween") || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const glides = !still && next.length === points.length && next.length > 0;
+    motion = glides ? { from: points.map((v, k) => (Number.isFinite(v) ? v : next[k])), to: next, start: performance.now(), time: model.get("tween"), camera } : null;
+    following ||= next.length !== points.length;
+    if (next.length !== points.length) order = shuffled(next.length / 2);
+    points = motion ? motion.from.slice() : next;
+    hide();
+  };
+  const hide = () => {
+    const hidden = new Set(model.get("hidden"));
+    const group = typed(Uint16Array, model.get("group"));
+    const goal = motion?.to ?? points;
+    shown = Uint8Array.from({ length: count() }, (_, i) => Number.isFinite(goal[2 * i] + goal[2 * i + 1]));
+    placed = shown.reduce((sum, one) => sum + one, 0);
+    group.forEach((one, i) => hidden.has(one) && (shown[i] = 0));
+    kinds = new Uint8Array(count());
+    index = thinning = null;
+    aim();
+  };
+  /** Look at all points, unless a hand has moved the camera. */
+  const aim = () => {
+    home = fitted(boundsOf(motion?.to ?? points, shown), ...size());
+    if (following && !motion) camera = home;
+    refresh();
+  };
+  const color = () => {
+    const { backgroundColor: paper, color: ink } = getComputedStyle(under);
+    look = lookOf(model, count(), wordOf(paper), wordOf(ink));
+    legend.show(look.counts, model.get("palette"), joined.length);
+    scale.hidden = !model.get("value")?.byteLength;
+    quantity.textContent = model.get("quantity");
+    if (!scale.hidden) drawLegend(bar, Array.from(colorTable("viridis")), ...model.get("span"), ink);
+    refresh();
+  };
+  const join = () => {
+    const known = (trait) => typed(Int32Array, model.get(trait));
+    joined = known("added").filter((i) => i < count());
+    links = known("edges").map((i) => (i < count() ? i : 0));
+    selection = known("selected").filter((i) => i < count());
+    if (selection.some((i) => !shown[i])) select(selection.filter((i) => shown[i]));
+    card.forget();
+    refresh();
+  };
+  const load = () => {
+    title.textContent = model.get("title");
+    title.hidden = !title.textContent;
+    note.textContent = model.get("note");
+    note.hidden = !note.textContent;
+    tools.hidden = !model.get("tools");
+    place();
+    join();
+    color();
+  };
+  const loadAtlas = () => {
+    atlas = new Atlas(model, () => (card.forget(), refresh()));
+    refresh();
+  };
+
+  // drawing
+
+  const paint = () => {
+    if (!stage.clientWidth) return; // hidden: what is drawn stays
+    if (motion) glide();
+    if (stale) paintPoints();
+    stale = false;
+    paintMarks();
+    describe();
+    if (motion) refresh();
+  };
+  const glide = () => {
+    const time = Math.min(1, (performance.now() - motion.start) / motion.time);
+    const part = time * time * (3 - 2 * time);
+    const { from, to, camera: before } = motion;
+    for (let k = 0; k < points.length; k++) points[k] = from[k] + (to[k] - from[k]) * part;
+    const between = (key) => before[key] + (home[key] - before[key]) * part;
+    if (following) camera = { x: between("x"), y: between("y"), scale: between("scale") };
+    if (time < 1) return;
+    [points, motion, index, thinning] = [to, null, null, null];
+  };
+
+  const paintPoints = () => {
+    const [ratio, context] = [window.devicePixelRatio || 1, resize(under, ...size())];
+    const pictures = model.get("thumbnails") && atlas.sheet;
+    const dot = pictures ? Math.min(2, radius()) : radius();
+    if (frame?.width !== under.width || frame?.height !== under.height) frame = new Frame(under.width, under.height);
+    const stamps = (larger) => frame.stamps(dot * ratio * larger, dot >= 2.5 ? ratio : 0);
+    sight = pictures ? { side: model.get("thumbnail"), level: seen() } : null;
+    sort();
+    frame.words.fill(look.paper);
+    const scene = { points, order, kinds, camera, ratio };
+    stampPoints(frame, stamps(1), scene, FADED, look, look.faded, look.faded);
+    stampPoints(frame, stamps(1), scene, PLAIN, look, look.fills, look.rims);
+    stampPoints(frame, stamps(1.25), scene, CHOSEN, look, look.fills, look.rims);
+    frame.show(context);
+    if (pictures) paintPictures(context);
+    paintLinks(context);
+  };
+  const seen = () => {
+    thinning ??= new Thinning(points, shown, order);
+    return thinning.level((model.get("thumbnail") + 5) / camera.scale);
+  };
+  const pictured = (i) => sight !== null && thinning.levels[i] <= sight.level;
+  /** Which points are stamped, and how. */
+  const sort = () => {
+    const usual = selection.length ? FADED : PLAIN;
+    for (let i = 0; i < kinds.length; i++) kinds[i] = shown[i] ? usual : HIDDEN;
+    for (const i of selection) if (shown[i]) kinds[i] = CHOSEN;
+  };
+  const paintPictures = (context) => {
+    const [wide, tall] = atlas.size(sight.side);
+    const [width, height] = size();
+    for (const i of order) {
+      if (!shown[i] || !pictured(i)) continue;
+      const [x, y] = onScreen(i);
+      if (x < -wide || x > width + wide || y < -tall || y > height + tall) continue;
+      context.globalAlpha = kinds[i] === FADED ? 0.22 : 1;
+      context.fillStyle = cssColor(look.fills[look.slots[i]]);
+      context.fillRect(x - wide / 2 - 2, y - tall / 2 - 2, wide + 4, tall + 4);
+      atlas.draw(context, i, x - wide / 2, y - tall / 2, wide, tall);
+    }
+    context.globalAlpha = 1;
+  };
+  const paintLinks = (context) => {
+    const style = getComputedStyle(root);
+    Object.assign(context, { strokeStyle: style.color, lineWidth: 1.25, globalAlpha: 0.6 });
+    context.beginPath();
+    for (let k = 0; k + 1 < links.length; k += 2) {
+      if (!shown[links[k]] || !shown[links[k + 1]]) continue;
+      context.moveTo(...onScreen(links[k]));
+      context.lineTo(...onScreen(links[k + 1]));
+    }
+    context.stroke();
+    Object.assign(context, { lineWidth: 1.75, globalAlpha: 1 });
+    for (const i of joined) if (shown[i]) ring(context, i, 3.5);
+  };
+  /** A line around a point, or around its picture. */
+  const ring = (context, i, gap) => {
+    const [x, y] = onScreen(i);
+    context.beginPath();
+    if (pictured(i)) {
+      const [wide, tall] = atlas.size(sight.side);
+      context.rect(x - wide / 2 - gap, y - tall / 2 - gap, wide + 2 * gap, tall + 2 * gap);
+    } else context.arc(x, y, radius() + gap, 0, 7);
+    context.stroke();
+  };
+  const paintMarks = () => {
+    const context = resize(canvas, ...size());
+    const style = getComputedStyle(root);
+    const doubled = (i, color, gap) => {
+      if (i < 0 || i >= count() || !shown[i]) return;
+      for (const [width, stroke] of [[5, "rgb(0 0 0 / 70%)"], [2.5, color]]) {
+        Object.assign(context, { lineWidth: width, strokeStyle: stroke });
+        ring(context, i, gap);
+      }
+    };
+    doubled(model.get("picked"), style.getPropertyValue("--cw-mark"), 5);
+    doubled(hovered(), "white", 3);
+    const [x, y] = hovered() >= 0 ? onScreen(hovered()) : [0, 0];
+    card.show(draft ? -1 : hovered(), atlas, x, y, 14 + (sight?.side ?? 0) / 2, size());
+    if (!draft) return;
+    context.beginPath();
+    draft.forEach((corner) => context.lineTo(...corner));
+    context.closePath();
+    Object.assign(context, { fillStyle: style.getPropertyValue("--cw-accent"), strokeStyle: style.getPropertyValue("--cw-accent"), lineWidth: 2, globalAlpha: 0.14 });
+    context.fill("evenodd");
+    context.globalAlpha = 1;
+    context.setLineDash([6, 4]);
+    context.stroke();
+    context.setLineDash([]);
+  };
+  /** The point under the pointer, if it can be seen. */
+  const hovered = () => {
+    const i = model.get("hovered");
+    return i >= 0 && i < count() && shown[i] && !motion ? i : -1;
+  };
+  const describe = () => {
+    const placeless = count() - placed;
+    const many = (number, noun) => `${grouped(number)} ${noun}${number === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
+    const names = model.get("names").length;
+    const told = [`${many(count(), "point")}${names ? ` in ${many(names, "class")}` : ""}`];
+    if (selection.length) told.push(`${grouped(selection.length)} selected`);
+    if (placeless) told.push(`${grouped(placeless)} without a position`);
+    const summary = told.join(", ");
+    canvas.setAttribute("aria-label", `${[model.get("title"), summary].filter(Boolean).join(": ")}; arrow keys move from point to point, Enter picks`);
+    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : `${summary} · wheel: zoom · shift-drag: box · alt-drag: lasso`;
+  };
+  const draw = drawer(canvas, paint);
+  const refresh = () => ((stale = true), draw());
+
+  // acting
+
+  const select = (found, add) => {
+    selection = add ? Int32Array.from(new Set([...selection, ...found])).sort() : Int32Array.from(found);
+    put(model, { selected: new Uint8Array(selection.buffer) });
+    refresh();
+  };
+  const view = {
+    pan: (dx, dy) => {
+      camera = { ...camera, x: camera.x - dx / camera.scale, y: camera.y + dy / camera.scale };
+      following = false;
+      refresh();
+    },
+    zoom: (factor, x = size()[0] / 2, y = size()[1] / 2) => {
+      const [a, b] = inPlane(x, y);
+      const scale = Math.max(home.scale / 8, Math.min(home.scale * 1e4, camera.scale * factor));
+      camera = { x: a - (x - size()[0] / 2) / scale, y: b + (y - size()[1] / 2) / scale, scale };
+      following = false;
+      refresh();
+    },
+    fit: () => ((following = true), aim()),
+    find: (x, y) => {
+      if (motion) return -1;
+      index ??= new PointIndex(points, shown);
+      const [at, side] = [inPlane(x, y), (sight?.side ?? 0) / 2];
+      const under = (i) => pictured(i) && onScreen(i).every((v, k) => Math.abs(v - [x, y][k]) <= side);
+      const found = sight ? index.nearest(...at, (1.5 * side) / camera.scale, under) : -1;
+      return found >= 0 ? found : index.nearest(...at, Math.max(10, radius() + 4) / camera.scale);
+    },
+    hover: (i) => i === model.get("hovered") || put(model, { hovered: i }),
+    step: (way) => {
+      const known = [hovered(), model.get("picked")].find((i) => i >= 0 && shown[i]) ?? -1;
+      const from = known >= 0 ? [points[2 * known], points[2 * known + 1]] : [camera.x, camera.y];
+      const next = known >= 0 ? ahead(from, points, shown, way, known) : (index ??= new PointIndex(points, shown)).nearest(...from, Infinity);
+      if (next < 0) return;
+      const [x, y] = onScreen(next);
+      const [width, height] = size();
+      if (x < 0 || x > width || y < 0 || y > height) view.pan(width / 2 - x, height / 2 - y);
+      view.hover(next);
+    },
+    pick: (i, add) => {
+      if (add && i >= 0 && !model.get("lock").includes("selected")) {
+        select(selection.includes(i) ? selection.filter((one) => one !== i) : [i], !selection.includes(i));
+      } else if (!model.get("lock").includes("picked")) put(model, { picked: i });
+    },
+    enclose: (corners, add) => select(inside(corners.map((corner) => inPlane(...corner)), points, shown), add),
+    clear: () => selection.length && !model.get("lock").includes("selected") && select([]),
+    draft: (corners) => ((draft = corners), draw()),
+  };
+  const legend = classLegend(model, (classes, add) => {
+    const [wanted, group] = [new Set(classes), typed(Uint16Array, model.get("group"))];
+    if (!model.get("lock").includes("selected")) select(Array.from(group.keys()).filter((i) => shown[i] && wanted.has(group[i])), add);
+  });
+  const tools = scatterTools(model, view, ends);
+  const body = h("div", { className: "cw-body" }, stage, legend.element);
+  const root = h("div", { className: "cw cw-scatter", "data-lm-suppress-shortcuts": "true" }, title, note, tools, body, scale, line);
+  el.append(root);
+  useHands(canvas, model, view);
+  const layout = () => {
+    root.classList.toggle("cw-narrow", root.clientWidth < NARROW);
+    stage.style.height = `${size()[1]}px`;
+    root.style.setProperty("--cw-height", `${size()[1]}px`);
+    aim();
+    color();
+  };
+
+  ends.push(
+    listen(model, ["positions", "group", "value", "names", "palette", "span", "quantity", "title", "note", "tools", "added", "edges"], once(load)),
+    listen(model, ["hidden"], () => { legend.mark(); hide(); join(); }),
+    listen(model, ["selected"], join),
+    listen(model, ["atlas", "tile"], once(loadAtlas)),
+    listen(model, ["thumbnails", "thumbnail"], refresh),
+    listen(model, ["hovered", "picked"], draw),
+    listen(model, ["labels", "top", "chance", "numbers", "classes"], () => (card.forget(), draw())),
+    listen(model, ["height"], layout),
+    watch(root, layout),
+    watch(stage, layout),
+    draw.stop,
+  );
+  load();
+  loadAtlas();
+  layout();
+  return () => ends.forEach((end) => end());
+}
+
+export default { render };

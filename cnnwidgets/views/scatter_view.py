@@ -1,0 +1,171 @@
+"""Points, or pictures as points, in the plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.views.palette import tones
+from cnnwidgets.views.view import View, numbers
+
+NONE = 65535
+"""Stands for no class, and for no value."""
+
+ARRAYS = {
+    "labels": np.int32,
+    "top": np.uint16,
+    "chance": np.uint8,
+    "numbers": np.int32,
+    "edges": np.int32,
+    "added": np.int32,
+    "selected": np.int32,
+}
+"""What the arrays that tell more of the points are sent as."""
+
+
+def _bytes(help: str, **tags) -> t.Bytes:
+    return t.Bytes(help=help).tag(sync=True, **tags)
+
+
+class ScatterView(
+    View,
+    module=(
+        "scatter_space.js",
+        "scatter_marks.js",
+        "scatter_pictures.js",
+        "scatter_card.js",
+        "scatter_legend.js",
+        "scatter_hands.js",
+        "scatter_view.js",
+    ),
+):
+    """Points in the plane, coloured by class or by value, or drawn as their pictures; 100,000 can be moved by hand.
+
+    >>> scatter.show(points, colors=labels, names=["cat", "dog"])
+    >>> scatter.selection   # what was drawn around with the lasso
+    array([ 3, 17, 28], dtype=int32)
+
+    Dragging moves, the wheel zooms, shift-drag draws a box and alt-drag a lasso around points; a click picks a point.
+    Hovering, hiding classes and zooming ask the kernel for nothing. The axes have one scale and no numbers: an
+    embedding has no units.
+    """
+
+    positions = _bytes("(points, 2) float32: x to the right and y up; a point that is not finite is not drawn")
+    group = _bytes("(points,) uint16: each point's index in names, 65535 for none; empty: no classes")
+    names = t.List(t.Unicode(), help="the classes that colour the points").tag(sync=True)
+    palette = t.List(t.Unicode(), tones(), help="colours of the names, again and again; each seven names have a shape").tag(
+        sync=True
+    )
+    value = _bytes("(points,) uint16: 0 is span's lo and 65534 its hi, 65535 stands for none; empty: no values")
+    span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colours").tag(sync=True)
+    quantity = t.Unicode("value", help="what the values are").tag(sync=True)
+    tween = t.Int(600, min=0, help="milliseconds in which points glide to new positions; 0: at once").tag(sync=True)
+
+    classes = t.List(t.Unicode(), help="what labels and top are indices of; empty: of names").tag(sync=True)
+    labels = _bytes("(points,) int32: each point's class, -1 for none; empty: not known")
+    top = _bytes("(points, k) uint16: the most probable classes of each point; the first three are told")
+    chance = _bytes("(points, k) uint8: their probabilities, 255 for 1")
+    numbers = _bytes("(points,) int32: what each point is called, such as its number in a data set; empty: its index")
+    atlas = _bytes("a PNG or JPEG file with the picture of each point, from left to right and top to bottom; empty: none")
+    tile = t.List(t.Int(), [1, 1, 1], help="[height, width] of a picture in the atlas, and how many are in a row").tag(
+        sync=True
+    )
+    thumbnails = t.Bool(False, help="whether points are drawn as their pictures, where there is room").tag(sync=True)
+    thumbnail = t.Int(32, min=16, max=64, help="CSS pixels of a picture's longer side").tag(sync=True)
+
+    selected = _bytes("(selected,) int32: the selected points, ascending", from_json=lambda value, view: bytes(value))
+    hidden = t.List(t.Int(), help="indices of the names whose points are hidden").tag(sync=True)
+    hovered = t.Int(-1, help="the point under the pointer; -1 for none").tag(sync=True)
+    picked = t.Int(-1, help="the point that was clicked, which has a ring; -1 for none").tag(sync=True)
+    added = _bytes("(added,) int32: points that joined later, which have a ring and an entry in the legend")
+    edges = _bytes("(edges, 2) int32: pairs of points with a line between them")
+    tool = t.Enum(("pan", "lasso", "box"), "pan", help="what dragging does").tag(sync=True)
+
+    title = t.Unicode(help="a line above the points").tag(sync=True)
+    note = t.Unicode(help="a line under the title, such as '2,000 of 60,000'").tag(sync=True)
+    height = t.Int(520, help="largest height of the points in CSS pixels").tag(sync=True)
+    tools = t.Bool(True, help="whether the buttons are shown").tag(sync=True)
+    lock = t.List(t.Unicode(), help="what cannot be changed by hand: picked, selected, hidden").tag(sync=True)
+
+    def show(
+        self,
+        points: np.ndarray,
+        *,
+        colors: np.ndarray | None = None,
+        names: Sequence[str] = (),
+        span: Sequence[float] | None = None,
+        tween: int = 600,
+        **traits,
+    ) -> None:
+        """Show points (points, 2), in one message; as many as there are glide to their new places, others replace them.
+
+        Colours are those given here; what else is not given stays, as long as there are as many points.
+
+        Parameters:
+            colors: (points,) with ``names`` each point's index in them, -1 for none; without, its value, NaN for none.
+            span: [lowest, highest] value of the colours; those that are there if it is not given.
+            traits: further traits to set in the same message; ``labels``, ``top``, ``numbers``, ``edges``, ``added`` and
+                ``selected`` as arrays, ``chance`` as probabilities from 0 to 1.
+        """
+        places = _places(points)
+        with self.hold_sync():
+            if len(places) != len(self.positions):
+                for name in ("group", "value", *ARRAYS, "atlas"):
+                    self.set_trait(name, b"")
+                self.hovered = self.picked = -1
+            self.tween, self.positions, self.names = tween, places, list(names)
+            self.group = self.value = b""
+            if colors is not None and self.names:
+                colors = np.asarray(colors)
+                self.group = numbers(np.where(colors < 0, NONE, colors), np.uint16)
+            elif colors is not None:
+                self.value, self.span = quantize(colors, span)
+            if self.hidden and max(self.hidden) >= len(self.names):
+                self.hidden = []
+            for name, value in traits.items():
+                self.set_trait(name, _array(name, value) if name in ARRAYS else value)
+
+    def move(self, points: np.ndarray, *, tween: int = 0) -> None:
+        """Move the points to other places: only these are sent, as for each frame of a computation that is watched."""
+        places = _places(points)
+        if len(places) != len(self.positions):
+            raise ValueError(
+                f"There are {len(self.positions) // 8} points to move, not {len(places) // 8}; show shows others."
+            )
+        with self.hold_sync():
+            self.tween, self.positions = tween, places
+
+    @property
+    def selection(self) -> np.ndarray:
+        """The numbers of the selected points, ascending; may be assigned."""
+        return np.frombuffer(self.selected, np.int32)
+
+    @selection.setter
+    def selection(self, points) -> None:
+        self.selected = numbers(np.unique(points), np.int32)
+
+
+def _places(points: np.ndarray) -> bytes:
+    """Positions as they are sent."""
+    points = np.asarray(points)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"Points are rows of x and y, (points, 2), not {points.shape}.")
+    return numbers(points)
+
+
+def _array(name: str, value) -> bytes:
+    """An array that tells more of the points, as it is sent."""
+    if isinstance(value, bytes):
+        return value
+    return numbers(np.round(np.asarray(value) * 255.0) if name == "chance" else value, ARRAYS[name])
+
+
+def quantize(values: np.ndarray, span: Sequence[float] | None = None) -> tuple[bytes, list[float]]:
+    """Values as 16 bits between the ends of a span, which they are cut off at; 65535 where they are not finite."""
+    values = np.asarray(values, np.float64)
+    known = np.isfinite(values)
+    lo, hi = map(float, span or ((values[known].min(), values[known].max()) if known.any() else (0.0, 1.0)))
+    steps = np.round((np.clip(values, lo, hi) - lo) * ((NONE - 1) / (hi - lo) if hi > lo else 0.0))
+    return numbers(np.where(known, steps, NONE), np.uint16), [lo, hi]
