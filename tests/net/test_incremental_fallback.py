@@ -278,6 +278,28 @@ def test_batch_norm_is_folded_into_the_convolution_before_it():
     torch.testing.assert_close(graph(picture()[None]), module(picture()[None]))
 
 
+@pytest.mark.parametrize(
+    "addition, activations",
+    [
+        (lambda x, y: x + y, ["relu"]),
+        (lambda x, y: x.add(y), ["relu"]),
+        (lambda x, y: torch.add(x, y), ["relu"]),
+        (lambda x, y: x + y + x, ["none"]),
+        (lambda x, y: torch.add(x, y, alpha=2), []),
+        (lambda x, y: x + y[:, :1], []),
+        (lambda x, y: (x + x) * y, []),
+    ],
+)
+def test_an_addition_of_maps_of_the_same_shape_is_done_by_a_convolution(addition, activations):
+    def forward(self, x):
+        return self.head(F.relu(addition(self.one(x), self.two(x))).mean((2, 3)))
+
+    net = bound(forward, one=nn.Conv2d(2, 4, 3), two=nn.Conv2d(2, 4, 3), head=nn.Linear(4, 3))
+    steps = program.Program(folding.fold(net.module), picture()[None]).steps
+    assert [step.activation for step in steps if step.added] == activations
+    assert assert_right(net) == "exact windows in 2 of 2 convolutions"
+
+
 def test_folding_leaves_no_trace():
     net = bound(
         lambda self, x: self.head(self.conv(x + torch.ones(2, 1, 1)).mean((2, 3))),

@@ -46,15 +46,15 @@ class Engine:
 
     def __init__(self, program: Program, patches: Patches, watch: Step | None = None):
         self.program, self.patches, self.watch = program, patches, watch
-        needed = _needed(program) | ({watch} if watch and watch.windowed else set())
+        needed = {step.node: step for step in _needed(program) | ({watch} if watch and watch.windowed else set())}
         self._clean: dict[Step, Tensor] = {}
         self._cells: dict[Canvas, Tensor] = {}
         picture = patches.picture.contiguous(memory_format=torch.channels_last)
         for node, value in program.values(picture):
             if node.op == "output":
                 self.clean = value
-            elif program.step(node) in needed:
-                self._clean[program.step(node)] = value
+            elif node in needed:
+                self._clean[needed[node]] = value
 
     @property
     def clean_bytes(self) -> int:
@@ -141,21 +141,21 @@ class Engine:
         return self.patches.cover(plain, route.tops, route.lefts, y, x)
 
     def _slide(self, step: Step, slide: Sliding, values: Found, route: Route) -> Tensor:
-        (used,) = step.live
-        maps = self._pasted(used, step, values, route)
+        maps = self._pasted(step.live[0], step, values, route, slid=True)
+        adding = (self._pasted(step.added, step, values, route), step.activation) if step.added else ()
         if route.is_whole(step):
-            return slide.whole(maps)
-        output = slide.inner(maps)
+            return slide.whole(maps, *adding)
+        output = slide.inner(maps, *adding)
         if slide.factor is not None:
             y, x = route.begin(step)
             start = torch.from_numpy(y * step.size[1] + x)
             output = output * crop(by_cell(slide.factor), step.size[1], start, route.sizes[step.number]).permute(0, 3, 1, 2)
         return output
 
-    def _pasted(self, used: Step, step: Step | None, values: Found, route: Route) -> Tensor:
+    def _pasted(self, used: Step, step: Step | None, values: Found, route: Route, slid: bool = False) -> Tensor:
         """A step's windows as another takes them: larger or other ones of the clean map, with what changed pasted in."""
         windows: Tensor = values[used]
-        move: Move | None = route.into(used, step)
+        move: Move | None = route.into(used, step, slid)
         if move is None:
             return windows
         crops = move.crop(self._canvas(move.canvas))

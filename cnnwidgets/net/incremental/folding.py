@@ -147,7 +147,7 @@ def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
             continue
         if type(module) is nn.BatchNorm2d and module.running_mean is not None:
             folded.add_submodule(str(before.target), _fused(conv, module, kept=node.target in keep))
-        elif activation := _activation(node, module):
+        elif activation := activation_of(node, module):
             conv.activation, conv.kept = activation, True
         else:
             continue
@@ -156,7 +156,7 @@ def _fold_batch_norm(folded: fx.GraphModule, keep: frozenset[str]) -> None:
         folded.graph.erase_node(node)
 
 
-def _activation(node: fx.Node, module: nn.Module | None) -> str | None:
+def activation_of(node: fx.Node, module: nn.Module | None) -> str | None:
     """What :class:`Folding` calls the activation that a node computes, or None."""
     if node.op == "call_function":
         return "relu" if node.target in (F.relu, torch.relu) else None
@@ -181,16 +181,24 @@ class Folding(nn.Conv2d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.convolve(x, self.padding)
 
-    def convolve(self, x: torch.Tensor, padding: Any) -> torch.Tensor:
-        """The convolution with another padding."""
+    def convolve(
+        self, x: torch.Tensor, padding: Any, added: torch.Tensor | None = None, activation: str | None = None
+    ) -> torch.Tensor:
+        """The convolution with another padding; with maps of its output's shape added, and an activation after that."""
+        activation = activation or self.activation
         if isinstance(padding, str) or x.device.type != "cpu" or x.dtype != torch.float32 or not _HAS_ONEDNN:
             output = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-            return _APART[self.activation](output)
+            return _APART[activation](output if added is None else output + added)
         options = list(padding), list(self.stride), list(self.dilation), self.groups
         if self._packed is None:
             reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
             self._packed = reorder(self.weight.to_mkldnn(), *options, list(x.shape))
-        return torch.ops.mkldnn._convolution_pointwise(x, self._packed, self.bias, *options, self.activation, [], "")
+        convolve = torch.ops.mkldnn._convolution_pointwise
+        if added is None:
+            return convolve(x, self._packed, self.bias, *options, activation, [], "")
+        if activation == "relu":
+            return convolve.binary(x, added, self._packed, self.bias, *options, "add", 1.0, "relu", [], "")
+        return _APART[activation](convolve.binary(x, added, self._packed, self.bias, *options, "add", 1.0, None, [], ""))
 
 
 _ACTIVATIONS: dict[Any, str] = {nn.ReLU: "relu", nn.Hardswish: "hardswish", nn.SiLU: "swish"}

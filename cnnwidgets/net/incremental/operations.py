@@ -22,19 +22,21 @@ class Sliding:
     Attributes:
         rows, columns: how the window moves.
         fill: the value of the padding.
-        whole: the operation, of a whole map.
+        whole: the operation, of a whole map; if it can add, of what is added to its output and the activation too.
         inner: the operation without padding, of a part of the padded map.
         factor: (1, 1, height, width) that the output of ``inner`` is multiplied with; None for none.
         work: multiply-adds of one output cell.
+        adds: whether maps can be added to its output in the same go.
     """
 
     rows: Slide
     columns: Slide
     fill: float
-    whole: Callable[[Tensor], Tensor]
-    inner: Callable[[Tensor], Tensor]
+    whole: Callable[..., Tensor]
+    inner: Callable[..., Tensor]
     factor: Tensor | None
     work: float
+    adds: bool = False
 
 
 def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], Any], size, out) -> Sliding | None:
@@ -91,6 +93,13 @@ def is_pointwise(node: fx.Node, module: nn.Module | None) -> bool:
     return False
 
 
+def is_addition(node: fx.Node) -> bool:
+    """Whether the node adds two tensors."""
+    adds = node.target in (operator.add, torch.add) if node.op == "call_function" else node.target == "add"
+    two = len(node.args) == 2 and all(isinstance(value, fx.Node) for value in node.args)
+    return node.op in ("call_function", "call_method") and adds and two and not node.kwargs
+
+
 def keeps_cells(node: fx.Node, constant: Tensor) -> bool:
     """Whether a constant that a pointwise operation takes is the same for every cell."""
     return constant.numel() == 1 or constant.shape[-2:] == (1, 1) or node.target is F.batch_norm
@@ -106,11 +115,12 @@ def _convolution(weight, bias, stride, padding, dilation, groups, size, out, fol
 
     def convolve(padding):
         if folding is not None:
-            return lambda x: folding.convolve(x, padding if isinstance(padding, str) else _pair(padding))
+            return lambda x, *adding: folding.convolve(x, padding if isinstance(padding, str) else _pair(padding), *adding)
         return lambda x: F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     rows, columns = _slides(kernel, stride, before, dilation, size, out)
-    return Sliding(rows, columns, 0.0, convolve(padding), convolve(0), None, float(weight.numel()))
+    adds = folding is not None and not folding.kept
+    return Sliding(rows, columns, 0.0, convolve(padding), convolve(0), None, float(weight.numel()), adds)
 
 
 def _max_pool(kernel_size, stride, padding, dilation, ceil_mode, size, out) -> Sliding:

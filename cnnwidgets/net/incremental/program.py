@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -12,9 +12,9 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from cnnwidgets.net.incremental.folding import module_of
+from cnnwidgets.net.incremental.folding import activation_of, module_of
 from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
-from cnnwidgets.net.incremental.operations import Sliding, is_pointwise, keeps_cells, sliding
+from cnnwidgets.net.incremental.operations import Sliding, is_addition, is_pointwise, keeps_cells, sliding
 
 if TYPE_CHECKING:
     from cnnwidgets.net.incremental.routes import Route
@@ -36,6 +36,8 @@ class Step:
             "whole": anything; it is computed of whole maps.
         inputs: the steps that it takes values of.
         shape: of its output for one picture; () for what is no tensor.
+        added: of a sliding step, the one whose maps are added to its output, and ...
+        activation: ... what comes after that.
         number: of the steps with windows, which one; -1 for the others.
         last: steps that nobody needs after this one.
     """
@@ -45,6 +47,8 @@ class Step:
     inputs: list[Step]
     shape: tuple[int, ...]
     sliding: Sliding | None = None
+    added: Step | None = None
+    activation: str = "none"
     number: int = -1
     last: list[Step] = field(default_factory=list)
 
@@ -83,6 +87,7 @@ class Program:
     Attributes:
         graph: the folded network.
         steps: its calls.
+        convolutions: those that are convolutions, whether with windows or without.
         windowed: those of which windows can be computed.
         output: the step that gives the scores.
         frontier: windowed steps that something takes whole maps of.
@@ -100,6 +105,8 @@ class Program:
                 self._take(node, value)
         self.steps = list(self._of.values())
         self.output = self._of[next(node for node in graph.graph.nodes if node.op == "output").args[0]]
+        self.convolutions = [step for step in self.steps if _convolves(step.node, module_of(graph, step.node))]
+        self._join_additions()
         self.windowed = [step for step in self.steps if step.windowed]
         for number, step in enumerate(self.windowed):
             step.number = number
@@ -126,15 +133,6 @@ class Program:
                 needed[used] -= 1
                 if not needed[used]:
                     del interpreter.env[used]
-
-    @property
-    def convolutions(self) -> list[Step]:
-        """The steps that are convolutions, whether with windows or without."""
-        return [
-            step
-            for step in self.steps
-            if step.node.target is F.conv2d or isinstance(module_of(self.graph, step.node), nn.Conv2d)
-        ]
 
     @property
     def whole_numbers(self) -> int:
@@ -189,6 +187,34 @@ class Program:
             if same_size and all(isinstance(value, Tensor) and keeps_cells(node, value) for value in constants):
                 step.kind = "pointwise"
 
+    def _join_additions(self) -> None:
+        """Let a convolution do the addition of a residual block, and the activation after it, on the way.
+
+        Windows are small and many: to read and write them again takes longer than to add.
+        """
+        users = Counter([used for step in self.steps for used in step.live] + [self.output])
+        for step in self.steps:
+            if step.kind != "pointwise":
+                continue
+            activation = activation_of(step.node, module_of(self.graph, step.node))
+            for before in step.live:
+                if users[before] > 1 or not before.sliding:
+                    continue
+                if activation and before.added and before.activation == "none":
+                    step.added, step.activation, step.inputs = before.added, activation, before.inputs
+                elif before.sliding.adds and not before.added and self._is_sum(step):
+                    (step.added,) = (used for used in step.live if used is not before)
+                    step.inputs = [before.live[0], step.added]
+                else:
+                    continue
+                step.kind, step.sliding = "sliding", before.sliding
+                self.steps = [other for other in self.steps if other is not before]
+                break
+
+    def _is_sum(self, step: Step) -> bool:
+        """Whether a step adds maps of the same shape."""
+        return is_addition(step.node) and len(step.live) == 2 and all(used.shape == step.shape for used in step.live)
+
 
 class Axis:
     """Along rows or columns: where in every map a patch reaches, for every place it can have.
@@ -206,14 +232,19 @@ class Axis:
             if step.kind == "picture":
                 found.append(tidy((np.maximum(places, 0), np.minimum(places + length, size))))
                 continue
-            changed = around([found[used.number] for used in step.live])
-            slide = step.sliding and (step.sliding.rows, step.sliding.columns)[which]
-            found.append(slide.reach(changed) if slide else changed)
+            changed = [found[used.number] for used in step.live]
+            if step.sliding:
+                changed[0] = (step.sliding.rows, step.sliding.columns)[which].reach(changed[0])
+            found.append(around(changed))
         self.first, self.end = (np.stack(part) for part in zip(*found, strict=True))
 
     def changed(self, places: np.ndarray) -> Intervals:
         """The intervals (steps with windows, positions) for patches that begin at some rows or columns."""
         return self.first[:, places + self._offset], self.end[:, places + self._offset]
+
+
+def _convolves(node: fx.Node, module: nn.Module | None) -> bool:
+    return node.target is F.conv2d or isinstance(module, nn.Conv2d)
 
 
 def _asks_shape(node: fx.Node) -> bool:

@@ -38,7 +38,7 @@ class Route:
             self.sizes.append(step.size if whole else (height, width))
         self._y = [np.clip(first, 0, step.size[0] - h) for step, first, (h, _) in self._each(program, self._rows)]
         self._x = [np.clip(first, 0, step.size[1] - w) for step, first, (_, w) in self._each(program, self._columns)]
-        self._moves: dict[tuple[Step, Step | None], Move | None] = {}
+        self._moves: dict[tuple[Step, Step | None, bool], Move | None] = {}
 
     def __len__(self) -> int:
         return len(self.tops)
@@ -50,23 +50,23 @@ class Route:
     def is_whole(self, step: Step) -> bool:
         return self.sizes[step.number] == step.size
 
-    def into(self, used: Step, step: Step | None) -> Move | None:
+    def into(self, used: Step, step: Step | None, slid: bool = False) -> Move | None:
         """How the windows of a step's input get into what it takes; None if they are that already.
 
-        The step None takes whole maps.
+        The step None takes whole maps. A sliding step slides over its first input only.
         """
-        key = used, step
+        key = used, step, slid
         if key not in self._moves:
-            self._moves[key] = self._find_move(used, step)
+            self._moves[key] = self._find_move(used, step, slid)
         return self._moves[key]
 
-    def _find_move(self, used: Step, step: Step | None) -> Move | None:
+    def _find_move(self, used: Step, step: Step | None, slid: bool) -> Move | None:
         y, x = self.begin(used)
-        if step is None or (step.sliding and self.is_whole(step)):
+        if step is None or (slid and self.is_whole(step)):
             top = left = np.zeros(len(self), int)
             return None if self.is_whole(used) else self._move(used, top, left, used.size, to_the_letter=step is None)
         (top, left), size = self.begin(step), self.sizes[step.number]
-        if step.sliding:
+        if slid and step.sliding:
             rows, columns = step.sliding.rows, step.sliding.columns
             size = rows.seen(size[0]), columns.seen(size[1])
             return self._move(used, top * rows.stride, left * columns.stride, size, step.sliding)
@@ -169,7 +169,7 @@ class Overlap(NamedTuple):
     def slices(self) -> tuple[slice, slice] | None:
         """The rows of the crop and of the window, if they are the same for all windows."""
         ends = self.ends
-        if ends is None or not (self.place == self.place[:1]).all():
+        if ends is None or (self.place[:, 0] != self.place[0, 0]).any():
             return None
         begin = int(self.place[0, 0])
         return slice(begin + ends[0], begin + ends[1]), slice(*ends)
@@ -188,11 +188,16 @@ class Move:
         self.canvas, self.start, self.size = canvas, start, size
         rows, columns = down.slices, across.slices
         self._slices = (*rows, *columns) if rows and columns else None
+        if not self._slices:
+            self._find_cells(down, across)
+
+    def _find_cells(self, down: Overlap, across: Overlap) -> None:
+        """Where each row of each window goes, counted in the cells of all crops."""
         self._ends = across.ends
         first = across.place[:, :1] + (self._ends or (0, 0))[0]
-        cells = (np.arange(len(start))[:, None] * size[0] + down.place) * size[1] + first
+        cells = (np.arange(len(self.start))[:, None] * self.size[0] + down.place) * self.size[1] + first
         self._cells = torch.from_numpy(cells[down.seen])
-        self._seen_rows = None if down.seen.all() else torch.from_numpy(down.seen)
+        self._seen_rows = None if down.seen.all() else torch.from_numpy(np.flatnonzero(down.seen))
         self._seen_columns = torch.from_numpy(across.seen)
 
     def crop(self, cells: Tensor) -> Tensor:
@@ -207,19 +212,22 @@ class Move:
             crops[:, down, across] = windows[:, from_down, from_across]
             return crops.permute(0, 3, 1, 2)
         rows = windows[:, :, slice(*self._ends)] if self._ends else windows
-        rows = rows.flatten(0, 1) if self._seen_rows is None else rows[self._seen_rows.to(crops.device)]
+        rows = self._rows_seen(rows)
         cells = self._cells.to(crops.device)
         if self._ends == (0, 0):
             pass  # no window reaches its crop
         elif self._ends:
             _every(crops, rows.shape[1] * rows.shape[2]).index_copy_(0, cells, rows.flatten(1))
         else:
-            seen = self._seen_columns[:, None].expand(windows.shape[:3])
-            seen = seen.flatten(0, 1) if self._seen_rows is None else seen[self._seen_rows]
+            seen = self._rows_seen(self._seen_columns.to(crops.device)[:, None].expand(windows.shape[:3]))
             cells = cells[:, None] + torch.arange(rows.shape[1], device=cells.device)
-            seen = seen.to(crops.device)
             _every(crops, crops.shape[3]).index_copy_(0, cells[seen], rows[seen])
         return crops.permute(0, 3, 1, 2)
+
+    def _rows_seen(self, windows: Tensor) -> Tensor:
+        """Those rows of windows (N, height, ...) that are put into the crops, one after the other."""
+        rows = windows.flatten(0, 1)
+        return rows if self._seen_rows is None else rows.index_select(0, self._seen_rows.to(rows.device))
 
 
 def _every(crops: Tensor, length: int) -> Tensor:

@@ -175,7 +175,7 @@ class Scorer:
         for batch in batches:
             for part in self._in_parts(batch, fitting, windows):
                 held.append(part)
-                if sum(len(positions.tops) for positions, _ in held) >= self._fitting_whole(engine):
+                if sum(len(positions.tops) for positions, _ in held) >= min(FEWEST_WINDOWS, self._fitting_whole(engine)):
                     yield from self._finish(engine, held)
                     held = []
         if held:
@@ -184,7 +184,9 @@ class Scorer:
     def _finish(self, engine: Engine, held: Sequence[tuple[Positions, Found]]) -> Iterator[tuple[Positions, Scores]]:
         """The scores of what windows gave."""
         positions = Positions(*(np.concatenate(places) for places in zip(*(part for part, _ in held), strict=True)))
-        found = {step: torch.cat([windows[step] for _, windows in held]) for step in held[0][1]}
+        found = held[0][1]
+        if len(held) > 1:
+            found = {step: torch.cat([windows[step] for _, windows in held]) for step in found}
 
         def finish(part: Positions, start: int) -> Scores:
             maps = {step: values[start : start + len(part.tops)] for step, values in found.items()}
