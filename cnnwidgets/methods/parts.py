@@ -39,7 +39,7 @@ class Job:
         reducers: fresh ones: every part gets copies of its own.
         layers: for every layer that a reducer asks for the name of its row.
         threads: of torch, in whatever process: with other numbers of threads sums round differently.
-        stopped: set when nobody waits any more; seen by the threads of this process.
+        lent, stopped: between threads of this process: one has the network in its hands; nobody waits for it any more.
     """
 
     net: BoundModel
@@ -47,6 +47,7 @@ class Job:
     reducers: Sequence[Any]
     layers: dict[str, str]
     threads: int
+    lent: bool = False
     stopped: bool = False
 
 
@@ -79,18 +80,18 @@ def elsewhere(job: Job, positions: Sequence[int], executor: Executor, cancel) ->
     with _sent(job, executor) as (parcel, workers):
         try:
             while True:
-                ask(cancel)
                 more = itertools.islice(rest, AHEAD * workers - len(waiting))
                 waiting.extend(executor.submit(_run, parcel, k) for k in more)
                 if not waiting:
                     return
+                ask(cancel)
                 if wait([waiting[0]], PATIENCE).done:
                     yield waiting.popleft().result()
         finally:
             job.stopped = True
             running = [future for future in waiting if not future.cancel()]
-            if isinstance(parcel, Parcel) and not parcel.travelled:
-                wait(running)  # threads of this process, which have the network in their hands
+            if job.lent:
+                wait(running)
 
 
 def compute(job: Job, loaded: Loaded) -> Part:
@@ -157,10 +158,6 @@ class Parcel:
         self._job: Job | None = job
         self._address: tuple[str, bytes | Path] | None = None
 
-    @property
-    def travelled(self) -> bool:
-        return self._address is not None
-
     def leave_at(self, path: Path) -> None:
         """Let the processes of this machine fetch the job from a file, instead of sending it with each part."""
         key, data = self._pack()
@@ -223,6 +220,7 @@ def _sent(job: Job, executor: Executor) -> Iterator[tuple[Any, int]]:
 def _run(parcel: Parcel | Job, k: int) -> Part:
     """A part, on a worker."""
     job = parcel.open() if isinstance(parcel, Parcel) else parcel
+    job.lent = True  # this first: whoever stops us looks at it last
     if job.stopped:
         raise Cancelled("cancelled")
     if job.loader.is_home:

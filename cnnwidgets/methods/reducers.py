@@ -10,6 +10,9 @@ import torch
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.net import Layer
 
+CHUNK = 2**22
+"""Values of a layer that are converted to float64 at once."""
+
 
 @dataclass(frozen=True, repr=False)
 class ConfusionMatrix:
@@ -106,17 +109,15 @@ class ActivationStatistics:
         self.maximum, self.zeros = np.full(units, -np.inf), np.zeros(units, np.int64)
 
     def update(self, batch: Batch) -> None:
-        values = by_unit(self.layer, batch.outputs[self.layer.name])  # (n, units, positions), float32
-        part = ActivationStatistics(self.layer)
-        part.values = len(values) * values.shape[2]
-        mean = values.sum((0, 2), dtype=torch.float64) / part.values
-        middle = mean.float()  # a float32 copy of the values is enough, moved by what float32 holds of the mean
-        squares = (values - middle[:, None]).square_().sum((0, 2), dtype=torch.float64)
-        part.mean = mean.numpy()
-        part.deviations = (squares - part.values * (mean - middle) ** 2).clamp_min(0).numpy()
-        part.maximum = values.amax((0, 2)).double().numpy()
-        part.zeros = (values == 0).sum((0, 2)).numpy()
-        self.merge(part)
+        values = by_unit(self.layer, batch.outputs[self.layer.name])
+        for some in values.split(max(1, CHUNK // values[0].numel())):
+            part = ActivationStatistics(self.layer)
+            part.values = len(some) * some.shape[2]
+            variance, mean = torch.var_mean(some.double(), (0, 2), correction=0)
+            part.mean, part.deviations = mean.numpy(), (part.values * variance).numpy()
+            part.maximum = some.amax((0, 2)).double().numpy()
+            part.zeros = (some == 0).sum((0, 2)).numpy()
+            self.merge(part)
 
     def merge(self, other: ActivationStatistics) -> None:
         values = self.values + other.values
