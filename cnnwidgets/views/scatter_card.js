@@ -1,4 +1,4 @@
-// What is known of a point: a card beside it, and a sentence.
+// What is known of a point: a card beside it, and a sentence; and what is said of all.
 
 const ENLARGED = 112; // CSS pixels of the picture on the card
 
@@ -35,6 +35,16 @@ function factsOf(model, i) {
 function sentenceOf(model, i) {
   const answers = answersOf(model, i).map(([name, chance]) => `${name} ${percent(chance)}`);
   return [...factsOf(model, i), ...(answers.length ? [`network: ${answers.join(", ")}`] : [])].join(" · ");
+}
+
+/** "1,797 points in 10 classes, 30 selected, 3 without a position" */
+function summaryOf(model, count, selected, placeless) {
+  const many = (number, one, more) => `${grouped(number)} ${number === 1 ? one : more}`;
+  const classes = model.get("names").length;
+  const told = [many(count, "point", "points") + (classes ? ` in ${many(classes, "class", "classes")}` : "")];
+  if (selected) told.push(`${grouped(selected)} selected`);
+  if (placeless) told.push(`${grouped(placeless)} without a position`);
+  return told.join(", ");
 }
 
 /** A card that is put beside a point and stays inside its parent. */

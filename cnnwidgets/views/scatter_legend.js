@@ -7,9 +7,9 @@ function classLegend(model, select) {
   const search = h("input", { type: "search", placeholder: "find classes", title: "type a part of a class's name; Enter selects its points", "aria-label": "find classes" });
   const list = h("div", { className: "cw-classes", role: "group", "aria-label": "classes: click hides or shows, shift-click shows one alone" });
   const all = h("button", { className: "cw-all" }, "show all classes");
-  const joined = h("div", { className: "cw-joined" }, h("span", { className: "cw-chip cw-ring" }), h("span", { className: "cw-name" }, "added"), h("span", { className: "cw-count" }));
-  const element = h("div", { className: "cw-legend-box" }, search, list, joined, all);
-  let buttons = [];
+  const others = h("div", { className: "cw-others" });
+  const element = h("div", { className: "cw-legend-box" }, search, list, others, all);
+  let buttons = [], before = "";
 
   const locked = () => model.get("lock").includes("hidden");
   const hide = (hidden) => locked() || put(model, { hidden: hidden.sort((a, b) => a - b) });
@@ -23,10 +23,11 @@ function classLegend(model, select) {
     hide(alone ? [] : others);
   };
 
-  const entry = (name, index, count, color) => {
-    const chip = h("span", { className: `cw-chip cw-shape-${shapeOf(index)}` });
-    chip.style.background = color;
-    const button = h("button", { className: "cw-class", title: name }, chip, h("span", { className: "cw-name" }, name), h("span", { className: "cw-count" }, grouped(count)));
+  const entry = (tag, name, kind, count) => h(tag, { className: "cw-class", title: name },
+    h("span", { className: `cw-chip ${kind}` }), h("span", { className: "cw-name" }, name), h("span", { className: "cw-count" }, grouped(count)));
+  const buttonOf = (name, index, count, color) => {
+    const button = entry("button", name, `cw-shape-${shapeOf(index)}`, count);
+    button.firstChild.style.background = color;
     button.addEventListener("click", (event) => (event.shiftKey ? isolate(index) : toggle(index)));
     button.addEventListener("dblclick", (event) => event.shiftKey || isolate(index));
     return button;
@@ -54,14 +55,17 @@ function classLegend(model, select) {
     buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(!hidden.has(index))));
     all.hidden = !hidden.size || locked();
   };
-  /** Show classes with their numbers of points and their colours, and how many points were added. */
+  /** Show the points of each class, and last of none, with the classes' colours, and how many points were added. */
   const show = (counts, colors, added) => {
     const names = model.get("names");
-    buttons = names.map((name, index) => entry(name, index, counts[index], colors[index % colors.length]));
+    const now = JSON.stringify([names, Array.from(counts), colors, added]);
+    if (now === before) return;
+    before = now;
+    buttons = names.map((name, index) => buttonOf(name, index, counts[index], colors[index % colors.length]));
     list.replaceChildren(...buttons);
+    const none = names.length ? counts[names.length] : 0;
+    others.replaceChildren(...(none ? [entry("div", "no class", "cw-shape-0 cw-none", none)] : []), ...(added ? [entry("div", "added", "cw-ring", added)] : []));
     search.hidden = names.length < SEARCH_FROM;
-    joined.hidden = !added;
-    joined.lastChild.textContent = grouped(added);
     element.hidden = !names.length && !added;
     filter();
     mark();

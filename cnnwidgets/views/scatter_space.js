@@ -28,11 +28,27 @@ function boundsOf(points, shown) {
   return left <= right ? [left, bottom, right, top] : [-1, -1, 1, 1];
 }
 
-/** The camera {x, y, scale} that has bounds in view: its centre in the points' units, and CSS pixels a unit. */
-function fitted([left, bottom, right, top], width, height) {
-  const room = (size) => Math.max(size - 2 * PAD, size / 2);
-  const scale = Math.min(room(width) / (right - left), room(height) / (top - bottom));
-  return { x: (left + right) / 2, y: (bottom + top) / 2, scale: Number.isFinite(scale) ? scale : 1 };
+/** What is in view: the middle in the points' units, y up, and CSS pixels a unit. Sizes are [width, height] in CSS pixels. */
+class Camera {
+  constructor(x, y, scale) { Object.assign(this, { x, y, scale }); }
+  /** The camera that has bounds in view. */
+  static of([left, bottom, right, top], size) {
+    const [wide, tall] = size.map((length) => Math.max(length - 2 * PAD, length / 2));
+    const scale = Math.min(wide / (right - left), tall / (top - bottom));
+    return new Camera((left + right) / 2, (bottom + top) / 2, Number.isFinite(scale) ? scale : 1);
+  }
+  onScreen(x, y, [width, height]) { return [width / 2 + (x - this.x) * this.scale, height / 2 - (y - this.y) * this.scale]; }
+  inPlane(x, y, [width, height]) { return [this.x + (x - width / 2) / this.scale, this.y - (y - height / 2) / this.scale]; }
+  moved(dx, dy) { return new Camera(this.x - dx / this.scale, this.y + dy / this.scale, this.scale); }
+  /** With another scale, but the same point under (x, y). */
+  zoomed(scale, x, y, size) {
+    const [[a, b], [width, height]] = [this.inPlane(x, y, size), size];
+    return new Camera(a - (x - width / 2) / scale, b + (y - height / 2) / scale, scale);
+  }
+  towards(other, part) {
+    const [x, y, scale] = ["x", "y", "scale"].map((key) => this[key] + (other[key] - this[key]) * part);
+    return new Camera(x, y, scale);
+  }
 }
 
 /** A grid of cells over the shown points, a few points a cell. */

@@ -15,14 +15,13 @@ function render({ model, el }) {
   const quantity = h("span", { className: "cw-name" });
   const scale = h("div", { className: "cw-scale" }, quantity, bar);
   const ends = [];
-  let points = new Float32Array(0), order = new Int32Array(0), shown, kinds, placed, look, selection, joined, links; // what is drawn
+  let points = new Float32Array(0), order = new Int32Array(0), placed, shown, kinds, look, selection, joined, links; // what is drawn
   let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null;
-  let camera = { x: 0, y: 0, scale: 1 }, home = camera, following = true; // following: the camera keeps all points in view
+  let camera = new Camera(0, 0, 1), home = camera, following = true; // following: the camera keeps all points in view
   let atlas = new Atlas(model, () => {});
   const size = () => [stage.clientWidth, Math.min(model.get("height"), Math.max(240, Math.round(1.1 * stage.clientWidth)))];
   const count = () => points.length / 2;
-  const onScreen = (i) => [size()[0] / 2 + (points[2 * i] - camera.x) * camera.scale, size()[1] / 2 - (points[2 * i + 1] - camera.y) * camera.scale];
-  const inPlane = (x, y) => [camera.x + (x - size()[0] / 2) / camera.scale, camera.y - (y - size()[1] / 2) / camera.scale];
+  const onScreen = (i) => camera.onScreen(points[2 * i], points[2 * i + 1], size());
   const radius = () => {
     const base = Math.max(1.25, Math.min(5, 0.28 * Math.sqrt((size()[0] * size()[1]) / count())));
     return Math.round(4 * Math.min(8, base * Math.max(1, camera.scale / home.scale) ** 0.35)) / 4;
@@ -35,7 +34,7 @@ function render({ model, el }) {
     const still = !model.get("tween") || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const glides = !still && next.length === points.length && next.length > 0;
     motion = glides ? { from: points.map((v, k) => (Number.isFinite(v) ? v : next[k])), to: next, start: performance.now(), time: model.get("tween"), camera } : null;
-    following ||= next.length !== points.length;
+    following ||= next.length !== points.length || model.get("tween") > 0; // live frames leave a camera that was moved
     if (next.length !== points.length) order = shuffled(next.length / 2);
     points = motion ? motion.from.slice() : next;
     hide();
@@ -44,16 +43,15 @@ function render({ model, el }) {
     const hidden = new Set(model.get("hidden"));
     const group = typed(Uint16Array, model.get("group"));
     const goal = motion?.to ?? points;
-    shown = Uint8Array.from({ length: count() }, (_, i) => Number.isFinite(goal[2 * i] + goal[2 * i + 1]));
-    placed = shown.reduce((sum, one) => sum + one, 0);
-    group.forEach((one, i) => hidden.has(one) && (shown[i] = 0));
+    placed = Uint8Array.from({ length: count() }, (_, i) => Number.isFinite(goal[2 * i] + goal[2 * i + 1]));
+    shown = placed.map((one, i) => one && !hidden.has(group[i]));
     kinds = new Uint8Array(count());
     index = thinning = null;
     aim();
   };
   /** Look at all points, unless a hand has moved the camera. */
   const aim = () => {
-    home = fitted(boundsOf(motion?.to ?? points, shown), ...size());
+    home = Camera.of(boundsOf(motion?.to ?? points, placed), size());
     if (following && !motion) camera = home;
     refresh();
   };
@@ -75,13 +73,18 @@ function render({ model, el }) {
     card.forget();
     refresh();
   };
+  const move = () => {
+    const before = count();
+    place();
+    if (count() !== before) load();
+  };
   const load = () => {
     title.textContent = model.get("title");
     title.hidden = !title.textContent;
     note.textContent = model.get("note");
     note.hidden = !note.textContent;
     tools.hidden = !model.get("tools");
-    place();
+    hide();
     join();
     color();
   };
@@ -106,8 +109,7 @@ function render({ model, el }) {
     const part = time * time * (3 - 2 * time);
     const { from, to, camera: before } = motion;
     for (let k = 0; k < points.length; k++) points[k] = from[k] + (to[k] - from[k]) * part;
-    const between = (key) => before[key] + (home[key] - before[key]) * part;
-    if (following) camera = { x: between("x"), y: between("y"), scale: between("scale") };
+    if (following) camera = before.towards(home, part);
     if (time < 1) return;
     [points, motion, index, thinning] = [to, null, null, null];
   };
@@ -208,13 +210,7 @@ function render({ model, el }) {
     return i >= 0 && i < count() && shown[i] && !motion ? i : -1;
   };
   const describe = () => {
-    const placeless = count() - placed;
-    const many = (number, noun) => `${grouped(number)} ${noun}${number === 1 ? "" : noun.endsWith("s") ? "es" : "s"}`;
-    const names = model.get("names").length;
-    const told = [`${many(count(), "point")}${names ? ` in ${many(names, "class")}` : ""}`];
-    if (selection.length) told.push(`${grouped(selection.length)} selected`);
-    if (placeless) told.push(`${grouped(placeless)} without a position`);
-    const summary = told.join(", ");
+    const summary = summaryOf(model, count(), selection.length, count() - placed.reduce((sum, one) => sum + one, 0));
     canvas.setAttribute("aria-label", `${[model.get("title"), summary].filter(Boolean).join(": ")}; arrow keys move from point to point, Enter picks`);
     line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : `${summary} · wheel: zoom · shift-drag: box · alt-drag: lasso`;
   };
@@ -229,23 +225,24 @@ function render({ model, el }) {
     refresh();
   };
   const view = {
-    pan: (dx, dy) => {
-      camera = { ...camera, x: camera.x - dx / camera.scale, y: camera.y + dy / camera.scale };
-      following = false;
+    look: (next) => {
+      [camera, following] = [next, false];
       refresh();
     },
+    pan: (dx, dy) => view.look(camera.moved(dx, dy)),
     zoom: (factor, x = size()[0] / 2, y = size()[1] / 2) => {
-      const [a, b] = inPlane(x, y);
       const scale = Math.max(home.scale / 8, Math.min(home.scale * 1e4, camera.scale * factor));
-      camera = { x: a - (x - size()[0] / 2) / scale, y: b + (y - size()[1] / 2) / scale, scale };
-      following = false;
-      refresh();
+      view.look(camera.zoomed(scale, x, y, size()));
     },
-    fit: () => ((following = true), aim()),
+    fit: () => {
+      following = true;
+      aim();
+      if (model.get("hidden").length) view.look(Camera.of(boundsOf(points, shown), size())); // those that are left
+    },
     find: (x, y) => {
       if (motion) return -1;
       index ??= new PointIndex(points, shown);
-      const [at, side] = [inPlane(x, y), (sight?.side ?? 0) / 2];
+      const [at, side] = [camera.inPlane(x, y, size()), (sight?.side ?? 0) / 2];
       const under = (i) => pictured(i) && onScreen(i).every((v, k) => Math.abs(v - [x, y][k]) <= side);
       const found = sight ? index.nearest(...at, (1.5 * side) / camera.scale, under) : -1;
       return found >= 0 ? found : index.nearest(...at, Math.max(10, radius() + 4) / camera.scale);
@@ -266,7 +263,7 @@ function render({ model, el }) {
         select(selection.includes(i) ? selection.filter((one) => one !== i) : [i], !selection.includes(i));
       } else if (!model.get("lock").includes("picked")) put(model, { picked: i });
     },
-    enclose: (corners, add) => select(inside(corners.map((corner) => inPlane(...corner)), points, shown), add),
+    enclose: (corners, add) => select(inside(corners.map((corner) => camera.inPlane(...corner, size())), points, shown), add),
     clear: () => selection.length && !model.get("lock").includes("selected") && select([]),
     draft: (corners) => ((draft = corners), draw()),
   };
@@ -288,7 +285,8 @@ function render({ model, el }) {
   };
 
   ends.push(
-    listen(model, ["positions", "group", "value", "names", "palette", "span", "quantity", "title", "note", "tools", "added", "edges"], once(load)),
+    listen(model, ["positions"], once(move)),
+    listen(model, ["group", "value", "names", "palette", "span", "quantity", "title", "note", "tools", "added", "edges"], once(load)),
     listen(model, ["hidden"], () => { legend.mark(); hide(); join(); }),
     listen(model, ["selected"], join),
     listen(model, ["atlas", "tile"], once(loadAtlas)),
@@ -300,6 +298,7 @@ function render({ model, el }) {
     watch(stage, layout),
     draw.stop,
   );
+  place();
   load();
   loadAtlas();
   layout();

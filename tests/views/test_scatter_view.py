@@ -227,11 +227,25 @@ def test_the_index_finds_the_nearest_point_that_is_shown():
 @pytest.mark.parametrize("points", [[], [[2, 3]], [[2, 3]] * 50, [[0, 0], [1e-20, 0]], [[0, 0], [1e30, 1]]])
 def test_any_points_have_an_index_and_a_camera(points):
     code = f"""const points = rows({points});
-    const camera = fitted(boundsOf(points, all(points)), 600, 400);
+    const camera = Camera.of(boundsOf(points, all(points)), [600, 400]);
     console.log(JSON.stringify([new PointIndex(points, all(points)).nearest(2, 3, Infinity), camera]));"""
     found, camera = json.loads(node(code))
     assert (found >= 0) == bool(points)
     assert camera["scale"] > 0
+
+
+@needs_node
+def test_what_is_under_the_pointer_stays_there_when_one_zooms_and_all_is_in_view_at_first():
+    code = """const points = rows([[3, 4], [5, 40], [-2, 7]]), size = [600, 400];
+    const camera = Camera.of(boundsOf(points, all(points)), size);
+    const corners = [camera.onScreen(-2, 4, size), camera.onScreen(5, 40, size)];
+    const under = [camera, camera.moved(20, 9).zoomed(99, 111, 222, size)].map((each) => each.inPlane(111, 222, size));
+    console.log(JSON.stringify([corners, under]));"""
+    ((left, bottom), (right, top)), (before, after) = json.loads(node(code))
+    assert (top, bottom) == pytest.approx((28, 372))
+    assert right - left == pytest.approx((5 - -2) * (372 - 28) / (40 - 4))
+    scale = (372 - 28) / (40 - 4)
+    assert after == pytest.approx([before[0] - 20 / scale, before[1] + 9 / scale])
 
 
 @needs_node
