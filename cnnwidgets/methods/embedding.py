@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
-from cnnwidgets.methods.layouts import Components, Graph, Neighbours, Way
+from cnnwidgets.methods.layouts import TSNE, UMAP, Components, Way
 from cnnwidgets.methods.neighbours import Trust, matrix, trust
 from cnnwidgets.net import Cancelled
 
@@ -34,7 +34,8 @@ class Embedding:
         params: all of them, those that follow from the data included.
         seed: of what is left to chance.
         iteration, iterations: how far it is; both 0 for PCA.
-        loss: the Kullback-Leibler divergence of a t-SNE (in nats); None of other methods and before the first step.
+        loss: the Kullback-Leibler divergence of a t-SNE in nats, while it runs that of up to 25 iterations before; None of
+            other methods and before the first step.
         explained: float (2,), the axes' shares of the variance; None but for PCA.
         features: (n, d), what is laid out.
     """
@@ -167,9 +168,9 @@ class Layout:
         if method == "pca":
             self._way: Way = Components(self.features, seed)
         elif method == "tsne":
-            self._way = Neighbours(self.features, seed, self.params)
+            self._way = TSNE(self.features, seed, self.params)
         else:
-            self._way = Graph(self.features, seed, self.params, labels)
+            self._way = UMAP(self.features, seed, self.params, labels)
 
     @property
     def embedding(self) -> Embedding:
