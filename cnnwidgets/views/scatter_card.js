@@ -8,7 +8,8 @@ function answersOf(model, i) {
   const chance = typed(Uint8Array, model.get("chance"));
   const count = typed(Float32Array, model.get("positions")).length / 2;
   const each = count ? Math.floor(top.length / count) : 0;
-  return Array.from({ length: Math.min(3, each) }, (_, k) => [classOf(model, top[i * each + k]), (100 * chance[i * each + k]) / 255]);
+  const answer = (at) => [classOf(model, top[at]), (100 * chance[at]) / 255];
+  return Array.from({ length: Math.min(3, each) }, (_, k) => answer(i * each + k));
 }
 
 const classOf = (model, index) => model.get("classes")[index] ?? model.get("names")[index] ?? String(index);
@@ -26,7 +27,8 @@ function factsOf(model, i) {
   else if (model.get("names")[group] !== undefined) facts.push(model.get("names")[group]);
   if (value !== undefined) {
     const [lo, hi] = model.get("span");
-    facts.push(`${model.get("quantity")} ${value === NONE ? "not known" : `≈ ${format(lo + ((hi - lo) * value) / (NONE - 1))}`}`);
+    const told = value === NONE ? "not known" : `≈ ${format(lo + ((hi - lo) * value) / (NONE - 1))}`;
+    facts.push(`${model.get("quantity")} ${told}`);
   }
   return facts;
 }
@@ -59,9 +61,11 @@ function pointCard(model) {
     const rows = answersOf(model, i).map(([name, chance], k) => {
       const bar = h("span", { className: k ? "cw-fill" : "cw-fill cw-first" });
       bar.style.width = `${chance}%`;
-      return h("div", { className: "cw-guess" }, h("span", { className: "cw-name" }, name), h("span", {}, percent(chance)), h("span", { className: "cw-track" }, bar));
+      const words = [h("span", { className: "cw-name" }, name), h("span", {}, percent(chance))];
+      return h("div", { className: "cw-guess" }, ...words, h("span", { className: "cw-track" }, bar));
     });
-    text.replaceChildren(h("div", { className: "cw-point" }, number), ...facts.map((fact) => h("div", { className: "cw-fact" }, fact)), ...rows);
+    const lines = facts.map((fact) => h("div", { className: "cw-fact" }, fact));
+    text.replaceChildren(h("div", { className: "cw-point" }, number), ...lines, ...rows);
     picture.hidden = !atlas.sheet;
     if (atlas.sheet) atlas.draw(resize(picture, ...atlas.size(ENLARGED)), i, 0, 0, ...atlas.size(ENLARGED));
   };

@@ -5,8 +5,7 @@ const CLICK = 4; // CSS pixels that a click may move
 /**
  * Let a pointer and keys act on a view: {pan, zoom, fit, find, hover, step, pick, enclose, clear, draft}.
  *
- * `draft(line)` draws a line while it is drawn, `enclose(line, add)` selects the points in it. Returns nothing: the listeners
- * end with their canvas.
+ * `draft(line)` draws a line while it is drawn, `enclose(line, add)` selects the points in it.
  */
 function useHands(canvas, model, view) {
   const down = new Map(); // pointers that are down, and where
@@ -71,7 +70,8 @@ function useHands(canvas, model, view) {
   canvas.addEventListener("dblclick", () => view.fit());
   canvas.addEventListener("wheel", (event) => {
     const unit = [1, 16, 400][event.deltaMode];
-    view.zoom(2 ** (-(event.deltaY * unit * (event.ctrlKey ? 5 : 1)) / 300), ...place(event)); // a pinch on a touchpad has ctrlKey
+    const turned = event.deltaY * unit * (event.ctrlKey ? 5 : 1); // a pinch on a touchpad has ctrlKey
+    view.zoom(2 ** (-turned / 300), ...place(event));
     event.preventDefault();
   }, { passive: false });
   canvas.addEventListener("keydown", (event) => {
@@ -93,6 +93,19 @@ function useHands(canvas, model, view) {
   });
 }
 
+/** The line that is being drawn around points. */
+function drawDraft(context, line, color) {
+  context.beginPath();
+  line.forEach((corner) => context.lineTo(...corner));
+  context.closePath();
+  Object.assign(context, { fillStyle: color, strokeStyle: color, lineWidth: 2, globalAlpha: 0.14 });
+  context.fill("evenodd");
+  context.globalAlpha = 1;
+  context.setLineDash([6, 4]);
+  context.stroke();
+  context.setLineDash([]);
+}
+
 /** The buttons above a scatter; `ends` takes what unties them. */
 function scatterTools(model, view, ends) {
   const button = (text, title, action) => {
@@ -100,11 +113,18 @@ function scatterTools(model, view, ends) {
     one.addEventListener("click", action);
     return one;
   };
-  const modes = [["pan", "Move", "drag to move"], ["lasso", "Lasso", "draw around points to select them (alt-drag)"], ["box", "Box", "draw a box around points to select them (shift-drag)"]]
-    .map(([tool, text, title]) => [tool, button(text, title, () => put(model, { tool }))]);
-  const mode = h("span", { className: "cw-zoom", role: "group", "aria-label": "what dragging does" }, ...modes.map(([, one]) => one));
+  const modes = [
+    ["pan", "Move", "drag to move"],
+    ["lasso", "Lasso", "draw around points to select them (alt-drag)"],
+    ["box", "Box", "draw a box around points to select them (shift-drag)"],
+  ].map(([tool, text, title]) => [tool, button(text, title, () => put(model, { tool }))]);
+  const group = { className: "cw-zoom", role: "group", "aria-label": "what dragging does" };
+  const mode = h("span", group, ...modes.map(([, one]) => one));
   const zoom = h("span", { className: "cw-zoom" },
-    button("−", "zoom out (-)", () => view.zoom(1 / 1.3)), button("+", "zoom in (+)", () => view.zoom(1.3)), button("Fit", "all points in view (0, or a double click)", () => view.fit()));
+    button("−", "zoom out (-)", () => view.zoom(1 / 1.3)),
+    button("+", "zoom in (+)", () => view.zoom(1.3)),
+    button("Fit", "all points in view (0, or a double click)", () => view.fit()),
+  );
   const clear = button("", "clear the selection (Escape)", () => view.clear());
   const pictures = h("input", { type: "checkbox" });
   const side = h("input", { type: "range", min: 16, max: 64, step: 2, title: "size of the pictures" });

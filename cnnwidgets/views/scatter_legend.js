@@ -2,10 +2,12 @@
 
 const SEARCH_FROM = 13; // names
 
-/** A legend with a button a class, and a search box if there are many; `select(classes, add)` selects the points of classes. */
+/** A legend with a button a class, and a search box if there are many; `select(classes, add)` selects their points. */
 function classLegend(model, select) {
-  const search = h("input", { type: "search", placeholder: "find classes", title: "type a part of a class's name; Enter selects its points", "aria-label": "find classes" });
-  const list = h("div", { className: "cw-classes", role: "group", "aria-label": "classes: click hides or shows, shift-click shows one alone" });
+  const find = "find classes: type a part of a name; Enter selects the points";
+  const search = h("input", { type: "search", placeholder: "find classes", title: find, "aria-label": find });
+  const hint = "classes: a click hides or shows one, a double click or a shift-click shows it alone";
+  const list = h("div", { className: "cw-classes", role: "group", "aria-label": hint, title: hint });
   const all = h("button", { className: "cw-all" }, "show all classes");
   const others = h("div", { className: "cw-others" });
   const element = h("div", { className: "cw-legend-box" }, search, list, others, all);
@@ -24,7 +26,10 @@ function classLegend(model, select) {
   };
 
   const entry = (tag, name, kind, count) => h(tag, { className: "cw-class", title: name },
-    h("span", { className: `cw-chip ${kind}` }), h("span", { className: "cw-name" }, name), h("span", { className: "cw-count" }, grouped(count)));
+    h("span", { className: `cw-chip ${kind}` }),
+    h("span", { className: "cw-name" }, name),
+    h("span", { className: "cw-count" }, grouped(count)),
+  );
   const buttonOf = (name, index, count, color) => {
     const button = entry("button", name, `cw-shape-${shapeOf(index)}`, count);
     button.firstChild.style.background = color;
@@ -63,8 +68,8 @@ function classLegend(model, select) {
     before = now;
     buttons = names.map((name, index) => buttonOf(name, index, counts[index], colors[index % colors.length]));
     list.replaceChildren(...buttons);
-    const none = names.length ? counts[names.length] : 0;
-    others.replaceChildren(...(none ? [entry("div", "no class", "cw-shape-0 cw-none", none)] : []), ...(added ? [entry("div", "added", "cw-ring", added)] : []));
+    const rest = [["no class", "cw-shape-0 cw-none", names.length ? counts[names.length] : 0], ["added", "cw-ring", added]];
+    others.replaceChildren(...rest.filter(([, , number]) => number).map((one) => entry("div", ...one)));
     search.hidden = names.length < SEARCH_FROM;
     element.hidden = !names.length && !added;
     filter();

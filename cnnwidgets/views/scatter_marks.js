@@ -20,7 +20,8 @@ const shapeOf = (index) => Math.floor(index / HUES) % SHAPES.length;
 
 /** Any CSS colour as a word, as in colorTable. */
 function wordOf(color) {
-  const context = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const pixel = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const context = pixel.getContext("2d", { willReadFrequently: true });
   context.fillStyle = color;
   context.fillRect(0, 0, 1, 1);
   return rgba(...context.getImageData(0, 0, 1, 1).data);
@@ -71,14 +72,15 @@ class Frame {
   show(context) { context.putImageData(this.image, -this.margin, -this.margin); }
 }
 
-/** The stamps of all shapes at one radius in screen pixels: where a mark's pixels lie, how much it covers of them, what is rim. */
+/** The stamps of all shapes at one radius in screen pixels: a mark's pixels, how much it covers of them, what is rim. */
 class Stamps {
   constructor(radius, rim, stride) {
     Object.assign(this, { radius, rim, stride, reach: Math.min(31, Math.ceil(1.3 * radius) + 1), made: [] });
   }
   /** The stamp of a shape whose middle is a few quarters of a pixel right of and below a pixel's corner. */
   at(shape, right, down) {
-    return (this.made[(shape * STEPS + down) * STEPS + right] ??= this.make(SHAPES[shape], (right + 0.5) / STEPS, (down + 0.5) / STEPS));
+    const number = (shape * STEPS + down) * STEPS + right;
+    return (this.made[number] ??= this.make(SHAPES[shape], (right + 0.5) / STEPS, (down + 0.5) / STEPS));
   }
   make(shape, right, down) {
     const [offsets, covers, rims] = [[], [], []];

@@ -5,8 +5,8 @@ const NEVER = 32767;
 /**
  * From which level on the picture of each point is shown: at level k, pictures are 2^(-k/4) units apart, along x or along y.
  *
- * Points are asked in a fixed order, level after level. So what is shown depends on the zoom alone and not on what is in view, and
- * a picture that is shown stays when one zooms in.
+ * Points are asked in a fixed order, level after level. So what is shown depends on the zoom alone and not on what is in
+ * view, and a picture that is shown stays when one zooms in.
  */
 class Thinning {
   constructor(points, shown, order) {
@@ -33,7 +33,8 @@ class Thinning {
         for (let dx = -1; dx <= 1; dx++) {
           const j = cells.get(key(x + dx, y + dy));
           if (j === undefined) continue;
-          if (Math.abs(points[2 * i] - points[2 * j]) < apart && Math.abs(points[2 * i + 1] - points[2 * j + 1]) < apart) return false;
+          const [across, along] = [points[2 * i] - points[2 * j], points[2 * i + 1] - points[2 * j + 1]];
+          if (Math.max(Math.abs(across), Math.abs(along)) < apart) return false;
         }
       }
       return true;
@@ -57,7 +58,10 @@ class Atlas {
     [this.tall, this.wide, this.across] = model.get("tile");
     this.sheet = null;
     if (!bytes?.byteLength) return;
-    createImageBitmap(new Blob([bytes])).then((sheet) => ((this.sheet = sheet), ready()), (error) => console.error("cnnwidgets: the atlas is no picture.", error));
+    createImageBitmap(new Blob([bytes])).then(
+      (sheet) => ((this.sheet = sheet), ready()),
+      (error) => console.error("cnnwidgets: the atlas is no picture.", error),
+    );
   }
   /** Width and height of a picture whose longer side is given. */
   size(side) {
@@ -68,5 +72,12 @@ class Atlas {
     context.imageSmoothingEnabled = wide < this.wide;
     const [left, top] = [(i % this.across) * this.wide, Math.floor(i / this.across) * this.tall];
     context.drawImage(this.sheet, left, top, this.wide, this.tall, x, y, wide, tall);
+  }
+  /** A point's picture around (x, y), with a border in a colour. */
+  frame(context, i, x, y, side, color) {
+    const [wide, tall] = this.size(side);
+    context.fillStyle = color;
+    context.fillRect(x - wide / 2 - 2, y - tall / 2 - 2, wide + 4, tall + 4);
+    this.draw(context, i, x - wide / 2, y - tall / 2, wide, tall);
   }
 }

@@ -28,7 +28,7 @@ function boundsOf(points, shown) {
   return left <= right ? [left, bottom, right, top] : [-1, -1, 1, 1];
 }
 
-/** What is in view: the middle in the points' units, y up, and CSS pixels a unit. Sizes are [width, height] in CSS pixels. */
+/** What is in view: its middle in the points' units, y up, and CSS pixels a unit. Sizes are [width, height], in them. */
 class Camera {
   constructor(x, y, scale) { Object.assign(this, { x, y, scale }); }
   /** The camera that has bounds in view. */
@@ -56,10 +56,13 @@ class PointIndex {
   constructor(points, shown) {
     const [left, bottom, right, top] = boundsOf(points, shown);
     const count = shown.reduce((sum, one) => sum + one, 0);
-    this.cell = Math.max(Math.sqrt(((right - left) * (top - bottom) * 2) / (count || 1)), Math.max(right - left, top - bottom) / 512) || 1;
-    this.columns = Math.floor((right - left) / this.cell) + 1;
-    this.rows = Math.floor((top - bottom) / this.cell) + 1;
-    Object.assign(this, { points, left, bottom, starts: new Int32Array(this.columns * this.rows + 1), items: new Int32Array(count) });
+    const [width, height] = [right - left, top - bottom];
+    this.cell = Math.max(Math.sqrt((2 * width * height) / (count || 1)), Math.max(width, height) / 512) || 1;
+    this.columns = Math.floor(width / this.cell) + 1;
+    this.rows = Math.floor(height / this.cell) + 1;
+    Object.assign(this, { points, left, bottom });
+    this.starts = new Int32Array(this.columns * this.rows + 1);
+    this.items = new Int32Array(count);
     const at = (i) => this.row(points[2 * i + 1]) * this.columns + this.column(points[2 * i]);
     for (let i = 0; i < shown.length; i++) if (shown[i]) this.starts[at(i) + 1]++;
     for (let c = 1; c < this.starts.length; c++) this.starts[c] += this.starts[c - 1];

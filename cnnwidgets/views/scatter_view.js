@@ -15,10 +15,10 @@ function render({ model, el }) {
   const quantity = h("span", { className: "cw-name" });
   const scale = h("div", { className: "cw-scale" }, quantity, bar);
   const ends = [];
-  let points = new Float32Array(0), order = new Int32Array(0), placed, shown, kinds, look, selection, joined, links; // what is drawn
-  let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null;
+  let points = new Float32Array(0), order = new Int32Array(0), placed, shown, kinds; // what is drawn
+  let look, selection, joined, links;
+  let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null, atlas = null;
   let camera = new Camera(0, 0, 1), home = camera, following = true; // following: the camera keeps all points in view
-  let atlas = new Atlas(model, () => {});
   const size = () => [stage.clientWidth, Math.min(model.get("height"), Math.max(240, Math.round(1.1 * stage.clientWidth)))];
   const count = () => points.length / 2;
   const onScreen = (i) => camera.onScreen(points[2 * i], points[2 * i + 1], size());
@@ -33,7 +33,8 @@ function render({ model, el }) {
     const next = typed(Float32Array, model.get("positions"));
     const still = !model.get("tween") || window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     const glides = !still && next.length === points.length && next.length > 0;
-    motion = glides ? { from: points.map((v, k) => (Number.isFinite(v) ? v : next[k])), to: next, start: performance.now(), time: model.get("tween"), camera } : null;
+    const from = glides && points.map((v, k) => (Number.isFinite(v) ? v : next[k]));
+    motion = glides ? { from, to: next, start: performance.now(), time: model.get("tween"), camera } : null;
     following ||= next.length !== points.length || model.get("tween") > 0; // live frames leave a camera that was moved
     if (next.length !== points.length) order = shuffled(next.length / 2);
     points = motion ? motion.from.slice() : next;
@@ -89,6 +90,7 @@ function render({ model, el }) {
     color();
   };
   const loadAtlas = () => {
+    atlas?.sheet?.close();
     atlas = new Atlas(model, () => (card.forget(), refresh()));
     refresh();
   };
@@ -135,7 +137,7 @@ function render({ model, el }) {
     thinning ??= new Thinning(points, shown, order);
     return thinning.level((model.get("thumbnail") + 5) / camera.scale);
   };
-  const pictured = (i) => sight !== null && thinning.levels[i] <= sight.level;
+  const pictured = (i) => sight !== null && thinning !== null && thinning.levels[i] <= sight.level;
   /** Which points are stamped, and how. */
   const sort = () => {
     const usual = selection.length ? FADED : PLAIN;
@@ -143,16 +145,10 @@ function render({ model, el }) {
     for (const i of selection) if (shown[i]) kinds[i] = CHOSEN;
   };
   const paintPictures = (context) => {
-    const [wide, tall] = atlas.size(sight.side);
-    const [width, height] = size();
     for (const i of order) {
       if (!shown[i] || !pictured(i)) continue;
-      const [x, y] = onScreen(i);
-      if (x < -wide || x > width + wide || y < -tall || y > height + tall) continue;
       context.globalAlpha = kinds[i] === FADED ? 0.22 : 1;
-      context.fillStyle = cssColor(look.fills[look.slots[i]]);
-      context.fillRect(x - wide / 2 - 2, y - tall / 2 - 2, wide + 4, tall + 4);
-      atlas.draw(context, i, x - wide / 2, y - tall / 2, wide, tall);
+      atlas.frame(context, i, ...onScreen(i), sight.side, cssColor(look.fills[look.slots[i]]));
     }
     context.globalAlpha = 1;
   };
@@ -193,16 +189,7 @@ function render({ model, el }) {
     doubled(hovered(), "white", 3);
     const [x, y] = hovered() >= 0 ? onScreen(hovered()) : [0, 0];
     card.show(draft ? -1 : hovered(), atlas, x, y, 14 + (sight?.side ?? 0) / 2, size());
-    if (!draft) return;
-    context.beginPath();
-    draft.forEach((corner) => context.lineTo(...corner));
-    context.closePath();
-    Object.assign(context, { fillStyle: style.getPropertyValue("--cw-accent"), strokeStyle: style.getPropertyValue("--cw-accent"), lineWidth: 2, globalAlpha: 0.14 });
-    context.fill("evenodd");
-    context.globalAlpha = 1;
-    context.setLineDash([6, 4]);
-    context.stroke();
-    context.setLineDash([]);
+    if (draft) drawDraft(context, draft, style.getPropertyValue("--cw-accent"));
   };
   /** The point under the pointer, if it can be seen. */
   const hovered = () => {
@@ -211,8 +198,10 @@ function render({ model, el }) {
   };
   const describe = () => {
     const summary = summaryOf(model, count(), selection.length, count() - placed.reduce((sum, one) => sum + one, 0));
-    canvas.setAttribute("aria-label", `${[model.get("title"), summary].filter(Boolean).join(": ")}; arrow keys move from point to point, Enter picks`);
-    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : `${summary} · wheel: zoom · shift-drag: box · alt-drag: lasso`;
+    const told = [model.get("title"), summary].filter(Boolean).join(": ");
+    canvas.setAttribute("aria-label", `${told}; arrow keys move from point to point, Enter picks`);
+    const hint = `${summary} · wheel: zoom · shift-drag: box · alt-drag: lasso`;
+    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : hint;
   };
   const draw = drawer(canvas, paint);
   const refresh = () => ((stale = true), draw());
@@ -251,7 +240,8 @@ function render({ model, el }) {
     step: (way) => {
       const known = [hovered(), model.get("picked")].find((i) => i >= 0 && shown[i]) ?? -1;
       const from = known >= 0 ? [points[2 * known], points[2 * known + 1]] : [camera.x, camera.y];
-      const next = known >= 0 ? ahead(from, points, shown, way, known) : (index ??= new PointIndex(points, shown)).nearest(...from, Infinity);
+      index ??= new PointIndex(points, shown);
+      const next = known >= 0 ? ahead(from, points, shown, way, known) : index.nearest(...from, Infinity);
       if (next < 0) return;
       const [x, y] = onScreen(next);
       const [width, height] = size();
@@ -263,17 +253,22 @@ function render({ model, el }) {
         select(selection.includes(i) ? selection.filter((one) => one !== i) : [i], !selection.includes(i));
       } else if (!model.get("lock").includes("picked")) put(model, { picked: i });
     },
-    enclose: (corners, add) => select(inside(corners.map((corner) => camera.inPlane(...corner, size())), points, shown), add),
+    enclose: (corners, add) => {
+      const border = corners.map((corner) => camera.inPlane(...corner, size()));
+      select(inside(border, points, shown), add);
+    },
     clear: () => selection.length && !model.get("lock").includes("selected") && select([]),
     draft: (corners) => ((draft = corners), draw()),
   };
   const legend = classLegend(model, (classes, add) => {
     const [wanted, group] = [new Set(classes), typed(Uint16Array, model.get("group"))];
-    if (!model.get("lock").includes("selected")) select(Array.from(group.keys()).filter((i) => shown[i] && wanted.has(group[i])), add);
+    const found = Array.from(group.keys()).filter((i) => shown[i] && wanted.has(group[i]));
+    if (!model.get("lock").includes("selected")) select(found, add);
   });
   const tools = scatterTools(model, view, ends);
   const body = h("div", { className: "cw-body" }, stage, legend.element);
-  const root = h("div", { className: "cw cw-scatter", "data-lm-suppress-shortcuts": "true" }, title, note, tools, body, scale, line);
+  const parts = [title, note, tools, body, scale, line];
+  const root = h("div", { className: "cw cw-scatter", "data-lm-suppress-shortcuts": "true" }, ...parts);
   el.append(root);
   useHands(canvas, model, view);
   const layout = () => {
@@ -286,7 +281,8 @@ function render({ model, el }) {
 
   ends.push(
     listen(model, ["positions"], once(move)),
-    listen(model, ["group", "value", "names", "palette", "span", "quantity", "title", "note", "tools", "added", "edges"], once(load)),
+    listen(model, ["group", "value", "names", "palette", "span", "quantity"], once(load)),
+    listen(model, ["title", "note", "tools", "added", "edges"], once(load)),
     listen(model, ["hidden"], () => { legend.mark(); hide(); join(); }),
     listen(model, ["selected"], join),
     listen(model, ["atlas", "tile"], once(loadAtlas)),
@@ -298,9 +294,9 @@ function render({ model, el }) {
     watch(stage, layout),
     draw.stop,
   );
+  loadAtlas();
   place();
   load();
-  loadAtlas();
   layout();
   return () => ends.forEach((end) => end());
 }
