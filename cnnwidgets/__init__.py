@@ -20,6 +20,7 @@ _HOMES = {
     "BoundModel": "net",
     "Cancelled": "net",
     "link": "panels",
+    "EmbeddingExplorer": "panels",
     "FeatureMapBrowser": "panels",
     "FilterGrid": "panels",
     "OcclusionSlider": "panels",
@@ -46,4 +47,4 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from cnnwidgets import methods, samples
     from cnnwidgets.net import BoundModel, Cancelled, bind, load
-    from cnnwidgets.panels import FeatureMapBrowser, FilterGrid, OcclusionSlider, link
+    from cnnwidgets.panels import EmbeddingExplorer, FeatureMapBrowser, FilterGrid, OcclusionSlider, link

@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 
-from cnnwidgets.methods.batches import Batch, Skipped, learn_input_shape, numbers_of
+from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
 from cnnwidgets.methods.filters import filters
 from cnnwidgets.methods.reducers import by_unit
 from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
+from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 
 TOP = 3
@@ -24,7 +25,13 @@ TOP = 3
 INPUT = "input"
 """What the preprocessed pixels are called where a layer is named."""
 
-Pool = Literal["mean", "max", "flatten"]
+ANSWERS, PICTURES = 0, 1
+"""Names, beside those of layers, of what is gathered in the same pass."""
+
+MOST_VALUES = 1024
+"""Values of a picture where a map is averaged over a grid."""
+
+Pool = Literal["mean", "max", "grid", "flatten"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,6 +46,7 @@ class Features:
         classes: names of the network's outputs; none where it gives no class scores.
         top: int64 (n, k), the most probable classes, the most probable first, k = 3 or as many as there are; or None.
         chances: float32 (n, k), their softmax probabilities; or None.
+        pictures: uint8 (n, height, width, 3), small, as the network sees them; None if they were not asked for.
         skipped: (index, sentence) of the pictures that could not be used; they have no row.
         total: number of pictures that were asked for.
         rate: pictures a second.
@@ -52,6 +60,7 @@ class Features:
     classes: tuple[str, ...]
     top: np.ndarray | None
     chances: np.ndarray | None
+    pictures: np.ndarray | None
     skipped: Skipped
     total: int
     rate: float
@@ -83,6 +92,7 @@ def features(
     layer: str | Sequence[str] | None = None,
     *,
     pool: Pool = "mean",
+    thumbnails: int = 0,
     indices: Sequence[int] | None = None,
     batch_size: int = 64,
     workers: int = 0,
@@ -104,8 +114,10 @@ def features(
         dataset, indices, batch_size, workers, executor, cancel: see :func:`scan`.
         layer: a name in ``net.layers``; ``"input"`` for the preprocessed pixels; by default what the classifier gets, the
             layer before the last that has weights: a picture's signature. Several names give a dict, from one pass.
-        pool: what becomes of a map: its ``"mean"``, its ``"max"``, or all its values (``"flatten"``), which may be many. The
-            same for a transformer's tokens. Pixels are always flattened.
+        pool: what becomes of a map: its ``"mean"``, its ``"max"``, its averages over the finest ``"grid"`` that has at most
+            1,024 values with all units, which keeps where something is, or all its values (``"flatten"``), which may be
+            many. Of a transformer's tokens a grid is the mean. Pixels are always flattened.
+        thumbnails: pixels of the longer side of small pictures to keep, 0 for none.
         path: a .npy file for the values; of one layer.
         max_memory: bytes that the values may take in memory; past it they are in a temporary file that is deleted with
             them, or at ``path``.
@@ -121,10 +133,12 @@ def features(
             ``pool="flatten"`` takes it); and whatever :func:`scan` raises.
         Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
     """
-    if pool not in ("mean", "max", "flatten"):
-        raise ValueError(f"pool is {pool!r}; it must be 'mean', 'max' or 'flatten'")
+    if pool not in get_args(Pool):
+        raise ValueError(f"pool is {pool!r}; it must be one of {', '.join(map(repr, get_args(Pool)))}")
     several = layer is not None and not isinstance(layer, str)
-    learn_input_shape(net, dataset, numbers_of(dataset, indices))
+    numbers = numbers_of(dataset, indices)
+    with generators_kept():
+        learn_input_shape(net, dataset, numbers)
     names = [layer or signature(net)] if layer is None or isinstance(layer, str) else list(layer)
     if path is not None and len(names) > 1:
         raise ValueError("path= is for the values of one layer; a checkpoint writes those of several beside itself")
@@ -143,7 +157,9 @@ def features(
     told = (lambda done, fraction: on_update(found(done), fraction)) if on_update else None
     options: dict[str, Any] = {"indices": indices, "batch_size": batch_size, "workers": workers, "checkpoint": checkpoint}
     try:
-        everything = reducers | {None: Answers()}  # no layer is called None
+        everything = (
+            reducers | {ANSWERS: Answers()} | ({PICTURES: Thumbnails(net.preprocess, thumbnails)} if thumbnails else {})
+        )
         return found(scan(net, dataset, everything, **options, executor=executor, on_update=told, cancel=cancel))
     except Cancelled as cancelled:
         raise Cancelled("cancelled", partial=found(cancelled.partial)) from None
@@ -159,6 +175,23 @@ def signature(net: BoundModel) -> str:
     before = [row for row in net.layers[: net.layers.names.index(last.name)] if row.has_units]
     fitting = [row for row in before if row.map_shape[0] == wanted] or before
     return fitting[-1].name if fitting else INPUT
+
+
+def grid_of(layer: Layer) -> tuple[int, int] | None:
+    """Rows and columns of the grid over which a layer's maps are averaged; None where it has no maps."""
+    units, height, width = layer.map_shape
+    if not layer.is_map or height * width == 1:
+        return None
+    side = max(1, int((MOST_VALUES / units) ** 0.5))
+    return min(side, height), min(side, width)
+
+
+def values_of(layer: Layer, pool: str) -> int:
+    """How many values of a layer are kept of a picture."""
+    if pool == "flatten":
+        return int(np.prod(layer.output_shape))
+    grid = grid_of(layer) if pool == "grid" else None
+    return layer.map_shape[0] * (grid[0] * grid[1] if grid else 1)
 
 
 class Vectors:
@@ -177,7 +210,11 @@ class Vectors:
             values = (batch.inputs if self.layer is None else batch.outputs[self.name]).flatten(1)
         else:
             by_position = by_unit(self.layer, batch.outputs[self.name])
-            values = by_position.mean(2) if self.pool == "mean" else by_position.amax(2)
+            if self.pool == "grid" and (size := grid_of(self.layer)):
+                maps = by_position.unflatten(2, self.layer.map_shape[1:])
+                values = torch.nn.functional.adaptive_avg_pool2d(maps, size).flatten(1)
+            else:
+                values = by_position.amax(2) if self.pool == "max" else by_position.mean(2)
         _check_finite(values, batch, self.name)
         self._rows.append(values.numpy())
 
@@ -232,12 +269,13 @@ def _check_finite(values: torch.Tensor, batch: Batch, what: str) -> None:
 
 
 def _features(net: BoundModel, layer: str, values: np.ndarray, done: Scan) -> Features:
-    answers = done.results[None]
+    answers = done.results[ANSWERS]
     return Features(
         layer,
         values,
         classes=() if answers["top"] is None else net.classes,
         **answers,
+        pictures=done.results.get(PICTURES),
         skipped=done.skipped,
         total=done.total,
         rate=done.rate,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
+import traitlets as t
 
 if TYPE_CHECKING:
     from cnnwidgets.panels.panel import Panel
@@ -76,6 +77,62 @@ class Slider:
         panel.observe(show, name)
         slider.observe(take, "value")
         return slider
+
+
+@dataclass(frozen=True)
+class Steps:
+    """A slider over names in their order; ``names(panel)`` gives them."""
+
+    names: Callable[[Panel], Sequence[str]]
+
+    def build(self, panel: Panel, name: str) -> w.Widget:
+        names = list(self.names(panel))
+        slider = w.SelectionSlider(options=names, value=getattr(panel, name), description=_label(name))
+        slider.layout.width = "min(460px, 100%)"
+
+        def show(_=None) -> None:
+            if getattr(panel, name) in names:
+                slider.value = getattr(panel, name)
+
+        panel.observe(show, name)
+        slider.observe(lambda change: setattr(panel, name, change.new), "value")
+        return slider
+
+
+@dataclass(frozen=True)
+class Number:
+    """A field for a number between two ends. Where the trait may be None, which it is by default, 0 stands for that."""
+
+    low: float
+    high: float
+    whole: bool = False
+
+    def build(self, panel: Panel, name: str) -> w.Widget:
+        none = 0 if panel.traits()[name].allow_none else None
+        made = w.BoundedIntText if self.whole else w.BoundedFloatText
+        field = made(min=self.low if none is None else 0, max=self.high, description=_label(name), continuous_update=False)
+        field.layout.width = "min(240px, 100%)"
+        field.style.description_width = "initial"
+
+        def show(_=None) -> None:
+            value = getattr(panel, name)
+            field.value = none if value is None else value
+
+        show()
+        panel.observe(show, name)
+        field.observe(lambda change: setattr(panel, name, None if change.new == none else change.new), "value")
+        return field
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A box to tick."""
+
+    def build(self, panel: Panel, name: str) -> w.Widget:
+        box = w.Checkbox(getattr(panel, name), description=_label(name), indent=False)
+        box.layout.width = "auto"
+        t.link((panel, name), (box, "value"))
+        return box
 
 
 def toolbox(panel: Panel) -> list[w.Widget]:

@@ -1,4 +1,4 @@
-"""Computations off the cell's thread: one worker, the newest request wins, and a stale result is dropped."""
+"""Computations off the cell's thread: the newest request wins, and a stale result is dropped."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-_WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets")
+WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets")
+"""Where panels compute."""
+
+LAYOUTS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-layouts")
+"""A worker for what takes long without torch: other panels need not wait for it."""
 
 LOCK = threading.RLock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
@@ -24,15 +28,20 @@ class Job:
 
     ended = False
 
-    def __init__(self, work: Callable[[Job], None], on_update: Callable[[Job, Any, float], None]):
-        self._work, self._on_update = work, on_update
+    def __init__(
+        self,
+        work: Callable[[Job], None],
+        on_update: Callable[[Job, Any, float], None],
+        worker: ThreadPoolExecutor = WORKER,
+    ):
+        self._work, self._on_update, self._worker = work, on_update, worker
         self._stop = threading.Event()
         self._first = threading.Event()
         self._done = threading.Event()
 
     def start(self) -> None:
-        """Hand it to the worker thread."""
-        _WORKER.submit(self._run)
+        """Hand it to its worker thread."""
+        self._worker.submit(self._run)
 
     def _run(self) -> None:
         try:
@@ -68,5 +77,5 @@ class Job:
 
 
 def on_worker() -> bool:
-    """Whether the caller runs on the worker thread, which must not wait for itself."""
+    """Whether the caller runs on a worker thread, which must not wait for itself."""
     return threading.current_thread().name.startswith("cnnwidgets")

@@ -19,8 +19,9 @@ class Link:
                 sharing[_kind(name, trait)].append(panel)
         self._shared = {key: group for key, group in sharing.items() if len(group) > 1}
         for (name, *_), (first, *others) in self._shared.items():
-            for other in others:
-                setattr(other, name, getattr(first, name))
+            known = next((panel for panel in (first, *others) if getattr(panel, name) is not None), first)
+            for panel in (first, *others):
+                setattr(panel, name, getattr(known, name))
         self._for_all(Panel.observe)
 
     def unlink(self) -> None:
@@ -42,7 +43,7 @@ class Link:
 def link(*panels: Panel) -> Link:
     """Make panels share every public trait that they have in common (``layer``, ``unit``, ``image``, ``y``, ``x``, ...).
 
-    The first panel's values are taken over by the others.
+    The first panel's values are taken over by the others; where it has none, those of the first that has one.
 
     >>> cw.link(filters, browser)
 

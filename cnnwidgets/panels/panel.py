@@ -6,6 +6,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +20,7 @@ from cnnwidgets.net.layers import nearest
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.panels.errors import sentence
-from cnnwidgets.panels.jobs import LOCK, Job, on_worker
+from cnnwidgets.panels.jobs import LOCK, WORKER, Job, on_worker
 from cnnwidgets.views import StatusStrip
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Panel(w.VBox):
     """
 
     asks: ClassVar[frozenset[str]] = frozenset()
+    worker: ClassVar[ThreadPoolExecutor] = WORKER
     _job: Job | None = None
     _result: Any = None
     _error: Exception | None = None
@@ -101,7 +103,7 @@ class Panel(w.VBox):
         raise NotImplementedError
 
     def progress(self, partial: Any) -> str:
-        """The sentence in the status strip while a partial result is shown."""
+        """The sentence in the status strip while a partial result is shown, or None when there is none yet."""
         return "Computing …"
 
     def code(self) -> str:
@@ -127,7 +129,7 @@ class Panel(w.VBox):
         with LOCK:
             if self._job:
                 self._job.cancel()
-            self._job = job = Job(self._work, self._update)
+            self._job = job = Job(self._work, self._update, self.worker)
         job.start()
 
     def cancel(self) -> None:
@@ -227,7 +229,7 @@ class Panel(w.VBox):
             if partial is not None:
                 self._result = partial
                 self.draw(partial)
-            self.status.say(self.progress(partial) if partial is not None else "Computing …", "busy", fraction)
+            self.status.say(self.progress(partial), "busy", fraction)
 
     def _finish(self, job: Job, result: Any = None, error: Exception | None = None) -> None:
         with LOCK:

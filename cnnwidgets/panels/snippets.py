@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from cnnwidgets.methods import OcclusionMap
+from cnnwidgets.methods import Embedding, Features, OcclusionMap
+from cnnwidgets.methods.features import INPUT, grid_of
 from cnnwidgets.net import BoundModel, Layer
 
 _KEEP_MODULE = """\
@@ -61,23 +62,27 @@ def layer_lines(row: Layer) -> str:
     return "\n".join([keep.format(name=name), values])
 
 
-def _input(net: BoundModel, image: Any, images: Sequence) -> str:
-    """The lines that make the input ``x`` of whatever a panel was given as a picture."""
+def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> str:
+    """The lines that make the input ``x`` of whatever a panel was given as a picture.
+
+    Parameters:
+        number: how a picture's number in the data set is written; by default as it is.
+    """
     mode = "L" if net.input_shape[0] == 1 else "RGB"
     match image:
-        case int() if isinstance(images[image], (str, Path)):
+        case int() if isinstance(images[image], (str, Path)) and not number:
             return _input(net, images[image], images)
         case int():
+            number = number or str(image)
             item = images[image]
             names, picture = ("image, label", item[0]) if isinstance(item, tuple) else ("image", item)
-            dataset = repr(images)
-            made = dataset if dataset.startswith("cw.") else "dataset"
-            imports = "import cnnwidgets as cw\n" if made == dataset else "dataset = ...  # your data set\n"
-            code = f"{imports}{names} = {made}[{image}]\n"
+            known = repr(images).startswith("cw.")
+            made = f"import cnnwidgets as cw\ndataset = {images!r}\n" if known else "dataset = ...  # your data set\n"
+            code = f"{made}{names} = dataset[{number}]\n"
             if isinstance(picture, torch.Tensor) and picture.is_floating_point():
                 if net.takes(picture) or not hasattr(images, "picture"):
                     return code + "x = image[None]"
-                plain = f"{imports}image = Image.fromarray({made}.picture({image}))  # its tensors are for another input\n"
+                plain = f"{made}image = Image.fromarray(dataset.picture({number}))  # its tensors are for another input\n"
                 return plain + f'x = preprocess(image.convert("{mode}"))[None]'
             if isinstance(picture, Image.Image):
                 return code + f'x = preprocess(image.convert("{mode}"))[None]'
@@ -144,6 +149,70 @@ def occlusion_lines(net: BoundModel, result: OcclusionMap, *, fill: str, shape: 
         value=value,
     )
     return "import numpy as np\nimport scipy\n" + before + loop
+
+
+_LAY_OUT = {
+    "pca": """\
+from sklearn.decomposition import PCA
+points = PCA(2).fit_transform(values)""",
+    "tsne": """\
+from openTSNE import TSNE
+from sklearn.decomposition import PCA
+start = PCA(2).fit_transform(values)
+reduced = {reduced}
+tsne = TSNE(
+    perplexity={perplexity}, early_exaggeration={early_exaggeration}, early_exaggeration_iter={early_iterations},
+    n_iter={rest}, learning_rate={learning_rate!r}, metric={metric!r}, theta={theta}, negative_gradient_method="bh",
+    initialization=start / start[:, 0].std() * 1e-4, random_state={seed},
+)
+points = tsne.fit(reduced)  # as good a layout, but another one: rounding grows""",
+    "umap": """\
+from sklearn.decomposition import PCA
+from umap import UMAP
+umap = UMAP(
+    n_neighbors={neighbours}, min_dist={minimum_distance}, n_epochs={epochs}, learning_rate={learning_rate},
+    metric={metric!r}, init=PCA(2).fit_transform(values), random_state={seed},
+)
+points = umap.fit_transform(values)  # as good a layout, but another one: chance is asked in another order""",
+}
+
+
+def embedding_lines(net: BoundModel, dataset: Any, found: Features, layout: Embedding, pool: str) -> str:
+    """The lines that put a layer's features into ``values`` (n, d), and a layout of them into ``points`` (n, 2)."""
+    rows = _input(net, int(found.indices[0]), dataset, "i").split("\n")
+    before = [row for row in rows if row.startswith(("import ", "from ", "dataset = "))]
+    taken = "\n".join(row for row in rows if row not in before)
+    if found.layer == INPUT:
+        look = f"{taken}\nreturn x.flatten().numpy()"
+    else:
+        look = f"{taken}\n{layer_lines(net.layers[found.layer])}\nreturn {_pooled(net.layers[found.layer], pool)}.numpy()"
+    everything = len(found.indices) == len(dataset)
+    numbers = f"range({len(dataset)})" if everything else str(found.indices.tolist())
+    params = {"rest": 0, "learning_rate": "auto", **layout.params, "seed": layout.seed}
+    if layout.method == "tsne":
+        params["rest"] = params["iterations"] - params["early_iterations"]
+        params["learning_rate"] = params["learning_rate"] or "auto"
+        components = params["components"]
+        params["reduced"] = (
+            f"PCA({components}, random_state={layout.seed}).fit_transform(values)" if components else "values"
+        )
+    parts = [
+        "import numpy as np\nimport torch\nfrom PIL import Image, ImageOps",
+        net.code,
+        *before,
+        "\ndef look(i):",
+        textwrap.indent(look, "    "),
+        f"\nvalues = np.stack([look(i) for i in {numbers}])  # {found.layer}: (pictures, values)",
+        _LAY_OUT[layout.method].format(**params),
+    ]
+    return tidy("\n".join(parts))
+
+
+def _pooled(row: Layer, pool: str) -> str:
+    size = grid_of(row) if pool == "grid" else None
+    if size:
+        return f"torch.nn.functional.adaptive_avg_pool2d(values, {size}).flatten()"
+    return "values.amax((1, 2))" if pool == "max" else "values.mean((1, 2))"
 
 
 def _watched_lines(row: Layer, unit: int) -> str:

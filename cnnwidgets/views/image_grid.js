@@ -12,6 +12,7 @@ function render({ model, el }) {
   const title = h("div", { className: "cw-title" });
   const ends = [];
   const tools = toolbar(model, legend, ends);
+  line.hidden = model.get("hide").includes("line");
   const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, title, tools, scroll, line);
   el.append(root);
 

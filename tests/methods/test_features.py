@@ -222,7 +222,7 @@ def test_values_that_are_not_finite_name_the_picture_and_the_layer():
     "options, sentence",
     [
         ({"layer": "conv7"}, "no layer 'conv7'"),
-        ({"layer": "5", "pool": "sum"}, "pool is 'sum'; it must be 'mean', 'max' or 'flatten'"),
+        ({"layer": "5", "pool": "sum"}, "pool is 'sum'; it must be one of 'mean', 'max', 'grid', 'flatten'"),
         ({"layer": ["2", "5"], "path": "x.npy"}, "path= is for the values of one layer"),
         ({"indices": [50]}, "there is no item 50: the data set has 50, numbered from 0"),
     ],
@@ -247,3 +247,23 @@ def test_lenet_on_the_digits_is_right_as_often_as_its_features_say():
     assert found.values.shape == (500, 84)
     np.testing.assert_array_equal(logits.argmax(1), found.predicted)
     assert found.right.mean() == (logits.argmax(1) == data.labels).mean() > 0.99
+
+
+def test_a_grid_has_the_averages_of_the_maps_parts():
+    net = cw.bind(nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 4, 3, padding=1)), input_shape=(3, 24, 24))
+    images = torch.randn(3, 3, 24, 24)
+    found = features(net, list(images), ["0", "1"], pool="grid")
+    maps = net.trace(images, ["0", "1"])
+    parts = maps["0"].reshape(3, 16, 8, 3, 8, 3).mean((3, 5))  # 16 units of 8 × 8 are 1,024 values
+    np.testing.assert_allclose(found["0"].values, parts.flatten(1), atol=1e-6)
+    assert found["1"].values.shape == (3, 4 * 16 * 16)
+
+
+def test_thumbnails_are_the_pictures_as_the_network_sees_them():
+    data = cw.samples.scenes()
+    large = features(cw.load("scenes"), data, indices=[3, 8], thumbnails=64)
+    np.testing.assert_array_equal(large.pictures, [data.picture(3), data.picture(8)])
+    small = features(cw.load("scenes"), data, indices=[3, 8], thumbnails=16)
+    blocks = large.pictures.reshape(2, 16, 4, 16, 4, 3).mean((2, 4))
+    assert np.abs(small.pictures - blocks).max() <= 1
+    assert features(cw.load("scenes"), data, indices=[3]).pictures is None

@@ -11,4 +11,4 @@ from tests.panels.tiny import PATIENCE
 @pytest.fixture(autouse=True)
 def idle_worker():
     yield
-    jobs._WORKER.submit(lambda: None).result(PATIENCE)
+    jobs.WORKER.submit(lambda: None).result(PATIENCE)

@@ -1,0 +1,112 @@
+"""What the points of a layout are coloured by: labels, answers, trust, or the reader's own columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from cnnwidgets.methods import Embedding, Features
+from cnnwidgets.net.layers import nearest
+
+TRUST = ("trustworthiness", "neighbours kept")
+"""Colours that are measured of the layout itself."""
+
+MOST_WORDS = 1000
+"""Different whole numbers of a column that are taken as classes; more are a scale."""
+
+
+@dataclass(frozen=True)
+class PointColors:
+    """The colours of n points, as ``ScatterView.show`` takes them.
+
+    Attributes:
+        colors: (n,), each point's index in ``names``, -1 for none; or its value, if there are no names.
+        names: of the classes.
+        span: [lowest, highest] value of the colours; None for those that are there.
+        quantity: what they are.
+    """
+
+    colors: np.ndarray
+    names: Sequence[str] = ()
+    span: Sequence[float] | None = None
+    quantity: str = ""
+
+
+class Coloring:
+    """Gives points their colours.
+
+    Parameters:
+        labels: names of the data set's labels; empty where it does not tell any.
+        columns: name to a number or a word for each item of the data set.
+    """
+
+    def __init__(self, labels: Sequence[str], columns: Mapping[str, Any], size: int):
+        self.labels = tuple(map(str, labels))
+        self.columns = {name: np.asarray(values) for name, values in columns.items()}
+        for name, values in self.columns.items():
+            if values.shape != (size,):
+                raise ValueError(f"the column {name!r} has shape {values.shape}; the data set has {size:,} items")
+
+    def options(self) -> list[tuple[str, str]]:
+        """Pairs (text, name) of what there is."""
+        own = ("label", "prediction", "right or wrong", "confidence", *TRUST)
+        return [(name, name) for name in (*own, *self.columns)]
+
+    def of(self, what: str, features: Features, layout: Embedding | None) -> PointColors:
+        """The colours of what is laid out.
+
+        Raises:
+            ValueError: there is no such thing, or the network gives no scores.
+        """
+        if what not in [name for _, name in self.options()]:
+            raise ValueError(
+                f"there is nothing called {what!r} to colour by.{nearest(what, [name for _, name in self.options()])}"
+            )
+        if what in self.columns:
+            return _column(self.columns[what][features.indices], what)
+        if what == "label":
+            return PointColors(features.labels, self.names(features))
+        if what in TRUST and layout is not None:
+            trust = layout.trust
+            values = np.full(len(layout.points), np.nan)
+            values[trust.rows] = trust.trustworthiness if what == TRUST[0] else trust.kept
+            return PointColors(values, span=(0.0, 1.0), quantity=what)
+        if features.top is None or features.chances is None:
+            raise ValueError(f"the network gives no scores, so there is no {what} to colour by: take the label")
+        if what == "prediction":
+            return PointColors(features.top[:, 0], features.classes)
+        if what == "confidence":
+            return PointColors(features.chances[:, 0], span=(0.0, 1.0), quantity="probability of the predicted class")
+        return PointColors(np.where(features.labels < 0, -1, self.right(features)), ("wrong", "right"))
+
+    def of_others(self, what: str, like: PointColors, features: Features) -> np.ndarray:
+        """The colours (m,) of pictures that are not in the data set: by what the network says of them, or none."""
+        if what in ("prediction", "confidence"):
+            return self.of(what, features, None).colors
+        return np.full(len(features.values), -1 if like.names else np.nan)
+
+    def names(self, features: Features) -> tuple[str, ...]:
+        """Of the labels: the data set's, or the network's where it tells none, or their numbers."""
+        highest = int(features.labels.max(initial=-1))
+        names = self.labels or features.classes
+        return tuple(names) if highest < len(names) else tuple(map(str, range(highest + 1)))
+
+    def right(self, features: Features) -> np.ndarray:
+        """bool (n,): whether the prediction is the label; by name, where data set and network number the same names."""
+        assert features.top is not None
+        names = self.names(features)
+        if set(names) & set(features.classes):
+            own = np.array([*names, ""], object)[features.labels]
+            return own == np.array(features.classes, object)[features.top[:, 0]]
+        return features.top[:, 0] == features.labels
+
+
+def _column(values: np.ndarray, name: str) -> PointColors:
+    """Few different whole numbers or words are classes; numbers else are a scale."""
+    found, places = np.unique(values.astype(str) if values.dtype.kind not in "biuf" else values, return_inverse=True)
+    if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(found) > MOST_WORDS):
+        return PointColors(values.astype(float), quantity=name)
+    return PointColors(places, tuple(map(str, found.tolist())))

@@ -1,0 +1,532 @@
+"""EmbeddingExplorer: what a layer thinks is alike, as a picture of many pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.methods import PARAMETERS, Embedding, Features, Layout, Separation, features, noise_like, separation
+from cnnwidgets.methods.batches import learn_input_shape, numbers_of
+from cnnwidgets.methods.embedding import METHODS
+from cnnwidgets.methods.embedding_parameters import METRICS
+from cnnwidgets.methods.features import INPUT, signature, values_of
+from cnnwidgets.net import Cancelled
+from cnnwidgets.panels import embedding_charts as charts
+from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors
+from cnnwidgets.panels.controls import Choice, Number, Steps, Tick
+from cnnwidgets.panels.jobs import LAYOUTS, Job
+from cnnwidgets.panels.neighbourhood import Neighbourhood
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.picture import Picture
+from cnnwidgets.panels.runs import Run, Runs
+from cnnwidgets.panels.snippets import embedding_lines
+from cnnwidgets.views import ChartView, ScatterView
+from cnnwidgets.views.scatter_atlas import atlas
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EVERYTHING = 512 * 2**20
+"""Bytes that the features of all layers may take for them to be gathered in one pass; else each when it is asked for."""
+
+IN_MEMORY = 256 * 2**20
+"""Bytes of them that are held in memory; the others are in files that are deleted with the panel."""
+
+SMALL = 48
+"""Pixels of a thumbnail's longer side."""
+
+PERPLEXITIES = (5, 15, 50, 150)
+
+COMPARISONS = {
+    "nothing": "nothing beside it",
+    "perplexities": "four perplexities",
+    "seeds": "two other seeds",
+    "noise": "noise of the same shape",
+}
+"""What can be looked at beside a layout, to read it right."""
+
+POOLS = ("grid", "mean", "max")
+
+WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+
+
+def _parameter(methods: str, name: str) -> t.TraitType:
+    """The trait of a layout's parameter; None is the method's own choice."""
+    row = PARAMETERS[methods.split()[0]][name]
+    usual = "chosen from the data" if row.default is None else f"{row.default:g}"
+    kind = t.Int if row.whole else t.Float
+    control = Number(row.low or 0, row.high or 1, row.whole)
+    return kind(None, allow_none=True, help=f"{row.help} 0 stands for the usual: {usual}.").tag(control=control, of=methods)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Explored:
+    """What is on screen.
+
+    Attributes:
+        features: of the layer.
+        embedding: as far as it is.
+        points: float32 (n, 2), scaled to a spread of 1, and turned to lie as the layout before did.
+        mirrored: whether they are mirrored, too.
+        added: where added pictures lie, float32 (m, 2), and their features; or None.
+        separation: of the layers for which it is known, in the original space.
+        compared: what lies beside it: a title, (n, 2), and whether the points are the same pictures.
+    """
+
+    features: Features
+    embedding: Embedding
+    points: np.ndarray
+    mirrored: bool
+    added: tuple[np.ndarray, Features] | None = None
+    separation: Mapping[str, Separation] = field(default_factory=dict)
+    compared: Sequence[tuple[str, np.ndarray, bool]] = ()
+
+    @property
+    def finished(self) -> bool:
+        return self.embedding.iteration == self.embedding.iterations
+
+
+class EmbeddingExplorer(Panel):
+    """Many pictures, each where a layer's features put it: like beside like.
+
+    >>> cw.EmbeddingExplorer(net, cw.samples.digits())
+
+    PCA is there at once; t-SNE and UMAP start from it and move on screen. The layer slider goes from the pixels to the
+    scores. Hover a point for its picture, click it for its nearest neighbours in the layer and in pixels, draw a lasso or
+    a box: ``panel.selection`` are the numbers in the data set.
+
+    Parameters:
+        net: a bound network, or a bare ``nn.Module``.
+        dataset: as :func:`cnnwidgets.methods.scan` takes it.
+        layer: a name in ``net.layers``, or ``"input"``; by default the layer before the classifier.
+        method: ``"pca"``, ``"tsne"`` or ``"umap"``.
+        columns: further things to colour by: name to one number or word for each item of the data set.
+        workers, executor: of the way over the data set, see :func:`cnnwidgets.methods.scan`.
+    """
+
+    layer = t.Unicode(None, allow_none=True, help="layer whose features are laid out; 'input' are the pixels").tag(
+        control=Steps(lambda panel: panel.layer_names)
+    )
+    method = t.Enum(METHODS, "tsne", help="how features are laid out in two dimensions").tag(
+        control=Choice(lambda panel: [(words, name) for name, words in WORDS.items()])
+    )
+    color = t.Unicode("label", help="what colours the points").tag(control=Choice(lambda panel: panel.coloring.options()))
+    compare = t.Enum(tuple(COMPARISONS), "nothing", help="what to look at beside it, to read it right").tag(
+        control=Choice(lambda panel: [(words, name) for name, words in COMPARISONS.items()])
+    )
+    perplexity = _parameter("tsne", "perplexity")
+    early_exaggeration = _parameter("tsne", "early_exaggeration")
+    iterations = _parameter("tsne", "iterations")
+    neighbours = _parameter("umap", "neighbours")
+    minimum_distance = _parameter("umap", "minimum_distance")
+    epochs = _parameter("umap", "epochs")
+    pool = t.Enum(POOLS, "grid", help="what becomes of a map: its average over a coarse grid, its mean, its maximum").tag(
+        control=Choice(lambda panel: [(name, name) for name in POOLS])
+    )
+    supervised = t.Bool(False, help="UMAP draws pictures with the same label together").tag(control=Tick(), of="umap")
+    learning_rate = _parameter("tsne umap", "learning_rate")
+    metric = t.Enum(METRICS, "euclidean", help=PARAMETERS["tsne"]["metric"].help).tag(
+        control=Choice(lambda panel: [(name, name) for name in METRICS]), of="tsne umap"
+    )
+    seed = t.Int(0, min=0, help="of what is left to chance in a layout").tag(control=Number(0, 10_000, whole=True))
+    limit = t.Int(2000, min=1, help="pictures that are shown at most; of more a sample is taken").tag(
+        control=Number(1, 100_000, whole=True)
+    )
+    playing = t.Bool(True, help="whether the layout moves on").tag(control=None)
+    thumbnails = t.Bool(False, help="whether points are drawn as their pictures").tag(control=None)
+    selection = t.List(t.Int(), help="numbers of the selected pictures in the data set").tag(control=None)
+    image = Picture(None, help="number of the picked picture in the data set").tag(control=None)
+
+    asks = frozenset(
+        "layer method color compare perplexity early_exaggeration iterations neighbours minimum_distance epochs supervised "
+        "pool learning_rate metric seed limit playing".split()
+    )
+    worker = LAYOUTS
+
+    def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
+        self.dataset, self._columns = dataset, columns or {}
+        self._scanning: dict[str, Any] = {"workers": workers, "executor": executor}
+        self._known: dict[str, Features] = {}
+        self._separation: dict[str, Separation] = {}
+        self._gathered: tuple | None = None
+        self._runs = Runs()
+        self._restart = False
+        self._added: list[Any] = []
+        self._doing = ""
+        self._drawn: tuple = ()
+        self._moved: np.ndarray | None = None
+        super().__init__(net, method=method, **({"layer": layer} if layer else {}), **options)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """From the pixels to the scores."""
+        return [INPUT, *(row.name for row in self.net.layers.with_units)]
+
+    def add(self, images: Any) -> np.ndarray:
+        """Let other pictures join the layout, whose points stay: float32 (m, 2), where they lie.
+
+        Parameters:
+            images: a list of pictures as ``net.prepare`` takes them, or a data set.
+        """
+        before, others = self._added, [images[i] for i in range(len(images))]
+        self._added = [*before, *others]
+        self.ask()
+        try:
+            points, _ = self.result.added
+        except Exception:
+            self._added = before
+            raise
+        return points[len(points) - len(others) :]
+
+    def restart(self) -> None:
+        """Let the layout begin again, from that of PCA."""
+        self._restart = True
+        self.playing = True
+        self.ask()
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        order = numbers_of(self.dataset, None)
+        learn_input_shape(self.net, self.dataset, order)
+        self.coloring = Coloring(getattr(self.dataset, "classes", ()), self._columns, len(order))
+        if self.layer is None:
+            self.layer = signature(self.net)
+        lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
+        self.scatter = ScatterView(lock=lock)
+        t.link((self, "thumbnails"), (self.scatter, "thumbnails"))
+        self.scatter.observe(self._take_selected, "selected")
+        self.scatter.observe(self._take_picked, "picked")
+        self.react(self._place_selection, "selection")
+        self.react(self._place_image, "image")
+        self.beside = Neighbourhood(self.net, self.dataset, open=self._open)
+        self.compared = [ScatterView(tools=False, height=260) for _ in PERPLEXITIES]
+        for view in self.compared:
+            self.tie((self.scatter, "hidden"), (view, "hidden"))
+            view.layout = w.Layout(display="none", flex="1 1 220px", min_width="0")
+        self.chart = ChartView(height=300)
+        self.chart.show(charts.by_depth(self.layer_names, {}), "how well the classes separate, by depth")
+        self.chart.observe(self._take_click, "clicked")
+        self.play = w.Button(layout=w.Layout(width="100px"))
+        self.play.on_click(lambda _: setattr(self, "playing", not self.playing))
+        again = w.Button(description="Restart", icon="undo", layout=w.Layout(width="100px"))
+        again.on_click(lambda _: self.restart())
+        tools = self.toolbox()
+        self.observe(self._show_parameters, "method")
+        self._show_parameters()
+        flow = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
+        self.scatter.layout = w.Layout(flex="3 1 480px", min_width="0")
+        self.chart.layout = w.Layout(min_width="0")
+        main = w.VBox([w.HBox([self.play, again]), self.scatter], layout=w.Layout(flex="3 1 480px", min_width="0"))
+        return [*tools, w.HBox([main, self.beside], layout=flow), w.HBox(self.compared, layout=flow), self.chart]
+
+    def compute(self, job: Job) -> Explored:
+        found = self._gather(job)
+        run = self._runs.get(self._key(), partial(self._run, found, self._points_before(found)))
+        if self._restart:
+            run.restart()
+        self._restart = False
+        now = self._explored(found, run)
+        job.update(now, 0.0)
+        if self.playing:
+            self._run_on(run, job, lambda: job.update(self._explored(found, run), run.done))
+        now = self._explored(found, run)
+        if not now.finished:
+            return now
+        _ = now.embedding.trust  # which takes a while: here, and not while it is drawn
+        if self._added:
+            others = features(self.net, self._added, self.layer, thumbnails=SMALL, cancel=job)
+            now = replace(now, added=(run.add(others.values), others))
+        now = self._compare(now, job)
+        return self._separate(now, job)
+
+    def draw(self, result: Explored) -> None:
+        drawn = (result.features, self.color, result.added, result.embedding if self.color in TRUST else None)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._draw_points(result)
+        elif result.points is not self._moved:
+            self.scatter.move(result.points, tween=300 if result.finished else 0)
+        self._moved = result.points
+        self.scatter.title, self.scatter.note = self._title(result), self._note(result)
+        for view, beside in zip(self.compared, [*result.compared, *[None] * len(self.compared)], strict=False):
+            view.layout.display = "" if beside else "none"
+            if beside and view.title != beside[0]:
+                title, points, same = beside
+                colors = self._colors(result) if same else PointColors(np.zeros(len(points)))
+                view.show(points, colors=colors.colors, names=colors.names, span=colors.span, title=title)
+        if result.separation:
+            self.chart.show(charts.by_depth(self.layer_names, result.separation), "how well the classes separate, by depth")
+            self.chart.marked = [*result.separation].index(result.features.layer)
+        self._show_play(result)
+
+    def summary(self, result: Explored) -> str:
+        layout, found = result.embedding, result.features
+        parts = [
+            f"{found.layer}: {len(found.values):,} pictures, {found.values.shape[1]:,} values each",
+            self._progress(layout) if result.finished else f"paused, {self._progress(layout)}",
+        ]
+        if result.finished:
+            parts.append(f"trustworthiness {layout.trustworthiness:.3f}, {layout.trust.mean_kept:.0%} of neighbours kept")
+        if found.layer in result.separation:
+            parts.append(f"{result.separation[found.layer].accuracy:.1%} of the nearest neighbours' votes are right")
+        if found.skipped:
+            first, why = found.skipped[0]
+            parts.append(f"{len(found.skipped):,} pictures could not be used; the first, {first}: {why}")
+        return " · ".join(parts)
+
+    def progress(self, partial: Explored | None) -> str:
+        return self._progress(partial.embedding) if partial else self._doing
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``points`` (n, 2) as on screen, ``values`` (n, d) of the layer, ``indices`` and ``labels`` (n,)."""
+        found = self.result.features
+        return {"points": self.result.points, "values": found.values, "indices": found.indices, "labels": found.labels}
+
+    def code(self) -> str:
+        result = self.result
+        return embedding_lines(self.net, self.dataset, result.features, result.embedding, pool=self.pool)
+
+    def figure(self) -> Figure:
+        result = self.shown
+        return charts.still(result.points, self._colors(result), self._title(result), result.compared)
+
+    # computing
+
+    def _gather(self, job: Job) -> Features:
+        """The layer's features; of all layers from one pass, if there is room for them."""
+        size = len(numbers_of(self.dataset, None))
+        rows = np.arange(size)
+        if self.limit < size:
+            rows = np.sort(np.random.default_rng(0).choice(size, self.limit, replace=False))
+        if self._gathered != (len(rows), self.pool):
+            self._known, self._separation = {}, {}
+            self._runs.clear()
+            self._gathered = len(rows), self.pool
+        layer = self.layer or INPUT
+        if layer not in self._known:
+            names = self.layer_names
+            values = sum(values_of(self.net.layers[name], self.pool) for name in names if name != INPUT)
+            wanted = names if 4 * len(rows) * values <= EVERYTHING else list(dict.fromkeys([INPUT, layer]))
+            self._known |= features(
+                self.net,
+                self.dataset,
+                [name for name in wanted if name not in self._known],
+                max_memory=IN_MEMORY // len(wanted),
+                cancel=job,
+                on_update=lambda found, fraction: self._tell(job, next(iter(found.values())), fraction),
+                **self._scanning | {"pool": self.pool, "indices": rows, "thumbnails": SMALL},
+            )
+        return self._known[layer]
+
+    def _tell(self, job: Job, found: Features, fraction: float) -> None:
+        self._doing = (
+            f"{self.net.name} looks at the pictures: {len(found.values):,} of {found.total:,}, {found.rate:,.0f} a second, "
+            f"{found.remaining:,.0f} s left"
+        )
+        job.update(None, fraction)
+
+    def _run(self, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any) -> Run:
+        """A layout with the panel's parameters, as far as there are no others."""
+        table = PARAMETERS[self.method]
+        own = {name: getattr(self, name) for name in table if getattr(self, name, None) is not None}
+        labels = found.labels if self.method == "umap" and self.supervised else None
+        values = noise_like(found.values) if noise else found.values
+        return Run(Layout(values, self.method, **{"seed": self.seed, "labels": labels, **own, **other}), before)
+
+    def _key(self, *other: Any) -> tuple:
+        """What a layout depends on."""
+        return (
+            self.layer,
+            self.pool,
+            self.method,
+            self.seed,
+            *(getattr(self, name) for name in sorted(self._parameters())),
+            *other,
+        )
+
+    def _parameters(self) -> dict[str, t.TraitType]:
+        """The traits that the method knows."""
+        traits = self.public_traits().items()
+        return {name: trait for name, trait in traits if self.method in trait.metadata.get("of", "").split()}
+
+    def _points_before(self, found: Features) -> np.ndarray | None:
+        """The layout that was on screen, if it was of the same pictures."""
+        before = self._result
+        same = before is not None and np.array_equal(before.features.indices, found.indices)
+        return before.points if same else None
+
+    def _explored(self, found: Features, run: Run) -> Explored:
+        return Explored(found, run.embedding, run.points, run.mirrored, separation=dict(self._separation))
+
+    def _run_on(self, run: Run, job: Job, tell: Callable[[], None]) -> None:
+        """Step by step to the end, unless the job is cancelled."""
+        while not run.finished:
+            if job.cancelled:
+                raise Cancelled("cancelled", partial=self._result)
+            if run.layout.preparing:
+                self._say(job, run.layout.preparing.capitalize(), run)
+            run.step()
+            tell()
+
+    def _say(self, job: Job, doing: str, run: Run) -> None:
+        self._doing = f"{doing} …"
+        job.update(None, run.done)
+
+    def _compare(self, now: Explored, job: Job) -> Explored:
+        """What lies beside the layout, one after the other."""
+        for title, other in self._variants(len(now.points)):
+            run = self._runs.get(self._key(title), partial(self._run, now.features, now.points, **other))
+            self._run_on(run, job, partial(self._say, job, f"Beside it: {title}", run))
+            now = replace(now, compared=(*now.compared, (title, run.points, "noise" not in other)))
+            job.update(now, 1.0)
+        return now
+
+    def _variants(self, n: int) -> list[tuple[str, dict[str, Any]]]:
+        """A title, and what is different."""
+        if self.compare == "noise":
+            return [("noise of the same shape", {"noise": True})]
+        if self.compare == "nothing":
+            return []
+        if self.method == "pca":
+            raise ValueError("PCA knows neither perplexity nor chance: compare t-SNE or UMAP")
+        if self.compare == "perplexities":
+            name, most = ("perplexity", (n - 1) / 3) if self.method == "tsne" else ("neighbours", n - 1)
+            return [(f"{name} {value}", {name: value}) for value in PERPLEXITIES if value <= most]
+        return [(f"seed {self.seed + k}", {"seed": self.seed + k}) for k in (1, 2)]
+
+    def _separate(self, now: Explored, job: Job) -> Explored:
+        """How well the classes separate in every layer that is known."""
+        for name in [name for name in self.layer_names if name in self._known]:
+            found = self._known[name]
+            labelled = found.labels >= 0
+            if name in self._separation or not 2 <= len(np.unique(found.labels[labelled])) < labelled.sum():
+                continue
+            if job.cancelled:
+                raise Cancelled("cancelled", partial=now)
+            self._separation[name] = separation(found.values[labelled], found.labels[labelled])
+            in_order = {one: self._separation[one] for one in self.layer_names if one in self._separation}
+            now = replace(now, separation=in_order)
+            self._doing = f"How well classes separate: {len(in_order)} of {len(self._known)} layers"
+            job.update(None, len(in_order) / len(self._known))
+        return now
+
+    # drawing
+
+    def _colors(self, result: Explored) -> PointColors:
+        return self.coloring.of(self.color, result.features, result.embedding)
+
+    def _draw_points(self, result: Explored) -> None:
+        colors = self._colors(result)
+        groups = [result.features, *([result.added[1]] if result.added else [])]
+        points = [result.points, *([result.added[0]] if result.added else [])]
+        shades, count = [colors.colors], len(result.points)
+        for extra in groups[1:]:
+            shades.append(self.coloring.of_others(self.color, colors, extra))
+        names = self.coloring.names(result.features)
+        same = names == result.features.classes
+        answers: dict[str, Any] = {}
+        if result.features.top is not None:
+            answers = {
+                name: np.concatenate([getattr(one, of) for one in groups])
+                for name, of in (("top", "top"), ("chance", "chances"))
+            }
+        labels = np.concatenate([one.labels for one in groups])
+        sheet, tile = atlas(np.concatenate([one.pictures for one in groups]))
+        self.scatter.show(
+            np.concatenate(points),
+            colors=np.concatenate(shades),
+            names=colors.names,
+            span=colors.span,
+            quantity=colors.quantity,
+            classes=list(result.features.classes) + ([] if same else list(names)),
+            labels=labels if same else np.where(labels < 0, -1, labels + len(result.features.classes)),
+            numbers=np.concatenate([one.indices for one in groups]),
+            added=np.arange(count, sum(map(len, points))),
+            atlas=sheet,
+            tile=tile,
+            **answers,
+        )
+        self._place_selection()
+        self._place_image()
+
+    def _title(self, result: Explored) -> str:
+        words, layout = WORDS[result.embedding.method], result.embedding
+        if layout.explained is not None:
+            across, up = (f"{share:.0%}" for share in layout.explained)
+            return f"{words} of {result.features.layer}: {across} of the variance across, {up} up"
+        return f"{words} of {result.features.layer}"
+
+    def _note(self, result: Explored) -> str:
+        size = len(numbers_of(self.dataset, None))
+        parts = [f"{len(result.points):,} of {size:,} pictures"] if len(result.points) < size else []
+        return " · ".join([*parts, *(["mirrored, to lie as the layout before"] if result.mirrored else [])])
+
+    def _progress(self, layout: Embedding) -> str:
+        words = WORDS[layout.method]
+        if not layout.iterations:
+            return words
+        step = (
+            f"{layout.iterations:,}"
+            if layout.iteration == layout.iterations
+            else f"{layout.iteration:,} of {layout.iterations:,}"
+        )
+        loss = "" if layout.loss is None else f", divergence {layout.loss:.3f}"
+        return f"{words}, {step} {'iterations' if layout.method == 'tsne' else 'epochs'}{loss}"
+
+    def _show_play(self, result: Explored) -> None:
+        moving = self.playing and not result.finished
+        self.play.description, self.play.icon = ("Pause", "pause") if moving else ("Play", "play")
+        self.play.disabled = result.finished
+
+    def _show_parameters(self, _=None) -> None:
+        """Only the controls of the method's own parameters."""
+        for name, trait in self.public_traits().items():
+            of = trait.metadata.get("of")
+            if of and name in self.controls:
+                self.controls[name].layout.display = "" if self.method in of.split() else "none"
+
+    # hands
+
+    def _open(self, number: int) -> None:
+        if "image" not in self.locked:
+            self.image = number
+
+    def _take_picked(self, change) -> None:
+        indices = self._result.features.indices if self._result else ()
+        if 0 <= change.new < len(indices):
+            self._open(int(indices[change.new]))
+
+    def _place_image(self) -> None:
+        """Show the picked picture, and what is near it."""
+        found: Features = self._result.features
+        places = np.flatnonzero(found.indices == self.image) if isinstance(self.image, int) else np.zeros(0, int)
+        point = int(places[0]) if len(places) else -1
+        self.scatter.picked = point
+        if point >= 0:
+            self.beside.look_at(point, found, self._known[INPUT], self.coloring.names(found))
+
+    def _take_selected(self, change) -> None:
+        if self._result:
+            indices = self._result.features.indices
+            points = self.scatter.selection
+            self.selection = indices[points[points < len(indices)]].tolist()
+
+    def _place_selection(self) -> None:
+        found: Features = self._result.features
+        points = np.flatnonzero(np.isin(found.indices, self.selection))
+        if self.selection != found.indices[self.scatter.selection[self.scatter.selection < len(found.indices)]].tolist():
+            self.scatter.selection = points
+        self.beside.show_selection(points, found, self.coloring.names(found))
+
+    def _take_click(self, change) -> None:
+        """A layer's point in the chart was clicked."""
+        if change.new and self._result and "layer" not in self.locked:
+            self.layer = [*self._result.separation][change.new[1]]
+            self.chart.clicked = []  # so that the same point can be clicked again
