@@ -57,9 +57,9 @@ class Loaded:
 class Loader:
     """The batches of a data set: batch k has the k-th ``batch_size`` of the pictures in ``order``, whoever loads it.
 
-    While it is loaded, the random generators are seeded with k, so that a data set that draws from them (augmentation)
-    gives the same at every scan; then they are put back. Only on a thread beside the main one of the caller's process are
-    they left alone: there somebody's training may be drawing from them.
+    Before it is loaded, the random generators are seeded with k, so that a data set that draws from them (augmentation)
+    gives the same at every scan; whoever scans puts them back. On a thread beside the main one of the caller's process they
+    are left alone: somebody's training may be drawing from them.
     """
 
     def __init__(self, net: BoundModel, dataset: Any, order: np.ndarray, batch_size: int):
@@ -80,18 +80,18 @@ class Loader:
     def __getitem__(self, k: int) -> Loaded:
         indices = self.order[k * self.batch_size : (k + 1) * self.batch_size].tolist()
         good, skipped = [], []
-        with _seeded(k, self._home):
-            for i in indices:
-                try:
-                    image, label = picture_and_label(self.dataset[i])
-                    good.append((i, self._fitting(i, image), label))
-                except MemoryError:
-                    raise
-                except Exception as error:
-                    skipped.append((i, _sentence(error)))
-            inputs = self._together([image for _, image, _ in good])
-            if inputs is None:
-                good, inputs = self._one_by_one(good, skipped)
+        if not self.is_home or on_main_thread():
+            _seed(k)
+        for i in indices:
+            try:
+                good.append((i, *picture_and_label(self.dataset[i])))
+            except MemoryError:
+                raise
+            except Exception as error:
+                skipped.append((i, _sentence(error)))
+        inputs = self._together([image for _, image, _ in good])
+        if inputs is None:
+            good, inputs = self._one_by_one(good, skipped)
         return Loaded(
             np.array([i for i, _, _ in good], np.int64),
             np.array([label for _, _, label in good], np.int64),
@@ -99,26 +99,28 @@ class Loader:
             sorted(skipped, key=lambda one: indices.index(one[0])),
         )
 
+    def _together(self, images: list) -> torch.Tensor | None:
+        """The inputs, if all are preprocessed pictures and none is bad: what one by one gives too, in less time."""
+        if not images or not all(isinstance(image, torch.Tensor) and image.is_floating_point() for image in images):
+            return None
+        try:
+            inputs = torch.stack(images).detach().to("cpu", torch.float32)
+        except RuntimeError:  # of several sizes
+            return None
+        fine = tuple(inputs.shape[1:]) == self._intake.input_shape and np.isfinite(inputs.numpy()).all()
+        return inputs if fine else None
+
     def _fitting(self, i: int, image: Any) -> Any:
         """An item's picture; where that is a tensor for another input and the data set has the ``picture``, that."""
         if isinstance(image, torch.Tensor) and not self._intake.takes(image) and hasattr(self.dataset, "picture"):
             return self.dataset.picture(i)
         return image
 
-    def _together(self, images: list) -> torch.Tensor | None:
-        """The inputs, if all are preprocessed pictures and none is bad."""
-        if not images or not all(isinstance(x, torch.Tensor) and x.is_floating_point() and x.ndim == 3 for x in images):
-            return None
-        try:
-            return self._intake.prepare(torch.stack(images))
-        except (RuntimeError, ValueError):
-            return None
-
     def _one_by_one(self, items: list, skipped: Skipped) -> tuple[list, torch.Tensor | None]:
         good, inputs = [], []
         for item in items:
             try:
-                inputs.append(one_picture(self._intake, item[1]))
+                inputs.append(one_picture(self._intake, self._fitting(item[0], item[1])))
                 good.append(item)
             except MemoryError:
                 raise
@@ -161,16 +163,14 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
 
 def picture_and_label(item: Any) -> tuple[Any, int]:
     """The picture and the label of an item: a picture, ``(picture, label, ...)`` or a dict; -1 for no label."""
-    label: Any = None
-    if isinstance(item, Mapping):
+    image, label = item, None
+    if isinstance(item, (tuple, list)):
+        image, label = item[0], item[1] if len(item) > 1 else None
+    elif isinstance(item, Mapping):
         names = [name for name in ("image", "img", "pixel_values") if name in item]
         if not names:
             raise ValueError(f"the item has {', '.join(map(repr, item)) or 'nothing'}: wanted is 'image'")
         image, label = item[names[0]], item.get("label", item.get("labels", item.get("target")))
-    elif isinstance(item, (tuple, list)):
-        image, label = item[0], item[1] if len(item) > 1 else None
-    else:
-        image = item
     try:
         return image, max(-1, operator.index(label))
     except TypeError:
@@ -179,30 +179,41 @@ def picture_and_label(item: Any) -> tuple[Any, int]:
 
 def learn_input_shape(net: BoundModel, dataset: Any, order: np.ndarray) -> None:
     """Show a network some picture: the first preprocessed one settles an input shape that is not known yet."""
-    with _seeded(0, os.getpid()):
-        for i in order[:FIRST].tolist():
-            try:
-                one_picture(net, picture_and_label(dataset[i])[0])
-                return
-            except Exception:  # a bad picture: it is told of when its batch is loaded
-                continue
+    for i in order[:FIRST].tolist():
+        try:
+            one_picture(net, picture_and_label(dataset[i])[0])
+            return
+        except Exception:  # a bad picture: it is told of when its batch is loaded
+            continue
 
 
 @contextmanager
-def _seeded(seed: int, home: int) -> Iterator[None]:
-    if os.getpid() == home and threading.current_thread() is not threading.main_thread():
+def generators_kept(home: bool = True) -> Iterator[None]:
+    """Inside, the global random generators may be seeded; afterwards they are as they were.
+
+    At home, which is the process of the caller, nothing is done on threads beside the main one: others may draw there.
+    """
+    if home and not on_main_thread():
         yield
         return
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    torch.default_generator.manual_seed(seed)
-    np.random.seed(seed % 2**32)
-    random.seed(seed)
     try:
         yield
     finally:
         torch.set_rng_state(states[0])
         np.random.set_state(states[1])
         random.setstate(states[2])
+
+
+def on_main_thread() -> bool:
+    """Whether nobody else draws random numbers meanwhile."""
+    return threading.current_thread() is threading.main_thread()
+
+
+def _seed(number: int) -> None:
+    torch.default_generator.manual_seed(number)
+    np.random.seed(number)
+    random.seed(number)
 
 
 def _sentence(error: Exception) -> str:

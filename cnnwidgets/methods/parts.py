@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from cnnwidgets.methods.batches import Batch, Loaded, Loader, Skipped
+from cnnwidgets.methods.batches import Batch, Loaded, Loader, Skipped, generators_kept
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
 from cnnwidgets.net.trace import Calls
@@ -225,5 +225,5 @@ def _run(parcel: Parcel | Job, k: int) -> Part:
         raise Cancelled("cancelled")
     if job.loader.is_home:
         return compute(job, job.loader[k])
-    with torch_threads(job.threads):  # loading too: a preprocessing may sum with torch
+    with torch_threads(job.threads), generators_kept(home=False):  # loading too: a preprocessing may sum with torch
         return compute(job, job.loader[k])

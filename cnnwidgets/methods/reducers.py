@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,28 +43,31 @@ class Confusion:
     """
 
     def __init__(self) -> None:
+        self.classes = 0
+        self.pairs = np.zeros((0, 2), np.int64)  # of a batch: what travels is small, however many classes there are
         self.counts = np.zeros((0, 0), np.int64)
 
     def update(self, batch: Batch) -> None:
         if batch.logits is None:
             raise ValueError("the network gives no tensor (N, classes): there is nothing to count")
-        classes = batch.logits.shape[1]
-        known = batch.labels >= 0
-        for i, label in zip(batch.indices[known], batch.labels[known], strict=True):
-            if label >= classes:
-                raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
-        pairs = batch.labels[known] * classes + batch.logits.argmax(1).numpy()[known]
-        self._add(np.bincount(pairs, minlength=classes**2).reshape(classes, classes))
+        self.classes = classes = batch.logits.shape[1]
+        for i, label in zip(batch.indices[batch.labels >= classes], batch.labels[batch.labels >= classes], strict=True):
+            raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
+        pairs = np.stack([batch.labels, batch.logits.argmax(1).numpy()], 1)
+        self.pairs = np.concatenate([self.pairs, pairs[batch.labels >= 0]])
 
     def merge(self, other: Confusion) -> None:
-        self._add(other.counts)
+        self.classes = max(self.classes, other.classes)
+        counts = self.counts if self.counts.size else np.zeros((self.classes, self.classes), np.int64)
+        np.add.at(counts, tuple(np.concatenate([self.pairs, other.pairs]).T), 1)
+        if other.counts.size:
+            counts += other.counts
+        self.counts, self.pairs = counts, self.pairs[:0]
 
     def result(self) -> ConfusionMatrix:
-        return ConfusionMatrix(self.counts.copy())
-
-    def _add(self, counts: np.ndarray) -> None:
-        if counts.size:
-            self.counts = self.counts + counts if self.counts.size else counts
+        whole = copy.deepcopy(self)
+        whole.merge(Confusion())
+        return ConfusionMatrix(whole.counts)
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
-from cnnwidgets.methods.batches import Batch, Loader, Skipped, numbers_of
+from cnnwidgets.methods.batches import Batch, Loader, Skipped, generators_kept, numbers_of
 from cnnwidgets.methods.checkpoint import Checkpoint, restore
 from cnnwidgets.methods.parts import Job, Part, ask, elsewhere, here
 from cnnwidgets.net import BoundModel, Cancelled
@@ -123,10 +123,17 @@ def scan(
     _check(batch_size, workers, executor)
     order = numbers_of(dataset, indices)
     ask(cancel)
+    with generators_kept():
+        return _scan(
+            net, Loader(net, dataset, order, batch_size), reducers, workers, checkpoint, executor, on_update, cancel
+        )
+
+
+def _scan(net, loader, reducers, workers, checkpoint, executor, on_update, cancel) -> Scan:
     fresh = copy.deepcopy(list(reducers.values() if isinstance(reducers, Mapping) else reducers))
     job = Job(
         net,
-        Loader(net, dataset, order, batch_size),
+        loader,
         fresh,
         layers={name: net.layers[name].name for one in fresh for name in getattr(one, "layers", ())},
         threads=torch.get_num_threads(),
