@@ -107,7 +107,7 @@ def features(
 
     >>> found = cw.methods.features(net, cw.samples.digits())
     >>> found.layer, found.values.shape
-    ('relu:4', (500, 84))
+    ('relu4', (500, 84))
 
     Parameters:
         net: a bound network.

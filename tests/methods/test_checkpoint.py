@@ -194,7 +194,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no checkpoint", pickle.dumps({"scan": {}}), pickle.dumps(Bomb()), "bomb", "list"]
+    "content", [b"", b"no checkpoint", pickle.dumps({"scan": {}}, 2), pickle.dumps(Bomb(), 2), "bomb", "list"]
 )
 def test_a_file_that_is_no_checkpoint_is_refused_and_runs_no_code(content, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
