@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -40,6 +41,9 @@ IN_MEMORY = 256 * 2**20
 
 SMALL = 48
 """Pixels of a thumbnail's longer side."""
+
+FRAME, FRAMES = 8, 20
+"""Iterations between two pictures of a layout that a hand has started, and how many of these are shown a second."""
 
 PERPLEXITIES = (5, 15, 50, 150)
 
@@ -156,7 +160,7 @@ class EmbeddingExplorer(Panel):
         self._separation: dict[str, Separation] = {}
         self._gathered: tuple | None = None
         self._runs = Runs()
-        self._restart = False
+        self._restart = self._watched = False
         self._added: list[Any] = []
         self._doing = ""
         self._drawn: tuple = ()
@@ -185,8 +189,8 @@ class EmbeddingExplorer(Panel):
         return points[len(points) - len(others) :]
 
     def restart(self) -> None:
-        """Let the layout begin again, from that of PCA."""
-        self._restart = True
+        """Let the layout begin again, from that of PCA, no faster than it can be watched."""
+        self._restart = self._watched = True
         self.playing = True
         self.ask()
 
@@ -214,7 +218,7 @@ class EmbeddingExplorer(Panel):
         self.chart.show(charts.by_depth(self.layer_names, {}), "how well the classes separate, by depth")
         self.chart.observe(self._take_click, "clicked")
         self.play = w.Button(layout=w.Layout(width="100px"))
-        self.play.on_click(lambda _: setattr(self, "playing", not self.playing))
+        self.play.on_click(lambda _: self._take_play())
         again = w.Button(description="Restart", icon="undo", layout=w.Layout(width="100px"))
         again.on_click(lambda _: self.restart())
         tools = self.toolbox()
@@ -239,6 +243,7 @@ class EmbeddingExplorer(Panel):
         now = self._explored(found, run)
         if not now.finished:
             return now
+        self._watched = False
         _ = now.embedding.trust  # which takes a while: here, and not while it is drawn
         if self._added:
             others = features(self.net, self._added, self.layer, thumbnails=SMALL, cancel=job)
@@ -259,8 +264,9 @@ class EmbeddingExplorer(Panel):
             view.layout.display = "" if beside else "none"
             if beside and view.title != beside[0]:
                 title, points, same = beside
-                colors = self._colors(result) if same else PointColors(np.zeros(len(points)))
-                view.show(points, colors=colors.colors, names=colors.names, span=colors.span, title=title)
+                colors = self._colors(result)
+                shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span} if same else {}
+                view.show(points, title=title, **shades)
         if result.separation:
             self.chart.show(charts.by_depth(self.layer_names, result.separation), "how well the classes separate, by depth")
             self.chart.marked = [*result.separation].index(result.features.layer)
@@ -372,8 +378,11 @@ class EmbeddingExplorer(Panel):
                 raise Cancelled("cancelled", partial=self._result)
             if run.layout.preparing:
                 self._say(job, run.layout.preparing.capitalize(), run)
-            run.step()
+            start = time.monotonic()
+            run.step(FRAME if self._watched else None)
             tell()
+            if self._watched:
+                time.sleep(max(0.0, 1 / FRAMES - (time.monotonic() - start)))
 
     def _say(self, job: Job, doing: str, run: Run) -> None:
         self._doing = f"{doing} …"
@@ -458,6 +467,9 @@ class EmbeddingExplorer(Panel):
 
     def _title(self, result: Explored) -> str:
         words, layout = WORDS[result.embedding.method], result.embedding
+        if result.compared and self.compare == "perplexities":
+            name = "perplexity" if layout.method == "tsne" else "neighbours"
+            return f"{words} of {result.features.layer}: {name} {layout.params[name]:g}"
         if layout.explained is not None:
             across, up = (f"{share:.0%}" for share in layout.explained)
             return f"{words} of {result.features.layer}: {across} of the variance across, {up} up"
@@ -493,6 +505,10 @@ class EmbeddingExplorer(Panel):
                 self.controls[name].layout.display = "" if self.method in of.split() else "none"
 
     # hands
+
+    def _take_play(self) -> None:
+        self._watched = True
+        self.playing = not self.playing
 
     def _open(self, number: int) -> None:
         if "image" not in self.locked:

@@ -41,15 +41,15 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation]) -> Any:
         )  # fmt: skip
     low = min([0.0, *(one.silhouette for one in found.values() if np.isfinite(one.silhouette))])
     figure.update_layout(
-        title={"text": "How well the classes separate, by depth (click: go there)", "font": {"size": 14}},
+        title={"text": "How well the classes separate, by depth (click: go there)", "font": {"size": 14}, "x": 0.01},
         xaxis={
             "title": {"text": "layer, in order of execution"},
             "showticklabels": False,
             "range": [-0.5, len(names) - 0.5],
         },
         yaxis={"range": [low - 0.03, 1.03]},
-        legend={"orientation": "h", "x": 0, "y": 1.08, "yanchor": "bottom"},
-        margin={"t": 70, "l": 50, "r": 12, "b": 40},
+        legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
+        margin={"t": 56, "l": 50, "r": 12, "b": 40},
         template="none",
     )
     return figure
@@ -75,12 +75,14 @@ def still(points: np.ndarray, colors: PointColors, title: str, beside: Sequence[
     else:
         figure.colorbar(drawn, ax=first, shrink=0.8, label=colors.quantity)
     for axes, (name, places, same) in zip(others, beside, strict=True):
-        _points(axes, places, colors if same else PointColors(np.full(len(places), -1), ("",)), name, size=3)
+        _points(axes, places, colors if same else None, name, size=3)
     return figure
 
 
-def _points(axes: Axes, points: np.ndarray, colors: PointColors, title: str, size: float) -> Any:
+def _points(axes: Axes, points: np.ndarray, colors: PointColors | None, title: str, size: float) -> Any:
     axes.set(title=title, xticks=[], yticks=[], aspect="equal")
+    if colors is None:
+        return axes.scatter(points[:, 0], points[:, 1], s=size, c=GREY, linewidths=0)
     if colors.names:
         shown = [GREY if index < 0 else _tone(int(index)) for index in colors.colors]
         return axes.scatter(points[:, 0], points[:, 1], s=size, c=shown, linewidths=0)

@@ -57,6 +57,9 @@ class Panel(w.VBox):
     _job: Job | None = None
     _result: Any = None
     _error: Exception | None = None
+    _twin: Any = None
+    """The still picture under the live view, as long as it is that of a computation that goes on."""
+    _at_once = False
     _jslinks: Sequence[w.Widget] = ()
 
     def __init__(
@@ -163,7 +166,7 @@ class Panel(w.VBox):
     @property
     def shown(self) -> Any:
         """The result that is on screen: for the present state, or if that fails or takes long the one before."""
-        self.wait(FIRST_PICTURE)
+        self.wait(0 if self._at_once else FIRST_PICTURE)
         return self._result if self._result is not None else self.result
 
     @property
@@ -253,6 +256,9 @@ class Panel(w.VBox):
                 self.status.say(f"Cancelled. {said}")
             elif error is not None:
                 self._fail(error)
+        if job is self._job and error is None and self._twin:
+            self._twin.update(self._still(), raw=True)
+            self._twin = None
         if self.status.code:  # the listing has been opened: it follows what is on screen
             self._show_code()
 
@@ -319,7 +325,9 @@ class Panel(w.VBox):
         live = super()._repr_mimebundle_()
         display(live, raw=True)
         if still := self._still():
-            display(still, raw=True)
+            twin = display(still, raw=True, display_id=True)
+            with LOCK:
+                self._twin = twin if self._job and not self._job.ended else None
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The live view, a PNG of what it shows, and a line of text."""
@@ -328,13 +336,16 @@ class Panel(w.VBox):
         return {**self._still(), **super()._repr_mimebundle_(include=include, exclude=exclude)}
 
     def _still(self) -> dict[str, str]:
-        """The MIME bundle of the still twin; empty where there is nothing that could be drawn."""
+        """The MIME bundle of the still twin as it is by now; empty where there is nothing that could be drawn."""
+        self._at_once = True
         try:
             return twin.bundle(self) if self._result is not None else {}
         except Exception as error:
             if self._error is None:
                 self.status.say(sentence(error), "error")
             return {}
+        finally:
+            self._at_once = False
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page, in which hover, selection, sorting and colours work without a kernel."""

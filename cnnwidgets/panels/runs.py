@@ -36,8 +36,8 @@ class Run:
         """The fraction that is done, between 0 and 1."""
         return self.embedding.iteration / max(1, self.embedding.iterations)
 
-    def step(self) -> None:
-        self.layout.step()
+    def step(self, iterations: int | None = None) -> None:
+        self.layout.step(iterations)
         self._fit()
 
     def restart(self) -> None:

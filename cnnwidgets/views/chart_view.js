@@ -4,7 +4,7 @@ const PATIENCE = 20_000;
 
 function plotly(model) {
   globalThis.__cnnwidgets_plotly ??= new Promise((resolve, reject) => {
-    const late = setTimeout(() => fail(new Error("the kernel did not send plotly.js")), PATIENCE);
+    const late = setTimeout(() => fail(new Error("the kernel has not sent plotly.js")), PATIENCE);
     const fail = (error) => {
       delete globalThis.__cnnwidgets_plotly; // the next chart asks again
       reject(error);
@@ -30,9 +30,10 @@ function plotly(model) {
 
 function render({ model, el }) {
   const plot = h("div", { className: "cw-plot" });
-  const root = h("div", { className: "cw cw-chart", "data-lm-suppress-shortcuts": "true", role: "img" }, plot);
+  const note = h("div", { className: "cw-note", role: "status", hidden: true });
+  const root = h("div", { className: "cw cw-chart", "data-lm-suppress-shortcuts": "true", role: "img" }, note, plot);
   el.append(root);
-  let library = null, drawn = false, ended = false;
+  let library = null, drawn = false, ended = false, again = 0;
 
   const layout = (figure) => {
     const style = getComputedStyle(root);
@@ -54,10 +55,13 @@ function render({ model, el }) {
     try {
       library ??= await plotly(model);
     } catch (error) {
-      plot.textContent = `No chart: ${error.message}.`;
+      note.textContent = `No chart yet: ${error.message}.`;
+      note.hidden = false;
+      if (!ended) again = setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
       return;
     }
     if (ended) return;
+    note.hidden = true;
     const marked = model.get("marked");
     if (figure.data.length) figure.data[0].selectedpoints = marked < 0 ? null : [marked];
     await library.react(plot, figure.data, layout(figure), { responsive: true, displaylogo: false, displayModeBar: false });
@@ -70,6 +74,7 @@ function render({ model, el }) {
   paint();
   return () => {
     ended = true;
+    clearTimeout(again);
     ends.forEach((end) => end());
     if (drawn) library.purge(plot);
   };

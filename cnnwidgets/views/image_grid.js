@@ -152,7 +152,7 @@ function render({ model, el }) {
       if (mosaic.length) lines(context, x, y, mosaic);
       if (labels.length) {
         context.fillStyle = style.color;
-        context.fillText(labels[map], x + layout.tile / 2, y + layout.tall + 14, layout.tile);
+        context.fillText(elided(context, labels[map], layout.tile), x + layout.tile / 2, y + layout.tall + 14);
       }
       if (data.dim[map]) cross(context, x, y, style.color);
       if (cursor && data.height * data.width > 1 && (layout.tile >= SPOTS_FROM || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);

@@ -57,7 +57,9 @@ class ImageGrid(View, module="image_grid.js"):
         help="[rows, columns, parts] of a map made of so many parts side by side, such as a filter's input channels; "
         "empty for none",
     ).tag(sync=True)
-    hide = t.List(t.Unicode(), help="what is not shown: sort, scale, limits, contrast, colors; line, which tells values").tag(sync=True)
+    hide = t.List(
+        t.Unicode(), help="what is not shown: sort, scale, limits, contrast, colors; line, which tells values"
+    ).tag(sync=True)
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: these, and unit, the selection").tag(sync=True)
     tools = t.Bool(True, help="whether the controls and the legend are shown").tag(sync=True)
 

@@ -84,7 +84,7 @@ function render({ model, el }) {
     title.hidden = !title.textContent;
     note.textContent = model.get("note");
     note.hidden = !note.textContent;
-    tools.hidden = !model.get("tools");
+    root.classList.toggle("cw-bare", !model.get("tools"));
     hide();
     join();
     color();

@@ -86,7 +86,7 @@ class ScatterView(
     title = t.Unicode(help="a line above the points").tag(sync=True)
     note = t.Unicode(help="a line under the title, such as '2,000 of 60,000'").tag(sync=True)
     height = t.Int(520, help="largest height of the points in CSS pixels").tag(sync=True)
-    tools = t.Bool(True, help="whether the buttons are shown").tag(sync=True)
+    tools = t.Bool(True, help="whether buttons, legend and the line below are shown").tag(sync=True)
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: picked, selected, hidden").tag(sync=True)
 
     def show(

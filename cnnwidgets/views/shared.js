@@ -137,6 +137,14 @@ function outline(context, x, y, width, height, color, thickness = 2) {
   context.strokeRect(x, y, width, height);
 }
 
+/** A text, or as much of its beginning as fits into a width. */
+function elided(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  let end = text.length;
+  while (end > 1 && context.measureText(`${text.slice(0, end)}…`).width > width) end--;
+  return `${text.slice(0, end)}…`;
+}
+
 /** The model's row and column of a cursor, or null. */
 const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 

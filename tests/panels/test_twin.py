@@ -90,7 +90,7 @@ def test_a_panel_that_never_had_anything_shows_the_live_view_alone():
 
 def test_shown_in_a_cell_there_are_two_outputs_the_live_view_and_its_twin(panels, monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, raw, **_: shown.append(data))
     panels["FilterGrid"]._ipython_display_()
     live, twin = shown
     assert WIDGET in live
