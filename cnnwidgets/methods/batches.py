@@ -163,9 +163,9 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
 
 def picture_and_label(item: Any) -> tuple[Any, int]:
     """The picture and the label of an item: a picture, ``(picture, label, ...)`` or a dict; -1 for no label."""
-    image, label = item, None
+    image, label = item, -1
     if isinstance(item, (tuple, list)):
-        image, label = item[0], item[1] if len(item) > 1 else None
+        image, label = item[0], item[1] if len(item) > 1 else -1
     elif isinstance(item, Mapping):
         names = [name for name in ("image", "img", "pixel_values") if name in item]
         if not names:

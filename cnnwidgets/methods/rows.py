@@ -6,6 +6,7 @@ import io
 import os
 import tempfile
 import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ class Rows:
 
     Parameters:
         max_memory: bytes that they may take in memory, counted twice, because the result is a copy.
-        path: where they are written from the first merge on; otherwise a temporary file is, once they are too many, and it
-            is deleted when nobody holds the rows any more.
+        path: where they are written from the first merge on; otherwise a temporary file takes them once they are too many,
+            and is gone when nobody holds the rows any more.
     """
 
     def __init__(self, max_memory: int, path: Path | None = None):
@@ -49,7 +50,7 @@ class Rows:
         if self.path is None:
             raise ValueError("rows past max_memory lie in a temporary file, which a checkpoint cannot hold: give path=")
         self._write()
-        self._file.finish()
+        self._file.finish(durable=True)
         return {"written": self._file.rows, "width": self._file.width}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -66,44 +67,39 @@ class Rows:
 
 
 class _File:
-    """A .npy file of float32 (rows, width) that grows at its end."""
+    """A .npy file of float32 (rows, width) that grows at its end; without a path one that has no name, and leaves none."""
 
     def __init__(self, path: Path | None, width: int, rows: int = 0):
         self.width, self.rows = width, rows
-        if path is None:
-            number, name = tempfile.mkstemp(suffix=".npy", prefix="cnnwidgets-")
-            os.close(number)
-            path = Path(name)
-            weakref.finalize(self, path.unlink, missing_ok=True)
-        self.path = path
-        if rows and (not path.exists() or path.stat().st_size < self._end):
+        if rows and (path is None or not path.exists() or path.stat().st_size < self._end):
             raise ValueError(f"the checkpoint's {rows:,} rows are not in {str(path)!r}: delete the checkpoint to begin anew")
-        if not rows:
-            path.write_bytes(self._header())
+        until_dropped = ExitStack()
+        weakref.finalize(self, until_dropped.close)
+        self._file = until_dropped.enter_context(
+            path.open("r+b" if rows else "w+b") if path else tempfile.TemporaryFile(prefix="cnnwidgets-")
+        )
 
     @property
     def _end(self) -> int:
         return len(self._header()) + 4 * self.width * self.rows
 
     def append(self, rows: np.ndarray) -> None:
-        with self.path.open("r+b") as file:
-            file.seek(self._end)
-            file.write(rows.astype("<f4", copy=False).data)
+        self._file.seek(self._end)
+        self._file.write(rows.astype("<f4", copy=False).data)
         self.rows += len(rows)
 
-    def finish(self) -> None:
+    def finish(self, durable: bool = False) -> None:
         """Make it a file that ``np.load`` reads: with the number of rows, and without any that a killed run left."""
-        with self.path.open("r+b") as file:
-            file.write(self._header())
-            file.truncate(self._end)
-            file.flush()
-            os.fsync(file.fileno())
+        self._file.seek(0)
+        self._file.write(self._header())
+        self._file.truncate(self._end)
+        self._file.flush()
+        if durable:
+            os.fsync(self._file.fileno())
 
     def mapped(self) -> np.ndarray:
         self.finish()
-        rows = np.load(self.path, mmap_mode="r")
-        rows.file = self  # a temporary one lives as long as what shows it
-        return rows
+        return np.memmap(self._file, "<f4", "r", offset=len(self._header()), shape=(self.rows, self.width))
 
     def _header(self) -> bytes:
         """Of the same length for any number of rows: NumPy leaves room for it to grow."""
