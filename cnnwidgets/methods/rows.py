@@ -75,9 +75,10 @@ class _File:
             raise ValueError(f"the checkpoint's {rows:,} rows are not in {str(path)!r}: delete the checkpoint to begin anew")
         until_dropped = ExitStack()
         weakref.finalize(self, until_dropped.close)
-        self._file = until_dropped.enter_context(
-            path.open("r+b" if rows else "w+b") if path else tempfile.TemporaryFile(prefix="cnnwidgets-")
-        )
+        if path is None:
+            self._file = until_dropped.enter_context(tempfile.TemporaryFile(prefix="cnnwidgets-"))
+        else:
+            self._file = until_dropped.enter_context(path.open("r+b" if rows else "w+b"))
 
     @property
     def _end(self) -> int:
