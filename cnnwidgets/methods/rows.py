@@ -6,9 +6,8 @@ import io
 import os
 import tempfile
 import weakref
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -73,12 +72,8 @@ class _File:
         self.width, self.rows = width, rows
         if rows and (path is None or not path.exists() or path.stat().st_size < self._end):
             raise ValueError(f"the checkpoint's {rows:,} rows are not in {str(path)!r}: delete the checkpoint to begin anew")
-        until_dropped = ExitStack()
-        weakref.finalize(self, until_dropped.close)
-        if path is None:
-            self._file = until_dropped.enter_context(tempfile.TemporaryFile(prefix="cnnwidgets-"))
-        else:
-            self._file = until_dropped.enter_context(path.open("r+b" if rows else "w+b"))
+        self._file = path.open("r+b" if rows else "w+b") if path else _nameless()
+        weakref.finalize(self, self._file.close)
 
     @property
     def _end(self) -> int:
@@ -109,3 +104,8 @@ class _File:
             head, {"descr": "<f4", "fortran_order": False, "shape": (self.rows, self.width)}
         )
         return head.getvalue()
+
+
+def _nameless() -> IO[bytes]:
+    """A temporary file that is open and has no name, where the system has such files."""
+    return tempfile.TemporaryFile(prefix="cnnwidgets-")
