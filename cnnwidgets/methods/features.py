@@ -34,7 +34,7 @@ MOST_VALUES = 1024
 Pool = Literal["mean", "max", "grid", "flatten"]
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Features:
     """A vector for each of n pictures, from one layer.
 

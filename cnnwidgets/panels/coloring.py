@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods import Embedding, Features
+from cnnwidgets.methods import Features
+from cnnwidgets.methods.neighbours import Trust
 from cnnwidgets.net.layers import nearest
 
 TRUST = ("trustworthiness", "neighbours kept")
@@ -39,12 +40,12 @@ class Coloring:
     """Gives points their colours.
 
     Parameters:
-        labels: names of the data set's labels; empty where it does not tell any.
+        labels: names of the data set's labels; empty or None where it does not tell any.
         columns: name to a number or a word for each item of the data set.
     """
 
-    def __init__(self, labels: Sequence[str], columns: Mapping[str, Any], size: int):
-        self.labels = tuple(map(str, labels))
+    def __init__(self, labels: Sequence[str] | None, columns: Mapping[str, Any], size: int):
+        self.labels = tuple(map(str, () if labels is None else labels))
         self.columns = {name: np.asarray(values) for name, values in columns.items()}
         for name, values in self.columns.items():
             if values.shape != (size,):
@@ -53,9 +54,9 @@ class Coloring:
     def options(self) -> list[tuple[str, str]]:
         """Pairs (text, name) of what there is."""
         own = ("label", "prediction", "right or wrong", "confidence", *TRUST)
-        return [(name, name) for name in (*own, *self.columns)]
+        return [(name, name) for name in dict.fromkeys((*own, *self.columns))]
 
-    def of(self, what: str, features: Features, layout: Embedding | None) -> PointColors:
+    def of(self, what: str, features: Features, trust: Trust | None) -> PointColors:
         """The colours of what is laid out.
 
         Raises:
@@ -68,11 +69,12 @@ class Coloring:
         if what in self.columns:
             return _column(self.columns[what][features.indices], what)
         if what == "label":
-            return PointColors(features.labels, self.names(features))
-        if what in TRUST and layout is not None:
-            trust = layout.trust
-            values = np.full(len(layout.points), np.nan)
-            values[trust.rows] = trust.trustworthiness if what == TRUST[0] else trust.kept
+            classes = self.classes(features)
+            return _classes(places_of(features.labels, classes), tuple(classes.values()))
+        if what in TRUST:
+            values = np.full(len(features.values), np.nan)
+            if trust is not None:
+                values[trust.rows] = trust.trustworthiness if what == TRUST[0] else trust.kept
             return PointColors(values, span=(0.0, 1.0), quantity=what)
         if features.top is None or features.chances is None:
             raise ValueError(f"the network gives no scores, so there is no {what} to colour by: take the label")
@@ -88,20 +90,31 @@ class Coloring:
             return self.of(what, features, None).colors
         return np.full(len(features.values), -1 if like.names else np.nan)
 
-    def names(self, features: Features) -> tuple[str, ...]:
-        """Of the labels: the data set's, or the network's where it tells none, or their numbers."""
-        highest = int(features.labels.max(initial=-1))
+    def classes(self, features: Features) -> dict[int, str]:
+        """Names by label: the data set's, or the network's where it tells none; the labels' numbers if they are too few."""
         names = self.labels or features.classes
-        return tuple(names) if highest < len(names) else tuple(map(str, range(highest + 1)))
+        if features.labels.max(initial=-1) < len(names):
+            return dict(enumerate(names))
+        return {label: str(label) for label in np.unique(features.labels).tolist() if label >= 0}
+
+    def words(self, features: Features) -> list[str]:
+        """The name of each picture's label; empty where it has none."""
+        classes = self.classes(features)
+        return [classes.get(label, "") for label in features.labels.tolist()]
 
     def right(self, features: Features) -> np.ndarray:
         """bool (n,): whether the prediction is the label; by name, where data set and network number the same names."""
         assert features.top is not None
-        names = self.names(features)
-        if set(names) & set(features.classes):
-            own = np.array([*names, ""], object)[features.labels]
-            return own == np.array(features.classes, object)[features.top[:, 0]]
+        if set(self.classes(features).values()) & set(features.classes):
+            return np.array(self.words(features), object) == np.array(features.classes, object)[features.top[:, 0]]
         return features.top[:, 0] == features.labels
+
+
+def places_of(labels: np.ndarray, classes: Mapping[int, str]) -> np.ndarray:
+    """Where labels stand among classes, which ascend; -1 for one that does not."""
+    known = np.array([*classes, np.iinfo(np.int64).max])
+    places = np.searchsorted(known, labels)
+    return np.where(known[places] == labels, places, -1)
 
 
 def _column(values: np.ndarray, name: str) -> PointColors:
@@ -109,4 +122,9 @@ def _column(values: np.ndarray, name: str) -> PointColors:
     found, places = np.unique(values.astype(str) if values.dtype.kind not in "biuf" else values, return_inverse=True)
     if values.dtype.kind == "f" or (values.dtype.kind in "iu" and len(found) > MOST_WORDS):
         return PointColors(values.astype(float), quantity=name)
-    return PointColors(places, tuple(map(str, found.tolist())))
+    return _classes(places, tuple(map(str, found.tolist())))
+
+
+def _classes(places: np.ndarray, names: tuple[str, ...]) -> PointColors:
+    """Without a name there is no class, and not a value either."""
+    return PointColors(places if names else np.full(len(places), np.nan), names)

@@ -87,13 +87,14 @@ class Steps:
 
     def build(self, panel: Panel, name: str) -> w.Widget:
         names = list(self.names(panel))
-        slider = w.SelectionSlider(options=names, value=getattr(panel, name), description=_label(name))
+        slider = w.SelectionSlider(options=names, description=_label(name))
         slider.layout.width = "min(460px, 100%)"
 
         def show(_=None) -> None:
             if getattr(panel, name) in names:
                 slider.value = getattr(panel, name)
 
+        show()
         panel.observe(show, name)
         slider.observe(lambda change: setattr(panel, name, change.new), "value")
         return slider
@@ -101,7 +102,10 @@ class Steps:
 
 @dataclass(frozen=True)
 class Number:
-    """A field for a number between two ends. Where the trait may be None, which it is by default, 0 stands for that."""
+    """A field for a number between two ends. Where the trait may be None, which it is by default, 0 stands for that.
+
+    A number beyond the ends, which code may set, is shown as it is: whether it will do is for the panel to say.
+    """
 
     low: float
     high: float
@@ -113,14 +117,23 @@ class Number:
         field = made(min=self.low if none is None else 0, max=self.high, description=_label(name), continuous_update=False)
         field.layout.width = "min(240px, 100%)"
         field.style.description_width = "initial"
+        showing = False
 
         def show(_=None) -> None:
-            value = getattr(panel, name)
-            field.value = none if value is None else value
+            nonlocal showing
+            value = none if getattr(panel, name) is None else getattr(panel, name)
+            showing = True
+            field.min, field.max = min(field.min, value), max(field.max, value)
+            field.value = value
+            showing = False
+
+        def take(change) -> None:
+            if not showing:
+                setattr(panel, name, None if change.new == none else change.new)
 
         show()
         panel.observe(show, name)
-        field.observe(lambda change: setattr(panel, name, None if change.new == none else change.new), "value")
+        field.observe(take, "value")
         return field
 
 

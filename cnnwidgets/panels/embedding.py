@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import zip_longest
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -17,11 +20,13 @@ from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import METHODS
 from cnnwidgets.methods.embedding_parameters import METRICS
 from cnnwidgets.methods.features import INPUT, signature, values_of
+from cnnwidgets.methods.neighbours import Trust
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import embedding_charts as charts
-from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors
+from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of
 from cnnwidgets.panels.controls import Choice, Number, Steps, Tick
-from cnnwidgets.panels.jobs import LAYOUTS, Job
+from cnnwidgets.panels.errors import sentence
+from cnnwidgets.panels.jobs import LAYOUTS, LOCK, Job
 from cnnwidgets.panels.neighbourhood import Neighbourhood
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.picture import Picture
@@ -70,24 +75,36 @@ def _parameter(methods: str, name: str) -> t.TraitType:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
+class Added:
+    """Pictures that joined a layout: where they lie, float32 (m, 2), and their features."""
+
+    points: np.ndarray
+    features: Features
+
+
+@dataclass(frozen=True, repr=False, eq=False)
 class Explored:
     """What is on screen.
 
     Attributes:
         features: of the layer.
+        pixels: the same pictures' features in the input.
         embedding: as far as it is.
         points: float32 (n, 2), scaled to a spread of 1, and turned to lie as the layout before did.
         mirrored: whether they are mirrored, too.
-        added: where added pictures lie, float32 (m, 2), and their features; or None.
-        separation: of the layers for which it is known, in the original space.
+        trust: how far the layout can be trusted; None while it moves, and of fewer than three pictures.
+        added: pictures that joined it, once it is finished.
+        separation: of the layers for which it is known, in the original space, in their order.
         compared: what lies beside it: a title, (n, 2), and whether the points are the same pictures.
     """
 
     features: Features
+    pixels: Features
     embedding: Embedding
     points: np.ndarray
     mirrored: bool
-    added: tuple[np.ndarray, Features] | None = None
+    trust: Trust | None = None
+    added: Added | None = None
     separation: Mapping[str, Separation] = field(default_factory=dict)
     compared: Sequence[tuple[str, np.ndarray, bool]] = ()
 
@@ -164,7 +181,9 @@ class EmbeddingExplorer(Panel):
         self._added: list[Any] = []
         self._doing = ""
         self._drawn: tuple = ()
+        self._drawn_beside: dict[w.Widget, np.ndarray] = {}
         self._moved: np.ndarray | None = None
+        self._placing = False
         super().__init__(net, method=method, **({"layer": layer} if layer else {}), **options)
 
     @property
@@ -177,16 +196,21 @@ class EmbeddingExplorer(Panel):
 
         Parameters:
             images: a list of pictures as ``net.prepare`` takes them, or a data set.
+
+        Raises:
+            ValueError: the layout is not finished, or a picture cannot be used; then none of them joins.
         """
-        before, others = self._added, [images[i] for i in range(len(images))]
-        self._added = [*before, *others]
+        before = self._added
+        self._added = [*before, *(images[i] for i in numbers_of(images, None))]
         self.ask()
         try:
-            points, _ = self.result.added
-        except Exception:
+            if not self.result.added:
+                raise ValueError("the layout is paused, and pictures join a finished one: set playing = True first")
+        except Exception as error:
             self._added = before
+            self.status.say(sentence(error), "error")
             raise
-        return points[len(points) - len(others) :]
+        return self.result.added.points[len(before) :]
 
     def restart(self) -> None:
         """Let the layout begin again, from that of PCA, no faster than it can be watched."""
@@ -207,9 +231,9 @@ class EmbeddingExplorer(Panel):
         t.link((self, "thumbnails"), (self.scatter, "thumbnails"))
         self.scatter.observe(self._take_selected, "selected")
         self.scatter.observe(self._take_picked, "picked")
-        self.react(self._place_selection, "selection")
-        self.react(self._place_image, "image")
-        self.beside = Neighbourhood(self.net, self.dataset, open=self._open)
+        self.react(self._take_selection, "selection")
+        self.react(self._take_image, "image")
+        self.beside = Neighbourhood(self.net, self.dataset, open=self._open, fail=self._say_failed)
         self.compared = [ScatterView(tools=False, height=260) for _ in PERPLEXITIES]
         for view in self.compared:
             self.tie((self.scatter, "hidden"), (view, "hidden"))
@@ -221,6 +245,7 @@ class EmbeddingExplorer(Panel):
         self.play.on_click(lambda _: self._take_play())
         again = w.Button(description="Restart", icon="undo", layout=w.Layout(width="100px"))
         again.on_click(lambda _: self.restart())
+        again.disabled = "playing" in self.locked
         tools = self.toolbox()
         self.observe(self._show_parameters, "method")
         self._show_parameters()
@@ -231,45 +256,48 @@ class EmbeddingExplorer(Panel):
         return [*tools, w.HBox([main, self.beside], layout=flow), w.HBox(self.compared, layout=flow), self.chart]
 
     def compute(self, job: Job) -> Explored:
-        found = self._gather(job)
-        run = self._runs.get(self._key(), partial(self._run, found, self._points_before(found)))
-        if self._restart:
+        asked = SimpleNamespace(**{name: getattr(self, name) for name in self.asks})  # a hand may change them meanwhile
+        found, pixels = self._gather(asked, job)
+        run = self._runs.get(_key(asked, found), partial(_run, asked, found, self._points_before(found)))
+        restart, self._restart = self._restart, False
+        if restart:
             run.restart()
-        self._restart = False
-        now = self._explored(found, run)
+        now = self._join(run, self._explored(found, pixels, run), asked, job)
         job.update(now, 0.0)
-        if self.playing:
-            self._run_on(run, job, lambda: job.update(self._explored(found, run), run.done))
-        now = self._explored(found, run)
+        if asked.playing and not now.finished:
+            self._run_on(run, job, lambda: job.update(self._explored(found, pixels, run), run.done))
+            now = self._join(run, self._explored(found, pixels, run), asked, job)
+        if len(now.points) > 2:
+            now = replace(now, trust=now.embedding.trust)  # which takes a while: here, and not while it is drawn
         if not now.finished:
             return now
         self._watched = False
-        _ = now.embedding.trust  # which takes a while: here, and not while it is drawn
-        if self._added:
-            others = features(self.net, self._added, self.layer, thumbnails=SMALL, cancel=job)
-            now = replace(now, added=(run.add(others.values), others))
-        now = self._compare(now, job)
+        now = self._compare(now, asked, job)
         return self._separate(now, job)
 
     def draw(self, result: Explored) -> None:
-        drawn = (result.features, self.color, result.added, result.embedding if self.color in TRUST else None)
+        drawn = (result.features, self.color, result.added, result.trust if self.color in TRUST else None)
         if drawn != self._drawn:
-            self._drawn = drawn
             self._draw_points(result)
+            self._drawn, self._drawn_beside = drawn, {}
         elif result.points is not self._moved:
             self.scatter.move(result.points, tween=300 if result.finished else 0)
         self._moved = result.points
         self.scatter.title, self.scatter.note = self._title(result), self._note(result)
-        for view, beside in zip(self.compared, [*result.compared, *[None] * len(self.compared)], strict=False):
+        for view, beside in zip_longest(self.compared, result.compared):
             view.layout.display = "" if beside else "none"
-            if beside and view.title != beside[0]:
+            if beside and self._drawn_beside.get(view) is not beside[1]:
                 title, points, same = beside
                 colors = self._colors(result)
-                shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span} if same else {}
+                shades: dict[str, Any] = (
+                    {"colors": colors.colors, "names": colors.names, "span": colors.span} if same else {}
+                )
                 view.show(points, title=title, **shades)
+                self._drawn_beside[view] = points
         if result.separation:
             self.chart.show(charts.by_depth(self.layer_names, result.separation), "how well the classes separate, by depth")
-            self.chart.marked = [*result.separation].index(result.features.layer)
+            names = [*result.separation]
+            self.chart.marked = names.index(result.features.layer) if result.features.layer in names else -1
         self._show_play(result)
 
     def summary(self, result: Explored) -> str:
@@ -278,8 +306,10 @@ class EmbeddingExplorer(Panel):
             f"{found.layer}: {len(found.values):,} pictures, {found.values.shape[1]:,} values each",
             self._progress(layout) if result.finished else f"paused, {self._progress(layout)}",
         ]
-        if result.finished:
-            parts.append(f"trustworthiness {layout.trustworthiness:.3f}, {layout.trust.mean_kept:.0%} of neighbours kept")
+        if result.trust:
+            parts.append(f"trustworthiness {result.trust.mean:.3f}, {result.trust.mean_kept:.0%} of neighbours kept")
+        if (found.labels < 0).all():
+            parts.append("no picture has a label, which is a whole number")
         if found.layer in result.separation:
             parts.append(f"{result.separation[found.layer].accuracy:.1%} of the nearest neighbours' votes are right")
         if found.skipped:
@@ -297,7 +327,9 @@ class EmbeddingExplorer(Panel):
 
     def code(self) -> str:
         result = self.result
-        return embedding_lines(self.net, self.dataset, result.features, result.embedding, pool=self.pool)
+        return embedding_lines(
+            self.net, self.dataset, result.features, result.embedding, pool=self.pool, supervised=self.supervised
+        )
 
     def figure(self) -> Figure:
         result = self.shown
@@ -305,31 +337,44 @@ class EmbeddingExplorer(Panel):
 
     # computing
 
-    def _gather(self, job: Job) -> Features:
-        """The layer's features; of all layers from one pass, if there is room for them."""
+    def _gather(self, asked: SimpleNamespace, job: Job) -> tuple[Features, Features]:
+        """The layer's features and the pixels; of all layers from one pass, if there is room for them."""
         size = len(numbers_of(self.dataset, None))
         rows = np.arange(size)
-        if self.limit < size:
-            rows = np.sort(np.random.default_rng(0).choice(size, self.limit, replace=False))
-        if self._gathered != (len(rows), self.pool):
+        if asked.limit < size:
+            rows = np.sort(np.random.default_rng(0).choice(size, asked.limit, replace=False))
+        if self._gathered != (size, len(rows), asked.pool):
             self._known, self._separation = {}, {}
             self._runs.clear()
-            self._gathered = len(rows), self.pool
-        layer = self.layer or INPUT
+            self._gathered = size, len(rows), asked.pool
+        layer = self._name_of(asked.layer)
         if layer not in self._known:
             names = self.layer_names
-            values = sum(values_of(self.net.layers[name], self.pool) for name in names if name != INPUT)
+            values = sum(values_of(self.net.layers[name], asked.pool) for name in names if name != INPUT)
             wanted = names if 4 * len(rows) * values <= EVERYTHING else list(dict.fromkeys([INPUT, layer]))
-            self._known |= features(
-                self.net,
+            self._known |= self._features(
                 self.dataset,
                 [name for name in wanted if name not in self._known],
+                job,
                 max_memory=IN_MEMORY // len(wanted),
-                cancel=job,
                 on_update=lambda found, fraction: self._tell(job, next(iter(found.values())), fraction),
-                **self._scanning | {"pool": self.pool, "indices": rows, "thumbnails": SMALL},
+                **self._scanning | {"pool": asked.pool, "indices": rows},
             )
-        return self._known[layer]
+        return self._known[layer], self._known[INPUT]
+
+    def _name_of(self, layer: str | None) -> str:
+        """The layer's name in the table; a block's stands for the call that ends it."""
+        if layer in (None, INPUT):
+            return INPUT
+        row = self.net.layers[layer]
+        _ = row.map_shape  # raises the sentence for a layer without units
+        return row.name
+
+    def _features(self, dataset: Any, layers: Any, job: Job, **options: Any) -> Any:
+        try:
+            return features(self.net, dataset, layers, thumbnails=SMALL, cancel=job, **options)
+        except Cancelled:
+            raise Cancelled("cancelled", partial=self._result) from None
 
     def _tell(self, job: Job, found: Features, fraction: float) -> None:
         self._doing = (
@@ -338,38 +383,26 @@ class EmbeddingExplorer(Panel):
         )
         job.update(None, fraction)
 
-    def _run(self, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any) -> Run:
-        """A layout with the panel's parameters, as far as there are no others."""
-        table = PARAMETERS[self.method]
-        own = {name: getattr(self, name) for name in table if getattr(self, name, None) is not None}
-        labels = found.labels if self.method == "umap" and self.supervised else None
-        values = noise_like(found.values) if noise else found.values
-        return Run(Layout(values, self.method, **{"seed": self.seed, "labels": labels, **own, **other}), before)
-
-    def _key(self, *other: Any) -> tuple:
-        """What a layout depends on."""
-        return (
-            self.layer,
-            self.pool,
-            self.method,
-            self.seed,
-            *(getattr(self, name) for name in sorted(self._parameters())),
-            *other,
-        )
-
-    def _parameters(self) -> dict[str, t.TraitType]:
-        """The traits that the method knows."""
-        traits = self.public_traits().items()
-        return {name: trait for name, trait in traits if self.method in trait.metadata.get("of", "").split()}
-
     def _points_before(self, found: Features) -> np.ndarray | None:
         """The layout that was on screen, if it was of the same pictures."""
         before = self._result
         same = before is not None and np.array_equal(before.features.indices, found.indices)
         return before.points if same else None
 
-    def _explored(self, found: Features, run: Run) -> Explored:
-        return Explored(found, run.embedding, run.points, run.mirrored, separation=dict(self._separation))
+    def _explored(self, found: Features, pixels: Features, run: Run) -> Explored:
+        return Explored(found, pixels, run.embedding, run.points, run.mirrored, separation=self._separated())
+
+    def _separated(self) -> dict[str, Separation]:
+        return {name: self._separation[name] for name in self.layer_names if name in self._separation}
+
+    def _join(self, run: Run, now: Explored, asked: SimpleNamespace, job: Job) -> Explored:
+        """With the pictures that were added, once the layout is finished."""
+        if not (now.finished and self._added):
+            return now
+        others = self._features(self._added, now.features.layer, job, pool=asked.pool)
+        for i, why in others.skipped[:1]:
+            raise ValueError(f"picture {i} of those added cannot be used: {why}")
+        return replace(now, added=Added(run.add(others.values), others))
 
     def _run_on(self, run: Run, job: Job, tell: Callable[[], None]) -> None:
         """Step by step to the end, unless the job is cancelled."""
@@ -388,27 +421,14 @@ class EmbeddingExplorer(Panel):
         self._doing = f"{doing} …"
         job.update(None, run.done)
 
-    def _compare(self, now: Explored, job: Job) -> Explored:
+    def _compare(self, now: Explored, asked: SimpleNamespace, job: Job) -> Explored:
         """What lies beside the layout, one after the other."""
-        for title, other in self._variants(len(now.points)):
-            run = self._runs.get(self._key(title), partial(self._run, now.features, now.points, **other))
+        for title, other in _variants(asked, len(now.points)):
+            run = self._runs.get(_key(asked, now.features, title), partial(_run, asked, now.features, now.points, **other))
             self._run_on(run, job, partial(self._say, job, f"Beside it: {title}", run))
             now = replace(now, compared=(*now.compared, (title, run.points, "noise" not in other)))
             job.update(now, 1.0)
         return now
-
-    def _variants(self, n: int) -> list[tuple[str, dict[str, Any]]]:
-        """A title, and what is different."""
-        if self.compare == "noise":
-            return [("noise of the same shape", {"noise": True})]
-        if self.compare == "nothing":
-            return []
-        if self.method == "pca":
-            raise ValueError("PCA knows neither perplexity nor chance: compare t-SNE or UMAP")
-        if self.compare == "perplexities":
-            name, most = ("perplexity", (n - 1) / 3) if self.method == "tsne" else ("neighbours", n - 1)
-            return [(f"{name} {value}", {name: value}) for value in PERPLEXITIES if value <= most]
-        return [(f"seed {self.seed + k}", {"seed": self.seed + k}) for k in (1, 2)]
 
     def _separate(self, now: Explored, job: Job) -> Explored:
         """How well the classes separate in every layer that is known."""
@@ -418,52 +438,62 @@ class EmbeddingExplorer(Panel):
             if name in self._separation or not 2 <= len(np.unique(found.labels[labelled])) < labelled.sum():
                 continue
             if job.cancelled:
-                raise Cancelled("cancelled", partial=now)
+                raise Cancelled("cancelled", partial=replace(now, separation=self._separated()))
             self._separation[name] = separation(found.values[labelled], found.labels[labelled])
-            in_order = {one: self._separation[one] for one in self.layer_names if one in self._separation}
-            now = replace(now, separation=in_order)
-            self._doing = f"How well classes separate: {len(in_order)} of {len(self._known)} layers"
-            job.update(None, len(in_order) / len(self._known))
-        return now
+            done = len(self._separation)
+            self._doing = f"How well classes separate: {done} of {len(self._known)} layers"
+            job.update(None, done / len(self._known))
+        return replace(now, separation=self._separated())
 
     # drawing
 
     def _colors(self, result: Explored) -> PointColors:
-        return self.coloring.of(self.color, result.features, result.embedding)
+        return self.coloring.of(self.color, result.features, result.trust)
 
     def _draw_points(self, result: Explored) -> None:
-        colors = self._colors(result)
-        groups = [result.features, *([result.added[1]] if result.added else [])]
-        points = [result.points, *([result.added[0]] if result.added else [])]
-        shades, count = [colors.colors], len(result.points)
-        for extra in groups[1:]:
-            shades.append(self.coloring.of_others(self.color, colors, extra))
-        names = self.coloring.names(result.features)
-        same = names == result.features.classes
+        found, added = result.features, result.added
+        colors, classes = self._colors(result), self.coloring.classes(found)
+        groups, points, shades = [found], [result.points], [colors.colors]
+        if added:
+            groups.append(added.features)
+            points.append(added.points)
+            shades.append(self.coloring.of_others(self.color, colors, added.features))
+        places = places_of(np.concatenate([one.labels for one in groups]), classes)
+        names = tuple(classes.values())
+        same = names == found.classes
         answers: dict[str, Any] = {}
-        if result.features.top is not None:
+        if found.top is not None:
             answers = {
                 name: np.concatenate([getattr(one, of) for one in groups])
                 for name, of in (("top", "top"), ("chance", "chances"))
             }
-        labels = np.concatenate([one.labels for one in groups])
         sheet, tile = atlas(np.concatenate([one.pictures for one in groups]))
-        self.scatter.show(
-            np.concatenate(points),
-            colors=np.concatenate(shades),
-            names=colors.names,
-            span=colors.span,
-            quantity=colors.quantity,
-            classes=list(result.features.classes) + ([] if same else list(names)),
-            labels=labels if same else np.where(labels < 0, -1, labels + len(result.features.classes)),
-            numbers=np.concatenate([one.indices for one in groups]),
-            added=np.arange(count, sum(map(len, points))),
-            atlas=sheet,
-            tile=tile,
-            **answers,
-        )
-        self._place_selection()
-        self._place_image()
+        with self._by_itself():
+            self.scatter.show(
+                np.concatenate(points),
+                colors=np.concatenate(shades),
+                names=colors.names,
+                span=colors.span,
+                quantity=colors.quantity,
+                classes=[*found.classes, *(() if same else names)],
+                labels=places if same else np.where(places < 0, -1, places + len(found.classes)),
+                numbers=np.concatenate([one.indices for one in groups]),
+                added=np.arange(len(result.points), sum(map(len, points))),
+                atlas=sheet,
+                tile=tile,
+                **answers,
+            )
+            self._place_selection(result)
+            self._place_image(result)
+
+    @contextmanager
+    def _by_itself(self) -> Iterator[None]:
+        """Inside, what changes in the scatter is no hand's doing."""
+        self._placing = True
+        try:
+            yield
+        finally:
+            self._placing = False
 
     def _title(self, result: Explored) -> str:
         words, layout = WORDS[result.embedding.method], result.embedding
@@ -495,7 +525,7 @@ class EmbeddingExplorer(Panel):
     def _show_play(self, result: Explored) -> None:
         moving = self.playing and not result.finished
         self.play.description, self.play.icon = ("Pause", "pause") if moving else ("Play", "play")
-        self.play.disabled = result.finished
+        self.play.disabled = result.finished or "playing" in self.locked
 
     def _show_parameters(self, _=None) -> None:
         """Only the controls of the method's own parameters."""
@@ -515,34 +545,93 @@ class EmbeddingExplorer(Panel):
             self.image = number
 
     def _take_picked(self, change) -> None:
-        indices = self._result.features.indices if self._result else ()
+        with LOCK:
+            indices = self._result.features.indices if self._result and not self._placing else ()
         if 0 <= change.new < len(indices):
             self._open(int(indices[change.new]))
 
-    def _place_image(self) -> None:
-        """Show the picked picture, and what is near it."""
-        found: Features = self._result.features
-        places = np.flatnonzero(found.indices == self.image) if isinstance(self.image, int) else np.zeros(0, int)
-        point = int(places[0]) if len(places) else -1
-        self.scatter.picked = point
-        if point >= 0:
-            self.beside.look_at(point, found, self._known[INPUT], self.coloring.names(found))
-
     def _take_selected(self, change) -> None:
-        if self._result:
-            indices = self._result.features.indices
+        with LOCK:
+            indices = self._result.features.indices if self._result and not self._placing else None
+        if indices is not None:
             points = self.scatter.selection
             self.selection = indices[points[points < len(indices)]].tolist()
 
-    def _place_selection(self) -> None:
-        found: Features = self._result.features
+    def _take_image(self) -> None:
+        if isinstance(self.image, int):
+            self._check_number(self.image)
+        with self._by_itself():
+            self._place_image(self._result)
+
+    def _take_selection(self) -> None:
+        for number in self.selection:
+            self._check_number(number)
+        with self._by_itself():
+            self._place_selection(self._result)
+
+    def _check_number(self, number: int) -> None:
+        if not 0 <= number < len(self.dataset):
+            raise ValueError(f"there is no picture {number}: the data set has {len(self.dataset):,}, numbered from 0")
+
+    def _place_image(self, result: Explored) -> None:
+        """Show the picked picture, and what is near it."""
+        found = result.features
+        points = np.flatnonzero(found.indices == self.image) if isinstance(self.image, int) else np.zeros(0, int)
+        self.scatter.picked = int(points[0]) if len(points) else -1
+        if isinstance(self.image, int) and 0 <= self.image < len(self.dataset):
+            self.beside.look_at(self.image, found, result.pixels, self.coloring.words(found))
+
+    def _place_selection(self, result: Explored) -> None:
+        found = result.features
         points = np.flatnonzero(np.isin(found.indices, self.selection))
-        if self.selection != found.indices[self.scatter.selection[self.scatter.selection < len(found.indices)]].tolist():
+        selected = self.scatter.selection
+        if not np.array_equal(points, selected[selected < len(found.indices)]):  # else added ones may be selected, too
             self.scatter.selection = points
-        self.beside.show_selection(points, found, self.coloring.names(found))
+        hidden = len(set(self.selection)) - len(points)
+        self.beside.show_selection(points, found, self.coloring.words(found), hidden)
+
+    def _say_failed(self, error: Exception) -> None:
+        self.status.say(sentence(error), "error")
 
     def _take_click(self, change) -> None:
         """A layer's point in the chart was clicked."""
         if change.new and self._result and "layer" not in self.locked:
             self.layer = [*self._result.separation][change.new[1]]
             self.chart.clicked = []  # so that the same point can be clicked again
+
+
+def _parameters(method: str) -> dict[str, t.TraitType]:
+    """The traits that a method knows."""
+    traits = EmbeddingExplorer.public_traits().items()
+    return {name: trait for name, trait in traits if method in trait.metadata.get("of", "").split()}
+
+
+def _key(asked: SimpleNamespace, found: Features, *other: Any) -> tuple:
+    """What a layout depends on."""
+    own = (getattr(asked, name) for name in _parameters(asked.method))
+    return found.layer, asked.pool, asked.method, asked.seed, *own, *other
+
+
+def _run(asked: SimpleNamespace, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any) -> Run:
+    """A layout with the panel's parameters, as far as there are no others."""
+    own = {name: getattr(asked, name) for name in PARAMETERS[asked.method] if getattr(asked, name, None) is not None}
+    labels = found.labels if asked.method == "umap" and asked.supervised else None
+    values = noise_like(found.values) if noise else found.values
+    return Run(Layout(values, asked.method, **{"seed": asked.seed, "labels": labels, **own, **other}), before)
+
+
+def _variants(asked: SimpleNamespace, n: int) -> list[tuple[str, dict[str, Any]]]:
+    """A title, and what is different."""
+    if asked.compare == "noise":
+        return [("noise of the same shape", {"noise": True})]
+    if asked.compare == "nothing":
+        return []
+    if asked.method == "pca":
+        raise ValueError("PCA knows neither perplexity nor chance: compare t-SNE or UMAP")
+    if asked.compare == "seeds":
+        return [(f"seed {asked.seed + k}", {"seed": asked.seed + k}) for k in (1, 2)]
+    name, most = ("perplexity", (n - 1) / 3) if asked.method == "tsne" else ("neighbours", n - 1)
+    fitting = [value for value in PERPLEXITIES if value <= most]
+    if not fitting:
+        raise ValueError(f"{n} pictures are too few to compare a {name} of {PERPLEXITIES[0]} or more: take more pictures")
+    return [(f"{name} {value}", {name: value}) for value in fitting]

@@ -9,6 +9,7 @@ import ipywidgets as w
 import numpy as np
 
 from cnnwidgets.methods import Features, nearest
+from cnnwidgets.methods.batches import picture_and_label
 from cnnwidgets.methods.features import INPUT
 from cnnwidgets.net import BoundModel
 from cnnwidgets.panels.jobs import LOCK, Job
@@ -27,10 +28,11 @@ class Neighbourhood(w.VBox):
 
     Parameters:
         open: called with the number (in the data set) of a small picture that was clicked.
+        fail: called with what went wrong when a picture should be shown.
     """
 
-    def __init__(self, net: BoundModel, dataset: Any, open: Callable[[int], None]):
-        self._net, self._dataset, self._open = net, dataset, open
+    def __init__(self, net: BoundModel, dataset: Any, open: Callable[[int], None], fail: Callable[[Exception], None]):
+        self._net, self._dataset, self._open, self._fail = net, dataset, open, fail
         self._wanted: tuple | None = None
         self._numbers: dict[ImageGrid, list[int]] = {}
         self.picture = ImageView(title="Click a point: its picture and its neighbours", width=200)
@@ -38,40 +40,58 @@ class Neighbourhood(w.VBox):
         views = [self.picture, self.alike, self.near, self.selected]
         super().__init__(views, layout=w.Layout(flex="1 1 280px", min_width="0"))
 
-    def look_at(self, point: int, found: Features, pixels: Features, names: Sequence[str]) -> None:
-        """Show a point's picture and its neighbours in a layer and in pixels, as soon as they are found."""
-        self._wanted = point, found, pixels, names
+    def look_at(self, number: int, found: Features, pixels: Features, words: Sequence[str]) -> None:
+        """Show a picture and, if it has a point, its neighbours in a layer and in pixels, as soon as they are found.
+
+        Parameters:
+            number: of the picture in the data set.
+            words: the label of each point.
+        """
+        self._wanted = number, found, pixels, words
         Job(lambda job: self._look(), lambda *_: None).start()
 
-    def show_selection(self, points: np.ndarray, found: Features, names: Sequence[str]) -> None:
+    def show_selection(self, points: np.ndarray, found: Features, words: Sequence[str], hidden: int = 0) -> None:
+        """Show the pictures of selected points; ``hidden`` others are selected and have no point."""
         some = f"the first {MOST} of {len(points):,} selected" if len(points) > MOST else f"{len(points):,} selected"
-        self._fill(self.selected, points[:MOST], found, names, some)
+        self._fill(self.selected, points[:MOST], found, words, f"{some}, {hidden:,} not shown" if hidden else some)
 
     def _look(self) -> None:
         """On the worker thread; the newest wish only."""
         wanted, self._wanted = self._wanted, None
         if wanted is None:
             return
-        point, found, pixels, names = wanted
-        k = min(NEAREST, len(found.values) - 1)
-        rows = np.array([point])
-        number = int(found.indices[point])
-        picture = self._net.picture(self._net.prepare(item_for(self._net, self._dataset, number))[0])
-        alike, near = ((nearest(one.values, k, rows=rows)[0] if k else rows[:0]) for one in (found, pixels))
+        number, found, pixels, words = wanted
+        rows: np.ndarray = np.flatnonzero(found.indices == number)
+        try:
+            image, _ = picture_and_label(item_for(self._net, self._dataset, number))
+            picture = self._net.picture(self._net.prepare(image)[0])
+            k = min(NEAREST, len(found.values) - 1) if len(rows) else 0
+            alike, near = ((nearest(one.values, k, rows=rows)[0] if k else rows[:0]) for one in (found, pixels))
+        except Exception as error:
+            with LOCK:
+                self._fail(error)
+            return
         with LOCK:
-            label = _label(found, point, names)
-            self.picture.show(picture, title=f"Picture {number}{label and f': {label}'}", caption=_answer(found, point))
+            said, answer = ", which has no point", ""
+            for point in rows.tolist():
+                said, answer = words[point] and f": {words[point]}", _answer(found, point)
+            self.picture.show(picture, title=f"Picture {number}{said}", caption=answer)
             shared = f" ({len(np.intersect1d(alike, near))} of {k} in both)"
-            self._fill(self.alike, alike, found, names, f"Nearest in {found.layer}")
-            self._fill(self.near, near, found, names, f"Nearest in pixels{shared if found.layer != INPUT else ''}")
+            self._fill(self.alike, alike, found, words, f"Nearest in {found.layer}")
+            self._fill(self.near, near, found, words, f"Nearest in pixels{shared if found.layer != INPUT else ''}")
 
-    def _fill(self, grid: ImageGrid, points: np.ndarray, found: Features, names: Sequence[str], title: str) -> None:
+    def _fill(self, grid: ImageGrid, points: np.ndarray, found: Features, words: Sequence[str], title: str) -> None:
         grid.layout.display = "" if len(points) else "none"
         self._numbers[grid] = found.indices[points].tolist()
         if len(points) and found.pictures is not None:
-            labels = [_label(found, point, names) for point in points]
             grid.selected = -1
-            grid.show(found.pictures[points], labels=labels, title=title, limits=[0.0, 255.0], scale="fixed")
+            grid.show(
+                found.pictures[points],
+                labels=[words[point] for point in points],
+                title=title,
+                limits=[0.0, 255.0],
+                scale="fixed",
+            )
 
     def _make_grid(self) -> ImageGrid:
         grid = ImageGrid(noun="picture", tools=False, hide=["line"], tile=52, height=190, layout=w.Layout(display="none"))
@@ -81,11 +101,6 @@ class Neighbourhood(w.VBox):
     def _take(self, grid: ImageGrid, selected: int) -> None:
         if 0 <= selected < len(self._numbers.get(grid, ())):
             self._open(self._numbers[grid][selected])
-
-
-def _label(found: Features, point: int, names: Sequence[str]) -> str:
-    label = int(found.labels[point])
-    return names[label] if label >= 0 else ""
 
 
 def _answer(found: Features, point: int) -> str:

@@ -256,9 +256,8 @@ class Panel(w.VBox):
                 self.status.say(f"Cancelled. {said}")
             elif error is not None:
                 self._fail(error)
-        if job is self._job and error is None and self._twin:
-            self._twin.update(self._still(), raw=True)
-            self._twin = None
+        if job is self._job and error is None:
+            self._redraw_twin()
         if self.status.code:  # the listing has been opened: it follows what is on screen
             self._show_code()
 
@@ -324,10 +323,20 @@ class Panel(w.VBox):
             self._job.wait_for_picture(FIRST_PICTURE)
         live = super()._repr_mimebundle_()
         display(live, raw=True)
+        goes_on = self._job is not None and not self._job.ended
         if still := self._still():
             twin = display(still, raw=True, display_id=True)
-            with LOCK:
-                self._twin = twin if self._job and not self._job.ended else None
+            if goes_on:
+                self._twin = twin
+                if self._job and self._job.ended:  # while the picture was drawn
+                    self._redraw_twin()
+
+    def _redraw_twin(self) -> None:
+        """Draw the still picture of a computation that went on again, once."""
+        with LOCK:
+            twin, self._twin = self._twin, None
+        if twin and (still := self._still()):
+            twin.update(still, raw=True)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The live view, a PNG of what it shows, and a line of text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from cnnwidgets.methods import Embedding, Features, OcclusionMap
+from cnnwidgets.methods.batches import picture_and_label
 from cnnwidgets.methods.features import INPUT, grid_of
 from cnnwidgets.net import BoundModel, Layer
 
@@ -41,10 +42,15 @@ _UNIT_FIRST = {"map": "", "map, channels last": ".permute(2, 0, 1)", "vector": "
 
 def picture_lines(net: BoundModel, image: Any, images: Sequence) -> str:
     """The lines that make ``model`` and its input ``x``, of a picture as a panel has it; a number counts in images."""
-    lines = ["import torch\nfrom PIL import Image, ImageOps", net.code, _input(net, image, images)]
-    if (net.device.type, net.dtype) != ("cpu", torch.float32):
-        lines.append(f"x = x.to({str(net.device)!r}, {net.dtype})")
-    return "\n".join(lines)
+    lines = ["import torch\nfrom PIL import Image, ImageOps", net.code, _input(net, image, images), _moved(net)]
+    return "\n".join(lines).rstrip()
+
+
+def _moved(net: BoundModel) -> str:
+    """The line that takes the input to the network's device and type; empty if it is there."""
+    if (net.device.type, net.dtype) == ("cpu", torch.float32):
+        return ""
+    return f"x = x.to({str(net.device)!r}, {net.dtype})\n"
 
 
 def tidy(lines: str) -> str:
@@ -75,10 +81,10 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
         case int():
             number = number or str(image)
             item = images[image]
-            names, picture = ("image, label", item[0]) if isinstance(item, tuple) else ("image", item)
+            part, picture = _picture_of(item)
             known = repr(images).startswith("cw.")
             made = f"import cnnwidgets as cw\ndataset = {images!r}\n" if known else "dataset = ...  # your data set\n"
-            code = f"{made}{names} = dataset[{number}]\n"
+            code = f"{made}image = dataset[{number}]{part}\n"
             if isinstance(picture, torch.Tensor) and picture.is_floating_point():
                 if net.takes(picture) or not hasattr(images, "picture"):
                     return code + "x = image[None]"
@@ -99,6 +105,15 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
         case torch.Tensor():
             return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, net.input_shape))})"
     return "x = preprocess(...)[None]  # your picture, as PIL"
+
+
+def _picture_of(item: Any) -> tuple[str, Any]:
+    """How the picture is taken out of an item of a data set, and the picture."""
+    picture, _ = picture_and_label(item)
+    if picture is item:
+        return "", item
+    parts = item.items() if isinstance(item, Mapping) else enumerate(item)
+    return next(f"[{key!r}]" for key, part in parts if part is picture), picture
 
 
 _OCCLUDE = """\
@@ -173,11 +188,13 @@ umap = UMAP(
     n_neighbors={neighbours}, min_dist={minimum_distance}, n_epochs={epochs}, learning_rate={learning_rate},
     metric={metric!r}, init=PCA(2).fit_transform(values), random_state={seed},
 )
-points = umap.fit_transform(values)  # as good a layout, but another one: chance is asked in another order""",
+points = umap.fit_transform(values{labels})  # as good a layout, but another one: chance is asked in another order""",
 }
 
 
-def embedding_lines(net: BoundModel, dataset: Any, found: Features, layout: Embedding, pool: str) -> str:
+def embedding_lines(
+    net: BoundModel, dataset: Any, found: Features, layout: Embedding, *, pool: str, supervised: bool
+) -> str:
     """The lines that put a layer's features into ``values`` (n, d), and a layout of them into ``points`` (n, 2)."""
     rows = _input(net, int(found.indices[0]), dataset, "i").split("\n")
     before = [row for row in rows if row.startswith(("import ", "from ", "dataset = "))]
@@ -185,14 +202,16 @@ def embedding_lines(net: BoundModel, dataset: Any, found: Features, layout: Embe
     if found.layer == INPUT:
         look = f"{taken}\nreturn x.flatten().numpy()"
     else:
-        look = f"{taken}\n{layer_lines(net.layers[found.layer])}\nreturn {_pooled(net.layers[found.layer], pool)}.numpy()"
+        row = net.layers[found.layer]
+        look = f"{taken}\n{_moved(net)}{layer_lines(row)}\nreturn {_pooled(row, pool)}.cpu().float().numpy()"
     everything = len(found.indices) == len(dataset)
     numbers = f"range({len(dataset)})" if everything else str(found.indices.tolist())
-    params = {"rest": 0, "learning_rate": "auto", **layout.params, "seed": layout.seed}
+    labels = f", np.array({found.labels.tolist()})" if supervised else ""
+    params = {"rest": 0, "learning_rate": "auto", **layout.params, "seed": layout.seed, "labels": labels}
     if layout.method == "tsne":
         params["rest"] = params["iterations"] - params["early_iterations"]
         params["learning_rate"] = params["learning_rate"] or "auto"
-        components = params["components"]
+        components = params["components"] and min(params["components"], len(found.values))
         params["reduced"] = (
             f"PCA({components}, random_state={layout.seed}).fit_transform(values)" if components else "values"
         )

@@ -1,4 +1,4 @@
-"""Panels compute on a thread of their own: no test begins while one of another test still does."""
+"""Panels compute on threads of their own: no test begins while one of another test still does."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.panels.tiny import PATIENCE
 
 
 @pytest.fixture(autouse=True)
-def idle_worker():
+def idle_workers():
     yield
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    for worker in (jobs.LAYOUTS, jobs.WORKER):
+        worker.submit(lambda: None).result(PATIENCE)
