@@ -14,6 +14,7 @@ import psutil
 import torch
 import torchvision
 from captum.attr import Occlusion as CaptumOcclusion
+from scipy import ndimage
 
 import cnnwidgets as cw
 from benchmarks.timing import Figure, figure, in_turn
@@ -38,6 +39,7 @@ def figures() -> Iterator[Figure]:
             yield from whole_maps(name, patch, stride, least, sizes)
     if ONLY == [""]:
         yield from hottest_tenth()
+        yield from pointing()
         yield from by_hand()
         yield from memory()
 
@@ -145,6 +147,18 @@ def hottest_tenth(pictures: int = 20) -> Iterator[Figure]:
         hot, guess = (set(np.argsort(m.values, axis=None, kind="stable")[:tenth].tolist()) for m in (full, early))
         shares.append(100 * len(hot & guess) / tenth)
     yield figure("scenes: of the hottest tenth right after 15 % of the passes", shares, "%", least=90)
+
+
+def pointing(pictures: int = 200) -> Iterator[Figure]:
+    """How often the centre of mass of the drops lies on the strokes of the digit, of those that the network gets right."""
+    net, scenes = cw.load("scenes"), cw.samples.scenes()
+    right = [i for i in range(pictures + 50) if int(net.logits(scenes[i][0]).argmax()) == scenes.labels[i]][:pictures]
+    hits = []
+    for i in right:
+        drops = np.maximum(cw.methods.occlusion(net, scenes[i][0], int(scenes.labels[i]), patch=5, stride=2).per_pixel(), 0)
+        centre = np.round(ndimage.center_of_mass(drops)).astype(int)
+        hits.append(scenes.mask(i)[tuple(centre)])
+    yield figure(f"scenes: centre of mass on the strokes, {len(hits)} pictures", 100 * np.mean(hits), "%", least=90)
 
 
 def by_hand() -> Iterator[Figure]:

@@ -13,13 +13,12 @@ from cnnwidgets.methods.fills import FILLS, SHAPES
 from cnnwidgets.methods.occlusion import usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
-from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.jobs import LOCK, Job
+from cnnwidgets.panels.occlusion_charts import still
 from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.views import AnswerView, HeatView, ImageView
-from cnnwidgets.views.heat_view import CLASS_COLORS, OTHER_CLASSES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -174,12 +173,11 @@ class OcclusionSlider(PicturePanel):
             "patch": result.patch,
             "known": result.known,
         }
-        low, high = (0.0, 1.0) if result.score == "probability" else _ends([*result.values.flat, result.clean])
         self.heat.show(
             result.values,
             result.ys,
             result.xs,
-            span=[low, high],
+            span=_span(result),
             mark=result.clean,
             quantity=self._quantity(result),
             title=f"{self._quantity(result)} with the patch there",
@@ -248,33 +246,16 @@ class OcclusionSlider(PicturePanel):
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
 
     def figure(self) -> Figure:
-        from matplotlib.colors import ListedColormap
-        from matplotlib.patches import Patch, Rectangle
-
-        result = self.shown
-        figure = twin.new_figure(12.0, 4.2)
-        left, middle, right = figure.subplots(1, 3)
-        top, begin, tall, wide = self.picture.box
-        left.imshow(self.session.covered(top, begin))
-        left.add_patch(Rectangle((begin - 0.5, top - 0.5), wide, tall, fill=False, color="#ffb000", lw=2))
-        left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
-        (dy, dx), (h, v) = result.stride, result.patch
-        first = result.ys[0] + (h - dy) / 2 - 0.5, result.xs[0] + (v - dx) / 2 - 0.5
-        extent = (first[1], first[1] + dx * len(result.xs), first[0] + dy * len(result.ys), first[0])
-        low, high = (0.0, 1.0) if result.score == "probability" else _ends([*result.values.flat, result.clean])
-        drawn = middle.imshow(result.values, extent=extent, vmin=low, vmax=high, cmap="viridis")
-        bar = figure.colorbar(drawn, ax=middle, shrink=0.8, label=self._quantity(result))
-        bar.ax.axhline(result.clean, color="#ffb000", lw=3)
-        middle.set_title(f"{self._quantity(result)} with the patch there")
-        order, indices = result.by_area()
-        colors = [CLASS_COLORS[k] if k < len(CLASS_COLORS) else OTHER_CLASSES for k in range(len(order))]
-        right.imshow(indices, extent=extent, vmin=-0.5, vmax=len(order) - 0.5, cmap=ListedColormap(colors))
-        shown = list(zip(order, colors, strict=True))[: len(CLASS_COLORS)]
-        right.legend(handles=[Patch(color=color, label=self._name(index)[:24]) for index, color in shown], fontsize=8)
-        right.set_title("most probable class with the patch there")
-        for axes in (left, middle, right):
-            axes.set(xlim=(-0.5, result.size[1] - 0.5), ylim=(result.size[0] - 0.5, -0.5), xticks=[], yticks=[])
-        return figure
+        result, box = self.shown, self.picture.box
+        return still(
+            result,
+            self.session.covered(*box[:2]),
+            box,
+            title=f"{self.net.name}: input {format_shape(self.net.input_shape)}",
+            quantity=self._quantity(result),
+            span=_span(result),
+            name=self._name,
+        )
 
     # the patch
 
@@ -359,8 +340,10 @@ def _plain(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _ends(values) -> tuple[float, float]:
-    return float(min(values)), float(max(values))
+def _span(result: OcclusionMap) -> tuple[float, float]:
+    """The ends of the colours."""
+    values = [*result.values.flat, result.clean]
+    return (0.0, 1.0) if result.score == "probability" else (float(min(values)), float(max(values)))
 
 
 def _seconds(seconds: float) -> str:

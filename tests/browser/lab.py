@@ -26,6 +26,9 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
 }
+SCENES = "import cnnwidgets as cw\nnet = cw.load('scenes')\npictures = cw.samples.scenes()"
+"""A cell that begins many notebooks."""
+
 LONG = 120_000
 
 

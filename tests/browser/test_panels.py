@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.lab import SCENES
+
 pytestmark = pytest.mark.browser
 
 TOUR = Path(__file__).parents[2] / "notebooks" / "tour.ipynb"
-START = "import cnnwidgets as cw\nnet = cw.load('scenes')\npictures = cw.samples.scenes()"
 BROWSER = "panel = cw.FeatureMapBrowser(net, 3, 'layer2.0.relu', images=pictures)\npanel"
 
 
@@ -34,7 +35,7 @@ def colors(canvas):
 
 @pytest.fixture
 def browsing(notebook):
-    opened = notebook(START, BROWSER)
+    opened = notebook(SCENES, BROWSER)
     opened.run(0)
     opened.run(1)
     opened.cell(1).locator(".cw-chart[data-seq]").wait_for()
@@ -185,7 +186,7 @@ def test_a_file_that_is_no_picture_is_a_sentence_and_the_next_one_works(browsing
 
 
 def test_a_misspelt_layer_is_a_sentence_that_offers_the_nearest(notebook):
-    opened = notebook(START, "panel = cw.FilterGrid(net, 'layer1.0.convl')\npanel")
+    opened = notebook(SCENES, "panel = cw.FilterGrid(net, 'layer1.0.convl')\npanel")
     opened.run(0)
     opened.run(1)
     strip = opened.cell(1).locator(".cw-status[data-kind=error] .cw-message")
@@ -201,7 +202,7 @@ def test_a_students_error_shows_with_their_line(notebook):
         "import torch\nclass Mine(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
         "        self.conv = torch.nn.Conv2d(3, 4, 3)\n    def forward(self, x):\n        return self.pool(self.conv(x))\n"
     )
-    opened = notebook(START, model + "cw.FeatureMapBrowser(Mine(), torch.zeros(3, 8, 8))")
+    opened = notebook(SCENES, model + "cw.FeatureMapBrowser(Mine(), torch.zeros(3, 8, 8))")
     opened.run(0)
     opened.run(1)
     strip = opened.cell(1).locator(".cw-status[data-kind=error] .cw-message")
@@ -216,7 +217,7 @@ def test_a_class_name_with_markup_is_text(notebook):
         f"names = [{evil!r}] * 10\nmine = cw.bind(net.module, classes=names, input_shape=(3, 64, 64))\n"
         "panel = cw.FeatureMapBrowser(mine, pictures[0][0])\npanel"
     )
-    opened = notebook(START, cell)
+    opened = notebook(SCENES, cell)
     opened.run(0)
     opened.run(1)
     opened.page.get_by_text("onerror=").first.wait_for()
@@ -254,7 +255,7 @@ def test_hovering_works_without_the_kernel(browsing):
 
 def test_linked_panels_answer_each_other(notebook):
     both = "a = cw.FeatureMapBrowser(net, 3, 'conv1', images=pictures)\nb = cw.FilterGrid(net)\nlink = cw.link(a, b)\n"
-    opened = notebook(START, both + "display(a)", "display(b)")
+    opened = notebook(SCENES, both + "display(a)", "display(b)")
     for cell in range(3):
         opened.run(cell)
     canvas = drawn(opened.cell(2))
@@ -264,7 +265,7 @@ def test_linked_panels_answer_each_other(notebook):
 
 
 def test_a_panel_answers_on_the_main_thread_too(notebook, lab_without_subshells):
-    opened = notebook(START, BROWSER, server=lab_without_subshells)
+    opened = notebook(SCENES, BROWSER, server=lab_without_subshells)
     opened.run(0)
     opened.run(1)
     canvas = drawn(opened.cell(1))
@@ -293,7 +294,7 @@ def test_cancel_stops_a_slow_network_and_keeps_the_page_alive(notebook):
         "        return x.mean((2, 3))\n"
         "model = Slow()\npanel = cw.FeatureMapBrowser(model, torch.rand(3, 16, 16))\npanel"
     )
-    opened = notebook(START, slow)
+    opened = notebook(SCENES, slow)
     opened.run(0)
     opened.run(1)
     strip = opened.cell(1).locator(".cw-status")

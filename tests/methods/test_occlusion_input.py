@@ -107,25 +107,22 @@ def test_the_repr_tells_what_is_known():
 
 
 def test_the_drop_points_at_the_digit():
-    """Over 200 pictures: 100 % within the digit's box or half of a patch from its strokes, 85 % on the strokes."""
+    """The centre of mass of the drops lies on the digit's strokes: in 94 % of 200 pictures, with a patch as wide as they are.
+
+    A patch of twice that blurs the map: 85 %. What misses is mostly a 0, whose centre is its hole.
+    """
     net, data = cw.load("scenes"), cw.samples.scenes()
-    on_strokes, near_strokes, in_box = [], [], []
+    on_strokes, in_box = [], []
     for number in range(40):
         picture, label = data[number]
         if int(net.logits(picture).argmax()) != label:
             continue
-        result = occlusion(net, picture, int(label), patch=9, stride=4)
+        result = occlusion(net, picture, int(label), patch=5, stride=2)
         centre = tuple(np.round(ndimage.center_of_mass(np.maximum(result.per_pixel(), 0))).astype(int))
         mask = data.mask(number)
         rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-        box = np.zeros_like(mask)
-        box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
         on_strokes.append(mask[centre])
-        near_strokes.append(ndimage.binary_dilation(mask, np.ones((9, 9)))[centre])
-        in_box.append(box[centre])
-        if len(in_box) == 30:
-            break
-    assert len(in_box) == 30
-    assert np.mean(in_box) >= 0.95
-    assert np.mean(near_strokes) >= 0.95
-    assert np.mean(on_strokes) >= 0.75
+        in_box.append(rows[0] <= centre[0] <= rows[-1] and columns[0] <= centre[1] <= columns[-1])
+    assert len(on_strokes) >= 38
+    assert np.mean(on_strokes) >= 0.9
+    assert np.mean(in_box) == 1
