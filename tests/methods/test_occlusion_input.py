@@ -107,7 +107,7 @@ def test_the_repr_tells_what_is_known():
 
 
 def test_the_drop_points_at_the_digit():
-    """The centre of mass of the drops lies on the digit's strokes: in 94 % of 200 pictures, with a patch as wide as they are.
+    """The centre of mass of the drops lies on the digit's strokes: in 94 % of 200 pictures, with a patch of their width.
 
     A patch of twice that blurs the map: 85 %. What misses is mostly a 0, whose centre is its hole.
     """
