@@ -43,9 +43,10 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation]) -> Any:
     figure.update_layout(
         title={"text": "How well the classes separate, by depth (click: go there)", "font": {"size": 14}, "x": 0.01},
         xaxis={
-            "title": {"text": "layer, in order of execution"},
-            "showticklabels": False,
+            "title": {"text": "layer, in order of execution", "font": {"size": 13}},
             "range": [-0.5, len(names) - 0.5],
+            "tickvals": list(range(len(names))) if len(names) <= MOST_NAMED else [],
+            "ticktext": list(names),
         },
         yaxis={"range": [low - 0.03, 1.03]},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},

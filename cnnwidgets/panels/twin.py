@@ -75,7 +75,7 @@ def page(panel: Panel) -> str:
 
 def _tree(widget: w.Widget, views: list[View]) -> Any:
     """The widgets' nesting as lists and view numbers; controls of ipywidgets need a kernel and stay out."""
-    if isinstance(widget, StatusStrip):
+    if isinstance(widget, StatusStrip) or widget.layout.display == "none":
         return None
     if isinstance(widget, View):
         views.append(widget)
