@@ -201,9 +201,9 @@ class EmbeddingExplorer(Panel):
             ValueError: the layout is not finished, or a picture cannot be used; then none of them joins.
         """
         before = self._added
-        self._added = [*before, *(images[i] for i in numbers_of(images, None))]
-        self.ask()
         try:
+            self._added = [*before, *(images[i] for i in numbers_of(images, None))]
+            self.ask()
             if not self.result.added:
                 raise ValueError("the layout is paused, and pictures join a finished one: set playing = True first")
         except Exception as error:
@@ -400,8 +400,8 @@ class EmbeddingExplorer(Panel):
         if not (now.finished and self._added):
             return now
         others = self._features(self._added, now.features.layer, job, pool=asked.pool)
-        for i, why in others.skipped[:1]:
-            raise ValueError(f"picture {i} of those added cannot be used: {why}")
+        for _, why in others.skipped[:1]:
+            raise ValueError(f"{len(others.skipped)} of the {others.total} added pictures cannot be used: {why}")
         return replace(now, added=Added(run.add(others.values), others))
 
     def _run_on(self, run: Run, job: Job, tell: Callable[[], None]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import cnnwidgets as cw
@@ -29,6 +30,7 @@ for name, code in codes.items():
         raise RuntimeError(f"{name}: {code}") from error
     values = space["values"]
     found[name] = values.numpy() if isinstance(values, Tensor) else np.asarray(values)
+    found[name + ", points"] = space.get("points", [])
 np.savez(file, **found)
 """
 
@@ -40,7 +42,18 @@ OWN = {  # what the user of a network of their own fills in
 }
 """Lines that a panel leaves to the user, and what the tests put there."""
 
+DATASETS = {
+    "EmbeddingExplorer: PCA of an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
+    "EmbeddingExplorer: PCA of dicts": "from tests.panels.test_code import own_dicts as dataset",
+    "EmbeddingExplorer: PCA of paths": "dataset = [f'{path}/digits/{{i}}.png' for i in range(12)]",
+}
+"""What else the tests put there as a data set."""
+
 own_pictures = [(Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9), np.uint8)), 0), picture_tensor()]
+
+
+own_tensors = [(torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(i)), i % 2, "more") for i in range(9)]
+own_dicts = [{"label": label, "image": image} for image, label, _ in own_tensors]
 
 
 def save(path, mode: str, **options) -> str:
@@ -62,6 +75,24 @@ def browser(name: str, layer: str, image=None, **options) -> cw.FeatureMapBrowse
 def own_browser(layer: str, image=None) -> cw.FeatureMapBrowser:
     net = cw.bind(several(), input_shape=(3, 8, 8))
     return cw.FeatureMapBrowser(net, picture_tensor() if image is None else image, layer)
+
+
+def paths(path) -> list[str]:
+    made = path / "digits"
+    made.mkdir(exist_ok=True)
+    for i in range(12):
+        Image.fromarray(cw.samples.digits().picture(i)).save(made / f"{i}.png")
+    return [str(made / f"{i}.png") for i in range(12)]
+
+
+def explorer(name: str, layer: str, dataset=None, **options) -> cw.EmbeddingExplorer:
+    dataset = getattr(cw.samples, name)() if dataset is None else dataset
+    return cw.EmbeddingExplorer(cw.load(name), dataset, layer, **{"limit": 12, "method": "pca"} | options)
+
+
+def own_explorer(layer: str, dataset=None) -> cw.EmbeddingExplorer:
+    net = cw.bind(several(), input_shape=(3, 8, 8))
+    return cw.EmbeddingExplorer(net, own_tensors if dataset is None else dataset, layer, method="pca")
 
 
 def own_filters(layer: str, **options) -> cw.FilterGrid:
@@ -89,6 +120,16 @@ PANELS: dict[str, Callable] = {
     "channels last": lambda path: own_browser("norm"),
     "tokens": lambda path: own_browser("attention"),
     "a sum of tokens": lambda path: own_browser("add:2"),
+    "EmbeddingExplorer: PCA of a layer": lambda path: explorer("digits", "relu4"),
+    "EmbeddingExplorer: PCA of pixels": lambda path: explorer("digits", "input"),
+    "EmbeddingExplorer: PCA of maps over a grid": lambda path: explorer("scenes", "layer2.0.relu:2"),
+    "EmbeddingExplorer: PCA of maxima": lambda path: explorer("scenes", "conv1", pool="max"),
+    "EmbeddingExplorer: PCA of means": lambda path: explorer("scenes", "layer1.0.add", pool="mean"),
+    "EmbeddingExplorer: PCA of an own network's tokens": lambda path: own_explorer("attention"),
+    "EmbeddingExplorer: PCA of three pictures": lambda path: explorer("digits", "fc3", limit=3),
+    "EmbeddingExplorer: t-SNE": lambda path: explorer("digits", "fc1", method="tsne", iterations=30),
+    "EmbeddingExplorer: PCA of paths": lambda path: explorer("digits", "conv2", paths(path)),
+    "EmbeddingExplorer: PCA of dicts": lambda path: own_explorer("conv", own_dicts),
     "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),
     "FilterGrid: first filters": lambda path: cw.FilterGrid(cw.load("scenes")),
     "FilterGrid: deep filters": lambda path: cw.FilterGrid(cw.load("scenes"), "layer3.0.conv2"),
@@ -108,6 +149,9 @@ def ran(tmp_path_factory):
     path = tmp_path_factory.mktemp("pictures")
     panels = {name: make(path) for name, make in PANELS.items()}
     codes = {name: panel.code() for name, panel in panels.items()}
+    for name, dataset in DATASETS.items():
+        assert "dataset = ...  # your data set" in codes[name]
+        codes[name] = codes[name].replace("dataset = ...  # your data set", dataset.format(path=path))
     for line, own in OWN.items():
         codes = {name: code.replace(line, own) for name, code in codes.items()}
     file = path / "values.npz"
@@ -116,14 +160,22 @@ def ran(tmp_path_factory):
     )
     assert run.returncode == 0, run.stderr
     found = np.load(file)
-    return {name: (found[name], panel.data()["values"]) for name, panel in panels.items()}
+    return {name: (found[name], panel.data()["values"], found[f"{name}, points"], panel) for name, panel in panels.items()}
 
 
 @pytest.mark.parametrize("name", PANELS)
 def test_the_code_gives_what_is_on_screen(ran, name):
-    found, shown = ran[name]
+    found, shown, *_ = ran[name]
     assert found.shape == shown.shape
     np.testing.assert_allclose(found, shown, rtol=0, atol=1e-6 * np.abs(shown).max())
+
+
+@pytest.mark.parametrize("name", [name for name in PANELS if "PCA" in name])
+def test_the_code_s_principal_components_lie_as_on_screen(ran, name):
+    _, _, points, panel = ran[name]
+    shown = panel.data()["points"]
+    aligned = cw.methods.align(points, shown, mirror=True)
+    np.testing.assert_allclose(aligned.points, shown, atol=1e-3)
 
 
 def test_the_code_of_a_sample_leaves_nothing_to_the_user(tmp_path):

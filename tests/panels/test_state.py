@@ -21,10 +21,18 @@ from cnnwidgets.net.pictures import open_picture
 from cnnwidgets.panels.picture import Picture
 from tests.panels.tiny import Doubler
 
-NUMBERS = {name: st.integers(0, 9) for name in ("image", "picture", "number")} | {
-    "unit": st.integers(-1, 5),
-    "channel": st.integers(-1, 0),
-}
+NUMBERS = (
+    {name: st.integers(0, 9) for name in ("image", "picture", "number")}
+    | {
+        "unit": st.integers(-1, 5),
+        "channel": st.integers(-1, 0),
+        "limit": st.integers(1, 60),
+        "seed": st.integers(0, 9),
+        "playing": st.just(False),  # what moves takes long
+        "selection": st.lists(st.integers(0, 9)),
+    }
+    | {name: st.none() | st.integers(1, 99) for name in ("iterations", "neighbours", "epochs")}
+)
 
 
 def states(panel) -> st.SearchStrategy[dict]:
@@ -39,6 +47,8 @@ def states(panel) -> st.SearchStrategy[dict]:
                 return st.tuples(st.floats(-9, 0), st.floats(0.5, 9)).map(list)
             case _, t.Enum():
                 return st.sampled_from(trait.values)
+            case _, t.Bool() if name not in NUMBERS:
+                return st.booleans()
             case _, t.Float():
                 return st.floats(max(trait.min, 0), 31)
             case _, t.Unicode():
@@ -53,6 +63,7 @@ KINDS = {
     "Doubler": Doubler,
     "FilterGrid": lambda: cw.FilterGrid(cw.load("digits")),
     "FeatureMapBrowser": lambda: cw.FeatureMapBrowser(cw.load("digits"), cw.samples.digits()),
+    "EmbeddingExplorer": lambda: cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=60, playing=False),
 }
 
 
@@ -109,6 +120,8 @@ def bad_states() -> list:
         ("FilterGrid", {"unit": "third", "layer": "conv2"}),
         ("FeatureMapBrowser", {"layer": "conv2", "image": 3, "y": "top"}),
         ("FeatureMapBrowser", {"image": 3, "layer": 7}),
+        ("EmbeddingExplorer", {"layer": "conv2", "method": "lda"}),
+        ("EmbeddingExplorer", {"layer": "conv2", "selection": [3, "cat"]}),
     ]
 
 

@@ -28,6 +28,7 @@ PANELS = {
     "Doubler": Doubler,
     "FilterGrid": lambda: cw.FilterGrid(cw.load("scenes")),
     "FeatureMapBrowser": lambda: cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes(), "layer2.0.conv1"),
+    "EmbeddingExplorer": lambda: cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=60, method="pca"),
 }
 every_panel = pytest.mark.parametrize("kind", PANELS)
 
@@ -71,7 +72,7 @@ def test_the_bundle_waits_for_the_first_picture():
         assert "image/png" in panel._repr_mimebundle_()
 
 
-@pytest.mark.parametrize("kind", ["FilterGrid", "FeatureMapBrowser"])
+@pytest.mark.parametrize("kind", ["FilterGrid", "FeatureMapBrowser", "EmbeddingExplorer"])
 def test_a_panel_whose_last_computation_failed_shows_what_it_had(kind):
     panel = PANELS[kind]()
     panel.wait()
