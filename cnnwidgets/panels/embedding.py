@@ -182,6 +182,7 @@ class EmbeddingExplorer(Panel):
         self._doing = ""
         self._drawn: tuple = ()
         self._drawn_beside: dict[w.Widget, np.ndarray] = {}
+        self._charted: Mapping[str, Separation] = {}
         self._moved: np.ndarray | None = None
         self._placing = False
         super().__init__(net, method=method, **({"layer": layer} if layer else {}), **options)
@@ -294,10 +295,11 @@ class EmbeddingExplorer(Panel):
                 )
                 view.show(points, title=title, **shades)
                 self._drawn_beside[view] = points
-        if result.separation:
+        if result.separation and result.separation != self._charted:
+            self._charted = result.separation
             self.chart.show(charts.by_depth(self.layer_names, result.separation), "how well the classes separate, by depth")
-            names = [*result.separation]
-            self.chart.marked = names.index(result.features.layer) if result.features.layer in names else -1
+        names = [*self._charted]
+        self.chart.marked = names.index(result.features.layer) if result.features.layer in names else -1
         self._show_play(result)
 
     def summary(self, result: Explored) -> str:
@@ -523,7 +525,7 @@ class EmbeddingExplorer(Panel):
         return f"{words}, {step} {'iterations' if layout.method == 'tsne' else 'epochs'}{loss}"
 
     def _show_play(self, result: Explored) -> None:
-        moving = self.playing and not result.finished
+        moving = self.playing and not result.finished and not self._stopped
         self.play.description, self.play.icon = ("Pause", "pause") if moving else ("Play", "play")
         self.play.disabled = result.finished or "playing" in self.locked
 
@@ -538,7 +540,15 @@ class EmbeddingExplorer(Panel):
 
     def _take_play(self) -> None:
         self._watched = True
-        self.playing = not self.playing
+        if self.playing and self._stopped:
+            self.ask()
+        else:
+            self.playing = not self.playing
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether the last computation was cancelled."""
+        return self._job is not None and self._job.cancelled
 
     def _open(self, number: int) -> None:
         if "image" not in self.locked:
@@ -595,8 +605,8 @@ class EmbeddingExplorer(Panel):
 
     def _take_click(self, change) -> None:
         """A layer's point in the chart was clicked."""
-        if change.new and self._result and "layer" not in self.locked:
-            self.layer = [*self._result.separation][change.new[1]]
+        if change.new and "layer" not in self.locked:
+            self.layer = [*self._charted][change.new[1]]
             self.chart.clicked = []  # so that the same point can be clicked again
 
 

@@ -66,15 +66,19 @@ def still(points: np.ndarray, colors: PointColors, title: str, beside: Sequence[
             first.scatter([], [], color=_tone(k), label=name[:24]) for k, name in enumerate(colors.names[:MOST_IN_LEGEND])
         ]
         more = len(colors.names) - MOST_IN_LEGEND
-        first.legend(
+        legend = first.legend(
             handles=chips,
             loc="upper left",
             bbox_to_anchor=(1, 1),
             fontsize=8,
             title=f"and {more} more" if more > 0 else None,
         )
+        texts = legend.get_texts()
     else:
-        figure.colorbar(drawn, ax=first, shrink=0.8, label=colors.quantity)
+        bar = figure.colorbar(drawn, ax=first, shrink=0.8, label=colors.quantity)
+        texts = [bar.ax.yaxis.label]
+    for text in texts:
+        text.set_parse_math(False)  # a name with dollars in it is a name
     for axes, (name, places, same) in zip(others, beside, strict=True):
         _points(axes, places, colors if same else None, name, size=3)
     return figure

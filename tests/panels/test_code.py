@@ -178,6 +178,12 @@ def test_the_code_s_principal_components_lie_as_on_screen(ran, name):
     np.testing.assert_allclose(aligned.points, shown, atol=1e-3)
 
 
+@pytest.mark.parametrize(("make", "options"), [(cw.EmbeddingExplorer, {"method": "pca"}), (cw.FeatureMapBrowser, {})])
+def test_the_code_of_a_network_of_another_type_takes_the_input_to_it(make, options):
+    net = cw.bind(several().double(), input_shape=(3, 8, 8))
+    assert "x = x.to('cpu', torch.float64)\n" in make(net, own_pictures, layer="conv", **options).code().replace("    ", "")
+
+
 def test_the_code_of_a_sample_leaves_nothing_to_the_user(tmp_path):
     for panel in (browser("digits", "conv2"), cw.FilterGrid(cw.load("scenes"))):
         assert "..." not in panel.code()

@@ -574,6 +574,15 @@ def test_a_click_in_the_chart_goes_to_the_layer(explore):
     assert panel.chart.clicked == []
 
 
+def test_the_chart_is_drawn_when_it_changes_and_not_with_every_picture(explore):
+    panel, drawn = explore(), []
+    assert panel.result
+    panel.chart.show = lambda *given: drawn.append(given)
+    panel.restart()
+    assert panel.result.finished
+    assert drawn == []
+
+
 def test_where_not_all_layers_have_room_each_is_looked_at_when_it_is_asked_for(explore, monkeypatch):
     monkeypatch.setattr(embedding, "EVERYTHING", 0)
     panel = explore(method="pca")
@@ -650,7 +659,9 @@ def test_a_cancel_keeps_what_is_there_and_the_next_wish_goes_on(explore):
     assert 20 < panel.shown.embedding.iteration < 60
     assert panel.status.message.startswith("Cancelled. relu4: 60 pictures, 84 values each · paused, t-SNE, ")
     panel.stops = False
-    panel.ask()
+    assert panel.play.description == "Play"
+    panel.play.click()
+    assert panel.playing
     np.testing.assert_array_equal(panel.result.points, whole.result.points)
     panel.close()
 

@@ -161,10 +161,13 @@ def test_labels_far_beyond_the_names(explore, classes):
 
 
 def test_a_class_s_name_is_text(explore):
-    panel = explore(Labelled(lambda i: i % 2, classes=["$x_", "<b>\\frac{$"]), method="pca")
-    assert works(panel)
-    assert panel._still()["image/png"]
-    assert panel.status.kind == "ready"
+    column = "$\\frac{$"
+    panel = explore(Labelled(lambda i: i % 2, classes=["<b>$x", column]), method="pca", columns={column: np.arange(50) / 7})
+    for color in ("label", column):
+        panel.color = color
+        assert works(panel)
+        assert panel._still()["image/png"]
+        assert panel.status.kind == "ready"
 
 
 def test_items_that_are_dicts_or_lists(explore):
