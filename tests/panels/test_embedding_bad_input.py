@@ -433,7 +433,7 @@ def test_twenty_changes_in_a_row_show_the_last(explore):
 @pytest.mark.parametrize(
     "change", [{"layer": "0"}, {"pool": "max"}, {"limit": 10}, {"seed": 3}, {"method": "tsne"}], ids=str
 )
-@pytest.mark.parametrize("when", ["_gather", "_explored"])
+@pytest.mark.parametrize("when", ["_name_of", "_points_before"])
 def test_a_change_in_the_midst_of_a_computation_mixes_nothing(explore, change, when):
     midst, go_on = threading.Event(), threading.Event()
 
