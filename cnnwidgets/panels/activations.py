@@ -18,7 +18,7 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.jobs import on_worker
-from cnnwidgets.panels.picture import PicturePanel
+from cnnwidgets.panels.picture import PicturePanel, answer_words
 from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
@@ -310,11 +310,7 @@ def _number(value: float) -> str:
 
 
 def _prediction(predicted: list[tuple[str, float]] | str | None) -> str:
-    if isinstance(predicted, list):
-        return "the network says " + ", ".join(
-            f"{name} ({chance:{'.0%' if chance >= 0.1 else '.1%'}})" for name, chance in predicted
-        )
-    return predicted or ""
+    return answer_words(predicted) if isinstance(predicted, list) else predicted or ""
 
 
 def _field(row: Layer) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from types import SimpleNamespace
@@ -15,20 +15,28 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.methods import PARAMETERS, Embedding, Features, Layout, Separation, features, noise_like, separation
+from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import METHODS
-from cnnwidgets.methods.embedding_parameters import METRICS
-from cnnwidgets.methods.features import INPUT, signature, values_of
-from cnnwidgets.methods.neighbours import Trust
+from cnnwidgets.methods.features import signature
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import embedding_charts as charts
 from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of
-from cnnwidgets.panels.controls import Choice, Number, Steps, Tick
+from cnnwidgets.panels.controls import Choice, Number, Steps
 from cnnwidgets.panels.errors import sentence
+from cnnwidgets.panels.explored import WORDS, Added, Explored
+from cnnwidgets.panels.gathering import Gathering
 from cnnwidgets.panels.jobs import LAYOUTS, LOCK, Job
+from cnnwidgets.panels.layout_parameters import (
+    COMPARISONS,
+    PERPLEXITIES,
+    LayoutParameters,
+    key_of,
+    parameters,
+    run_of,
+    variants,
+)
 from cnnwidgets.panels.neighbourhood import Neighbourhood
-from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.picture import Picture
 from cnnwidgets.panels.runs import Run, Runs
 from cnnwidgets.panels.snippets import embedding_lines
@@ -38,82 +46,13 @@ from cnnwidgets.views.scatter_atlas import atlas
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-EVERYTHING = 512 * 2**20
-"""Bytes that the features of all layers may take for them to be gathered in one pass; else each when it is asked for."""
-
-IN_MEMORY = 256 * 2**20
-"""Bytes of them that are held in memory; the others are in files that are deleted with the panel."""
-
-SMALL = 48
-"""Pixels of a thumbnail's longer side."""
-
 FRAME, FRAMES = 8, 20
 """Iterations between two pictures of a layout that a hand has started, and how many of these are shown a second."""
 
-PERPLEXITIES = (5, 15, 50, 150)
-
-COMPARISONS = {
-    "nothing": "nothing beside it",
-    "perplexities": "four perplexities",
-    "seeds": "two other seeds",
-    "noise": "noise of the same shape",
-}
-"""What can be looked at beside a layout, to read it right."""
-
 POOLS = ("grid", "mean", "max")
 
-WORDS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 
-
-def _parameter(methods: str, name: str) -> t.TraitType:
-    """The trait of a layout's parameter; None is the method's own choice."""
-    row = PARAMETERS[methods.split()[0]][name]
-    usual = "chosen from the data" if row.default is None else f"{row.default:g}"
-    kind = t.Int if row.whole else t.Float
-    control = Number(row.low or 0, row.high or 1, row.whole)
-    return kind(None, allow_none=True, help=f"{row.help} 0 stands for the usual: {usual}.").tag(control=control, of=methods)
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Added:
-    """Pictures that joined a layout: where they lie, float32 (m, 2), and their features."""
-
-    points: np.ndarray
-    features: Features
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Explored:
-    """What is on screen.
-
-    Attributes:
-        features: of the layer.
-        pixels: the same pictures' features in the input.
-        embedding: as far as it is.
-        points: float32 (n, 2), scaled to a spread of 1, and turned to lie as the layout before did.
-        mirrored: whether they are mirrored, too.
-        trust: how far the layout can be trusted; None while it moves, and of fewer than three pictures.
-        added: pictures that joined it, once it is finished.
-        separation: of the layers for which it is known, in the original space, in their order.
-        compared: what lies beside it: a title, (n, 2), and whether the points are the same pictures.
-    """
-
-    features: Features
-    pixels: Features
-    embedding: Embedding
-    points: np.ndarray
-    mirrored: bool
-    trust: Trust | None = None
-    added: Added | None = None
-    separation: Mapping[str, Separation] = field(default_factory=dict)
-    compared: Sequence[tuple[str, np.ndarray, bool]] = ()
-
-    @property
-    def finished(self) -> bool:
-        return self.embedding.iteration == self.embedding.iterations
-
-
-class EmbeddingExplorer(Panel):
+class EmbeddingExplorer(LayoutParameters):
     """Many pictures, each where a layer's features put it: like beside like.
 
     >>> cw.EmbeddingExplorer(net, cw.samples.digits())
@@ -141,21 +80,9 @@ class EmbeddingExplorer(Panel):
     compare = t.Enum(tuple(COMPARISONS), "nothing", help="what to look at beside it, to read it right").tag(
         control=Choice(lambda panel: [(words, name) for name, words in COMPARISONS.items()])
     )
-    perplexity = _parameter("tsne", "perplexity")
-    early_exaggeration = _parameter("tsne", "early_exaggeration")
-    iterations = _parameter("tsne", "iterations")
-    neighbours = _parameter("umap", "neighbours")
-    minimum_distance = _parameter("umap", "minimum_distance")
-    epochs = _parameter("umap", "epochs")
     pool = t.Enum(POOLS, "grid", help="what becomes of a map: its average over a coarse grid, its mean, its maximum").tag(
         control=Choice(lambda panel: [(name, name) for name in POOLS])
     )
-    supervised = t.Bool(False, help="UMAP draws pictures with the same label together").tag(control=Tick(), of="umap")
-    learning_rate = _parameter("tsne umap", "learning_rate")
-    metric = t.Enum(METRICS, "euclidean", help=PARAMETERS["tsne"]["metric"].help).tag(
-        control=Choice(lambda panel: [(name, name) for name in METRICS]), of="tsne umap"
-    )
-    seed = t.Int(0, min=0, help="of what is left to chance in a layout").tag(control=Number(0, 10_000, whole=True))
     limit = t.Int(2000, min=1, help="pictures that are shown at most; of more a sample is taken").tag(
         control=Number(1, 100_000, whole=True)
     )
@@ -172,10 +99,7 @@ class EmbeddingExplorer(Panel):
 
     def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
         self.dataset, self._columns = dataset, columns or {}
-        self._scanning: dict[str, Any] = {"workers": workers, "executor": executor}
-        self._known: dict[str, Features] = {}
-        self._separation: dict[str, Separation] = {}
-        self._gathered: tuple | None = None
+        self._scanning = {"workers": workers, "executor": executor}
         self._runs = Runs()
         self._restart = self._watched = False
         self._added: list[Any] = []
@@ -190,7 +114,7 @@ class EmbeddingExplorer(Panel):
     @property
     def layer_names(self) -> list[str]:
         """From the pixels to the scores."""
-        return [INPUT, *(row.name for row in self.net.layers.with_units)]
+        return self._gathering.layer_names
 
     def add(self, images: Any) -> np.ndarray:
         """Let other pictures join the layout, whose points stay: float32 (m, 2), where they lie.
@@ -224,6 +148,7 @@ class EmbeddingExplorer(Panel):
     def build(self) -> list[w.Widget]:
         order = numbers_of(self.dataset, None)
         learn_input_shape(self.net, self.dataset, order)
+        self._gathering = Gathering(self.net, self.dataset, **self._scanning)
         self.coloring = Coloring(getattr(self.dataset, "classes", ()), self._columns, len(order))
         if self.layer is None:
             self.layer = signature(self.net)
@@ -258,8 +183,12 @@ class EmbeddingExplorer(Panel):
 
     def compute(self, job: Job) -> Explored:
         asked = SimpleNamespace(**{name: getattr(self, name) for name in self.asks})  # a hand may change them meanwhile
-        found, pixels = self._gather(asked, job)
-        run = self._runs.get(_key(asked, found), partial(_run, asked, found, self._points_before(found)))
+        tell = partial(self._tell, job)
+        try:
+            found, pixels = self._gathering.features(asked.layer, asked.pool, asked.limit, tell, job)
+        except Cancelled:
+            raise Cancelled("cancelled", partial=self._result) from None
+        run = self._runs.get(self._key(asked, found), partial(run_of, asked, found, self._points_before(found)))
         restart, self._restart = self._restart, False
         if restart:
             run.restart()
@@ -274,7 +203,11 @@ class EmbeddingExplorer(Panel):
             return now
         self._watched = False
         now = self._compare(now, asked, job)
-        return self._separate(now, job)
+        self._gathering.separate(tell, job)
+        now = replace(now, separation=self._gathering.separation)
+        if job.cancelled:
+            raise Cancelled("cancelled", partial=now)
+        return now
 
     def draw(self, result: Explored) -> None:
         drawn = (result.features, self.color, result.added, result.trust if self.color in TRUST else None)
@@ -284,7 +217,7 @@ class EmbeddingExplorer(Panel):
         elif result.points is not self._moved:
             self.scatter.move(result.points, tween=300 if result.finished else 0)
         self._moved = result.points
-        self.scatter.title, self.scatter.note = self._title(result), self._note(result)
+        self.scatter.title, self.scatter.note = result.title, result.note(len(self.dataset))
         for view, beside in zip_longest(self.compared, result.compared):
             view.layout.display = "" if beside else "none"
             if beside and self._drawn_beside.get(view) is not beside[1]:
@@ -303,10 +236,10 @@ class EmbeddingExplorer(Panel):
         self._show_play(result)
 
     def summary(self, result: Explored) -> str:
-        layout, found = result.embedding, result.features
+        found = result.features
         parts = [
             f"{found.layer}: {len(found.values):,} pictures, {found.values.shape[1]:,} values each",
-            self._progress(layout) if result.finished else f"paused, {self._progress(layout)}",
+            result.progress if result.finished else f"paused, {result.progress}",
         ]
         if result.trust:
             parts.append(f"trustworthiness {result.trust.mean:.3f}, {result.trust.mean_kept:.0%} of neighbours kept")
@@ -320,7 +253,7 @@ class EmbeddingExplorer(Panel):
         return " · ".join(parts)
 
     def progress(self, partial: Explored | None) -> str:
-        return self._progress(partial.embedding) if partial else self._doing
+        return partial.progress if partial else self._doing
 
     def data(self) -> dict[str, np.ndarray]:
         """``points`` (n, 2) as on screen, ``values`` (n, d) of the layer, ``indices`` and ``labels`` (n,)."""
@@ -335,55 +268,9 @@ class EmbeddingExplorer(Panel):
 
     def figure(self) -> Figure:
         result = self.shown
-        return charts.still(result.points, self._colors(result), self._title(result), result.compared)
+        return charts.still(result.points, self._colors(result), result.title, result.compared)
 
     # computing
-
-    def _gather(self, asked: SimpleNamespace, job: Job) -> tuple[Features, Features]:
-        """The layer's features and the pixels; of all layers from one pass, if there is room for them."""
-        size = len(numbers_of(self.dataset, None))
-        rows = np.arange(size)
-        if asked.limit < size:
-            rows = np.sort(np.random.default_rng(0).choice(size, asked.limit, replace=False))
-        if self._gathered != (size, len(rows), asked.pool):
-            self._known, self._separation = {}, {}
-            self._runs.clear()
-            self._gathered = size, len(rows), asked.pool
-        layer = self._name_of(asked.layer)
-        if layer not in self._known:
-            names = self.layer_names
-            values = sum(values_of(self.net.layers[name], asked.pool) for name in names if name != INPUT)
-            wanted = names if 4 * len(rows) * values <= EVERYTHING else list(dict.fromkeys([INPUT, layer]))
-            self._known |= self._features(
-                self.dataset,
-                [name for name in wanted if name not in self._known],
-                job,
-                max_memory=IN_MEMORY // len(wanted),
-                on_update=lambda found, fraction: self._tell(job, next(iter(found.values())), fraction),
-                **self._scanning | {"pool": asked.pool, "indices": rows},
-            )
-        return self._known[layer], self._known[INPUT]
-
-    def _name_of(self, layer: str | None) -> str:
-        """The layer's name in the table; a block's stands for the call that ends it."""
-        if layer in (None, INPUT):
-            return INPUT
-        row = self.net.layers[layer]
-        _ = row.map_shape  # raises the sentence for a layer without units
-        return row.name
-
-    def _features(self, dataset: Any, layers: Any, job: Job, **options: Any) -> Any:
-        try:
-            return features(self.net, dataset, layers, thumbnails=SMALL, cancel=job, **options)
-        except Cancelled:
-            raise Cancelled("cancelled", partial=self._result) from None
-
-    def _tell(self, job: Job, found: Features, fraction: float) -> None:
-        self._doing = (
-            f"{self.net.name} looks at the pictures: {len(found.values):,} of {found.total:,}, {found.rate:,.0f} a second, "
-            f"{found.remaining:,.0f} s left"
-        )
-        job.update(None, fraction)
 
     def _points_before(self, found: Features) -> np.ndarray | None:
         """The layout that was on screen, if it was of the same pictures."""
@@ -392,16 +279,13 @@ class EmbeddingExplorer(Panel):
         return before.points if same else None
 
     def _explored(self, found: Features, pixels: Features, run: Run) -> Explored:
-        return Explored(found, pixels, run.embedding, run.points, run.mirrored, separation=self._separated())
-
-    def _separated(self) -> dict[str, Separation]:
-        return {name: self._separation[name] for name in self.layer_names if name in self._separation}
+        return Explored(found, pixels, run.embedding, run.points, run.mirrored, separation=self._gathering.separation)
 
     def _join(self, run: Run, now: Explored, asked: SimpleNamespace, job: Job) -> Explored:
         """With the pictures that were added, once the layout is finished."""
         if not (now.finished and self._added):
             return now
-        others = self._features(self._added, now.features.layer, job, pool=asked.pool)
+        others = self._gathering.of(self._added, now.features.layer, pool=asked.pool, cancel=job)
         for _, why in others.skipped[:1]:
             raise ValueError(f"{len(others.skipped)} of the {others.total} added pictures cannot be used: {why}")
         return replace(now, added=Added(run.add(others.values), others))
@@ -412,40 +296,34 @@ class EmbeddingExplorer(Panel):
             if job.cancelled:
                 raise Cancelled("cancelled", partial=self._result)
             if run.layout.preparing:
-                self._say(job, run.layout.preparing.capitalize(), run)
+                preparing = run.layout.preparing
+                self._tell(job, f"{preparing[0].upper()}{preparing[1:]} …", run.done)
             start = time.monotonic()
             run.step(FRAME if self._watched else None)
             tell()
             if self._watched:
                 time.sleep(max(0.0, 1 / FRAMES - (time.monotonic() - start)))
 
-    def _say(self, job: Job, doing: str, run: Run) -> None:
-        self._doing = f"{doing} …"
-        job.update(None, run.done)
+    def _tell(self, job: Job, doing: str, fraction: float) -> None:
+        """Say what is being done."""
+        self._doing = doing
+        job.update(None, fraction)
+
+    def _tell_beside(self, job: Job, title: str, run: Run) -> None:
+        self._tell(job, f"Beside it: {title} …", run.done)
+
+    def _key(self, asked: SimpleNamespace, found: Features, *other: Any) -> tuple:
+        return self._gathering.key, key_of(asked, found), *other
 
     def _compare(self, now: Explored, asked: SimpleNamespace, job: Job) -> Explored:
         """What lies beside the layout, one after the other."""
-        for title, other in _variants(asked, len(now.points)):
-            run = self._runs.get(_key(asked, now.features, title), partial(_run, asked, now.features, now.points, **other))
-            self._run_on(run, job, partial(self._say, job, f"Beside it: {title}", run))
+        for title, other in variants(asked, len(now.points)):
+            key = self._key(asked, now.features, title)
+            run = self._runs.get(key, partial(run_of, asked, now.features, now.points, **other))
+            self._run_on(run, job, partial(self._tell_beside, job, title, run))
             now = replace(now, compared=(*now.compared, (title, run.points, "noise" not in other)))
             job.update(now, 1.0)
         return now
-
-    def _separate(self, now: Explored, job: Job) -> Explored:
-        """How well the classes separate in every layer that is known."""
-        for name in [name for name in self.layer_names if name in self._known]:
-            found = self._known[name]
-            labelled = found.labels >= 0
-            if name in self._separation or not 2 <= len(np.unique(found.labels[labelled])) < labelled.sum():
-                continue
-            if job.cancelled:
-                raise Cancelled("cancelled", partial=replace(now, separation=self._separated()))
-            self._separation[name] = separation(found.values[labelled], found.labels[labelled])
-            done = len(self._separation)
-            self._doing = f"How well classes separate: {done} of {len(self._known)} layers"
-            job.update(None, done / len(self._known))
-        return replace(now, separation=self._separated())
 
     # drawing
 
@@ -497,33 +375,6 @@ class EmbeddingExplorer(Panel):
         finally:
             self._placing = False
 
-    def _title(self, result: Explored) -> str:
-        words, layout = WORDS[result.embedding.method], result.embedding
-        if result.compared and self.compare == "perplexities":
-            name = "perplexity" if layout.method == "tsne" else "neighbours"
-            return f"{words} of {result.features.layer}: {name} {layout.params[name]:g}"
-        if layout.explained is not None:
-            across, up = (f"{share:.0%}" for share in layout.explained)
-            return f"{words} of {result.features.layer}: {across} of the variance across, {up} up"
-        return f"{words} of {result.features.layer}"
-
-    def _note(self, result: Explored) -> str:
-        size = len(numbers_of(self.dataset, None))
-        parts = [f"{len(result.points):,} of {size:,} pictures"] if len(result.points) < size else []
-        return " · ".join([*parts, *(["mirrored, to lie as the layout before"] if result.mirrored else [])])
-
-    def _progress(self, layout: Embedding) -> str:
-        words = WORDS[layout.method]
-        if not layout.iterations:
-            return words
-        step = (
-            f"{layout.iterations:,}"
-            if layout.iteration == layout.iterations
-            else f"{layout.iteration:,} of {layout.iterations:,}"
-        )
-        loss = "" if layout.loss is None else f", divergence {layout.loss:.3f}"
-        return f"{words}, {step} {'iterations' if layout.method == 'tsne' else 'epochs'}{loss}"
-
     def _show_play(self, result: Explored) -> None:
         moving = self.playing and not result.finished and not self._stopped
         self.play.description, self.play.icon = ("Pause", "pause") if moving else ("Play", "play")
@@ -531,10 +382,9 @@ class EmbeddingExplorer(Panel):
 
     def _show_parameters(self, _=None) -> None:
         """Only the controls of the method's own parameters."""
-        for name, trait in self.public_traits().items():
-            of = trait.metadata.get("of")
-            if of and name in self.controls:
-                self.controls[name].layout.display = "" if self.method in of.split() else "none"
+        for name in LayoutParameters.public_traits():
+            if name in self.controls and name != "seed":
+                self.controls[name].layout.display = "" if name in parameters(self.method) else "none"
 
     # hands
 
@@ -608,40 +458,3 @@ class EmbeddingExplorer(Panel):
         if change.new and "layer" not in self.locked:
             self.layer = [*self._charted][change.new[1]]
             self.chart.clicked = []  # so that the same point can be clicked again
-
-
-def _parameters(method: str) -> dict[str, t.TraitType]:
-    """The traits that a method knows."""
-    traits = EmbeddingExplorer.public_traits().items()
-    return {name: trait for name, trait in traits if method in trait.metadata.get("of", "").split()}
-
-
-def _key(asked: SimpleNamespace, found: Features, *other: Any) -> tuple:
-    """What a layout depends on."""
-    own = (getattr(asked, name) for name in _parameters(asked.method))
-    return found.layer, asked.pool, asked.method, asked.seed, *own, *other
-
-
-def _run(asked: SimpleNamespace, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any) -> Run:
-    """A layout with the panel's parameters, as far as there are no others."""
-    own = {name: getattr(asked, name) for name in PARAMETERS[asked.method] if getattr(asked, name, None) is not None}
-    labels = found.labels if asked.method == "umap" and asked.supervised else None
-    values = noise_like(found.values) if noise else found.values
-    return Run(Layout(values, asked.method, **{"seed": asked.seed, "labels": labels, **own, **other}), before)
-
-
-def _variants(asked: SimpleNamespace, n: int) -> list[tuple[str, dict[str, Any]]]:
-    """A title, and what is different."""
-    if asked.compare == "noise":
-        return [("noise of the same shape", {"noise": True})]
-    if asked.compare == "nothing":
-        return []
-    if asked.method == "pca":
-        raise ValueError("PCA knows neither perplexity nor chance: compare t-SNE or UMAP")
-    if asked.compare == "seeds":
-        return [(f"seed {asked.seed + k}", {"seed": asked.seed + k}) for k in (1, 2)]
-    name, most = ("perplexity", (n - 1) / 3) if asked.method == "tsne" else ("neighbours", n - 1)
-    fitting = [value for value in PERPLEXITIES if value <= most]
-    if not fitting:
-        raise ValueError(f"{n} pictures are too few to compare a {name} of {PERPLEXITIES[0]} or more: take more pictures")
-    return [(f"{name} {value}", {name: value}) for value in fitting]

@@ -10,10 +10,9 @@ import numpy as np
 
 from cnnwidgets.methods import Features, nearest
 from cnnwidgets.methods.batches import picture_and_label
-from cnnwidgets.methods.features import INPUT
 from cnnwidgets.net import BoundModel
 from cnnwidgets.panels.jobs import LOCK, Job
-from cnnwidgets.panels.picture import item_for
+from cnnwidgets.panels.picture import answer_words, item_for
 from cnnwidgets.views import ImageGrid, ImageView
 
 NEAREST = 8
@@ -78,7 +77,7 @@ class Neighbourhood(w.VBox):
             self.picture.show(picture, title=f"Picture {number}{said}", caption=answer)
             shared = f" ({len(np.intersect1d(alike, near))} of {k} in both)"
             self._fill(self.alike, alike, found, words, f"Nearest in {found.layer}")
-            self._fill(self.near, near, found, words, f"Nearest in pixels{shared if found.layer != INPUT else ''}")
+            self._fill(self.near, near if found is not pixels else rows[:0], found, words, f"Nearest in pixels{shared}")
 
     def _fill(self, grid: ImageGrid, points: np.ndarray, found: Features, words: Sequence[str], title: str) -> None:
         grid.layout.display = "" if len(points) else "none"
@@ -106,5 +105,5 @@ class Neighbourhood(w.VBox):
 def _answer(found: Features, point: int) -> str:
     if found.top is None or found.chances is None:
         return ""
-    pairs = zip(found.top[point], found.chances[point], strict=True)
-    return "the network says " + ", ".join(f"{found.classes[index]} ({chance:.0%})" for index, chance in pairs)
+    names = [found.classes[index] for index in found.top[point]]
+    return answer_words(zip(names, found.chances[point].tolist(), strict=True))

@@ -45,7 +45,7 @@ function lookOf(model, count, paper, ink) {
     if (value.length) return value[i] === NONE ? last : value[i] >> 8;
     return group[i] < last ? group[i] : last;
   });
-  const fills = Uint32Array.from([...table, group.length || value.length ? grey : words[0] ?? grey]);
+  const fills = Uint32Array.from([...table, grey]);
   const counts = new Int32Array(fills.length);
   for (const slot of slots) counts[slot]++;
   return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import threading
 import time
@@ -17,11 +16,11 @@ from torch.utils.data import Subset
 import cnnwidgets as cw
 from cnnwidgets.methods import separation
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import embedding, jobs
+from cnnwidgets.panels import gathering, jobs
 from cnnwidgets.panels.panel import FIRST_PICTURE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE, under
+from tests.panels.tiny import PATIENCE, are_gone, under
 
 QUICK = {"limit": 60, "iterations": 60}
 
@@ -584,7 +583,7 @@ def test_the_chart_is_drawn_when_it_changes_and_not_with_every_picture(explore):
 
 
 def test_where_not_all_layers_have_room_each_is_looked_at_when_it_is_asked_for(explore, monkeypatch):
-    monkeypatch.setattr(embedding, "EVERYTHING", 0)
+    monkeypatch.setattr(gathering, "EVERYTHING", 0)
     panel = explore(method="pca")
     assert list(panel.result.separation) == ["input", "relu4"]
     panel.layer = "conv1"
@@ -695,12 +694,7 @@ def test_a_closed_panel_leaves_memory(net, pictures):
     assert all(widget.comm is None for widget in under(panel))
     del panel
     jobs.LAYOUTS.submit(lambda: None).result(PATIENCE)
-    for _ in range(100):  # a timer's thread may be about to end
-        gc.collect()
-        if not any(one() for one in gone):
-            break
-        time.sleep(0.01)
-    assert [one() for one in gone] == [None] * 4
+    assert are_gone(gone)
 
 
 def test_closing_stops_the_layout(net, pictures):
@@ -722,7 +716,7 @@ def test_state_brings_the_panel_back(explore):
     assert (
         repr(other)
         == repr(panel)
-        == ("EmbeddingExplorer(digits, layer='fc1', method='pca', color='confidence', perplexity=9.0, seed=3, limit=60)")
+        == ("EmbeddingExplorer(digits, layer='fc1', method='pca', color='confidence', limit=60, perplexity=9.0, seed=3)")
     )
 
 

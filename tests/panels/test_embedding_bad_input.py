@@ -16,6 +16,7 @@ from torch.utils.data import Dataset, IterableDataset
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import jobs
+from cnnwidgets.panels.gathering import Gathering
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
 from tests.panels.tiny import PATIENCE
@@ -433,22 +434,20 @@ def test_twenty_changes_in_a_row_show_the_last(explore):
 @pytest.mark.parametrize(
     "change", [{"layer": "0"}, {"pool": "max"}, {"limit": 10}, {"seed": 3}, {"method": "tsne"}], ids=str
 )
-@pytest.mark.parametrize("when", ["_name_of", "_points_before"])
-def test_a_change_in_the_midst_of_a_computation_mixes_nothing(explore, change, when):
-    midst, go_on = threading.Event(), threading.Event()
-
-    class Stopping(cw.EmbeddingExplorer):
-        def _stop(self):
-            midst.set()
-            assert go_on.wait(PATIENCE)
+@pytest.mark.parametrize(
+    "owner, when", [(Gathering, "features"), (cw.EmbeddingExplorer, "_points_before")], ids=["gathering", "layout"]
+)
+def test_a_change_in_the_midst_of_a_computation_mixes_nothing(explore, change, owner, when, monkeypatch):
+    midst, go_on, compute = threading.Event(), threading.Event(), getattr(owner, when)
 
     def stopping(self, *given):
-        self._stop()
-        return getattr(cw.EmbeddingExplorer, when)(self, *given)
+        midst.set()
+        assert go_on.wait(PATIENCE)
+        return compute(self, *given)
 
-    setattr(Stopping, when, stopping)
+    monkeypatch.setattr(owner, when, stopping)
     start = {"layer": "5", "pool": "grid", "limit": 20, "seed": 0, "method": "pca"}
-    panel = Stopping(network(), Pictures(30), **QUICK | start)
+    panel = cw.EmbeddingExplorer(network(), Pictures(30), **QUICK | start)
     try:
         assert midst.wait(PATIENCE)
         panel.restore(change)
@@ -490,7 +489,7 @@ def test_a_cancel_at_any_time_loses_nothing(explore, phase, added):
     assert panel.status.kind == "ready"
     if panel.error:
         assert panel.status.message.startswith("Cancelled. ")
-    assert panel._result is None or isinstance(panel.shown, cw.panels.embedding.Explored)
+    assert panel._result is None or isinstance(panel.shown, cw.panels.explored.Explored)
     panel.ask()
     assert works(panel)
     assert panel.result.finished

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 import weakref
@@ -15,7 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import Panel
 from cnnwidgets.panels.errors import sentence
-from tests.panels.tiny import PATIENCE, Doubler, Gated, under
+from tests.panels.tiny import PATIENCE, Doubler, Gated, are_gone, under
 
 
 @pytest.fixture
@@ -392,5 +391,4 @@ def test_a_closed_panel_leaves_memory(make):
     panel.close()
     del panel
     Doubler().wait()  # the worker lets go of its last job
-    gc.collect()
-    assert gone() is None
+    assert are_gone([gone])

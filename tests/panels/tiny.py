@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -161,3 +163,12 @@ preprocess = Preprocess((3, 8, 8))
 
 def picture_tensor(shape=(3, 8, 8)) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(1))
+
+
+def are_gone(references, seconds: float = 2.0) -> bool:
+    """Whether weak references come to nothing; a timer's thread that is about to end may hold them for a moment."""
+    end = time.monotonic() + seconds
+    while any(one() for one in references) and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.01)
+    return not any(one() for one in references)
