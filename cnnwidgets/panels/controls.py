@@ -59,23 +59,11 @@ class Slider:
         low, high = self.bounds(panel)
         slider = w.IntSlider(min=low, max=max(low, high), description=_label(name), continuous_update=True)
 
-        showing = False
-
-        def show(_=None) -> None:
-            nonlocal showing
-            value = getattr(panel, name)
+        def show(value: Any) -> None:
             if isinstance(value, (int, float, list)):
-                showing = True
                 slider.value = round(np.mean(value))  # which the slider moves to its nearest end if it is beyond
-                showing = False
 
-        def take(change) -> None:
-            if not showing:
-                setattr(panel, name, change.new)
-
-        show()
-        panel.observe(show, name)
-        slider.observe(take, "value")
+        _tie(panel, name, slider, show)
         return slider
 
 
@@ -90,13 +78,11 @@ class Steps:
         slider = w.SelectionSlider(options=names, description=_label(name))
         slider.layout.width = "min(460px, 100%)"
 
-        def show(_=None) -> None:
-            if getattr(panel, name) in names:
-                slider.value = getattr(panel, name)
+        def show(value: Any) -> None:
+            if value in names:
+                slider.value = value
 
-        show()
-        panel.observe(show, name)
-        slider.observe(lambda change: setattr(panel, name, change.new), "value")
+        _tie(panel, name, slider, show)
         return slider
 
 
@@ -117,23 +103,13 @@ class Number:
         field = made(min=self.low if none is None else 0, max=self.high, description=_label(name), continuous_update=False)
         field.layout.width = "min(240px, 100%)"
         field.style.description_width = "initial"
-        showing = False
 
-        def show(_=None) -> None:
-            nonlocal showing
-            value = none if getattr(panel, name) is None else getattr(panel, name)
-            showing = True
+        def show(value: Any) -> None:
+            value = none if value is None else value
             field.min, field.max = min(field.min, value), max(field.max, value)
             field.value = value
-            showing = False
 
-        def take(change) -> None:
-            if not showing:
-                setattr(panel, name, None if change.new == none else change.new)
-
-        show()
-        panel.observe(show, name)
-        field.observe(take, "value")
+        _tie(panel, name, field, show, lambda value: None if value == none else value)
         return field
 
 
@@ -163,6 +139,29 @@ def toolbox(panel: Panel) -> list[w.Widget]:
     box = w.Box(controls[:MOST_SHOWN], layout=w.Layout(flex_flow="row wrap"))
     more = w.Accordion([w.Box(controls[MOST_SHOWN:], layout=w.Layout(flex_flow="row wrap"))], titles=["More"])
     return [box, *([more] if controls[MOST_SHOWN:] else [])]
+
+
+def _tie(
+    panel: Panel, name: str, control: w.Widget, show: Callable[[Any], None], take: Callable[[Any], Any] = lambda value: value
+) -> None:
+    """Keep a trait and a control the same: what ``show`` does to the control is no hand's doing, and is not taken."""
+    showing = False
+
+    def to_control(_=None) -> None:
+        nonlocal showing
+        showing = True
+        try:
+            show(getattr(panel, name))
+        finally:
+            showing = False
+
+    def to_panel(change) -> None:
+        if not showing:
+            setattr(panel, name, take(change.new))
+
+    to_control()
+    panel.observe(to_control, name)
+    control.observe(to_panel, "value")
 
 
 def _label(name: str) -> str:

@@ -183,11 +183,13 @@ class EmbeddingExplorer(LayoutParameters):
 
     def compute(self, job: Job) -> Explored:
         asked = SimpleNamespace(**{name: getattr(self, name) for name in self.asks})  # a hand may change them meanwhile
-        tell = partial(self._tell, job)
+        tell, gathered = partial(self._tell, job), self._gathering.key
         try:
             found, pixels = self._gathering.features(asked.layer, asked.pool, asked.limit, tell, job)
         except Cancelled:
             raise Cancelled("cancelled", partial=self._result) from None
+        if self._gathering.key != gathered:
+            self._runs.clear()  # they hold the features of other pictures
         run = self._runs.get(self._key(asked, found), partial(run_of, asked, found, self._points_before(found)))
         restart, self._restart = self._restart, False
         if restart:
@@ -382,8 +384,8 @@ class EmbeddingExplorer(LayoutParameters):
 
     def _show_parameters(self, _=None) -> None:
         """Only the controls of the method's own parameters."""
-        for name in LayoutParameters.public_traits():
-            if name in self.controls and name != "seed":
+        for name, trait in LayoutParameters.public_traits().items():
+            if name in self.controls and "of" in trait.metadata:
                 self.controls[name].layout.display = "" if name in parameters(self.method) else "none"
 
     # hands

@@ -57,10 +57,10 @@ def parameters(method: str) -> dict[str, t.TraitType]:
     return {name: trait for name, trait in traits if method in trait.metadata.get("of", "").split()}
 
 
-def key_of(asked: SimpleNamespace, found: Features, *other: Any) -> tuple:
+def key_of(asked: SimpleNamespace, found: Features) -> tuple:
     """What a layout depends on."""
     own = (getattr(asked, name) for name in parameters(asked.method))
-    return found.layer, asked.pool, asked.method, asked.seed, *own, *other
+    return found.layer, asked.pool, asked.method, asked.seed, *own
 
 
 def run_of(asked: SimpleNamespace, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any) -> Run:

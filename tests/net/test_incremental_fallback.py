@@ -300,6 +300,17 @@ def test_an_addition_of_maps_of_the_same_shape_is_done_by_a_convolution(addition
     assert assert_right(net) == "exact windows in 2 of 2 convolutions"
 
 
+@pytest.mark.parametrize("kernels", [(1, 5), (5, 1), (3, 3)], ids=str)
+def test_what_is_added_may_reach_further_than_the_convolution_that_adds_it(kernels):
+    one, two = (nn.Conv2d(2, 4, size, padding=size // 2) for size in kernels)
+    forward = lambda self, x: self.head(F.relu(self.one(x) + self.two(x)).amax((2, 3)))  # noqa: E731
+    net = bound(forward, one=one, two=two, head=nn.Linear(4, 3))
+    assert [step.added is not None for step in program.Program(folding.fold(net.module), picture()[None]).steps].count(
+        True
+    ) == 1
+    assert assert_right(net) == "exact windows in 2 of 2 convolutions"
+
+
 def test_folding_leaves_no_trace():
     net = bound(
         lambda self, x: self.head(self.conv(x + torch.ones(2, 1, 1)).mean((2, 3))),
