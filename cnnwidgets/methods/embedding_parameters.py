@@ -3,46 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
+from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.net.layers import nearest
 
 METRICS = ("euclidean", "cosine", "manhattan")
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """One value of a method.
-
-    Attributes:
-        default: None where it follows from the data, which ``help`` then says.
-        help: one line for the reader of a control.
-        low, high: the range, both ends in it; None for a choice.
-        choices: what there is to choose from, if it is not a number.
-        whole: whether it is a whole number.
-    """
-
-    default: Any
-    help: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    whole: bool = False
-
-    def check(self, name: str, value: Any) -> Any:
-        """The value as the method takes it; ValueError if it is none of the choices or out of range."""
-        if value is None and self.default is None:
-            return None
-        if self.choices:
-            if value not in self.choices:
-                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, self.choices))}")
-            return value
-        number = isinstance(value, (int, float)) or hasattr(value, "__float__")
-        if not number or not self.low <= value <= self.high or (self.whole and value % 1):
-            kind = "a whole number" if self.whole else "a number"
-            raise ValueError(f"{name} is {value!r}; it must be {kind} from {self.low:g} to {self.high:g}")
-        return int(value) if self.whole else float(value)
 
 
 _METRIC = Parameter("euclidean", "How the distance of two pictures' features is measured.", choices=METRICS)

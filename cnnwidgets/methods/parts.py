@@ -206,15 +206,20 @@ def _sent(job: Job, executor: Executor) -> Iterator[tuple[Any, int]]:
     if not isinstance(executor, ProcessPoolExecutor):
         yield parcel, workers
         return
-    start = executor._mp_context.get_start_method()  # type: ignore[union-attr]
-    if job.threads > 1 and start == "fork":
+    check_forks(executor, job.threads)
+    with tempfile.TemporaryDirectory(prefix="cnnwidgets-") as folder:
+        parcel.leave_at(Path(folder, "job"))
+        yield parcel, workers
+
+
+def check_forks(executor: Executor, threads: int) -> None:
+    """A ValueError for an executor whose processes would hang."""
+    forks = isinstance(executor, ProcessPoolExecutor) and executor._mp_context.get_start_method() == "fork"  # type: ignore
+    if threads > 1 and forks:
         raise ValueError(
             "the executor forks this process, and forks hang once torch has computed with several threads here: give "
             "ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')), or call torch.set_num_threads(1) first"
         )
-    with tempfile.TemporaryDirectory(prefix="cnnwidgets-") as folder:
-        parcel.leave_at(Path(folder, "job"))
-        yield parcel, workers
 
 
 def _run(parcel: Parcel | Job, k: int) -> Part:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,3 +58,55 @@ class _SeesDrawing(TorchDispatchMode):
 
 def _all_equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
     return all(map(torch.equal, a, b))
+
+
+class Stream:
+    """Random numbers of one's own for code that draws from the global generators, which are lent to it for a while.
+
+    >>> stream = Stream(seed=0)
+    >>> with stream.flowing():
+    ...     model = Net()  # the same weights every time
+    >>> with stream.flowing():
+    ...     ...  # goes on where it was; outside, everybody draws what they would have drawn
+
+    Parameters:
+        seed: at least 0.
+        generators: a list of further ones that are lent too: those of a data loader, say.
+    """
+
+    _lent = threading.RLock()
+    """The generators are lent to one at a time."""
+
+    def __init__(self, seed: int, generators: Sequence[torch.Generator] = ()):
+        self._taps: list[tuple[Callable, Callable]] = [
+            (torch.get_rng_state, torch.set_rng_state),
+            (np.random.get_state, np.random.set_state),
+            (random.getstate, random.setstate),
+            *((each.get_state, each.set_state) for each in generators),
+        ]
+        first = torch.Generator().manual_seed(seed).get_state()
+        self._states: list[Any] = [first, np.random.RandomState(seed).get_state(), random.Random(seed).getstate()]
+        self._states += [torch.Generator(each.device).manual_seed(seed).get_state() for each in generators]
+        if torch.cuda.is_initialized():
+            self._taps.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
+            devices = range(torch.cuda.device_count())
+            self._states.append([torch.Generator(f"cuda:{k}").manual_seed(seed).get_state() for k in devices])
+
+    @contextmanager
+    def flowing(self) -> Iterator[None]:
+        """Inside, the global generators give this stream's numbers; afterwards they are as they were."""
+        with self._lent:
+            before = self._read()
+            self._write(self._states)
+            try:
+                yield
+            finally:
+                self._states = self._read()
+                self._write(before)
+
+    def _read(self) -> list[Any]:
+        return [get() for get, _ in self._taps]
+
+    def _write(self, states: list[Any]) -> None:
+        for (_, put), state in zip(self._taps, states, strict=True):
+            put(state)

@@ -5,7 +5,7 @@ last is float32, the others are float16 to save room. The held-out data choose n
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Subset
+
+from cnnwidgets.methods.training import evaluate, train
 
 from .bundle import WEIGHTS
 from .datasets import digits, scenes
@@ -63,14 +65,13 @@ RECIPES = {
 }
 
 
-def accuracy(network: nn.Module, dataset: Dataset) -> float:
-    """The fraction of a data set that a network in eval mode names correctly."""
-    with torch.inference_mode():
-        right = [network(images).argmax(1) == labels for images, labels in DataLoader(dataset, 250)]
-    return torch.cat(right).double().mean().item()
+def batches(dataset: Dataset, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """The data set in a new order, each picture jiggled."""
+    for images, labels in DataLoader(dataset, size, shuffle=True):
+        yield jiggled(images), labels
 
 
-def train(name: str, out: Path) -> None:
+def train_sample(name: str, out: Path) -> None:
     """Train network `name` from its first random weights to its last epoch, and write its checkpoints to `out`."""
     recipe = RECIPES[name]
     torch.manual_seed(0)
@@ -82,15 +83,8 @@ def train(name: str, out: Path) -> None:
 
     files = {0: checkpoint(network, test, 0, torch.float16)}
     for epoch in range(1, recipe.epochs + 1):
-        network.train()
-        losses = []
-        for images, labels in DataLoader(recipe.train(epoch - 1), recipe.batch, shuffle=True):
-            loss = F.cross_entropy(network(jiggled(images)), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
+        data = batches(recipe.train(epoch - 1), recipe.batch)
+        losses = [step.loss for step in train(network, data, optimizer, schedule)]
         last = epoch == recipe.epochs
         file = checkpoint(network, test, epoch, torch.float32 if last else torch.float16)
         if last or epoch in CHECKPOINTS:
@@ -113,7 +107,7 @@ def checkpoint(network: nn.Module, test: Dataset, epoch: int, dtype: torch.dtype
     }
     rounded = deepcopy(network).eval()
     rounded.load_state_dict(weights)
-    return weights, {"epoch": str(epoch), "accuracy": str(accuracy(rounded, test))}
+    return weights, {"epoch": str(epoch), "accuracy": str(evaluate(rounded, DataLoader(test, 250)).accuracy)}
 
 
 if __name__ == "__main__":
@@ -121,4 +115,4 @@ if __name__ == "__main__":
     parser.add_argument("name", choices=RECIPES)
     parser.add_argument("--out", type=Path, default=WEIGHTS, metavar="FOLDER", help="default: the bundled weights")
     arguments = parser.parse_args()
-    train(arguments.name, arguments.out)
+    train_sample(arguments.name, arguments.out)

@@ -1,0 +1,97 @@
+"""Early stopping: when to end a training that does not get better."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+class Patience:
+    """Says when a validation loss has not got better for too long; the same for a live training and a recorded one.
+
+    >>> patience = Patience(3)
+    >>> for epoch in range(100):
+    ...     ...  # train and evaluate
+    ...     if patience.is_over(validation.loss):
+    ...         break
+
+    A loss is better if it is below the best so far by more than ``min_delta``; a loss that is NaN is never better.
+
+    Parameters:
+        patience: epochs without a better loss that are borne; at least 1.
+        min_delta: how much better counts as better, at least 0.
+
+    Raises:
+        ValueError: one of them is out of range.
+    """
+
+    def __init__(self, patience: int, min_delta: float = 0.0):
+        if isinstance(patience, bool) or not isinstance(patience, (int, np.integer)) or patience < 1:
+            raise ValueError(f"patience is {patience!r}; it must be a whole number of at least 1")
+        if not 0 <= min_delta < math.inf:
+            raise ValueError(f"min_delta is {min_delta!r}; it must be a number of at least 0")
+        self.patience, self.min_delta = int(patience), float(min_delta)
+        self.best, self.best_epoch, self.waited, self._epoch = math.inf, -1, 0, -1
+
+    def is_over(self, loss: float) -> bool:
+        """Take in the loss of the next epoch; True if it is time to stop."""
+        self._epoch += 1
+        if loss < self.best - self.min_delta:
+            self.best, self.best_epoch, self.waited = loss, self._epoch, 0
+        else:
+            self.waited += 1
+        return self.waited >= self.patience
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where early stopping would have ended a recorded training. Epochs are numbered from 0.
+
+    Attributes:
+        epoch: after which it stops; the last one recorded if it never does.
+        stopped: whether it does.
+        best_epoch: whose weights one would keep; -1 if no loss was a number.
+        best: its loss; infinite if there is none.
+        lowest_epoch, lowest: of the whole record, which a stop may have missed.
+        saved: epochs that need not have been trained.
+    """
+
+    epoch: int
+    stopped: bool
+    best_epoch: int
+    best: float
+    lowest_epoch: int
+    lowest: float
+    saved: int
+
+    @property
+    def cost(self) -> float:
+        """How much lower the loss would have become: 0 if nothing was missed."""
+        return self.best - self.lowest if math.isfinite(self.lowest) else 0.0
+
+
+def early_stopping(losses: Sequence[float] | np.ndarray, patience: int, min_delta: float = 0.0) -> Stop:
+    """Where a training with these validation losses, one an epoch, would have stopped (see :class:`Patience`).
+
+    >>> early_stopping([1.0, 0.5, 0.6, 0.7, 0.4], patience=2)
+    Stop(epoch=3, stopped=True, best_epoch=1, best=0.5, lowest_epoch=4, lowest=0.4, saved=1)
+
+    Raises:
+        ValueError: there is no loss, or patience or min_delta is out of range.
+    """
+    record = np.asarray(losses, float)
+    if record.ndim != 1 or not len(record):
+        raise ValueError(f"losses has shape {record.shape}; it must be a list of at least one number, one an epoch")
+    rule = Patience(patience, min_delta)
+    stopped = False
+    epoch = 0
+    for epoch, loss in enumerate(record.tolist()):  # noqa: B007
+        stopped = rule.is_over(loss)
+        if stopped:
+            break
+    finite = np.where(np.isfinite(record), record, np.inf)
+    lowest = int(finite.argmin())
+    return Stop(epoch, stopped, rule.best_epoch, rule.best, lowest, float(finite[lowest]), len(record) - 1 - epoch)

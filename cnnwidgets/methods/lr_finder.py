@@ -1,0 +1,160 @@
+"""The learning-rate range test: raise the rate from step to step and watch the loss.
+
+Smith, "Cyclical learning rates for training neural networks" (WACV 2017).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import nn
+from torch.optim import Optimizer
+
+from cnnwidgets.methods.schedules import check_steps
+from cnnwidgets.methods.tasks import Task
+from cnnwidgets.methods.training import Scheduler, Step, train
+from cnnwidgets.net import Cancelled
+from cnnwidgets.net.randomness import Stream
+
+SMOOTHING = 2.0
+"""Steps: the standard deviation of the bell curve that losses are averaged with. It looks both ways, so nothing lags."""
+
+DIVERGED = 4.0
+"""The test ends once the smoothed loss is so many times its lowest."""
+
+SETTLED = 5
+"""Steps at the start of which nothing is concluded."""
+
+AT_ONCE = 5
+"""Steps between two updates."""
+
+
+@dataclass(frozen=True, eq=False)
+class RangeTest:
+    """The loss as the rate rises; n steps.
+
+    Attributes:
+        lr: float64 (n,), rising by the same factor.
+        loss: float64 (n,), of each step's batch, before the step.
+        smoothed: float64 (n,), averaged over the steps around.
+        ended: a sentence that says why it ended; empty as long as it goes on.
+    """
+
+    lr: np.ndarray
+    loss: np.ndarray
+    smoothed: np.ndarray
+    ended: str
+
+    @property
+    def lowest(self) -> int:
+        """The step with the lowest smoothed loss."""
+        start = min(SETTLED, len(self.smoothed) - 1)
+        return start + int(self.smoothed[start:].argmin())
+
+    @property
+    def steepest(self) -> int | None:
+        """The step where the smoothed loss falls fastest by the logarithm of the rate; None if it does not fall."""
+        if self.lowest < SETTLED + 2:
+            return None
+        slope = np.gradient(self.smoothed, np.log(self.lr))[SETTLED : self.lowest]
+        return SETTLED + int(slope.argmin()) if slope.min() < 0 else None
+
+    @property
+    def suggested(self) -> float:
+        """The rate where the loss falls fastest; NaN if it does not fall."""
+        return math.nan if self.steepest is None else float(self.lr[self.steepest])
+
+    @property
+    def why(self) -> str:
+        """What speaks for the suggested rate, in a sentence."""
+        if self.steepest is None:
+            return "no rate is suggested: the loss does not fall at any rate that was tried"
+        bottom = self.lr[self.lowest]
+        return (
+            f"the loss falls fastest at {self.suggested:.2g}; it is lowest at {bottom:.2g}, where it is about to rise: "
+            f"a tenth of that, {bottom / 10:.2g}, is the careful choice"
+        )
+
+
+def lr_finder(
+    task: Task,
+    *,
+    low: float = 1e-5,
+    high: float = 10.0,
+    steps: int = 100,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    seed: int = 0,
+    on_update: Callable[[RangeTest, float], None] | None = None,
+    cancel=None,
+) -> RangeTest:
+    """Train a copy of the network for some steps, each with a higher rate than the one before.
+
+    >>> cw.methods.lr_finder(cw.methods.task("digits")).suggested
+
+    It ends early once the loss is four times its lowest, or no number.
+
+    Parameters:
+        task: the network and its data; both are left as they are.
+        low, high: the first rate and the last.
+        steps: how many, at least 10.
+        momentum, weight_decay: of the SGD that trains.
+        seed: of the weights at the start, where the task makes its network anew, and of the order of the batches.
+        on_update: called with a partial :class:`RangeTest` and the fraction done.
+        cancel: an object with ``is_set()``.
+
+    Raises:
+        ValueError: a value is out of range, or the loader is empty.
+        Cancelled: cancel was set; its ``partial`` is the test as far as it came, or None.
+    """
+    if not 0 < low < high < math.inf:
+        raise ValueError(f"the rates go from {low!r} to {high!r}: they must be above 0, and rise")
+    if check_steps(steps) < 10:
+        raise ValueError(f"steps is {steps}; the test needs at least 10")
+    stream = Stream(seed, task.generators)
+    with stream.flowing():
+        model = task.start()
+    optimizer = torch.optim.SGD(model.parameters(), lr=low, momentum=momentum, weight_decay=weight_decay)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, (high / low) ** (1 / (steps - 1)))
+    training = _endless(task, model, optimizer, scheduler)
+    log: list[Step] = []
+    while len(log) < steps:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("cancelled", partial=_range_test(log, "it was cancelled") if log else None)
+        with stream.flowing():
+            log += itertools.islice(training, min(AT_ONCE, steps - len(log)))
+        test = _range_test(log, "")
+        if test.ended:
+            return test
+        if on_update:
+            on_update(test, len(log) / steps)
+    return _range_test(log, f"all {steps} steps were made")
+
+
+def _endless(task: Task, model: nn.Module, optimizer: Optimizer, scheduler: Scheduler) -> Iterator[Step]:
+    """Epoch after epoch."""
+    for epoch in itertools.count():
+        made = None
+        for made in train(model, task.train, optimizer, scheduler, criterion=task.criterion):
+            yield made
+        if made is None:
+            raise ValueError(f"there is nothing to train on: the training loader gives no batch in epoch {epoch}")
+
+
+def _range_test(log: Sequence[Step], ended: str) -> RangeTest:
+    """The test as far as it came, up to where the loss is far above its lowest, or no number."""
+    loss = np.array([step.loss for step in log])
+    capped = np.minimum(np.nan_to_num(loss, nan=np.inf), (DIVERGED + 1) * loss[0])  # one explosion must not spread
+    smoothed = ndimage.gaussian_filter1d(capped, SMOOTHING, mode="nearest")
+    over = ~np.isfinite(loss) | (smoothed > DIVERGED * np.minimum.accumulate(smoothed))
+    if over.any():
+        end = int(over.argmax()) + 1
+        ended = f"the loss is {loss[end - 1]:.3g} at a rate of {log[end - 1].lr:.2g}"
+        log, loss, smoothed = log[:end], loss[:end], smoothed[:end]
+    return RangeTest(np.array([step.lr for step in log]), loss, smoothed, ended)

@@ -1,0 +1,248 @@
+"""What can be set of a learning-rate schedule: a table by kind, in the words of ``torch.optim.lr_scheduler``."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cnnwidgets.methods.parameters import Parameter
+from cnnwidgets.net.layers import nearest
+
+HIGHEST = 100.0
+"""The largest learning rate that is taken."""
+
+MOST_STEPS = 10_000_000
+
+ON_OFF = (False, True)
+
+
+def _rate(default: float | None, help: str) -> Parameter:
+    return Parameter(default, help, 0.0, HIGHEST)
+
+
+def _steps(default: int | None, help: str, low: int = 1) -> Parameter:
+    return Parameter(default, help, low, MOST_STEPS, whole=True)
+
+
+def _share(default: float, help: str, low: float = 0.0, high: float = 1.0) -> Parameter:
+    return Parameter(default, help, low, high)
+
+
+_CYCLE_MOMENTUM = {
+    "cycle_momentum": Parameter(True, "Whether momentum moves against the rate.", choices=ON_OFF),
+    "base_momentum": _share(0.85, "Momentum where the rate is highest."),
+    "max_momentum": _share(0.95, "Momentum where the rate is lowest."),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of schedule.
+
+    Attributes:
+        title: for a menu.
+        scheduler: the expression that makes torch's scheduler, with the parameters' names in braces.
+        parameters: by torch's names.
+        rate: what ``lr`` means here; None where the schedule itself holds the rates, and torch's factor is 1.
+    """
+
+    title: str
+    scheduler: str
+    parameters: dict[str, Parameter]
+    rate: str | None = "Learning rate at the start."
+
+
+KINDS: dict[str, Kind] = {
+    "constant": Kind("constant", "ConstantLR(optimizer, factor=1.0)", {}, "Learning rate at every step."),
+    "step": Kind(
+        "step decay",
+        "StepLR(optimizer, step_size={step_size}, gamma={gamma})",
+        {
+            "step_size": _steps(30, "Steps between two drops."),
+            "gamma": _share(0.1, "What the rate is multiplied by at each drop."),
+        },
+    ),
+    "multistep": Kind(
+        "drops at given steps",
+        "MultiStepLR(optimizer, milestones={milestones}, gamma={gamma})",
+        {
+            "milestones": Parameter([30, 80], "Steps at which the rate drops.", 0, MOST_STEPS, whole=True, many=True),
+            "gamma": _share(0.1, "What the rate is multiplied by at each of them."),
+        },
+    ),
+    "exponential": Kind(
+        "exponential decay",
+        "ExponentialLR(optimizer, gamma={gamma})",
+        {"gamma": _share(0.95, "What the rate is multiplied by at every step.")},
+    ),
+    "inverse": Kind(
+        "inverse decay",
+        "LambdaLR(optimizer, lambda step: 1 / (1 + {gamma} * step))",
+        {"gamma": Parameter(0.1, "lr / (1 + gamma * step): how fast it falls.", 0.0, HIGHEST)},
+    ),
+    "polynomial": Kind(
+        "polynomial decay",
+        "PolynomialLR(optimizer, total_iters={total_iters}, power={power})",
+        {
+            "total_iters": _steps(None, "Steps until the rate is 0; by default all."),
+            "power": Parameter(1.0, "1 is a straight line, 2 falls fast at first.", 0.0, 20.0),
+        },
+    ),
+    "cosine": Kind(
+        "cosine",
+        "CosineAnnealingLR(optimizer, T_max={T_max}, eta_min={eta_min})",
+        {
+            "T_max": _steps(None, "Steps from the highest rate to the lowest; by default all."),
+            "eta_min": _rate(0.0, "Lowest rate."),
+        },
+    ),
+    "restarts": Kind(
+        "cosine with restarts",
+        "CosineAnnealingWarmRestarts(optimizer, T_0={T_0}, T_mult={T_mult}, eta_min={eta_min})",
+        {
+            "T_0": _steps(20, "Steps until the first restart."),
+            "T_mult": Parameter(1, "How many times longer each next cycle is.", 1, 10, whole=True),
+            "eta_min": _rate(0.0, "Lowest rate."),
+        },
+    ),
+    "cyclic": Kind(
+        "cyclic",
+        "CyclicLR(optimizer, base_lr={lr}, max_lr={max_lr}, step_size_up={step_size_up}, step_size_down={step_size_down}, "
+        "mode={mode}, gamma={gamma}, cycle_momentum={cycle_momentum}, base_momentum={base_momentum}, "
+        "max_momentum={max_momentum})",
+        {
+            "max_lr": _rate(None, "Highest rate; by default ten times the lowest."),
+            "step_size_up": _steps(10, "Steps from the lowest rate to the highest."),
+            "step_size_down": _steps(None, "Steps back; by default as many."),
+            "mode": Parameter(
+                "triangular",
+                "Whether cycles keep their height, halve it, or lose it by gamma a step.",
+                choices=("triangular", "triangular2", "exp_range"),
+            ),
+            "gamma": _share(1.0, "For exp_range: what the height is multiplied by at every step."),
+            **_CYCLE_MOMENTUM,
+        },
+        "Lowest learning rate.",
+    ),
+    "onecycle": Kind(
+        "one cycle",
+        "OneCycleLR(optimizer, max_lr={lr}, total_steps={total_steps}, pct_start={pct_start}, "
+        "anneal_strategy={anneal_strategy}, cycle_momentum={cycle_momentum}, base_momentum={base_momentum}, "
+        "max_momentum={max_momentum}, div_factor={div_factor}, final_div_factor={final_div_factor}, "
+        "three_phase={three_phase})",
+        {
+            "total_steps": _steps(None, "Steps of the cycle; by default all."),
+            "pct_start": _share(0.3, "Share of the steps in which the rate rises."),
+            "anneal_strategy": Parameter("cos", "Whether it bends or is straight.", choices=("cos", "linear")),
+            "div_factor": Parameter(25.0, "How many times lower it begins.", 1.0, 1e9),
+            "final_div_factor": Parameter(1e4, "How many times lower than at the beginning it ends.", 1.0, 1e12),
+            "three_phase": Parameter(False, "Whether a short last phase goes to the end.", choices=ON_OFF),
+            **_CYCLE_MOMENTUM,
+        },
+        "Highest learning rate.",
+    ),
+    "plateau": Kind(
+        "reduce on plateau",
+        "ReduceLROnPlateau(optimizer, factor={factor}, patience={patience}, threshold={threshold}, "
+        "threshold_mode={threshold_mode}, cooldown={cooldown}, min_lr={min_lr})",
+        {
+            "factor": _share(0.1, "What the rate is multiplied by at a drop.", high=0.999999),
+            "patience": _steps(10, "Steps without a better validation loss that are borne before a drop.", low=0),
+            "threshold": _share(1e-4, "How much better counts as better."),
+            "threshold_mode": Parameter(
+                "rel", "Whether the threshold is a share of the best loss or a difference.", choices=("rel", "abs")
+            ),
+            "cooldown": _steps(0, "Steps after a drop that do not count.", low=0),
+            "min_lr": _rate(0.0, "Lowest rate."),
+            "losses": Parameter(
+                None, "The validation loss that drives it: a value for each step.", -1e30, 1e30, many=True
+            ),
+        },
+    ),
+    "drawn": Kind(
+        "drawn by hand",
+        "LambdaLR(optimizer, lambda step: float(np.interp(step, {at}, {rates})))",
+        {
+            "at": Parameter([0, 30, 60, 99], "Steps of the knots.", 0, MOST_STEPS, many=True),
+            "rates": Parameter(
+                [0.01, 0.1, 0.1, 0.001], "Rates at the knots; between them lie straight lines.", 0.0, HIGHEST, many=True
+            ),
+        },
+        rate=None,
+    ),
+    "recorded": Kind(
+        "your own scheduler",
+        "LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])",
+        {"rates": Parameter([0.1], "The rate of every step; the last one stays.", 0.0, HIGHEST, many=True)},
+        rate=None,
+    ),
+}  # fmt: skip
+"""By kind, in the order of a menu."""
+
+OPTIMIZERS = {
+    "SGD": "SGD({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay})",
+    "Adam": "Adam({parameters}, lr={lr}, betas=({momentum}, 0.999), weight_decay={weight_decay})",
+    "AdamW": "AdamW({parameters}, lr={lr}, betas=({momentum}, 0.999), weight_decay={weight_decay})",
+    "RMSprop": "RMSprop({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay})",
+}
+
+COMMON: dict[str, Parameter] = {
+    "lr": Parameter(0.1, "Learning rate.", 1e-12, HIGHEST),
+    "warmup": _steps(0, "Steps of a linear warm-up before the schedule; 0 for none.", low=0),
+    "warmup_factor": _share(0.1, "The part of the rate at which the warm-up begins.", low=1e-9),
+    "optimizer": Parameter("SGD", "Which optimizer is scheduled.", choices=tuple(OPTIMIZERS)),
+    "momentum": _share(0.9, "Momentum; for Adam its first beta.", high=0.999999),
+    "weight_decay": Parameter(0.0, "L2 penalty on the weights (AdamW: decoupled).", 0.0, 10.0),
+}
+"""Of every kind."""
+
+
+def parameters_of(kind: str) -> dict[str, Parameter]:
+    """All that can be set of a kind: first the rate, then what is its own, then what all have."""
+    own, common = KINDS[kind], dict(COMMON)
+    lr = common.pop("lr")
+    rate = {"lr": replace(lr, help=own.rate)} if own.rate else {}
+    return {**rate, **own.parameters, **common}
+
+
+def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
+    """All parameters of a spec for so many steps: those given, and the usual ones for the others.
+
+    Raises:
+        TypeError: the spec is no dict, or has a name that its kind has not; names like it are offered.
+        ValueError: no such kind, a value out of range, or values that do not fit each other.
+    """
+    if not isinstance(spec, dict):
+        raise TypeError(f"a schedule is given as a dict with a kind, or as a scheduler, not as a {type(spec).__name__}")
+    kind = spec.get("kind")
+    if kind not in KINDS:
+        raise ValueError(f"there is no kind of schedule {kind!r}: use {', '.join(KINDS)}.{nearest(str(kind), [*KINDS])}")
+    table = parameters_of(kind)
+    for name in spec.keys() - {"kind", "name"}:
+        if name not in table:
+            raise TypeError(f"{kind} has no parameter {name!r}.{nearest(name, [*table])} It has: {', '.join(table)}")
+    full = {"kind": kind, "lr": 1.0, **{name: row.check(name, spec.get(name, row.default)) for name, row in table.items()}}
+    if kind == "onecycle" and full["total_steps"] is not None and full["total_steps"] + full["warmup"] < steps:
+        raise ValueError(
+            f"one cycle of {full['total_steps']} steps ends before the {steps} steps that are asked for: "
+            f"raise total_steps, or leave it out for all of them"
+        )
+    if kind == "drawn":
+        _check_knots(full["at"], full["rates"])
+    if kind == "cyclic" and full["max_lr"] is not None and full["max_lr"] < full["lr"]:
+        raise ValueError(f"the highest rate {full['max_lr']:g} is below the lowest, {full['lr']:g}")
+    usual = {
+        **dict.fromkeys(("total_iters", "T_max", "total_steps"), max(1, steps - full["warmup"])),
+        "max_lr": 10 * full["lr"],
+        "step_size_down": full.get("step_size_up"),
+    }
+    return {name: usual.get(name) if value is None else value for name, value in full.items()}
+
+
+def _check_knots(at: list[float], rates: list[float]) -> None:
+    if len(at) != len(rates):
+        raise ValueError(f"there are {len(at)} knots and {len(rates)} rates: each knot has one")
+    for one, following in itertools.pairwise(at):
+        if following <= one:
+            raise ValueError(f"the knots are out of order: after {one:g} comes {following:g}")

@@ -1,0 +1,98 @@
+"""What is trained, on which data: the small networks of the samples, or one's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
+
+from cnnwidgets import samples
+from cnnwidgets.methods.training import Loss
+from cnnwidgets.net.layers import nearest
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A model, and the batches that it is trained and validated on. All of them are left as they are: copies train.
+
+    >>> task = Task(model, loader, others)
+
+    Attributes:
+        model: a network, which every run begins with a copy of; or a function without arguments that makes one, such as
+            its class: every run then begins with weights of its own seed.
+        train: gives batches of pictures (N, C, H, W) and labels (N,), an epoch each time it is iterated.
+        validation: likewise; what a run is judged by.
+        criterion: scores and labels to their mean loss.
+        name: for the reader.
+    """
+
+    model: nn.Module | Callable[[], nn.Module]
+    train: Iterable[Any]
+    validation: Iterable[Any]
+    criterion: Loss = F.cross_entropy
+    name: str = "your own"
+
+    def __post_init__(self):
+        for loader, what in ((self.train, "training"), (self.validation, "validation")):
+            if loader is None:
+                raise ValueError(f"a network of your own needs a {what} loader, which gives batches of pictures and labels")
+            if hasattr(loader, "__len__") and len(loader) == 0:
+                raise ValueError(f"the {what} loader is empty: it gives no batch")
+
+    def start(self) -> nn.Module:
+        """The network before its first step, free to be trained."""
+        model = copy.deepcopy(self.model) if isinstance(self.model, nn.Module) else self.model()
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise ValueError("there is nothing to train: no parameter of the network requires a gradient")
+        return model
+
+    @property
+    def generators(self) -> list[torch.Generator]:
+        """The random generators that the loaders own."""
+        owners = [loader for each in (self.train, self.validation) for loader in _parts(each)]
+        found = [getattr(owner, "generator", None) for owner in owners]
+        return [*{id(each): each for each in found if isinstance(each, torch.Generator)}.values()]
+
+    def __reduce__(self):
+        if self.name in samples.NAMES and self is task(self.name):
+            return task, (self.name,)  # another process composes the pictures itself
+        return Task, (self.model, self.train, self.validation, self.criterion, self.name)
+
+    def __repr__(self) -> str:
+        return f"Task({self.name})"
+
+
+@cache
+def task(name: str) -> Task:
+    """A sample network, to be trained on its data: "digits" (LeNet-5, 1,297 pictures) or "scenes" (2,000 of them).
+
+    Raises:
+        ValueError: there is no such sample.
+    """
+    if name not in samples.NAMES:
+        raise ValueError(f"there is no sample {name!r}: use {', '.join(samples.NAMES)}.{nearest(name, [*samples.NAMES])}")
+    if name == "digits":
+        return Task(samples.LeNet5, loader(samples.digits("train")), loader(samples.digits(), shuffle=False), name=name)
+    train, validation = samples.scenes("train", 2000), samples.scenes("test", 500)
+    return Task(samples.SmallResNet, loader(train), loader(validation, shuffle=False), name=name)
+
+
+def loader(dataset: Dataset, batch: int = 64, *, shuffle: bool = True) -> DataLoader:
+    """A data set of (picture, label) in memory, in batches, which are cut out at once and not put together one by one."""
+    pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)  # type: ignore[arg-type]
+    held = TensorDataset(torch.stack(pictures), torch.tensor(labels))
+    order = RandomSampler(held) if shuffle else SequentialSampler(held)
+    return DataLoader(held, sampler=BatchSampler(order, batch, drop_last=False), batch_size=None)
+
+
+def _parts(loader: Any) -> list[Any]:
+    """A loader and the samplers in it, which may draw from generators of their own."""
+    inner = [getattr(loader, name, None) for name in ("sampler", "batch_sampler")]
+    return [loader, *(part for each in inner if each is not None for part in _parts(each))]
