@@ -20,10 +20,14 @@ _HOMES = {
     "BoundModel": "net",
     "Cancelled": "net",
     "link": "panels",
+    "EarlyStopping": "panels",
     "EmbeddingExplorer": "panels",
     "FeatureMapBrowser": "panels",
     "FilterGrid": "panels",
+    "LRFinder": "panels",
     "OcclusionSlider": "panels",
+    "SchedulePlayground": "panels",
+    "TrainingRace": "panels",
     "methods": None,
     "samples": None,
 }
@@ -47,4 +51,14 @@ def __dir__() -> list[str]:
 if TYPE_CHECKING:
     from cnnwidgets import methods, samples
     from cnnwidgets.net import BoundModel, Cancelled, bind, load
-    from cnnwidgets.panels import EmbeddingExplorer, FeatureMapBrowser, FilterGrid, OcclusionSlider, link
+    from cnnwidgets.panels import (
+        EarlyStopping,
+        EmbeddingExplorer,
+        FeatureMapBrowser,
+        FilterGrid,
+        LRFinder,
+        OcclusionSlider,
+        SchedulePlayground,
+        TrainingRace,
+        link,
+    )

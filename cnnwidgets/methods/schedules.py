@@ -99,15 +99,17 @@ def schedule(
     return Schedule(np.arange(steps), rates, momentum, _listing(settled, steps, losses), dict(spec))  # type: ignore[arg-type]
 
 
-def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray | None:
+def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray:
     """The rates at a few rising steps, float64, by the closed forms that torch's schedulers have beside their stepping.
 
     They differ from the stepped ones by rounding only, and take no longer for many steps: for a hand that moves a slider.
-    None for a plateau, which must be followed.
+
+    Raises:
+        ValueError: there is none of a plateau, which must be followed, or the spec is wrong.
     """
     settled = settle(spec, check_steps(steps))
     if settled["kind"] == "plateau":
-        return None
+        raise ValueError("a plateau must be followed step by step: there is no sketch of it")
     warmup = settled["warmup"]
     followed = Scheduled(settled, [torch.zeros(1, requires_grad=True)])
     rates, now = [], 0
@@ -135,7 +137,7 @@ class Scheduled:
     def __init__(self, settled: dict[str, Any], parameters: Sequence[torch.Tensor]):
         made: dict[str, Any] = {"torch": torch, "np": np, "parameters": parameters}
         try:
-            exec(_making(settled), made)  # every value in it has been checked to be a number or one of some words
+            exec(making(settled), made)  # every value in it has been checked to be a number or one of some words
         except (ValueError, TypeError, ZeroDivisionError) as error:
             raise ValueError(f"torch does not take this schedule: {error}") from error
         self.optimizer: Optimizer = made["optimizer"]
@@ -208,7 +210,7 @@ def title(spec: dict[str, Any]) -> str:
 # the code
 
 
-def _making(settled: dict[str, Any]) -> str:
+def making(settled: dict[str, Any]) -> str:
     """The lines that make the optimizer and the scheduler of ``parameters``."""
     shown = {name: repr(value) for name, value in settled.items()}
     lines = [f"optimizer = torch.optim.{OPTIMIZERS[settled['optimizer']].format(**shown | {'parameters': 'parameters'})}"]
@@ -229,20 +231,20 @@ def _making(settled: dict[str, Any]) -> str:
 
 def _listing(settled: dict[str, Any], steps: int, losses: Sequence[float] | None) -> str:
     """The whole code: what makes the scheduler, and the loop that steps it."""
-    making = _making(settled)
-    if making.endswith("\nscheduler = main"):
-        making = making.removesuffix("\nscheduler = main").replace("main = ", "scheduler = ")
+    lines = making(settled)
+    if lines.endswith("\nscheduler = main"):
+        lines = lines.removesuffix("\nscheduler = main").replace("main = ", "scheduler = ")
     advance = "scheduler.step()"
     if losses is not None:
-        making += f"\nlosses = {[float(loss) for loss in losses]}  # validation loss, step by step"
+        lines += f"\nlosses = {[float(loss) for loss in losses]}  # validation loss, step by step"
         advance = f"if step < {steps - 1}:\n    scheduler.step(losses[step])"
         if settled["warmup"]:
             advance = f"if step < {settled['warmup']}:\n    warmup.step()\nel{advance}"
-    numpy = "import numpy as np\n" if "np." in making else ""
+    numpy = "import numpy as np\n" if "np." in lines else ""
     return "\n".join([
         f"{numpy}import torch",
         f"\nparameters = {STAND_IN}  # here your model.parameters()",
-        making,
+        lines,
         f"\nlr = []\nfor step in range({steps}):",
         '    lr.append(optimizer.param_groups[0]["lr"])',
         "    optimizer.step()  # after the gradients of your loss",

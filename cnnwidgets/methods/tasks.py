@@ -84,6 +84,13 @@ def task(name: str) -> Task:
     return Task(samples.SmallResNet, loader(train), loader(validation, shuffle=False), name=name)
 
 
+def task_of(model: str | Task | nn.Module | Callable[[], nn.Module], train: Any = None, validation: Any = None) -> Task:
+    """A task, however it is given: itself, by a sample's name, or as a network and its loaders."""
+    if isinstance(model, Task):
+        return model
+    return task(model) if isinstance(model, str) else Task(model, train, validation)
+
+
 def loader(dataset: Dataset, batch: int = 64, *, shuffle: bool = True) -> DataLoader:
     """A data set of (picture, label) in memory, in batches, which are cut out at once and not put together one by one."""
     pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)  # type: ignore[arg-type]

@@ -1,10 +1,26 @@
 """What a user holds: each panel is a method, its views and its controls. The only floor that knows both."""
 
 from cnnwidgets.panels.activations import FeatureMapBrowser
+from cnnwidgets.panels.early_stopping import EarlyStopping
 from cnnwidgets.panels.embedding import EmbeddingExplorer
 from cnnwidgets.panels.filters import FilterGrid
 from cnnwidgets.panels.linking import Link, link
+from cnnwidgets.panels.lr_finder import LRFinder
 from cnnwidgets.panels.occlusion import OcclusionSlider
 from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.race import TrainingRace
+from cnnwidgets.panels.schedules import SchedulePlayground
 
-__all__ = ["EmbeddingExplorer", "FeatureMapBrowser", "FilterGrid", "Link", "OcclusionSlider", "Panel", "link"]
+__all__ = [
+    "EarlyStopping",
+    "EmbeddingExplorer",
+    "FeatureMapBrowser",
+    "FilterGrid",
+    "LRFinder",
+    "Link",
+    "OcclusionSlider",
+    "Panel",
+    "SchedulePlayground",
+    "TrainingRace",
+    "link",
+]

@@ -13,6 +13,9 @@ WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets")
 LAYOUTS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-layouts")
 """A worker for what takes long without torch: other panels need not wait for it."""
 
+TRAININGS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-trainings")
+"""A worker for trainings, which go on while other panels answer."""
+
 LOCK = threading.RLock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
 

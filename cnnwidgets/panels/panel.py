@@ -47,13 +47,14 @@ class Panel(w.VBox):
     - ``code() -> str``, ``data() -> dict``, ``figure() -> Figure``.
 
     Parameters:
-        net: a bound network or a bare ``nn.Module``, which is bound.
+        net: a bound network or a bare ``nn.Module``, which is bound; None for a panel that looks at none.
         hide, lock: names of traits whose controls are not shown, or cannot be changed by hand.
         **state: public traits.
     """
 
     asks: ClassVar[frozenset[str]] = frozenset()
     worker: ClassVar[ThreadPoolExecutor] = WORKER
+    net: BoundModel
     _job: Job | None = None
     _result: Any = None
     _error: Exception | None = None
@@ -63,9 +64,10 @@ class Panel(w.VBox):
     _jslinks: Sequence[w.Widget] = ()
 
     def __init__(
-        self, net: BoundModel | nn.Module, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
+        self, net: BoundModel | nn.Module | None, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
     ):
-        self.net = net if isinstance(net, BoundModel) else bind(net)
+        if net is not None:
+            self.net = net if isinstance(net, BoundModel) else bind(net)
         self.controls: dict[str, w.Widget] = {}
         self.ties: list[tuple[tuple[w.Widget, str], tuple[w.Widget, str]]] = []
         self.hidden, self.locked = list(hide), list(lock)
@@ -120,6 +122,11 @@ class Panel(w.VBox):
     def figure(self) -> Figure:
         """What is on screen as a Matplotlib figure, with the data in its artists."""
         raise NotImplementedError
+
+    @property
+    def subject(self) -> str:
+        """What the panel is about, for its repr."""
+        return self.net.name
 
     def toolbox(self) -> list[w.Widget]:
         """The controls of the public traits."""
@@ -375,7 +382,7 @@ class Panel(w.VBox):
             for name, value in told.items()
             if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
         ]
-        return f"{type(self).__name__}({', '.join([self.net.name, *said])})"
+        return f"{type(self).__name__}({', '.join([self.subject, *said])})"
 
 
 def _held_by(box: w.Widget) -> list[w.Widget]:

@@ -11,5 +11,5 @@ from tests.panels.tiny import PATIENCE
 @pytest.fixture(autouse=True)
 def idle_workers():
     yield
-    for worker in (jobs.LAYOUTS, jobs.WORKER):
+    for worker in (jobs.LAYOUTS, jobs.TRAININGS, jobs.WORKER):
         worker.submit(lambda: None).result(PATIENCE)

@@ -1,0 +1,156 @@
+"""EarlyStopping: a recorded training, and where patience would have ended it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.methods import History, Race, Stop, early_stopping
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.controls import Number, Slider
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.views import ChartView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.jobs import Job
+
+TRAINING, VALIDATION, STOP, BEST = "#9a9a9a", "#0072b2", "#d55e00", "#009e73"
+
+
+class EarlyStopping(Panel):
+    """Where a recorded training would have stopped, and what that would have saved and cost.
+
+    >>> cw.EarlyStopping("run.json", patience=5)
+
+    Parameters:
+        history: a :class:`~cnnwidgets.methods.History`, a file that one was saved to, a race (its first run), or the
+            validation losses themselves, one an epoch.
+        patience, min_delta: see :class:`cnnwidgets.methods.Patience`.
+    """
+
+    patience = t.Int(5, min=1, help="epochs without a better validation loss that are borne").tag(
+        control=Slider(lambda panel: (1, max(2, len(panel.losses))))
+    )
+    min_delta = t.Float(0.0, min=0.0, help="how much lower a loss must be to count as better").tag(
+        control=Number(0.0, 100.0)
+    )
+
+    asks = frozenset(("patience", "min_delta"))
+
+    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options):
+        if isinstance(history, (str, Path)):
+            history = History.load(history)
+        elif isinstance(history, Race):
+            history = history.histories[0]
+        self.history = history if isinstance(history, History) else None
+        self.losses = np.asarray(history.validation_loss if isinstance(history, History) else history, float)
+        super().__init__(None, patience=patience, **options)
+
+    @property
+    def subject(self) -> str:
+        return f"{len(self.losses)} epochs" + (f" of {self.history.name}" if self.history else "")
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        self.chart = ChartView(height=320, readout=True)
+        return [*self.toolbox(), self.chart]
+
+    def compute(self, job: Job) -> Stop:
+        return early_stopping(self.losses, self.patience, self.min_delta)
+
+    def draw(self, result: Stop) -> None:
+        import plotly.graph_objects as go
+
+        epochs = np.arange(1, len(self.losses) + 1)
+        figure = go.Figure()
+        if self.history:
+            line = {"color": TRAINING, "dash": "dot", "width": 2}
+            figure.add_scatter(
+                x=epochs, y=self.history.epoch_loss, name="training loss", mode="lines", line=line, hoverinfo="none"
+            )
+        line = {"color": VALIDATION, "width": 3}
+        figure.add_scatter(x=epochs, y=self.losses, name="validation loss", mode="lines", line=line, hoverinfo="none")
+        for name, epoch, color, symbol in (
+            ("lowest", result.lowest_epoch, STOP, "star"),
+            ("kept", result.best_epoch, BEST, "circle"),
+        ):
+            if epoch >= 0 and (name == "kept" or result.cost > 0):
+                figure.add_scatter(
+                    x=[epoch + 1], y=[self.losses[epoch]], name=f"{name}: epoch {epoch + 1}", mode="markers",
+                    marker={"color": color, "size": 13, "symbol": symbol}, hoverinfo="skip",
+                )  # fmt: skip
+        if result.stopped:
+            figure.add_vline(result.epoch + 1, line={"color": STOP, "width": 2, "dash": "dash"})
+            figure.add_annotation(
+                x=result.epoch + 1, y=1, yref="paper", text="stops here", showarrow=False, xanchor="left", yanchor="top",
+                font={"color": STOP, "size": 14}, xshift=4,
+            )  # fmt: skip
+            if result.saved:
+                figure.add_vrect(result.epoch + 1, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0)
+        figure.update_layout(
+            xaxis={"title": {"text": "epoch", "font": {"size": 14}}},
+            yaxis={"title": {"text": "loss", "font": {"size": 14}}, "rangemode": "tozero"},
+            legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
+            margin={"t": 30, "l": 64, "r": 16, "b": 44},
+            template="none",
+        )
+        self.chart.show(figure, self.summary(result))
+
+    def summary(self, result: Stop) -> str:
+        if result.best_epoch < 0:
+            return f"No validation loss is a number: it would have stopped after epoch {result.epoch + 1}."
+        kept = f"the network of epoch {result.best_epoch + 1} would be kept, with a validation loss of {result.best:.4g}"
+        if not result.stopped:
+            return f"It would not have stopped within {len(self.losses)} epochs; {kept}."
+        said = f"It would have stopped after epoch {result.epoch + 1} of {len(self.losses)}, {result.saved} saved; {kept}."
+        if result.cost > 0:
+            return f"{said} Missed: {result.lowest:.4g} in epoch {result.lowest_epoch + 1}, lower by {result.cost:.2g}."
+        return f"{said} Nothing was missed."
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``validation_loss`` (epochs,), and the ``epoch`` after which it stops, from 0; -1 if it does not."""
+        return {"validation_loss": self.losses, "epoch": np.array(self.result.epoch if self.result.stopped else -1)}
+
+    def code(self) -> str:
+        return _CODE.format(losses=self.losses.tolist(), patience=self.patience, min_delta=self.min_delta)
+
+    def figure(self) -> Figure:
+        result: Stop = self.shown
+        figure = twin.new_figure(8.0, 4.0)
+        axes = figure.subplots()
+        epochs = np.arange(1, len(self.losses) + 1)
+        if self.history:
+            axes.plot(epochs, self.history.epoch_loss, color=TRAINING, linestyle=":", label="training loss")
+        axes.plot(epochs, self.losses, color=VALIDATION, linewidth=2, label="validation loss")
+        if result.stopped:
+            axes.axvline(result.epoch + 1, color=STOP, linestyle="--", label="stops here")
+        if result.best_epoch >= 0:
+            axes.plot(result.best_epoch + 1, result.best, "o", color=BEST, label=f"kept: epoch {result.best_epoch + 1}")
+        top = self.losses[np.isfinite(self.losses)].max(initial=0.0)
+        axes.set(xlabel="epoch", ylabel="loss", ylim=(0, 1.05 * top if math.isfinite(top) and top else 1.0))
+        axes.legend(fontsize=9)
+        return figure
+
+
+_CODE = """\
+nan, inf = float("nan"), float("inf")
+losses = {losses}  # validation loss, epoch by epoch
+best, best_epoch, waited, stopped = inf, -1, 0, None
+for epoch, loss in enumerate(losses):
+    if loss < best - {min_delta}:
+        best, best_epoch, waited = loss, epoch, 0  # here save the network: torch.save(model.state_dict(), "best.pt")
+    else:
+        waited += 1
+    if waited >= {patience}:
+        stopped = epoch
+        break
+values = [stopped, best_epoch]"""

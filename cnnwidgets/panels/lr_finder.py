@@ -1,0 +1,174 @@
+"""LRFinder: the learning-rate range test, with a marker to drag."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.methods import RangeTest, lr_finder
+from cnnwidgets.methods.tasks import task_of
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.controls import Number
+from cnnwidgets.panels.jobs import TRAININGS
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.views import ChartView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.jobs import Job
+
+POINTS, CURVE, MARK = "#9a9a9a", "#0072b2", "#d55e00"
+
+
+class LRFinder(Panel):
+    """Which learning rate? Train for some steps with a rate that rises, and see where the loss falls.
+
+    >>> cw.LRFinder("digits")
+    >>> cw.LRFinder(model, loader)  # a copy trains; both are left as they are
+
+    The marker begins where the loss falls fastest; drag it, or move it with the arrow keys: ``panel.rate``.
+
+    Parameters:
+        model: a network; "digits" or "scenes"; or a :class:`~cnnwidgets.methods.Task`.
+        loader: gives batches of pictures and labels for a network of your own.
+    """
+
+    rate = t.Float(None, allow_none=True, help="where the marker stands; None: where the loss falls fastest").tag(
+        control=None
+    )
+    low = t.Float(1e-5, help="first learning rate").tag(control=Number(1e-12, 100.0))
+    high = t.Float(10.0, help="last learning rate").tag(control=Number(1e-12, 1000.0))
+    steps = t.Int(100, min=10, help="steps from the first to the last").tag(control=Number(10, 10_000, whole=True))
+    momentum = t.Float(0.9, min=0.0, max=0.999999, help="momentum of the SGD that trains").tag(control=Number(0.0, 0.999999))
+    weight_decay = t.Float(0.0, min=0.0, help="its L2 penalty").tag(control=Number(0.0, 10.0))
+    seed = t.Int(0, min=0, help="of what is left to chance").tag(control=Number(0, 10_000, whole=True))
+
+    asks = frozenset("low high steps momentum weight_decay seed".split())
+    worker = TRAININGS
+
+    def __init__(self, model: Any = "digits", loader=None, **options):
+        self._model, self._loader = model, loader
+        super().__init__(None, **options)
+
+    @property
+    def subject(self) -> str:
+        return self._model if isinstance(self._model, str) else type(self._model).__name__
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        self.chart = ChartView(height=340, readout=True)
+        self.chart.observe(self._take_line, "line")
+        self.react(self._draw_line, "rate")
+        return [*self.toolbox(), self.chart]
+
+    def compute(self, job: Job) -> RangeTest:
+        job.update(None, 0.0)
+        settings = {name: getattr(self, name) for name in self.asks}
+        return lr_finder(task_of(self._model, self._loader, self._loader), **settings, on_update=job.update, cancel=job)
+
+    def draw(self, result: RangeTest) -> None:
+        self.chart.show(_plot(result), "loss of each step by its learning rate")
+        self._draw_line()
+
+    def summary(self, result: RangeTest) -> str:
+        marked = "" if self.rate is None else f" · the marker is at {self.rate:.3g}"
+        return f"{result.why[0].upper()}{result.why[1:]} · {result.ended or 'it goes on'}{marked}"
+
+    def progress(self, partial: RangeTest | None) -> str:
+        return f"A rate of {partial.lr[-1]:.2g} …" if partial else "Getting the pictures ready …"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``lr``, ``loss`` and ``smoothed``, (steps,) each."""
+        return {"lr": self.result.lr, "loss": self.result.loss, "smoothed": self.result.smoothed}
+
+    def code(self) -> str:
+        given = (
+            f"cw.methods.task({self._model!r})"
+            if isinstance(self._model, str)
+            else "cw.methods.Task(model, loader, loader)  # yours"
+        )
+        settings = {name: getattr(self, name) for name in ("low", "high", "steps", "momentum", "weight_decay", "seed")}
+        return _CODE.format(task=given, made=len(self.result.lr), **settings)
+
+    def figure(self) -> Figure:
+        result: RangeTest = self.shown
+        figure = twin.new_figure(8.0, 4.0)
+        axes = figure.subplots()
+        axes.plot(result.lr, result.loss, ".", color=POINTS, label="loss of a step")
+        axes.plot(result.lr, result.smoothed, color=CURVE, linewidth=2, label="smoothed")
+        if np.isfinite(self._marked(result)):
+            axes.axvline(self._marked(result), color=MARK, linestyle="--", label=f"{self._marked(result):.2g}")
+        axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, _top(result)))
+        axes.legend(fontsize=9)
+        return figure
+
+    def _marked(self, result: RangeTest) -> float:
+        return result.suggested if self.rate is None else self.rate
+
+    def _draw_line(self) -> None:
+        at = self._marked(self._result)
+        self.chart.line = at if np.isfinite(at) else None
+        self.chart.line_label = f"{at:.2g}" if np.isfinite(at) else ""
+        if self.status.kind == "ready":
+            self.status.say(self.summary(self._result))
+
+    def _take_line(self, change) -> None:
+        """The marker was dragged."""
+        if change.new is not None and self._result is not None and change.new != self._marked(self._result):
+            self.rate = change.new
+
+
+def _plot(result: RangeTest) -> Any:
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    mark = {"color": POINTS, "size": 6}
+    figure.add_scatter(x=result.lr, y=result.loss, name="loss of a step", mode="markers", marker=mark, hoverinfo="none")
+    line = {"color": CURVE, "width": 3}
+    figure.add_scatter(x=result.lr, y=result.smoothed, name="smoothed", mode="lines", line=line, hoverinfo="none")
+    figure.update_layout(
+        xaxis={
+            "type": "log",
+            "title": {"text": "learning rate", "font": {"size": 14}},
+            "dtick": 1,
+            "exponentformat": "power",
+        },
+        yaxis={"title": {"text": "loss", "font": {"size": 14}}, "range": [0, _top(result)]},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
+        margin={"t": 30, "l": 64, "r": 16, "b": 44},
+        template="none",
+    )
+    return figure
+
+
+def _top(result: RangeTest) -> float:
+    """Where the axis of the loss ends: an explosion at the end must not hide the rest."""
+    return 1.6 * float(result.smoothed[: max(result.lowest, 1)].max())
+
+
+_CODE = """\
+import itertools
+import torch
+import torch.nn.functional as F
+import cnnwidgets as cw
+
+task = {task}
+torch.manual_seed({seed})
+model = task.start().train()
+optimizer = torch.optim.SGD(model.parameters(), lr={low}, momentum={momentum}, weight_decay={weight_decay})
+scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, ({high} / {low}) ** (1 / ({steps} - 1)))
+epochs = itertools.chain.from_iterable(itertools.repeat(task.train))
+rates, values = [], []
+for images, labels in itertools.islice(epochs, {made}):
+    loss = F.cross_entropy(model(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    rates.append(optimizer.param_groups[0]["lr"])
+    values.append(loss.item())
+    scheduler.step()"""

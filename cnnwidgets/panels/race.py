@@ -1,0 +1,177 @@
+"""TrainingRace: the same network, seeds and budget under several learning-rate schedules, side by side."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+from scipy.stats import t as student
+
+from cnnwidgets.methods import Race, race
+from cnnwidgets.methods.race import UNITS
+from cnnwidgets.methods.schedules import title
+from cnnwidgets.methods.tasks import Task, task_of
+from cnnwidgets.panels import race_charts as charts
+from cnnwidgets.panels.controls import Choice, Number
+from cnnwidgets.panels.jobs import TRAININGS
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.race_code import race_lines
+from cnnwidgets.samples import NAMES
+from cnnwidgets.views import ChartView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.jobs import Job
+
+
+class TrainingRace(Panel):
+    """Train a network under several learning-rate schedules, and watch.
+
+    >>> cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=20)
+
+    The loss, the accuracy and below them the rate grow as the training goes; thin dotted lines are the training data, thick
+    ones the held-out data. Cancel keeps what is there. ``panel.result.save("race.json")`` keeps it, and
+    ``cw.TrainingRace(replay="race.json")`` shows it again without training.
+
+    Parameters:
+        specs: schedules, see :func:`cnnwidgets.methods.schedule`.
+        model, train, validation: "digits", "scenes", a :class:`~cnnwidgets.methods.Task`, or a network with its two
+            loaders; a copy trains.
+        replay: a file that a race was saved to, or a :class:`~cnnwidgets.methods.Race`: nothing is trained.
+        executor: any ``concurrent.futures.Executor`` that the runs go to; see :func:`cnnwidgets.methods.race`.
+    """
+
+    task = t.Unicode("digits", help="what is trained: a sample network on its data, or your own").tag(
+        control=Choice(lambda panel: [(name, name) for name in panel.task_names])
+    )
+    seeds = t.Int(1, min=1, max=20, help="runs of each schedule, each from other weights: one proves nothing").tag(
+        control=Number(1, 20, whole=True)
+    )
+    patience = t.Int(None, allow_none=True, min=1, help="epochs without a better validation loss, then stop; 0: never").tag(
+        control=Number(1, 1000, whole=True)
+    )
+    min_delta = t.Float(0.0, min=0.0, help="how much lower a loss must be to count as better").tag(control=Number(0.0, 10.0))
+    specs = t.List(t.Dict(), help="the schedules, see `cw.methods.schedule`").tag(control=None)
+    steps = t.Int(20, min=1, help="of each schedule: the budget").tag(control=None)
+    unit = t.Enum(UNITS, "epoch", help="what a step is").tag(control=None)
+
+    asks = frozenset("task seeds patience min_delta specs steps unit".split())
+    worker = TRAININGS
+
+    def __init__(
+        self,
+        specs: Any = (),
+        steps: int | None = None,
+        *,
+        model="digits",
+        train=None,
+        validation=None,
+        replay: Race | str | Path | None = None,
+        executor=None,
+        **options,
+    ):
+        self._model, self._loaders, self._executor = model, (train, validation), executor
+        self._replay = replay if isinstance(replay, Race) or replay is None else Race.load(replay)
+        if steps is not None:
+            options["steps"] = steps
+        if self._replay:
+            about = {one.name: {**one.spec, "name": one.name} for one in self._replay.histories}
+            options |= {"specs": [*about.values()], "steps": self._replay.steps, "unit": self._replay.unit}
+        own = None if isinstance(model, str) else "your own"
+        super().__init__(None, **{"task": own or model, "specs": list(specs), **options})
+
+    @property
+    def task_names(self) -> list[str]:
+        """What can be trained."""
+        return [*NAMES] if isinstance(self._model, str) else ["your own", *NAMES]
+
+    @property
+    def subject(self) -> str:
+        return ", ".join(map(title, self.specs))
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        self.chart = ChartView(height=520, readout=True)
+        self.snapshots = ChartView(height=260)
+        self.snapshots.layout.display = "none"
+        self._curves = charts.Growing(self.chart)
+        self._snapshots_drawn: Any = None
+        return [*([] if self._replay else self.toolbox()), self.chart, self.snapshots]
+
+    def compute(self, job: Job) -> Race:
+        if self._replay:
+            return self._replay
+        job.update(None, 0.0)
+        return race(
+            self._task(),
+            list(self.specs),
+            steps=self.steps,
+            unit=self.unit,
+            seeds=range(self.seeds),
+            patience=self.patience,
+            min_delta=self.min_delta,
+            executor=self._executor,
+            on_update=job.update,
+            cancel=job,
+        )
+
+    def draw(self, result: Race) -> None:
+        self._curves.show(result)
+        found = charts.snapshots(result)
+        self.snapshots.layout.display = "" if found else "none"
+        if found and found.to_json() != self._snapshots_drawn:
+            self._snapshots_drawn = found.to_json()
+            self.snapshots.show(found, "accuracy of the snapshots and of their ensemble")
+
+    def summary(self, result: Race) -> str:
+        parts = [self._standing(result, "wins")]
+        parts += [f"{one.name}: {one.stopped}" for one in result.histories if one.stopped]
+        for name in result.names:
+            one = result.of(name)[0]
+            if len(one.snapshot_ends) > 1:
+                parts.append(
+                    f"{name}: {len(one.snapshot_ends)} snapshots of {one.snapshot_accuracy.min():.1%} to "
+                    f"{one.snapshot_accuracy.max():.1%}, their average {one.ensemble_accuracy[-1]:.1%}"
+                )
+        return " · ".join(parts)
+
+    def progress(self, partial: Race | None) -> str:
+        if partial is None:
+            return "Getting the pictures ready …"
+        epochs = [len(one.ends) for one in partial.histories]
+        return f"{min(epochs)} to {max(epochs)} epochs done · {self._standing(partial, 'leads')}"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``loss``, ``accuracy``, ``validation_loss`` and ``validation_accuracy``: (schedules, seeds, epochs), NaN after an end."""
+        return charts.arrays(self.result)
+
+    def code(self) -> str:
+        return race_lines(self.specs, self.steps, self.unit, self.task)
+
+    def figure(self) -> Figure:
+        return charts.still(self.shown)
+
+    def _task(self) -> Task:
+        return task_of(self._model, *self._loaders) if self.task == "your own" else task_of(self.task)
+
+    def _standing(self, result: Race, wins: str) -> str:
+        verdict = result.verdict
+        if verdict is None:
+            finals = [
+                f"{one.name}: {one.final_accuracy:.1%}" for one in result.histories if math.isfinite(one.final_accuracy)
+            ]
+            return ", ".join(finals) or "nothing is validated yet"
+        said = (
+            f"{verdict.winner} {wins} with {verdict.accuracy:.1%}, {100 * verdict.margin:.1f} points before {verdict.second}"
+        )
+        if verdict.seeds == 1:
+            return f"{said} (one seed proves nothing: take three)"
+        sure = verdict.margin > student.ppf(0.975, verdict.seeds - 1) * verdict.spread / math.sqrt(verdict.seeds)
+        what = "more than chance explains (95 %)" if sure else "which may be chance"
+        return f"{said}, ± {100 * verdict.spread:.1f} over {verdict.seeds} seeds: {what}"

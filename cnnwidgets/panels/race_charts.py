@@ -1,0 +1,182 @@
+"""The charts and the still picture of a TrainingRace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnwidgets.methods import History, Race
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.schedule_charts import STROKES, look
+from cnnwidgets.views import ChartView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+QUANTITIES = ("loss", "accuracy")
+
+Curve = tuple[np.ndarray, np.ndarray]
+
+
+class Growing:
+    """A chart of a race that grows with it: only what is new is sent."""
+
+    def __init__(self, chart: ChartView):
+        self._chart, self._drawn, self._sent = chart, None, []  # type: ChartView, Any, list[int]
+
+    def show(self, race: Race) -> None:
+        """Show a race, the whole of it or as far as it came."""
+        curves = [curve for name in race.names for curve in curves_of(race, name)]
+        key = race.names, race.unit, [len(race.of(name)) > 1 for name in race.names], race.steps
+        if key != self._drawn or any(len(x) < sent for (x, _), sent in zip(curves, self._sent, strict=True)):
+            self._chart.show(plot(race), "loss, accuracy and rate of every schedule as the training goes")
+            self._drawn, self._sent = key, [0] * len(curves)
+        new = {
+            k: (x[sent:], y[sent:]) for k, ((x, y), sent) in enumerate(zip(curves, self._sent, strict=True)) if len(x) > sent
+        }
+        if new:
+            self._chart.extend(new)
+            self._sent = [len(x) for x, _ in curves]
+
+
+def curves_of(race: Race, name: str) -> list[Curve]:
+    """The curves of a schedule in the order of :func:`plot`: (x, y) of each.
+
+    Where there are several seeds, a curve is their mean, as far as all of them have come, and there is a band around that
+    of the held-out data: one standard deviation below, and above.
+    """
+    runs = race.of(name)
+    count = min(len(one.ends) for one in runs)
+    x = np.arange(1, count + 1) if race.unit == "epoch" else runs[0].ends[:count]
+    curves: list[Curve] = []
+    for quantity in QUANTITIES:
+        training = np.stack([getattr(one, f"epoch_{quantity}")[:count] for one in runs])
+        validation = np.stack([getattr(one, f"validation_{quantity}")[:count] for one in runs])
+        curves += [(x, training.mean(0)), (x, validation.mean(0))]
+        if len(runs) > 1:
+            spread = validation.std(0, ddof=1)
+            curves += [(x, validation.mean(0) - spread), (x, validation.mean(0) + spread)]
+        curves.append((x, runs[0].lr[runs[0].ends[:count] - 1]))
+    return curves
+
+
+def plot(race: Race) -> Any:
+    """The empty chart of a race: loss and accuracy side by side, the rate below each, on the same axis of time."""
+    from plotly.subplots import make_subplots
+
+    figure = make_subplots(2, 2, shared_xaxes=True, vertical_spacing=0.06, horizontal_spacing=0.09, row_heights=[0.74, 0.26])
+    for k, name in enumerate(race.names):
+        color, dash = look(k)
+        for column, _ in enumerate(QUANTITIES, 1):
+            place = {"row": 1, "col": column}
+            thin = {"color": color, "dash": "dot", "width": 1.5}
+            thick = {"color": color, "dash": dash, "width": 3}
+            figure.add_scatter(
+                x=[], y=[], name=f"{name}, training", mode="lines", line=thin, showlegend=False, hoverinfo="none", **place
+            )
+            figure.add_scatter(
+                x=[], y=[], name=name, legendgroup=name, mode="lines", line=thick, showlegend=column == 1, hoverinfo="none",
+                **place,
+            )  # fmt: skip
+            if len(race.of(name)) > 1:
+                for fill in ("none", "tonexty"):
+                    figure.add_scatter(
+                        x=[], y=[], mode="lines", line={"width": 0, "color": color}, fill=fill, fillcolor=f"{color}33",
+                        showlegend=False, hoverinfo="skip", **place,
+                    )  # fmt: skip
+            figure.add_scatter(
+                x=[], y=[], name=f"{name}, rate", mode="lines", line={**thick, "width": 2, "shape": "hv"},
+                showlegend=False, hoverinfo="none", row=2, col=column,
+            )  # fmt: skip
+    size = {"font": {"size": 14}}
+    figure.update_xaxes(range=[0, race.steps])
+    for column, words in ((1, "loss"), (2, "accuracy")):
+        figure.update_yaxes(title={"text": words, **size}, row=1, col=column)
+        figure.update_yaxes(title={"text": "rate", **size}, type="log", exponentformat="power", row=2, col=column, nticks=4)
+        figure.update_xaxes(title={"text": race.unit, **size}, row=2, col=column)
+    figure.update_yaxes(tickformat=".0%", row=1, col=2)
+    figure.update_layout(
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", **size},
+        margin={"t": 30, "l": 64, "r": 16, "b": 44},
+        hovermode="closest",
+        template="none",
+    )
+    return figure
+
+
+def snapshots(race: Race) -> Any:
+    """Bars for the snapshots of the first schedule that has some, their ensemble, and the other schedules; or None."""
+    import plotly.graph_objects as go
+
+    name = next((name for name in race.names if len(race.of(name)[0].snapshot_ends) > 1), None)
+    if name is None:
+        return None
+    runs = race.of(name)
+    count = min(len(one.snapshot_ends) for one in runs)
+    rows = [(f"snapshot {k + 1}", [one.snapshot_accuracy[k] for one in runs], "#56b4e9") for k in range(count)]
+    rows.append((f"average of all {count}", [one.ensemble_accuracy[count - 1] for one in runs], "#0072b2"))
+    rows += [(other, [one.final_accuracy for one in race.of(other)], "#9a9a9a") for other in race.names if other != name]
+    words, values, colors = zip(*rows, strict=True)
+    means = np.array([np.mean(value) for value in values])
+    bars = {"type": "data", "array": [np.std(value, ddof=1) for value in values]} if len(runs) > 1 else None
+    figure = go.Figure()
+    figure.add_bar(
+        x=list(words), y=means, marker={"color": list(colors)}, error_y=bars, text=[f"{mean:.1%}" for mean in means],
+        textposition="auto", hovertemplate="%{x}<br>%{y:.2%}<extra></extra>",
+    )  # fmt: skip
+    low = max(0.0, float(np.nanmin(means)) - 0.05)
+    figure.update_layout(
+        title={
+            "text": f"{name}: snapshots, their average, and the others of the same budget",
+            "font": {"size": 14},
+            "x": 0.01,
+        },
+        yaxis={"range": [low, 1.005], "tickformat": ".0%", "title": {"text": "held-out accuracy", "font": {"size": 14}}},
+        margin={"t": 36, "l": 64, "r": 16, "b": 44},
+        template="none",
+    )
+    return figure
+
+
+def arrays(race: Race) -> dict[str, np.ndarray]:
+    """Float64 (schedules, seeds, epochs), NaN where a run has ended."""
+    most = max(len(one.ends) for one in race.histories)
+
+    def padded(one: History, what: str) -> np.ndarray:
+        values = getattr(one, what)
+        return np.pad(values, (0, most - len(values)), constant_values=np.nan)
+
+    names = {"loss": "epoch_loss", "accuracy": "epoch_accuracy"} | {
+        what: what for what in ("validation_loss", "validation_accuracy")
+    }
+    return {
+        name: np.stack([np.stack([padded(one, what) for one in race.of(schedule)]) for schedule in race.names])
+        for name, what in names.items()
+    }
+
+
+def still(race: Race) -> Figure:
+    """The race as a Matplotlib figure."""
+    figure = twin.new_figure(10.0, 5.4)
+    axes = figure.subplots(2, 2, sharex=True, height_ratios=[0.74, 0.26])
+    for k, name in enumerate(race.names):
+        color, stroke = look(k)[0], STROKES[k % len(STROKES)]
+        curves = curves_of(race, name)
+        for column, part in enumerate((curves[: len(curves) // 2], curves[len(curves) // 2 :])):
+            (x, training), (_, validation), *band, (_, rate) = part
+            axes[0, column].plot(x, training, color=color, linestyle=":", linewidth=1)
+            axes[0, column].plot(x, validation, color=color, linestyle=stroke, linewidth=2, label=name)
+            if band:
+                axes[0, column].fill_between(x, band[0][1], band[1][1], color=color, alpha=0.2, linewidth=0)
+            axes[1, column].step(x, rate, where="post", color=color, linestyle=stroke)
+    for column, words in enumerate(QUANTITIES):
+        axes[0, column].set_ylabel(words)
+        axes[1, column].set(ylabel="rate", xlabel=race.unit, yscale="log")
+    _plain(axes[0, 0].legend(fontsize=8))
+    return figure
+
+
+def _plain(legend: Any) -> None:
+    for text in legend.get_texts():
+        text.set_parse_math(False)  # a name with dollars in it is a name

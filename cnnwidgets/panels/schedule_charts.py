@@ -1,0 +1,107 @@
+"""The charts and the still picture of a SchedulePlayground."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnwidgets.methods import Schedule
+from cnnwidgets.methods.schedules import title
+from cnnwidgets.panels import twin
+from cnnwidgets.views.palette import OKABE_ITO
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+STROKES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
+"""The same for Matplotlib."""
+
+
+def look(number: int) -> tuple[str, str]:
+    """The colour and the dash of a schedule, by its number."""
+    order = (5, 4, 2, 3, 0, 1, 6)  # blue and vermilion first: they lie furthest apart
+    return OKABE_ITO[order[number % len(order)]], DASHES[number % len(DASHES)]
+
+
+def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str, knots: Any = None) -> Any:
+    """The schedules as a plotly figure: curve k is schedule k; the knots of a drawn one come after them."""
+    from plotly.subplots import make_subplots
+
+    moved = [k for k, one in enumerate(schedules) if one.moves_momentum]
+    rows = 2 if moved else 1
+    figure = make_subplots(rows, 1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.7, 0.3][:rows])
+    for k, one in enumerate(schedules):
+        color, dash = look(k)
+        line = {"color": color, "dash": dash, "width": 4 if k == selected else 2, "shape": "hv"}
+        figure.add_scatter(
+            x=one.steps, y=one.lr, name=title(one.spec), mode="lines", line=line, hoverinfo="none", row=1, col=1
+        )
+    if knots:
+        at, values = knots
+        mark = {"color": look(selected)[0], "size": 14, "line": {"color": "#ffb000", "width": 3}}
+        figure.add_scatter(
+            x=at, y=values, mode="markers", marker=mark, hoverinfo="skip", showlegend=False, name="knots", row=1, col=1
+        )
+    for k in moved:
+        color, dash = look(k)
+        line = {"color": color, "dash": dash, "width": 2, "shape": "hv"}
+        figure.add_scatter(
+            x=schedules[k].steps, y=schedules[k].momentum, name=f"{title(schedules[k].spec)}, momentum", mode="lines",
+            line=line, hoverinfo="none", showlegend=False, row=2, col=1,
+        )  # fmt: skip
+    kind = {"type": "log", "dtick": 1, "exponentformat": "power"} if log else {"rangemode": "tozero"}
+    figure.update_layout(
+        yaxis={**kind, "title": {"text": "learning rate", "font": {"size": 14}}},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
+        margin={"t": 30, "l": 70, "r": 16, "b": 44},
+        hovermode="closest",
+        template="none",
+    )
+    figure.update_xaxes(title={"text": unit, "font": {"size": 14}}, row=rows, col=1)
+    if moved:
+        figure.update_yaxes(title={"text": "momentum", "font": {"size": 14}}, row=2, col=1)
+    return figure
+
+
+def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str) -> Any:
+    """The validation loss that drives a plateau; curve 1 are the knots that it is drawn by, if it is."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    figure.add_scatter(
+        y=list(values), name="validation loss", mode="lines", line={"color": "#9a9a9a", "width": 2}, hoverinfo="none"
+    )
+    if knots:
+        at, heights = zip(*knots, strict=True)
+        mark = {"color": "#9a9a9a", "size": 13, "line": {"color": "#ffb000", "width": 3}}
+        figure.add_scatter(x=at, y=heights, mode="markers", marker=mark, hoverinfo="skip", showlegend=False, name="knots")
+    figure.update_layout(
+        xaxis={"title": {"text": unit, "font": {"size": 14}}},
+        yaxis={"title": {"text": "validation loss", "font": {"size": 14}}, "rangemode": "tozero"},
+        margin={"t": 16, "l": 70, "r": 16, "b": 44},
+        template="none",
+    )
+    return figure
+
+
+def still(schedules: Sequence[Schedule], *, log: bool, unit: str) -> Figure:
+    """The rates, and the momentum of those that move it, as a Matplotlib figure."""
+    moved = [k for k, one in enumerate(schedules) if one.moves_momentum]
+    figure = twin.new_figure(9.0, 6.0 if moved else 4.2)
+    rows = 2 if moved else 1
+    axes = np.atleast_1d(figure.subplots(rows, 1, sharex=True, height_ratios=[0.7, 0.3][:rows]))
+    for k, one in enumerate(schedules):
+        color, stroke = look(k)[0], STROKES[k % len(STROKES)]
+        axes[0].step(one.steps, one.lr, where="post", color=color, linestyle=stroke, linewidth=2, label=title(one.spec))
+        if k in moved:
+            axes[1].step(one.steps, one.momentum, where="post", color=color, linestyle=stroke, linewidth=2)
+    axes[0].set(ylabel="learning rate", yscale="log" if log else "linear")
+    axes[-1].set_xlabel(unit)
+    if moved:
+        axes[1].set_ylabel("momentum")
+    for text in axes[0].legend(fontsize=9).get_texts():
+        text.set_parse_math(False)  # a name with dollars in it is a name
+    return figure

@@ -1,0 +1,137 @@
+"""The controls of one learning-rate schedule: its kind, and whatever can be set of that kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as w
+
+from cnnwidgets.methods import KINDS
+from cnnwidgets.methods.parameters import Parameter
+from cnnwidgets.methods.schedule_parameters import COMMON, parameters_of
+
+MENU = [(kind.title, name) for name, kind in KINDS.items() if name != "recorded"]
+
+LOG_SLIDER = (-6, 2)
+"""Powers of ten between which a learning rate slides."""
+
+MOST_SLID = 20.0
+"""A value that may be larger has a field, and no slider."""
+
+
+class ScheduleEditor(w.VBox):
+    """Shows a spec and tells of every change that a hand makes to it.
+
+    Parameters:
+        take: called with the changed spec.
+    """
+
+    def __init__(self, take: Callable[[dict[str, Any]], None]):
+        self._take, self._showing = take, False
+        self._spec: dict[str, Any] = {}
+        self.kind = w.Dropdown(options=MENU, description="kind", tooltip="what the rate does with the steps")
+        self.kind.observe(self._take_kind, "value")
+        self.fields: dict[str, w.Widget] = {}
+        self._built: tuple = ()
+        self._own, self._common = (w.Box(layout=w.Layout(flex_flow="row wrap")) for _ in range(2))
+        super().__init__(
+            [w.HBox([self.kind, self._own], layout=w.Layout(flex_flow="row wrap")), more("all kinds", self._common)]
+        )
+
+    def show(self, spec: dict[str, Any], steps: int, disabled: bool = False) -> None:
+        """Show a spec of so many steps."""
+        self._showing = True
+        try:
+            self._spec, kind = spec, str(spec.get("kind"))
+            known = kind in dict(MENU).values()
+            self.kind.layout.display = "" if known else "none"
+            if known:
+                self.kind.value = kind
+            if (kind, steps) != self._built:
+                self._build(kind, steps)
+            for name, field in self.fields.items():
+                _put(field, spec.get(name, parameters_of(kind)[name].default))
+            for field in (self.kind, *self.fields.values()):
+                field.disabled = disabled
+        finally:
+            self._showing = False
+
+    def _build(self, kind: str, steps: int) -> None:
+        table = parameters_of(kind) if kind in KINDS else {}
+        hidden = ("rates",) if kind == "recorded" else ("losses",)
+        self.fields = {name: _field(name, row, steps) for name, row in table.items() if name not in hidden}
+        for name, field in self.fields.items():
+            field.observe(lambda change, name=name: self._take_value(name, change.new), "value")
+        own = [field for name, field in self.fields.items() if name not in COMMON or name == "lr"]
+        self._own.children = own
+        self._common.children = [field for field in self.fields.values() if field not in own]
+        self._built = kind, steps
+
+    def _take_kind(self, change) -> None:
+        """Another kind begins with its usual values; what both kinds know stays."""
+        if not self._showing:
+            kept = {
+                name: value for name, value in self._spec.items() if name in COMMON and name in parameters_of(change.new)
+            }
+            self._take({"kind": change.new, **kept})
+
+    def _take_value(self, name: str, value: Any) -> None:
+        if self._showing:
+            return
+        row = parameters_of(self._spec["kind"])[name]
+        spec = {key: old for key, old in self._spec.items() if key not in (name, "name")}
+        if not (row.default is None and value == 0):
+            spec[name] = _numbers(value, row) if row.many else value
+        self._take(spec)
+
+
+def more(title: str, *children: w.Widget) -> w.Accordion:
+    """What is folded away until somebody wants it."""
+    return w.Accordion([w.VBox(children)], titles=[title])
+
+
+def _field(name: str, row: Parameter, steps: int) -> w.Widget:
+    style = {"description_width": "initial"}
+    usual: dict[str, Any] = {"description": name, "tooltip": row.help, "style": style}
+    low, high = 0.0 if row.default is None else row.low or 0.0, row.high or 0.0
+    if row.many:
+        field: w.Widget = w.Text(continuous_update=False, **usual)
+    elif row.choices == (False, True):
+        field = w.Checkbox(indent=False, **usual)
+    elif row.choices:
+        field = w.Dropdown(options=list(row.choices), **usual)
+    elif name == "lr":
+        field = w.FloatLogSlider(base=10, min=LOG_SLIDER[0], max=LOG_SLIDER[1], step=0.02, readout_format=".3g", **usual)
+    elif row.whole:
+        field = w.IntSlider(min=int(low), max=int(min(high, max(steps, 10))), **usual)
+    elif high <= 1:
+        field = w.FloatSlider(min=low, max=high, step=0.005, readout_format=".3f", **usual)
+    elif high <= MOST_SLID:
+        field = w.FloatSlider(min=low, max=high, step=0.1, **usual)
+    else:
+        field = w.BoundedFloatText(min=low, max=high, continuous_update=False, **usual)
+    field.layout.width = "auto" if isinstance(field, w.Checkbox) else "min(330px, 100%)"
+    return field
+
+
+def _put(field: w.Widget, value: Any) -> None:
+    """Show a value: a list as words, none as 0, and one beyond a slider's end by moving that end."""
+    if isinstance(field, w.Text):
+        field.value = ", ".join(f"{one:g}" for one in value) if isinstance(value, (list, tuple)) else str(value)
+    elif isinstance(field, (w.Dropdown, w.Checkbox)):
+        field.value = value
+    elif isinstance(value, (int, float)) or value is None:
+        value = value or 0
+        if not isinstance(field, w.FloatLogSlider):
+            field.min, field.max = min(field.min, value), max(field.max, value)
+        field.value = value
+
+
+def _numbers(text: str, row: Parameter) -> Any:
+    """The numbers in a text; the text itself if there are others than numbers in it, which the schedule then says."""
+    try:
+        values = [float(part) for part in text.replace(";", ",").split(",") if part.strip()]
+    except ValueError:
+        return text
+    return [int(value) if row.whole and value.is_integer() else value for value in values]

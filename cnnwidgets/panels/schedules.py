@@ -1,0 +1,344 @@
+"""SchedulePlayground: learning-rate schedules to bend and to watch, and networks that train under them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+import traitlets as t
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from cnnwidgets.methods import Schedule, schedule
+from cnnwidgets.methods.race import UNITS
+from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
+from cnnwidgets.methods.schedules import momentum_of, sketch, title
+from cnnwidgets.panels import schedule_charts as charts
+from cnnwidgets.panels.controls import Choice, Number, Tick
+from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.race import TrainingRace
+from cnnwidgets.panels.schedule_editor import ScheduleEditor
+from cnnwidgets.panels.schedule_presets import PRESETS
+from cnnwidgets.views import ChartView
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.jobs import Job
+
+LONG = 5_000
+"""Steps beyond which a sketch is shown first."""
+
+SKETCHED = 1_500
+"""Steps of a sketch."""
+
+FIRST = next(iter(PRESETS.values()))
+
+
+class SchedulePlayground(Panel):
+    """Learning-rate schedules as torch's own schedulers give them, side by side; and a race that trains with them.
+
+    >>> cw.SchedulePlayground()
+    >>> cw.SchedulePlayground(scheduler=my_scheduler, steps=90)  # which is followed, and left as it is
+
+    Choose a schedule and bend it: each value of its kind has a control. Point at the chart for the exact rate of a step;
+    drag the knots of a schedule that is drawn by hand, double-click to add or remove one. "Code" shows the PyTorch lines.
+    "Train with these" trains the same network under every schedule on screen.
+
+    Parameters:
+        optimizer: one of yours: schedules begin with its rate, momentum and weight decay.
+        scheduler: one of yours, shown beside the others: what it will do from where it stands.
+        steps: how often a scheduler is stepped.
+        model, train, validation: what "Train with these" trains: "digits", "scenes", a
+            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains.
+        losses: validation losses of a run of yours, one a step, for schedules that wait for a plateau.
+    """
+
+    steps = t.Int(FIRST.steps, min=1, help="how often the scheduler is stepped").tag(
+        control=Number(1, 1_000_000, whole=True)
+    )
+    unit = t.Enum(UNITS, "epoch", help="when a scheduler is stepped: after every epoch, or after every batch").tag(
+        control=Choice(lambda panel: [("epochs", "epoch"), ("batches", "batch")])
+    )
+    log = t.Bool(False, help="whether the rate has a logarithmic axis").tag(control=Tick())
+    specs = t.List(t.Dict(), FIRST.specs, help="the schedules on screen, see `cw.methods.schedule`").tag(control=None)
+    selected = t.Int(0, min=0, help="number of the schedule whose controls are shown").tag(control=None)
+    losses = t.List(t.Float(), help="validation loss after each step, for a plateau; empty: as drawn").tag(control=None)
+    loss_knots = t.List(
+        t.List(t.Float()),
+        [[0.0, 2.3], [12.0, 0.4], [30.0, 0.25], [59.0, 0.24]],
+        help="[step, loss] of the knots that a validation loss is drawn by",
+    ).tag(control=None)
+
+    asks = frozenset("steps specs losses loss_knots".split())
+
+    def __init__(
+        self,
+        optimizer: Optimizer | None = None,
+        scheduler: LRScheduler | None = None,
+        steps: int | None = None,
+        *,
+        model="digits",
+        train=None,
+        validation=None,
+        **options,
+    ):
+        self._optimizer, self._scheduler = optimizer, scheduler
+        self._given: list[dict[str, Any]] = options.get("specs", [])
+        self._own: dict[str, Any] = {}
+        self._task = model, train, validation
+        self._known: dict[str, Schedule] = {}
+        self.race: TrainingRace | None = None
+        if steps is not None:
+            options["steps"] = steps
+        elif scheduler is not None or optimizer is not None:
+            options.setdefault("steps", 100)
+        super().__init__(None, **options)
+
+    @property
+    def subject(self) -> str:
+        return ", ".join(title(spec) for spec in self.specs)
+
+    # Panel's parts
+
+    def build(self) -> list[w.Widget]:
+        self._take_own()
+        self.chart = ChartView(height=380, readout=True)
+        self.loss_chart = ChartView(height=200, readout=True)
+        self.loss_chart.layout.display = "none"
+        self.editor = ScheduleEditor(self._take_spec)
+        self.menu = w.Dropdown(description="schedule", layout=w.Layout(width="min(420px, 100%)"))
+        self.menu.observe(self._take_menu, "value")
+        locked = "specs" in self.locked
+        self.buttons = {
+            name: w.Button(description=name, tooltip=tip, disabled=locked, layout=w.Layout(width="auto"))
+            for name, tip in (
+                ("Add", "one more schedule, like this one"),
+                ("Remove", "take this schedule away"),
+            )
+        }
+        self.buttons["Add"].on_click(lambda _: self._add())
+        self.buttons["Remove"].on_click(lambda _: self._remove())
+        self.presets = w.Dropdown(options=["", *PRESETS], description="preset", disabled=locked)
+        self.presets.layout.width = "min(420px, 100%)"
+        self.presets.observe(self._take_preset, "value")
+        self.start = w.Button(
+            description="Train with these", icon="play", button_style="primary", layout=w.Layout(width="180px"),
+            tooltip="train the same network under every schedule on screen",
+        )  # fmt: skip
+        self.start.on_click(lambda _: self.train())
+        self._track = w.VBox()
+        self.chart.observe(self._take_drag, ["dragged", "added", "removed"])
+        self.loss_chart.observe(self._take_loss_drag, ["dragged", "added", "removed"])
+        self.react(self._draw_chart, "log", "unit", "selected")
+        flow = w.Layout(flex_flow="row wrap", grid_gap="4px")
+        parts = [*self.toolbox(), w.HBox([self.presets], layout=flow)]
+        if "specs" not in self.hidden:
+            parts += [w.HBox([self.menu, *self.buttons.values()], layout=flow), self.editor]
+        return [*parts, self.chart, self.loss_chart, self.start, self._track]
+
+    def compute(self, job: Job) -> tuple[Schedule, ...]:
+        specs, steps = [self._driven(spec, self.steps) for spec in self.specs], self.steps
+        if not specs:
+            raise ValueError("there is no schedule on screen: add one, or choose a preset")
+        if steps > LONG and not job.cancelled:
+            job.update(tuple(self._sketched(spec, steps) for spec in specs if spec["kind"] != "plateau"), 0.0)
+        keys = [f"{steps} {spec}" for spec in specs]
+        known = {key: self._known.get(key) or self._follow(spec, steps, job) for key, spec in zip(keys, specs, strict=True)}
+        self._known = known
+        return tuple(known[key] for key in keys)
+
+    def draw(self, result: tuple[Schedule, ...]) -> None:
+        self._draw_chart()
+        self._draw_losses()
+
+    def summary(self, result: tuple[Schedule, ...]) -> str:
+        exact = len(result[0].steps) == self.steps
+        told = [f"{title(one.spec)}: {one.lr[0]:.3g} to {one.lr[-1]:.3g}" for one in result]
+        unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
+        return f"{self.steps:,} {unit} · " + " · ".join(told) + ("" if exact else " · a sketch, until all steps are made")
+
+    def progress(self, partial: tuple[Schedule, ...] | None) -> str:
+        return self.summary(partial) if partial else "Stepping …"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``steps`` (n,), ``lr`` (schedules, n) and ``momentum`` (schedules, n)."""
+        return {
+            "steps": self.result[0].steps,
+            "lr": np.stack([one.lr for one in self.result]),
+            "momentum": np.stack([one.momentum for one in self.result]),
+        }
+
+    def code(self) -> str:
+        return "\n\n".join(f"# {title(one.spec)}\n{one.code}" for one in self.result)
+
+    def figure(self) -> Figure:
+        return charts.still(self.shown, log=self.log, unit=self.unit)
+
+    def train(self) -> TrainingRace:
+        """Train the network under every schedule on screen, below; the race is a panel of its own."""
+        specs = [{key: value for key, value in spec.items() if key != "losses"} for spec in self.specs]  # it has real ones
+        about: dict[str, Any] = {"specs": specs, "steps": self.steps, "unit": self.unit}
+        if self.race is None:
+            model, train, validation = self._task
+            self.race = TrainingRace(**about, model=model, train=train, validation=validation)
+            self._track.children = [self.race]
+        else:
+            with self.race.hold_trait_notifications():
+                for name, value in about.items():
+                    setattr(self.race, name, value)
+            self.race.ask()
+        return self.race
+
+    # computing
+
+    def _take_own(self) -> None:
+        """Begin with the optimizer and the scheduler that were given."""
+        optimizer, scheduler = self._optimizer, self._scheduler
+        if optimizer is not None and not isinstance(optimizer, Optimizer):
+            raise TypeError(f"optimizer is a {type(optimizer).__name__}; wanted is one of torch.optim")
+        if scheduler is not None and not isinstance(scheduler, LRScheduler):
+            raise TypeError(f"scheduler is a {type(scheduler).__name__}; wanted is one of torch.optim.lr_scheduler")
+        if scheduler is not None and optimizer is not None and scheduler.optimizer is not optimizer:
+            raise ValueError("the scheduler is that of another optimizer: give its own, or the scheduler alone")
+        if scheduler is not None:
+            own = _settings(scheduler.optimizer) | {"kind": "recorded", "name": f"{type(scheduler).__name__} (yours)"}
+            del own["lr"]
+            self._own = own
+            self.specs = [*self._given, own]
+            self._follow_own()
+            self.observe(self._follow_own, ["steps", "losses", "loss_knots"])
+        elif optimizer is not None and not self._given:
+            self.specs = [_settings(optimizer) | {"kind": kind} for kind in ("constant", "step", "cosine")]
+
+    def _follow_own(self, change=None) -> None:
+        """Put what the given scheduler will do into its spec."""
+        self._followed = schedule(self._scheduler, self.steps, losses=self._losses(self.steps))  # type: ignore[arg-type]
+        now = self._own | {"rates": self._followed.spec["rates"]}
+        self.specs = [now if self._is_own(spec) else spec for spec in self.specs]
+
+    def _driven(self, spec: dict[str, Any], steps: int) -> dict[str, Any]:
+        """A spec, with a validation loss if it waits for a plateau and has none of its own."""
+        if spec.get("kind") != "plateau" or spec.get("losses"):
+            return spec
+        return {**spec, "losses": self._losses(steps)}
+
+    def _losses(self, steps: int) -> list[float]:
+        if self.losses:
+            return list(self.losses)
+        at, heights = zip(*self.loss_knots, strict=True)
+        return np.interp(np.arange(steps), at, heights).tolist()
+
+    def _is_own(self, spec: dict[str, Any]) -> bool:
+        return bool(self._own) and spec.get("name") == self._own["name"]
+
+    def _follow(self, spec: dict[str, Any], steps: int, job: Job) -> Schedule:
+        if self._is_own(spec):  # with its momentum
+            return replace(self._followed, spec=spec)
+        return schedule(spec, steps, cancel=job)
+
+    def _sketched(self, spec: dict[str, Any], steps: int) -> Schedule:
+        at = np.unique(np.linspace(0, steps - 1, SKETCHED).astype(int))
+        return Schedule(at, sketch(spec, steps, at), np.full(len(at), np.nan), "", spec)
+
+    # drawing
+
+    def _draw_chart(self) -> None:
+        result: tuple[Schedule, ...] = self._result
+        selected = min(self.selected, len(self.specs) - 1)
+        spec = self.specs[selected]
+        knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
+        names = [title(spec) for spec in self.specs]
+        self.chart.draggable = [len(result)] if knots and "specs" not in self.locked else []
+        figure = charts.rates(result, selected, log=self.log, unit=self.unit, knots=knots)
+        self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(names)}")
+        self._draw_menu(names, selected)
+        self.editor.show(spec, self.steps, "specs" in self.locked)
+
+    def _draw_menu(self, names: list[str], selected: int) -> None:
+        self._showing = True
+        try:
+            self.menu.options = [(f"{k + 1}. {name}", k) for k, name in enumerate(names)]
+            self.menu.value = selected
+            self.buttons["Remove"].disabled = len(names) < 2 or "specs" in self.locked
+        finally:
+            self._showing = False
+
+    def _draw_losses(self) -> None:
+        waits = any(spec.get("kind") == "plateau" and not spec.get("losses") for spec in self.specs)
+        self.loss_chart.layout.display = "" if waits else "none"
+        if waits:
+            knots = [] if self.losses else self.loss_knots
+            self.loss_chart.draggable = [1] if knots else []
+            self.loss_chart.show(
+                charts.losses(self._losses(self.steps), knots, self.unit), "the validation loss of a plateau"
+            )
+
+    # hands
+
+    def _take_spec(self, spec: dict[str, Any]) -> None:
+        specs = list(self.specs)
+        specs[min(self.selected, len(specs) - 1)] = spec
+        self.specs = specs
+
+    def _take_menu(self, change) -> None:
+        if not self._showing and change.new is not None:
+            self.selected = change.new
+
+    def _add(self) -> None:
+        self.specs = [*self.specs, {key: value for key, value in self.specs[self.selected].items() if key != "name"}]
+        self.selected = len(self.specs) - 1
+
+    def _remove(self) -> None:
+        specs = [spec for k, spec in enumerate(self.specs) if k != self.selected]
+        if specs:
+            self.selected = max(0, self.selected - 1)
+            self.specs = specs
+
+    def _take_preset(self, change) -> None:
+        if not change.new:
+            return
+        preset = PRESETS[change.new]
+        with self.hold_trait_notifications():
+            self.selected, self.steps, self.specs = 0, preset.steps, [dict(spec) for spec in preset.specs]
+
+    def _take_drag(self, change) -> None:
+        """A knot of a schedule that is drawn by hand was moved, added or removed."""
+        spec = self.specs[self.selected]
+        if change.new and spec.get("kind") == "drawn":
+            knots = _moved(list(zip(spec["at"], spec["rates"], strict=True)), change, self.steps)
+            at, rates = zip(*knots, strict=True)
+            self._take_spec({**spec, "at": list(at), "rates": list(rates)})
+
+    def _take_loss_drag(self, change) -> None:
+        if change.new:
+            self.loss_knots = [list(knot) for knot in _moved([tuple(knot) for knot in self.loss_knots], change, self.steps)]
+
+
+def _moved(knots: list[tuple[float, float]], change: Any, steps: int) -> list[tuple[float, float]]:
+    """Knots [(step, value)] after a hand's doing: whole steps, in order, at least two of them."""
+    if change.name == "removed":
+        gone = int(change.new[1])
+        return [knot for k, knot in enumerate(knots) if k != gone] if len(knots) > 2 else knots
+    x, y = change.new[-2:]
+    now = (float(np.clip(round(x), 0, max(1, steps - 1))), max(0.0, float(f"{y:.3g}")))
+    if change.name == "added":
+        return sorted((dict(knots) | dict([now])).items())
+    k = int(change.new[1])
+    low = knots[k - 1][0] + 1 if k else 0
+    high = knots[k + 1][0] - 1 if k + 1 < len(knots) else max(steps - 1, low)
+    return [*knots[:k], (float(np.clip(now[0], low, high)), now[1]), *knots[k + 1 :]]
+
+
+def _settings(optimizer: Optimizer) -> dict[str, Any]:
+    """What a spec says of an optimizer."""
+    group, kind = optimizer.param_groups[0], type(optimizer).__name__
+    momentum = momentum_of(group)
+    return {
+        "lr": float(group.get("initial_lr", group["lr"])),
+        "weight_decay": float(group.get("weight_decay", 0.0)),
+        **({"optimizer": kind} if kind in OPTIMIZERS else {}),
+        **({"momentum": float(momentum)} if np.isfinite(momentum) else {}),
+    }
