@@ -90,7 +90,8 @@ def _tree(widget: w.Widget, views: list[View]) -> Any:
 def _state(view: View) -> dict[str, Any]:
     """The view's traits, bytes as base64."""
     names = set(view.trait_names(sync=True)) - set(w.DOMWidget.class_trait_names())
-    return {name: _plain(getattr(view, name)) for name in sorted(names) if not name.startswith("_")}
+    state = {name: _plain(getattr(view, name)) for name in sorted(names) if not name.startswith("_")}
+    return {**state, **view.without_kernel}
 
 
 def _plain(value: Any) -> Any:

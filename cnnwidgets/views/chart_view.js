@@ -1,83 +1,184 @@
-// A plotly figure. The library (1.5 MB) is asked of the kernel by the first chart on a page and shared by all others.
+// A plotly figure: drawn, themed, thinned, and what lies over it.
 
-const PATIENCE = 20_000;
-
-function plotly(model) {
-  globalThis.__cnnwidgets_plotly ??= new Promise((resolve, reject) => {
-    const late = setTimeout(() => fail(new Error("the kernel has not sent plotly.js")), PATIENCE);
-    const fail = (error) => {
-      delete globalThis.__cnnwidgets_plotly; // the next chart asks again
-      reject(error);
-    };
-    const take = async (message, buffers) => {
-      if (message?.kind !== "plotly") return;
-      clearTimeout(late);
-      model.off("msg:custom", take);
-      try {
-        const stream = new Blob([buffers[0]]).stream().pipeThrough(new DecompressionStream("gzip"));
-        const module = { exports: {} };
-        new Function("module", "exports", "define", await new Response(stream).text())(module, module.exports, undefined);
-        resolve(module.exports);
-      } catch (error) {
-        fail(error);
-      }
-    };
-    model.on("msg:custom", take);
-    model.send({ kind: "plotly" });
-  });
-  return globalThis.__cnnwidgets_plotly;
+function initialize({ model }) {
+  keepAppended(model);
 }
 
 function render({ model, el }) {
   const plot = h("div", { className: "cw-plot" });
   const note = h("div", { className: "cw-note", role: "status", hidden: true });
-  const root = h("div", { className: "cw cw-chart", "data-lm-suppress-shortcuts": "true", role: "img" }, note, plot);
+  const layer = h("div", { className: "cw-over" });
+  const area = h("div", { className: "cw-area" }, plot, layer);
+  const line = h("div", { className: "cw-line cw-readout", "aria-live": "polite" });
+  const root = h("div", { className: "cw cw-chart", "data-lm-suppress-shortcuts": "true" }, note, area, line);
   el.append(root);
-  let library = null, drawn = false, ended = false, again = 0;
+  const ends = [];
+  let library = null, drawn = false, ended = false, again = 0, busy = false, missed = false;
+  let figure = null, curves = null, kept = [], figures = 0, draws = 0;
 
-  const layout = (figure) => {
+  const chart = {
+    curves: () => curves ?? [],
+    plots: () => Object.values(plot._fullLayout?._plots ?? {}),
+    place: (curve) => {
+      const { xaxis = "x", yaxis = "y" } = figure.data[curve] ?? {};
+      return curves?.[curve]?.x && chart.plots().find(({ id }) => id === xaxis + yaxis);
+    },
+    title: (axis) => figure.layout[axis._name]?.title?.text ?? axis._id[0],
+    /** The curves in a subplot that the readout tells. */
+    told: (subplot) => curves.flatMap(({ trace, ...numbers }, i) => {
+      const shown = plot._fullData[i];
+      if (!numbers.x || !trace.name || trace.hoverinfo === "skip" || shown?.visible !== true) return [];
+      const [x, y] = [subplot.xaxis, subplot.yaxis];
+      if ((trace.xaxis ?? "x") !== x._id || (trace.yaxis ?? "y") !== y._id) return [];
+      const color = shown.mode.includes("lines") ? shown.line.color : shown.marker.color;
+      return { ...numbers, name: trace.name, color: typeof color === "string" ? color : "currentColor" };
+    }),
+    ranges: () => Object.fromEntries(chart.plots().flatMap(({ xaxis, yaxis }) => [xaxis, yaxis]).map((axis) => [axis._name, [...axis.range]])),
+    redraw: (anew = false) => {
+      if (anew) curves = null;
+      ask();
+    },
+  };
+  const knots = useKnots(layer, model, chart);
+  const rule = useLine(layer, model, chart);
+  const readout = useReadout(layer, line, chart);
+  const editable = () => model.get("draggable").length > 0 && !model.get("fixed");
+
+  const layout = () => {
     const style = getComputedStyle(root);
-    const line = style.getPropertyValue("--cw-line").trim() || "#8886";
-    const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
-    const themed = Object.fromEntries(
-      Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key, /^[xy]axis/.test(key) ? { ...axis, ...value } : value]));
+    const color = style.getPropertyValue("--cw-line").trim() || "#8886";
+    const axis = { gridcolor: color, zerolinecolor: color, linecolor: color, automargin: true };
+    const held = knots.ranges() ?? {};
+    const themed = Object.fromEntries(Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key,
+      /^[xy]axis/.test(key) ? { ...axis, ...value, ...(held[key] && { range: held[key], autorange: false }) } : value]));
     return {
-      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest",
+      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: figures,
+      ...(editable() && { dragmode: false }),
       ...themed,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: style.color, size: 13, ...figure.layout.font },
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
+      font: { color: style.color, size: 13, ...figure.layout.font },
     };
   };
 
-  const paint = async () => {
-    const figure = JSON.parse(model.get("figure") || "null");
-    root.setAttribute("aria-label", model.get("description"));
-    if (!figure || !root.clientWidth) return;
-    try {
-      library ??= await plotly(model);
-    } catch (error) {
-      note.textContent = `No chart yet: ${error.message}.`;
-      note.hidden = false;
-      if (!ended) again = setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
-      return;
-    }
-    if (ended) return;
-    note.hidden = true;
+  /** What is visible of an axis: what was zoomed to, or what the figure says; null for all. */
+  const rangeOf = (name) => {
+    const axis = drawn === figures ? plot._fullLayout?.[name] : null;
+    return (axis && !axis.autorange ? axis.range : figure.layout[name]?.range) ?? null;
+  };
+  const traces = () => {
+    const parts = curves.map((curve) => {
+      if (!curve.x) return { trace: { ...curve.trace } };
+      const [x, y] = ["x", "y"].map((letter) => `${letter}axis${(curve.trace[`${letter}axis`] ?? letter).slice(1)}`);
+      const [logX, logY] = [x, y].map((name) => figure.layout[name]?.type === "log");
+      return drawnOf(curve, rangeOf(x), root.clientWidth, logX, logY);
+    });
+    kept = parts.map((part) => part.kept);
     const marked = model.get("marked");
-    if (figure.data.length) figure.data[0].selectedpoints = marked < 0 ? null : [marked];
-    await library.react(plot, figure.data, layout(figure), { responsive: true, displaylogo: false, displayModeBar: false });
-    if (!drawn) plot.on("plotly_click", ({ points }) => put(model, { clicked: [points[0].curveNumber, points[0].pointIndex ?? points[0].pointNumber] }));
-    drawn = true;
-    stamp(root);
+    if (parts.length) parts[0].trace.selectedpoints = marked < 0 ? null : [marked];
+    if (model.get("readout")) {
+      for (const { trace } of parts) if (!trace.hovertemplate) trace.hoverinfo ??= "none"; // the readout tells it
+    }
+    return parts.map((part) => part.trace);
   };
 
-  const ends = [listen(model, ["figure", "marked", "height"], once(paint)), watch(root, paint)];
-  paint();
+  const pointOf = ({ points: [point] }) => {
+    const index = point.pointIndex ?? point.pointNumber;
+    return [point.curveNumber, ...[kept[point.curveNumber]?.[index] ?? index].flat()];
+  };
+  const attach = () => {
+    plot.removeAllListeners?.(); // plotly forgets them itself where the configuration changed
+    plot.on("plotly_click", (event) => put(model, { clicked: pointOf(event) }));
+    plot.on("plotly_hover", (event) => put(model, { hovered: pointOf(event) }));
+    plot.on("plotly_unhover", () => put(model, { hovered: [] }));
+    plot.on("plotly_relayout", ask);
+  };
+  const drawOver = () => [knots, rule, readout].forEach((part) => part.draw());
+
+  const prepare = () => {
+    root.setAttribute("aria-label", model.get("description"));
+    root.setAttribute("role", model.get("readout") || editable() || model.get("line") !== null ? "group" : "img");
+    line.hidden = !model.get("readout");
+    if (line.hidden) root.removeAttribute("tabindex");
+    else root.tabIndex = 0;
+    figure ??= JSON.parse(model.get("figure") || "null");
+    return figure && root.clientWidth > 0;
+  };
+  const load = async () => {
+    try {
+      library ??= await plotly(model, ends);
+    } catch (error) {
+      note.textContent = `No chart yet: ${error.message}.`;
+      if (!ended) again = setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
+    }
+    note.hidden = library !== null;
+    return library && !ended;
+  };
+  const draw = async () => {
+    if (!prepare() || !(await load()) || !figure) return;
+    curves ??= curvesOf(figure, model.get("appended"), model.get("draggable"));
+    knots.hold(curves);
+    const config = { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: editable() ? false : "reset+autosize" };
+    drawn = figures;
+    await library.react(plot, traces(), layout(), config);
+    if (ended) return;
+    attach();
+    drawOver();
+    stamp(root);
+  };
+  /** Draw, or draw again after what is being drawn. */
+  const paint = async () => {
+    missed = busy;
+    if (busy) return;
+    busy = true;
+    try {
+      await draw();
+    } finally {
+      busy = false;
+      if (ended && drawn) library.purge(plot);
+      else if (missed) ask();
+    }
+  };
+  const ask = eachFrame(() => !ended && paint());
+
+  const place = (event) => {
+    const box = layer.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  area.addEventListener("pointermove", (event) => model.get("readout") && readout.point(...place(event)));
+  area.addEventListener("pointerleave", readout.clear);
+  area.addEventListener("click", (event) => { // plotly's cover swallows dblclick
+    if (event.detail === 2 && editable()) knots.add(...place(event));
+  });
+  root.addEventListener("keydown", (event) => {
+    const by = event.target === root && ARROWS[event.key]?.[1];
+    if (!by || line.hidden) return;
+    event.preventDefault();
+    readout.step(by * (event.shiftKey ? 10 : 1));
+  });
+
+  const takeFigure = once(() => {
+    figure = curves = null;
+    figures += 1;
+    knots.answered();
+    paint();
+  });
+  const takeAppended = (message) => message?.kind === "extend" && chart.redraw(true);
+  model.on("msg:custom", takeAppended);
+  ends.push(
+    () => model.off("msg:custom", takeAppended),
+    listen(model, ["figure"], takeFigure),
+    listen(model, ["appended", "draggable"], () => chart.redraw(true)),
+    listen(model, ["marked", "height", "readout", "fixed", "description"], ask),
+    listen(model, ["line", "line_label"], () => (root.isConnected && rule.draw())),
+    watch(root, paint),
+  );
+  takeFigure();
   return () => {
     ended = true;
     clearTimeout(again);
-    ends.forEach((end) => end());
-    if (drawn) library.purge(plot);
+    [...ends].forEach((end) => end());
+    if (drawn && !busy) library.purge(plot);
   };
 }
 
-export default { render };
+export default { initialize, render };

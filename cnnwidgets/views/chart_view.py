@@ -3,46 +3,119 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import traitlets as t
 
-from cnnwidgets.views.view import View
+from cnnwidgets.views.view import View, numbers
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from plotly.graph_objects import Figure
 
+POINT = 16
+"""Bytes of an appended point."""
 
-class ChartView(View, module="chart_view.js"):
+
+class ChartView(
+    View,
+    module=(
+        "chart_library.js",
+        "chart_curves.js",
+        "chart_thin.js",
+        "chart_readout.js",
+        "chart_line.js",
+        "chart_knots.js",
+        "chart_view.js",
+    ),
+):
     """An ordinary plotly figure, drawn by plotly.js, which is sent at most once a page.
 
-    >>> chart = ChartView()
-    >>> chart.show(plotly.graph_objects.Figure(...))
+    >>> chart = ChartView(readout=True)
+    >>> chart.show(plotly.graph_objects.Figure(...), "the loss by step")
+    >>> chart.extend({0: (steps, losses)})   # on, from any thread, without sending the figure again
 
+    Long curves are drawn as the lowest and highest point of each pixel column, again after each zoom: no spike is lost.
     (A plotly ``FigureWidget`` sends the 5 MB library with every figure, and keeps it in every saved notebook.)
     """
 
+    without_kernel: ClassVar = {"fixed": True}
+
     figure = t.Unicode(help="the figure as plotly's JSON").tag(sync=True)
+    appended = t.Dict(help="by curve number, as text: (points, 2) float64, the x and y that were appended to it").tag(
+        sync=True,
+        to_json=lambda value, view: dict(value),  # it may grow while it is on its way
+    )
     marked = t.Int(-1, help="number of the first curve's point that is marked, by its ``selected`` style; -1 for none").tag(
         sync=True
     )
     clicked = t.List(t.Int(), help="[curve, point] that was clicked last").tag(sync=True)
+    hovered = t.List(t.Int(), help="[curve, point] under the pointer; empty for none").tag(sync=True)
+    readout = t.Bool(False, help="whether a line below tells the exact values at the pointer").tag(sync=True)
+    draggable = t.List(t.Int(), help="numbers of the curves whose points can be dragged, added and removed").tag(sync=True)
+    dragged = t.List(t.Float(), help="[curve, point, x, y] of the point that was dragged last, and where it is").tag(
+        sync=True
+    )
+    added = t.List(t.Float(), help="[x, y] where a point is wanted (double-click); empty once a figure is shown").tag(
+        sync=True
+    )
+    removed = t.List(t.Int(), help="[curve, point] to remove (double-click, Delete); empty once a figure is shown").tag(
+        sync=True
+    )
+    line = t.Float(None, allow_none=True, help="x of a vertical line that can be dragged; None for none").tag(sync=True)
+    line_label = t.Unicode(help="what the line says").tag(sync=True)
+    fixed = t.Bool(False, help="whether nothing can be dragged, as where no kernel would answer").tag(sync=True)
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
     description = t.Unicode("chart", help="what the chart says, for those who cannot see it").tag(sync=True)
 
     def __init__(self, **traits):
+        self._lock = RLock()
+        self._curves = 0
         super().__init__(**traits)
         self.on_msg(self._answer)
 
     def show(self, figure: Figure, description: str) -> None:
-        """Show a figure, with a sentence that says what it shows."""
-        with self.hold_sync():
+        """Show a figure, with a sentence that says what it shows; what was appended to the one before goes."""
+        with self._lock, self.hold_sync():
+            self._curves = len(figure.data)
             self.figure, self.description = figure.to_json(), description
+            self.appended, self.added, self.removed = {}, [], []
+
+    def extend(self, points: Mapping[int, tuple[ArrayLike, ArrayLike]]) -> None:
+        """Append points to curves: curve number -> x and y values, NaN for a gap. Only these are sent.
+
+        Raises:
+            ValueError: if there is no such curve, or it would get unlike numbers of x and y values.
+        """
+        pairs = {curve: _pairs(curve, x, y) for curve, (x, y) in points.items()}
+        with self._lock:
+            if missing := [curve for curve in pairs if not 0 <= curve < self._curves]:
+                raise ValueError(f"The figure has {self._curves} curves, numbered from 0: there is no {missing[0]}.")
+            starts = []
+            for curve, more in pairs.items():
+                before = self.appended.get(str(curve), b"")
+                self.appended[str(curve)] = before + more  # in place, so that the trait does not send the whole
+                starts.append([curve, len(before) // POINT])
+            self.send({"kind": "extend", "starts": starts}, buffers=list(pairs.values()))
 
     def _answer(self, _, message, buffers) -> None:
         if message.get("kind") == "plotly":
             self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
+        elif message.get("kind") == "appended":  # a page that missed some of it
+            with self._lock:
+                self.send_state("appended")
+
+
+def _pairs(curve: int, x: ArrayLike, y: ArrayLike) -> bytes:
+    """Points as they are sent."""
+    xs, ys = np.atleast_1d(x), np.atleast_1d(y)
+    if xs.shape != ys.shape or xs.ndim != 1:
+        raise ValueError(f"Curve {curve} wants as many x as y values, not {xs.shape} and {ys.shape}.")
+    return numbers(np.column_stack([xs, ys]), np.float64)
 
 
 @lru_cache(maxsize=1)

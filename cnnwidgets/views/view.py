@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import anywidget
 import numpy as np
@@ -19,6 +20,9 @@ class View(anywidget.AnyWidget):
     The modules touch only ``model`` and ``el`` (the anywidget front-end standard), so that they run unchanged in
     JupyterLab, Notebook 7, VS Code, Colab, marimo and in a page without a kernel.
     """
+
+    without_kernel: ClassVar[Mapping[str, Any]] = {}
+    """Traits that are other in a page without a kernel."""
 
     def __init_subclass__(cls, *, module: str | Sequence[str] = (), **kwargs):
         if module:
