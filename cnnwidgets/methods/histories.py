@@ -137,5 +137,5 @@ def _array(name: str, values: list) -> np.ndarray:
 
 
 def _means(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    starts = np.r_[0, ends[:-1]].astype(int)
+    starts = np.r_[0, ends].astype(int)[:-1]
     return np.array([values[start:end].mean() for start, end in zip(starts, ends, strict=True)])

@@ -7,7 +7,7 @@ import textwrap
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ ASK_EVERY = 1_000
 STAND_IN = "[torch.zeros(1, requires_grad=True)]"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Schedule:
     """The learning rate at each step.
 
@@ -39,8 +39,8 @@ class Schedule:
     steps: np.ndarray
     lr: np.ndarray
     momentum: np.ndarray
-    code: str = field(repr=False)
-    spec: dict[str, Any] = field(repr=False)
+    code: str
+    spec: dict[str, Any]
 
     @property
     def moves_momentum(self) -> bool:
@@ -52,6 +52,9 @@ class Schedule:
         rises = self.lr[1:] > self.lr[:-1]
         falls_before = np.r_[False, self.lr[1:-1] <= self.lr[:-2]]
         return np.append(np.flatnonzero(rises & falls_before), len(self.lr) - 1)
+
+    def __repr__(self) -> str:
+        return f"<schedule: {title(self.spec)}, {len(self.lr):,} steps from {self.lr[0]:.3g} to {self.lr[-1]:.3g}>"
 
 
 def schedule(
@@ -201,10 +204,13 @@ def title(spec: dict[str, Any]) -> str:
     if spec.get("name"):
         return str(spec["name"])
     own = KINDS[spec["kind"]].parameters
-    told = [f"{name}={spec[name]}" for name in own if name in spec and not isinstance(spec[name], list)]
-    told += [f"at {spec['milestones']}"] if "milestones" in spec else []
-    start = f" {spec['lr']:g}" if "lr" in spec else ""
-    return " ".join([KINDS[spec["kind"]].title + start, *told])
+    told = [f"{name} {_short(spec[name])}" for name in own if name in spec and name not in ("losses", "rates", "at")]
+    start = f" {spec['lr']:.3g}" if "lr" in spec else ""
+    return KINDS[spec["kind"]].title + start + (f" ({', '.join(told)})" if told else "")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 # the code

@@ -148,7 +148,7 @@ class TrainingRace(Panel):
         return f"{min(epochs)} to {max(epochs)} epochs done · {self._standing(partial, 'leads')}"
 
     def data(self) -> dict[str, np.ndarray]:
-        """``loss``, ``accuracy``, ``validation_loss`` and ``validation_accuracy``: (schedules, seeds, epochs), NaN after an end."""
+        """``loss``, ``accuracy``, and ``validation_`` of both: (schedules, seeds, epochs), NaN where a run has ended."""
         return charts.arrays(self.result)
 
     def code(self) -> str:

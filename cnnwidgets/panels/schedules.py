@@ -21,6 +21,7 @@ from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
 from cnnwidgets.panels.schedule_presets import PRESETS
+from cnnwidgets.panels.snippets import tidy
 from cnnwidgets.views import ChartView
 
 if TYPE_CHECKING:
@@ -172,7 +173,7 @@ class SchedulePlayground(Panel):
         }
 
     def code(self) -> str:
-        return "\n\n".join(f"# {title(one.spec)}\n{one.code}" for one in self.result)
+        return tidy("\n\n".join(f"# {title(one.spec)}\n{one.code}" for one in self.result))
 
     def figure(self) -> Figure:
         return charts.still(self.shown, log=self.log, unit=self.unit)
