@@ -127,6 +127,7 @@ class TrainingRace(Panel):
         self.snapshots.layout.display = "" if found else "none"
         if found and found.to_json() != self._snapshots_drawn:
             self._snapshots_drawn = found.to_json()
+            self.snapshots.height = 90 + 30 * len(found.data[0].y)
             self.snapshots.show(found, "accuracy of the snapshots and of their ensemble")
 
     def summary(self, result: Race) -> str:

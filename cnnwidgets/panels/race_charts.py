@@ -57,7 +57,8 @@ def curves_of(race: Race, name: str) -> list[Curve]:
         if len(runs) > 1:
             spread = validation.std(0, ddof=1)
             curves += [(x, validation.mean(0) - spread), (x, validation.mean(0) + spread)]
-        curves.append((x, runs[0].lr[runs[0].ends[:count] - 1]))
+        rate = runs[0].lr[runs[0].ends[:count] - 1]  # which led to what is measured at x
+        curves.append((np.r_[0, x], np.r_[rate[:1], rate]) if count else (x, rate))
     return curves
 
 
@@ -86,14 +87,14 @@ def plot(race: Race) -> Any:
                         showlegend=False, hoverinfo="skip", **place,
                     )  # fmt: skip
             figure.add_scatter(
-                x=[], y=[], name=f"{name}, rate", mode="lines", line={**thick, "width": 2, "shape": "hv"},
+                x=[], y=[], name=f"{name}, rate", mode="lines", line={**thick, "width": 2, "shape": "vh"},
                 showlegend=False, hoverinfo="none", row=2, col=column,
             )  # fmt: skip
     size = {"font": {"size": 14}}
     figure.update_xaxes(range=[0, race.steps])
     for column, words in ((1, "loss"), (2, "accuracy")):
         figure.update_yaxes(title={"text": words, **size}, row=1, col=column)
-        figure.update_yaxes(title={"text": "rate", **size}, type="log", exponentformat="power", row=2, col=column, nticks=4)
+        figure.update_yaxes(title={"text": "rate", **size}, type="log", tickformat="~g", nticks=5, row=2, col=column)
         figure.update_xaxes(title={"text": race.unit, **size}, row=2, col=column)
     figure.update_yaxes(tickformat=".0%", row=1, col=2)
     figure.update_layout(
@@ -122,17 +123,18 @@ def snapshots(race: Race) -> Any:
     bars = {"type": "data", "array": [np.std(value, ddof=1) for value in values]} if len(runs) > 1 else None
     figure = go.Figure()
     figure.add_bar(
-        x=list(words), y=means, marker={"color": list(colors)}, error_y=bars, text=[f"{mean:.1%}" for mean in means],
-        textposition="auto", hovertemplate="%{x}<br>%{y:.2%}<extra></extra>",
+        y=[word[:40] for word in words], x=means, orientation="h", marker={"color": list(colors)}, error_x=bars,
+        text=[f"{mean:.1%}" for mean in means], textposition="inside", insidetextanchor="start", textfont={"size": 14},
+        hovertemplate="%{y}<br>%{x:.2%}<extra></extra>",
     )  # fmt: skip
-    low = max(0.0, float(np.nanmin(means)) - 0.05)
     figure.update_layout(
         title={
             "text": f"{name}: snapshots, their average, and the others of the same budget",
             "font": {"size": 14},
             "x": 0.01,
         },
-        yaxis={"range": [low, 1.005], "tickformat": ".0%", "title": {"text": "held-out accuracy", "font": {"size": 14}}},
+        yaxis={"autorange": "reversed"},
+        xaxis={"range": [0, 1], "tickformat": ".0%", "title": {"text": "held-out accuracy", "font": {"size": 14}}},
         margin={"t": 36, "l": 64, "r": 16, "b": 44},
         template="none",
     )
@@ -164,12 +166,12 @@ def still(race: Race) -> Figure:
         color, stroke = look(k)[0], STROKES[k % len(STROKES)]
         curves = curves_of(race, name)
         for column, part in enumerate((curves[: len(curves) // 2], curves[len(curves) // 2 :])):
-            (x, training), (_, validation), *band, (_, rate) = part
+            (x, training), (_, validation), *band, (times, rate) = part
             axes[0, column].plot(x, training, color=color, linestyle=":", linewidth=1)
             axes[0, column].plot(x, validation, color=color, linestyle=stroke, linewidth=2, label=name)
             if band:
                 axes[0, column].fill_between(x, band[0][1], band[1][1], color=color, alpha=0.2, linewidth=0)
-            axes[1, column].step(x, rate, where="post", color=color, linestyle=stroke)
+            axes[1, column].step(times, rate, where="pre", color=color, linestyle=stroke)
     for column, words in enumerate(QUANTITIES):
         axes[0, column].set_ylabel(words)
         axes[1, column].set(ylabel="rate", xlabel=race.unit, yscale="log")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,9 @@ MENU = [(kind.title, name) for name, kind in KINDS.items() if name != "recorded"
 
 LOG_SLIDER = (-6, 2)
 """Powers of ten between which a learning rate slides."""
+
+LOG_STEP = 0.02
+"""Between two places of that slider, in powers of ten."""
 
 MOST_SLID = 20.0
 """A value that may be larger has a field, and no slider."""
@@ -34,9 +38,12 @@ class ScheduleEditor(w.VBox):
         self.kind.observe(self._take_kind, "value")
         self.fields: dict[str, w.Widget] = {}
         self._built: tuple = ()
-        self._own, self._common = (w.Box(layout=w.Layout(flex_flow="row wrap")) for _ in range(2))
+        self._own, self._common = (w.Box(layout=w.Layout(flex_flow="row wrap", flex="1 1 340px")) for _ in range(2))
         super().__init__(
-            [w.HBox([self.kind, self._own], layout=w.Layout(flex_flow="row wrap")), more("all kinds", self._common)]
+            [
+                w.HBox([self.kind, self._own], layout=w.Layout(flex_flow="row wrap")),
+                more("warm-up, optimizer, momentum, weight decay", self._common),
+            ]
         )
 
     def show(self, spec: dict[str, Any], steps: int, disabled: bool = False) -> None:
@@ -79,6 +86,8 @@ class ScheduleEditor(w.VBox):
     def _take_value(self, name: str, value: Any) -> None:
         if self._showing:
             return
+        if name == "lr" and abs(math.log10(value / self._spec.get("lr", value))) < LOG_STEP * 0.6:
+            return  # the browser moves a slider to its nearest step: no hand's doing
         row = parameters_of(self._spec["kind"])[name]
         spec = {key: old for key, old in self._spec.items() if key not in (name, "name")}
         if not (row.default is None and value == 0):
@@ -93,7 +102,8 @@ def more(title: str, *children: w.Widget) -> w.Accordion:
 
 def _field(name: str, row: Parameter, steps: int) -> w.Widget:
     style = {"description_width": "initial"}
-    usual: dict[str, Any] = {"description": name, "tooltip": row.help, "style": style}
+    label = name if row.default is not None else f"{name} (0: usual)"
+    usual: dict[str, Any] = {"description": label, "tooltip": row.help, "style": style}
     low, high = 0.0 if row.default is None else row.low or 0.0, row.high or 0.0
     if row.many:
         field: w.Widget = w.Text(continuous_update=False, **usual)
@@ -102,7 +112,7 @@ def _field(name: str, row: Parameter, steps: int) -> w.Widget:
     elif row.choices:
         field = w.Dropdown(options=list(row.choices), **usual)
     elif name == "lr":
-        field = w.FloatLogSlider(base=10, min=LOG_SLIDER[0], max=LOG_SLIDER[1], step=0.02, readout_format=".3g", **usual)
+        field = w.FloatLogSlider(base=10, min=LOG_SLIDER[0], max=LOG_SLIDER[1], step=LOG_STEP, readout_format=".3g", **usual)
     elif row.whole:
         field = w.IntSlider(min=int(low), max=int(min(high, max(steps, 10))), **usual)
     elif high <= 1:

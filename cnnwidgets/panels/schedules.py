@@ -122,7 +122,9 @@ class SchedulePlayground(Panel):
         }
         self.buttons["Add"].on_click(lambda _: self._add())
         self.buttons["Remove"].on_click(lambda _: self._remove())
-        self.presets = w.Dropdown(options=["", *PRESETS], description="preset", disabled=locked)
+        self.presets = w.Dropdown(
+            options=[("choose …", ""), *((name, name) for name in PRESETS)], description="preset", disabled=locked
+        )
         self.presets.layout.width = "min(420px, 100%)"
         self.presets.observe(self._take_preset, "value")
         self.start = w.Button(
@@ -130,7 +132,6 @@ class SchedulePlayground(Panel):
             tooltip="train the same network under every schedule on screen",
         )  # fmt: skip
         self.start.on_click(lambda _: self.train())
-        self._track = w.VBox()
         self.chart.observe(self._take_drag, ["dragged", "added", "removed"])
         self.loss_chart.observe(self._take_loss_drag, ["dragged", "added", "removed"])
         self.react(self._draw_chart, "log", "unit", "selected")
@@ -138,7 +139,7 @@ class SchedulePlayground(Panel):
         parts = [*self.toolbox(), w.HBox([self.presets], layout=flow)]
         if "specs" not in self.hidden:
             parts += [w.HBox([self.menu, *self.buttons.values()], layout=flow), self.editor]
-        return [*parts, self.chart, self.loss_chart, self.start, self._track]
+        return [*parts, self.chart, self.loss_chart, self.start]
 
     def compute(self, job: Job) -> tuple[Schedule, ...]:
         specs, steps = [self._driven(spec, self.steps) for spec in self.specs], self.steps
@@ -185,7 +186,7 @@ class SchedulePlayground(Panel):
         if self.race is None:
             model, train, validation = self._task
             self.race = TrainingRace(**about, model=model, train=train, validation=validation)
-            self._track.children = [self.race]
+            self.children = [*self.children, self.race]
         else:
             with self.race.hold_trait_notifications():
                 for name, value in about.items():
