@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -38,11 +40,11 @@ class Parameter:
         if self.choices:
             if value not in self.choices:
                 raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, self.choices))}")
-            return value
+            return self.choices[self.choices.index(value)]
         return self._number(name, value)
 
     def _number(self, name: str, value: Any) -> int | float:
-        number = isinstance(value, (int, float)) or hasattr(value, "__float__")
+        number = hasattr(value, "__float__") and not np.ndim(value)
         if not number or not self.low <= value <= self.high or (self.whole and value % 1):
             kind = "a whole number" if self.whole else "a number"
             raise ValueError(f"{name} is {value!r}; it must be {kind} from {self.low:g} to {self.high:g}")

@@ -216,12 +216,12 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
     if not isinstance(spec, dict):
         raise TypeError(f"a schedule is given as a dict with a kind, or as a scheduler, not as a {type(spec).__name__}")
     kind = spec.get("kind")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"there is no kind of schedule {kind!r}: use {', '.join(KINDS)}.{nearest(str(kind), [*KINDS])}")
     table = parameters_of(kind)
     for name in spec.keys() - {"kind", "name"}:
         if name not in table:
-            raise TypeError(f"{kind} has no parameter {name!r}.{nearest(name, [*table])} It has: {', '.join(table)}")
+            raise TypeError(f"{kind} has no parameter {name!r}.{nearest(str(name), [*table])} It has: {', '.join(table)}")
     full = {"kind": kind, "lr": 1.0, **{name: row.check(name, spec.get(name, row.default)) for name, row in table.items()}}
     if kind == "onecycle" and full["total_steps"] is not None and full["total_steps"] + full["warmup"] < steps:
         raise ValueError(
@@ -238,6 +238,12 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
         "step_size_down": full.get("step_size_up"),
     }
     return {name: usual.get(name) if value is None else value for name, value in full.items()}
+
+
+def plain(spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec that has been settled once, as JSON can carry it, whatever kinds of numbers are in it."""
+    table = parameters_of(spec["kind"])
+    return {name: table[name].check(name, value) if name in table else value for name, value in spec.items()}
 
 
 def _check_knots(at: list[float], rates: list[float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import textwrap
 import warnings
 from collections import defaultdict
@@ -15,7 +16,7 @@ import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from cnnwidgets.methods.schedule_parameters import KINDS, OPTIMIZERS, settle
+from cnnwidgets.methods.schedule_parameters import KINDS, OPTIMIZERS, plain, settle
 from cnnwidgets.net import Cancelled
 
 ASK_EVERY = 1_000
@@ -77,7 +78,7 @@ def schedule(
         TypeError, ValueError: what is wrong with the spec, in a sentence.
         Cancelled: cancel was set.
     """
-    steps = check_steps(steps)
+    steps, given = check_steps(steps), losses
     if isinstance(spec, LRScheduler):
         followed: Scheduled | _Copied = _Copied(spec)
         settled = None
@@ -85,7 +86,9 @@ def schedule(
     else:
         settled = settle(spec, steps)
         followed = Scheduled(settled, [torch.zeros(1, requires_grad=True)])
-        losses = _check_losses(losses or settled["losses"], steps) if settled["kind"] == "plateau" else None
+        losses = None
+        if settled["kind"] == "plateau":
+            losses = _check_losses(settled["losses"] if given is None else given, steps)
     rates, momentum = np.empty(steps), np.empty(steps)
     group = followed.optimizer.param_groups[0]
     with warnings.catch_warnings():
@@ -97,9 +100,9 @@ def schedule(
             if step < steps - 1:
                 followed.step(losses[step] if losses else None)
     if settled is None:
-        spec = {"kind": "recorded", "rates": rates.tolist()}
+        spec, losses = {"kind": "recorded", "rates": rates.tolist()}, None
         settled = settle(spec, steps)
-    return Schedule(np.arange(steps), rates, momentum, _listing(settled, steps, losses), dict(spec))  # type: ignore[arg-type]
+    return Schedule(np.arange(steps), rates, momentum, _listing(settled, steps, losses), plain(spec))  # type: ignore[arg-type]
 
 
 def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray:
@@ -166,10 +169,11 @@ class Scheduled:
     def rate_at(self, step: int) -> float:
         """The rate of the scheduler after so many steps of its own, which need not come in order."""
         main = self._main
-        if isinstance(main, torch.optim.lr_scheduler.CosineAnnealingWarmRestarts):
-            main.step(step)
-            return self.rate
         main.last_epoch = step
+        if isinstance(main, torch.optim.lr_scheduler.CosineAnnealingWarmRestarts):
+            main.T_cur, main.T_i = step % main.T_0 if main.T_mult == 1 else step, main.T_0
+            while main.T_cur >= main.T_i:  # torch's step(epoch) takes a logarithm, which is rounded to a wrong cycle
+                main.T_cur, main.T_i = main.T_cur - main.T_i, main.T_i * main.T_mult
         return (main._get_closed_form_lr if hasattr(main, "_get_closed_form_lr") else main.get_lr)()[0]
 
 
@@ -242,7 +246,8 @@ def _listing(settled: dict[str, Any], steps: int, losses: Sequence[float] | None
         lines = lines.removesuffix("\nscheduler = main").replace("main = ", "scheduler = ")
     advance = "scheduler.step()"
     if losses is not None:
-        lines += f"\nlosses = {[float(loss) for loss in losses]}  # validation loss, step by step"
+        values = ", ".join(repr(loss) if math.isfinite(loss) else f'float("{loss}")' for loss in losses)
+        lines += f"\nlosses = [{values}]  # validation loss, step by step"
         advance = f"if step < {steps - 1}:\n    scheduler.step(losses[step])"
         if settled["warmup"]:
             advance = f"if step < {settled['warmup']}:\n    warmup.step()\nel{advance}"
