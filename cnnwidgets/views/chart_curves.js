@@ -14,7 +14,8 @@ function bytesOf(text) {
 
 /** A trace's values as numbers; null if they are none (dates, categories). */
 function numbersOf(values) {
-  if (values?.bdata !== undefined) return typed(KINDS[values.dtype] ?? Float64Array, bytesOf(values.bdata));
+  if (values?.bdata !== undefined) return typed(KINDS[values.dtype], bytesOf(values.bdata));
+  if (ArrayBuffer.isView(values)) return values;
   const numeric = values?.every((value) => value === null || typeof value === "number");
   return numeric ? Float64Array.from(values, (value) => value ?? NaN) : null;
 }
@@ -23,6 +24,7 @@ function numbersOf(values) {
 function curvesOf(figure, appended, draggable) {
   return figure.data.map((trace, number) => {
     if (!/^scatter(gl)?$/.test(trace.type ?? "scatter")) return { trace, x: null, y: null };
+    for (const axis of ["x", "y"]) if (trace[axis]?.bdata !== undefined) trace[axis] = numbersOf(trace[axis]); // once
     const y = numbersOf(trace.y ?? []);
     const x = trace.x ? numbersOf(trace.x) : y?.map((_, i) => (trace.x0 ?? 0) + i * (trace.dx ?? 1));
     if (!x || !y) return { trace, x: null, y: null };
