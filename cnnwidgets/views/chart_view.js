@@ -107,7 +107,7 @@ function render({ model, el }) {
     if (line.hidden) root.removeAttribute("tabindex");
     else root.tabIndex = 0;
     if (newFigure) {
-      figure = JSON.parse(model.get("figure") || "null");
+      figure = figureOf(model.get("figure"), model.get("columns"));
       [newFigure, newCurves, figures] = [false, true, figures + 1];
     }
     return figure && root.clientWidth > 0;

@@ -72,18 +72,21 @@ def test_plotlys_arrays_and_lists_are_read_as_numbers(tmp_path):
     code = f"""
     const figure = {{ data: [
       {{ x: {json.dumps(packed)}, y: {json.dumps(small)} }},
+      {{ x: {{ dtype: "f8", column: "1.0" }}, y: [1, 2, 3] }},
       {{ y: [1, null], x0: 5, dx: 2 }},
       {{ x: ["2020"], y: [1] }},
       {{ type: "bar", y: [1] }},
     ] }};
     const more = new DataView(new Float64Array([9, 1, 11, NaN]).buffer);
-    const told = curvesOf(figure, {{ 1: more }}, []).map(({{ x, y, trace }}) =>
+    const columns = {{ "1.0": new Float64Array([1.5, NaN, -Infinity]) }};
+    const told = curvesOf(figureOf(JSON.stringify(figure), columns), {{ 2: more }}, []).map(({{ x, y, trace }}) =>
       [x && Array.from(x, String), y && Array.from(y, String), trace.x?.length ?? null]);
     console.log(JSON.stringify(told));
     """
     sources = SOURCES["shared.js"] + SOURCES["chart_curves.js"] + SOURCES["chart_thin.js"]
     assert json.loads(node(sources + code, tmp_path)) == [
-        [["1.5", "NaN", "-Infinity"], ["1", "-300"], None],
+        [["1.5", "NaN", "-Infinity"], ["1", "-300"], 3],
+        [["1.5", "NaN", "-Infinity"], ["1", "2", "3"], 3],
         [["5", "7", "9", "11"], ["1", "NaN", "1", "NaN"], 4],
         [None, None, 1],
         [None, None, None],

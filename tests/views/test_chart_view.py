@@ -32,6 +32,22 @@ def test_a_figure_travels_as_its_json_in_one_message_without_the_library(monkeyp
     assert chart.description == "two bars"
 
 
+def test_long_columns_travel_as_bytes_and_a_shared_x_once(monkeypatch):
+    x = np.arange(10_000.0)
+    chart, figure = ChartView(), go.Figure([go.Scatter(x=x, y=x * k) for k in (2, 3, 4)])
+    with sent(chart, monkeypatch) as messages:
+        chart.show(figure, "three lines")
+    assert len(messages) == 1
+    assert 4 * x.nbytes < messages[0].size < 4 * x.nbytes + 20_000
+    traces = json.loads(chart.figure)["data"]
+    assert len({trace["x"]["column"] for trace in traces}) == 1
+    for k, trace in zip((2, 3, 4), traces, strict=True):
+        np.testing.assert_array_equal(np.frombuffer(chart.columns[trace["y"]["column"]]), x * k)
+    before = chart.figure
+    chart.show(figure, "the same")
+    assert chart.figure != before, "so that the page knows that there is another"
+
+
 def test_a_view_holds_no_library_in_its_state():
     chart = ChartView()
     chart.show(go.Figure(go.Bar(y=[1])), "a bar")
