@@ -1,4 +1,4 @@
-// A figure's curves as numbers: from lists, from plotly's base64 arrays, and from what was appended to them.
+// A figure's curves as numbers: from lists, plotly's base64 arrays, columns beside the figure, and what was appended.
 
 const KINDS = {
   f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array,
@@ -14,9 +14,21 @@ function bytesOf(text) {
 
 /** A trace's values as numbers; null if they are none (dates, categories). */
 function numbersOf(values) {
-  if (values?.bdata !== undefined) return typed(KINDS[values.dtype] ?? Float64Array, bytesOf(values.bdata));
+  if (ArrayBuffer.isView(values)) return values;
   const numeric = values?.every((value) => value === null || typeof value === "number");
   return numeric ? Float64Array.from(values, (value) => value ?? NaN) : null;
+}
+
+/** A figure from its JSON, its columns as numbers. */
+function figureOf(text, columns) {
+  const figure = JSON.parse(text || "null");
+  for (const trace of figure?.data ?? []) {
+    for (const axis of ["x", "y"]) {
+      const { dtype, bdata, column, shape } = trace[axis] ?? {};
+      if (dtype && !shape) trace[axis] = typed(KINDS[dtype], column ? columns[column] : bytesOf(bdata));
+    }
+  }
+  return figure;
 }
 
 /** A figure's curves, {trace, x, y}; x and y are null where a trace is no curve of numbers. */

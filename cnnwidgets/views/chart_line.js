@@ -62,7 +62,10 @@ function useLine(layer, model, chart) {
     label.textContent = text;
     label.hidden = !text;
     Object.assign(rule.style, { left: `${xaxis._offset + pixel()}px`, top: `${yaxis._offset}px`, height: `${yaxis._length}px` });
-    rule.classList.toggle("cw-left", pixel() > xaxis._length - label.offsetWidth - 16);
+    const before = xaxis._offset + pixel();
+    const after = layer.clientWidth - before;
+    label.style.maxWidth = `${Math.max(before, after) - 34}px`;
+    rule.classList.toggle("cw-left", after < label.offsetWidth + 22 && before > after);
     rule.classList.toggle("cw-fixed", model.get("fixed"));
     rule.tabIndex = model.get("fixed") ? -1 : 0;
     rule.setAttribute("aria-label", text || "line");

@@ -1,5 +1,7 @@
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
+const NARROW = 480; // CSS pixels below which a legend goes under the curves
+
 function initialize({ model }) {
   keepAppended(model);
 }
@@ -13,15 +15,16 @@ function render({ model, el }) {
   const root = h("div", { className: "cw cw-chart", "data-lm-suppress-shortcuts": "true" }, note, area, line);
   el.append(root);
   const ends = [];
-  let library = null, drawn = false, ended = false, again = 0, busy = false, missed = false;
-  let figure = null, curves = null, kept = [], figures = 0, draws = 0;
+  let library = null, ended = false, again = 0, busy = false, missed = false;
+  let figure = null, curves = [], kept = []; // as drawn, or as they are being drawn
+  let newFigure = true, newCurves = true, figures = 0, draws = 0, drawn = null;
 
   const chart = {
-    curves: () => curves ?? [],
+    curves: () => curves,
     plots: () => Object.values(plot._fullLayout?._plots ?? {}),
     place: (curve) => {
-      const { xaxis = "x", yaxis = "y" } = figure.data[curve] ?? {};
-      return curves?.[curve]?.x && chart.plots().find(({ id }) => id === xaxis + yaxis);
+      const { xaxis = "x", yaxis = "y" } = curves[curve]?.trace ?? {};
+      return curves[curve]?.x && chart.plots().find(({ id }) => id === xaxis + yaxis);
     },
     title: (axis) => figure.layout[axis._name]?.title?.text ?? axis._id[0],
     /** The curves in a subplot that the readout tells. */
@@ -35,7 +38,7 @@ function render({ model, el }) {
     }),
     ranges: () => Object.fromEntries(chart.plots().flatMap(({ xaxis, yaxis }) => [xaxis, yaxis]).map((axis) => [axis._name, [...axis.range]])),
     redraw: (anew = false) => {
-      if (anew) curves = null;
+      newCurves ||= anew;
       ask();
     },
   };
@@ -52,7 +55,8 @@ function render({ model, el }) {
     const themed = Object.fromEntries(Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key,
       /^[xy]axis/.test(key) ? { ...axis, ...value, ...(held[key] && { range: held[key], autorange: false }) } : value]));
     return {
-      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: figures,
+      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: revision(),
+      ...(root.clientWidth < NARROW && { legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" } }),
       ...(editable() && { dragmode: false }),
       ...themed,
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
@@ -60,9 +64,11 @@ function render({ model, el }) {
     };
   };
 
+  /** Figures with the same one keep what was zoomed to. */
+  const revision = () => figure.layout.uirevision ?? figures;
   /** What is visible of an axis: what was zoomed to, or what the figure says; null for all. */
   const rangeOf = (name) => {
-    const axis = drawn === figures ? plot._fullLayout?.[name] : null;
+    const axis = drawn === revision() ? plot._fullLayout?.[name] : null;
     return (axis && !axis.autorange ? axis.range : figure.layout[name]?.range) ?? null;
   };
   const traces = () => {
@@ -100,7 +106,10 @@ function render({ model, el }) {
     line.hidden = !model.get("readout");
     if (line.hidden) root.removeAttribute("tabindex");
     else root.tabIndex = 0;
-    figure ??= JSON.parse(model.get("figure") || "null");
+    if (newFigure) {
+      figure = figureOf(model.get("figure"), model.get("columns"));
+      [newFigure, newCurves, figures] = [false, true, figures + 1];
+    }
     return figure && root.clientWidth > 0;
   };
   const load = async () => {
@@ -111,15 +120,17 @@ function render({ model, el }) {
       if (!ended) again = setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
     }
     note.hidden = library !== null;
-    return library && !ended;
+    return library !== null && !ended;
   };
   const draw = async () => {
-    if (!prepare() || !(await load()) || !figure) return;
-    curves ??= curvesOf(figure, model.get("appended"), model.get("draggable"));
+    if (!prepare() || !(await load()) || !prepare()) return; // another figure may have come while the library did
+    if (newCurves) curves = curvesOf(figure, model.get("appended"), model.get("draggable"));
+    newCurves = false;
     knots.hold(curves);
     const config = { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: editable() ? false : "reset+autosize" };
-    drawn = figures;
-    await library.react(plot, traces(), layout(), config);
+    const data = traces();
+    drawn = revision();
+    await library.react(plot, data, layout(), config);
     if (ended) return;
     attach();
     drawOver();
@@ -134,7 +145,7 @@ function render({ model, el }) {
       await draw();
     } finally {
       busy = false;
-      if (ended && drawn) library.purge(plot);
+      if (ended) library?.purge(plot);
       else if (missed) ask();
     }
   };
@@ -157,8 +168,7 @@ function render({ model, el }) {
   });
 
   const takeFigure = once(() => {
-    figure = curves = null;
-    figures += 1;
+    newFigure = true;
     knots.answered();
     paint();
   });
@@ -169,7 +179,7 @@ function render({ model, el }) {
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
     listen(model, ["marked", "height", "readout", "fixed", "description"], ask),
-    listen(model, ["line", "line_label"], () => (root.isConnected && rule.draw())),
+    listen(model, ["line", "line_label"], () => rule.draw()),
     watch(root, paint),
   );
   takeFigure();
@@ -177,7 +187,7 @@ function render({ model, el }) {
     ended = true;
     clearTimeout(again);
     [...ends].forEach((end) => end());
-    if (drawn && !busy) library.purge(plot);
+    if (!busy) library?.purge(plot);
   };
 }
 

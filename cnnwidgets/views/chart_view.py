@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import gzip
 from collections.abc import Mapping
 from functools import lru_cache
@@ -16,6 +17,9 @@ from cnnwidgets.views.view import View, numbers
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from plotly.graph_objects import Figure
+
+LONG_TEXT = 10_000
+"""Characters of a column that may stay in the figure's JSON."""
 
 POINT = 16
 """Bytes of an appended point."""
@@ -45,7 +49,8 @@ class ChartView(
 
     without_kernel: ClassVar = {"fixed": True}
 
-    figure = t.Unicode(help="the figure as plotly's JSON").tag(sync=True)
+    figure = t.Unicode(help="the figure as plotly's JSON, with the names of its long columns").tag(sync=True)
+    columns = t.Dict(help="the numbers of long columns, by name").tag(sync=True)
     appended = t.Dict(help="by curve number, as text: (points, 2) float64, the x and y that were appended to it").tag(
         sync=True,
         to_json=lambda value, view: dict(value),  # it may grow while it is on its way
@@ -74,15 +79,19 @@ class ChartView(
 
     def __init__(self, **traits):
         self._lock = RLock()
-        self._curves = 0
+        self._curves = self._figures = 0
         super().__init__(**traits)
         self.on_msg(self._answer)
 
     def show(self, figure: Figure, description: str) -> None:
         """Show a figure, with a sentence that says what it shows; what was appended to the one before goes."""
+        from plotly.io.json import to_json_plotly
+
+        spec = figure.to_plotly_json()
         with self._lock, self.hold_sync():
-            self._curves = len(figure.data)
-            self.figure, self.description = figure.to_json(), description
+            self._curves, self._figures = len(figure.data), self._figures + 1
+            self.columns = _take_columns(spec, f"{self._figures}.")
+            self.figure, self.description = to_json_plotly(spec), description
             self.appended, self.added, self.removed = {}, [], []
 
     def extend(self, points: Mapping[int, tuple[ArrayLike, ArrayLike]]) -> None:
@@ -108,6 +117,25 @@ class ChartView(
         elif message.get("kind") == "appended":  # a page that missed some of it
             with self._lock:
                 self.send_state("appended")
+
+
+def _take_columns(spec: dict, prefix: str) -> dict[str, bytes]:
+    """Take long columns of x and y out of a figure, by names of their own: as text they would take three times as long.
+
+    Equal columns are one, for curves often share their x.
+    """
+    names: dict[bytes, str] = {}
+    for trace in spec["data"]:
+        for axis in "xy":
+            match trace.get(axis):
+                case {"dtype": kind, "bdata": text, **more} if len(text) > LONG_TEXT and not more:
+                    content = binascii.a2b_base64(text)
+                case np.ndarray(dtype=np.dtype(kind="f" | "i" | "u")) as values if values.nbytes > LONG_TEXT:  # plotly 5
+                    kind, content = "f8", numbers(values, np.float64)
+                case _:
+                    continue
+            trace[axis] = {"dtype": kind, "column": names.setdefault(content, f"{prefix}{len(names)}")}
+    return {name: content for content, name in names.items()}
 
 
 def _pairs(curve: int, x: ArrayLike, y: ArrayLike) -> bytes:
