@@ -14,6 +14,7 @@ import traitlets as t
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number, Slider
+from cnnwidgets.panels.jobs import import_first
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
 
@@ -61,6 +62,7 @@ class EarlyStopping(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
+        import_first("plotly.graph_objs.scatter")
         self.chart = ChartView(height=320, readout=True)
         return [*self.toolbox(), self.chart]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,17 @@ LAYOUTS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-layou
 
 TRAININGS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-trainings")
 """A worker for trainings, which go on while other panels answer."""
+
+FOR_TRAININGS = (
+    "torch._dynamo",  # which torch.optim imports when it is first used, in some seconds
+    "sklearn.datasets",
+    "skimage.io",
+    "cnnwidgets.samples.datasets",
+    "cnnwidgets.samples.networks",
+    "plotly.subplots",
+    "plotly.graph_objs.scatter",
+)
+"""What trainings and their charts import."""
 
 LOCK = threading.RLock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
@@ -77,6 +89,15 @@ class Job:
     def wait_for_picture(self, timeout: float) -> bool:
         """Wait until there is something to show."""
         return self._first.wait(timeout)
+
+
+def import_first(*modules: str) -> None:
+    """Import on the caller's thread what a worker would otherwise import.
+
+    Two threads that import parts of one library at the same time can find each other's half, and fail.
+    """
+    for name in modules:
+        importlib.import_module(name)
 
 
 def on_worker() -> bool:

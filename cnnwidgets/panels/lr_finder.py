@@ -12,7 +12,7 @@ from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number
-from cnnwidgets.panels.jobs import TRAININGS
+from cnnwidgets.panels.jobs import FOR_TRAININGS, TRAININGS, import_first
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
 
@@ -61,6 +61,7 @@ class LRFinder(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
+        import_first(*FOR_TRAININGS)
         self.chart = ChartView(height=340, readout=True)
         self.chart.observe(self._take_line, "line")
         self.react(self._draw_line, "rate")

@@ -17,7 +17,7 @@ from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import Task, task_of
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
-from cnnwidgets.panels.jobs import TRAININGS
+from cnnwidgets.panels.jobs import FOR_TRAININGS, TRAININGS, import_first
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.samples import NAMES
@@ -97,6 +97,7 @@ class TrainingRace(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
+        import_first(*FOR_TRAININGS)
         self.chart = ChartView(height=520, readout=True)
         self.snapshots = ChartView(height=260)
         self.snapshots.layout.display = "none"

@@ -17,6 +17,7 @@ from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
 from cnnwidgets.methods.schedules import momentum_of, sketch, title
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
+from cnnwidgets.panels.jobs import FOR_TRAININGS, import_first
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
@@ -105,6 +106,7 @@ class SchedulePlayground(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
+        import_first(*FOR_TRAININGS)
         self._take_own()
         self.chart = ChartView(height=380, readout=True)
         self.loss_chart = ChartView(height=200, readout=True)
