@@ -24,7 +24,7 @@ function render({ model, el }) {
     plots: () => Object.values(plot._fullLayout?._plots ?? {}),
     place: (curve) => {
       const { xaxis = "x", yaxis = "y" } = curves[curve]?.trace ?? {};
-      return curves[curve]?.x && chart.plots().find(({ id }) => id === xaxis + yaxis);
+      return curves[curve]?.x && plot._fullData?.[curve]?.visible === true && chart.plots().find(({ id }) => id === xaxis + yaxis);
     },
     title: (axis) => figure.layout[axis._name]?.title?.text ?? axis._id[0],
     /** The curves in a subplot that the readout tells. */
@@ -91,18 +91,23 @@ function render({ model, el }) {
     const index = point.pointIndex ?? point.pointNumber;
     return [point.curveNumber, ...[kept[point.curveNumber]?.[index] ?? index].flat()];
   };
+  const drawOver = () => [knots, rule, readout].forEach((part) => part.draw());
   const attach = () => {
     plot.removeAllListeners?.(); // plotly forgets them itself where the configuration changed
     plot.on("plotly_click", (event) => put(model, { clicked: pointOf(event) }));
     plot.on("plotly_hover", (event) => put(model, { hovered: pointOf(event) }));
     plot.on("plotly_unhover", () => put(model, { hovered: [] }));
     plot.on("plotly_relayout", ask);
+    plot.on("plotly_restyle", drawOver); // a curve was hidden in the legend
   };
-  const drawOver = () => [knots, rule, readout].forEach((part) => part.draw());
 
+  const tellRole = () => {
+    const hands = model.get("readout") || editable() || model.get("line") !== null;
+    root.setAttribute("role", hands ? "group" : "img"); // what is in an image is not told
+  };
   const prepare = () => {
     root.setAttribute("aria-label", model.get("description"));
-    root.setAttribute("role", model.get("readout") || editable() || model.get("line") !== null ? "group" : "img");
+    tellRole();
     line.hidden = !model.get("readout");
     if (line.hidden) root.removeAttribute("tabindex");
     else root.tabIndex = 0;
@@ -164,6 +169,7 @@ function render({ model, el }) {
     const by = event.target === root && ARROWS[event.key]?.[1];
     if (!by || line.hidden) return;
     event.preventDefault();
+    event.stopPropagation();
     readout.step(by * (event.shiftKey ? 10 : 1));
   });
 
@@ -179,7 +185,7 @@ function render({ model, el }) {
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
     listen(model, ["marked", "height", "readout", "fixed", "description"], ask),
-    listen(model, ["line", "line_label"], () => rule.draw()),
+    listen(model, ["line", "line_label"], () => (tellRole(), rule.draw())),
     watch(root, paint),
   );
   takeFigure();
