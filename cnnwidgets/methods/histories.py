@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -123,7 +125,7 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
             History(**{name: row[name] for name in HEADS}, **values)
             for row, values in zip(found["histories"], curves, strict=True)
         ], found["about"]
-    except (KeyError, TypeError, ValueError, BadZipFile) as error:
+    except (KeyError, TypeError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise ValueError(f"{path.name} holds no training histories ({error})") from error
 
 
@@ -137,5 +139,4 @@ def _array(name: str, values: list) -> np.ndarray:
 
 
 def _means(values: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    starts = np.r_[0, ends].astype(int)[:-1]
-    return np.array([values[start:end].mean() for start, end in zip(starts, ends, strict=True)])
+    return np.array([values[start:end].mean() for start, end in itertools.pairwise([0, *ends])])

@@ -31,6 +31,9 @@ DIVERGED = 4.0
 SETTLED = 5
 """Steps at the start of which nothing is concluded."""
 
+FALLEN = 0.01
+"""The share of the smoothed loss that has to go before it is said to fall."""
+
 AT_ONCE = 5
 """Steps between two updates."""
 
@@ -60,7 +63,7 @@ class RangeTest:
     @property
     def steepest(self) -> int | None:
         """The step where the smoothed loss falls fastest by the logarithm of the rate; None if it does not fall."""
-        if self.lowest < SETTLED + 2:
+        if self.lowest < SETTLED + 2 or self.smoothed[self.lowest] > (1 - FALLEN) * self.smoothed[SETTLED]:
             return None
         slope = np.gradient(self.smoothed, np.log(self.lr))[SETTLED : self.lowest]
         return SETTLED + int(slope.argmin()) if slope.min() < 0 else None

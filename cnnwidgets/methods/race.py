@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from cnnwidgets.methods import histories
 from cnnwidgets.methods.early_stopping import Patience
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.parts import PATIENCE, ask, check_forks, torch_threads
-from cnnwidgets.methods.schedule_parameters import settle
+from cnnwidgets.methods.schedule_parameters import plain, settle
 from cnnwidgets.methods.schedules import Scheduled, check_steps, schedule, title
 from cnnwidgets.methods.snapshots import Snapshots
 from cnnwidgets.methods.tasks import Task
@@ -75,9 +76,10 @@ class Race:
 
     @property
     def verdict(self) -> Verdict | None:
-        """Who leads by now, or has won; None with fewer than two schedules, or before all were validated."""
+        """Who leads by now, or has won; None with fewer than two schedules, or before all were validated with all seeds."""
         finals = {name: np.array([one.final_accuracy for one in self.of(name)]) for name in self.names}
-        if len(finals) < 2 or not all(np.isfinite(values).all() for values in finals.values()):
+        seeds = {tuple(one.seed for one in self.of(name)) for name in self.names}
+        if len(finals) < 2 or len(seeds) > 1 or not all(np.isfinite(values).all() for values in finals.values()):
             return None
         first, second = sorted(finals, key=lambda name: -finals[name].mean())[:2]  # the earlier one of two alike
         margins = finals[first] - finals[second]
@@ -90,9 +92,11 @@ class Race:
 
     @classmethod
     def load(cls, path: str | Path) -> Race:
-        """Read it from a file; no torch is needed for that."""
+        """Read it from a file; a ValueError if that holds no race."""
         found, about = histories.load(path)
-        return cls(tuple(found), about["unit"], about["steps"])
+        if about.keys() != {"unit", "steps"}:
+            raise ValueError(f"{Path(path).name} holds no race: History.load reads a training's history")
+        return cls(tuple(found), **about)
 
 
 def race(
@@ -137,16 +141,19 @@ def race(
         raise ValueError("there is no schedule to train with")
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}; it must be 'epoch' or 'batch'")
-    if not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
+    if np.ndim(seeds) != 1 or not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
         raise ValueError(f"seeds is {seeds!r}; it must hold at least one whole number of at least 0")
+    steps = check_steps(steps)
+    for spec in specs:
+        settle(spec, steps)
+    if patience is not None:
+        Patience(patience, min_delta)
     names = _apart([title(spec) for spec in specs])
     plans = [
-        Plan(task, name, dict(spec), check_steps(steps), unit, int(seed), patience, min_delta)
+        Plan(task, name, plain(spec), steps, unit, int(seed), patience, min_delta)
         for name, spec in zip(names, specs, strict=True)
         for seed in seeds
     ]
-    for plan in plans:
-        plan.check()
     ways = _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
     now: Race | None = None
     try:
@@ -173,12 +180,6 @@ class Plan:
     patience: int | None
     min_delta: float
 
-    def check(self) -> None:
-        """Raise what is wrong with it before anything is trained."""
-        settle(self.spec, self.steps)
-        if self.patience is not None:
-            Patience(self.patience, self.min_delta)
-
 
 class Run:
     """A run under way: trains for a while whenever it is told to."""
@@ -190,7 +191,7 @@ class Run:
         with self._stream.flowing():
             self._model = plan.task.start()
         self._scheduled = Scheduled(settled, list(self._model.parameters()))
-        self._on_plateau = settled["kind"] == "plateau"
+        self._by_batch, self._on_plateau = plan.unit == "batch", settled["kind"] == "plateau"
         self._minima = frozenset(_minima(plan.spec, plan.steps) if settled["kind"] == "restarts" else ())
         self._patience = Patience(plan.patience, plan.min_delta) if plan.patience else None
         self._log: list[Step] = []
@@ -210,13 +211,15 @@ class Run:
         with self._stream.flowing():
             for step in self._epoch:
                 self._log.append(step)
-                self._done += self.plan.unit == "batch"
+                self._done += self._by_batch
                 if not math.isfinite(step.loss):
                     self.stopped = f"its loss is {step.loss} from step {len(self._log) - 1} on"
-                if self.plan.unit == "batch" and self._done - 1 in self._minima:
+                if self._by_batch and self._done - 1 in self._minima:
                     self._snapshot(*self._look())
-                if self.stopped or (self.plan.unit == "batch" and self._done == self.plan.steps):
+                if self.stopped or self._done == self.plan.steps:
                     break
+                if self._by_batch and not self._on_plateau:
+                    self._scheduled.step()
                 if cancel is not None and cancel.is_set():
                     return
                 if time.perf_counter() >= end:
@@ -246,18 +249,16 @@ class Run:
         )
 
     def _new_epoch(self) -> Iterator[Step]:
-        by_batch = self._scheduled if self.plan.unit == "batch" and not self._on_plateau else None
-        return train(
-            self._model, self.plan.task.train, self._scheduled.optimizer, by_batch, criterion=self.plan.task.criterion
-        )
+        return train(self._model, self.plan.task.train, self._scheduled.optimizer, criterion=self.plan.task.criterion)
 
     def _end_epoch(self) -> None:
         """Validate, and get ready for the next epoch, if there is one."""
-        if not self._log:
-            raise ValueError("there is nothing to train on: the training loader gives no batch")
+        if len(self._log) == (self._validations[-1][0] if self._validations else 0):
+            epoch = len(self._validations)
+            raise ValueError(f"there is nothing to train on: the training loader gives no batch in epoch {epoch}")
         found = self._look()
         self._validations.append((len(self._log), found.loss, found.accuracy))
-        if self.plan.unit == "epoch":
+        if not self._by_batch:
             self._done += 1
             if self._done - 1 in self._minima:
                 self._snapshot(*found)
@@ -266,7 +267,7 @@ class Run:
         self.over = bool(self.stopped) or self._done >= self.plan.steps
         if self.over:
             return
-        if self.plan.unit == "epoch" or self._on_plateau:
+        if not self._by_batch or self._on_plateau:
             self._scheduled.step(found.loss)
         self._epoch = self._new_epoch()
 
@@ -294,7 +295,8 @@ def _elsewhere(plans: Sequence[Plan], executor: Executor, cancel) -> Iterator[tu
     """All runs on an executor, each a call; those that are over, by and by."""
     threads = torch.get_num_threads()
     check_forks(executor, threads)
-    waiting = {executor.submit(run_whole, plan, threads): plan for plan in plans}
+    stop = Stop()
+    waiting = {executor.submit(run_whole, plan, threads, stop): plan for plan in plans}
     found: dict[int, History] = {}
     try:
         while waiting:
@@ -304,16 +306,28 @@ def _elsewhere(plans: Sequence[Plan], executor: Executor, cancel) -> Iterator[tu
                 some = tuple(found[id(plan)] for plan in plans if id(plan) in found)
                 yield some, len(some) / len(plans)
     finally:
-        for future in waiting:
-            future.cancel()
+        stop.now = True
+        under_way = [future for future in waiting if not future.cancel()]
+        if isinstance(executor, ThreadPoolExecutor):
+            wait(under_way)  # they end with their step, and give the generators back
 
 
-def run_whole(plan: Plan, threads: int) -> History:
+class Stop:
+    """Tells runs on threads that nobody waits for them any more; in another process its copy stays as it is."""
+
+    now = False
+
+    def is_set(self) -> bool:
+        return self.now
+
+
+def run_whole(plan: Plan, threads: int, stop: Stop) -> History:
     """A run from its start to its end, with so many threads of torch."""
     run = Run(plan)
     while not run.over:
+        ask(stop)
         with torch_threads(threads):
-            run.train(TURN)
+            run.train(TURN, stop)
     return run.history()
 
 
@@ -323,9 +337,8 @@ def _minima(spec: dict[str, Any], steps: int) -> list[int]:
 
 def _apart(names: Sequence[str]) -> list[str]:
     """The names, those that are there twice with a number."""
-    seen: dict[str, int] = {}
-    apart = []
+    apart: list[str] = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        apart.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+        tries = itertools.chain([name], (f"{name} ({k})" for k in itertools.count(2)))
+        apart.append(next(each for each in tries if each not in apart))
     return apart

@@ -1,0 +1,104 @@
+"""Early stopping, live or afterwards: it ends at the first epoch whose last few are no better than what was before them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnwidgets.methods import Patience, Stop, early_stopping
+
+nan, inf = math.nan, math.inf
+
+
+@pytest.mark.parametrize(
+    "losses, patience, stop",
+    [
+        ([1.0, 0.5, 0.6, 0.7, 0.4], 2, Stop(3, True, 1, 0.5, 4, 0.4, 1)),
+        ([1.0, 0.5, 0.6, 0.7, 0.4], 3, Stop(4, False, 4, 0.4, 4, 0.4, 0)),
+        ([1.0, 0.5, 0.6, 0.7, 0.4], 1, Stop(2, True, 1, 0.5, 4, 0.4, 2)),
+        ([3.0, 2.0, 1.0], 1, Stop(2, False, 2, 1.0, 2, 1.0, 0)),
+        ([1.0, 1.0, 1.0], 1, Stop(1, True, 0, 1.0, 0, 1.0, 1)),
+        ([2.0], 1, Stop(0, False, 0, 2.0, 0, 2.0, 0)),
+        ([2.0, nan, 1.0], 1, Stop(1, True, 0, 2.0, 2, 1.0, 1)),
+        ([2.0, nan, 1.0], 2, Stop(2, False, 2, 1.0, 2, 1.0, 0)),
+        ([nan, nan, nan, 1.0], 2, Stop(1, True, -1, inf, 3, 1.0, 2)),
+        ([inf, 1.0, 2.0], 2, Stop(2, False, 1, 1.0, 1, 1.0, 0)),
+    ],
+)  # fmt: skip
+def test_examples_by_hand(losses, patience, stop):
+    assert early_stopping(losses, patience) == stop
+    assert early_stopping(np.array(losses), patience) == stop
+
+
+def test_a_small_step_down_counts_only_if_it_is_larger_than_min_delta():
+    losses = [1.0, 0.75, 0.5, 0.25]
+    assert not early_stopping(losses, 1, 0.2).stopped
+    assert early_stopping(losses, 1, 0.25) == Stop(1, True, 0, 1.0, 3, 0.25, 2)
+    assert early_stopping(losses, 2, 0.25) == Stop(3, False, 2, 0.5, 3, 0.25, 0)  # 0.5 is better than 1 by more
+
+
+def test_the_cost_is_what_a_longer_training_would_have_reached():
+    assert early_stopping([1.0, 0.5, 0.75, 0.25], 1).cost == 0.25
+    assert early_stopping([1.0, 0.5, 0.75], 1).cost == 0
+    assert early_stopping([nan, nan, nan], 1).cost == 0
+
+
+@given(
+    st.lists(st.integers(0, 8).map(lambda n: n / 8) | st.just(nan), min_size=1, max_size=30),
+    st.integers(1, 6),
+    st.integers(0, 3).map(lambda n: n / 8),
+)
+@settings(max_examples=300, deadline=None)
+def test_it_stops_at_the_first_epoch_whose_last_ones_are_no_better(losses, patience, delta):
+    """Written without a state: the best before is what counted as better by then."""
+
+    def best(record):
+        found = inf
+        for loss in record:
+            found = loss if loss < found - delta else found
+        return found
+
+    def is_over(epoch):
+        before, last = losses[: epoch + 1 - patience], losses[max(0, epoch + 1 - patience) : epoch + 1]
+        return epoch + 1 >= patience and not any(loss < best(before) - delta for loss in last)
+
+    over = [epoch for epoch in range(len(losses)) if is_over(epoch)]
+    found = early_stopping(losses, patience, delta)
+    assert (found.stopped, found.epoch) == ((True, over[0]) if over else (False, len(losses) - 1))
+    assert found.best == best(losses[: found.epoch + 1])
+    assert found.saved == len(losses) - 1 - found.epoch
+    assert found.best_epoch == (losses.index(found.best) if found.best < inf else -1) or delta
+    assert found.cost >= 0 or delta
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20), st.integers(1, 5))
+@settings(max_examples=50, deadline=None)
+def test_live_and_afterwards_are_the_same(losses, patience):
+    live = Patience(patience)
+    over = next((epoch for epoch, loss in enumerate(losses) if live.is_over(loss)), None)
+    found = early_stopping(losses, patience)
+    assert (over is not None) == found.stopped
+    assert (live.best, live.best_epoch) == (found.best, found.best_epoch)
+    assert over is None or over == found.epoch == live.best_epoch + patience
+
+
+@pytest.mark.parametrize("patience", [0, -1, 1.5, 2.0, "3", None, True, nan])
+def test_patience_is_a_whole_number(patience):
+    with pytest.raises(ValueError, match=rf"patience is {patience!r}; it must be a whole number of at least 1"):
+        early_stopping([1.0], patience)
+
+
+@pytest.mark.parametrize("delta", [-0.1, nan, inf])
+def test_min_delta_is_a_number_of_at_least_0(delta):
+    with pytest.raises(ValueError, match=rf"min_delta is {delta!r}; it must be a number of at least 0"):
+        Patience(1, delta)
+
+
+@pytest.mark.parametrize("losses", [[], 3.0, [[1.0]]])
+def test_losses_are_a_list(losses):
+    with pytest.raises(ValueError, match=r"losses has shape \(.*\); it must be a list of at least one number"):
+        early_stopping(losses, 1)

@@ -1,0 +1,149 @@
+"""A history comes back from a file to the last bit, no numbers included; a stranger's file is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cnnwidgets.methods import History, Race, early_stopping
+from cnnwidgets.methods.histories import load, save
+
+HISTORY = History(
+    name="Größe 0.1",
+    spec={"kind": "multistep", "lr": 0.1, "milestones": [3, 5]},
+    seed=3,
+    lr=np.array([0.1, 0.1, 1 / 3, 1e-300, 5e-324]),
+    loss=np.array([2.0, math.nan, math.inf, -math.inf, 0.1 + 0.2]),
+    accuracy=np.array([0.0, 0.5, 1.0, 1 / 3, 2 / 3]),
+    ends=np.array([2, 5]),
+    validation_loss=np.array([math.nan, 1e308]),
+    validation_accuracy=np.array([0.25, 0.5]),
+    snapshot_ends=np.array([5]),
+    snapshot_accuracy=np.array([0.5]),
+    ensemble_accuracy=np.array([0.75]),
+    stopped="its loss is nan from step 1 on",
+)
+NO, NO_STEPS = np.empty(0), np.empty(0, np.int64)
+EMPTY = History("new", {"kind": "constant"}, 0, NO, NO, NO, NO_STEPS, NO, NO)
+
+
+def bits(history: History) -> dict:
+    values = {each.name: getattr(history, each.name) for each in fields(History)}
+    return {name: (v.dtype, v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in values.items()}
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_a_history_comes_back_to_the_last_bit(tmp_path, suffix):
+    for history in (HISTORY, EMPTY):
+        history.save(tmp_path / f"a{suffix}")
+        assert bits(History.load(str(tmp_path / f"a{suffix}"))) == bits(history)
+
+
+@given(st.lists(st.floats(), min_size=1, max_size=20))
+@settings(max_examples=50, deadline=None)
+def test_any_floats_come_back(tmp_path_factory, losses):
+    folder = tmp_path_factory.mktemp("any")
+    losses = [abs(loss) if math.isnan(loss) else loss for loss in losses]  # NaN is NaN
+    history = replace(HISTORY, loss=np.array(losses))
+    for name in ("a.json", "a.npz"):
+        history.save(folder / name)
+        np.testing.assert_array_equal(History.load(folder / name).loss, history.loss)
+        assert (np.signbit(History.load(folder / name).loss) == np.signbit(history.loss))[np.isfinite(history.loss)].all()
+
+
+def test_json_is_json_of_the_standard(tmp_path):
+    HISTORY.save(tmp_path / "a.json")
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    found = json.loads((tmp_path / "a.json").read_text("utf-8"), parse_constant=refuse)
+    assert found["histories"][0]["loss"][:4] == [2.0, "nan", "inf", "-inf"]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_a_race_comes_back(tmp_path, suffix):
+    race = Race((HISTORY, replace(HISTORY, name="other", seed=4)), "batch", 5)
+    race.save(tmp_path / f"race{suffix}")
+    again = Race.load(tmp_path / f"race{suffix}")
+    assert (again.unit, again.steps, again.names) == ("batch", 5, ["Größe 0.1", "other"])
+    assert [bits(one) for one in again.histories] == [bits(one) for one in race.histories]
+    assert bits(History.load(tmp_path / f"race{suffix}")) == bits(HISTORY)
+
+
+def test_what_is_no_race_is_said(tmp_path):
+    HISTORY.save(tmp_path / "one.json")
+    with pytest.raises(ValueError, match=r"one.json holds no race: History.load reads"):
+        Race.load(tmp_path / "one.json")
+
+
+def test_another_ending_is_refused(tmp_path):
+    for name in ("a.pkl", "a", "a.JSON"):
+        with pytest.raises(ValueError, match=rf"{name} is neither a .json nor an .npz file"):
+            HISTORY.save(tmp_path / name)
+    assert not [*tmp_path.iterdir()]
+
+
+def files(folder):
+    HISTORY.save(folder / "whole.npz")
+    save(folder / "whole.json", [HISTORY])
+    whole = (folder / "whole.npz").read_bytes()
+    np.savez(folder / "other.npz", a=np.ones(3))
+    np.savez(folder / "trap.npz", heads=np.array([print], dtype=object))
+    rows = json.loads((folder / "whole.json").read_text())
+    del rows["histories"][0]["loss"]
+    word = json.loads((folder / "whole.json").read_text())
+    word["histories"][0]["loss"][0] = "__import__('os')"
+    return {
+        "empty.npz": b"",
+        "half.npz": whole[: len(whole) // 2],
+        "spoilt.npz": whole[:200] + bytes(100) + whole[300:],
+        "no.npz": b"something else",
+        "empty.json": b"",
+        "list.json": b"[]",
+        "dict.json": b"{}",
+        "half.json": (folder / "whole.json").read_bytes()[:100],
+        "lacks.json": json.dumps(rows).encode(),
+        "word.json": json.dumps(word).encode(),
+        "binary.json": b"\xff\xfe\x00",
+        "other.npz": (folder / "other.npz").read_bytes(),
+        "trap.npz": (folder / "trap.npz").read_bytes(),
+    }
+
+
+def test_a_strangers_file_is_refused(tmp_path):
+    for name, data in files(tmp_path).items():
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ValueError, match=rf"{name} holds no training histories"):
+            load(tmp_path / name)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    for name in ("a.json", "a.npz"):
+        with pytest.raises(FileNotFoundError):
+            History.load(tmp_path / name)
+
+
+def test_epochs_are_means_over_the_steps_between_validations():
+    history = replace(HISTORY, loss=np.array([1.0, 2, 4, 5, 9]), accuracy=np.array([0, 0.5, 0.5, 1, 0]))
+    assert history.epoch_loss.tolist() == [1.5, 6.0]
+    assert history.epoch_accuracy.tolist() == [0.25, 0.5]
+    assert history.final_accuracy == 0.5
+    assert math.isnan(EMPTY.final_accuracy)
+    assert EMPTY.epoch_loss.tolist() == []
+
+
+def test_its_early_stopping_is_that_of_its_validation_losses():
+    history = replace(HISTORY, validation_loss=np.array([1.0, 0.5, 0.6, 0.7, 0.4]))
+    assert history.early_stopping(2) == early_stopping([1.0, 0.5, 0.6, 0.7, 0.4], 2)
+    assert history.early_stopping(1, 0.6) == early_stopping([1.0, 0.5, 0.6, 0.7, 0.4], 1, 0.6)
+
+
+def test_it_shows_itself_in_a_line():
+    assert repr(HISTORY) == "<history of Größe 0.1, seed 3: 5 steps, 2 validations>"

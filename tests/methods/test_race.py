@@ -1,0 +1,414 @@
+"""A run of a race is a lecture's loop, to the last bit: whatever runs beside it, in turns, on threads or in processes."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import random
+import sys
+import threading
+import time
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import SGD, lr_scheduler
+
+from cnnwidgets.methods import History, Race, Task, early_stopping, race, task
+from cnnwidgets.net import Cancelled
+from tests.methods.learning import Net, judged, lecture, loader, net, others, record
+from tests.methods.test_histories import bits
+from tests.net.networks import CancelAt
+
+RACE = sys.modules["cnnwidgets.methods.race"]
+SPECS = [
+    {"kind": "step", "lr": 0.5, "step_size": 2, "gamma": 0.1},
+    {"kind": "restarts", "lr": 0.3, "T_0": 2},
+    {"kind": "plateau", "lr": 0.5, "patience": 0},
+    {"kind": "onecycle", "lr": 0.5, "optimizer": "Adam"},
+]
+SEEDS = (0, 1)
+
+
+def own(**options) -> Task:
+    return Task(Net, loader(**options), others())
+
+
+def all_bits(found: Race) -> list[dict]:
+    return [bits(history) for history in found.histories]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Race:
+    return race(own(), SPECS, steps=5, seeds=SEEDS)
+
+
+# a run
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize("model", [net(), Net])
+@pytest.mark.parametrize("generator", [False, True])
+def test_a_run_is_a_lectures_loop_to_the_last_bit(unit, model, generator):
+    options = {"generator": torch.Generator()} if generator else {}
+    spec = {"kind": "step", "lr": 0.5, "step_size": 2, "gamma": 0.1, "momentum": 0.8, "weight_decay": 0.01}
+    (found,) = race(Task(model, loader(**options), others()), [spec], steps=5, unit=unit, seeds=[3]).histories
+
+    torch.manual_seed(3)
+    mine = Net() if model is Net else net()
+    batches = loader(generator=torch.Generator().manual_seed(3)) if generator else loader()
+    optimizer = SGD(mine.parameters(), lr=0.5, momentum=0.8, weight_decay=0.01)
+    scheduler = lr_scheduler.StepLR(optimizer, 2, 0.1)
+    log, ends, validations = [], [], []
+    for _ in range(5 if unit == "epoch" else 2):
+        for batch in batches:
+            log += lecture(mine, [batch], optimizer, scheduler if unit == "batch" else None)
+            if unit == "batch" and len(log) == 5:
+                break
+        ends.append(len(log))
+        validations.append(judged(mine, others()))
+        if unit == "epoch":
+            scheduler.step()
+    assert found.loss.tolist() == [step[0] for step in log]
+    assert found.accuracy.tolist() == [step[1] for step in log]
+    assert found.lr.tolist() == [step[2] for step in log]
+    assert found.ends.tolist() == ends == ([3, 6, 9, 12, 15] if unit == "epoch" else [3, 5])
+    assert list(zip(found.validation_loss, found.validation_accuracy, strict=True)) == validations
+    assert (found.seed, found.spec, found.stopped) == (3, spec, "")
+
+
+def test_a_plateau_sees_the_validation_loss(whole):
+    for history in whole.of("reduce on plateau 0.5 patience=0"):
+        optimizer = SGD([torch.zeros(1)], lr=0.5)
+        scheduler = lr_scheduler.ReduceLROnPlateau(optimizer, patience=0)
+        for epoch, loss in enumerate(history.validation_loss):
+            assert history.lr[3 * epoch : 3 * epoch + 3].tolist() == [optimizer.param_groups[0]["lr"]] * 3
+            scheduler.step(loss)
+
+
+def test_a_run_that_counts_batches_lets_a_plateau_see_every_epoch():
+    (found,) = race(
+        own(), [{"kind": "plateau", "lr": 1.0, "patience": 0, "threshold": 0.5}], steps=8, unit="batch"
+    ).histories
+    assert found.ends.tolist() == [3, 6, 8]
+    np.testing.assert_allclose(found.lr, [1.0] * 6 + [0.1] * 2)
+
+
+@pytest.mark.parametrize("more", [{"pct_start": 1.0}, {"pct_start": 0.55, "three_phase": True}])
+def test_after_the_last_batch_a_cycle_is_not_stepped_over_its_end(more):
+    (found,) = race(own(), [{"kind": "onecycle", "lr": 0.1, **more}], steps=10, unit="batch").histories
+    assert len(found.lr) == 10
+
+
+# the same wherever
+
+
+def test_the_same_alone_and_beside_others(whole):
+    for k, spec in enumerate(SPECS):
+        for seed in SEEDS:
+            (alone,) = race(own(), [spec], steps=5, seeds=[seed]).histories
+            assert bits(alone) == bits(whole.histories[2 * k + seed])
+    assert len({history.loss.tobytes() for history in whole.histories}) == 8
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.003, math.inf])
+def test_the_same_in_turns_of_any_length(whole, turn, monkeypatch):
+    monkeypatch.setattr(RACE, "TURN", turn)
+    told = []
+    assert all_bits(race(own(), SPECS, steps=5, seeds=SEEDS, on_update=lambda *a: told.append(a))) == all_bits(whole)
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
+    assert len(told) >= {0.0: 8 * 15, 0.003: 8 * 5, math.inf: 8 * 5}[turn]
+
+
+def test_the_same_on_threads(whole):
+    for workers in (1, 3):
+        with ThreadPoolExecutor(workers) as executor:
+            assert all_bits(race(own(), SPECS, steps=5, seeds=SEEDS, executor=executor)) == all_bits(whole)
+
+
+def test_the_same_in_processes(whole):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
+        told = []
+        options = {"executor": executor, "on_update": lambda *a: told.append(a)}
+        assert all_bits(race(own(), SPECS, steps=5, seeds=SEEDS, **options)) == all_bits(whole)
+        generator = torch.Generator().manual_seed(9)
+        mine = Task(net(), loader(generator=generator), others())
+        assert all_bits(race(mine, SPECS, steps=2, executor=executor)) == all_bits(race(mine, SPECS, steps=2))
+    assert [fraction for _, fraction in told] == [k / 8 for k in range(1, 9)]
+    assert all(partial.verdict is None for partial, _ in told[:3])  # of the first two, or of a half of the next
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize("executor", [None, ThreadPoolExecutor(2)])
+def test_nothing_is_changed_by_it(unit, executor):
+    generator = torch.Generator().manual_seed(4)
+    model = net().eval()
+    model[1].train()
+    model[1].weight.grad = torch.ones(5, 4)
+    mine = Task(model, loader(generator=generator), others())
+    before, weights = record(model), [id(p) for p in model.parameters()]
+    states = [*map(str, (generator.get_state().tolist(), torch.get_rng_state().tolist(), np.random.get_state()))]
+    chance = random.getstate()
+    race(mine, SPECS, steps=3, unit=unit, executor=executor)
+    with pytest.raises(Cancelled):
+        race(mine, SPECS, steps=3, unit=unit, cancel=CancelAt(0 if executor else 4), executor=executor)
+    assert record(model) == before
+    assert [id(p) for p in model.parameters()] == weights
+    assert [*map(str, (generator.get_state().tolist(), torch.get_rng_state().tolist(), np.random.get_state()))] == states
+    assert random.getstate() == chance
+
+
+def test_the_order_of_the_batches_is_the_same_for_all_schedules():
+    class Watched(torch.utils.data.TensorDataset):
+        orders: list = []  # noqa: RUF012
+
+        def __getitem__(self, i):
+            self.orders.append(i)
+            return super().__getitem__(i)
+
+    data = Watched(*loader().dataset.tensors)
+    mine = Task(net(), torch.utils.data.DataLoader(data, batch_size=16, shuffle=True), others())
+    race(mine, [{"kind": "constant"}], steps=2)
+    first = [*Watched.orders]
+    Watched.orders.clear()
+    race(mine, [{"kind": "cosine"}], steps=2)
+    assert first == Watched.orders
+    assert sorted(first[:40]) == list(range(40))
+    assert first[:40] != first[40:]
+
+
+# the end of a run
+
+
+class Spoilt(Net):
+    """Its scores are no numbers."""
+
+    def forward(self, x):
+        return super().forward(x) * math.nan
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+def test_a_loss_that_is_no_number_ends_a_run_at_once(unit):
+    found = race(Task(Spoilt, loader(), others()), [{"kind": "constant"}, {"kind": "restarts"}], steps=4, unit=unit)
+    for history in found.histories:
+        assert history.stopped == "its loss is nan from step 0 on"
+        assert len(history.loss) == 1
+        assert history.ends.tolist() == [1]
+        assert np.isnan([history.loss[0], history.validation_loss[0]]).all()
+    assert found.verdict is not None
+
+
+def test_a_rate_that_explodes_ends_its_run_and_no_other():
+    plain = Task(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 30), torch.nn.Linear(30, 2)), loader(), others())
+    specs = [{"kind": "recorded", "rates": [0.1]}, {"kind": "recorded", "rates": [100.0], "momentum": 0.99}]
+    calm, wild = race(plain, specs, steps=30).histories
+    assert (calm.stopped, len(calm.loss)) == ("", 90)
+    assert wild.stopped == f"its loss is {wild.loss[-1]} from step {len(wild.loss) - 1} on"
+    assert len(wild.loss) < 90
+    assert not np.isfinite(wild.loss[-1])
+    assert np.isfinite(wild.loss[:-1]).all()
+    assert wild.ends[-1] == len(wild.loss)
+    assert bits(race(plain, specs[:1], steps=30).histories[0]) == bits(calm)
+
+
+@pytest.mark.parametrize("patience, delta", [(1, 0.0), (2, 0.0), (3, 0.02)])
+def test_patience_ends_a_run_where_it_would_have_ended_the_recorded_one(patience, delta):
+    specs = [{"kind": "constant", "lr": lr} for lr in (0.01, 0.3, 2.0)]
+    full = race(own(), specs, steps=15)
+    ended = 0
+    for long, short in zip(
+        full.histories, race(own(), specs, steps=15, patience=patience, min_delta=delta).histories, strict=True
+    ):
+        stop = early_stopping(long.validation_loss, patience, delta)
+        assert long.early_stopping(patience, delta) == stop
+        epochs = stop.epoch + 1
+        assert short.validation_loss.tolist() == long.validation_loss[:epochs].tolist()
+        assert short.loss.tolist() == long.loss[: 3 * epochs].tolist()
+        assert short.stopped == (f"early stopping after epoch {epochs}" if stop.stopped else "")
+        ended += stop.stopped
+    assert ended
+
+
+# cancelling
+
+
+@pytest.mark.parametrize("ask", [0, 1, 2, 3, 7, 20, 31])
+def test_cancelling_at_any_moment_leaves_what_there_is(whole, ask, monkeypatch):
+    monkeypatch.setattr(RACE, "TURN", 0.0)
+    with pytest.raises(Cancelled) as caught:
+        race(own(), SPECS, steps=5, seeds=SEEDS, cancel=CancelAt(ask))
+    part = caught.value.partial
+    assert (part is None) == (ask == 0)
+    if part:
+        assert 0 < sum(len(history.loss) for history in part.histories) < 8 * 15
+        assert not any(history.stopped for history in part.histories)
+        for history, full in zip(part.histories, whole.histories, strict=True):
+            assert history.loss.tolist() == full.loss[: len(history.loss)].tolist()
+            assert history.ends.tolist() == full.ends[: len(history.ends)].tolist()
+            assert len(history.epoch_loss) == len(history.ends)
+
+
+def test_runs_on_threads_end_soon_after_nobody_waits_for_them():
+    cancel, ended = threading.Event(), []
+
+    class Endless:
+        """Gives batches until somebody has cancelled, and then a few hundred more."""
+
+        def __iter__(self):
+            for _ in range(300):
+                yield from loader()
+                cancel.set()
+            ended.append(True)
+
+    with ThreadPoolExecutor(1) as executor, pytest.raises(Cancelled) as caught:
+        race(Task(net(), Endless(), others()), SPECS, steps=50, executor=executor, cancel=cancel)
+    assert caught.value.partial is None
+    assert len(ended) < 5  # of 50
+
+
+def test_what_an_executor_had_by_then_is_the_part(whole):
+    cancel = threading.Event()
+    with ThreadPoolExecutor(1) as executor, pytest.raises(Cancelled) as caught:
+        race(own(), SPECS, steps=5, seeds=SEEDS, executor=executor, cancel=cancel, on_update=lambda *_: cancel.set())
+    part = caught.value.partial
+    assert 1 <= len(part.histories) < 8
+    assert all_bits(part) == all_bits(whole)[: len(part.histories)]
+
+
+def test_an_error_in_a_run_is_raised_here_and_what_has_not_begun_never_does():
+    class Watched(ThreadPoolExecutor):
+        futures: list[Future] = []  # noqa: RUF012
+
+        def submit(self, *given):
+            self.futures.append(super().submit(*given))
+            return self.futures[-1]
+
+    def fail(scores, labels):
+        time.sleep(0.02)
+        raise RuntimeError("on purpose")
+
+    mine = Task(net(), loader(), others(), fail)
+    with Watched(1) as executor, pytest.raises(RuntimeError, match="on purpose"):
+        race(mine, [{"kind": "constant"}] * 50, steps=5, executor=executor)
+    assert len(executor.futures) == 50
+    assert any(future.cancelled() for future in executor.futures)
+    with pytest.raises(RuntimeError, match="on purpose"):
+        race(mine, [{"kind": "constant"}], steps=5)
+
+
+# who has won
+
+
+def final(name: str, seed: int, accuracy: float, spec=None) -> History:
+    none = np.empty(0)
+    last = np.array([accuracy] if accuracy is not None else [])
+    return History(name, spec or {}, seed, none, none, none, np.arange(len(last)), last, last)
+
+
+def test_the_winner_has_the_highest_mean_and_its_margin_a_spread():
+    finals = {"a": (0.5, 0.75), "b": (0.75, 0.875), "c": (0.25, 1.0)}
+    verdict = Race(tuple(final(n, k, v) for n, each in finals.items() for k, v in enumerate(each)), "epoch", 1).verdict
+    assert verdict[:4] == ("b", "a", 0.8125, 0.1875)  # margins 0.25 and 0.125
+    assert verdict.spread == pytest.approx(math.sqrt(2) * 0.0625)
+    assert verdict.seeds == 2
+
+
+def test_of_two_alike_the_first_leads_and_one_seed_proves_nothing():
+    verdict = Race((final("a", 0, 0.5), final("b", 0, 0.5)), "epoch", 1).verdict
+    assert verdict[:4] == ("a", "b", 0.5, 0.0)
+    assert math.isnan(verdict.spread)
+
+
+def test_there_is_no_verdict_on_one_schedule_or_before_all_were_validated():
+    for histories in (
+        [final("a", 0, 0.5)],
+        [final("a", 0, 0.5), final("b", 0, None)],
+        [final("a", 0, 0.5), final("a", 1, 0.5), final("b", 0, 0.75)],
+        [final("a", 0, 0.5), final("a", 1, 0.5), final("b", 0, 0.75), final("b", 2, 0.75)],
+        [],
+    ):
+        assert Race(tuple(histories), "epoch", 1).verdict is None
+
+
+def test_schedules_of_the_same_name_are_told_apart():
+    same = {"kind": "constant", "lr": 0.1}
+    specs = [same, same, {**same, "name": "constant 0.1 (2)"}, {**same, "name": "mine"}, same]
+    found = race(own(), specs, steps=1, seeds=SEEDS)
+    assert len(found.names) == len(set(found.names)) == 5
+    assert found.names[:2] == ["constant 0.1", "constant 0.1 (2)"]
+    assert found.names[3] == "mine"
+    assert [len(found.of(name)) for name in found.names] == [2] * 5
+    assert [history.seed for history in found.of("mine")] == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", [".json", ".npz"])
+def test_a_race_that_was_run_comes_back_from_a_file(whole, tmp_path, suffix):
+    strange = replace(whole.histories[0], spec={**SPECS[0], "lr": 0.5}, loss=np.array([math.nan, math.inf]))
+    kept = Race((*whole.histories, strange), whole.unit, whole.steps)
+    kept.save(tmp_path / f"a{suffix}")
+    again = Race.load(tmp_path / f"a{suffix}")
+    assert all_bits(again) == all_bits(kept)
+    assert whole.verdict == Race(again.histories[:-1], again.unit, again.steps).verdict
+
+
+def test_numbers_of_numpy_in_a_spec_do_not_keep_a_race_from_a_file(tmp_path):
+    spec = {"kind": "multistep", "milestones": np.array([1, 2]), "lr": np.float32(0.5)}
+    found = race(own(), [spec], steps=np.int64(2), seeds=np.arange(2))
+    found.save(tmp_path / "a.json")
+    assert Race.load(tmp_path / "a.json").histories[1].spec == {"kind": "multistep", "milestones": [1, 2], "lr": 0.5}
+
+
+def test_on_digits_lenet5_learns_under_a_cosine():
+    found = race(task("digits"), [{"kind": "cosine", "lr": 0.05}, {"kind": "constant", "lr": 1e-6}], steps=4)
+    assert found.verdict.winner == "cosine 0.05"
+    assert found.verdict.accuracy > 0.7
+    assert found.verdict.margin > 0.5
+    assert [len(history.loss) for history in found.histories] == [4 * 21] * 2
+
+
+# what is given
+
+
+@pytest.mark.parametrize(
+    "specs, options, error, sentence",
+    [
+        ([], {}, ValueError, "there is no schedule to train with"),
+        ([{"kind": "setp"}], {}, ValueError, "no kind of schedule 'setp'.* Did you mean 'step'"),
+        ([{"kind": "step"}, {"kind": "step", "lr": "0.1"}], {}, ValueError, "lr is '0.1'; it must be a number"),
+        (["step"], {}, TypeError, "a schedule is given as a dict with a kind, or as a scheduler, not as a str"),
+        ([{"kind": "step", "size": 3}], {}, TypeError, "step has no parameter 'size'"),
+        ([{"kind": "onecycle", "total_steps": 3}], {}, ValueError, "one cycle of 3 steps ends before the 5 steps"),
+        ([{"kind": "onecycle", "pct_start": 0.2}], {}, ValueError, "torch does not take this schedule"),
+        ([{"kind": "step"}], {"unit": "step"}, ValueError, "unit is 'step'; it must be 'epoch' or 'batch'"),
+        ([{"kind": "step"}], {"seeds": ()}, ValueError, r"seeds is \(\); it must hold at least one whole number"),
+        ([{"kind": "step"}], {"seeds": 3}, ValueError, "seeds is 3; it must hold"),
+        ([{"kind": "step"}], {"seeds": [-1]}, ValueError, r"seeds is \[-1\]; it must hold"),
+        ([{"kind": "step"}], {"seeds": [0.5]}, ValueError, r"seeds is \[0.5\]; it must hold"),
+        ([{"kind": "step"}], {"seeds": "01"}, ValueError, "seeds is '01'; it must hold"),
+        ([{"kind": "step"}], {"steps": 0}, ValueError, "steps is 0; it must be a whole number of at least 1"),
+        ([{"kind": "step"}], {"steps": 2.0}, ValueError, "steps is 2.0; it must be a whole number"),
+        ([{"kind": "step"}], {"patience": 0}, ValueError, "patience is 0; it must be a whole number of at least 1"),
+        ([{"kind": "step"}], {"patience": 2, "min_delta": -1}, ValueError, "min_delta is -1; it must be a number"),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_is_trained(specs, options, error, sentence):
+    def never(scores, labels):
+        raise AssertionError("trained")
+
+    with pytest.raises(error, match=sentence):
+        race(Task(net(), loader(), others(), never), specs, **{"steps": 5, **options})
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+def test_loaders_that_give_nothing_are_said(unit):
+    for train, validation, sentence in (
+        (iter([]), others(), "the training loader gives no batch in epoch 0"),
+        (iter([*loader()]), others(), "the training loader gives no batch in epoch 1"),
+        (loader(), iter([]), "there is nothing to evaluate on: the loader is empty"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            race(Task(net(), train, validation), [{"kind": "constant"}], steps=20, unit=unit)
