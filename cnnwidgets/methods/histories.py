@@ -80,8 +80,11 @@ class History:
 
     @classmethod
     def load(cls, path: str | Path) -> History:
-        """Read the first one in a file that :meth:`save` has written."""
-        return load(path)[0][0]
+        """Read the first one in a file that :meth:`save`, or that of a race, has written."""
+        found, _ = load(path)
+        if not found:
+            raise ValueError(f"{Path(path).name} holds no training histories")
+        return found[0]
 
     def __repr__(self) -> str:
         return f"<history of {self.name}, seed {self.seed}: {len(self.loss):,} steps, {len(self.ends)} validations>"

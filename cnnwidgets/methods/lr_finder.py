@@ -20,7 +20,6 @@ from cnnwidgets.methods.schedules import check_steps
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Scheduler, Step, train
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.randomness import Stream
 
 SMOOTHING = 2.0
 """Steps: the standard deviation of the bell curve that losses are averaged with. It looks both ways, so nothing lags."""
@@ -120,9 +119,7 @@ def lr_finder(
         raise ValueError(f"the rates go from {low!r} to {high!r}: they must be above 0, and rise")
     if check_steps(steps) < 10:
         raise ValueError(f"steps is {steps}; the test needs at least 10")
-    stream = Stream(seed, task.generators)
-    with stream.flowing():
-        model = task.start()
+    model, stream = task.stream(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=low, momentum=momentum, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, (high / low) ** (1 / (steps - 1)))
     training = _endless(task, model, optimizer, scheduler)

@@ -24,7 +24,6 @@ from cnnwidgets.methods.snapshots import Snapshots
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Step, evaluate, train
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.randomness import Stream
 
 TURN = 0.2
 """Seconds that a run trains before it is the next one's turn."""
@@ -187,9 +186,7 @@ class Run:
     def __init__(self, plan: Plan):
         self.plan, self.over, self.stopped = plan, False, ""
         settled = settle(plan.spec, plan.steps)
-        self._stream = Stream(plan.seed, plan.task.generators)
-        with self._stream.flowing():
-            self._model = plan.task.start()
+        self._model, self._stream = plan.task.stream(plan.seed)
         self._scheduled = Scheduled(settled, list(self._model.parameters()))
         self._by_batch, self._on_plateau = plan.unit == "batch", settled["kind"] == "plateau"
         self._minima = frozenset(_minima(plan.spec, plan.steps) if settled["kind"] == "restarts" else ())

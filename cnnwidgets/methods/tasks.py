@@ -16,6 +16,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from cnnwidgets import samples
 from cnnwidgets.methods.training import Loss
 from cnnwidgets.net.layers import nearest
+from cnnwidgets.net.randomness import Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,8 @@ class Task:
         validation: likewise; what a run is judged by.
         criterion: scores and labels to their mean loss.
         name: for the reader.
+        draws: whether the network or the loaders may draw from the global random generators: dropout does, and a loader
+            without a generator of its own. They are then lent to whatever trains, while it does.
     """
 
     model: nn.Module | Callable[[], nn.Module]
@@ -38,6 +41,7 @@ class Task:
     validation: Iterable[Any]
     criterion: Loss = F.cross_entropy
     name: str = "your own"
+    draws: bool = True
 
     def __post_init__(self):
         for loader, what in ((self.train, "training"), (self.validation, "validation")):
@@ -60,10 +64,17 @@ class Task:
         found = [getattr(owner, "generator", None) for owner in owners]
         return [*{id(each): each for each in found if isinstance(each, torch.Generator)}.values()]
 
+    def stream(self, seed: int) -> tuple[nn.Module, Stream]:
+        """The network at its start, and the random numbers of its training."""
+        stream = Stream(seed, self.generators)
+        with stream.flowing():
+            model = self.start()
+        return model, stream if self.draws else Stream(seed, self.generators, alone=True)
+
     def __reduce__(self):
         if self.name in samples.NAMES and self is task(self.name):
             return task, (self.name,)  # another process composes the pictures itself
-        return Task, (self.model, self.train, self.validation, self.criterion, self.name)
+        return Task, (self.model, self.train, self.validation, self.criterion, self.name, self.draws)
 
     def __repr__(self) -> str:
         return f"Task({self.name})"
@@ -78,10 +89,10 @@ def task(name: str) -> Task:
     """
     if name not in samples.NAMES:
         raise ValueError(f"there is no sample {name!r}: use {', '.join(samples.NAMES)}.{nearest(name, [*samples.NAMES])}")
-    if name == "digits":
-        return Task(samples.LeNet5, loader(samples.digits("train")), loader(samples.digits(), shuffle=False), name=name)
-    train, validation = samples.scenes("train", 2000), samples.scenes("test", 500)
-    return Task(samples.SmallResNet, loader(train), loader(validation, shuffle=False), name=name)
+    network = {"digits": samples.LeNet5, "scenes": samples.SmallResNet}[name]
+    made = getattr(samples, name)
+    train, validation = (made("train"), made()) if name == "digits" else (made("train", 2000), made("test", 500))
+    return Task(network, loader(train), loader(validation, shuffle=False), name=name, draws=False)
 
 
 def task_of(model: str | Task | nn.Module | Callable[[], nn.Module], train: Any = None, validation: Any = None) -> Task:
@@ -92,11 +103,14 @@ def task_of(model: str | Task | nn.Module | Callable[[], nn.Module], train: Any 
 
 
 def loader(dataset: Dataset, batch: int = 64, *, shuffle: bool = True) -> DataLoader:
-    """A data set of (picture, label) in memory, in batches, which are cut out at once and not put together one by one."""
+    """A data set of (picture, label) in memory, in batches, which are cut out at once and not put together one by one.
+
+    It shuffles with a generator of its own, and so draws nothing from the global one.
+    """
     pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)  # type: ignore[arg-type]
-    held = TensorDataset(torch.stack(pictures), torch.tensor(labels))
-    order = RandomSampler(held) if shuffle else SequentialSampler(held)
-    return DataLoader(held, sampler=BatchSampler(order, batch, drop_last=False), batch_size=None)
+    held, own = TensorDataset(torch.stack(pictures), torch.tensor(labels)), torch.Generator()
+    order = RandomSampler(held, generator=own) if shuffle else SequentialSampler(held)
+    return DataLoader(held, sampler=BatchSampler(order, batch, drop_last=False), batch_size=None, generator=own)
 
 
 def _parts(loader: Any) -> list[Any]:

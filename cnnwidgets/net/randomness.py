@@ -72,21 +72,25 @@ class Stream:
     Parameters:
         seed: at least 0.
         generators: a list of further ones that are lent too: those of a data loader, say.
+        alone: whether it is these only that are lent. Whoever draws from the global ones on another thread while they are
+            lent draws this stream's numbers.
     """
 
     _lent = threading.RLock()
     """The generators are lent to one at a time."""
 
-    def __init__(self, seed: int, generators: Sequence[torch.Generator] = ()):
-        self._taps: list[tuple[Callable, Callable]] = [
+    def __init__(self, seed: int, generators: Sequence[torch.Generator] = (), *, alone: bool = False):
+        self._taps: list[tuple[Callable, Callable]] = [(each.get_state, each.set_state) for each in generators]
+        self._states: list[Any] = [torch.Generator(each.device).manual_seed(seed).get_state() for each in generators]
+        if alone:
+            return
+        self._taps += [
             (torch.get_rng_state, torch.set_rng_state),
             (np.random.get_state, np.random.set_state),
             (random.getstate, random.setstate),
-            *((each.get_state, each.set_state) for each in generators),
         ]
         first = torch.Generator().manual_seed(seed).get_state()
-        self._states: list[Any] = [first, np.random.RandomState(seed).get_state(), random.Random(seed).getstate()]
-        self._states += [torch.Generator(each.device).manual_seed(seed).get_state() for each in generators]
+        self._states += [first, np.random.RandomState(seed).get_state(), random.Random(seed).getstate()]
         if torch.cuda.is_initialized():
             self._taps.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
             devices = range(torch.cuda.device_count())

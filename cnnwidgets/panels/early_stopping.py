@@ -14,16 +14,17 @@ import traitlets as t
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number, Slider
-from cnnwidgets.panels.jobs import import_first
+from cnnwidgets.panels.curves import blank, dress
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cnnwidgets.panels.jobs import Job
 
-TRAINING, VALIDATION, STOP, BEST = "#9a9a9a", "#0072b2", "#d55e00", "#009e73"
+TRAINING, VALIDATION, STOP, BEST = GREY, "#0072b2", "#d55e00", "#009e73"
 
 
 class EarlyStopping(Panel):
@@ -62,8 +63,8 @@ class EarlyStopping(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
-        import_first("plotly.graph_objs.scatter")
         self.chart = ChartView(height=320, readout=True)
+        self.chart.show(blank("epoch", "loss"), "loss by epoch")
         return [*self.toolbox(), self.chart]
 
     def compute(self, job: Job) -> Stop:
@@ -98,13 +99,7 @@ class EarlyStopping(Panel):
             )  # fmt: skip
             if result.saved:
                 figure.add_vrect(result.epoch + 1, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0)
-        figure.update_layout(
-            xaxis={"title": {"text": "epoch", "font": {"size": 14}}},
-            yaxis={"title": {"text": "loss", "font": {"size": 14}}, "rangemode": "tozero"},
-            legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
-            margin={"t": 30, "l": 64, "r": 16, "b": 44},
-            template="none",
-        )
+        dress(figure, "epoch", "loss", yaxis_rangemode="tozero")
         self.chart.show(figure, self.summary(result))
 
     def summary(self, result: Stop) -> str:

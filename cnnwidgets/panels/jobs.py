@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,17 +15,6 @@ LAYOUTS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-layou
 
 TRAININGS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-trainings")
 """A worker for trainings, which go on while other panels answer."""
-
-FOR_TRAININGS = (
-    "torch._dynamo",  # which torch.optim imports when it is first used, in some seconds
-    "sklearn.datasets",
-    "skimage.io",
-    "cnnwidgets.samples.datasets",
-    "cnnwidgets.samples.networks",
-    "plotly.subplots",
-    "plotly.graph_objs.scatter",
-)
-"""What trainings and their charts import."""
 
 LOCK = threading.RLock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
@@ -91,13 +79,20 @@ class Job:
         return self._first.wait(timeout)
 
 
-def import_first(*modules: str) -> None:
-    """Import on the caller's thread what a worker would otherwise import.
+def import_for_trainings() -> None:
+    """Import on the caller's thread what trainings and the data of the samples would otherwise import on a worker.
 
     Two threads that import parts of one library at the same time can find each other's half, and fail.
     """
-    for name in modules:
-        importlib.import_module(name)
+    import skimage.io  # noqa: F401
+    import torch._dynamo  # noqa: F401  (which torch.optim imports when it is first used, in some seconds)
+    from PIL import Image
+
+    from cnnwidgets import samples
+
+    Image.init()
+    samples.SmallResNet  # noqa: B018
+    samples.digits()
 
 
 def on_worker() -> bool:

@@ -12,16 +12,19 @@ from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number
-from cnnwidgets.panels.jobs import FOR_TRAININGS, TRAININGS, import_first
+from cnnwidgets.panels.curves import blank, dress
+from cnnwidgets.panels.jobs import TRAININGS, import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.panels.curves import blank, dress
+from cnnwidgets.panels.jobs import Job
 
-POINTS, CURVE, MARK = "#9a9a9a", "#0072b2", "#d55e00"
+POINTS, CURVE, MARK = GREY, "#0072b2", "#d55e00"
 
 
 class LRFinder(Panel):
@@ -61,8 +64,9 @@ class LRFinder(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
-        import_first(*FOR_TRAININGS)
+        import_for_trainings()
         self.chart = ChartView(height=340, readout=True)
+        self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
         self.chart.observe(self._take_line, "line")
         self.react(self._draw_line, "rate")
         return [*self.toolbox(), self.chart]
@@ -132,19 +136,8 @@ def _plot(result: RangeTest) -> Any:
     figure.add_scatter(x=result.lr, y=result.loss, name="loss of a step", mode="markers", marker=mark, hoverinfo="none")
     line = {"color": CURVE, "width": 3}
     figure.add_scatter(x=result.lr, y=result.smoothed, name="smoothed", mode="lines", line=line, hoverinfo="none")
-    figure.update_layout(
-        xaxis={
-            "type": "log",
-            "title": {"text": "learning rate", "font": {"size": 14}},
-            "dtick": 1,
-            "exponentformat": "power",
-        },
-        yaxis={"title": {"text": "loss", "font": {"size": 14}}, "range": [0, _top(result)]},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
-        margin={"t": 30, "l": 64, "r": 16, "b": 44},
-        template="none",
-    )
-    return figure
+    axis = {"type": "log", "dtick": 1, "exponentformat": "power"}
+    return dress(figure, "learning rate", "loss", xaxis=axis, yaxis_range=[0, _top(result)])
 
 
 def _top(result: RangeTest) -> float:
@@ -160,6 +153,8 @@ import cnnwidgets as cw
 
 task = {task}
 torch.manual_seed({seed})
+for generator in task.generators:
+    generator.manual_seed({seed})
 model = task.start().train()
 optimizer = torch.optim.SGD(model.parameters(), lr={low}, momentum={momentum}, weight_decay={weight_decay})
 scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, ({high} / {low}) ** (1 / ({steps} - 1)))

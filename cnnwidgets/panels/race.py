@@ -17,7 +17,8 @@ from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import Task, task_of
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
-from cnnwidgets.panels.jobs import FOR_TRAININGS, TRAININGS, import_first
+from cnnwidgets.panels.curves import blank
+from cnnwidgets.panels.jobs import TRAININGS, import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.samples import NAMES
@@ -97,8 +98,9 @@ class TrainingRace(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
-        import_first(*FOR_TRAININGS)
+        import_for_trainings()
         self.chart = ChartView(height=520, readout=True)
+        self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
         self.snapshots = ChartView(height=260)
         self.snapshots.layout.display = "none"
         self._curves = charts.Growing(self.chart)

@@ -8,8 +8,9 @@ import numpy as np
 
 from cnnwidgets.methods import History, Race
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.schedule_charts import STROKES, look
+from cnnwidgets.panels.curves import FONT, STROKES, dress, look
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,19 +91,13 @@ def plot(race: Race) -> Any:
                 x=[], y=[], name=f"{name}, rate", mode="lines", line={**thick, "width": 2, "shape": "vh"},
                 showlegend=False, hoverinfo="none", row=2, col=column,
             )  # fmt: skip
-    size = {"font": {"size": 14}}
+    dress(figure, "", "")
     figure.update_xaxes(range=[0, race.steps])
     for column, words in ((1, "loss"), (2, "accuracy")):
-        figure.update_yaxes(title={"text": words, **size}, row=1, col=column)
-        figure.update_yaxes(title={"text": "rate", **size}, type="log", tickformat="~g", nticks=5, row=2, col=column)
-        figure.update_xaxes(title={"text": race.unit, **size}, row=2, col=column)
+        figure.update_yaxes(title={"text": words, **FONT}, row=1, col=column)
+        figure.update_yaxes(title={"text": "rate", **FONT}, type="log", tickformat="~g", nticks=5, row=2, col=column)
+        figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
     figure.update_yaxes(tickformat=".0%", row=1, col=2)
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", **size},
-        margin={"t": 30, "l": 64, "r": 16, "b": 44},
-        hovermode="closest",
-        template="none",
-    )
     return figure
 
 
@@ -117,7 +112,7 @@ def snapshots(race: Race) -> Any:
     count = min(len(one.snapshot_ends) for one in runs)
     rows = [(f"snapshot {k + 1}", [one.snapshot_accuracy[k] for one in runs], "#56b4e9") for k in range(count)]
     rows.append((f"average of all {count}", [one.ensemble_accuracy[count - 1] for one in runs], "#0072b2"))
-    rows += [(other, [one.final_accuracy for one in race.of(other)], "#9a9a9a") for other in race.names if other != name]
+    rows += [(other, [one.final_accuracy for one in race.of(other)], GREY) for other in race.names if other != name]
     words, values, colors = zip(*rows, strict=True)
     means = np.array([np.mean(value) for value in values])
     bars = {"type": "data", "array": [np.std(value, ddof=1) for value in values]} if len(runs) > 1 else None
@@ -127,18 +122,9 @@ def snapshots(race: Race) -> Any:
         text=[f"{mean:.1%}" for mean in means], textposition="inside", insidetextanchor="start", textfont={"size": 14},
         hovertemplate="%{y}<br>%{x:.2%}<extra></extra>",
     )  # fmt: skip
-    figure.update_layout(
-        title={
-            "text": f"{name}: snapshots, their average, and the others of the same budget",
-            "font": {"size": 14},
-            "x": 0.01,
-        },
-        yaxis={"autorange": "reversed"},
-        xaxis={"range": [0, 1], "tickformat": ".0%", "title": {"text": "held-out accuracy", "font": {"size": 14}}},
-        margin={"t": 36, "l": 64, "r": 16, "b": 44},
-        template="none",
-    )
-    return figure
+    title = {"text": f"{name}: snapshots, their average, and the others of the same budget", **FONT, "x": 0.01}
+    axis = {"range": [0, 1], "tickformat": ".0%"}
+    return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis)
 
 
 def arrays(race: Race) -> dict[str, np.ndarray]:

@@ -10,6 +10,8 @@ from cnnwidgets.methods.schedules import making, title
 
 _RUN = """\
 torch.manual_seed(0)
+for generator in task.generators:
+    generator.manual_seed(0)
 model = task.start()
 parameters = list(model.parameters())
 {making}

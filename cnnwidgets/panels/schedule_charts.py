@@ -10,20 +10,11 @@ import numpy as np
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.panels import twin
-from cnnwidgets.views.palette import OKABE_ITO
+from cnnwidgets.panels.curves import FONT, STROKES, dress, look
+from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-STROKES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
-"""The same for Matplotlib."""
-
-
-def look(number: int) -> tuple[str, str]:
-    """The colour and the dash of a schedule, by its number."""
-    order = (5, 4, 2, 3, 0, 1, 6)  # blue and vermilion first: they lie furthest apart
-    return OKABE_ITO[order[number % len(order)]], DASHES[number % len(DASHES)]
 
 
 def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str, knots: Any = None) -> Any:
@@ -53,16 +44,11 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
             line=line, hoverinfo="none", showlegend=False, row=2, col=1,
         )  # fmt: skip
     kind = {"type": "log", "dtick": 1, "exponentformat": "power"} if log else {"rangemode": "tozero"}
-    figure.update_layout(
-        yaxis={**kind, "title": {"text": "learning rate", "font": {"size": 14}}},
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", "font": {"size": 14}},
-        margin={"t": 30, "l": 70, "r": 16, "b": 44},
-        hovermode="closest",
-        template="none",
-    )
-    figure.update_xaxes(title={"text": unit, "font": {"size": 14}}, row=rows, col=1)
+    dress(figure, "", "", uirevision="kept")
+    figure.update_yaxes(title={"text": "learning rate", **FONT}, **kind, row=1, col=1)
+    figure.update_xaxes(title={"text": unit, **FONT}, row=rows, col=1)
     if moved:
-        figure.update_yaxes(title={"text": "momentum", "font": {"size": 14}}, row=2, col=1)
+        figure.update_yaxes(title={"text": "momentum", **FONT}, row=2, col=1)
     return figure
 
 
@@ -72,19 +58,13 @@ def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str)
 
     figure = go.Figure()
     figure.add_scatter(
-        y=list(values), name="validation loss", mode="lines", line={"color": "#9a9a9a", "width": 2}, hoverinfo="none"
+        y=list(values), name="validation loss", mode="lines", line={"color": GREY, "width": 2}, hoverinfo="none"
     )
     if knots:
         at, heights = zip(*knots, strict=True)
-        mark = {"color": "#9a9a9a", "size": 13, "line": {"color": "#ffb000", "width": 3}}
+        mark = {"color": GREY, "size": 13, "line": {"color": "#ffb000", "width": 3}}
         figure.add_scatter(x=at, y=heights, mode="markers", marker=mark, hoverinfo="skip", showlegend=False, name="knots")
-    figure.update_layout(
-        xaxis={"title": {"text": unit, "font": {"size": 14}}},
-        yaxis={"title": {"text": "validation loss", "font": {"size": 14}}, "rangemode": "tozero"},
-        margin={"t": 16, "l": 70, "r": 16, "b": 44},
-        template="none",
-    )
-    return figure
+    return dress(figure, unit, "validation loss", yaxis_rangemode="tozero")
 
 
 def still(schedules: Sequence[Schedule], *, log: bool, unit: str) -> Figure:

@@ -17,7 +17,8 @@ from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
 from cnnwidgets.methods.schedules import momentum_of, sketch, title
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
-from cnnwidgets.panels.jobs import FOR_TRAININGS, import_first
+from cnnwidgets.panels.curves import blank
+from cnnwidgets.panels.jobs import import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
@@ -106,9 +107,10 @@ class SchedulePlayground(Panel):
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
-        import_first(*FOR_TRAININGS)
+        import_for_trainings()
         self._take_own()
         self.chart = ChartView(height=380, readout=True)
+        self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
         self.loss_chart = ChartView(height=200, readout=True)
         self.loss_chart.layout.display = "none"
         self.editor = ScheduleEditor(self._take_spec)

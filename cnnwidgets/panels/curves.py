@@ -1,0 +1,47 @@
+"""How charts of curves over time look in every panel: their axes, their legend, their colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from cnnwidgets.views.palette import GREY, OKABE_ITO
+
+FONT = {"font": {"size": 14}}
+
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+STROKES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
+"""The same for Matplotlib."""
+
+ORDER = (5, 4, 2, 3, 0, 1, 6)
+"""Of the palette's colours: those that lie furthest apart come first."""
+
+
+def look(number: int) -> tuple[str, str]:
+    """The colour and the dash of a curve, by its number."""
+    return OKABE_ITO[ORDER[number % len(ORDER)]], DASHES[number % len(DASHES)]
+
+
+def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
+    """Give a plotly figure its axes' titles, its legend and its margins; of subplots the axes stay as they are."""
+    figure.update_layout(
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", **FONT},
+        margin={"t": 30, "l": 70, "r": 16, "b": 44},
+        hovermode="closest",
+        template="none",
+    )
+    figure.update_layout(**layout)
+    if x:
+        figure.update_layout(xaxis_title={"text": x, **FONT}, yaxis_title={"text": y, **FONT})
+    return figure
+
+
+def blank(x: str, y: str) -> Any:
+    """A chart's axes, until there are curves; what plotly imports to draw those is imported here, on the caller's thread."""
+    from plotly.subplots import make_subplots
+
+    mark = {"color": GREY, "line": {"width": 0}}
+    figure = make_subplots(1, 1, shared_xaxes=True)
+    figure.add_scatter(x=np.empty(0), y=np.empty(0), mode="lines+markers", line={"color": GREY}, marker=mark, row=1, col=1)
+    return dress(figure, x, y)

@@ -1,0 +1,202 @@
+"""TrainingRace: its curves are the method's, its code gives them again, and a race can be shown without training."""
+
+from __future__ import annotations
+
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import cnnwidgets as cw
+from cnnwidgets.net import Cancelled
+from tests.panels.tiny import PATIENCE
+
+SPECS = [{"kind": "constant", "lr": 0.1}, {"kind": "restarts", "lr": 0.1, "T_0": 2}]
+
+
+def data(count=32, seed=0, shuffle=False):
+    draw = torch.Generator().manual_seed(seed)
+    pictures = torch.randn(count, 1, 4, 4, generator=draw)
+    return DataLoader(TensorDataset(pictures, (pictures.mean((1, 2, 3)) > 0).long()), 8, shuffle=shuffle)
+
+
+def network():
+    return nn.Sequential(nn.Flatten(), nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+@pytest.fixture
+def panel():
+    return cw.TrainingRace(SPECS, steps=4, model=network, train=data(shuffle=True), validation=data(seed=1))
+
+
+def curve(panel, number):
+    """What has been sent of a curve."""
+    return np.frombuffer(panel.chart.get_state(["appended"])["appended"][str(number)]["y"], float)
+
+
+def test_the_chart_grows_to_the_method_s_curves(panel):
+    found = panel.result
+    task = cw.methods.Task(network, data(shuffle=True), data(seed=1))
+    again = cw.methods.race(task, SPECS, steps=4)
+    for one, other in zip(found.histories, again.histories, strict=True):
+        np.testing.assert_array_equal(one.loss, other.loss)
+        np.testing.assert_array_equal(one.validation_accuracy, other.validation_accuracy)
+    figure = json.loads(panel.chart.figure)
+    assert [trace["name"] for trace in figure["data"]][:3] == [
+        "constant 0.1, training", "constant 0.1", "constant 0.1, rate",
+    ]  # fmt: skip
+    assert panel.data()["validation_loss"].shape == (2, 1, 4)
+    lines = panel.figure().axes[0].lines
+    np.testing.assert_array_equal(lines[1].get_ydata(), found.histories[0].validation_loss)
+
+
+def test_the_code_gives_the_same_accuracies(panel):
+    found = panel.result  # it draws from the global generators, as the code does: not at the same time
+    space = {}
+    code = panel.code().replace("cw.methods.Task(model, loader, others)  # yours", "task")
+    space["task"] = cw.methods.Task(network, data(shuffle=True), data(seed=1))
+    exec(code, space)
+    assert [*space["values"].values()] == [one.validation_accuracy.tolist() for one in found.histories]
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+@pytest.mark.parametrize(
+    "spec", [{"kind": "plateau", "patience": 0, "warmup": 1}, {"kind": "onecycle"}, {"kind": "step", "warmup": 2}]
+)
+def test_the_code_of_every_way_to_step_gives_the_same(unit, spec):
+    panel = cw.TrainingRace([spec], steps=6, unit=unit, model=network, train=data(shuffle=True), validation=data(seed=1))
+    (found,) = panel.result.histories
+    space = {"task": cw.methods.Task(network, data(shuffle=True), data(seed=1))}
+    exec(panel.code().replace("cw.methods.Task(model, loader, others)  # yours", "task"), space)
+    assert [*space["values"].values()] == [found.validation_accuracy.tolist()]
+
+
+def test_the_snapshots_have_a_chart_of_their_own(panel):
+    found = panel.result.of("cosine with restarts 0.1 (T_0 2)")[0]
+    assert found.snapshot_ends.tolist() == [8, 16]
+    bars = json.loads(panel.snapshots.figure)["data"][0]
+    assert bars["y"] == ["snapshot 1", "snapshot 2", "average of all 2", "constant 0.1"]
+    assert panel.snapshots.layout.display == ""
+    assert "2 snapshots of" in panel.status.message
+
+
+def test_one_seed_is_said_to_prove_nothing_and_three_have_a_band(panel):
+    assert panel.wait(PATIENCE)
+    assert "one seed proves nothing" in panel.status.message
+    panel.seeds = 3
+    assert panel.result.verdict.seeds == 3
+    assert "over 3 seeds" in panel.status.message
+    assert sum(trace.get("fill") == "tonexty" for trace in json.loads(panel.chart.figure)["data"]) == 4
+
+
+def test_early_stopping_ends_a_live_run_where_the_record_says():
+    panel = cw.TrainingRace(
+        [{"kind": "constant", "lr": 3.0}], steps=30, model=network, train=data(shuffle=True), validation=data(seed=1)
+    )
+    whole = panel.result.histories[0]
+    panel.patience = 3
+    stopped = panel.result.histories[0]
+    assert len(stopped.ends) == whole.early_stopping(3).epoch + 1 < 30
+    np.testing.assert_array_equal(stopped.validation_loss, whole.validation_loss[: len(stopped.ends)])
+    assert "early stopping" in panel.status.message
+
+
+def test_a_loss_that_is_no_number_is_said():
+    panel = cw.TrainingRace(
+        [{"kind": "constant", "lr": 100.0}], steps=30, model=network, train=data(), validation=data(seed=1)
+    )
+    panel.specs = [{"kind": "constant", "lr": 100.0, "momentum": 0.99, "weight_decay": 10.0}]
+    (found,) = panel.result.histories
+    assert found.stopped.startswith("its loss is")
+    assert found.stopped in panel.status.message
+
+
+class Waiting:
+    """A loader that waits at its second epoch until it is let through."""
+
+    def __init__(self):
+        self.epochs, self.reached, self.gate = 0, threading.Event(), threading.Event()
+
+    def __iter__(self):
+        self.epochs += 1
+        if self.epochs > 1:
+            self.reached.set()
+            assert self.gate.wait(PATIENCE)
+        return iter(data())
+
+
+def test_a_cancel_keeps_what_is_there():
+    waiting = Waiting()
+    panel = cw.TrainingRace([{"kind": "constant"}], steps=5, model=network, train=waiting, validation=data(seed=1))
+    assert waiting.reached.wait(PATIENCE)
+    panel.cancel()
+    waiting.gate.set()
+    with pytest.raises(Cancelled):
+        _ = panel.result
+    assert len(panel.shown.histories[0].ends) == 1
+    assert panel.status.message.startswith("Cancelled.")
+
+
+@pytest.mark.parametrize("ending", ["json", "npz"])
+def test_a_saved_race_is_shown_again_without_training(panel, tmp_path, ending):
+    path = tmp_path / f"race.{ending}"
+    panel.result.save(path)
+    again = cw.TrainingRace(replay=path)
+    assert again.result.names == panel.result.names
+    np.testing.assert_array_equal(again.data()["loss"], panel.data()["loss"])
+    assert again.status.message == panel.status.message
+
+
+def test_runs_go_to_an_executor():
+    with ThreadPoolExecutor(2) as executor:
+        panel = cw.TrainingRace(
+            SPECS, steps=2, model=network, train=data(shuffle=True), validation=data(seed=1), executor=executor
+        )
+        there = panel.result
+    here = cw.methods.race(cw.methods.Task(network, data(shuffle=True), data(seed=1)), SPECS, steps=2)
+    assert [one.loss.tolist() for one in there.histories] == [one.loss.tolist() for one in here.histories]
+
+
+def test_one_s_own_network_is_left_as_it_is():
+    model = network()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    panel = cw.TrainingRace([{"kind": "constant", "lr": 0.5}], steps=2, model=model, train=data(), validation=data(seed=1))
+    assert panel.result.histories[0].loss[-1] != panel.result.histories[0].loss[0]
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert panel.task == "your own"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"specs": []}, "no schedule to train with"),
+        ({"specs": SPECS, "model": network}, "needs a training loader"),
+        ({"specs": SPECS, "model": network, "train": [], "validation": data()}, "loader is empty"),
+        ({"specs": SPECS, "task": "cats"}, "no sample 'cats'"),
+    ],
+)
+def test_bad_input_is_a_sentence(arguments, words):
+    panel = cw.TrainingRace(arguments.pop("specs"), steps=2, **arguments)
+    with pytest.raises((TypeError, ValueError), match=words):
+        _ = panel.result
+    assert words in panel.status.message
+
+
+def test_the_playground_trains_what_is_on_its_screen():
+    panel = cw.SchedulePlayground(
+        steps=3, specs=[{"kind": "plateau", "losses": [1.0] * 3}, {"kind": "cosine"}],
+        model=network, train=data(), validation=data(seed=1),
+    )  # fmt: skip
+    race = panel.train()
+    assert len(race.result.histories) == 2
+    assert "losses" not in race.specs[0]  # a plateau sees the real loss
+    assert race in panel.children
+    panel.specs = [{"kind": "step", "lr": 0.2}]
+    assert panel.train() is race
+    assert race.result.names == ["step decay 0.2"]
