@@ -193,7 +193,7 @@ COMMON: dict[str, Parameter] = {
     "warmup_factor": _share(0.1, "The part of the rate at which the warm-up begins.", low=1e-9),
     "optimizer": Parameter("SGD", "Which optimizer is scheduled.", choices=tuple(OPTIMIZERS)),
     "momentum": _share(0.9, "Momentum; for Adam its first beta.", high=0.999999),
-    "weight_decay": Parameter(0.0, "L2 penalty on the weights (AdamW: decoupled).", 0.0, 10.0),
+    "weight_decay": Parameter(0.0, "L2 penalty on the weights (AdamW: decoupled).", 0.0, 100.0),
 }
 """Of every kind."""
 

@@ -23,6 +23,11 @@ def look(number: int) -> tuple[str, str]:
     return OKABE_ITO[ORDER[number % len(ORDER)]], DASHES[number % len(DASHES)]
 
 
+def short(name: str, most: int = 44) -> str:
+    """A name that a legend has room for."""
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
 def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
     """Give a plotly figure its axes' titles, its legend and its margins; of subplots the axes stay as they are."""
     figure.update_layout(

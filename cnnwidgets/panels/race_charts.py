@@ -8,7 +8,7 @@ import numpy as np
 
 from cnnwidgets.methods import History, Race
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, STROKES, dress, look
+from cnnwidgets.panels.curves import FONT, STROKES, dress, look, short
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.palette import GREY
 
@@ -68,7 +68,7 @@ def plot(race: Race) -> Any:
     from plotly.subplots import make_subplots
 
     figure = make_subplots(2, 2, shared_xaxes=True, vertical_spacing=0.06, horizontal_spacing=0.09, row_heights=[0.74, 0.26])
-    for k, name in enumerate(race.names):
+    for k, name in enumerate(map(short, race.names)):
         color, dash = look(k)
         for column, _ in enumerate(QUANTITIES, 1):
             place = {"row": 1, "col": column}
@@ -81,7 +81,7 @@ def plot(race: Race) -> Any:
                 x=[], y=[], name=name, legendgroup=name, mode="lines", line=thick, showlegend=column == 1, hoverinfo="none",
                 **place,
             )  # fmt: skip
-            if len(race.of(name)) > 1:
+            if len(race.of(race.names[k])) > 1:
                 for fill in ("none", "tonexty"):
                     figure.add_scatter(
                         x=[], y=[], mode="lines", line={"width": 0, "color": color}, fill=fill, fillcolor=f"{color}33",
@@ -95,7 +95,7 @@ def plot(race: Race) -> Any:
     figure.update_xaxes(range=[0, race.steps])
     for column, words in ((1, "loss"), (2, "accuracy")):
         figure.update_yaxes(title={"text": words, **FONT}, row=1, col=column)
-        figure.update_yaxes(title={"text": "rate", **FONT}, type="log", tickformat="~g", nticks=5, row=2, col=column)
+        figure.update_yaxes(title={"text": "rate", **FONT}, type="log", exponentformat="power", row=2, col=column)
         figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
     figure.update_yaxes(tickformat=".0%", row=1, col=2)
     return figure
@@ -118,11 +118,11 @@ def snapshots(race: Race) -> Any:
     bars = {"type": "data", "array": [np.std(value, ddof=1) for value in values]} if len(runs) > 1 else None
     figure = go.Figure()
     figure.add_bar(
-        y=[word[:40] for word in words], x=means, orientation="h", marker={"color": list(colors)}, error_x=bars,
+        y=[short(word) for word in words], x=means, orientation="h", marker={"color": list(colors)}, error_x=bars,
         text=[f"{mean:.1%}" for mean in means], textposition="inside", insidetextanchor="start", textfont={"size": 14},
         hovertemplate="%{y}<br>%{x:.2%}<extra></extra>",
     )  # fmt: skip
-    title = {"text": f"{name}: snapshots, their average, and the others of the same budget", **FONT, "x": 0.01}
+    title = {"text": "Snapshots, their average, and others of the same budget", **FONT, "x": 0.01}
     axis = {"range": [0, 1], "tickformat": ".0%"}
     return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis)
 

@@ -10,7 +10,7 @@ import numpy as np
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, STROKES, dress, look
+from cnnwidgets.panels.curves import FONT, STROKES, dress, look, short
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
         color, dash = look(k)
         line = {"color": color, "dash": dash, "width": 4 if k == selected else 2, "shape": "hv"}
         figure.add_scatter(
-            x=one.steps, y=one.lr, name=title(one.spec), mode="lines", line=line, hoverinfo="none", row=1, col=1
+            x=one.steps, y=one.lr, name=short(title(one.spec)), mode="lines", line=line, hoverinfo="none", row=1, col=1
         )
     if knots:
         at, values = knots

@@ -20,6 +20,9 @@ LOG_SLIDER = (-6, 2)
 LOG_STEP = 0.02
 """Between two places of that slider, in powers of ten."""
 
+SHARE_STEP = 0.005
+"""Of a slider from 0 to 1."""
+
 MOST_SLID = 20.0
 """A value that may be larger has a field, and no slider."""
 
@@ -115,8 +118,8 @@ def _field(name: str, row: Parameter, steps: int) -> w.Widget:
         field = w.FloatLogSlider(base=10, min=LOG_SLIDER[0], max=LOG_SLIDER[1], step=LOG_STEP, readout_format=".3g", **usual)
     elif row.whole:
         field = w.IntSlider(min=int(low), max=int(min(high, max(steps, 10))), **usual)
-    elif high <= 1:
-        field = w.FloatSlider(min=low, max=high, step=0.005, readout_format=".3f", **usual)
+    elif high <= 1 and (row.default == 0 or row.default is None or row.default >= SHARE_STEP):
+        field = w.FloatSlider(min=low, max=high, step=SHARE_STEP, readout_format=".3f", **usual)
     elif high <= MOST_SLID:
         field = w.FloatSlider(min=low, max=high, step=0.1, **usual)
     else:

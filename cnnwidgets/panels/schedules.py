@@ -71,7 +71,7 @@ class SchedulePlayground(Panel):
     losses = t.List(t.Float(), help="validation loss after each step, for a plateau; empty: as drawn").tag(control=None)
     loss_knots = t.List(
         t.List(t.Float()),
-        [[0.0, 2.3], [12.0, 0.4], [30.0, 0.25], [59.0, 0.24]],
+        [[0.0, 2.3], [15.0, 0.6], [30.0, 0.6], [40.0, 0.3], [59.0, 0.3]],
         help="[step, loss] of the knots that a validation loss is drawn by",
     ).tag(control=None)
 

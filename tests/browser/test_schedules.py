@@ -1,0 +1,75 @@
+"""Schedules and trainings, touched as a person touches them."""
+
+import pytest
+
+from tests.browser.lab import LONG
+
+pytestmark = pytest.mark.browser
+
+IMPORT = "import cnnwidgets as cw"
+DRAWN = """panel = cw.SchedulePlayground(steps=100, specs=[
+    {"kind": "drawn", "at": [0, 50, 99], "rates": [0.1, 0.5, 0.0]}, {"kind": "step", "lr": 0.5, "step_size": 30}])
+panel"""
+RACE = """race = cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=300)
+race"""
+
+
+@pytest.fixture
+def playground(notebook, page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened = notebook(IMPORT, DRAWN)
+    opened.run(0)
+    opened.run(1)
+    opened.cell(1).locator(".cw-chart[data-seq] .js-plotly-plot .scatterlayer .trace").first.wait_for(timeout=LONG)
+    return opened
+
+
+def test_a_schedule_is_bent_by_a_slider_and_its_code_copied(playground):
+    cell = playground.cell(1)
+    playground.python("panel.selected = 1")
+    cell.locator(".widget-dropdown select").filter(has_text="2. step decay").wait_for()
+    slider = cell.locator(".widget-hslider", has_text="step_size").locator(".noUi-handle")
+    for _ in range(3):
+        slider.press("ArrowRight")
+    playground.wait_python("panel.specs[1]['step_size']", "33")
+    playground.wait_python("panel.result[1].lr[[32, 33]].round(6).tolist()", "[0.5, 0.05]")
+    cell.get_by_role("button", name="Code").first.click()
+    cell.get_by_text("StepLR(optimizer, step_size=33").wait_for()
+    cell.get_by_role("button", name="Copy").first.click()
+    cell.get_by_role("button", name="Copied").first.wait_for()
+    copied = playground.page.evaluate("() => navigator.clipboard.readText()")
+    assert copied == playground.python("print(panel.code())")
+    assert playground.problems == []
+    assert playground.outside() == []
+
+
+def test_a_knot_is_dragged_and_the_curve_follows(playground):
+    knot = playground.cell(1).locator(".cw-knot").nth(1)
+    knot.wait_for()
+    box = knot.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    mouse = playground.page.mouse
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 100, y + 60, steps=8)
+    mouse.up()
+    playground.wait_python("50 < panel.specs[0]['at'][1] < 99 and panel.specs[0]['rates'][1] < 0.5", "True")
+    playground.wait_python(
+        "abs(panel.result[0].lr[int(panel.specs[0]['at'][1])] - panel.specs[0]['rates'][1]) < 1e-12", "True"
+    )
+
+
+def test_a_race_grows_and_a_cancel_keeps_what_is_there(notebook):
+    opened = notebook(IMPORT, RACE)
+    opened.run(0)
+    opened.run(1)
+    cell = opened.cell(1)
+    cell.locator(".cw-chart[data-seq] .js-plotly-plot .scatterlayer .trace").first.wait_for(timeout=LONG)
+    opened.wait_python("race.shown is not None and len(race.shown.histories[1].ends) > 2", "True", seconds=60)
+    cell.get_by_role("button", name="Cancel").click()
+    cell.get_by_text("Cancelled.").wait_for()
+    kept = int(opened.python("print(len(race.shown.histories[1].ends))"))
+    assert 2 < kept < 300
+    drawn = "() => Math.max(...[...document.querySelectorAll('.js-plotly-plot')].map((p) => p.data?.[1]?.x?.length ?? 0))"
+    assert opened.page.evaluate(drawn) >= kept - 1
+    assert opened.problems == []
