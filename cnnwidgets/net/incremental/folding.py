@@ -189,6 +189,8 @@ class Folding(nn.Conv2d):
         if isinstance(padding, str) or x.device.type != "cpu" or x.dtype != torch.float32 or not _HAS_ONEDNN:
             output = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
             return _APART[activation](output if added is None else output + added)
+        if self.kernel_size == (1, 1) and self.groups == 1 and not any(self.padding):
+            return self._multiply(x, added, activation)
         options = list(padding), list(self.stride), list(self.dilation), self.groups
         if self._packed is None:
             reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
@@ -200,9 +202,31 @@ class Folding(nn.Conv2d):
             return convolve.binary(x, added, self._packed, self.bias, *options, "add", 1.0, "relu", [], "")
         return _APART[activation](convolve.binary(x, added, self._packed, self.bias, *options, "add", 1.0, None, [], ""))
 
+    def _multiply(self, x: torch.Tensor, added: torch.Tensor | None, activation: str) -> torch.Tensor:
+        """A convolution that sees one cell at a time, as a product of matrices: channels of all cells by weights.
+
+        oneDNN wants a convolution's weights in an order that depends on the size of the maps, which differs from window to
+        window, and bringing them from one order into another takes longer than the convolution. A product has one order.
+        """
+        if self._packed is None:
+            self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.flatten(1).contiguous())
+        cells = x[:, :, :: self.stride[0], :: self.stride[1]].permute(0, 2, 3, 1)
+        rows, multiply = cells.flatten(0, 2), torch.ops.mkldnn._linear_pointwise
+        if added is None:
+            output = multiply(rows, self._packed, self.bias, activation, [], "")
+        else:
+            others = added.permute(0, 2, 3, 1).flatten(0, 2)
+            output = _APART[activation](multiply.binary(rows, others, self._packed, self.bias, "add"))
+        return output.unflatten(0, cells.shape[:3]).permute(0, 3, 1, 2)
+
 
 _ACTIVATIONS: dict[Any, str] = {nn.ReLU: "relu", nn.Hardswish: "hardswish", nn.SiLU: "swish"}
-_APART = {"none": lambda x: x, "relu": F.relu, "hardswish": F.hardswish, "swish": F.silu}
+_APART = {
+    "none": lambda x: x,
+    "relu": F.relu_,
+    "hardswish": lambda x: F.hardswish(x, True),
+    "swish": lambda x: F.silu(x, True),
+}
 _HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
 
 
