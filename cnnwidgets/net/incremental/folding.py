@@ -227,7 +227,8 @@ _APART = {
     "hardswish": lambda x: F.hardswish(x, True),
     "swish": lambda x: F.silu(x, True),
 }
-_HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+_OPERATIONS = ("_convolution_pointwise", "_linear_pointwise", "_reorder_linear_weight")
+_HAS_ONEDNN = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATIONS)
 
 
 def _fused(conv: nn.Conv2d, norm: Any, kept: bool) -> Folding:
