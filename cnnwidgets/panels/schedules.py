@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -13,12 +12,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.methods import Schedule, schedule
 from cnnwidgets.methods.race import UNITS
-from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
-from cnnwidgets.methods.schedules import momentum_of, sketch, title
+from cnnwidgets.methods.schedules import sketch, title
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.jobs import import_for_trainings
+from cnnwidgets.panels.own_scheduler import OwnScheduler, check, settings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
@@ -90,7 +89,7 @@ class SchedulePlayground(Panel):
     ):
         self._optimizer, self._scheduler = optimizer, scheduler
         self._given: list[dict[str, Any]] = options.get("specs", [])
-        self._own: dict[str, Any] = {}
+        self._own: OwnScheduler | None = None
         self._task = model, train, validation
         self._known: dict[str, Schedule] = {}
         self.race: TrainingRace | None = None
@@ -149,9 +148,12 @@ class SchedulePlayground(Panel):
         specs, steps = [self._driven(spec, self.steps) for spec in self.specs], self.steps
         if not specs:
             raise ValueError("there is no schedule on screen: add one, or choose a preset")
-        if steps > LONG and not job.cancelled:
-            job.update(tuple(self._sketched(spec, steps) for spec in specs if spec["kind"] != "plateau"), 0.0)
         keys = [f"{steps} {spec}" for spec in specs]
+        if steps > LONG and all(spec.get("kind") != "plateau" for spec in specs):
+            job.update(
+                tuple(self._known.get(key) or self._sketched(spec, steps) for key, spec in zip(keys, specs, strict=True)),
+                0.0,
+            )
         known = {key: self._known.get(key) or self._follow(spec, steps, job) for key, spec in zip(keys, specs, strict=True)}
         self._known = known
         return tuple(known[key] for key in keys)
@@ -161,7 +163,7 @@ class SchedulePlayground(Panel):
         self._draw_losses()
 
     def summary(self, result: tuple[Schedule, ...]) -> str:
-        exact = len(result[0].steps) == self.steps
+        exact = all(len(one.steps) == self.steps for one in result)
         told = [f"{title(one.spec)}: {one.lr[0]:.3g} to {one.lr[-1]:.3g}" for one in result]
         unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
         return f"{self.steps:,} {unit} · " + " · ".join(told) + ("" if exact else " · a sketch, until all steps are made")
@@ -202,28 +204,19 @@ class SchedulePlayground(Panel):
 
     def _take_own(self) -> None:
         """Begin with the optimizer and the scheduler that were given."""
-        optimizer, scheduler = self._optimizer, self._scheduler
-        if optimizer is not None and not isinstance(optimizer, Optimizer):
-            raise TypeError(f"optimizer is a {type(optimizer).__name__}; wanted is one of torch.optim")
-        if scheduler is not None and not isinstance(scheduler, LRScheduler):
-            raise TypeError(f"scheduler is a {type(scheduler).__name__}; wanted is one of torch.optim.lr_scheduler")
-        if scheduler is not None and optimizer is not None and scheduler.optimizer is not optimizer:
-            raise ValueError("the scheduler is that of another optimizer: give its own, or the scheduler alone")
-        if scheduler is not None:
-            own = _settings(scheduler.optimizer) | {"kind": "recorded", "name": f"{type(scheduler).__name__} (yours)"}
-            del own["lr"]
-            self._own = own
-            self.specs = [*self._given, own]
-            self._follow_own()
+        check(self._optimizer, self._scheduler)
+        if self._scheduler is not None:
+            self._own = OwnScheduler(self._scheduler)
+            self._own.follow(self.steps, self._losses(self.steps))
+            self.specs = [*self._given, self._own.spec]
             self.observe(self._follow_own, ["steps", "losses", "loss_knots"])
-        elif optimizer is not None and not self._given:
-            self.specs = [_settings(optimizer) | {"kind": kind} for kind in ("constant", "step", "cosine")]
+        elif self._optimizer is not None and not self._given:
+            self.specs = [settings(self._optimizer) | {"kind": kind} for kind in ("constant", "step", "cosine")]
 
-    def _follow_own(self, change=None) -> None:
-        """Put what the given scheduler will do into its spec."""
-        self._followed = schedule(self._scheduler, self.steps, losses=self._losses(self.steps))  # type: ignore[arg-type]
-        now = self._own | {"rates": self._followed.spec["rates"]}
-        self.specs = [now if self._is_own(spec) else spec for spec in self.specs]
+    def _follow_own(self, change) -> None:
+        if self._own:
+            self._own.follow(self.steps, self._losses(self.steps))
+            self.specs = [self._own.spec if self._own.gives(spec) else spec for spec in self.specs]
 
     def _driven(self, spec: dict[str, Any], steps: int) -> dict[str, Any]:
         """A spec, with a validation loss if it waits for a plateau and has none of its own."""
@@ -237,12 +230,9 @@ class SchedulePlayground(Panel):
         at, heights = zip(*self.loss_knots, strict=True)
         return np.interp(np.arange(steps), at, heights).tolist()
 
-    def _is_own(self, spec: dict[str, Any]) -> bool:
-        return bool(self._own) and spec.get("name") == self._own["name"]
-
     def _follow(self, spec: dict[str, Any], steps: int, job: Job) -> Schedule:
-        if self._is_own(spec):  # with its momentum
-            return replace(self._followed, spec=spec)
+        if self._own and self._own.gives(spec):
+            return self._own.schedule(spec)
         return schedule(spec, steps, cancel=job)
 
     def _sketched(self, spec: dict[str, Any], steps: int) -> Schedule:
@@ -253,7 +243,7 @@ class SchedulePlayground(Panel):
 
     def _draw_chart(self) -> None:
         result: tuple[Schedule, ...] = self._result
-        selected = min(self.selected, len(self.specs) - 1)
+        selected = self._chosen
         spec = self.specs[selected]
         knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
         names = [title(spec) for spec in self.specs]
@@ -284,23 +274,27 @@ class SchedulePlayground(Panel):
 
     # hands
 
+    @property
+    def _chosen(self) -> int:
+        """The number of the schedule whose controls are shown; -1 if there is none."""
+        return min(self.selected, len(self.specs) - 1)
+
     def _take_spec(self, spec: dict[str, Any]) -> None:
-        specs = list(self.specs)
-        specs[min(self.selected, len(specs) - 1)] = spec
-        self.specs = specs
+        self.specs = [spec if k == self._chosen else other for k, other in enumerate(self.specs)]
 
     def _take_menu(self, change) -> None:
         if not self._showing and change.new is not None:
             self.selected = change.new
 
     def _add(self) -> None:
-        self.specs = [*self.specs, {key: value for key, value in self.specs[self.selected].items() if key != "name"}]
+        like = self.specs[self._chosen] if self.specs else FIRST.specs[0]
+        self.specs = [*self.specs, {key: value for key, value in like.items() if key != "name"}]
         self.selected = len(self.specs) - 1
 
     def _remove(self) -> None:
-        specs = [spec for k, spec in enumerate(self.specs) if k != self.selected]
+        specs = [spec for k, spec in enumerate(self.specs) if k != self._chosen]
         if specs:
-            self.selected = max(0, self.selected - 1)
+            self.selected = max(0, self._chosen - 1)
             self.specs = specs
 
     def _take_preset(self, change) -> None:
@@ -312,7 +306,7 @@ class SchedulePlayground(Panel):
 
     def _take_drag(self, change) -> None:
         """A knot of a schedule that is drawn by hand was moved, added or removed."""
-        spec = self.specs[self.selected]
+        spec = self.specs[self._chosen]
         if change.new and spec.get("kind") == "drawn":
             knots = _moved(list(zip(spec["at"], spec["rates"], strict=True)), change, self.steps)
             at, rates = zip(*knots, strict=True)
@@ -336,15 +330,3 @@ def _moved(knots: list[tuple[float, float]], change: Any, steps: int) -> list[tu
     low = knots[k - 1][0] + 1 if k else 0
     high = knots[k + 1][0] - 1 if k + 1 < len(knots) else max(steps - 1, low)
     return [*knots[:k], (float(np.clip(now[0], low, high)), now[1]), *knots[k + 1 :]]
-
-
-def _settings(optimizer: Optimizer) -> dict[str, Any]:
-    """What a spec says of an optimizer."""
-    group, kind = optimizer.param_groups[0], type(optimizer).__name__
-    momentum = momentum_of(group)
-    return {
-        "lr": float(group.get("initial_lr", group["lr"])),
-        "weight_decay": float(group.get("weight_decay", 0.0)),
-        **({"optimizer": kind} if kind in OPTIMIZERS else {}),
-        **({"momentum": float(momentum)} if np.isfinite(momentum) else {}),
-    }

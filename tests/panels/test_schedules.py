@@ -141,6 +141,21 @@ def test_one_s_own_scheduler_is_followed_and_left_as_it_was():
     assert len(panel.result[0].lr) == len(panel.specs[0]["rates"]) == 20
 
 
+def test_a_scheduler_that_cannot_go_so_far_says_so_and_can_be_asked_for_less():
+    panel = cw.SchedulePlayground(scheduler=own(lr_scheduler.OneCycleLR, max_lr=0.1, total_steps=20), steps=20)
+    assert panel.wait(PATIENCE) and panel.error is None
+    panel.steps = 50
+    with pytest.raises(ValueError, match="number of total steps is 20"):
+        _ = panel.result
+    panel.steps = 10
+    assert len(panel.result[0].lr) == 10
+
+
+def test_many_steps_of_a_plateau_are_followed_without_a_sketch():
+    panel = cw.SchedulePlayground(steps=6_000, specs=[{"kind": "plateau"}, {"kind": "cosine"}])
+    assert [len(one.lr) for one in panel.result] == [6_000, 6_000]
+
+
 def test_an_optimizer_gives_schedules_their_rate():
     panel = cw.SchedulePlayground(torch.optim.AdamW(torch.nn.Linear(2, 2).parameters(), lr=0.003, weight_decay=0.1))
     assert {(spec["optimizer"], spec["lr"], spec["weight_decay"]) for spec in panel.specs} == {("AdamW", 0.003, 0.1)}
