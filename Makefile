@@ -8,8 +8,7 @@ export OMP_WAIT_POLICY = passive
 lab: $(VENV)/ready  ## open the tour in JupyterLab
 	$(BIN)/python -m cnnwidgets
 
-test: lint  ## everything that CI runs; a browser waits more than it computes, so two parts run at a time
-	$(MAKE) --jobs=2 --output-sync=target unit notebooks-test browser
+test: lint unit notebooks-test browser  ## everything that CI runs
 
 lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
