@@ -150,10 +150,7 @@ class SchedulePlayground(Panel):
             raise ValueError("there is no schedule on screen: add one, or choose a preset")
         keys = [f"{steps} {spec}" for spec in specs]
         if steps > LONG and all(spec.get("kind") != "plateau" for spec in specs):
-            job.update(
-                tuple(self._known.get(key) or self._sketched(spec, steps) for key, spec in zip(keys, specs, strict=True)),
-                0.0,
-            )
+            job.update(tuple(self._sketched(spec, steps) for spec in specs), 0.0)  # all of them: few numbers travel fast
         known = {key: self._known.get(key) or self._follow(spec, steps, job) for key, spec in zip(keys, specs, strict=True)}
         self._known = known
         return tuple(known[key] for key in keys)
