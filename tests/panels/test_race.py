@@ -200,3 +200,17 @@ def test_the_playground_trains_what_is_on_its_screen():
     panel.specs = [{"kind": "step", "lr": 0.2}]
     assert panel.train() is race
     assert race.result.names == ["step decay 0.2"]
+
+
+def test_a_plateau_answers_to_the_loss_that_was_measured():
+    spec = {"kind": "plateau", "lr": 0.5, "patience": 1, "factor": 0.5}
+    panel = cw.TrainingRace([spec], steps=12, model=network, train=data(shuffle=True), validation=data(seed=1))
+    (found,) = panel.result.histories
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    expected = []
+    for loss in found.validation_loss:
+        expected.append(optimizer.param_groups[0]["lr"])
+        scheduler.step(loss)
+    assert found.lr[found.ends - 1].tolist() == expected
+    assert (np.diff(found.validation_loss) < 0).any()
