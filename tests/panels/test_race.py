@@ -203,10 +203,10 @@ def test_the_playground_trains_what_is_on_its_screen():
 
 
 def test_a_plateau_answers_to_the_loss_that_was_measured():
-    spec = {"kind": "plateau", "lr": 0.5, "patience": 1, "factor": 0.5}
+    spec = {"kind": "plateau", "lr": 0.05, "patience": 1, "factor": 0.5}
     panel = cw.TrainingRace([spec], steps=12, model=network, train=data(shuffle=True), validation=data(seed=1))
     (found,) = panel.result.histories
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.05)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
     expected = []
     for loss in found.validation_loss:
