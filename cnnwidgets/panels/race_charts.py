@@ -160,7 +160,9 @@ def still(race: Race) -> Figure:
             axes[1, column].step(times, rate, where="pre", color=color, linestyle=stroke)
     for column, words in enumerate(QUANTITIES):
         axes[0, column].set_ylabel(words)
-        axes[1, column].set(ylabel="rate", xlabel=race.unit, yscale="log")
+        axes[1, column].set(ylabel="rate", xlabel=race.unit)
+        if any(len(one.ends) for one in race.histories):  # an empty axis cannot be logarithmic
+            axes[1, column].set_yscale("log")
     _plain(axes[0, 0].legend(fontsize=8))
     return figure
 

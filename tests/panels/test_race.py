@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
+from cnnwidgets.panels import twin
 from tests.panels.tiny import PATIENCE
 
 SPECS = [{"kind": "constant", "lr": 0.1}, {"kind": "restarts", "lr": 0.1, "T_0": 2}]
@@ -214,3 +215,9 @@ def test_a_plateau_answers_to_the_loss_that_was_measured():
         scheduler.step(loss)
     assert found.lr[found.ends - 1].tolist() == expected
     assert (np.diff(found.validation_loss) < 0).any()
+
+
+def test_a_race_in_its_first_epoch_has_a_still_picture_already():
+    none = np.empty(0)
+    begun = cw.methods.History("a", SPECS[0], 0, np.full(5, 0.1), np.ones(5), np.zeros(5), none.astype(int), none, none)
+    assert twin.png(cw.TrainingRace(replay=cw.methods.Race((begun,), "epoch", 3))).startswith(b"\x89PNG")
