@@ -88,7 +88,7 @@ def activations(
     outputs = net.trace(inputs, names, cancel=cancel)
     if not all(bool(torch.isfinite(output).all()) for output in outputs.values()):
         raise ValueError(_first_not_finite(net, inputs))
-    return {name: FeatureMaps(rows[name], _by_unit(rows[name], outputs[name][0])) for name in names}
+    return {name: FeatureMaps(rows[name], rows[name].by_unit(outputs[name])[0].numpy()) for name in names}
 
 
 def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]:
@@ -118,15 +118,6 @@ def one_picture(net: BoundModel, image: Any) -> torch.Tensor:
     if len(inputs) != 1:
         raise ValueError(f"one picture is wanted, {len(inputs)} were given")
     return inputs
-
-
-def _by_unit(row: Layer, output: torch.Tensor) -> np.ndarray:
-    """An output without its batch axis as (units, height, width)."""
-    if row.layout == "map, channels last":
-        output = output.permute(2, 0, 1)
-    elif row.layout == "tokens":
-        output = output.T
-    return output.reshape(row.map_shape).numpy()
 
 
 def _first_not_finite(net: BoundModel, inputs: torch.Tensor) -> str:

@@ -13,7 +13,6 @@ import torch
 
 from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
 from cnnwidgets.methods.filters import filters
-from cnnwidgets.methods.reducers import by_unit
 from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.methods.thumbnails import Thumbnails
@@ -209,12 +208,11 @@ class Vectors:
         if self.layer is None or self.pool == "flatten":
             values = (batch.inputs if self.layer is None else batch.outputs[self.name]).flatten(1)
         else:
-            by_position = by_unit(self.layer, batch.outputs[self.name])
+            maps = self.layer.by_unit(batch.outputs[self.name])
             if self.pool == "grid" and (size := grid_of(self.layer)):
-                maps = by_position.unflatten(2, self.layer.map_shape[1:])
                 values = torch.nn.functional.adaptive_avg_pool2d(maps, size).flatten(1)
             else:
-                values = by_position.amax(2) if self.pool == "max" else by_position.mean(2)
+                values = maps.amax((2, 3)) if self.pool == "max" else maps.mean((2, 3))
         _check_finite(values, batch, self.name)
         self._rows.append(values.numpy())
 

@@ -230,7 +230,9 @@ class Occlusion:
             return logit - others.logsumexp(0)
 
         try:
-            gradient = self.net.gradient(self.inputs, watched, self._watch and self._watch.layer.name)
+            with self.net.graph(self.inputs, [self._watch.layer.name] if self._watch else []) as passed:
+                output = passed.maps[self._watch.layer.name] if self._watch else passed.output
+                gradient = passed.gradient(watched(output))
         except RuntimeError:  # a forward pass that autograd cannot follow
             return np.full((len(self.ys), len(self.xs)), clean, np.float32)
         change = (gradient.to(patches.fill) * (patches.fill - patches.picture)).sum(1, keepdim=True).float().cpu()

@@ -113,7 +113,7 @@ class ActivationStatistics:
         self.maximum, self.zeros = np.full(units, -np.inf), np.zeros(units, np.int64)
 
     def update(self, batch: Batch) -> None:
-        values = by_unit(self.layer, batch.outputs[self.layer.name])
+        values = self.layer.by_unit(batch.outputs[self.layer.name]).flatten(2)
         for some in values.split(max(1, CHUNK // values[0].numel())):
             part = ActivationStatistics(self.layer)
             part.values = len(some) * some.shape[2]
@@ -145,12 +145,3 @@ class ActivationStatistics:
 
     def restore(self, state: dict) -> None:
         vars(self).update(state)
-
-
-def by_unit(layer: Layer, output: torch.Tensor) -> torch.Tensor:
-    """A layer's output for n pictures as (n, units, positions)."""
-    if layer.layout == "map, channels last":
-        output = output.permute(0, 3, 1, 2)
-    elif layer.layout == "tokens":
-        output = output.transpose(1, 2)
-    return output.reshape(len(output), layer.map_shape[0], -1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +23,10 @@ from cnnwidgets.net.checks import (
     shape_of_preprocess,
     usual_shapes,
 )
+from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
+from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
 from cnnwidgets.net.trace import Calls, Visit
 
@@ -250,30 +253,29 @@ class BoundModel:
             raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
         return {name: found[row.name] for name, row in wanted.items()}
 
-    def gradient(self, images: Any, score: Callable[[torch.Tensor], torch.Tensor], layer: str | None = None) -> torch.Tensor:
-        """The gradient of a score with respect to the input, (N, C, H, W).
+    @contextmanager
+    def graph(self, images: Any, layers: Iterable[str] = (), *, rule: str = "backpropagation") -> Iterator[Graph]:
+        """A forward pass of which gradients can be taken inside, as many as are wanted.
+
+        >>> with net.graph("cat.jpg", ["layer4"]) as passed:
+        ...     slope = passed.gradient(passed.output[0, 281], "layer4")
 
         Parameters:
-            score: of the output of the network, or of a layer, a single number.
-            layer: a name in ``net.layers``.
+            layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
+            rule: for the ReLUs on the way back: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
 
         Raises:
             KeyError: there is no such layer; names like it are offered.
-            RuntimeError: autograd cannot follow the forward pass.
+            NoRule: a ValueError: the network has no ReLUs, or others that the rule cannot be given to.
         """
-        inputs = self.prepare(images).to(self.dtype)
-        row = self.layers[layer] if layer is not None else None
-        scores: list[torch.Tensor] = []
-
-        def look(name: str, output: torch.Tensor) -> None:
-            if row is not None and name == row.name:
-                scores.append(score(output))
-
-        with no_trace(self.module), torch.enable_grad():
-            inputs.requires_grad_()
-            with Calls(self.module, look).watching():
-                output = self.module(inputs)
-            return torch.autograd.grad(scores[0] if row else score(output), inputs)[0]
+        with torch.inference_mode(False), torch.enable_grad():
+            inputs = self.prepare(images).to(self.dtype)
+            rows = {name: self.layers[name] for name in layers}
+            with no_trace(self.module):
+                passed = Graph(self.module, inputs, rows)
+                if rule != "backpropagation":
+                    follow(rule, [passed.output, *passed.maps.values()])
+                yield passed
 
     def __repr__(self) -> str:
         shape = format_shape(self._input_shape) if self._input_shape else "input not known yet"

@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Pair = tuple[float, float]
 
@@ -105,6 +109,15 @@ class Layer:
             case "tokens", (tokens, units):
                 return units, 1, tokens
         raise ValueError(f"{self.name} gives {format_shape(self.output_shape)} values: neither maps, nor units, nor tokens")
+
+    def by_unit(self, output: Tensor) -> Tensor:
+        """The layer's output for N pictures as (N, units, height, width), in whatever order its axes are.
+
+        Raises:
+            ValueError: the output is neither maps, nor units, nor tokens.
+        """
+        units_first = output if self.layout in ("map", "vector") else output.movedim(-1, 1)
+        return units_first.reshape(len(output), *self.map_shape)
 
     def to_pixel(self, row: float, column: float, picture: tuple[int, int]) -> tuple[float, float]:
         """The input pixel (y, x) at the centre of what a position sees; the proportional place if it sees everything.

@@ -58,8 +58,7 @@ class Watch(NamedTuple):
 
     def sum(self, output: Tensor) -> Tensor:
         """The unit's sums (N,), of the layer's output for N pictures."""
-        units = output if self.layer.layout in ("map", "vector") else output.movedim(-1, 1)
-        return units[:, self.unit].reshape(len(units), -1).sum(1).float().cpu()
+        return self.layer.by_unit(output)[:, self.unit].sum((1, 2)).float().cpu()
 
 
 class Scorer:
