@@ -2,12 +2,23 @@
 
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
+from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.batches import Batch
+from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
+from cnnwidgets.methods.explain import METHODS, attribute
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.gradients import (
+    deconvnet,
+    gradient_x_input,
+    guided_backprop,
+    integrated_gradients,
+    saliency,
+    smoothgrad,
+)
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.neighbours import Separation, Trust, nearest, separation, trust
@@ -25,9 +36,11 @@ from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 __all__ = [
     "COMMON",
     "KINDS",
+    "METHODS",
     "PARAMETERS",
     "ActivationStatistics",
     "Aligned",
+    "Attribution",
     "Batch",
     "Confusion",
     "ConfusionMatrix",
@@ -56,19 +69,31 @@ __all__ = [
     "Verdict",
     "activations",
     "align",
+    "attribute",
+    "deconvnet",
     "early_stopping",
     "embed",
     "evaluate",
     "features",
     "filters",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "gradient_x_input",
+    "guided_backprop",
+    "guided_grad_cam",
+    "integrated_gradients",
+    "layer_cam",
     "lr_finder",
     "nearest",
     "noise_like",
     "occlusion",
     "race",
+    "saliency",
     "scan",
     "schedule",
+    "score_cam",
     "separation",
+    "smoothgrad",
     "task",
     "train",
     "trust",

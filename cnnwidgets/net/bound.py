@@ -173,13 +173,17 @@ class BoundModel:
         inputs = self.prepare(images)
         with no_trace(self.module), torch.no_grad():
             output = self.module(inputs.to(self.dtype))
-        if not isinstance(output, torch.Tensor) or output.ndim != 2:
-            what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
-            raise TypeError(
-                f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
-                "bind a module that returns the scores alone"
-            )
-        return output.detach().float().cpu().clone()
+        return self.check_scores(output).detach().float().cpu().clone()
+
+    def check_scores(self, output: Any) -> torch.Tensor:
+        """The network's output, if that is class scores (N, classes); else a TypeError says what it is."""
+        if isinstance(output, torch.Tensor) and output.ndim == 2:
+            return output
+        what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+        raise TypeError(
+            f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
+            "bind a module that returns the scores alone"
+        )
 
     def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:
         """For each picture the k most probable classes, as (name, softmax probability), the most probable first.

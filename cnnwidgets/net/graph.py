@@ -75,8 +75,9 @@ def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Callable[[Ten
         nonlocal calls
         if threading.get_ident() == thread:  # and not of a cell that runs the same module
             calls += 1
-            if calls == number:
-                keep(first_tensor(output))
+            tensor = first_tensor(output)
+            if calls == number and tensor is not None:
+                keep(tensor)
 
     handle = nn.Module.register_forward_hook(dict(module.named_modules())[name], hook)
     try:
@@ -97,6 +98,7 @@ class _FunctionTap(TorchFunctionMode):
         output = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         self._count[name] += 1
-        if name == self._name and self._count[name] == self._number:
-            self._keep(first_tensor(output))
+        tensor = first_tensor(output)
+        if name == self._name and self._count[name] == self._number and tensor is not None:
+            self._keep(tensor)
         return output

@@ -1,0 +1,205 @@
+"""What every attribution method gives: a map of how much each part of a picture matters to a score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.net import BoundModel
+from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.pictures import check_finite
+
+Target: TypeAlias = "int | str | Sequence[int | str] | None"
+Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
+
+DISPLAYED = 0.995
+"""Share of the values that a display shows without cutting them off."""
+
+
+@dataclass(frozen=True, repr=False)
+class Attribution:
+    """How much each part of a picture matters to a score, by one method; raw values.
+
+    Attributes:
+        values: float32 (height, width): of the input's pixels, or for a class activation map that was not enlarged of the
+            layer's positions; or (C, height, width). In units of the score, for a gradient by pixel value.
+        method: its name, such as ``"grad_cam"``.
+        target: the class that the score is of; None for a unit.
+        unit: (layer, unit) or (layer, unit, row, column) that the score is of; None for a class.
+        score: its value for the picture: before the softmax for a class; the sum over its map for a unit.
+        size: (height, width) of the input.
+        signed: whether a value below 0 speaks against the score; else values are sizes.
+        layer: the layer whose maps were weighted, for a class activation map.
+        gap: for integrated gradients, the sum of the values less the score's change from the baseline: 0 if it were exact.
+        notes: sentences on what was chosen and what to beware of.
+    """
+
+    values: np.ndarray
+    method: str
+    target: int | None
+    unit: Unit | None
+    score: float
+    size: tuple[int, int]
+    signed: bool
+    layer: str | None = None
+    gap: float | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether every value is exactly 0."""
+        return not self.values.any()
+
+    @property
+    def positive(self) -> np.ndarray:
+        """What speaks for the score: the values, 0 where they are below it."""
+        return np.maximum(self.values, 0)
+
+    @property
+    def negative(self) -> np.ndarray:
+        """What speaks against the score: the sizes of the values below 0, 0 elsewhere."""
+        return np.maximum(-self.values, 0)
+
+    def at_input(self) -> np.ndarray:
+        """The values by pixel of the input, (height, width) or (C, height, width); a smaller map is enlarged bilinearly."""
+        if self.values.shape[-2:] == self.size:
+            return self.values.copy()
+        return enlarge(torch.from_numpy(self.values), self.size).numpy()
+
+    def display(self, scale: float | None = None) -> np.ndarray:
+        """The values by pixel of the input in parts of a scale, cut off at -1 and 1.
+
+        Parameters:
+            scale: by default the size that 99.5 % of the values do not exceed.
+        """
+        values = self.at_input()
+        if scale is None:
+            scale = float(np.quantile(np.abs(values), DISPLAYED)) or float(np.abs(values).max())
+        return np.clip(values / scale, -1, 1) if scale else values
+
+    def __repr__(self) -> str:
+        found = "all zero" if self.is_zero else f"{self.values.min():.3g} to {self.values.max():.3g}"
+        of = f"{self.method} of {Asked(self.target, self.unit)}"
+        return f"<{of}: {format_shape(self.values.shape)} values, {found}, score {self.score:.3g}>"
+
+
+class Asked(NamedTuple):
+    """A class or a unit that a score is asked of."""
+
+    target: int | None
+    unit: Unit | None
+
+    def scores(self, passed: Graph) -> Tensor:
+        """(N,): the scores of the pictures of a pass."""
+        if self.unit is None:
+            return passed.output[:, self.target]
+        layer, unit, *place = self.unit
+        maps = passed.maps[layer]
+        return maps[:, unit, place[0], place[1]] if place else maps[:, unit].sum((1, 2))
+
+    def __str__(self) -> str:
+        if self.unit is None:
+            return f"class {self.target}"
+        return "unit " + " ".join(map(str, self.unit[1:])) + f" of {self.unit[0]}"
+
+
+PREDICTED = Asked(None, None)
+
+
+class Question:
+    """A picture and the scores that are asked of it: one, or many of which the pictures' passes are shared.
+
+    Parameters: as of :func:`~cnnwidgets.methods.saliency`.
+
+    Attributes:
+        inputs: (1, C, H, W), the picture.
+        asked: one entry a score.
+        layers: those that have to be kept to tell them.
+    """
+
+    def __init__(self, net: BoundModel, image: Any, target: Target, unit: Unit | Sequence[Unit] | None):
+        self.net, self.inputs = net, one_picture(net, image)
+        self._trained = net.module.training
+        if unit is not None and target is not None:
+            raise ValueError("the score is of a class or of a unit: give target or unit, not both")
+        self.many = isinstance(target, (list, tuple)) or (unit is not None and not isinstance(unit[0], str))
+        if unit is not None:
+            self.asked = [Asked(None, _check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
+        else:
+            self.asked = [Asked(_check_target(net, one), None) for one in (target if self.many else [target])]  # type: ignore
+        if not self.asked:
+            raise ValueError("no target was given: the list is empty")
+        self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
+
+    def scores(self, passed: Graph) -> list[Tensor]:
+        """For each score that is asked its values (N,) in a pass. The predicted class is that of the first pass.
+
+        Raises:
+            TypeError: the network's output is no tensor (N, classes).
+            ValueError: there is no such output, or the score is not finite.
+        """
+        if not self.layers:
+            classes = self.net.check_scores(passed.output).shape[1]
+            self.asked = [
+                asked if asked != PREDICTED else Asked(int(passed.output[0].argmax()), None) for asked in self.asked
+            ]
+            if missing := [asked.target for asked in self.asked if asked.target is not None and asked.target >= classes]:
+                raise ValueError(f"there is no output {missing[0]}: the network has {classes}")
+        scores = [asked.scores(passed) for asked in self.asked]
+        for asked, values in zip(self.asked, scores, strict=True):
+            check_finite(values, f"the score of {asked}")
+        return scores
+
+    def answer(self, found: Sequence[tuple[Tensor, float]], notes: Sequence[str] = (), **about: Any) -> Any:
+        """An :class:`Attribution` of (values, score), or a list of them if several were asked for."""
+        made = []
+        for asked, (values, score) in zip(self.asked, found, strict=True):
+            said = [*notes, *self._notes(values)]
+            array = values.detach().float().cpu().contiguous().numpy().copy()
+            size = (self.inputs.shape[2], self.inputs.shape[3])
+            made.append(
+                Attribution(array, target=asked.target, unit=asked.unit, score=score, size=size, notes=tuple(said), **about)
+            )
+        return made if self.many else made[0]
+
+    def _notes(self, values: Tensor) -> Iterator[str]:
+        if self._trained:
+            yield "the network was in training mode: it was run in evaluation mode, and left in training mode"
+        if not bool(values.any()):
+            yield "every value is exactly 0: nothing differentiable leads from there to the score, or nothing passes"
+
+
+def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:
+    """Values (..., rows, columns) by pixel of a picture of some size, (..., height, width)."""
+    flat = values.reshape(1, -1, *values.shape[-2:])
+    align = {"align_corners": False} if mode != "nearest" else {}
+    return torch.nn.functional.interpolate(flat, tuple(size), mode=mode, **align).reshape(*values.shape[:-2], *size)
+
+
+def at_once(net: BoundModel, max_memory: int) -> int:
+    """How many pictures may go through a network at once with the graph kept."""
+    numbers = sum(int(np.prod(row.output_shape)) for row in net.layers)
+    size = torch.finfo(net.dtype).bits // 8
+    return max(1, min(64, max_memory // max(1, 2 * numbers * size)))
+
+
+def _check_target(net: BoundModel, target: int | str | None) -> int | None:
+    return None if target is None else net.target(target)
+
+
+def _check_unit(net: BoundModel, unit: Unit) -> Unit:
+    if len(unit) not in (2, 4):
+        raise ValueError(f"unit is {unit!r}; it must be (layer, unit) or (layer, unit, row, column)")
+    row = net.layers[unit[0]]
+    numbers = [int(number) for number in unit[1:]]
+    for what, number, count in zip(("unit", "row", "column"), numbers, row.map_shape, strict=False):
+        if not 0 <= number < count:
+            raise ValueError(f"there is no {what} {number}: {row.name} has {count}, numbered from 0")
+    return (unit[0], *numbers)  # type: ignore[return-value]

@@ -1,0 +1,255 @@
+"""Class activation maps: the maps of a late layer, weighted by what they do to a score, and summed up.
+
+A map is small (7x7 for most networks), so it says where, not what. Each function says which layer it took.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once, enlarge
+from cnnwidgets.methods.gradients import guided_backprop
+from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.layers import format_shape
+
+Weigh = Callable[[Tensor, Tensor], Tensor]
+"""The map (rows, columns), of a layer's maps and the gradient with respect to them, both (units, rows, columns)."""
+
+
+def grad_cam(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    layer: str | None = None,
+    relu: bool = True,
+    upsample: str | None = None,
+) -> Attribution | list[Attribution]:
+    """Grad-CAM: the maps of a layer, each weighted by the mean of its gradient, summed; then a ReLU.
+
+    Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, Grad-CAM (ICCV 2017).
+
+    >>> cam = cw.methods.grad_cam(net, "both.jpg", "tabby")
+    >>> cam.values.shape, cam.layer
+    ((7, 7), 'layer4.1.relu:2')
+    >>> cam.at_input().shape
+    (224, 224)
+
+    Parameters (and those of :func:`~cnnwidgets.methods.saliency`):
+        layer: a name in ``net.layers`` whose output has a height and a width, or the tokens of a square grid; by default
+            see :func:`cam_layer`.
+        relu: whether what speaks against the score is set to 0.
+        upsample: ``"bilinear"`` or ``"nearest"``: values are by pixel of the input; by default they are the layer's.
+
+    Raises:
+        KeyError: there is no such layer; names like it are offered.
+        TypeError, ValueError: a picture, target, unit or layer that does not fit, or a score that is not finite.
+    """
+
+    def weigh(maps: Tensor, slope: Tensor) -> Tensor:
+        return (slope.mean((1, 2), keepdim=True) * maps).sum(0)
+
+    return _weighted("grad_cam", weigh, net, image, target, unit, layer, relu, upsample)
+
+
+def grad_cam_plus_plus(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    layer: str | None = None,
+    relu: bool = True,
+    upsample: str | None = None,
+) -> Attribution | list[Attribution]:
+    """Grad-CAM++: each position's positive gradient has a weight of its own, so that several objects show.
+
+    With a the maps and g their gradient, the weights are the sums over the map of max(g, 0) * g**2 / (2 g**2 + sum(a) g**3).
+    Chattopadhay, Sarkar, Howlader and Balasubramanian, Grad-CAM++ (WACV 2018). Parameters as of :func:`grad_cam`.
+    """
+
+    def weigh(maps: Tensor, slope: Tensor) -> Tensor:
+        below = 2 * slope**2 + maps.sum((1, 2), keepdim=True) * slope**3
+        share = torch.where(below != 0, slope**2 / torch.where(below != 0, below, 1), 0)
+        return ((slope.clamp(min=0) * share).sum((1, 2), keepdim=True) * maps).sum(0)
+
+    return _weighted("grad_cam_plus_plus", weigh, net, image, target, unit, layer, relu, upsample)
+
+
+def layer_cam(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    layer: str | None = None,
+    relu: bool = True,
+    upsample: str | None = None,
+) -> Attribution | list[Attribution]:
+    """Layer-CAM: every value of a map is weighted by its own positive gradient, so that earlier layers can be seen, too.
+
+    Jiang, Zhang, Hou, Cheng and Wei, LayerCAM (IEEE Transactions on Image Processing 2021). Parameters as of
+    :func:`grad_cam`.
+    """
+
+    def weigh(maps: Tensor, slope: Tensor) -> Tensor:
+        return (slope.clamp(min=0) * maps).sum(0)
+
+    return _weighted("layer_cam", weigh, net, image, target, unit, layer, relu, upsample)
+
+
+def score_cam(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    layer: str | None = None,
+    relu: bool = True,
+    upsample: str | None = None,
+    max_memory: int = 512 * 2**20,
+    on_update: Callable[[Any, float], None] | None = None,
+    cancel=None,
+) -> Attribution | list[Attribution]:
+    """Score-CAM: each map is weighted by the score of the picture seen through it; no gradient is needed.
+
+    The weights are the softmax over the maps of the scores of picture times map, each map enlarged and scaled to [0, 1]; a
+    map that is the same everywhere has no weight. As many forward passes as the layer has units.
+
+    Wang et al., Score-CAM (CVPR workshop 2020). Parameters as of :func:`grad_cam`, and:
+        max_memory: bytes, over those of the network.
+        on_update: called with None and the fraction done: there is no map before the last unit.
+        cancel: an object with ``is_set()``.
+    """
+    question = Question(net, image, target, unit)
+    row, note = _chosen(net, layer)
+    with net.graph(question.inputs, [*question.layers, row.name]) as passed:
+        clean = [scores[0].item() for scores in question.scores(passed)]
+        maps = on_grid(row, passed.maps[row.name][0]).detach()
+    masks = enlarge(maps, question.inputs.shape[2:])
+    low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
+    varied = torch.nonzero((high > low).flatten()).flatten()
+    masks = ((masks - low) / (high - low))[varied]
+    scores = torch.full((len(question.asked), len(maps)), -torch.inf)
+    most = at_once(net, max_memory)
+    for start in range(0, len(varied), most):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("cancelled")
+        with net.graph(question.inputs * masks[start : start + most, None], question.layers) as passed:
+            found = torch.stack([values.detach().float().cpu() for values in question.scores(passed)])
+        scores[:, varied[start : start + most].cpu()] = found
+        if on_update is not None:
+            on_update(None, min(1.0, (start + most) / len(varied)))
+    weights = scores.softmax(1) if len(varied) else torch.zeros_like(scores)
+    found = (weights[:, :, None, None] * maps.float().cpu()).sum(1)
+    return _answer(question, "score_cam", found, clean, row, note, relu, upsample)
+
+
+def guided_grad_cam(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    layer: str | None = None,
+    reduce: str = "max",
+    upsample: str = "bilinear",
+) -> Attribution | list[Attribution]:
+    """Guided backpropagation times Grad-CAM: the fine map, where the coarse one says that it matters.
+
+    Selvaraju et al., Grad-CAM (ICCV 2017). Parameters as of :func:`grad_cam` and
+    :func:`~cnnwidgets.methods.saliency`.
+
+    Raises:
+        NoRule: a ValueError: the network has no ReLUs, or others that have no such rule.
+    """
+    where = grad_cam(net, image, target, unit=unit, layer=layer, upsample=upsample)
+    what = guided_backprop(net, image, target, unit=unit, reduce=reduce)
+    made = [
+        replace(fine, values=fine.values * coarse.values, method="guided_grad_cam", layer=coarse.layer, notes=coarse.notes)
+        for fine, coarse in zip(*([both] if isinstance(both, Attribution) else both for both in (what, where)), strict=True)
+    ]
+    return made[0] if isinstance(where, Attribution) else made
+
+
+def cam_layer(net: BoundModel) -> tuple[Layer, str]:
+    """The layer whose maps are taken by default, and why.
+
+    The last one with a height and a width of more than one position that is no pooling. In a transformer of tokens it is
+    what goes into the last attention: later, only the class token reaches the scores.
+
+    Raises:
+        ValueError: there is no such layer.
+    """
+    maps = [row for row in net.layers.maps if row.map_shape[1] * row.map_shape[2] > 1 and "pool" not in row.kind.lower()]
+    if maps:
+        return maps[-1], f"maps of {maps[-1].name}, the last layer with a height and a width that is no pooling"
+    rows = list(net.layers)
+    for attention in reversed([k for k, row in enumerate(rows) if "attention" in row.kind.lower()]):
+        for row in reversed(rows[:attention]):
+            if row.layout == "tokens" and _grid_of_tokens(row):
+                return row, f"tokens of {row.name}, which go into the last attention"
+    raise ValueError(f"{net.name} has no layer with a height and a width, and no tokens of a square grid: no activation map")
+
+
+def on_grid(row: Layer, values: Tensor) -> Tensor:
+    """A layer's values (units, 1, tokens) by the tokens' places in the picture, (units, rows, columns); maps as they are."""
+    if row.layout != "tokens":
+        return values
+    side, first = _grid_of_tokens(row)  # type: ignore[misc]
+    return values[:, 0, first:].unflatten(1, (side, side))
+
+
+# what they share
+
+
+def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, upsample) -> Any:
+    question = Question(net, image, target, unit)
+    row, note = _chosen(net, layer)
+    with net.graph(question.inputs, [*question.layers, row.name]) as passed:
+        maps = on_grid(row, passed.maps[row.name][0]).detach()
+        found, clean = [], []
+        for scores in question.scores(passed):
+            slope = on_grid(row, passed.gradient(scores[0], row.name)[0])
+            found.append(weigh(maps, slope))
+            clean.append(scores[0].item())
+    return _answer(question, method, found, clean, row, note, relu, upsample)
+
+
+def _answer(question: Question, method: str, found, clean, row: Layer, note: str, relu: bool, upsample: str | None) -> Any:
+    made = []
+    for values, score in zip(found, clean, strict=True):
+        values = values.clamp(min=0) if relu else values
+        made.append((values if upsample is None else enlarge(values, question.inputs.shape[2:], upsample), score))
+    return question.answer(made, notes=[note], method=method, signed=not relu, layer=row.name)
+
+
+def _chosen(net: BoundModel, layer: str | None) -> tuple[Layer, str]:
+    if layer is None:
+        return cam_layer(net)
+    row = net.layers[layer]
+    if row.layout == "tokens" and not _grid_of_tokens(row):
+        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} tokens, which are no square grid")
+    if not row.is_map and row.layout != "tokens":
+        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width")
+    return row, f"maps of {row.name}"
+
+
+def _grid_of_tokens(row: Layer) -> tuple[int, int] | None:
+    """The side of the tokens' square grid and the number of its first token; None if they are none.
+
+    There may be one token more, the class token, which comes first.
+    """
+    tokens = row.output_shape[0]
+    for first in (0, 1):
+        side = math.isqrt(tokens - first)
+        if side > 1 and side * side == tokens - first:
+            return side, first
+    return None

@@ -1,0 +1,71 @@
+"""Attribution by the name of the method: for whoever compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cnnwidgets.methods.attribution import Attribution, Target
+from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.gradients import (
+    deconvnet,
+    gradient_x_input,
+    guided_backprop,
+    integrated_gradients,
+    saliency,
+    smoothgrad,
+)
+from cnnwidgets.methods.occlusion import occlusion
+from cnnwidgets.net import BoundModel
+
+
+def attribute(
+    net: BoundModel, image: Any, target: Target = None, *, method: str = "saliency", **options
+) -> Attribution | list[Attribution]:
+    """How much each part of a picture matters to a score, by the method of a name in :data:`METHODS`.
+
+    >>> cw.methods.attribute(net, "cat.jpg", method="grad_cam")
+
+    Parameters:
+        options: those of the method's own function.
+
+    Raises:
+        ValueError: there is no such method, or what the function raises.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}; it must be one of {', '.join(map(repr, METHODS))}")
+    return METHODS[method](net, image, target, **options)
+
+
+def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
+    """By pixel, the mean of what the probability loses under the patches that cover it; see :func:`occlusion`."""
+    if target is not None and not isinstance(target, (int, str)):
+        return [occlusion_drops(net, image, one, **options) for one in target]  # type: ignore[misc]
+    found = occlusion(net, image, target, **options)
+    return Attribution(
+        values=found.per_pixel(),
+        method="occlusion",
+        target=found.target,
+        unit=None,
+        score=found.clean,
+        size=found.size,
+        signed=True,
+        notes=(f"probability lost under a patch of {found.patch[0]}×{found.patch[1]} pixels", found.how),
+    )
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "saliency": saliency,
+    "gradient_x_input": gradient_x_input,
+    "smoothgrad": smoothgrad,
+    "integrated_gradients": integrated_gradients,
+    "deconvnet": deconvnet,
+    "guided_backprop": guided_backprop,
+    "grad_cam": grad_cam,
+    "grad_cam_plus_plus": grad_cam_plus_plus,
+    "layer_cam": layer_cam,
+    "score_cam": score_cam,
+    "guided_grad_cam": guided_grad_cam,
+    "occlusion": occlusion_drops,
+}
+"""By name: functions of (net, image, target, **options), each giving one :class:`Attribution` a target."""

@@ -1,0 +1,261 @@
+"""Gradients of a score with respect to the picture: which pixels would change the answer, and which way.
+
+All of them differentiate the score *before* the softmax, by autograd, for any network that autograd can follow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once
+from cnnwidgets.methods.fills import fill_picture
+from cnnwidgets.net import BoundModel, Cancelled
+
+REDUCTIONS = ("max", "sum", "signed", "none")
+"""How the channels of a picture become one number a pixel."""
+
+
+def saliency(
+    net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
+) -> Attribution | list[Attribution]:
+    """The gradient of a score with respect to the picture (Simonyan, Vedaldi and Zisserman 2013).
+
+    >>> cw.methods.saliency(net, "cat.jpg", "tabby").values.shape
+    (224, 224)
+    >>> cat, dog = cw.methods.saliency(net, "both.jpg", ["tabby", "beagle"])  # one forward pass
+    >>> cw.methods.saliency(net, "cat.jpg", unit=("layer3", 7, 4, 9))         # any unit, at any position
+
+    Parameters:
+        net: a bound network.
+        image: whatever ``net.prepare`` takes; one picture.
+        target: a class's index or name, or a list of them; by default the class that is predicted.
+        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
+            a target; or a list of them.
+        reduce: what becomes of the channels: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``: values are (C, H, W).
+
+    Returns:
+        An :class:`Attribution`, or a list of them where a list of targets or units was given.
+
+    Raises:
+        KeyError: there is no such layer; names like it are offered.
+        TypeError, ValueError: a picture, target, unit or reduction that does not fit, or a score that is not finite.
+    """
+    return _plain("saliency", net, image, target, unit, reduce)
+
+
+def gradient_x_input(
+    net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "signed"
+) -> Attribution | list[Attribution]:
+    """The gradient times the (preprocessed) picture: to first order, what each pixel adds to the score.
+
+    Shrikumar, Greenside, Shcherbina and Kundaje, Not Just a Black Box (2016). Parameters as of :func:`saliency`.
+    """
+    return _plain("gradient_x_input", net, image, target, unit, reduce, times_input=True)
+
+
+def deconvnet(
+    net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
+) -> Attribution | list[Attribution]:
+    """The gradient with another rule for a ReLU on the way back: what is positive passes, wherever the ReLU was closed.
+
+    Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014). Parameters as of :func:`saliency`.
+
+    Raises:
+        NoRule: a ValueError: the network has no ReLUs, or others that have no such rule.
+    """
+    return _plain("deconvnet", net, image, target, unit, reduce, rule="deconvnet")
+
+
+def guided_backprop(
+    net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
+) -> Attribution | list[Attribution]:
+    """The gradient with another rule for a ReLU on the way back: what is positive passes where the ReLU was open.
+
+    Springenberg, Dosovitskiy, Brox and Riedmiller, Striving for Simplicity (ICLR workshop 2015). Parameters as of
+    :func:`saliency`.
+
+    Raises:
+        NoRule: a ValueError: the network has no ReLUs, or others that have no such rule.
+    """
+    return _plain("guided_backprop", net, image, target, unit, reduce, rule="guided")
+
+
+def smoothgrad(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    reduce: str = "max",
+    samples: int = 32,
+    noise: float = 0.15,
+    seed: int = 0,
+    max_memory: int = 512 * 2**20,
+    on_update: Callable[[Any, float], None] | None = None,
+    cancel=None,
+) -> Attribution | list[Attribution]:
+    """The mean of the gradients of noisy copies of the picture (Smilkov, Thorat, Kim, Viégas and Wattenberg 2017).
+
+    Parameters (and those of :func:`saliency`):
+        samples: how many copies.
+        noise: standard deviation of the normal noise, in parts of the preprocessed picture's range (largest less smallest).
+        seed: of the noise.
+        max_memory: bytes, over those of the network.
+        on_update: called with the mean so far and the fraction done.
+        cancel: an object with ``is_set()``.
+    """
+    if samples < 1 or noise < 0:
+        raise ValueError(f"samples is {samples} and noise {noise}; wanted are at least 1 and 0")
+    question, reduction = Question(net, image, target, unit), _reduction(reduce)
+    inputs = question.inputs
+    deviation = noise * float(inputs.max() - inputs.min())
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.zeros(len(question.asked), *inputs.shape[1:])
+    clean = _scores(question)
+
+    def result(done: int) -> Any:
+        found = zip(map(reduction, total / done), clean, strict=True)
+        return question.answer(list(found), method="smoothgrad", signed=_is_signed(reduce))
+
+    for done, count in _counted(samples, at_once(net, max_memory)):
+        drawn = torch.randn(count, *inputs.shape[1:], generator=generator)
+        for k, (gradients, _) in enumerate(_gradients(question, inputs + deviation * drawn.to(inputs))):
+            total[k] += gradients.sum(0).float().cpu()
+        _tell(on_update, cancel, partial(result, done), done / samples)
+    return result(samples)
+
+
+def integrated_gradients(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    unit: Unit | Sequence[Unit] | None = None,
+    reduce: str = "signed",
+    baseline: str | Tensor = "zero",
+    tolerance: float = 0.01,
+    steps: int = 1024,
+    max_memory: int = 512 * 2**20,
+    on_update: Callable[[Any, float], None] | None = None,
+    cancel=None,
+) -> Attribution | list[Attribution]:
+    """The mean gradient on the way from a baseline to the picture, times the difference between the two.
+
+    Its values sum up to the score's change from the baseline (completeness). The number of steps is doubled until they do,
+    to the tolerance; ``gap`` says how much is missing.
+
+    Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (ICML 2017).
+
+    Parameters (and those of :func:`saliency`):
+        baseline: ``"zero"`` (after preprocessing), ``"mean"``, ``"gray"``, ``"noise"`` or ``"blur"`` of
+            :mod:`~cnnwidgets.methods.fills`; or an input tensor (C, H, W).
+        tolerance: the gap at most, in parts of the score's change.
+        steps: gradients at most.
+        max_memory: bytes, over those of the network.
+        on_update: called with what the steps so far give, and the fraction done if all of them are needed.
+        cancel: an object with ``is_set()``.
+    """
+    question, reduction = Question(net, image, target, unit), _reduction(reduce)
+    inputs = question.inputs
+    if isinstance(baseline, str):
+        start = fill_picture(net, inputs, baseline, (inputs.shape[2] // 4, inputs.shape[3] // 4))
+    else:
+        start = net.prepare(baseline)
+    difference = (inputs - start)[0].float().cpu()
+    last, first = _scores(question), _scores(question, start)
+    wanted = torch.tensor(last) - torch.tensor(first)
+
+    def result(mean: Tensor, points: int) -> Any:
+        whole = mean * difference
+        gaps = (whole.flatten(1).double().sum(1) - wanted.double()).tolist()
+        made = question.answer(
+            list(zip(map(reduction, whole), last, strict=True)),
+            notes=[f"{points} gradients between the baseline and the picture"],
+            method="integrated_gradients",
+            signed=_is_signed(reduce),
+        )
+        with_gaps = [replace(one, gap=gap) for one, gap in zip(made if question.many else [made], gaps, strict=True)]
+        return with_gaps if question.many else with_gaps[0]
+
+    def mean_gradient(places: Tensor) -> Tensor:
+        total = torch.zeros(len(question.asked), *inputs.shape[1:])
+        for some in places.split(at_once(net, max_memory)):
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("cancelled")
+            path = start + some.to(inputs).reshape(-1, 1, 1, 1) * (inputs - start)
+            for k, (gradients, _) in enumerate(_gradients(question, path)):
+                total[k] += gradients.sum(0).float().cpu()
+        return total / len(places)
+
+    # the trapezoid rule; each doubling adds the points in the middle
+    mean, points = mean_gradient(torch.tensor([0.0, 1.0])), 1
+    while True:
+        gaps = (mean * difference).flatten(1).double().sum(1) - wanted
+        close = bool((gaps.abs() <= tolerance * wanted.abs()).all())
+        if (close and points >= 16) or 2 * points > steps:
+            return result(mean, points + 1)
+        mean = (mean + mean_gradient((torch.arange(points) + 0.5) / points)) / 2
+        points *= 2
+        _tell(on_update, cancel, partial(result, mean, points + 1), points / steps)
+
+
+# what they share
+
+
+def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", times_input=False) -> Any:
+    """One gradient a score."""
+    question, reduction = Question(net, image, target, unit), _reduction(reduce)
+    found = []
+    for gradients, scores in _gradients(question, question.inputs, rule):
+        values = gradients * question.inputs.to(gradients) if times_input else gradients
+        found.append((reduction(values[0]), scores[0].item()))
+    return question.answer(found, method=name, signed=_is_signed(reduce))
+
+
+def _gradients(question: Question, pictures: Tensor, rule: str = "backpropagation") -> Iterator[tuple[Tensor, Tensor]]:
+    """For each score that is asked its gradients (N, C, H, W) and its values (N,), of one forward pass of N pictures."""
+    with question.net.graph(pictures, question.layers, rule=rule) as passed:
+        for scores in question.scores(passed):
+            yield passed.gradient(scores.sum()).detach(), scores.detach()
+
+
+def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:
+    """The score of one picture, by default the picture itself, for each that is asked."""
+    with question.net.graph(question.inputs if pictures is None else pictures, question.layers) as passed:
+        return [scores[0].item() for scores in question.scores(passed)]
+
+
+def _reduction(reduce: str) -> Callable[[Tensor], Tensor]:
+    """(C, H, W) to (H, W), or as it is."""
+    if reduce not in REDUCTIONS:
+        raise ValueError(f"reduce is {reduce!r}; it must be one of {', '.join(map(repr, REDUCTIONS))}")
+    return {
+        "max": lambda values: values.abs().amax(0),
+        "sum": lambda values: values.abs().sum(0),
+        "signed": lambda values: values.sum(0),
+        "none": lambda values: values,
+    }[reduce]
+
+
+def _is_signed(reduce: str) -> bool:
+    return reduce in ("signed", "none")
+
+
+def _counted(total: int, most: int) -> Iterator[tuple[int, int]]:
+    """Parts of a total: how many will have been done after it, and how many are in it."""
+    for start in range(0, total, most):
+        yield min(total, start + most), min(most, total - start)
+
+
+def _tell(on_update, cancel, result: Callable[[], Any], fraction: float) -> None:
+    if cancel is not None and cancel.is_set():
+        raise Cancelled("cancelled", partial=result())
+    if on_update is not None:
+        on_update(result(), fraction)
