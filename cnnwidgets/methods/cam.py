@@ -188,14 +188,14 @@ def cam_layer(net: BoundModel) -> tuple[Layer, str]:
     Raises:
         ValueError: there is no such layer.
     """
-    maps = [row for row in net.layers.maps if row.map_shape[1] * row.map_shape[2] > 1 and "pool" not in row.kind.lower()]
-    if maps:
-        return maps[-1], f"maps of {maps[-1].name}, the last layer with a height and a width that is no pooling"
     rows = list(net.layers)
-    for attention in reversed([k for k, row in enumerate(rows) if "attention" in row.kind.lower()]):
-        for row in reversed(rows[:attention]):
-            if row.layout == "tokens" and _grid_of_tokens(row):
-                return row, f"tokens of {row.name}, which go into the last attention"
+    attentions = [k for k, row in enumerate(rows) if "attention" in row.kind.lower()]
+    maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
+    if maps and (not attentions or maps[-1] > attentions[-1]):
+        return rows[maps[-1]], f"maps of {rows[maps[-1]].name}, the last layer with a height and a width that is no pooling"
+    for row in reversed(rows[: attentions[-1] if attentions else 0]):
+        if row.layout == "tokens" and _grid_of_tokens(row):
+            return row, f"tokens of {row.name}, which go into the last attention"
     raise ValueError(f"{net.name} has no layer with a height and a width, and no tokens of a square grid: no activation map")
 
 
