@@ -83,7 +83,7 @@ def drag(page, handle, across, down):
 
 def test_four_charts_fetch_the_library_once(opened):
     assert len([size for size in opened.frames if size > 500_000]) == 1
-    assert sum(opened.frames) < 1.25 * len(plotly_bundle())  # beside it, 50 KB a chart: module, style sheet and figure
+    assert sum(opened.frames) < 1.12 * len(plotly_bundle())  # beside it, 20 KB a chart: module, style sheet and figure
 
 
 def test_what_is_appended_shows_in_each_view_and_after_show_it_is_gone(opened):
