@@ -28,15 +28,17 @@ def short(name: str, most: int = 44) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
+LAYOUT: dict[str, Any] = {
+    "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", **FONT},
+    "margin": {"t": 30, "l": 70, "r": 16, "b": 44},
+    "hovermode": "closest",
+    "template": "none",
+}
+
+
 def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
     """Give a plotly figure its axes' titles, its legend and its margins; of subplots the axes stay as they are."""
-    figure.update_layout(
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", **FONT},
-        margin={"t": 30, "l": 70, "r": 16, "b": 44},
-        hovermode="closest",
-        template="none",
-    )
-    figure.update_layout(**layout)
+    figure.update_layout(**LAYOUT | layout)
     if x:
         figure.update_layout(xaxis_title={"text": x, **FONT}, yaxis_title={"text": y, **FONT})
     return figure

@@ -59,6 +59,10 @@ class Job:
         if partial is not None:
             self._first.set()
 
+    def rest(self, seconds: float) -> None:
+        """Wait, unless it is cancelled meanwhile."""
+        self._stop.wait(seconds)
+
     def cancel(self) -> None:
         self._stop.set()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -35,6 +36,9 @@ LONG = 5_000
 
 SKETCHED = 1_500
 """Steps of a sketch."""
+
+RESTED = 0.2
+"""Seconds without a move after which all steps are made: they would keep the sketch's way to the screen busy."""
 
 FIRST = next(iter(PRESETS.values()))
 
@@ -150,7 +154,10 @@ class SchedulePlayground(Panel):
             raise ValueError("there is no schedule on screen: add one, or choose a preset")
         keys = [f"{steps} {spec}" for spec in specs]
         if steps > LONG and all(spec.get("kind") != "plateau" for spec in specs):
-            job.update(tuple(self._sketched(spec, steps) for spec in specs), 0.0)  # all of them: few numbers travel fast
+            at = np.unique(np.linspace(0, steps - 1, SKETCHED).astype(int))
+            sketches = [self._sketched(spec, steps, at, self._known.get(key)) for key, spec in zip(keys, specs, strict=True)]
+            job.update(tuple(sketches), 0.0)  # all of them: few numbers travel fast
+            job.rest(RESTED)
         known = {key: self._known.get(key) or self._follow(spec, steps, job) for key, spec in zip(keys, specs, strict=True)}
         self._known = known
         return tuple(known[key] for key in keys)
@@ -232,8 +239,9 @@ class SchedulePlayground(Panel):
             return self._own.schedule(spec)
         return schedule(spec, steps, cancel=job)
 
-    def _sketched(self, spec: dict[str, Any], steps: int) -> Schedule:
-        at = np.unique(np.linspace(0, steps - 1, SKETCHED).astype(int))
+    def _sketched(self, spec: dict[str, Any], steps: int, at: np.ndarray, known: Schedule | None) -> Schedule:
+        if known:
+            return replace(known, steps=at, lr=known.lr[at], momentum=known.momentum[at])
         return Schedule(at, sketch(spec, steps, at), np.full(len(at), np.nan), "", spec)
 
     # drawing

@@ -67,7 +67,7 @@ def page(panel: Panel) -> str:
         (here / "page.html")
         .read_text("utf-8")
         .replace("/* TITLE */", html.escape(repr(panel)))
-        .replace("/* CSS */", str(views[0]._css) if views else "")
+        .replace("/* CSS */", "".join(dict.fromkeys(str(view._css) for view in views)))
         .replace("/* SHIM */", (here / "page.js").read_text("utf-8"))
         .replace("/* CONTENT */", _script_safe(json.dumps(content | {"bundles": bundles})))
     )

@@ -105,8 +105,8 @@ function render({ model, el }) {
     const hands = model.get("readout") || editable() || model.get("line") !== null;
     root.setAttribute("role", hands ? "group" : "img"); // what is in an image is not told
   };
+  const describe = () => root.setAttribute("aria-label", model.get("description"));
   const prepare = () => {
-    root.setAttribute("aria-label", model.get("description"));
     tellRole();
     line.hidden = !model.get("readout");
     if (line.hidden) root.removeAttribute("tabindex");
@@ -184,10 +184,12 @@ function render({ model, el }) {
     () => model.off("msg:custom", takeAppended),
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
-    listen(model, ["marked", "height", "readout", "fixed", "description"], ask),
+    listen(model, ["marked", "height", "readout", "fixed"], ask),
+    listen(model, ["description"], describe),
     listen(model, ["line", "line_label"], () => (tellRole(), rule.draw())),
     watch(root, paint),
   );
+  describe();
   takeFigure();
   return () => {
     ended = true;

@@ -91,6 +91,7 @@ class ChartView(
         with self._lock, self.hold_sync():
             self._curves, self._figures = len(figure.data), self._figures + 1
             self.columns = _take_columns(spec, f"{self._figures}.")
+            _thin_template(spec)
             self.figure, self.description = to_json_plotly(spec), description
             self.appended, self.added, self.removed = {}, [], []
 
@@ -136,6 +137,14 @@ def _take_columns(spec: dict, prefix: str) -> dict[str, bytes]:
                     continue
             trace[axis] = {"dtype": kind, "column": names.setdefault(content, f"{prefix}{len(names)}")}
     return {name: content for content, name in names.items()}
+
+
+def _thin_template(spec: dict) -> None:
+    """Take out of a figure's template what it says of traces of other kinds than the figure's: half of a small figure."""
+    kinds = {trace.get("type", "scatter") for trace in spec["data"]}
+    match spec["layout"]:
+        case {"template": {"data": dict(looks)} as template}:
+            template["data"] = {kind: look for kind, look in looks.items() if kind in kinds}
 
 
 def _pairs(curve: int, x: ArrayLike, y: ArrayLike) -> bytes:

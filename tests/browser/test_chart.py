@@ -83,7 +83,7 @@ def drag(page, handle, across, down):
 
 def test_four_charts_fetch_the_library_once(opened):
     assert len([size for size in opened.frames if size > 500_000]) == 1
-    assert sum(opened.frames) < 1.25 * len(plotly_bundle())  # beside it, 50 KB a chart: module, style sheet and figure
+    assert sum(opened.frames) < 1.12 * len(plotly_bundle())  # beside it, 20 KB a chart: module, style sheet and figure
 
 
 def test_what_is_appended_shows_in_each_view_and_after_show_it_is_gone(opened):
@@ -101,6 +101,15 @@ def test_what_is_appended_shows_in_each_view_and_after_show_it_is_gone(opened):
     assert len(opened.page.evaluate(DATA, [LIVE, 0])) == 30
     redrawn(opened, LIVE, "live.extend({0: ([30], [5])})")
     assert opened.page.evaluate(DATA, [LIVE, 0])[-1] == 5
+
+
+def test_a_figure_with_another_description_is_drawn_once(opened):
+    chart = opened.page.locator(".cw-chart").nth(LIVE)
+    before = int(chart.get_attribute("data-seq"))
+    redrawn(opened, LIVE, "live.show(lines(30), 'a sentence of its own')")
+    opened.page.wait_for_timeout(200)
+    assert int(chart.get_attribute("data-seq")) == before + 1
+    assert chart.get_attribute("aria-label") == "a sentence of its own"
 
 
 def test_appending_draws_at_most_once_a_frame(opened):

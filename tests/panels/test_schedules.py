@@ -14,6 +14,7 @@ import torch
 from torch.optim import lr_scheduler
 
 import cnnwidgets as cw
+from cnnwidgets.panels import schedules
 from cnnwidgets.panels.schedule_presets import PRESETS
 from tests.panels.tiny import PATIENCE
 
@@ -199,6 +200,26 @@ def test_of_many_steps_a_sketch_comes_first_and_the_exact_rates_stay(panel):
     assert len(found.lr) == 30_000
     np.testing.assert_array_equal(drawn(panel), found.lr)
     assert "sketch" not in panel.status.message
+
+
+def test_while_one_of_many_steps_is_bent_the_momentum_of_another_stays(panel):
+    panel.restore({"steps": 6_000, "specs": [{"kind": "cosine"}, {"kind": "onecycle"}]})
+    assert panel.wait(PATIENCE)
+    figures = []
+    panel.chart.observe(lambda change: figures.append(json.loads(change.new)), "figure")
+    panel.specs = [{"kind": "cosine", "lr": 0.3}, {"kind": "onecycle"}]
+    assert panel.wait(PATIENCE)
+    assert [figure["data"][2]["yaxis"] for figure in figures] == ["y2", "y2"], "the sketch, and the exact rates"
+
+
+def test_a_newer_request_does_not_wait_until_an_older_one_has_rested(panel, monkeypatch):
+    monkeypatch.setattr(schedules, "RESTED", 2 * PATIENCE)
+    panel.steps = 30_000
+    assert panel._job.wait_for_picture(PATIENCE)
+    assert "sketch" in panel.status.message
+    panel.steps = 90
+    assert panel.wait(PATIENCE)
+    assert len(panel.result[0].lr) == 90
 
 
 def test_the_state_brings_everything_back(panel):

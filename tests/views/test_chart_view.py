@@ -28,7 +28,10 @@ def test_a_figure_travels_as_its_json_in_one_message_without_the_library(monkeyp
         chart.show(figure, "two bars")
     assert len(messages) == 1
     assert messages[0].size < 20_000
-    assert json.loads(chart.figure) == json.loads(figure.to_json())
+    wanted = json.loads(figure.to_json())
+    looks = wanted["layout"]["template"]["data"]
+    wanted["layout"]["template"]["data"] = {"bar": looks["bar"]}  # of a template what its traces can use
+    assert json.loads(chart.figure) == wanted
     assert chart.description == "two bars"
 
 
@@ -51,7 +54,7 @@ def test_long_columns_travel_as_bytes_and_a_shared_x_once(monkeypatch):
 def test_a_view_holds_no_library_in_its_state():
     chart = ChartView()
     chart.show(go.Figure(go.Bar(y=[1])), "a bar")
-    assert len(json.dumps(chart.get_state(), default=str)) < 70_000
+    assert len(json.dumps(chart.get_state(), default=str)) < 30_000
 
 
 def test_who_asks_for_the_library_gets_it_gzipped(monkeypatch):
