@@ -5,6 +5,7 @@ from cnnwidgets.views.chart_view import ChartView
 from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
+from cnnwidgets.views.map_table import Cell, MapTable
 from cnnwidgets.views.matrix_view import MatrixView
 from cnnwidgets.views.scatter_atlas import atlas
 from cnnwidgets.views.scatter_view import ScatterView
@@ -14,10 +15,12 @@ from cnnwidgets.views.view import View
 
 __all__ = [
     "AnswerView",
+    "Cell",
     "ChartView",
     "HeatView",
     "ImageGrid",
     "ImageView",
+    "MapTable",
     "MatrixView",
     "ScatterView",
     "StatusStrip",
