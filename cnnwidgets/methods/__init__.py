@@ -27,6 +27,7 @@ from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, Verdict, race
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
+from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
 from cnnwidgets.methods.schedules import Schedule, schedule
@@ -88,6 +89,7 @@ __all__ = [
     "noise_like",
     "occlusion",
     "race",
+    "rise",
     "saliency",
     "scan",
     "schedule",
