@@ -9,6 +9,7 @@ from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
 from cnnwidgets.methods.explain import METHODS, attribute
+from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
 from cnnwidgets.methods.gradients import (
@@ -47,6 +48,7 @@ __all__ = [
     "ConfusionMatrix",
     "Embedding",
     "Evaluation",
+    "Faithfulness",
     "FeatureMaps",
     "Features",
     "Filters",
@@ -56,6 +58,7 @@ __all__ = [
     "OcclusionMap",
     "Parameter",
     "Patience",
+    "Pointing",
     "Race",
     "RangeTest",
     "Reducer",
@@ -75,6 +78,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "faithfulness",
     "features",
     "filters",
     "grad_cam",
@@ -88,6 +92,7 @@ __all__ = [
     "nearest",
     "noise_like",
     "occlusion",
+    "pointing_game",
     "race",
     "rise",
     "saliency",
