@@ -29,6 +29,7 @@ from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, Verdict, race
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
+from cnnwidgets.methods.sanity import Sanity, randomised, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
 from cnnwidgets.methods.schedules import Schedule, schedule
@@ -62,6 +63,7 @@ __all__ = [
     "Race",
     "RangeTest",
     "Reducer",
+    "Sanity",
     "Scan",
     "Schedule",
     "Separation",
@@ -94,8 +96,10 @@ __all__ = [
     "occlusion",
     "pointing_game",
     "race",
+    "randomised",
     "rise",
     "saliency",
+    "sanity_check",
     "scan",
     "schedule",
     "score_cam",
