@@ -9,6 +9,7 @@ from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
 from cnnwidgets.methods.explain import METHODS, attribute
+from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
 from cnnwidgets.methods.gradients import (
@@ -27,6 +28,8 @@ from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, Verdict, race
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
+from cnnwidgets.methods.rise import rise
+from cnnwidgets.methods.sanity import Sanity, randomised, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
 from cnnwidgets.methods.schedules import Schedule, schedule
@@ -46,6 +49,7 @@ __all__ = [
     "ConfusionMatrix",
     "Embedding",
     "Evaluation",
+    "Faithfulness",
     "FeatureMaps",
     "Features",
     "Filters",
@@ -55,9 +59,11 @@ __all__ = [
     "OcclusionMap",
     "Parameter",
     "Patience",
+    "Pointing",
     "Race",
     "RangeTest",
     "Reducer",
+    "Sanity",
     "Scan",
     "Schedule",
     "Separation",
@@ -74,6 +80,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "faithfulness",
     "features",
     "filters",
     "grad_cam",
@@ -87,8 +94,12 @@ __all__ = [
     "nearest",
     "noise_like",
     "occlusion",
+    "pointing_game",
     "race",
+    "randomised",
+    "rise",
     "saliency",
+    "sanity_check",
     "scan",
     "schedule",
     "score_cam",

@@ -16,6 +16,7 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.occlusion import occlusion
+from cnnwidgets.methods.rise import rise
 from cnnwidgets.net import BoundModel
 
 
@@ -67,5 +68,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "score_cam": score_cam,
     "guided_grad_cam": guided_grad_cam,
     "occlusion": occlusion_drops,
+    "rise": rise,
 }
 """By name: functions of (net, image, target, **options), each giving one :class:`Attribution` a target."""

@@ -1,0 +1,206 @@
+"""Does a map depend on what the network has learnt? Put random numbers in its weights, and see whether the map changes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import stats
+from torch import nn
+from torch.nn.utils import parametrize
+
+from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.explain import attribute
+from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.no_trace import TORCH_LOCK
+
+
+@dataclass(frozen=True, repr=False)
+class Sanity:
+    """Maps of networks that have forgotten their last layers, beside those of the network itself.
+
+    Attributes:
+        target: the class that is explained, of all networks the same.
+        methods: names of the methods.
+        depths: how many layers were randomised, from the last one down.
+        layers: for each depth the layer that is randomised there first; ``""`` for depth 0.
+        probability: float32 (depths,), of the target in the randomised network.
+        original: float32 (methods, height, width), the maps of the network itself, by pixel of the input.
+        maps: float32 (methods, depths, height, width), those of the randomised ones.
+        correlation: float64 (methods, depths), Spearman's rank correlation of the sizes of the values with the original's:
+            1 for the same order; NaN where a map is the same everywhere.
+        similarity: float64 (methods, depths), the structural similarity (SSIM) of the displays with the original's: 1 for
+            the same picture.
+    """
+
+    target: int
+    methods: tuple[str, ...]
+    depths: tuple[int, ...]
+    layers: tuple[str, ...]
+    probability: np.ndarray
+    original: np.ndarray
+    maps: np.ndarray
+    correlation: np.ndarray
+    similarity: np.ndarray
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {value:.2f}" for name, value in zip(self.methods, self.correlation[:, -1], strict=True))
+        return f"<sanity of class {self.target}: rank correlation at depth {self.depths[-1]}: {last}>"
+
+
+def sanity_check(
+    net: BoundModel,
+    image: Any,
+    target: int | str | None = None,
+    *,
+    methods: Sequence[str] = ("saliency", "guided_backprop", "grad_cam"),
+    depths: Sequence[int] | None = None,
+    seed: int = 0,
+    on_update: Callable[[Sanity, float], None] | None = None,
+    cancel=None,
+) -> Sanity:
+    """Cascading randomisation: how the maps change while layer after layer forgets, from the last one down.
+
+    A map that stays as it was, though the network has forgotten everything, shows the picture (its edges, say) and not what
+    the network has learnt.
+
+    Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim, Sanity Checks for Saliency Maps (NeurIPS 2018).
+
+    Parameters:
+        net: a bound network; its own weights are left as they are.
+        image: whatever ``net.prepare`` takes; one picture.
+        target: a class's index or name; by default the one that the network itself predicts.
+        methods: names in :data:`~cnnwidgets.methods.METHODS`.
+        depths: how many layers are randomised; by default 0, 1, 2 and so on to all that have weights.
+        seed: of the random numbers.
+        on_update: called with the depths so far, and the fraction done.
+        cancel: an object with ``is_set()``.
+
+    Raises:
+        ValueError: there is no such method, class or depth, or what the methods raise.
+        Cancelled: cancel was set; its ``partial`` are the depths so far, None if there are none.
+    """
+    inputs = one_picture(net, image)
+    target = int(net.logits(inputs).argmax()) if target is None else net.target(target)
+    layers = ["", *(row.name for row in cascade(net))]
+    depths = range(len(layers)) if depths is None else depths
+    if not methods or not len(depths) or not all(0 <= depth < len(layers) for depth in depths):
+        raise ValueError(
+            f"methods are {methods}, depths {depths}; wanted are some of each, depths of 0 to {len(layers) - 1}"
+        )
+
+    def explain(of: BoundModel) -> list[Any]:
+        return [attribute(of, inputs, target, method=method) for method in methods]
+
+    originals = explain(net)
+    maps: list[list[np.ndarray]] = []
+    agreements: list[list[Agreement]] = []
+    probability: list[float] = []
+
+    def result() -> Sanity:
+        correlation, similarity = np.array(agreements).transpose(2, 1, 0)
+        done = tuple(depths[: len(maps)])
+        return Sanity(
+            target,
+            tuple(methods),
+            done,
+            tuple(layers[depth] for depth in done),
+            np.array(probability, np.float32),
+            np.stack([one.at_input() for one in originals]),
+            np.array(maps).swapaxes(0, 1),
+            correlation,
+            similarity,
+        )
+
+    for depth in depths:
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("cancelled", partial=result() if maps else None)
+        forgetful = randomised(net, depth, seed=seed)
+        found = explain(forgetful)
+        maps.append([one.at_input() for one in found])
+        agreements.append([agreement(*pair) for pair in zip(originals, found, strict=True)])
+        probability.append(forgetful.logits(inputs).softmax(1)[0, target].item())
+        if on_update is not None:
+            on_update(result(), len(maps) / len(depths))
+    return result()
+
+
+def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
+    """A copy of a network whose last layers have random weights; biases and normalisations stay.
+
+    Each weight becomes normal random numbers of its own mean and standard deviation. They are drawn from the last layer
+    down: with the same seed, depth 3 has the numbers of depth 2 and one layer more.
+
+    >>> cw.methods.randomised(net, 2)
+    <scenes, last 2 layers random: 3×64×64, 175,258 parameters>
+
+    Parameters:
+        depth: how many layers, of those with weights; 0 for none. A weight that is used twice counts once, where it is used
+            last.
+
+    Raises:
+        ValueError: there are not so many layers with weights, or a weight is no parameter that could be replaced.
+    """
+    rows = cascade(net)
+    if not 0 <= depth <= len(rows):
+        raise ValueError(f"depth is {depth}; {net.name} has {len(rows)} layers with weights")
+    with TORCH_LOCK:
+        module = copy.deepcopy(net.module)
+    generator = torch.Generator().manual_seed(seed)
+    for row in rows[:depth]:
+        _forget(module, row, generator)
+    named = f"{net.name}, last {depth} layer{'s' * (depth != 1)} random"
+    known = {"classes": net.classes, "preprocess": net.preprocess, "input_shape": net.input_shape, "device": net.device}
+    other = BoundModel(module, name=named, **known)
+    other.layers = net.layers  # the table says nothing of the weights' values
+    return other
+
+
+def cascade(net: BoundModel) -> list[Layer]:
+    """The layers with a weight, the last one first, each weight once."""
+    parameters = dict(net.module.named_parameters(remove_duplicate=False))
+    found: dict[Any, Layer] = {}
+    for row in reversed(net.layers.weighted):
+        found.setdefault(id(parameters[row.weight]) if row.weight in parameters else row.weight, row)
+    return list(found.values())
+
+
+class Agreement(NamedTuple):
+    """How much two maps are alike: Spearman's rank correlation of the sizes of the values, SSIM of the displays."""
+
+    correlation: float
+    similarity: float
+
+
+def agreement(one: Attribution, other: Attribution) -> Agreement:
+    """How much two maps (height, width) of the same picture are alike; see :class:`Sanity`."""
+    from skimage.metrics import structural_similarity  # takes a second
+
+    ranks = [stats.rankdata(np.abs(each.at_input())) for each in (one, other)]
+    varied = all(np.ptp(each) > 0 for each in ranks)
+    window = min(7, (min(one.size) - 1) // 2 * 2 + 1)
+    similarity = structural_similarity(
+        one.display(), other.display(), data_range=2.0 if one.signed else 1.0, win_size=window
+    )
+    return Agreement(float(np.corrcoef(*ranks)[0, 1]) if varied else float("nan"), float(similarity))
+
+
+def _forget(module: nn.Module, row: Layer, generator: torch.Generator) -> None:
+    """Replace one weight by random numbers; a parametrized one through what computes it (weight normalisation, say)."""
+    owner, _, name = str(row.weight).rpartition(".")
+    part = module.get_submodule(owner)
+    weight = getattr(part, name)
+    values = weight.detach().float()
+    drawn = torch.randn(values.shape, generator=generator).to(values) * values.std(correction=0) + values.mean()
+    with torch.no_grad():
+        if isinstance(weight, nn.Parameter):
+            weight.copy_(drawn)
+        elif parametrize.is_parametrized(part, name):
+            setattr(part, name, drawn.to(weight))
+        else:
+            raise ValueError(f"the weight of {row.name} is no parameter but computed from others: it cannot be randomised")
