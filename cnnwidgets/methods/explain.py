@@ -51,7 +51,7 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
         score=found.clean,
         size=found.size,
         signed=True,
-        notes=(f"probability lost under a patch of {found.patch[0]}×{found.patch[1]} pixels", found.how),
+        notes=(f"probability lost under a patch of {found.patch[0]}×{found.patch[1]}",),
     )
 
 

@@ -9,6 +9,7 @@ from cnnwidgets.panels.lr_finder import LRFinder
 from cnnwidgets.panels.occlusion import OcclusionSlider
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
+from cnnwidgets.panels.saliency import SaliencyPanel
 from cnnwidgets.panels.schedules import SchedulePlayground
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Link",
     "OcclusionSlider",
     "Panel",
+    "SaliencyPanel",
     "SchedulePlayground",
     "TrainingRace",
     "link",

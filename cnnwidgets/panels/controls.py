@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MOST_SHOWN = 4
 """Controls beyond so many go under "More"."""
 
+MOST_BUTTONS = 16
+"""Values beyond which a choice of several is a field with suggestions."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -114,6 +117,47 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Several:
+    """Any of some values, in the order in which they are chosen: a button each, or a field with suggestions if they are many.
+
+    ``options(panel)`` gives pairs (text, value).
+    """
+
+    options: Callable[[Panel], Sequence[tuple[str, Any]]]
+
+    def build(self, panel: Panel, name: str) -> w.Widget:
+        values = dict(self.options(panel))
+        texts = {value: text for text, value in values.items()}
+        if len(values) > MOST_BUTTONS:
+            field = w.TagsInput(allowed_tags=list(values), allow_duplicates=False, placeholder=f"{_label(name)} …")
+            _tie(
+                panel,
+                name,
+                field,
+                lambda chosen: field.set_trait("value", [texts.get(value, str(value)) for value in chosen]),
+                lambda chosen: [values[text] for text in chosen],
+            )
+            return field
+        buttons = {value: w.ToggleButton(description=text, layout=w.Layout(width="auto")) for text, value in values.items()}
+
+        def show(_=None) -> None:
+            for value, button in buttons.items():
+                button.value = value in getattr(panel, name)
+
+        def choose(change) -> None:
+            value = next(value for value, button in buttons.items() if button is change.owner)
+            others = [one for one in getattr(panel, name) if one != value]
+            if change.new != (value in getattr(panel, name)):  # else it was shown, not chosen
+                setattr(panel, name, [*others, value] if change.new else others)
+
+        show()
+        panel.observe(show, name)
+        for button in buttons.values():
+            button.observe(choose, "value")
+        return w.Box(list(buttons.values()), layout=w.Layout(flex_flow="row wrap", width="100%"))
+
+
+@dataclass(frozen=True)
 class Tick:
     """A box to tick."""
 
@@ -132,8 +176,9 @@ def toolbox(panel: Panel) -> list[w.Widget]:
         if control is None or name in panel.hidden:
             continue
         widget = control.build(panel, name)
-        widget.tooltip = trait.help
-        widget.disabled = name in panel.locked
+        for part in widget.children if isinstance(widget, w.Box) else [widget]:  # a box with a tooltip cannot be shown
+            part.tooltip = trait.help
+            part.disabled = name in panel.locked
         panel.controls[name] = widget
         controls.append(widget)
     box = w.Box(controls[:MOST_SHOWN], layout=w.Layout(flex_flow="row wrap"))

@@ -16,7 +16,7 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.occlusion_charts import still
-from cnnwidgets.panels.picture import PicturePanel
+from cnnwidgets.panels.picture import PicturePanel, class_options
 from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
@@ -56,7 +56,7 @@ class OcclusionSlider(PicturePanel):
         default_value=None,
         allow_none=True,
         help="class that is watched; by default the one that is predicted",
-    ).tag(control=Choice(lambda panel: [("predicted class", ""), *_class_options(panel.net.classes)]))
+    ).tag(control=Choice(lambda panel: [("predicted class", ""), *class_options(panel.net.classes)]))
     patch = t.Union(
         [t.Int(), t.List(t.Int())],
         default_value=None,
@@ -324,11 +324,6 @@ class OcclusionSlider(PicturePanel):
         if isinstance(result.score, str):
             return f"{'p' if result.score == 'probability' else 'logit'}({self._name(result.target)})"
         return f"sum of unit {result.score[1]} of {result.score[0]}"
-
-
-def _class_options(classes: tuple[str, ...]) -> list[tuple[str, int | str]]:
-    """The classes to choose from; one whose name another has, too, by its number."""
-    return [(name, name) if classes.count(name) == 1 else (f"{name} ({i})", i) for i, name in enumerate(classes)]
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

@@ -58,10 +58,17 @@ function render({ model, el }) {
       h("div", { className: "cw-row", role: "row" }, h("div", { className: "cw-head", role: "columnheader" }),
         ...columns.map((text) => h("div", { className: "cw-title", role: "columnheader", title: text }, text))),
       ...rows.map((text, i) => h("div", { className: "cw-row", role: "row" },
-        h("div", { className: "cw-head", role: "rowheader", title: text }, text),
+        h("div", { className: "cw-head", role: "rowheader", title: text }, h("div", { className: "cw-words" }, text), plain()),
         ...columns.map((column, j) => cellOf(maps[i * columns.length + j], `${column}, ${text}`)))));
     table.style.setProperty("--columns", columns.length);
     repaint();
+  };
+
+  /** The picture itself, in its colours. */
+  const plain = () => {
+    const canvas = pictureOf(model.get("pixels"), size());
+    Object.assign(canvas, { className: "cw-plain", role: "img" }).setAttribute("aria-label", "the picture");
+    return canvas;
   };
 
   const cellOf = (map, name) => {

@@ -78,16 +78,16 @@ class MapTable(View, module="map_table.js"):
             self.mask = b"" if mask is None else np.ascontiguousarray(mask, np.uint8).tobytes()
 
 
-def _peak(cell: Cell) -> float:
-    return float(np.abs(cell.values).max()) or 1.0
+def _peak(values: np.ndarray) -> float:
+    return float(np.abs(values).max()) or 1.0
 
 
 def _codes(cell: Cell) -> bytes:
-    return b"" if cell.values is None else np.rint(cell.values / _peak(cell) * CODES).astype("<i2").tobytes()
+    return b"" if cell.values is None else np.rint(cell.values / _peak(cell.values) * CODES).astype("<i2").tobytes()
 
 
 def _about(cell: Cell) -> dict:
     if cell.values is None:
         return {"text": cell.text}
     about = {"scale": float(cell.scale) or 1.0, "signed": cell.signed, "text": cell.text}
-    return {"shape": list(cell.values.shape), "peak": _peak(cell), **about}
+    return {"shape": list(cell.values.shape), "peak": _peak(cell.values), **about}

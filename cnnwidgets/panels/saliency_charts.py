@@ -1,0 +1,80 @@
+"""The chart of the sanity check, and the still picture of a SaliencyPanel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnwidgets.methods.sanity import Agreement
+from cnnwidgets.panels import twin
+from cnnwidgets.panels.curves import FONT, LAYOUT, look, short
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.saliency import Explained
+
+
+def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
+    """How much each method's map is like the original, by the number of layers that were randomised, as a plotly figure.
+
+    Parameters:
+        agreements: by method and depth.
+        layers: for each depth the layer that was randomised last.
+    """
+    import plotly.graph_objects as go
+
+    curves = []
+    for axis, measure in (("", "correlation"), ("2", "similarity")):
+        for k, (method, by_depth) in enumerate(agreements.items()):
+            color, dash = look(k)
+            values = [getattr(one, measure) for one in by_depth.values()]
+            curves.append(
+                {
+                    "x": list(by_depth), "y": values, "name": method, "showlegend": not axis, "mode": "lines+markers",
+                    "line": {"color": color, "dash": dash, "width": 3}, "marker": {"size": 8}, "yaxis": f"y{axis}", "xaxis": f"x{axis}",
+                    "text": [layers[depth] for depth in by_depth], "hovertemplate": "%{text}: %{y:.2f}",
+                }
+            )  # fmt: skip
+    ticks = {"range": [-0.5, max(1, len(layers) - 1) + 0.5], "dtick": max(1, len(layers) // 8)}
+    title = {"text": "last layers with random weights", **FONT}
+    span = {"range": [-0.3, 1.05], "zeroline": True}
+    layout = LAYOUT | {
+        "xaxis": {"title": title, "domain": [0, 0.46], **ticks},
+        "xaxis2": {"title": title, "domain": [0.56, 1], "anchor": "y2", **ticks},
+        "yaxis": {"title": {"text": "rank correlation with the original", **FONT}, **span},
+        "yaxis2": {"title": {"text": "SSIM with the original", **FONT}, "anchor": "x2", **span},
+        "margin": {**LAYOUT["margin"], "t": 60},
+    }
+    return go.Figure({"data": curves, "layout": layout})
+
+
+def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], title: str) -> Figure:
+    """The maps over the picture as a Matplotlib figure, with the values in its artists."""
+    columns = list(result.maps)
+    figure = twin.new_figure(2.6 * (len(columns) + 1), 2.9 * len(result.rows) + 0.3)
+    axes = figure.subplots(len(result.rows), len(columns) + 1, squeeze=False)
+    height, width = picture.shape[:2]
+    for row, name in enumerate(result.rows):
+        first, *others = axes[row]
+        first.imshow(picture)
+        first.set_title(title if row == 0 else "", fontsize=9)
+        first.set_ylabel(short(name, 30))
+        for method, each in zip(columns, others, strict=True):
+            found = result.maps[method]
+            each.set_title(names[method] if row == 0 else "")
+            if isinstance(found, str):
+                each.text(0.5, 0.5, found, ha="center", va="center", wrap=True, fontsize=8, transform=each.transAxes)
+                continue
+            each.imshow(picture.mean(2), cmap="gray", vmin=0, vmax=255)
+            scale, signed = result.scale(method), found[row].signed
+            drawn = each.imshow(
+                found[row].at_input(), cmap="RdBu_r" if signed else "viridis", vmin=-scale if signed else 0, vmax=scale, alpha=0.75,
+                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+            )  # fmt: skip
+            figure.colorbar(drawn, ax=each, shrink=0.7)
+    for each in axes.flat:
+        each.set(xticks=[], yticks=[])
+    return figure
