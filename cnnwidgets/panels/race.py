@@ -175,11 +175,11 @@ class TrainingRace(Panel):
             return ", ".join(finals) or "nothing is validated yet"
         said = (
             f"{verdict.winner} {wins} with {verdict.accuracy:.1%}, {100 * verdict.margin:.1f} points before {verdict.second}"
-            if verdict.margin
+            if round(verdict.margin, 3)
             else f"{verdict.winner} and {verdict.second} are alike with {verdict.accuracy:.1%}"
         )
         if verdict.seeds == 1:
             return f"{said} (one seed proves nothing: take three)"
         sure = verdict.margin > student.ppf(0.975, verdict.seeds - 1) * verdict.spread / math.sqrt(verdict.seeds)
         what = "more than chance explains (95 %)" if sure else "which may be chance"
-        return f"{said}, ± {100 * verdict.spread:.1f} over {verdict.seeds} seeds: {what}"
+        return f"{said}, ±\N{NO-BREAK SPACE}{100 * verdict.spread:.1f} over {verdict.seeds} seeds: {what}"
