@@ -80,8 +80,10 @@ def lectures() -> dict[str, str]:
 def list_lectures(file: TextIO | None = None) -> int:
     """The lectures with their titles."""
     print("lectures, opened by `python -m cnnwidgets lecture NAME`:", file=file)
-    for name, title in lectures().items():
-        print(f"  {name:12} {title}", file=file)
+    found = lectures()
+    width = max(map(len, found), default=0)
+    for name, title in found.items():
+        print(f"  {name:{width}} {title}", file=file)
     return 0
 
 

@@ -98,7 +98,9 @@ class EarlyStopping(Panel):
                 font={"color": STOP, "size": 14}, xshift=4,
             )  # fmt: skip
             if result.saved:
-                figure.add_vrect(result.epoch + 1, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0)
+                figure.add_vrect(
+                    result.epoch + 1, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0, layer="below"
+                )
         dress(figure, "epoch", "loss", yaxis_rangemode="tozero")
         self.chart.show(figure, self.summary(result))
 
@@ -108,7 +110,8 @@ class EarlyStopping(Panel):
         kept = f"the network of epoch {result.best_epoch + 1} would be kept, with a validation loss of {result.best:.4g}"
         if not result.stopped:
             return f"It would not have stopped within {len(self.losses)} epochs; {kept}."
-        said = f"It would have stopped after epoch {result.epoch + 1} of {len(self.losses)}, {result.saved} saved; {kept}."
+        saved = f"{result.saved} epoch{'' if result.saved == 1 else 's'} saved"
+        said = f"It would have stopped after epoch {result.epoch + 1} of {len(self.losses)}, {saved}; {kept}."
         if result.cost > 0:
             return f"{said} Missed: {result.lowest:.4g} in epoch {result.lowest_epoch + 1}, lower by {result.cost:.2g}."
         return f"{said} Nothing was missed."

@@ -21,8 +21,7 @@ from cnnwidgets.views.palette import GREY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.curves import blank, dress
-from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.panels.jobs import Job
 
 POINTS, CURVE, MARK = GREY, "#0072b2", "#d55e00"
 

@@ -130,18 +130,18 @@ class TrainingRace(Panel):
         self.snapshots.layout.display = "" if found else "none"
         if found and found.to_json() != self._snapshots_drawn:
             self._snapshots_drawn = found.to_json()
-            self.snapshots.height = 90 + 30 * len(found.data[0].y)
+            self.snapshots.height = 102 + 30 * len(found.data[0].y)
             self.snapshots.show(found, "accuracy of the snapshots and of their ensemble")
 
     def summary(self, result: Race) -> str:
         parts = [self._standing(result, "wins")]
         parts += [f"{one.name}: {one.stopped}" for one in result.histories if one.stopped]
         for name in result.names:
-            one = result.of(name)[0]
-            if len(one.snapshot_ends) > 1:
+            singles, average = charts.ensemble(result.of(name))
+            if len(singles) > 1:
                 parts.append(
-                    f"{name}: {len(one.snapshot_ends)} snapshots of {one.snapshot_accuracy.min():.1%} to "
-                    f"{one.snapshot_accuracy.max():.1%}, their average {one.ensemble_accuracy[-1]:.1%}"
+                    f"{name}: {len(singles)} snapshots of {singles.mean(1).min():.1%} to {singles.mean(1).max():.1%}, "
+                    f"their average {average.mean():.1%}"
                 )
         return " · ".join(parts)
 
@@ -149,6 +149,8 @@ class TrainingRace(Panel):
         if partial is None:
             return "Getting the pictures ready …"
         epochs = [len(one.ends) for one in partial.histories]
+        if not max(epochs):
+            return f"{min(len(one.loss) for one in partial.histories)} steps of the first epoch done …"
         return f"{min(epochs)} to {max(epochs)} epochs done · {self._standing(partial, 'leads')}"
 
     def data(self) -> dict[str, np.ndarray]:
@@ -173,9 +175,11 @@ class TrainingRace(Panel):
             return ", ".join(finals) or "nothing is validated yet"
         said = (
             f"{verdict.winner} {wins} with {verdict.accuracy:.1%}, {100 * verdict.margin:.1f} points before {verdict.second}"
+            if round(verdict.margin, 3)
+            else f"{verdict.winner} and {verdict.second} are alike with {verdict.accuracy:.1%}"
         )
         if verdict.seeds == 1:
             return f"{said} (one seed proves nothing: take three)"
         sure = verdict.margin > student.ppf(0.975, verdict.seeds - 1) * verdict.spread / math.sqrt(verdict.seeds)
         what = "more than chance explains (95 %)" if sure else "which may be chance"
-        return f"{said}, ± {100 * verdict.spread:.1f} over {verdict.seeds} seeds: {what}"
+        return f"{said}, ±\N{NO-BREAK SPACE}{100 * verdict.spread:.1f} over {verdict.seeds} seeds: {what}"

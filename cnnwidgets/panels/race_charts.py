@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,9 +30,11 @@ class Growing:
     def show(self, race: Race) -> None:
         """Show a race, the whole of it or as far as it came."""
         curves = [curve for name in race.names for curve in curves_of(race, name)]
-        key = race.names, race.unit, [len(race.of(name)) > 1 for name in race.names], race.steps
+        begun = any(len(x) for x, _ in curves)
+        key = race.names, race.unit, [len(race.of(name)) > 1 for name in race.names], race.steps, begun
         if key != self._drawn or any(len(x) < sent for (x, _), sent in zip(curves, self._sent, strict=True)):
-            self._chart.show(plot(race), "loss, accuracy and rate of every schedule as the training goes")
+            figure = plot(race) if begun else plot(race).update_yaxes(showticklabels=False)  # there is no scale yet
+            self._chart.show(figure, "loss, accuracy and rate of every schedule as the training goes")
             self._drawn, self._sent = key, [0] * len(curves)
         new = {
             k: (x[sent:], y[sent:]) for k, ((x, y), sent) in enumerate(zip(curves, self._sent, strict=True)) if len(x) > sent
@@ -67,7 +70,7 @@ def plot(race: Race) -> Any:
     """The empty chart of a race: loss and accuracy side by side, the rate below each, on the same axis of time."""
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(2, 2, shared_xaxes=True, vertical_spacing=0.06, horizontal_spacing=0.09, row_heights=[0.74, 0.26])
+    figure = make_subplots(2, 2, shared_xaxes=True, vertical_spacing=0.06, horizontal_spacing=0.12, row_heights=[0.74, 0.26])
     for k, name in enumerate(map(short, race.names)):
         color, dash = look(k)
         for column, _ in enumerate(QUANTITIES, 1):
@@ -91,13 +94,16 @@ def plot(race: Race) -> Any:
                 x=[], y=[], name=f"{name}, rate", mode="lines", line={**thick, "width": 2, "shape": "vh"},
                 showlegend=False, hoverinfo="none", row=2, col=column,
             )  # fmt: skip
+    told = {"color": GREY, "dash": "dot", "width": 1.5}
+    figure.add_scatter(x=[None], y=[None], name="training data", mode="lines", line=told, hoverinfo="skip", row=1, col=1)
     dress(figure, "", "")
     figure.update_xaxes(range=[0, race.steps])
     for column, words in ((1, "loss"), (2, "accuracy")):
-        figure.update_yaxes(title={"text": words, **FONT}, row=1, col=column)
-        figure.update_yaxes(title={"text": "rate", **FONT}, type="log", exponentformat="power", row=2, col=column)
+        figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
+        figure.update_yaxes(type="log", exponentformat="power", nticks=3, showticklabels=column == 1, row=2, col=column)
         figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
-    figure.update_yaxes(tickformat=".0%", row=1, col=2)
+    figure.update_yaxes(tickformat="~%", row=1, col=2)
+    figure.update_yaxes(title={"text": "rate", **FONT}, row=2, col=1)  # the same on both sides
     return figure
 
 
@@ -105,13 +111,13 @@ def snapshots(race: Race) -> Any:
     """Bars for the snapshots of the first schedule that has some, their ensemble, and the other schedules; or None."""
     import plotly.graph_objects as go
 
-    name = next((name for name in race.names if len(race.of(name)[0].snapshot_ends) > 1), None)
+    name = next((name for name in race.names if len(ensemble(race.of(name))[0]) > 1), None)
     if name is None:
         return None
     runs = race.of(name)
-    count = min(len(one.snapshot_ends) for one in runs)
-    rows = [(f"snapshot {k + 1}", [one.snapshot_accuracy[k] for one in runs], "#56b4e9") for k in range(count)]
-    rows.append((f"average of all {count}", [one.ensemble_accuracy[count - 1] for one in runs], "#0072b2"))
+    singles, average = ensemble(runs)
+    rows = [(f"snapshot {k}", accuracies, "#56b4e9") for k, accuracies in enumerate(singles, 1)]
+    rows.append((f"average of all {len(singles)}", average, "#0072b2"))
     rows += [(other, [one.final_accuracy for one in race.of(other)], GREY) for other in race.names if other != name]
     words, values, colors = zip(*rows, strict=True)
     means = np.array([np.mean(value) for value in values])
@@ -123,8 +129,15 @@ def snapshots(race: Race) -> Any:
         hovertemplate="%{y}<br>%{x:.2%}<extra></extra>",
     )  # fmt: skip
     title = {"text": "Snapshots, their average, and others of the same budget", **FONT, "x": 0.01}
-    axis = {"range": [0, 1], "tickformat": ".0%"}
-    return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis)
+    axis = {"range": [0, 1.02], "tickformat": ".0%"}  # the last label needs some room
+    return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis, margin_b=56)
+
+
+def ensemble(runs: Sequence[History]) -> tuple[np.ndarray, np.ndarray]:
+    """Of a schedule's runs: the snapshots' accuracies (m, seeds), m as many as all have, and (seeds,) of their average."""
+    count = min(len(one.snapshot_ends) for one in runs)
+    singles = np.stack([one.snapshot_accuracy[:count] for one in runs], axis=1)
+    return singles, np.array([one.ensemble_accuracy[count - 1] for one in runs if count])
 
 
 def arrays(race: Race) -> dict[str, np.ndarray]:
@@ -163,6 +176,7 @@ def still(race: Race) -> Figure:
         axes[1, column].set(ylabel="rate", xlabel=race.unit)
         if any(len(one.ends) for one in race.histories):  # an empty axis cannot be logarithmic
             axes[1, column].set_yscale("log")
+    axes[0, 0].plot([], [], color=GREY, linestyle=":", linewidth=1, label="training data")
     _plain(axes[0, 0].legend(fontsize=8))
     return figure
 

@@ -15,7 +15,7 @@ LOSSES = [1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45]
 def test_patience_says_where_it_stops_and_what_that_costs():
     panel = cw.EarlyStopping(LOSSES, patience=2)
     assert (panel.result.epoch, panel.result.best_epoch, panel.result.saved) == (4, 2, 3)
-    assert "after epoch 5 of 8, 3 saved" in panel.status.message
+    assert "after epoch 5 of 8, 3 epochs saved" in panel.status.message
     assert "Missed: 0.4 in epoch 7" in panel.status.message
     panel.patience = 4
     assert not panel.result.stopped

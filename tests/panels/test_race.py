@@ -217,7 +217,37 @@ def test_a_plateau_answers_to_the_loss_that_was_measured():
     assert (np.diff(found.validation_loss) < 0).any()
 
 
-def test_a_race_in_its_first_epoch_has_a_still_picture_already():
+def first_epoch():
+    """A race of 5 steps, before its first validation."""
     none = np.empty(0)
     begun = cw.methods.History("a", SPECS[0], 0, np.full(5, 0.1), np.ones(5), np.zeros(5), none.astype(int), none, none)
-    assert twin.png(cw.TrainingRace(replay=cw.methods.Race((begun,), "epoch", 3))).startswith(b"\x89PNG")
+    return cw.methods.Race((begun,), "epoch", 3)
+
+
+def test_a_race_in_its_first_epoch_has_a_still_picture_already():
+    assert twin.png(cw.TrainingRace(replay=first_epoch())).startswith(b"\x89PNG")
+
+
+def test_a_race_in_its_first_epoch_counts_steps_and_its_chart_has_no_scale_yet(panel):
+    race = first_epoch()
+    begun = cw.TrainingRace(replay=race)
+    assert begun.progress(race) == "5 steps of the first epoch done …"
+    assert panel.wait(PATIENCE) and begun.wait(PATIENCE)
+    scales = [json.loads(each.chart.figure)["layout"]["yaxis"].get("showticklabels", True) for each in (begun, panel)]
+    assert scales == [False, True]
+
+
+def test_two_schedules_with_the_same_rates_are_alike_and_neither_wins():
+    specs = [{"name": name, "kind": "constant", "lr": 0.1} for name in "ab"]
+    panel = cw.TrainingRace(specs, steps=2, model=network, train=data(), validation=data(seed=1))
+    (one, _) = panel.result.histories
+    assert panel.status.message.startswith(f"a and b are alike with {one.final_accuracy:.1%}")
+
+
+def test_the_line_tells_of_the_snapshots_what_their_bars_show(panel):
+    panel.seeds = 3
+    assert panel.wait(PATIENCE)
+    bars = json.loads(panel.snapshots.figure)["data"][0]
+    assert f"their average {bars['text'][2]}" in panel.status.message
+    runs = panel.result.of("cosine with restarts 0.1 (T_0 2)")
+    assert bars["text"][2] == f"{np.mean([one.ensemble_accuracy[-1] for one in runs]):.1%}"
