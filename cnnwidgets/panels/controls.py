@@ -154,7 +154,8 @@ class Several:
         panel.observe(show, name)
         for button in buttons.values():
             button.observe(choose, "value")
-        return w.Box(list(buttons.values()), layout=w.Layout(flex_flow="row wrap", width="100%"))
+        label = w.Label(_label(name), layout=w.Layout(min_width="80px"))
+        return w.Box([label, *buttons.values()], layout=w.Layout(flex_flow="row wrap", width="100%"))
 
 
 @dataclass(frozen=True)

@@ -338,9 +338,7 @@ class SaliencyPanel(PicturePanel):
         if one.gap is not None:
             notes.append(f"completeness gap {one.gap:.2g}")
         if mask is not None and not one.is_zero:
-            notes.append(
-                "its maximum lies on the object" if pointing_game(one, mask) else "its maximum lies beside the object"
-            )
+            notes.append("✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")
         values = one.values if one.values.ndim == 2 else one.at_input()
         return Cell(values, result.scale(method), one.signed, " · ".join(notes))
 
