@@ -118,7 +118,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Several:
-    """Any of some values, in the order in which they are chosen: a button each, or a field with suggestions if they are many.
+    """Any of some values, in the order in which they are chosen: a button each, or if they are many a field with suggestions.
 
     ``options(panel)`` gives pairs (text, value).
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -10,14 +9,13 @@ import numpy as np
 import torch
 import traitlets as t
 
-from cnnwidgets.methods import METHODS, Attribution, attribute
-from cnnwidgets.methods.attribution import DISPLAYED, Unit
+from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.faithfulness import pointing_game
-from cnnwidgets.methods.sanity import Agreement, agreement, cascade, randomised
-from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
+from cnnwidgets.panels.explained import Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job
 from cnnwidgets.panels.picture import PicturePanel, answer_words, class_options
 from cnnwidgets.panels.saliency_code import attribution_lines
@@ -47,38 +45,6 @@ NAMES = {
     "lime": "LIME",
 }
 """What the methods are called."""
-
-OF_CLASSES = frozenset(("occlusion", "rise", "lime"))
-"""Methods that explain a class's probability, and no unit."""
-
-
-@dataclass(frozen=True)
-class Explained:
-    """Maps of one picture.
-
-    Attributes:
-        inputs: (1, C, H, W), the picture.
-        predicted: the most probable classes and their probabilities.
-        rows: what the scores are of, in words.
-        maps: by method a map a row; or the sentence why there is none.
-        depth: how many of the last layers had random weights.
-        agreements: by method and depth how much the first row's map is like that of the network itself.
-    """
-
-    inputs: torch.Tensor
-    predicted: list[tuple[str, float]]
-    rows: list[str]
-    maps: dict[str, list[Attribution] | str]
-    depth: int
-    agreements: dict[str, dict[int, Agreement]]
-
-    def scale(self, method: str) -> float:
-        """The size that 99.5 % of a method's values do not exceed: that of the last colour, in all rows."""
-        found = self.maps[method]
-        if isinstance(found, str):
-            return 1.0
-        sizes = np.abs(np.stack([one.at_input() for one in found]))
-        return float(np.quantile(sizes, DISPLAYED)) or float(sizes.max()) or 1.0
 
 
 class SaliencyPanel(PicturePanel):
@@ -139,17 +105,16 @@ class SaliencyPanel(PicturePanel):
             options["others"] = others
         if methods is not None:
             options["methods"] = list(methods)
-        self._found: dict[tuple, Any] = {}
-        self._agreements: dict[str, dict[int, Agreement]] = {}
-        self._inputs: torch.Tensor | None = None
         self._all_depths = False
+        self._under_way = ""
         super().__init__(net, image, target=target, **options)
 
     # Panel's parts
 
     def build(self) -> list[w.Widget]:
         self.net.prepare(self.source)  # lets the first tensor tell the input's shape
-        _ = self.net.layers
+        self._explainer = Explainer(self.net)
+        self._cascade = [row.name for row in cascade(self.net)]
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
         self.table.observe(self._take_cursor, "cursor")
         self.react(self._place_cursor, "y", "x")
@@ -168,57 +133,52 @@ class SaliencyPanel(PicturePanel):
 
     def compute(self, job: Job) -> Explained:
         inputs = self.net.prepare(self.source)
-        if self._inputs is None or not torch.equal(inputs, self._inputs):
-            self._found.clear()
-            self._inputs = inputs
-        scores = self._scores(inputs)
-        depths = range(len(cascade(self.net)) + 1) if self._all_depths else [self.randomised]
+        rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
+        depths = [*range(len(self._cascade) + 1), self.randomised] if self._all_depths else [self.randomised]
         self._all_depths = False
-        for depth in depths:
-            explained = self._explain(job, inputs, scores, depth, list(depths))
+        for k, depth in enumerate(depths):
+
+            def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
+                self._under_way = method
+                if partial.maps:
+                    job.update(partial, (k + fraction) / len(depths))
+
+            explained = self._explainer.explain(inputs, rows, methods, depth, self.seed, on_update=show, cancel=job)
+            if depth != depths[-1]:
+                job.update(explained, (k + 1) / len(depths))
         return explained
 
     def draw(self, result: Explained) -> None:
         self._draw_maps()
         tried = any(len(by_depth) > 1 for by_depth in result.agreements.values())
-        self.chart.layout.display = "" if tried else "none"
         if tried:
-            names = ["none", *(row.name for row in cascade(self.net))]
-            figure = charts.sanity({NAMES[name]: found for name, found in result.agreements.items()}, names)
+            figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
             self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
+        if tried or self.chart.layout.display:
+            self.chart.layout.display = "" if tried else "none"
         self._place_cursor()
 
     def summary(self, result: Explained) -> str:
         parts = [answer_words(result.predicted)]
-        found = next((found for found in result.maps.values() if not isinstance(found, str)), None)
-        if found:
-            parts.append(" · ".join(f"score {one.score:.3g} of {row}" for one, row in zip(found, result.rows, strict=True)))
+        for first in list(result.found.values())[:1]:
+            parts += [f"score {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
+            parts += dict.fromkeys(note for one in first for note in one.notes if _is_of_all(note))
         if result.depth:
             parts.append(f"the last {result.depth} layers are random: a map that stays shows the picture, not the network")
-        notes = dict.fromkeys(note for one in found or [] for note in one.notes if "training mode" in note)
-        text = " · ".join([*parts, *notes])
+        text = " · ".join(parts)
         return text[:1].upper() + text[1:]
 
     def progress(self, partial: Explained | None) -> str:
-        return "Computing …" if partial is None else f"Computing {NAMES[self._under_way]} …"
+        return f"Computing {NAMES.get(self._under_way, '')} …"
 
     def data(self) -> dict[str, np.ndarray]:
         """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
-        result = self.result
-        found = {
-            name: np.stack([one.at_input() for one in maps])
-            for name, maps in result.maps.items()
-            if maps and not isinstance(maps, str)
-        }
-        return {**found, "picture": self.net.picture(result.inputs)}
+        found = {name: np.stack([one.at_input() for one in maps]) for name, maps in self.result.found.items()}
+        return {**found, "picture": self.net.picture(self.result.inputs)}
 
     def code(self) -> str:
-        result = self.result
-        lines = [
-            attribution_lines(self.net, name, found[0], self._options(name))
-            for name, found in result.maps.items()
-            if not isinstance(found, str)
-        ]
+        found = self.result.found
+        lines = [attribution_lines(self.net, name, maps[0], self._options(name)) for name, maps in found.items()]
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), "maps = {}", *lines]))
 
     def figure(self) -> Figure:
@@ -234,97 +194,37 @@ class SaliencyPanel(PicturePanel):
 
     # computing
 
-    def _scores(self, inputs: torch.Tensor) -> list[tuple[str, int | None, Unit | None]]:
-        """What is explained: its name, and the class or the unit."""
+    def _rows(self, inputs: torch.Tensor) -> list[Row]:
+        """What is explained."""
         if self.of == "class":
-            predicted = int(self.net.logits(inputs).argmax()) if self.target is None else self.target
-            numbers = dict.fromkeys(self.net.target(one) for one in [predicted, *self.others])
-            return [(self._name(number), number, None) for number in numbers]
+            first = int(self.net.logits(inputs).argmax()) if self.target is None else self.target
+            numbers = dict.fromkeys(self.net.target(one) for one in [first, *self.others])
+            return [Row(self._name(number), number, None) for number in numbers]
         if self.layer is None or self.unit < 0:
             raise ValueError("no unit is chosen: click one in a linked FeatureMapBrowser, or set layer and unit")
         if self.of == "unit":
-            return [(f"unit {self.unit} of {self.layer}", None, (self.layer, self.unit))]
+            return [Row(f"unit {self.unit} of {self.layer}", None, (self.layer, self.unit))]
         if self.y is None or self.x is None:
             raise ValueError("no position is chosen: point at one in a linked FeatureMapBrowser, or set y and x")
-        row, column = self.net.layers[self.layer].to_position(self.y, self.x, tuple(inputs.shape[2:]))  # type: ignore
-        return [(f"unit {self.unit} of {self.layer} at ({row}, {column})", None, (self.layer, self.unit, row, column))]
-
-    def _explain(self, job: Job, inputs, scores, depth: int, depths: list[int]) -> Explained:
-        """All methods' maps, of the network with its last layers randomised; each is shown as soon as it is there."""
-        words = [name for name, _, _ in scores]
-        explained = Explained(inputs, self.net.predict(inputs, k=3)[0], words, {}, depth, {})
-        for k, method in enumerate(self.methods):
-            if job.cancelled:
-                raise Cancelled("cancelled", partial=explained if explained.maps else None)
-            self._under_way = method
-            found = self._map(job, inputs, method, scores, depth)
-            agreements = explained.agreements
-            if depth and not isinstance(found, str):
-                agreements = self._agree(job, inputs, method, scores, depth, found)
-            explained = Explained(
-                inputs,
-                explained.predicted,
-                words,
-                {**explained.maps, method: found},
-                depth,
-                {**explained.agreements, **agreements},
-            )
-            done = (depths.index(depth) + (k + 1) / len(self.methods)) / len(depths)
-            if done < 1:
-                job.update(explained, done)
-        return explained
-
-    def _map(self, job: Job, inputs, method: str, scores, depth: int) -> list[Attribution] | str:
-        """A method's maps, or the sentence why there are none; each is computed once."""
-        options = self._options(method)
-        key = (method, depth, self.seed if depth else 0, repr(scores), repr(options))
-        if key not in self._found:
-            self._found[key] = self._attribute(job, inputs, method, scores, depth, options)
-        return self._found[key]
-
-    def _attribute(self, job: Job, inputs, method: str, scores, depth: int, options) -> list[Attribution] | str:
-        units = [unit for _, _, unit in scores if unit]
-        if units and method in OF_CLASSES:
-            return f"{NAMES[method]} explains a class, not a unit"
-        asked = {"unit": units} if units else {"target": [number for _, number, _ in scores]}
-        if method in LONG:
-            options = {**options, "cancel": job}
-        try:
-            return attribute(self._network(depth), inputs, method=method, **asked, **options)
-        except ValueError as error:
-            return str(error)
-
-    def _agree(self, job: Job, inputs, method: str, scores, depth: int, found: list[Attribution]) -> dict:
-        """How much the first row's map is like the original, at all depths that were seen."""
-        original = self._map(job, inputs, method, scores, 0)
-        options = self._options(method)
-        key = ("agreements", method, self.seed, repr(scores[0]), repr(options))
-        seen = self._found.setdefault(key, {0: Agreement(1.0, 1.0)})
-        if depth not in seen and not isinstance(original, str):
-            seen[depth] = agreement(original[0], found[0])
-        return {method: dict(sorted(seen.items()))}
-
-    def _network(self, depth: int) -> BoundModel:
-        return randomised(self.net, depth, seed=self.seed) if depth else self.net
+        place = self.net.layers[self.layer].to_position(self.y, self.x, (inputs.shape[2], inputs.shape[3]))
+        return [Row(f"unit {self.unit} of {self.layer} at {place}", None, (self.layer, self.unit, *place))]
 
     def _options(self, method: str) -> dict[str, Any]:
-        options: dict[str, Any] = {}
-        if method in ("saliency", "smoothgrad", "deconvnet", "guided_backprop", "guided_grad_cam"):
-            options["reduce"] = self.reduce
+        if method in ("saliency", "smoothgrad", "deconvnet", "guided_backprop"):
+            return {"reduce": self.reduce}
         if method.endswith(("_cam", "_plus_plus")) and self.cam_layer is not None:
-            options["layer"] = self.cam_layer
-        return options
+            return {"layer": self.cam_layer}
+        return {}
 
     # drawing
 
     def _draw_maps(self) -> None:
         result: Explained = self._result
         mask = self._mask()
-        cells = [[self._cell(result, method, k, mask) for method in result.maps] for k in range(len(result.rows))]
         self.table.show(
             self.net.picture(result.inputs),
-            cells,
-            rows=result.rows,
+            [[self._cell(result, method, k, mask) for method in result.maps] for k in range(len(result.rows))],
+            rows=[row.name for row in result.rows],
             columns=[NAMES[method] for method in result.maps],
             mask=mask if self.outline else None,
         )
@@ -334,13 +234,12 @@ class SaliencyPanel(PicturePanel):
         if isinstance(found, str):
             return Cell(None, text=found)
         one = found[row]
-        notes = [note for note in one.notes if "training mode" not in note]
+        notes = [note for note in one.notes if not _is_of_all(note)]
         if one.gap is not None:
             notes.append(f"completeness gap {one.gap:.2g}")
         if mask is not None and not one.is_zero:
-            notes.append("✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")
-        values = one.values if one.values.ndim == 2 else one.at_input()
-        return Cell(values, result.scale(method), one.signed, " · ".join(notes))
+            notes.insert(0, "✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")
+        return Cell(one.values, result.scale(method), one.signed, " · ".join(notes))
 
     def _mask(self) -> np.ndarray | None:
         """bool (height, width), where the object is, if the pictures know it."""
@@ -374,5 +273,6 @@ class SaliencyPanel(PicturePanel):
             self.ask()
 
 
-LONG = frozenset(("smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"))
-"""Methods that can be cancelled while they run."""
+def _is_of_all(note: str) -> bool:
+    """Whether a note is on the network, not on a map."""
+    return "training mode" in note

@@ -14,7 +14,7 @@ from cnnwidgets.panels.curves import FONT, LAYOUT, look, short
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.saliency import Explained
+    from cnnwidgets.panels.explained import Explained
 
 
 def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
@@ -26,18 +26,23 @@ def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[s
     """
     import plotly.graph_objects as go
 
-    curves = []
-    for axis, measure in (("", "correlation"), ("2", "similarity")):
-        for k, (method, by_depth) in enumerate(agreements.items()):
-            color, dash = look(k)
-            values = [getattr(one, measure) for one in by_depth.values()]
-            curves.append(
-                {
-                    "x": list(by_depth), "y": values, "name": method, "showlegend": not axis, "mode": "lines+markers",
-                    "line": {"color": color, "dash": dash, "width": 3}, "marker": {"size": 8}, "yaxis": f"y{axis}", "xaxis": f"x{axis}",
-                    "text": [layers[depth] for depth in by_depth], "hovertemplate": "%{text}: %{y:.2f}",
-                }
-            )  # fmt: skip
+    curves = [
+        {
+            "x": list(by_depth),
+            "y": [getattr(one, measure) for one in by_depth.values()],
+            "xaxis": f"x{axis}",
+            "yaxis": f"y{axis}",
+            "name": method,
+            "showlegend": not axis,
+            "mode": "lines+markers",
+            "line": {"color": look(k)[0], "dash": look(k)[1], "width": 3},
+            "marker": {"size": 8},
+            "text": [layers[depth] for depth in by_depth],
+            "hovertemplate": "%{text}: %{y:.2f}",
+        }
+        for axis, measure in (("", "correlation"), ("2", "similarity"))
+        for k, (method, by_depth) in enumerate(agreements.items())
+    ]
     ticks = {"range": [-0.5, max(1, len(layers) - 1) + 0.5], "dtick": max(1, len(layers) // 8)}
     title = {"text": "last layers with random weights", **FONT}
     span = {"range": [-0.3, 1.05], "zeroline": True}
@@ -57,7 +62,7 @@ def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], titl
     figure = twin.new_figure(2.6 * (len(columns) + 1), 2.9 * len(result.rows) + 0.3)
     axes = figure.subplots(len(result.rows), len(columns) + 1, squeeze=False)
     height, width = picture.shape[:2]
-    for row, name in enumerate(result.rows):
+    for row, (name, *_) in enumerate(result.rows):
         first, *others = axes[row]
         first.imshow(picture)
         first.set_title(title if row == 0 else "", fontsize=9)
@@ -70,10 +75,9 @@ def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], titl
                 continue
             each.imshow(picture.mean(2), cmap="gray", vmin=0, vmax=255)
             scale, signed = result.scale(method), found[row].signed
-            drawn = each.imshow(
-                found[row].at_input(), cmap="RdBu_r" if signed else "viridis", vmin=-scale if signed else 0, vmax=scale, alpha=0.75,
-                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-            )  # fmt: skip
+            colors = {"cmap": "RdBu_r", "vmin": -scale} if signed else {"cmap": "viridis", "vmin": 0}
+            extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+            drawn = each.imshow(found[row].at_input(), vmax=scale, alpha=0.75, extent=extent, **colors)
             figure.colorbar(drawn, ax=each, shrink=0.7)
     for each in axes.flat:
         each.set(xticks=[], yticks=[])

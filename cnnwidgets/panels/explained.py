@@ -1,0 +1,134 @@
+"""The maps of a SaliencyPanel: each computed once, also those of a network that has forgotten its last layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from cnnwidgets.methods import Attribution, attribute
+from cnnwidgets.methods.attribution import DISPLAYED, Unit
+from cnnwidgets.methods.sanity import Agreement, agreement, randomised
+from cnnwidgets.net import BoundModel, Cancelled
+
+CANCELLABLE = frozenset(("smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"))
+"""Methods that take long, and can be cancelled while they run."""
+
+OF_CLASSES = frozenset(("occlusion", "rise", "lime"))
+"""Methods that explain a class's probability, and no unit."""
+
+
+class Row(NamedTuple):
+    """What a row of maps explains, in words, and the class or the unit that it is."""
+
+    name: str
+    target: int | None
+    unit: Unit | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Maps of one picture.
+
+    Attributes:
+        inputs: (1, C, H, W), the picture.
+        predicted: the network's most probable classes and their probabilities.
+        rows: what is explained.
+        maps: by method a map a row; or the sentence why there is none.
+        depth: how many of the last layers had random weights.
+        agreements: by method and depth how much the first row's map is like that of the network itself.
+    """
+
+    inputs: torch.Tensor
+    predicted: list[tuple[str, float]]
+    rows: list[Row]
+    maps: dict[str, list[Attribution] | str]
+    depth: int
+    agreements: dict[str, dict[int, Agreement]]
+
+    @property
+    def found(self) -> dict[str, list[Attribution]]:
+        """The maps, without those that there are none of."""
+        return {method: maps for method, maps in self.maps.items() if not isinstance(maps, str)}
+
+    def scale(self, method: str) -> float:
+        """The size that 99.5 % of a method's values do not exceed: that of the last colour, in all rows."""
+        sizes = np.abs(np.stack([one.at_input() for one in self.found[method]]))
+        return float(np.quantile(sizes, DISPLAYED)) or float(sizes.max()) or 1.0
+
+
+class Explainer:
+    """Attributions of one picture at a time by several methods, kept as long as the picture is the same."""
+
+    def __init__(self, net: BoundModel):
+        self.net = net
+        self._kept: dict[tuple, Any] = {}
+        self._inputs: torch.Tensor | None = None
+
+    def explain(
+        self,
+        inputs: torch.Tensor,
+        rows: list[Row],
+        methods: dict[str, dict[str, Any]],
+        depth: int,
+        seed: int,
+        *,
+        on_update: Callable[[Explained, str, float], None],
+        cancel,
+    ) -> Explained:
+        """All methods' maps of a network whose last layers have random weights.
+
+        Parameters:
+            methods: by name the options of each.
+            on_update: called before each method with what there is, the method's name and the fraction done.
+
+        Raises:
+            Cancelled: cancel was set; its ``partial`` is what there is.
+        """
+        if self._inputs is None or not torch.equal(inputs, self._inputs):
+            self._kept.clear()
+            self._inputs = inputs
+        explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth, {})
+        for k, (method, options) in enumerate(methods.items()):
+            if cancel.is_set():
+                raise Cancelled("cancelled", partial=explained if explained.maps else None)
+            on_update(explained, method, k / len(methods))
+            what = method, seed, repr(rows), repr(options)
+            maps = self._maps(what, inputs, rows, depth, options, cancel)
+            explained = replace(explained, maps={**explained.maps, method: maps})
+            if not isinstance(maps, str):
+                seen = self._once(("agreements", *what), lambda: {0: Agreement(1.0, 1.0)})
+                if depth not in seen:
+                    original = self._maps(what, inputs, rows, 0, options, cancel)
+                    seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
+                explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
+        return explained
+
+    def _maps(self, what: tuple, inputs, rows: Sequence[Row], depth: int, options, cancel) -> list[Attribution] | str:
+        """A method's maps, or the sentence why there are none."""
+        method = what[0]
+        units = [row.unit for row in rows if row.unit]
+        if units and method in OF_CLASSES:
+            return "explains a class, not a unit"
+        asked: dict[str, Any] = {"unit": units} if units else {"target": [row.target for row in rows]}
+        if method in CANCELLABLE:
+            asked["cancel"] = cancel
+
+        def compute() -> Any:
+            try:
+                return attribute(self._network(depth, what[1]), inputs, method=method, **asked, **options)
+            except ValueError as error:
+                return str(error)
+
+        return self._once(("maps", depth, *what), compute)
+
+    def _network(self, depth: int, seed: int) -> BoundModel:
+        return self._once(("network", depth, seed), lambda: randomised(self.net, depth, seed=seed)) if depth else self.net
+
+    def _once(self, key, compute: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return self._kept[key]
