@@ -161,7 +161,7 @@ class Question:
         """An :class:`Attribution` of (values, score), or a list of them if several were asked for."""
         made = []
         for asked, (values, score) in zip(self.asked, found, strict=True):
-            said = [*notes, *self._notes(values)]
+            said = [*self._notes(values), *notes]
             array = values.detach().float().cpu().contiguous().numpy().copy()
             size = (self.inputs.shape[2], self.inputs.shape[3])
             made.append(
@@ -173,7 +173,7 @@ class Question:
         if self._trained:
             yield "the network was in training mode: it was run in evaluation mode, and left in training mode"
         if not bool(values.any()):
-            yield "every value is exactly 0: nothing differentiable leads from there to the score, or nothing passes"
+            yield "every value is exactly 0: nothing that can be differentiated leads to the score, or nothing passes"
 
 
 def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:

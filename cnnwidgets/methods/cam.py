@@ -129,7 +129,7 @@ def score_cam(
         cancel: an object with ``is_set()``.
     """
     question = Question(net, image, target, unit)
-    row, note = _chosen(net, layer)
+    row, note = _chosen(question, layer)
     with net.graph(question.inputs, [*question.layers, row.name]) as passed:
         clean = [scores[0].item() for scores in question.scores(passed)]
         maps = on_grid(row, passed.maps[row.name][0]).detach()
@@ -179,16 +179,20 @@ def guided_grad_cam(
     return made[0] if isinstance(where, Attribution) else made
 
 
-def cam_layer(net: BoundModel) -> tuple[Layer, str]:
+def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     """The layer whose maps are taken by default, and why.
 
     The last one with a height and a width of more than one position that is no pooling. In a transformer of tokens it is
     what goes into the last attention: later, only the class token reaches the scores.
 
+    Parameters:
+        before: layers that it has to lie before, where the score is of a unit of theirs.
+
     Raises:
         ValueError: there is no such layer.
     """
     rows = list(net.layers)
+    rows = rows[: min((rows.index(net.layers[name]) for name in before), default=len(rows))]
     attentions = [k for k, row in enumerate(rows) if "attention" in row.kind.lower()]
     maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
     if maps and (not attentions or maps[-1] > attentions[-1]):
@@ -196,7 +200,8 @@ def cam_layer(net: BoundModel) -> tuple[Layer, str]:
     for row in reversed(rows[: attentions[-1] if attentions else 0]):
         if row.layout == "tokens" and _grid_of_tokens(row):
             return row, f"tokens of {row.name}, which go into the last attention"
-    raise ValueError(f"{net.name} has no layer with a height and a width, and no tokens of a square grid: no activation map")
+    where = f" before {before[0]}" if before else ""
+    raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens of a square grid")
 
 
 def on_grid(row: Layer, values: Tensor) -> Tensor:
@@ -212,7 +217,7 @@ def on_grid(row: Layer, values: Tensor) -> Tensor:
 
 def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, upsample) -> Any:
     question = Question(net, image, target, unit)
-    row, note = _chosen(net, layer)
+    row, note = _chosen(question, layer)
     with net.graph(question.inputs, [*question.layers, row.name]) as passed:
         maps = on_grid(row, passed.maps[row.name][0]).detach()
         found, clean = [], []
@@ -231,10 +236,10 @@ def _answer(question: Question, method: str, found, clean, row: Layer, note: str
     return question.answer(made, notes=[note], method=method, signed=not relu, layer=row.name)
 
 
-def _chosen(net: BoundModel, layer: str | None) -> tuple[Layer, str]:
+def _chosen(question: Question, layer: str | None) -> tuple[Layer, str]:
     if layer is None:
-        return cam_layer(net)
-    row = net.layers[layer]
+        return cam_layer(question.net, question.layers)
+    row = question.net.layers[layer]
     if row.layout == "tokens" and not _grid_of_tokens(row):
         raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} tokens, which are no square grid")
     if not row.is_map and row.layout != "tokens":

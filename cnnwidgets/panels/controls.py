@@ -118,7 +118,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Several:
-    """Any of some values, in the order in which they are chosen: a button each, or if they are many a field with suggestions.
+    """Any of some values, in the order in which they are chosen: a button each, or for many a field with suggestions.
 
     ``options(panel)`` gives pairs (text, value).
     """
@@ -130,13 +130,13 @@ class Several:
         texts = {value: text for text, value in values.items()}
         if len(values) > MOST_BUTTONS:
             field = w.TagsInput(allowed_tags=list(values), allow_duplicates=False, placeholder=f"{_label(name)} …")
-            _tie(
-                panel,
-                name,
-                field,
-                lambda chosen: field.set_trait("value", [texts.get(value, str(value)) for value in chosen]),
-                lambda chosen: [values[text] for text in chosen],
-            )
+
+            def show_tags(chosen: Any) -> None:
+                values.update({str(value): value for value in chosen if value not in texts})  # what code may set
+                field.allowed_tags = list(values)
+                field.value = [texts.get(value, str(value)) for value in chosen]
+
+            _tie(panel, name, field, show_tags, lambda chosen: [values[text] for text in chosen])
             return field
         buttons = {value: w.ToggleButton(description=text, layout=w.Layout(width="auto")) for text, value in values.items()}
 

@@ -17,7 +17,7 @@ from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
 from cnnwidgets.panels.explained import Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job
-from cnnwidgets.panels.picture import PicturePanel, answer_words, class_options
+from cnnwidgets.panels.picture import PicturePanel, answer_words, by_name, class_options
 from cnnwidgets.panels.saliency_code import attribution_lines
 from cnnwidgets.panels.snippets import picture_lines, tidy
 from cnnwidgets.views import Cell, ChartView, MapTable
@@ -108,6 +108,14 @@ class SaliencyPanel(PicturePanel):
         self._all_depths = False
         self._under_way = ""
         super().__init__(net, image, target=target, **options)
+
+    @t.validate("target")
+    def _by_name(self, proposal) -> int | str | None:
+        return by_name(self.net, proposal.value)
+
+    @t.validate("others")
+    def _all_by_name(self, proposal) -> list[int | str]:
+        return [by_name(self.net, other) for other in proposal.value]
 
     # Panel's parts
 

@@ -20,7 +20,7 @@ class Cell:
 
     Attributes:
         values: (rows, columns), over the whole picture whatever their number; None where there is no map.
-        scale: the size that has the last colour.
+        scale: the size that has the last colour; above 0.
         signed: whether values below 0 say something of their own.
         text: a sentence below the map, or in its place.
     """
@@ -89,5 +89,5 @@ def _codes(cell: Cell) -> bytes:
 def _about(cell: Cell) -> dict:
     if cell.values is None:
         return {"text": cell.text}
-    about = {"scale": float(cell.scale) or 1.0, "signed": cell.signed, "text": cell.text}
+    about = {"scale": float(cell.scale), "signed": cell.signed, "text": cell.text}
     return {"shape": list(cell.values.shape), "peak": _peak(cell.values), **about}

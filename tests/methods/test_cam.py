@@ -101,7 +101,7 @@ def test_pytorch_grad_cam_gives_the_same_up_to_its_scale(method, peer):
 def test_the_layer_is_chosen_and_said(method):
     found = cw.methods.attribute(bound(), picture(), method=method)
     assert found.layer == "5" and found.values.shape == (4, 4)
-    assert found.notes[0] == "maps of 5, the last layer with maps that is no pooling"
+    assert found.notes[-1] == "maps of 5, the last layer with maps that is no pooling"
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_tokens_are_laid_on_their_grid_without_the_class_token():
     net = cw.bind(cheap(models.vit_b_32, image_size=96), input_shape=(3, 96, 96))
     found = cw.methods.grad_cam(net, torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0)), 7, relu=False)
     assert found.values.shape == (3, 3) and found.values.any()
-    assert found.notes[0].startswith("tokens of encoder.layers.encoder_layer_11.ln_1, which go into the last attention")
+    assert found.notes[-1].startswith("tokens of encoder.layers.encoder_layer_11.ln_1, which go into the last attention")
     row = net.layers[found.layer]
     assert row.output_shape == (10, 768)
 
@@ -187,6 +187,14 @@ def test_the_map_of_a_unit_is_of_what_it_does_not_of_a_class():
     maps = model[:3](image[None])
     (slope,) = torch.autograd.grad(model[3:5](maps)[0, 3].sum(), maps)
     assert np.allclose(found.values, (slope[0].mean((1, 2), keepdim=True) * maps[0]).sum(0).detach(), atol=1e-6)
+
+
+def test_the_layer_that_is_chosen_for_a_unit_lies_before_it():
+    net, image = bound(), picture()
+    assert cw.methods.grad_cam(net, image, unit=("4", 3)).layer == "2"  # 3 is a pooling
+    assert cw.methods.grad_cam(net, image, unit=[("4", 3), ("1", 0)])[0].layer == "0"
+    with pytest.raises(ValueError, match="a height and a width before 0"):
+        cw.methods.grad_cam(net, image, unit=("0", 3))
 
 
 def test_a_map_that_is_the_same_everywhere_has_no_weight():
