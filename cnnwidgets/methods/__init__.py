@@ -33,6 +33,7 @@ from cnnwidgets.methods.sanity import Sanity, randomised, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
 from cnnwidgets.methods.schedules import Schedule, schedule
+from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 
@@ -66,6 +67,7 @@ __all__ = [
     "Sanity",
     "Scan",
     "Schedule",
+    "Segmentation",
     "Separation",
     "Step",
     "Stop",
@@ -89,6 +91,7 @@ __all__ = [
     "guided_backprop",
     "guided_grad_cam",
     "integrated_gradients",
+    "intersection_over_union",
     "layer_cam",
     "lr_finder",
     "nearest",
@@ -103,6 +106,7 @@ __all__ = [
     "scan",
     "schedule",
     "score_cam",
+    "segment",
     "separation",
     "smoothgrad",
     "task",
