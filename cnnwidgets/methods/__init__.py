@@ -21,6 +21,7 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.neighbours import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
@@ -56,6 +57,7 @@ __all__ = [
     "Filters",
     "History",
     "Layout",
+    "Lime",
     "Occlusion",
     "OcclusionMap",
     "Parameter",
@@ -93,6 +95,7 @@ __all__ = [
     "integrated_gradients",
     "intersection_over_union",
     "layer_cam",
+    "lime",
     "lr_finder",
     "nearest",
     "noise_like",
