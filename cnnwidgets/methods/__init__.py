@@ -21,6 +21,7 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.neighbours import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
@@ -33,6 +34,7 @@ from cnnwidgets.methods.sanity import Sanity, randomised, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
 from cnnwidgets.methods.schedules import Schedule, schedule
+from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 
@@ -55,6 +57,7 @@ __all__ = [
     "Filters",
     "History",
     "Layout",
+    "Lime",
     "Occlusion",
     "OcclusionMap",
     "Parameter",
@@ -66,6 +69,7 @@ __all__ = [
     "Sanity",
     "Scan",
     "Schedule",
+    "Segmentation",
     "Separation",
     "Step",
     "Stop",
@@ -89,7 +93,9 @@ __all__ = [
     "guided_backprop",
     "guided_grad_cam",
     "integrated_gradients",
+    "intersection_over_union",
     "layer_cam",
+    "lime",
     "lr_finder",
     "nearest",
     "noise_like",
@@ -103,6 +109,7 @@ __all__ = [
     "scan",
     "schedule",
     "score_cam",
+    "segment",
     "separation",
     "smoothgrad",
     "task",

@@ -15,6 +15,7 @@ from cnnwidgets.methods.gradients import (
     saliency,
     smoothgrad,
 )
+from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.occlusion import occlusion
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.net import BoundModel
@@ -55,6 +56,12 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
     )
 
 
+def lime_coefficients(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
+    """By pixel, what its superpixel adds to the probability in a linear model; see :func:`lime`."""
+    found = lime(net, image, target, **options)
+    return found.attribution() if isinstance(found, Lime) else [one.attribution() for one in found]
+
+
 METHODS: dict[str, Callable[..., Any]] = {
     "saliency": saliency,
     "gradient_x_input": gradient_x_input,
@@ -69,5 +76,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "guided_grad_cam": guided_grad_cam,
     "occlusion": occlusion_drops,
     "rise": rise,
+    "lime": lime_coefficients,
 }
 """By name: functions of (net, image, target, **options), each giving one :class:`Attribution` a target."""

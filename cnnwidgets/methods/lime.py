@@ -1,0 +1,178 @@
+"""LIME: switch parts of the picture off at random, and explain the answers by a linear model of which parts were there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnwidgets.methods.attribution import Attribution, Question, Target, at_once
+from cnnwidgets.methods.fills import fill_picture
+from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.layers import format_shape
+
+
+@dataclass(frozen=True, repr=False)
+class Lime:
+    """A linear model of a class's probability by which superpixels can be seen.
+
+    Attributes:
+        target: the class that is explained.
+        segments: int64 (height, width), each pixel's superpixel, numbered from 0.
+        coefficients: float64 (superpixels,), what each adds to the probability if it can be seen.
+        intercept: the model's probability where none can be seen.
+        r_squared: the share of the answers' variance that the model explains, both weighted by nearness: 1 for a linear
+            network; NaN if all answers are the same. Where it is low, the coefficients explain little.
+        probability: of the picture itself, after the softmax.
+        samples: subsets that were asked for.
+        exact: whether these are all subsets there are.
+    """
+
+    target: int
+    segments: np.ndarray
+    coefficients: np.ndarray
+    intercept: float
+    r_squared: float
+    probability: float
+    samples: int
+    exact: bool
+
+    def attribution(self) -> Attribution:
+        """The coefficients by pixel; what a superpixel adds is not divided among its pixels."""
+        subsets = f"{'all' if self.exact else 'at random'} {self.samples} subsets of {len(self.coefficients)} superpixels"
+        return Attribution(
+            values=self.coefficients[self.segments].astype(np.float32),
+            method="lime",
+            target=self.target,
+            unit=None,
+            score=self.probability,
+            size=self.segments.shape,  # type: ignore[arg-type]
+            signed=True,
+            notes=(f"R² {self.r_squared:.2f}, weighted, of a linear model of the probability", subsets),
+        )
+
+    def __repr__(self) -> str:
+        return f"<LIME of class {self.target}: {len(self.coefficients)} superpixels, R² {self.r_squared:.2f} (weighted)>"
+
+
+def lime(
+    net: BoundModel,
+    image: Any,
+    target: Target = None,
+    *,
+    superpixels: int | np.ndarray = 50,
+    samples: int = 1000,
+    fill: str = "mean",
+    alpha: float = 1.0,
+    width: float = 0.25,
+    seed: int = 0,
+    max_memory: int = 512 * 2**20,
+    on_update: Callable[[Any, float], None] | None = None,
+    cancel=None,
+) -> Lime | list[Lime]:
+    """Local interpretable model-agnostic explanations: a linear model of the network's answers around the picture.
+
+    The picture is divided into superpixels (SLIC). With z the subset of them that can be seen, the others being replaced by
+    the fill, and p(z) the probability of the class: ridge regression of p on z, with the weights
+    exp(-D(z)**2 / width**2), where D(z) = 1 - sqrt(share that can be seen) is the cosine distance of z from all.
+
+    Ribeiro, Singh and Guestrin, "Why Should I Trust You?" (KDD 2016).
+
+    >>> found = cw.methods.lime(net, "cat.jpg", "tabby")
+    >>> found.segments == found.coefficients.argmax()  # the superpixel that speaks most for it
+    >>> found.attribution().display()
+
+    Parameters:
+        net: a bound network.
+        image: whatever ``net.prepare`` takes; one picture.
+        target: a class's index or name, or a list of them, which share the passes; by default the class that is predicted.
+        superpixels: about how many; or a map (height, width) of them that one has made, whole numbers.
+        samples: how many subsets, drawn with a chance of a half for each superpixel; as many forward passes. Where there are
+            no more subsets than that, each is taken, and counts as often as it would be drawn.
+        fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"`` (of the picture; the authors' program takes that of each
+            superpixel), ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``.
+        alpha: how much the ridge keeps coefficients small; 0 for least squares.
+        width: of the kernel: how near to the picture a subset must be to count.
+        seed: of the subsets and of the noise.
+        max_memory: bytes, over those of the network.
+        on_update: called with what the subsets so far give, and the fraction done.
+        cancel: an object with ``is_set()``.
+
+    Returns:
+        A :class:`Lime`, or a list of them where a list of targets was given.
+
+    Raises:
+        TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
+        Cancelled: cancel was set; its ``partial`` is what the subsets so far give, None if there are none.
+    """
+    if samples < 1 or alpha < 0 or width <= 0:
+        raise ValueError(f"samples, alpha, width are {samples}, {alpha}, {width}; at least 1, 0 and more than 0 are wanted")
+    question = Question(net, image, target, None)
+    inputs = question.inputs
+    with net.graph(inputs) as passed:
+        question.scores(passed)  # settles which class is predicted
+        clean = passed.output.detach().float().softmax(1)[0].tolist()
+    classes = [asked.target for asked in question.asked if asked.target is not None]
+    segments = _segments(net, inputs, superpixels)
+    cover = fill_picture(net, inputs, fill, tuple(-(-side // 4) for side in segments.shape), seed)  # type: ignore[arg-type]
+    seen, exact = _subsets(int(segments.max()) + 1, samples, seed)
+    chances = np.empty((len(seen), len(classes)))
+
+    def result(done: int) -> Any:
+        near = np.exp(-((1 - np.sqrt(seen[:done].mean(1))) ** 2) / width**2) * (samples / len(seen))
+        made = [
+            Lime(asked, segments, *_ridge(seen[:done], values, near, alpha), clean[asked], done, exact and done == len(seen))
+            for asked, values in zip(classes, chances[:done].T, strict=True)
+        ]
+        return made if question.many else made[0]
+
+    most = at_once(net, max_memory)
+    for start in range(0, len(seen), most):
+        if cancel is not None and cancel.is_set():
+            raise Cancelled("cancelled", partial=result(start) if start else None)
+        shown = torch.from_numpy(seen[start : start + most][:, segments]).to(inputs.device)[:, None]
+        pictures = torch.where(shown, inputs, cover)
+        chances[start : start + most] = net.logits(pictures).softmax(1)[:, classes].numpy()
+        if on_update is not None:
+            done = min(len(seen), start + most)
+            on_update(result(done), done / len(seen))
+    return result(len(seen))
+
+
+def _segments(net: BoundModel, inputs: torch.Tensor, superpixels: int | np.ndarray) -> np.ndarray:
+    """int64 (height, width), numbered from 0 without gaps."""
+    size = inputs.shape[2:]
+    if np.ndim(superpixels) == 0:
+        from skimage.segmentation import slic  # here, because it takes a second
+
+        if not 2 <= superpixels <= size.numel():
+            raise ValueError(f"superpixels is {superpixels}; wanted are 2 to {size.numel()}, or a map of them")
+        found = slic(net.picture(inputs), n_segments=int(superpixels), start_label=0)
+    else:
+        found = np.asarray(superpixels)
+        if found.shape != tuple(size):
+            raise ValueError(
+                f"the superpixels are a map of {format_shape(found.shape)}, the picture is {format_shape(size)}"
+            )
+    return np.unique(found, return_inverse=True)[1].reshape(size)
+
+
+def _subsets(count: int, samples: int, seed: int) -> tuple[np.ndarray, bool]:
+    """bool (n, superpixels): which can be seen, the first time all of them; and whether these are all subsets there are."""
+    if count < 63 and 2**count <= samples:
+        return (np.arange(2**count)[::-1, None] >> np.arange(count) & 1).astype(bool), True
+    seen = np.random.default_rng(seed).random((samples, count)) < 0.5
+    seen[0] = True
+    return seen, False
+
+
+def _ridge(seen: np.ndarray, values: np.ndarray, near: np.ndarray, alpha: float) -> tuple[np.ndarray, float, float]:
+    """Coefficients, intercept and weighted R²."""
+    from sklearn.linear_model import Ridge  # here, because it takes seconds
+
+    model = Ridge(alpha=alpha).fit(seen, values, near)
+    r_squared = model.score(seen, values, near) if np.ptp(values) > 0 else float("nan")
+    return model.coef_, float(model.intercept_), float(r_squared)

@@ -1,0 +1,122 @@
+"""Cut an object out of a picture, by a network that has learnt nothing but classes: a map seeds it, colours do the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.faithfulness import by_pixel
+from cnnwidgets.methods.gradients import guided_backprop
+from cnnwidgets.net import BoundModel
+from cnnwidgets.net.layers import format_shape
+
+
+@dataclass(frozen=True, repr=False)
+class Segmentation:
+    """What a class's attribution cuts out of a picture.
+
+    Attributes:
+        mask: bool (height, width), the object: where ``chance`` is at least a half.
+        chance: float32 (height, width), that a walk at random from there, which avoids edges of colour, comes to a seed of
+            the object before one of the background.
+        seeds: int8 (height, width): 1 for the object, -1 for the background, 0 for pixels that are to be decided.
+        attribution: the map that the seeds were taken from.
+    """
+
+    mask: np.ndarray
+    chance: np.ndarray
+    seeds: np.ndarray
+    attribution: Attribution
+
+    def __repr__(self) -> str:
+        counts = f"{(self.seeds > 0).sum()} and {(self.seeds < 0).sum()} seeds"
+        return f"<segmentation by {self.attribution.method}: {self.mask.mean():.1%} of the picture, from {counts}>"
+
+
+def segment(
+    net: BoundModel,
+    image: Any,
+    target: int | str | None = None,
+    *,
+    attribution: Attribution | None = None,
+    foreground: float = 0.99,
+    background: float = 0.8,
+    smooth: float | None = None,
+    beta: float = 1000,
+) -> Segmentation:
+    """The object of a class, cut out by a network that has only learnt to name it.
+
+    The pixels that matter most seed the object, those that matter least the background; the others go with the seed that a
+    walk at random, which avoids edges of colour, comes to first.
+
+    Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks (2013), with the saliency, the quantiles 0.95 and
+    0.3, and GraphCut. Here: Grady, Random Walks for Image Segmentation (IEEE TPAMI 2006), of scikit-image.
+
+    The defaults are those that cut out the digits best in 40 pictures of the training part of the bundled scenes, whose
+    digits cover 5 % of a picture; for larger objects try lower quantiles. On 40 pictures of the test part the mean of the
+    intersection over union is 0.73 (with occlusion 0.69, integrated gradients 0.67, Grad-CAM 0.63, smoothgrad 0.57, saliency
+    0.49; with saliency and the quantiles of the paper 0.24).
+
+    >>> found = cw.methods.segment(net, scenes[0])
+    >>> cw.methods.intersection_over_union(found.mask, scenes.mask(0))
+
+    Parameters:
+        net: a bound network.
+        image: whatever ``net.prepare`` takes; one picture.
+        target: a class's index or name; by default the one that is predicted.
+        attribution: a map of the picture, instead of guided backpropagation of the target; a smaller one is enlarged, of
+            (C, H, W) values the sizes are summed up.
+        foreground, background: quantiles of the map, at least and at most which a pixel is a seed.
+        smooth: standard deviation of a normal blur of the map, in pixels; by default a 64th of the shorter side.
+        beta: how much an edge of colour keeps a walk off.
+
+    Raises:
+        NoRule: a ValueError: the network has no ReLUs, or others that guided backpropagation cannot be given to: give an
+            attribution by another method.
+        TypeError, ValueError: a picture, target, map or quantile that does not fit; a map that is the same everywhere.
+    """
+    from skimage.color import rgb2lab  # here, because it takes a second
+    from skimage.segmentation import random_walker
+
+    if attribution is not None and target is not None:
+        raise ValueError("the target is that of the attribution: give one of the two")
+    if not 0 <= background < foreground <= 1:
+        raise ValueError(
+            f"background is {background}, foreground {foreground}; wanted are quantiles, 0 to 1, the first lower"
+        )
+    inputs = one_picture(net, image)
+    taken: Any = guided_backprop(net, inputs, target) if attribution is None else attribution
+    values = by_pixel(taken)
+    if values.shape != inputs.shape[2:]:
+        raise ValueError(f"the map has {format_shape(values.shape)} pixels, the picture {format_shape(inputs.shape[2:])}")
+    values = ndimage.gaussian_filter(values, min(values.shape) / 64 if smooth is None else smooth)
+    low, high = np.quantile(values, [background, foreground])
+    seeds = (values >= high).astype(np.int8)
+    seeds[values <= low] = -1
+    if not (seeds > 0).any():
+        raise ValueError("the map is the same everywhere: it seeds no object")
+    chance = (seeds > 0).astype(np.float32)
+    if (seeds == 0).any():
+        colours = rgb2lab(net.picture(inputs)) / 100 + (1e-6, 0, 0)  # a black picture would have no deviation to divide by
+        labels = np.where(seeds < 0, 2, seeds)
+        chance = random_walker(colours, labels, beta, mode="bf", channel_axis=-1, return_full_prob=True)[0]
+    chance = np.clip(chance, 0, 1).astype(np.float32)
+    return Segmentation(chance >= 0.5, chance, seeds, taken)
+
+
+def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
+    """The pixels that two masks share, in parts of those that either has: 1 if they are the same, 0 if they are apart.
+
+    Raises:
+        ValueError: they have different sizes, or both are empty.
+    """
+    mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
+    if mask.shape != truth.shape or not (mask | truth).any():
+        what = f"{format_shape(mask.shape)} and {format_shape(truth.shape)}" if mask.shape != truth.shape else "empty"
+        raise ValueError(f"the masks are {what}; wanted are two of the same size, one of them with a pixel at least")
+    return float((mask & truth).sum() / (mask | truth).sum())
