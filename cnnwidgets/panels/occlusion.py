@@ -16,8 +16,8 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.occlusion_charts import still
-from cnnwidgets.panels.picture import PicturePanel, class_options
 from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
+from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _FILL_NAMES = {
 }
 
 
-class OcclusionSlider(PicturePanel):
+class OcclusionSlider(TargetPanel):
     """A patch over a picture: drag it, and watch the answer; and two maps of what it does everywhere.
 
     >>> cw.OcclusionSlider(net, "cat.jpg")
@@ -51,12 +51,6 @@ class OcclusionSlider(PicturePanel):
         images: the list or data set that numbers count in.
     """
 
-    target = t.Union(
-        [t.Int(), t.Unicode()],
-        default_value=None,
-        allow_none=True,
-        help="class that is watched; by default the one that is predicted",
-    ).tag(control=Choice(lambda panel: [("predicted class", ""), *class_options(panel.net.classes)]))
     patch = t.Union(
         [t.Int(), t.List(t.Int())],
         default_value=None,
@@ -159,7 +153,7 @@ class OcclusionSlider(PicturePanel):
     def draw(self, result: OcclusionMap) -> None:
         assert self._session is not None  # compute() has made it
         picture = self.net.picture(self._session.inputs)
-        name = self._name(result.target)
+        name = self.class_name(result.target)
         self.picture.show(
             picture,
             cover=self.net.picture(self._session.cover).tobytes(),
@@ -188,7 +182,7 @@ class OcclusionSlider(PicturePanel):
             indices,
             result.ys,
             result.xs,
-            names=[self._name(index) for index in order],
+            names=[self.class_name(index) for index in order],
             quantity="most probable",
             title="Most probable class with the patch there",
             **shown,
@@ -206,7 +200,7 @@ class OcclusionSlider(PicturePanel):
             ys=self.heat.ys,
             xs=self.heat.xs,
             target=name,
-            names={str(index): self._name(index) for index in occurring},
+            names={str(index): self.class_name(index) for index in occurring},
             before=_plain(before),
             score="" if result.score == "probability" else self._quantity(result),
             answer={},
@@ -254,7 +248,7 @@ class OcclusionSlider(PicturePanel):
             title=f"{self.net.name}: input {format_shape(self.net.input_shape)}",
             quantity=self._quantity(result),
             span=_span(result),
-            name=self._name,
+            name=self.class_name,
         )
 
     # the patch
@@ -306,7 +300,7 @@ class OcclusionSlider(PicturePanel):
                 self._fail(error)
             return
         with LOCK:
-            names = {str(index): self._name(index) for index in answer.classes.tolist()}
+            names = {str(index): self.class_name(index) for index in answer.classes.tolist()}
             self.answers.names = {**self.answers.names, **names}
             self.answers.answer = {"box": [*wanted, *session.patch], **_plain(answer)}
 
@@ -317,12 +311,9 @@ class OcclusionSlider(PicturePanel):
 
     # words
 
-    def _name(self, index: int) -> str:
-        return self.net.classes[index] if index < len(self.net.classes) else str(index)
-
     def _quantity(self, result: OcclusionMap) -> str:
         if isinstance(result.score, str):
-            return f"{'p' if result.score == 'probability' else 'logit'}({self._name(result.target)})"
+            return f"{'p' if result.score == 'probability' else 'logit'}({self.class_name(result.target)})"
         return f"sum of unit {result.score[1]} of {result.score[0]}"
 
 

@@ -115,15 +115,3 @@ def answer_words(answers: Iterable[tuple[str, float]]) -> str:
         return f"{chance:.0%}" if chance >= 0.1 else f"{chance:.1%}" if chance >= 0.001 else "< 0.1%"
 
     return "the network says " + ", ".join(f"{name} ({percent(chance)})" for name, chance in answers)
-
-
-def class_options(classes: tuple[str, ...]) -> list[tuple[str, int | str]]:
-    """The classes to choose from; one whose name another has, too, by its number."""
-    return [(name, name) if classes.count(name) == 1 else (f"{name} ({i})", i) for i, name in enumerate(classes)]
-
-
-def by_name(net: BoundModel, target: Any) -> Any:
-    """A class as :func:`class_options` has it: by its name, if no other class has the same."""
-    if isinstance(target, int) and 0 <= target < len(net.classes) and net.classes.count(net.classes[target]) == 1:
-        return net.classes[target]
-    return target

@@ -17,9 +17,10 @@ from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
 from cnnwidgets.panels.explained import Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job
-from cnnwidgets.panels.picture import PicturePanel, answer_words, by_name, class_options
+from cnnwidgets.panels.picture import answer_words
 from cnnwidgets.panels.saliency_code import attribution_lines
 from cnnwidgets.panels.snippets import picture_lines, tidy
+from cnnwidgets.panels.target import TargetPanel, by_name, class_options
 from cnnwidgets.views import Cell, ChartView, MapTable
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ NAMES = {
 """What the methods are called."""
 
 
-class SaliencyPanel(PicturePanel):
+class SaliencyPanel(TargetPanel):
     """What matters to a score, by several methods side by side; a row a class.
 
     >>> cw.SaliencyPanel(net, "both.jpg", ["tabby", "beagle"], methods=["saliency", "grad_cam", "occlusion"])
@@ -66,12 +67,6 @@ class SaliencyPanel(PicturePanel):
         images: the list or data set that numbers count in.
     """
 
-    target = t.Union(
-        [t.Int(), t.Unicode()],
-        default_value=None,
-        allow_none=True,
-        help="class that is explained; by default the one that is predicted",
-    ).tag(control=Choice(lambda panel: [("predicted class", ""), *class_options(panel.net.classes)]))
     methods = t.List(
         t.Enum(tuple(METHODS)), ["saliency", "guided_backprop", "grad_cam", "occlusion"], help="methods, a column each"
     ).tag(control=Several(lambda panel: [(NAMES[name], name) for name in METHODS]))
@@ -79,7 +74,7 @@ class SaliencyPanel(PicturePanel):
         control=Slider(lambda panel: (0, len(cascade(panel.net))))
     )
     others = t.List(t.Union([t.Int(), t.Unicode()]), help="further classes that are explained, a row each").tag(
-        control=Several(lambda panel: class_options(panel.net.classes))
+        control=Several(lambda panel: class_options(panel.net))
     )
     of = t.Enum(OF, "class", help="what the score is of: a class, a unit's sum, or a unit at y and x").tag(
         control=Choice(lambda panel: [("a class", "class"), ("a unit", "unit"), ("a unit at the cursor", "position")])
@@ -108,10 +103,6 @@ class SaliencyPanel(PicturePanel):
         self._all_depths = False
         self._under_way = ""
         super().__init__(net, image, target=target, **options)
-
-    @t.validate("target")
-    def _by_name(self, proposal) -> int | str | None:
-        return by_name(self.net, proposal.value)
 
     @t.validate("others")
     def _all_by_name(self, proposal) -> list[int | str]:
@@ -207,7 +198,7 @@ class SaliencyPanel(PicturePanel):
         if self.of == "class":
             first = int(self.net.logits(inputs).argmax()) if self.target is None else self.target
             numbers = dict.fromkeys(self.net.target(one) for one in [first, *self.others])
-            return [Row(self._name(number), number, None) for number in numbers]
+            return [Row(self.class_name(number), number, None) for number in numbers]
         if self.layer is None or self.unit < 0:
             raise ValueError("no unit is chosen: click one in a linked FeatureMapBrowser, or set layer and unit")
         if self.of == "unit":
@@ -256,9 +247,6 @@ class SaliencyPanel(PicturePanel):
             if mask.shape == self.net.input_shape[1:] and mask.any():
                 return mask
         return None
-
-    def _name(self, index: int) -> str:
-        return self.net.classes[index] if index < len(self.net.classes) else str(index)
 
     # hands
 
