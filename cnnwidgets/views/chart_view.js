@@ -98,6 +98,7 @@ function render({ model, el }) {
     plot.on("plotly_hover", (event) => put(model, { hovered: pointOf(event) }));
     plot.on("plotly_unhover", () => put(model, { hovered: [] }));
     plot.on("plotly_relayout", ask);
+    plot.on("plotly_relayouting", drawOver); // an axis is being dragged
     plot.on("plotly_restyle", drawOver); // a curve was hidden in the legend
   };
 

@@ -185,6 +185,24 @@ def test_a_knot_is_dragged_and_its_neighbours_hold(opened):
     opened.wait_python("hands.dragged[1] == 2 and hands.dragged[3] > 1e-2", "True")
 
 
+def test_knots_and_line_follow_an_axis_that_is_being_dragged(opened):
+    page = opened.page
+    shown = "knots([0, 100, 200, 400], [1e-3, 1e-1, 1e-2, 1e-3]).update_layout(dragmode='pan')"
+    redrawn(opened, HANDS, f"hands.line = 150.0\nhands.show({shown}, 'to be moved')")
+    parts = [page.locator(".cw-knot:visible").nth(1), page.locator(".cw-rule:visible")]
+    before = [part.bounding_box()["x"] for part in parts]
+    axis = page.locator(".cw-chart").nth(HANDS).locator(".ewdrag").bounding_box()
+    x, y = axis["x"] + axis["width"] / 2, axis["y"] + axis["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=6)
+    page.wait_for_timeout(200)
+    moved = [part.bounding_box()["x"] - left for part, left in zip(parts, before, strict=True)]
+    page.mouse.up()
+    redrawn(opened, HANDS, "hands.line = None\nhands.show(knots([0, 100, 200, 400], [1e-3, 1e-1, 1e-2, 1e-3]), 'at rest')")
+    assert moved == pytest.approx([60, 60], abs=1)
+
+
 def test_double_clicks_and_delete_ask_for_points(opened):
     page = opened.page
     box = page.locator(".cw-area").nth(HANDS).bounding_box()
