@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from cnnwidgets.methods import Attribution, attribute
+from cnnwidgets.methods import METHODS, Attribution
 from cnnwidgets.methods.attribution import DISPLAYED, Unit
+from cnnwidgets.methods.faithfulness import Faithfulness, faithfulness
 from cnnwidgets.methods.sanity import Agreement, agreement, randomised
+from cnnwidgets.methods.segmentation import Segmentation, segment
 from cnnwidgets.net import BoundModel, Cancelled
 
 CANCELLABLE = frozenset(("smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"))
@@ -40,6 +43,8 @@ class Explained:
         maps: by method a map a row; or the sentence why there is none.
         depth: how many of the last layers had random weights.
         agreements: by method and depth how much the first row's map is like that of the network itself.
+        faithful: by method the deletion and insertion curves of the first row's map, if they were asked for.
+        segmentation: the object of the first row, cut out, if it was asked for; or the sentence why there is none.
     """
 
     inputs: torch.Tensor
@@ -47,7 +52,9 @@ class Explained:
     rows: list[Row]
     maps: dict[str, list[Attribution] | str]
     depth: int
-    agreements: dict[str, dict[int, Agreement]]
+    agreements: dict[str, dict[int, Agreement]] = field(default_factory=dict)
+    faithful: dict[str, Faithfulness] = field(default_factory=dict)
+    segmentation: Segmentation | str | None = None
 
     @property
     def found(self) -> dict[str, list[Attribution]]:
@@ -76,6 +83,8 @@ class Explainer:
         depth: int,
         seed: int,
         *,
+        faithful: bool = False,
+        cut_out: bool = False,
         on_update: Callable[[Explained, str, float], None],
         cancel,
     ) -> Explained:
@@ -83,6 +92,8 @@ class Explainer:
 
         Parameters:
             methods: by name the options of each.
+            faithful: whether deletion and insertion curves are wanted.
+            cut_out: whether a segmentation is wanted.
             on_update: called before each method with what there is, the method's name and the fraction done.
 
         Raises:
@@ -91,7 +102,13 @@ class Explainer:
         if self._inputs is None or not torch.equal(inputs, self._inputs):
             self._kept.clear()
             self._inputs = inputs
-        explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth, {})
+        explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth)
+        network = self._network(depth, seed)
+        if cut_out and rows[0].unit is None:
+            found = self._once(
+                ("segmentation", depth, seed, rows[0]), partial(_tried, segment, network, inputs, rows[0].target)
+            )
+            explained = replace(explained, segmentation=found)
         for k, (method, options) in enumerate(methods.items()):
             if cancel.is_set():
                 raise Cancelled("cancelled", partial=explained if explained.maps else None)
@@ -105,6 +122,10 @@ class Explainer:
                     original = self._maps(what, inputs, rows, 0, options, cancel)
                     seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
                 explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
+                if faithful and rows[0].unit is None:
+                    ask = partial(faithfulness, network, inputs, maps[0], cancel=cancel)
+                    curves = self._once(("faithful", depth, *what), ask)
+                    explained = replace(explained, faithful={**explained.faithful, method: curves})
         return explained
 
     def _maps(self, what: tuple, inputs, rows: Sequence[Row], depth: int, options, cancel) -> list[Attribution] | str:
@@ -117,13 +138,8 @@ class Explainer:
         if method in CANCELLABLE:
             asked["cancel"] = cancel
 
-        def compute() -> Any:
-            try:
-                return attribute(self._network(depth, what[1]), inputs, method=method, **asked, **options)
-            except ValueError as error:
-                return str(error)
-
-        return self._once(("maps", depth, *what), compute)
+        ask = partial(_tried, METHODS[method], self._network(depth, what[1]), inputs, **asked, **options)
+        return self._once(("maps", depth, *what), ask)
 
     def _network(self, depth: int, seed: int) -> BoundModel:
         return self._once(("network", depth, seed), lambda: randomised(self.net, depth, seed=seed)) if depth else self.net
@@ -132,3 +148,11 @@ class Explainer:
         if key not in self._kept:
             self._kept[key] = compute()
         return self._kept[key]
+
+
+def _tried(method: Callable, *args, **options) -> Any:
+    """What a method gives, or the sentence why it refuses."""
+    try:
+        return method(*args, **options)
+    except ValueError as error:
+        return str(error)

@@ -99,6 +99,15 @@ def import_for_trainings() -> None:
     samples.digits()
 
 
+def import_for_explaining() -> None:
+    """The same for what attributions would import: superpixels, segmentations, linear models."""
+    import skimage.metrics
+    import skimage.segmentation
+    import sklearn.linear_model  # noqa: F401
+
+    skimage.segmentation.slic, skimage.segmentation.random_walker, skimage.metrics.structural_similarity  # noqa: B018
+
+
 def on_worker() -> bool:
     """Whether the caller runs on a worker thread, which must not wait for itself."""
     return threading.current_thread().name.startswith("cnnwidgets")

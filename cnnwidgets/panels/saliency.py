@@ -12,11 +12,12 @@ import traitlets as t
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.faithfulness import pointing_game
 from cnnwidgets.methods.sanity import cascade
+from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
 from cnnwidgets.panels.explained import Explained, Explainer, Row
-from cnnwidgets.panels.jobs import Job
+from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.picture import answer_words
 from cnnwidgets.panels.saliency_code import attribution_lines
 from cnnwidgets.panels.snippets import picture_lines, tidy
@@ -85,14 +86,23 @@ class SaliencyPanel(TargetPanel):
     reduce = t.Enum(("max", "sum"), "max", help="what becomes of the channels' gradients: largest size, or their sum").tag(
         control=Choice(lambda panel: [("largest of the channels", "max"), ("sum of the channels", "sum")])
     )
-    outline = t.Bool(False, help="whether the object's place is drawn, where the pictures know it").tag(control=Tick())
+    outline = t.Enum(
+        ("none", "object", "segmentation"),
+        "none",
+        help="what is outlined: the object, where the pictures know it; or what is cut out",
+    ).tag(
+        control=Choice(
+            lambda panel: [("nothing", "none"), ("the true object", "object"), ("what it cuts out", "segmentation")]
+        )
+    )
+    faithful = t.Bool(False, help="whether deletion and insertion curves are computed").tag(control=Tick())
     seed = t.Int(0, help="seed of the random weights").tag(control=Slider(lambda panel: (0, 20)))
     layer = t.Unicode(None, allow_none=True, help="layer of the unit that is explained").tag(control=None)
     unit = t.Int(-1, help="index of the unit that is explained; -1 for none").tag(control=None)
     y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
     x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
 
-    asks = frozenset("image target methods randomised others of cam_layer reduce seed layer unit".split())
+    asks = frozenset("image target methods randomised others of cam_layer reduce seed layer unit outline faithful".split())
 
     def __init__(self, net, image: Any = 0, target: Any = None, *, methods=None, **options):
         if isinstance(target, (list, tuple)):
@@ -117,18 +127,19 @@ class SaliencyPanel(TargetPanel):
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
         self.table.observe(self._take_cursor, "cursor")
         self.react(self._place_cursor, "y", "x")
-        self.react(self._draw_maps, "outline")
         self.observe(self._take_unit, "unit")
         self.observe(self._ask_of_position, ["y", "x"])
-        self.chart = ChartView(height=300)
-        self.chart.show(charts.sanity({}, []), "sanity check")  # here, for the worker thread should import nothing
-        self.chart.layout.display = "none"
+        import_for_explaining()
+        self.chart, self.curves = ChartView(height=300), ChartView(height=300)
+        for chart in (self.chart, self.curves):
+            chart.show(charts.sanity({}, []), "nothing yet")  # here, for the worker thread should import nothing
+            chart.layout.display = "none"
         self.check = w.Button(
             description="Randomise all, one after the other", icon="random", layout=w.Layout(width="auto"),
             tooltip="every depth of the sanity check, from the last layer down", disabled="randomised" in self.locked,
         )  # fmt: skip
         self.check.on_click(lambda _: self.check_all())
-        return [*self.toolbox(), self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart]
+        return [*self.toolbox(), self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
         inputs = self.net.prepare(self.source)
@@ -142,19 +153,24 @@ class SaliencyPanel(TargetPanel):
                 if partial.maps:
                     job.update(partial, (k + fraction) / len(depths))
 
-            explained = self._explainer.explain(inputs, rows, methods, depth, self.seed, on_update=show, cancel=job)
+            explained = self._explainer.explain(
+                inputs, rows, methods, depth, self.seed, faithful=self.faithful and depth == depths[-1],
+                cut_out=self.outline == "segmentation", on_update=show, cancel=job,
+            )  # fmt: skip
             if depth != depths[-1]:
                 job.update(explained, (k + 1) / len(depths))
         return explained
 
     def draw(self, result: Explained) -> None:
         self._draw_maps()
-        tried = any(len(by_depth) > 1 for by_depth in result.agreements.values())
-        if tried:
+        if tried := any(len(by_depth) > 1 for by_depth in result.agreements.values()):
             figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
             self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
-        if tried or self.chart.layout.display:
-            self.chart.layout.display = "" if tried else "none"
+        if result.faithful:
+            figure = charts.faithfulness({NAMES[name]: curves for name, curves in result.faithful.items()})
+            self.curves.show(figure, "probability while pixels are deleted or inserted, the most important first")
+        for chart, shown in ((self.chart, tried), (self.curves, bool(result.faithful))):
+            chart.layout.display = "" if shown else "none"
         self._place_cursor()
 
     def summary(self, result: Explained) -> str:
@@ -162,6 +178,8 @@ class SaliencyPanel(TargetPanel):
         for first in list(result.found.values())[:1]:
             parts += [f"score {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
             parts += dict.fromkeys(note for one in first for note in one.notes if _is_of_all(note))
+        if self.outline == "segmentation" and result.segmentation is not None:
+            parts.append(self._about_segmentation(result.segmentation))
         if result.depth:
             parts.append(f"the last {result.depth} layers are random: a map that stays shows the picture, not the network")
         text = " · ".join(parts)
@@ -225,8 +243,24 @@ class SaliencyPanel(TargetPanel):
             [[self._cell(result, method, k, mask) for method in result.maps] for k in range(len(result.rows))],
             rows=[row.name for row in result.rows],
             columns=[NAMES[method] for method in result.maps],
-            mask=mask if self.outline else None,
+            mask=self._outlined(result),
         )
+
+    def _outlined(self, result: Explained) -> np.ndarray | None:
+        if self.outline == "segmentation":
+            return result.segmentation.mask if isinstance(result.segmentation, Segmentation) else None
+        return self._mask() if self.outline == "object" else None
+
+    def _about_segmentation(self, found: Segmentation | str) -> str:
+        if isinstance(found, str):
+            return f"nothing is cut out: {found}"
+        mask = self._mask()
+        truth = (
+            f", intersection over union with the object {intersection_over_union(found.mask, mask):.2f}"
+            if mask is not None
+            else ""
+        )
+        return f"cut out: {found.mask.mean():.1%} of the picture{truth}"
 
     def _cell(self, result: Explained, method: str, row: int, mask: np.ndarray | None) -> Cell:
         found = result.maps[method]

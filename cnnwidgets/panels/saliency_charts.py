@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnwidgets.methods.faithfulness import Faithfulness
 from cnnwidgets.methods.sanity import Agreement
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.curves import FONT, LAYOUT, look, short
+from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +56,39 @@ def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[s
         "margin": {**LAYOUT["margin"], "t": 60},
     }
     return go.Figure({"data": curves, "layout": layout})
+
+
+def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
+    """Deletion and insertion curves of several methods beside a random order, as a plotly figure; areas in the legend."""
+    import plotly.graph_objects as go
+
+    traces = []
+    for k, (method, one) in enumerate(curves.items()):
+        color, dash = look(k)
+        areas = f"{method}: {one.deletion_area:.2f} and {one.insertion_area:.2f}"
+        for axis, values in (("", one.deletion), ("2", one.insertion)):
+            traces.append(_curve(axis, one.fractions, values, areas, {"color": color, "dash": dash, "width": 3}))
+    for one in list(curves.values())[:1]:
+        words = f"random order: {one.random_area:.2f}"
+        for axis, values in (("", one.random.mean(0)), ("2", one.random.mean(0)[::-1])):
+            traces.append(_curve(axis, one.fractions, values, words, {"color": GREY, "width": 3}))
+    layout = LAYOUT | {
+        "xaxis": {
+            "title": {"text": "pixels deleted, the most important first", **FONT},
+            "domain": [0, 0.46],
+            "tickformat": ".0%",
+        },
+        "xaxis2": {"title": {"text": "pixels inserted", **FONT}, "domain": [0.56, 1], "anchor": "y2", "tickformat": ".0%"},
+        "yaxis": {"title": {"text": "probability", **FONT}, "range": [-0.02, 1.02]},
+        "yaxis2": {"range": [-0.02, 1.02], "anchor": "x2"},
+        "margin": {**LAYOUT["margin"], "t": 80},
+    }
+    return go.Figure({"data": traces, "layout": layout})
+
+
+def _curve(axis: str, x: np.ndarray, y: np.ndarray, name: str, line: dict[str, Any]) -> dict[str, Any]:
+    aside = {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": not axis}
+    return {"x": x, "y": y, "name": name, "mode": "lines", "line": line, **aside}
 
 
 def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], title: str) -> Figure:
