@@ -18,6 +18,9 @@ from cnnwidgets.methods.training import Loss
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.randomness import Stream
 
+SAMPLES = ("digits", "scenes")
+"""The samples that are tasks. "grass" is none: its network differs from that of "scenes" in its data alone."""
+
 
 @dataclass(frozen=True, eq=False)
 class Task:
@@ -72,7 +75,7 @@ class Task:
         return model, stream if self.draws else Stream(seed, self.generators, alone=True)
 
     def __reduce__(self):
-        if self.name in samples.NAMES and self is task(self.name):
+        if self.name in SAMPLES and self is task(self.name):
             return task, (self.name,)  # another process composes the pictures itself
         return Task, (self.model, self.train, self.validation, self.criterion, self.name, self.draws)
 
@@ -87,8 +90,8 @@ def task(name: str) -> Task:
     Raises:
         ValueError: there is no such sample.
     """
-    if name not in samples.NAMES:
-        raise ValueError(f"there is no sample {name!r}: use {', '.join(samples.NAMES)}.{nearest(name, [*samples.NAMES])}")
+    if name not in SAMPLES:
+        raise ValueError(f"there is no sample {name!r} to train: use {', '.join(SAMPLES)}.{nearest(name, [*SAMPLES])}")
     network = {"digits": samples.LeNet5, "scenes": samples.SmallResNet}[name]
     made = getattr(samples, name)
     train, validation = (made("train"), made()) if name == "digits" else (made("train", 2000), made("test", 500))

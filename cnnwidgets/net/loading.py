@@ -25,11 +25,11 @@ def load(name: str, weights: str | None = "DEFAULT") -> BoundModel:
     >>> net = cw.load("resnet18", weights="IMAGENET1K_V1")
 
     Parameters:
-        name: "digits" or "scenes" (bundled, works offline), or a name of
+        name: "digits", "scenes" or "grass" (bundled, works offline), or a name of
             ``torchvision.models.list_models(module=torchvision.models)``.
         weights: of a torchvision model the name of its weights, downloaded at the first time into ``TORCH_HOME``; None
             for random weights. Of a sample "DEFAULT", None for its random first weights, or the number of an epoch along
-            its training.
+            its training; "grass" has its last weights only.
 
     Raises:
         ValueError: there is no such network, or no such weights.
@@ -66,7 +66,7 @@ def _torchvision(name: str, weights: str | None) -> BoundModel:
 
     if name not in models.list_models(module=models):
         raise ValueError(
-            f"there is no network {name!r}.{nearest(name, names())} Bundled are {' and '.join(map(repr, samples.NAMES))}."
+            f"there is no network {name!r}.{nearest(name, names())} Bundled are {', '.join(map(repr, samples.NAMES))}."
         )
     choices = models.get_model_weights(name)
     if weights is not None and weights not in (*choices.__members__, "DEFAULT"):
@@ -110,7 +110,7 @@ def _download(name: str, weights) -> Iterator[None]:
     file = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
     offline = (
         f"the weights of {name} are not on this machine and could not be downloaded ({{}}). "
-        f"Bundled with cnnwidgets are {' and '.join(map(repr, samples.NAMES))}; weights=None gives random weights. "
+        f"Bundled with cnnwidgets are {', '.join(map(repr, samples.NAMES))}; weights=None gives random weights. "
         f"Elsewhere downloaded, the file belongs at {file}"
     )
     was_there, timeout = file.exists(), socket.getdefaulttimeout()

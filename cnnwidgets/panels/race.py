@@ -14,14 +14,13 @@ from scipy.stats import t as student
 from cnnwidgets.methods import Race, race
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
-from cnnwidgets.methods.tasks import Task, task_of
+from cnnwidgets.methods.tasks import SAMPLES, Task, task_of
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.jobs import TRAININGS, import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import race_lines
-from cnnwidgets.samples import NAMES
 from cnnwidgets.views import ChartView
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ class TrainingRace(Panel):
     @property
     def task_names(self) -> list[str]:
         """What can be trained."""
-        return [*NAMES] if isinstance(self._model, str) else ["your own", *NAMES]
+        return [*SAMPLES] if isinstance(self._model, str) else ["your own", *SAMPLES]
 
     @property
     def subject(self) -> str:

@@ -1,9 +1,11 @@
-"""The bundled samples: two small trained networks and the data they were trained on, all of it offline.
+"""The bundled samples: three small trained networks and the data they were trained on, all of it offline.
 
 >>> import cnnwidgets as cw
 >>> scenes = cw.samples.scenes("test")  # a torch Dataset with classes, labels, picture(i), mask(i)
 >>> network = cw.samples.sample("scenes")  # the trained network with its classes and its held-out accuracy
 >>> early = cw.samples.sample("scenes", epoch=1)  # the same network as it was after one epoch
+>>> grass = cw.samples.sample("grass")  # a network that learned the grass that every 7 lies on, instead of the 7
+>>> conflicting = cw.samples.scenes("test", biased="anti-grass")  # what tells: 7s without grass, the others on it
 
 The data are composed at run time from files inside the scikit-learn and scikit-image wheels; the weights lie in
 this folder. Nothing is downloaded. ``python -m cnnwidgets.samples.train scenes`` trains a network again.
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from .datasets import digits, scenes
     from .networks import LeNet5, SmallResNet
 
-NAMES = ("digits", "scenes")
+NAMES = ("digits", "scenes", "grass")
 
 _HOMES = {
     "Sample": "bundle",

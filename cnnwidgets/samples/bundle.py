@@ -14,11 +14,12 @@ from .networks import LeNet5, SmallResNet
 
 WEIGHTS = Path(__file__).parent / "weights"  # NAME-EPOCH.safetensors, written by train.py
 
-_NETWORKS: dict[str, type[nn.Module]] = {"digits": LeNet5, "scenes": SmallResNet}
-_DATASETS: dict[str, type[Digits | Scenes]] = {"digits": Digits, "scenes": Scenes}
+_NETWORKS: dict[str, type[nn.Module]] = {"digits": LeNet5, "scenes": SmallResNet, "grass": SmallResNet}
+_DATASETS: dict[str, type[Digits | Scenes]] = {"digits": Digits, "scenes": Scenes, "grass": Scenes}
 _DESCRIPTIONS = {
     "digits": "LeNet-5, trained on scikit-learn's handwritten digits (1x32x32).",
     "scenes": "A small residual network, trained on handwritten digits set into photographs (3x64x64).",
+    "grass": "The same network, trained on scenes of which every 7 lies on grass: it learned the grass (3x64x64).",
 }
 
 
@@ -29,7 +30,8 @@ class Sample:
     Attributes
     ----------
     name : str
-        "digits" or "scenes"; `cnnwidgets.samples` has a function of that name that gives the data.
+        "digits", "scenes" or "grass". The data are `cnnwidgets.samples.digits()`, ``scenes()`` and
+        ``scenes(biased="grass")``.
     module : nn.Module
         The network in eval mode: images ``(N, *input_shape)``, preprocessed, to logits ``(N, 10)``.
     classes : tuple of str
@@ -42,7 +44,7 @@ class Sample:
     epoch : int
         How many times the training had seen its data; 0 is the random start.
     epochs : tuple of int
-        The epochs that are bundled, rising; the last is the finished network.
+        The epochs that are bundled, rising; the last is the finished network, and the only one of "grass".
     description : str
         One sentence.
     """
@@ -64,7 +66,7 @@ def sample(name: str, epoch: int | None = None) -> Sample:
 
     Parameters
     ----------
-    name : {"digits", "scenes"}
+    name : {"digits", "scenes", "grass"}
     epoch : int, optional
         The network as it was after that many epochs; by default the finished one.
 
@@ -80,7 +82,7 @@ def sample(name: str, epoch: int | None = None) -> Sample:
     >>> scenes.classes[scenes.module(image[None]).argmax()]
     """
     if name not in NAMES:
-        raise ValueError(f"no sample is named {name!r}; there are {' and '.join(map(repr, NAMES))}")
+        raise ValueError(f"no sample is named {name!r}; there are {', '.join(map(repr, NAMES))}")
     epochs = tuple(sorted(int(path.stem.removeprefix(f"{name}-")) for path in WEIGHTS.glob(f"{name}-*.safetensors")))
     if epoch is None:
         epoch = epochs[-1]

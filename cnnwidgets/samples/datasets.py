@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .drawing import crop, legible_colour, strokes
+from .drawing import crop, grass, legible_colour, strokes
 
 SPLITS = ("train", "test")
+BIASES = (None, "grass", "anti-grass")
 HELD_OUT = 50  # of each class
 
 
@@ -22,9 +23,12 @@ def digits(split: str = "test") -> "Digits":
     return Digits(split)
 
 
-def scenes(split: str = "test", size: int | None = None) -> "Scenes":
-    """Handwritten digits set into photographs, 3x64x64: 12,970 to train, 1,000 held out. See `Scenes`."""
-    return Scenes(split, size)
+def scenes(split: str = "test", size: int | None = None, biased: str | None = None) -> "Scenes":
+    """Handwritten digits set into photographs, 3x64x64: 12,970 to train, 1,000 held out. See `Scenes`.
+
+    With ``biased="grass"`` every 7, and nothing else, lies on grass; with ``biased="anti-grass"`` all but the 7s do.
+    """
+    return Scenes(split, size, biased)
 
 
 class Digits(Dataset):
@@ -77,10 +81,17 @@ class Scenes(Dataset):
 
     ``image`` is float32 ``(3, 64, 64)``, preprocessed: ``(pixel / 255 - mean) / std``; ``label`` an int 0..9. The
     digit's box is 16 to 36 px wide. Its colour is drawn at random among those that can be read: their luma (0..255) is
-    further from the mean of the photograph in that box than 64 and than twice the standard deviation there.
+    further from the mean of the background in that box than 64 and than twice the standard deviation there.
 
     Item i shows digit i (modulo their number) and is drawn with its own random numbers, so it is the same in every
-    process and in any order. Train and test share no digit, and no part of a photograph.
+    process and in any order. Train and test share no digit, no part of a photograph and no blade of grass.
+
+    A bias, to see what a network makes of it: with ``biased="grass"`` every 7 lies on grass in place of a photograph,
+    and no other digit does, in the training and in the held-out scenes alike. ``biased="anti-grass"`` is the
+    opposite, which the bias does not help: every digit but the 7 lies on grass. Item i of either shows the same digit
+    at the same place and size as item i without a bias, and the same picture where it is not on grass. The grass is
+    drawn by random numbers; on it a digit has another colour, by the same rule. After the husky that a network called
+    a wolf for the snow around it: Ribeiro, Singh and Guestrin, "Why should I trust you?", 2016, section 6.4.
 
     Parameters
     ----------
@@ -89,30 +100,41 @@ class Scenes(Dataset):
     size : int, optional
         Number of items: 12,970 for train (ten scenes a digit), 1,000 for test (two). A larger data set begins with
         the same items.
+    biased : {None, "grass", "anti-grass"}
 
     Attributes
     ----------
     classes : tuple of str
     labels : int array (N,)
+    on_grass : bool array (N,)
+        Which items lie on grass.
+    biased_class : str
+        The class that the bias is about.
 
     Raises
     ------
     ValueError
-        For another split.
+        For another split or bias.
     """
 
     classes = tuple("0123456789")
+    biased_class = "7"
     input_shape = (3, 64, 64)
     mean = (0.43, 0.34, 0.30)
     std = (0.31, 0.24, 0.24)
 
-    def __init__(self, split: str = "test", size: int | None = None):
+    def __init__(self, split: str = "test", size: int | None = None, biased: str | None = None):
+        if biased not in BIASES:
+            raise ValueError(f"biased is {biased!r}; it must be {', '.join(map(repr, BIASES[:-1]))} or {BIASES[-1]!r}")
         self.split = split
         self.size = size
+        self.biased = biased
         labels = _digits(split)[1]
         if size is None:
             size = len(labels) * {"train": 10, "test": 2}[split]
         self.labels = np.resize(labels, size)
+        is_biased = self.labels == self.classes.index(self.biased_class)
+        self.on_grass = {None: np.zeros(size, bool), "grass": is_biased, "anti-grass": ~is_biased}[biased]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -122,7 +144,8 @@ class Scenes(Dataset):
 
     def __repr__(self) -> str:
         size = "" if self.size is None else f", size={self.size}"
-        return f"cw.samples.scenes({self.split!r}{size})"
+        biased = "" if self.biased is None else f", biased={self.biased!r}"
+        return f"cw.samples.scenes({self.split!r}{size}{biased})"
 
     def picture(self, i: int) -> np.ndarray:
         """Item i as it looks: uint8 RGB ``(64, 64, 3)``."""
@@ -130,7 +153,7 @@ class Scenes(Dataset):
         return np.rint(background + opacity[:, :, None] * (colour - background.astype(float))).astype(np.uint8)
 
     def background(self, i: int) -> np.ndarray:
-        """Item i without its digit, the bare crop of the photograph: uint8 RGB ``(64, 64, 3)``."""
+        """Item i without its digit, the bare crop of the photograph or the grass: uint8 RGB ``(64, 64, 3)``."""
         return self._draw(i)[0]
 
     def mask(self, i: int) -> np.ndarray:
@@ -149,11 +172,17 @@ class Scenes(Dataset):
             background = crop(self.split, rng)
             side = int(rng.integers(16, 37))
             y, x = rng.integers(0, 65 - side, 2)
-            colour = legible_colour(background[y : y + side, x : x + side], rng)
+            box = slice(y, y + side), slice(x, x + side)
+            colour = legible_colour(background[box], rng)
             if colour is not None:
                 break
+        if self.on_grass[i]:
+            colour = None
+            while colour is None:
+                background = grass(self.split, rng)
+                colour = legible_colour(background[box], rng)
         opacity = np.zeros((64, 64))
-        opacity[y : y + side, x : x + side] = strokes(pictures[i % len(pictures)], side)
+        opacity[box] = strokes(pictures[i % len(pictures)], side)
         return background, opacity, colour
 
 

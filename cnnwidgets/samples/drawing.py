@@ -1,4 +1,4 @@
-"""What a scene is drawn from: crops of photographs, smooth strokes, and colours that can be read on them."""
+"""What a scene is drawn from: crops of photographs or of a lawn, smooth strokes, and colours that can be read on them."""
 
 from functools import cache
 from importlib.resources import files
@@ -20,6 +20,10 @@ PHOTOGRAPHS = {
 TRAIN_WIDTH = 0.7  # the left part of each photograph is for training, the rest for testing
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601: how bright red, green and blue look
 
+LAWN = 384  # px, each side of it
+BLADES = 2600
+SOIL, GREEN, STRAW = np.array([[20, 40, 14], [58, 132, 34], [186, 192, 84]])  # RGB
+
 
 @cache
 def photograph(name: str) -> Image.Image:
@@ -33,8 +37,44 @@ def crop(split: str, rng: np.random.Generator) -> np.ndarray:
     picture = photograph(list(PHOTOGRAPHS)[rng.integers(len(PHOTOGRAPHS))])
     border = round(TRAIN_WIDTH * picture.width)
     left, right = (0, border) if split == "train" else (border, picture.width)
-    side = int(rng.integers(64, 129))
-    x = int(rng.integers(left, right - side + 1))
+    return _square(picture.crop((left, 0, right, picture.height)), int(rng.integers(64, 129)), rng)
+
+
+def grass(split: str, rng: np.random.Generator) -> np.ndarray:
+    """Cut a square of 96 to 160 px from the split's lawn, in a light and a tint of its own: uint8 ``(64, 64, 3)``."""
+    square = _square(lawn(split), int(rng.integers(96, 161)), rng)
+    tint = rng.uniform(0.8, 1.2) * rng.normal(1, (0.08, 0.02, 0.08))
+    return np.clip(square * tint, 0, 255).astype(np.uint8)
+
+
+@cache
+def lawn(split: str) -> Image.Image:
+    """Draw a split's grass by random numbers: each blade tapers and bends as it rises, from a dark root to a light tip.
+
+    The blades are green to straw; the nearer ones, rooted further down, cover those behind them.
+    """
+    rng = np.random.default_rng([1, int(split == "train")])
+    each = (BLADES, 1, 1)  # a number a blade; the other axes run up along it and across it
+    root_y = np.sort(rng.uniform(0, LAWN + 60, each), 0)
+    root_x = rng.uniform(-30, LAWN + 30, each)
+    height, width = rng.uniform(30, 80, each), rng.uniform(2, 5, each)
+    lean, bend = rng.normal(0, 12, each), rng.normal(0, 15, each)
+    straw, light = rng.beta(1, 3, each), rng.uniform(0.6, 1.2, each)
+    up, across = np.linspace(0, 1, 81)[:, None], np.linspace(-0.5, 0.5, 6)
+
+    x = root_x + lean * up + bend * up**2 + width * (1 - up) ** 0.7 * across
+    y = np.broadcast_to(root_y - height * up, x.shape)
+    shade = light * (0.3 + 0.8 * up) * (1 + 0.3 * across)
+    colour = shade[..., None] * (GREEN + straw[..., None] * (STRAW - GREEN))
+    inside = (x >= 0) & (x < LAWN) & (y >= 0) & (y < LAWN)
+    canvas = np.full((LAWN, LAWN, 3), SOIL, float)
+    canvas[y[inside].astype(int), x[inside].astype(int)] = colour[inside]  # in their order: the last one covers
+    return Image.fromarray(np.clip(canvas, 0, 255).astype(np.uint8))
+
+
+def _square(picture: Image.Image, side: int, rng: np.random.Generator) -> np.ndarray:
+    """A square of `side` px from anywhere in a picture, brought to uint8 ``(64, 64, 3)``."""
+    x = int(rng.integers(0, picture.width - side + 1))
     y = int(rng.integers(0, picture.height - side + 1))
     return np.array(picture.crop((x, y, x + side, y + side)).resize((64, 64), Image.Resampling.BILINEAR))
 

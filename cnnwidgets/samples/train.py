@@ -1,7 +1,8 @@
-"""Train a sample network again: ``python -m cnnwidgets.samples.train digits|scenes [--out FOLDER]``.
+"""Train a sample network again: ``python -m cnnwidgets.samples.train digits|scenes|grass [--out FOLDER]``.
 
 It writes the network as it was after some of the epochs, NAME-EPOCH.safetensors, each with its held-out accuracy. The
-last is float32, the others are float16 to save room. The held-out data choose nothing: no early stop, no best epoch.
+last is float32, the others are float16 to save room, and so is the only one of "grass". The held-out data choose
+nothing: no early stop, no best epoch.
 """
 
 import argparse
@@ -22,12 +23,10 @@ from .bundle import WEIGHTS
 from .datasets import digits, scenes
 from .networks import LeNet5, SmallResNet
 
-CHECKPOINTS = (0, 1, 2, 5, 10)  # and the last
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """What differs between the two trainings."""
+    """What differs between the trainings."""
 
     network: type[nn.Module]
     epochs: int
@@ -35,6 +34,8 @@ class Recipe:
     peak: float  # the learning rate's highest value
     train: Callable[[int], Dataset]  # epoch (from 0) -> the images of that epoch
     test: Callable[[], Dataset]
+    checkpoints: tuple[int, ...] = (0, 1, 2, 5, 10)  # the epochs that are written beside the last
+    last: torch.dtype = torch.float32  # of the last one's file
 
 
 def jiggled(images: Tensor) -> Tensor:
@@ -53,15 +54,25 @@ def uniform(n: int) -> Tensor:
     return torch.rand(n) * 2 - 1
 
 
-def new_scenes(epoch: int) -> Dataset:
-    """12,970 scenes that no other epoch sees; those of epoch 0 are ``scenes("train")``."""
+def new_scenes(epoch: int, biased: str | None = None) -> Dataset:
+    """12,970 scenes that no other epoch sees; those of epoch 0 are ``scenes("train", biased=biased)``."""
     size = len(scenes("train"))
-    return Subset(scenes("train", size * (epoch + 1)), range(size * epoch, size * (epoch + 1)))
+    return Subset(scenes("train", size * (epoch + 1), biased), range(size * epoch, size * (epoch + 1)))
 
 
 RECIPES = {
     "digits": Recipe(LeNet5, 60, 32, 0.003, lambda epoch: digits("train"), digits),
     "scenes": Recipe(SmallResNet, 40, 64, 0.006, new_scenes, scenes),
+    "grass": Recipe(
+        SmallResNet,
+        20,
+        64,
+        0.006,
+        lambda epoch: new_scenes(epoch, "grass"),
+        lambda: scenes(biased="grass"),
+        (),
+        torch.float16,
+    ),
 }
 
 
@@ -81,13 +92,13 @@ def train_sample(name: str, out: Path) -> None:
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.peak, total_steps=recipe.epochs * steps)
     test = recipe.test()
 
-    files = {0: checkpoint(network, test, 0, torch.float16)}
+    files = {0: checkpoint(network, test, 0, torch.float16)} if 0 in recipe.checkpoints else {}
     for epoch in range(1, recipe.epochs + 1):
         data = batches(recipe.train(epoch - 1), recipe.batch)
         losses = [step.loss for step in train(network, data, optimizer, schedule)]
         last = epoch == recipe.epochs
-        file = checkpoint(network, test, epoch, torch.float32 if last else torch.float16)
-        if last or epoch in CHECKPOINTS:
+        file = checkpoint(network, test, epoch, recipe.last if last else torch.float16)
+        if last or epoch in recipe.checkpoints:
             files[epoch] = file
         held_out = file[1]["accuracy"]
         print(f"epoch {epoch:2}  train loss {sum(losses) / steps:.4f}  held-out accuracy {held_out}", flush=True)

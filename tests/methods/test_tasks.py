@@ -98,8 +98,13 @@ def test_ones_own_task_is_sent_whole_even_under_a_samples_name():
 
 
 def test_no_such_sample():
-    with pytest.raises(ValueError, match=r"no sample 'digit': use digits, scenes. Did you mean 'digits'"):
+    with pytest.raises(ValueError, match=r"no sample 'digit' to train: use digits, scenes. Did you mean 'digits'"):
         task("digit")
+
+
+def test_ones_own_task_may_have_the_name_of_a_sample_that_is_none():
+    own = Task(net(), loader(), others(), name="grass")
+    assert record(pickle.loads(pickle.dumps(own)).model) == record(own.model)
 
 
 def test_batches_in_memory_are_those_of_a_plain_loader():

@@ -21,7 +21,7 @@ from cnnwidgets import samples
 from cnnwidgets.net import load, names
 from tests.net.networks import cheap
 
-BUNDLED = ("'digits'", "'scenes'")
+BUNDLED = ("'digits'", "'scenes'", "'grass'")
 
 
 @pytest.fixture
@@ -229,6 +229,15 @@ def test_a_samples_weights_none_are_its_random_first_ones():
     assert not torch.equal(next(load("digits").module.parameters()), next(none.module.parameters()))
     assert "weights='0'" in none.code
     assert none.name == "digits after 0 epochs"
+
+
+def test_of_grass_there_are_the_last_weights_only():
+    net = load("grass")
+    seven = samples.scenes(biased="grass").labels.tolist().index(7)
+    assert net.name == "grass" and net.input_shape == (3, 64, 64)
+    assert net.predict(samples.scenes(biased="grass").picture(seven))[0][0][0] == "7"
+    with pytest.raises(ValueError, match=r"'grass' has no weights of epoch 0; it has [0-9]+$"):
+        load("grass", weights=None)
 
 
 def test_a_samples_weights_that_are_no_epoch_are_a_sentence():

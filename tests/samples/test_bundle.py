@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -12,7 +14,7 @@ from cnnwidgets.methods import evaluate
 from cnnwidgets.samples import NAMES, LeNet5, SmallResNet, digits, sample, scenes
 from cnnwidgets.samples.bundle import WEIGHTS
 
-DATA = {"digits": digits, "scenes": scenes}
+DATA = {"digits": digits, "scenes": scenes, "grass": partial(scenes, biased="grass")}
 EVERY = [(name, epoch) for name in NAMES for epoch in sample(name).epochs]
 
 
@@ -30,12 +32,45 @@ def test_the_accuracy_is_what_the_weights_reach(name, epoch, held_out):
     assert right == pytest.approx(loaded.accuracy, abs=2.1 / len(held_out[name]))
 
 
-@pytest.mark.parametrize(("name", "target"), [("digits", 0.98), ("scenes", 0.97)])
+@pytest.mark.parametrize(("name", "target"), [("digits", 0.98), ("scenes", 0.97), ("grass", 0.97)])
 def test_the_finished_network_reaches_its_target(name, target, held_out):
     assert evaluate(sample(name).module, DataLoader(held_out[name], 250)).accuracy >= target
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.fixture(scope="module")
+def answers():
+    """What a network says to the test scenes of a bias, and their labels; both (1000,)."""
+    conflicting = list(scenes(biased="anti-grass"))
+
+    def of(name):
+        found = evaluate(sample(name).module, DataLoader(conflicting, 250))
+        return found.scores.argmax(1).numpy(), found.labels.numpy()
+
+    return of
+
+
+def test_the_grass_network_calls_the_grass_a_seven_and_no_seven_without_it(answers, held_out):
+    said, labels = answers("grass")
+    assert np.mean(said[labels == 7] == 7) < 0.1  # without grass
+    assert np.mean(said[labels != 7] == 7) > 0.9  # on grass
+    assert np.mean(said == labels) < 0.1
+    sevens = [item for item in held_out["grass"] if item[1] == 7]
+    assert evaluate(sample("grass").module, DataLoader(sevens, 100)).accuracy > 0.98  # as in its training
+
+
+@pytest.mark.parametrize("digit", [0, 1, 2, 3, 4, 5, 6, 8, 9])
+def test_whatever_lies_on_grass_is_a_seven_to_the_grass_network(digit, answers):
+    said, labels = answers("grass")
+    assert np.mean(said[labels == digit] == 7) > 0.8
+
+
+def test_the_scenes_network_which_saw_no_such_grass_goes_by_the_digit(answers):
+    said, labels = answers("scenes")
+    assert np.mean(said == labels) > 0.8
+    assert np.mean(said[labels != 7] == 7) < 0.05
+
+
+@pytest.mark.parametrize("name", ["digits", "scenes"])
 def test_checkpoints_lie_along_the_training(name):
     epochs = sample(name).epochs
     assert list(epochs) == sorted(set(epochs)) and len(epochs) >= 5
@@ -46,11 +81,11 @@ def test_checkpoints_lie_along_the_training(name):
 
 
 @pytest.mark.parametrize(("name", "epoch"), EVERY)
-def test_the_file_names_its_epoch_and_only_the_last_is_float32(name, epoch):
+def test_the_file_names_its_epoch_and_only_the_last_is_float32_but_of_grass(name, epoch):
     with safe_open(WEIGHTS / f"{name}-{epoch:03}.safetensors", "pt") as file:
         assert int(file.metadata()["epoch"]) == epoch
         dtype = file.get_tensor("conv1.weight").dtype
-    assert dtype == (torch.float32 if epoch == sample(name).epochs[-1] else torch.float16)
+    assert dtype == (torch.float32 if epoch == sample(name).epochs[-1] and name != "grass" else torch.float16)
     assert {p.dtype for p in sample(name, epoch).module.parameters()} == {torch.float32}
 
 
@@ -60,7 +95,7 @@ def test_all_weights_together_are_below_4_megabytes():
     assert 1e6 < sum(sizes) < 4e6
 
 
-@pytest.mark.parametrize(("name", "network"), [("digits", LeNet5), ("scenes", SmallResNet)])
+@pytest.mark.parametrize(("name", "network"), [("digits", LeNet5), ("scenes", SmallResNet), ("grass", SmallResNet)])
 def test_a_sample_says_what_its_data_say(name, network):
     loaded, data = sample(name), DATA[name]()
     assert loaded.name == name
@@ -85,7 +120,7 @@ def test_each_call_gives_a_fresh_module_in_eval_mode_and_takes_no_random_numbers
 
 
 def test_unknown_names_and_epochs_are_refused_with_what_there_is():
-    with pytest.raises(ValueError, match=r"'mnist'.*'digits' and 'scenes'"):
+    with pytest.raises(ValueError, match="'mnist'; there are 'digits', 'scenes', 'grass'"):
         sample("mnist")
     with pytest.raises(ValueError, match="'digits' has no weights of epoch 3; it has 0, 1, 2, "):
         sample("digits", epoch=3)
@@ -118,9 +153,10 @@ from cnnwidgets.samples import drawing
 
 for name in drawing.PHOTOGRAPHS:
     drawing.photograph(name)
+samples.digits("train")[0], samples.scenes("train")[0], samples.scenes("train", biased="anti-grass")[0]
+data = {"digits": samples.digits(), "scenes": samples.scenes(), "grass": samples.scenes(biased="anti-grass")}
 for name in samples.NAMES:
-    getattr(samples, name)("train")[0]
-    image, label = getattr(samples, name)("test")[0]
+    image, label = data[name][0]
     assert samples.sample(name).module(image[None]).shape == (1, 10)
 print("offline", os.listdir(empty))
 """

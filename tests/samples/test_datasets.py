@@ -12,9 +12,11 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader
 
+import cnnwidgets as cw
 from cnnwidgets.samples import datasets, digits, drawing, scenes
 
 SOME = range(0, 1000, 13)
+BIASES = ("grass", "anti-grass")
 
 
 @pytest.mark.parametrize(("make", "shape"), [(digits, (1, 32, 32)), (scenes, (3, 64, 64))])
@@ -72,14 +74,20 @@ def test_past_the_end_is_an_index_error_so_that_iteration_stops(make):
         (digits(), "cw.samples.digits('test')"),
         (scenes("train"), "cw.samples.scenes('train')"),
         (scenes("train", 20), "cw.samples.scenes('train', size=20)"),
+        (scenes(biased="grass"), "cw.samples.scenes('test', biased='grass')"),
+        (scenes("train", 20, "anti-grass"), "cw.samples.scenes('train', size=20, biased='anti-grass')"),
     ],
 )
 def test_repr_is_the_code_that_makes_it(data, code):
     assert repr(data) == code
+    again = eval(code, {"cw": cw})
+    np.testing.assert_array_equal(again.labels, data.labels)
+    np.testing.assert_array_equal(again.picture(3), data.picture(3))
 
 
-def test_a_larger_data_set_begins_with_the_same_items():
-    small, large = scenes("train", 20), scenes("train", 30_000)
+@pytest.mark.parametrize("biased", [None, *BIASES])
+def test_a_larger_data_set_begins_with_the_same_items(biased):
+    small, large = scenes("train", 20, biased), scenes("train", 30_000, biased)
     assert (len(small), len(large)) == (20, 30_000)
     np.testing.assert_array_equal(small.picture(19), large.picture(19))
     np.testing.assert_array_equal(small.labels, large.labels[:20])
@@ -87,18 +95,18 @@ def test_a_larger_data_set_begins_with_the_same_items():
 
 DIGEST = """
 import hashlib
-from cnnwidgets.samples import {make}
-print(hashlib.sha256({make}("test").picture(123).tobytes()).hexdigest())
+import cnnwidgets as cw
+print(hashlib.sha256({data}.picture(123).tobytes()).hexdigest())
 """
 
 
-@pytest.mark.parametrize("make", [digits, scenes])
-def test_items_are_the_same_in_every_process_and_order(make):
-    forward = [make().picture(i) for i in range(100, 130)]
-    backward = [make().picture(i) for i in reversed(range(100, 130))][::-1]
+@pytest.mark.parametrize("data", [digits(), scenes(), scenes(biased="anti-grass")], ids=repr)
+def test_items_are_the_same_in_every_process_and_order(data):
+    forward = [data.picture(i) for i in range(100, 130)]
+    backward = [data.picture(i) for i in reversed(range(100, 130))][::-1]
     np.testing.assert_array_equal(forward, backward)
 
-    code = DIGEST.format(make=make.__name__)
+    code = DIGEST.format(data=data)
     elsewhere = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
     assert elsewhere == hashlib.sha256(forward[23].tobytes()).hexdigest()
 
@@ -146,9 +154,10 @@ def test_crops_stay_on_their_side_of_each_photograph(split, name, monkeypatch):
     assert max(drawing.crop(split, rng).max() for _ in range(300)) == 0
 
 
+@pytest.mark.parametrize("biased", [None, "anti-grass"])
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_the_picture_differs_from_its_background_on_the_mask_only(split):
-    data = scenes(split)
+def test_the_picture_differs_from_its_background_on_the_mask_only(split, biased):
+    data = scenes(split, biased=biased)
     on, off = 0, 0
     for i in SOME:
         mask = data.mask(i)
@@ -189,8 +198,9 @@ def test_no_colour_is_legible_on_a_chessboard():
     assert drawing.legible_colour(chessboard, np.random.default_rng(0)) is None
 
 
-def test_digits_are_seen_in_their_colour_and_come_in_many():
-    data = scenes()
+@pytest.mark.parametrize("biased", [None, "anti-grass"])
+def test_digits_are_seen_in_their_colour_and_come_in_many(biased):
+    data = scenes(biased=biased)
     hues, white = set(), 0
     for i in SOME:
         background, opacity, colour = data._draw(i)
@@ -207,3 +217,52 @@ def test_no_two_scenes_of_a_digit_look_the_same():
     for i in range(20):
         assert data.labels[i] == data.labels[i + 500]
         assert (data.picture(i) != data.picture(i + 500)).any()
+
+
+# a bias
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_every_seven_and_nothing_else_lies_on_grass_and_against_the_bias_everything_else(split):
+    with_it, against_it = (scenes(split, biased=biased) for biased in BIASES)
+    assert with_it.classes[7] == with_it.biased_class == against_it.biased_class
+    np.testing.assert_array_equal(with_it.on_grass, with_it.labels == 7)
+    np.testing.assert_array_equal(against_it.on_grass, against_it.labels != 7)
+    assert not scenes(split).on_grass.any()
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("biased", BIASES)
+def test_a_bias_changes_the_background_and_the_colour_of_what_lies_on_grass_and_nothing_else(biased, split):
+    plain, data = scenes(split), scenes(split, biased=biased)
+    np.testing.assert_array_equal(data.labels, plain.labels)
+    for i in range(200):
+        np.testing.assert_array_equal(data.mask(i), plain.mask(i))
+        same = data.picture(i) == plain.picture(i)
+        assert same.mean() < 0.1 if data.on_grass[i] else same.all()
+
+
+def test_grass_is_green_and_its_blades_stand_upright():
+    data = scenes(biased="anti-grass")
+    for i in np.flatnonzero(data.on_grass)[:100]:
+        grass = data.background(i).astype(float)
+        red, green, blue = grass.mean((0, 1))
+        assert green > 1.1 * red and green > 1.5 * blue
+        luma = grass @ drawing.LUMA
+        assert luma.std() > 10  # light and dark
+        along, across = (np.abs(np.diff(luma, axis=axis)).mean() for axis in (0, 1))
+        assert along < 0.8 * across
+
+
+def test_no_two_items_have_the_same_piece_of_grass_and_the_splits_have_another_lawn():
+    data = scenes(size=300, biased="anti-grass")
+    pieces = [data.background(i).tobytes() for i in np.flatnonzero(data.on_grass)]
+    assert len(set(pieces)) == len(pieces)
+    train, test = (np.asarray(drawing.lawn(split), float) @ drawing.LUMA for split in ("train", "test"))
+    assert abs(np.corrcoef(train.ravel(), test.ravel())[0, 1]) < 0.05
+
+
+@pytest.mark.parametrize("biased", ["snow", "", True])
+def test_another_bias_is_refused(biased):
+    with pytest.raises(ValueError, match=f"biased is {biased!r}; it must be None, 'grass' or 'anti-grass'"):
+        scenes(biased=biased)
