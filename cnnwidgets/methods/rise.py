@@ -87,11 +87,9 @@ def rise(
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled", partial=result(start) if start else None)
         some = masks[start : start + most]
-        probabilities = net.logits(question.inputs * some[:, None].to(question.inputs)).softmax(1)[:, classes]
-        for k, chances in enumerate(probabilities.T):
-            seen = (chances[:, None, None] * some / keep).double()
-            total[k] += seen.sum(0)
-            squares[k] += (seen**2).sum(0)
+        chances = net.logits(question.inputs * some[:, None].to(question.inputs)).softmax(1)[:, classes].T / keep
+        total += torch.tensordot(chances, some, 1)
+        squares += torch.tensordot(chances**2, some**2, 1)
         if on_update is not None:
             done = min(samples, start + most)
             on_update(result(done), done / samples)
