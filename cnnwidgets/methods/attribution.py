@@ -16,7 +16,7 @@ from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
 
-Target: TypeAlias = "int | str | Sequence[int | str] | None"
+Target: TypeAlias = "int | str | list[int | str] | tuple[int | str, ...] | None"
 Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
 
 DISPLAYED = 0.995
@@ -33,7 +33,8 @@ class Attribution:
         method: its name, such as ``"grad_cam"``.
         target: the class that the score is of; None for a unit.
         unit: (layer, unit) or (layer, unit, row, column) that the score is of; None for a class.
-        score: its value for the picture: before the softmax for a class; the sum over its map for a unit.
+        score: its value for the picture: for a class before the softmax (its probability for occlusion, RISE and LIME, which
+            ask for that); for a unit the sum over its map.
         size: (height, width) of the input.
         signed: whether a value below 0 speaks against the score; else values are sizes.
         layer: the layer whose maps were weighted, for a class activation map.
