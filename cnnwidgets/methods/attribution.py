@@ -132,7 +132,7 @@ class Question:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or (unit is not None and not isinstance(unit[0], str))
         if unit is not None:
-            self.asked = [Asked(None, _check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
+            self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
             self.asked = [Asked(_check_target(net, one), None) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
@@ -195,7 +195,8 @@ def _check_target(net: BoundModel, target: int | str | None) -> int | None:
     return None if target is None else net.target(target)
 
 
-def _check_unit(net: BoundModel, unit: Unit) -> Unit:
+def check_unit(net: BoundModel, unit: Unit) -> Unit:
+    """A unit, or one of its values, with whole numbers; a KeyError or ValueError says what there is instead."""
     if len(unit) not in (2, 4):
         raise ValueError(f"unit is {unit!r}; it must be (layer, unit) or (layer, unit, row, column)")
     row = net.layers[unit[0]]
