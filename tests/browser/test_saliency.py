@@ -32,6 +32,11 @@ def canvas(opened, number):
     return opened.cell(1).locator(".cw-map-table canvas.cw-canvas").nth(number)
 
 
+def point(map_canvas, row, column):
+    side = map_canvas.evaluate("(c) => c.clientWidth")
+    map_canvas.hover(position={"x": (column + 0.5) * side / 64, "y": (row + 0.5) * side / 64})
+
+
 def captions(opened):
     return opened.cell(1).locator(".cw-map-table .cw-cell .cw-line:not(.cw-note)").all_inner_texts()
 
@@ -40,9 +45,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     page = explained.page
 
     # point at a map: the value there, in all of them
-    first = canvas(explained, 0)
-    side = first.evaluate("(c) => c.clientWidth")
-    first.hover(position={"x": 40.5 * side / 64, "y": 20.5 * side / 64})
+    point(canvas(explained, 0), 20, 40)
     explained.wait_python("panel.y, panel.x", "20.0 40.0")
     explained.cell(1).get_by_text("row 20, column 40").wait_for()
     told = [float(text.split(" · ")[0].replace("−", "-")) for text in captions(explained)]
@@ -76,7 +79,6 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
 
     # no kernel: the cursor still tells values
     explained.shut_down()
-    first = canvas(explained, 0)
-    first.hover(position={"x": 10.5 * side / 64, "y": 30.5 * side / 64})
+    point(canvas(explained, 0), 30, 10)
     explained.cell(1).get_by_text("row 30, column 10").wait_for()
     assert explained.problems == [] and explained.outside() == []
