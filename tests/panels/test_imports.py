@@ -32,7 +32,8 @@ playground = cw.SchedulePlayground(steps=3)
 race = cw.TrainingRace([{"kind": "cosine"}], steps=1)
 finder = cw.LRFinder("digits", steps=10)
 stopping = cw.EarlyStopping([2.0, 1.0, 3.0])
-for panel in (playground, race, finder, stopping):
+rules = cw.BackwardRules("network")
+for panel in (playground, race, finder, stopping, rules):
     assert panel.wait(60) and panel.error is None
 print(*imported)
 """
