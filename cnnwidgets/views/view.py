@@ -24,9 +24,23 @@ _UNPACK = """const unpacked = (async () => {
   URL.revokeObjectURL(address);
   return view;
 })();
-export default { render: async (context) => (await unpacked).render(context) };
+export default {
+  initialize({ model }) {
+    const held = [];
+    const hold = (...message) => held.push(message);
+    model.on("msg:custom", hold);
+    unpacked.then((view) => {
+      model.off("msg:custom", hold);
+      view.initialize?.({ model, held });
+    });
+  },
+  render: async (context) => (await unpacked).render(context),
+};
 """
-"""The module is there at once and the view later: a host gives a module two seconds, also on a page that is busy."""
+"""The module is there at once and the view later: a host gives a module two seconds, also on a page that is busy.
+
+Messages that come meanwhile are held for the view's own ``initialize({ model, held })``.
+"""
 
 
 class View(anywidget.AnyWidget):
