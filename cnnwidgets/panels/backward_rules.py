@@ -97,7 +97,7 @@ class BackwardRules(Panel):
         self.observe(self._drop_others, "example")
         self.react(self._place_step, "step")
         self.reset = w.Button(
-            description="Back to the lecture's numbers", icon="undo", layout=w.Layout(width="auto"),
+            description="Back to the lecture's numbers", icon="undo", layout=w.Layout(width="auto", align_self="flex-start"),
             tooltip="the numbers of the example again",
         )  # fmt: skip
         self.reset.on_click(lambda _: self.restore(dict.fromkeys(self._editable)))
