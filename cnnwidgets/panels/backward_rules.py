@@ -97,7 +97,7 @@ class BackwardRules(Panel):
         self.observe(self._drop_others, "example")
         self.react(self._place_step, "step")
         self.reset = w.Button(
-            description="Back to the lecture's numbers", icon="undo", layout=w.Layout(width="auto"),
+            description="Back to the lecture's numbers", icon="undo", layout=w.Layout(width="auto", align_self="flex-start"),
             tooltip="the numbers of the example again",
         )  # fmt: skip
         self.reset.on_click(lambda _: self.restore(dict.fromkeys(self._editable)))
@@ -127,9 +127,10 @@ class BackwardRules(Panel):
         return {**found, **result.at_input}
 
     def code(self) -> str:
-        numbers = "\n".join(f"{name} = torch.tensor({values}, dtype=torch.float64)" for name, values in self.numbers.items())
-        before = "torch.nn.functional.conv2d(input[None, None], weights[None, None])[0, 0]"
-        return _CODE.format(numbers=numbers, before=before if "weights" in self.numbers else "input")
+        given = {"x" if name == "input" else name: values for name, values in self.numbers.items()}
+        numbers = "\n".join(f"{name} = torch.tensor({values}, dtype=torch.float64)" for name, values in given.items())
+        before = "torch.nn.functional.conv2d(x[None, None], weights[None, None])[0, 0]"
+        return _CODE.format(numbers=numbers, before=before if "weights" in given else "x")
 
     def figure(self) -> Figure:
         """The tables as far as they are shown, each an image with its numbers written on it."""
@@ -187,11 +188,11 @@ rules = {{  # what goes back, of what autograd would send back and of what comes
     "guided": lambda back, above: back.clamp(min=0),
 }}
 
-input.requires_grad_()
+x.requires_grad_()
 values = {{}}
 for name, rule in rules.items():
     before = {before}
     after = before.relu()
     after.grad_fn.register_hook(lambda backs, aboves, rule=rule: (rule(backs[0], aboves[0]),))
     score = (above * after).sum()
-    values[name] = torch.autograd.grad(score, input)[0]"""
+    values[name] = torch.autograd.grad(score, x)[0]"""

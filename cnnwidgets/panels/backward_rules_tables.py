@@ -60,8 +60,8 @@ def tables(result: BackwardRules, editable: Collection[str] = ()) -> list[Number
 
 def passed(result: BackwardRules) -> str:
     """How many numbers each rule lets through the ReLU."""
-    counts = [f"{HEADINGS[rule].lower()} {np.count_nonzero(values)}" for rule, values in result.through_relu.items()]
-    return f"Of {np.count_nonzero(result.above)} numbers from above, the ReLU passes by {', by '.join(counts)}"
+    counts = [f"{np.count_nonzero(values)} by {HEADINGS[rule].lower()}" for rule, values in result.through_relu.items()]
+    return f"Passed, of {result.above.size} numbers from above: {', '.join(counts)}"
 
 
 def _forward(result: BackwardRules) -> Iterator[NumberTable]:
@@ -78,7 +78,7 @@ def _forward(result: BackwardRules) -> Iterator[NumberTable]:
             sources=[[("input", cell) for cell in window] + _all("weights", result.weights) for window in windows],
         )  # fmt: skip
     yield NumberTable(
-        "output", "ReLU's output", result.after, step=step, row=FORWARD, sign="→",
+        "output", "after ReLU", result.after, step=step, row=FORWARD, sign="→",
         says=[
             f"ReLU: {digits(value)} > 0, so it passes" if value > 0 else f"ReLU: {digits(value)} is not above 0, so 0"
             for value in result.before.flat
@@ -88,7 +88,7 @@ def _forward(result: BackwardRules) -> Iterator[NumberTable]:
     )  # fmt: skip
     if result.weights is not None:
         said = _given(result.above, "the weight that an output has in the score")
-        yield NumberTable("above", "weights of the score", result.above, step=3, row=FORWARD, sign="·", says=said)
+        yield NumberTable("above", "score weights", result.above, step=3, row=FORWARD, sign="·", says=said)
         yield NumberTable(
             "score", "score", np.array([[result.score]]), step=3, row=FORWARD, sign="=",
             says=[f"score: {_sum(result.after.ravel(), result.above.ravel())}"],

@@ -1,17 +1,23 @@
 // Tables of numbers that follow from each other: to edit, to point at, to step through.
 
-const LONG_TEXT = 3; // characters beyond which a number is written smaller
+const LONG_TEXT = 2.6; // characters beyond which a number is written smaller
+const LONG_WAS = 3; // the same, for what was there before
+const [RULED, PLAIN, SIGN] = [34, 12, 42]; // pixels of a row that are no cells: a column's in a box, one's without, a sign's
+
+const KEYS = { "data-lm-suppress-shortcuts": "true" }; // on what takes the focus itself, which is where JupyterLab looks first
+
+const longer = (text, most) => Math.max(1, text.length / most);
 
 function render({ model, el }) {
   const buttons = [["Start", "only what is given"], ["◀ Back", "one step back"], ["Next ▶", "one step on"], ["All", "all steps"]]
-    .map(([text, title]) => h("button", { title }, text));
-  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
-  const count = h("span", { className: "cw-count" });
+    .map(([text, title]) => h("button", { title, ...KEYS }, text));
+  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step", ...KEYS });
+  const count = h("span", { className: "cw-stepcount" });
   const stepper = h("div", { className: "cw-tools" }, buttons[0], buttons[1], slider, buttons[2], buttons[3], count);
   const sentence = h("div", { className: "cw-sentence", role: "status", "aria-live": "polite" });
   const flow = h("div", { className: "cw-flow" });
   const line = h("div", { className: "cw-arithmetic", role: "status", "aria-live": "polite" });
-  const root = h("div", { className: "cw cw-number-tables", "data-lm-suppress-shortcuts": "true" }, stepper, sentence, flow, line);
+  const root = h("div", { className: "cw cw-number-tables", ...KEYS }, stepper, sentence, flow, line);
   el.append(root);
   let [tables, faces, built] = [[], [], ""]; // faces: by table, what of each cell takes the focus
   let [hovered, focused] = [null, null]; // [table, cell]
@@ -26,22 +32,31 @@ function render({ model, el }) {
 
   /** The elements, again only if other tables are to be shown: a cell keeps the focus while numbers change. */
   const build = () => {
-    const form = JSON.stringify([tables.map((table, k) => [table.name, table.title, table.row, table.column, table.sign, table.values.length, isEditable(k)])]);
+    const form = JSON.stringify(tables.map(({ name, title, row, column, sign, values }, k) => [name, title, row, column, sign, values.length, isEditable(k)]));
     if (form === built) return;
     [built, hovered, focused] = [form, null, null];
     faces = tables.map((table, k) => table.values.map((_, cell) => faceOf(k, cell)));
     const rows = grouped(tables.map((_, k) => k), (k) => tables[k].row);
-    flow.replaceChildren(...rows.map((members) => h("section", { className: "cw-stage", "aria-label": tables[members[0]].row },
+    const widths = rows.map((members) => widthOf(grouped(members, (k) => tables[k].column || k)));
+    root.style.setProperty("--across", Math.max(1, ...widths.map(([cells]) => cells)));
+    root.style.setProperty("--beside", `${Math.max(0, ...widths.map(([, pixels]) => pixels))}px`);
+    flow.replaceChildren(...rows.map((members) => h("section", { className: "cw-pass", "aria-label": tables[members[0]].row },
       h("div", { className: "cw-title" }, tables[members[0]].row),
       h("div", { className: "cw-side" }, ...grouped(members, (k) => tables[k].column || k).map(columnOf)))));
   };
 
+  /** The cells that stand side by side in a row of tables, and the pixels that are no cells. */
+  const widthOf = (columns) => columns.reduce(([cells, pixels], members) => {
+    const [{ column, sign }, widest] = [tables[members[0]], Math.max(...members.map((k) => tables[k].columns))];
+    return [cells + widest, pixels + (column ? RULED : PLAIN) + (sign ? SIGN : 0) + 2 * widest];
+  }, [0, 0]);
+
   const columnOf = (members) => {
     const { column, sign } = tables[members[0]];
     const heading = column ? [h("div", { className: "cw-heading" }, column)] : [];
-    const box = h("div", { className: column ? "cw-column cw-rule" : "cw-column" }, ...heading,
+    const box = h("div", { className: column ? "cw-column cw-boxed" : "cw-column" }, ...heading,
       ...members.flatMap((k, n) => [...(n ? [h("div", { className: "cw-down", "aria-hidden": "true" }, tables[k].sign)] : []),
-        h("div", { className: "cw-over" }, tables[k].title), gridOf(k)]));
+        h("div", { className: "cw-caption" }, tables[k].title), gridOf(k)]));
     return sign ? h("div", { className: "cw-joined" }, h("span", { className: "cw-sign", "aria-hidden": "true" }, sign), box) : box;
   };
 
@@ -54,9 +69,11 @@ function render({ model, el }) {
 
   const faceOf = (k, cell) => {
     const editable = isEditable(k);
-    const face = editable ? h("input", { type: "text", inputMode: "decimal", readOnly: true, spellcheck: false, autocomplete: "off" }) : h("span");
+    const face = editable
+      ? h("input", { type: "text", inputMode: "decimal", readOnly: true, spellcheck: false, autocomplete: "off", ...KEYS })
+      : h("span", KEYS);
     face.tabIndex = cell ? -1 : 0;
-    const box = h("td", { role: "gridcell", className: editable ? "cw-editable" : "" }, face, h("s", { className: "cw-was", "aria-hidden": "true" }));
+    const box = h("td", { role: "gridcell", className: editable ? "cw-editable" : "" }, face, h("s", { className: "cw-struck", "aria-hidden": "true" }));
     box.addEventListener("pointerenter", () => (hovered = [k, cell], point()));
     box.addEventListener("pointerleave", () => (hovered = null, point()));
     face.addEventListener("focus", () => {
@@ -70,6 +87,7 @@ function render({ model, el }) {
       point();
     });
     face.addEventListener("click", () => (editable && face.readOnly ? edit(k, cell) : face.focus()));
+    face.addEventListener("input", () => box.style.setProperty("--long", longer(face.value, LONG_TEXT)));
     face.addEventListener("keydown", (event) => press(event, k, cell));
     return face;
   };
@@ -80,6 +98,7 @@ function render({ model, el }) {
     const face = faces[k][cell];
     face.readOnly = false;
     face.value = text ?? String(tables[k].values[cell]);
+    face.parentElement.style.setProperty("--long", longer(face.value, LONG_TEXT));
     face.focus();
     if (text === undefined) face.select();
   };
@@ -145,7 +164,8 @@ function render({ model, el }) {
         const text = shown ? table.texts[cell] : "";
         const was = shown ? table.was[cell] : "";
         if (face.readOnly !== false) face[face.tagName === "INPUT" ? "value" : "textContent"] = text;
-        box.style.setProperty("--long", Math.max(1, text.length / LONG_TEXT));
+        box.style.setProperty("--long", longer(text, LONG_TEXT));
+        box.style.setProperty("--was-long", longer(was, LONG_WAS));
         box.style.setProperty("--tint", shown && value ? `${Math.round(14 + (36 * Math.abs(value)) / limit)}%` : "0%");
         box.style.setProperty("--sign", `var(--cw-${value < 0 ? "negative" : "positive"})`);
         box.classList.toggle("cw-zeroed", was !== "");
