@@ -4,20 +4,18 @@ const LONG_TEXT = 2.6; // characters beyond which a number is written smaller
 const LONG_WAS = 3; // the same, for what was there before
 const [RULED, PLAIN, SIGN] = [34, 12, 42]; // pixels of a row that are no cells: a column's in a box, one's without, a sign's
 
-const KEYS = { "data-lm-suppress-shortcuts": "true" }; // on what takes the focus itself, which is where JupyterLab looks first
-
 const longer = (text, most) => Math.max(1, text.length / most);
 
 function render({ model, el }) {
   const buttons = [["Start", "only what is given"], ["◀ Back", "one step back"], ["Next ▶", "one step on"], ["All", "all steps"]]
-    .map(([text, title]) => h("button", { title, ...KEYS }, text));
-  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step", ...KEYS });
+    .map(([text, title]) => h("button", { title }, text));
+  const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
   const count = h("span", { className: "cw-stepcount" });
   const stepper = h("div", { className: "cw-tools" }, buttons[0], buttons[1], slider, buttons[2], buttons[3], count);
   const sentence = h("div", { className: "cw-sentence", role: "status", "aria-live": "polite" });
   const flow = h("div", { className: "cw-flow" });
   const line = h("div", { className: "cw-arithmetic", role: "status", "aria-live": "polite" });
-  const root = h("div", { className: "cw cw-number-tables", ...KEYS }, stepper, sentence, flow, line);
+  const root = h("div", { className: "cw cw-number-tables", "data-lm-suppress-shortcuts": "true" }, stepper, sentence, flow, line);
   el.append(root);
   let [tables, faces, built] = [[], [], ""]; // faces: by table, what of each cell takes the focus
   let [hovered, focused] = [null, null]; // [table, cell]
@@ -70,8 +68,8 @@ function render({ model, el }) {
   const faceOf = (k, cell) => {
     const editable = isEditable(k);
     const face = editable
-      ? h("input", { type: "text", inputMode: "decimal", readOnly: true, spellcheck: false, autocomplete: "off", ...KEYS })
-      : h("span", KEYS);
+      ? h("input", { type: "text", inputMode: "decimal", readOnly: true, spellcheck: false, autocomplete: "off" })
+      : h("span", { tabIndex: -1 });
     face.tabIndex = cell ? -1 : 0;
     const box = h("td", { role: "gridcell", className: editable ? "cw-editable" : "" }, face, h("s", { className: "cw-struck", "aria-hidden": "true" }));
     box.addEventListener("pointerenter", () => (hovered = [k, cell], point()));

@@ -52,6 +52,14 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     assert told[0] == pytest.approx(value_at(explained, "saliency", 20, 40), rel=0.01, abs=1e-5)
     assert told[1] == pytest.approx(value_at(explained, "grad_cam", 20 // 8, 40 // 8), rel=0.01, abs=1e-4)
 
+    # keys that JupyterLab has commands for stay in the panel
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    canvas(explained, 0).focus()
+    for key in ("b", "x", "ArrowDown"):
+        page.keyboard.press(key)
+    explained.wait_python("panel.y, panel.x", "21.0 40.0")
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+
     # another method by its button
     explained.cell(1).get_by_role("button", name="guided backprop", exact=True).click()
     explained.cell(1).locator(".cw-map-table .cw-title").get_by_text("guided backprop").wait_for()
