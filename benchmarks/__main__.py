@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from benchmarks.timing import table
 
-TOPICS = ("start", "browse", "trace", "occlusion", "scatter", "embedding", "scan", "schedules", "charts")
+TOPICS = ("start", "browse", "trace", "occlusion", "gradients", "scatter", "embedding", "scan", "schedules", "charts")
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ _HOMES = {
     "BoundModel": "net",
     "Cancelled": "net",
     "link": "panels",
+    "BackwardRules": "panels",
     "EarlyStopping": "panels",
     "EmbeddingExplorer": "panels",
     "FeatureMapBrowser": "panels",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from cnnwidgets import methods, samples
     from cnnwidgets.net import BoundModel, Cancelled, bind, load
     from cnnwidgets.panels import (
+        BackwardRules,
         EarlyStopping,
         EmbeddingExplorer,
         FeatureMapBrowser,

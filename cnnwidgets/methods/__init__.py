@@ -3,6 +3,7 @@
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
 from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.backward_rules import BackwardRules, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
@@ -46,6 +47,7 @@ __all__ = [
     "ActivationStatistics",
     "Aligned",
     "Attribution",
+    "BackwardRules",
     "Batch",
     "Confusion",
     "ConfusionMatrix",
@@ -80,6 +82,7 @@ __all__ = [
     "activations",
     "align",
     "attribute",
+    "backward_rules",
     "deconvnet",
     "early_stopping",
     "embed",

@@ -16,7 +16,7 @@ from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
 
-Target: TypeAlias = "int | str | Sequence[int | str] | None"
+Target: TypeAlias = "int | str | list[int | str] | tuple[int | str, ...] | None"
 Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
 
 DISPLAYED = 0.995
@@ -33,7 +33,8 @@ class Attribution:
         method: its name, such as ``"grad_cam"``.
         target: the class that the score is of; None for a unit.
         unit: (layer, unit) or (layer, unit, row, column) that the score is of; None for a class.
-        score: its value for the picture: before the softmax for a class; the sum over its map for a unit.
+        score: its value for the picture: for a class before the softmax (its probability for occlusion, RISE and LIME, which
+            ask for that); for a unit the sum over its map.
         size: (height, width) of the input.
         signed: whether a value below 0 speaks against the score; else values are sizes.
         layer: the layer whose maps were weighted, for a class activation map.
@@ -131,7 +132,7 @@ class Question:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or (unit is not None and not isinstance(unit[0], str))
         if unit is not None:
-            self.asked = [Asked(None, _check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
+            self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
             self.asked = [Asked(_check_target(net, one), None) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
@@ -194,7 +195,8 @@ def _check_target(net: BoundModel, target: int | str | None) -> int | None:
     return None if target is None else net.target(target)
 
 
-def _check_unit(net: BoundModel, unit: Unit) -> Unit:
+def check_unit(net: BoundModel, unit: Unit) -> Unit:
+    """A unit, or one of its values, with whole numbers; a KeyError or ValueError says what there is instead."""
     if len(unit) not in (2, 4):
         raise ValueError(f"unit is {unit!r}; it must be (layer, unit) or (layer, unit, row, column)")
     row = net.layers[unit[0]]

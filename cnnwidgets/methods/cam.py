@@ -196,7 +196,7 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     attentions = [k for k, row in enumerate(rows) if "attention" in row.kind.lower()]
     maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
     if maps and (not attentions or maps[-1] > attentions[-1]):
-        return rows[maps[-1]], f"maps of {rows[maps[-1]].name}, the last layer with maps that is no pooling"
+        return rows[maps[-1]], f"maps of {rows[maps[-1]].name}, the last with maps that is no pooling"
     for row in reversed(rows[: attentions[-1] if attentions else 0]):
         if row.layout == "tokens" and _grid_of_tokens(row):
             return row, f"tokens of {row.name}, which go into the last attention"

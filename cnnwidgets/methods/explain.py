@@ -41,9 +41,9 @@ def attribute(
 
 def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
     """By pixel, the mean of what the probability loses under the patches that cover it; see :func:`occlusion`."""
-    if target is not None and not isinstance(target, (int, str)):
+    if isinstance(target, (list, tuple)):
         return [occlusion_drops(net, image, one, **options) for one in target]  # type: ignore[misc]
-    found = occlusion(net, image, target, **options)
+    found = occlusion(net, image, target, **options)  # type: ignore[arg-type]
     return Attribution(
         values=found.per_pixel(),
         method="occlusion",

@@ -229,8 +229,9 @@ def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", ti
 def _gradients(question: Question, pictures: Tensor, rule: str = "backpropagation") -> Iterator[tuple[Tensor, Tensor]]:
     """For each score that is asked its gradients (N, C, H, W) and its values (N,), of one forward pass of N pictures."""
     with question.net.graph(pictures, question.layers, rule=rule) as passed:
-        for scores in question.scores(passed):
-            yield passed.gradient(scores.sum()).detach(), scores.detach()
+        several = question.scores(passed)
+        for k, scores in enumerate(several, 1):
+            yield passed.gradient(scores.sum(), last=k == len(several)).detach(), scores.detach()
 
 
 def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:

@@ -40,15 +40,18 @@ class Graph:
         if missing := [name for name in layers if name not in self.maps]:
             raise RuntimeError(f"this picture takes another path through the network: {missing[0]} was not run")
 
-    def gradient(self, score: Tensor, layer: str | None = None) -> Tensor:
+    def gradient(self, score: Tensor, layer: str | None = None, *, last: bool = False) -> Tensor:
         """The gradient of a score, a single number, with respect to the input or to one of ``maps``, in its shape.
 
         All zeros where no path of differentiable operations leads from there to the score.
+
+        Parameters:
+            last: whether the graph may be given up meanwhile, which saves memory and time.
         """
         source = self.inputs if layer is None else self._edges.get(layer)
         found = None
         if source is not None and score.requires_grad:
-            (found,) = torch.autograd.grad(score, source, retain_graph=True, allow_unused=True)
+            (found,) = torch.autograd.grad(score, source, retain_graph=not last, allow_unused=True)
         if found is None:
             return torch.zeros_like(self.inputs if layer is None else self.maps[layer])
         return found if layer is None else self._layers[layer].by_unit(found)

@@ -1,6 +1,7 @@
 """What a user holds: each panel is a method, its views and its controls. The only floor that knows both."""
 
 from cnnwidgets.panels.activations import FeatureMapBrowser
+from cnnwidgets.panels.backward_rules import BackwardRules
 from cnnwidgets.panels.early_stopping import EarlyStopping
 from cnnwidgets.panels.embedding import EmbeddingExplorer
 from cnnwidgets.panels.filters import FilterGrid
@@ -13,6 +14,7 @@ from cnnwidgets.panels.saliency import SaliencyPanel
 from cnnwidgets.panels.schedules import SchedulePlayground
 
 __all__ = [
+    "BackwardRules",
     "EarlyStopping",
     "EmbeddingExplorer",
     "FeatureMapBrowser",

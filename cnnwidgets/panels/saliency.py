@@ -10,12 +10,14 @@ import torch
 import traitlets as t
 
 from cnnwidgets.methods import METHODS
+from cnnwidgets.methods.attribution import check_unit
 from cnnwidgets.methods.faithfulness import pointing_game
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
+from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.picture import answer_words
@@ -132,7 +134,7 @@ class SaliencyPanel(TargetPanel):
         import_for_explaining()
         self.chart, self.curves = ChartView(height=300), ChartView(height=300)
         for chart in (self.chart, self.curves):
-            chart.show(charts.sanity({}, []), "nothing yet")  # here, for the worker thread should import nothing
+            chart.show(blank("", ""), "nothing yet")
             chart.layout.display = "none"
         self.check = w.Button(
             description="Randomise all, one after the other", icon="random", layout=w.Layout(width="auto"),
@@ -220,7 +222,7 @@ class SaliencyPanel(TargetPanel):
         if self.layer is None or self.unit < 0:
             raise ValueError("no unit is chosen: click one in a linked FeatureMapBrowser, or set layer and unit")
         if self.of == "unit":
-            return [Row(f"unit {self.unit} of {self.layer}", None, (self.layer, self.unit))]
+            return [Row(f"unit {self.unit} of {self.layer}", None, check_unit(self.net, (self.layer, self.unit)))]
         if self.y is None or self.x is None:
             raise ValueError("no position is chosen: point at one in a linked FeatureMapBrowser, or set y and x")
         place = self.net.layers[self.layer].to_position(self.y, self.x, (inputs.shape[2], inputs.shape[3]))

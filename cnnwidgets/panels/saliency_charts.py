@@ -81,6 +81,7 @@ def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
         "xaxis2": {"title": {"text": "pixels inserted", **FONT}, "domain": [0.56, 1], "anchor": "y2", "tickformat": ".0%"},
         "yaxis": {"title": {"text": "probability", **FONT}, "range": [-0.02, 1.02]},
         "yaxis2": {"range": [-0.02, 1.02], "anchor": "x2"},
+        "legend": {**LAYOUT["legend"], "title": {"text": "areas by deletion and insertion"}},
         "margin": {**LAYOUT["margin"], "t": 80},
     }
     return go.Figure({"data": traces, "layout": layout})

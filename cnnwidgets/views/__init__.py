@@ -7,6 +7,7 @@ from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
 from cnnwidgets.views.map_table import Cell, MapTable
 from cnnwidgets.views.matrix_view import MatrixView
+from cnnwidgets.views.number_tables import NumberTable, NumberTables
 from cnnwidgets.views.scatter_atlas import atlas
 from cnnwidgets.views.scatter_view import ScatterView
 from cnnwidgets.views.status_strip import StatusStrip
@@ -22,6 +23,8 @@ __all__ = [
     "ImageView",
     "MapTable",
     "MatrixView",
+    "NumberTable",
+    "NumberTables",
     "ScatterView",
     "StatusStrip",
     "TableView",

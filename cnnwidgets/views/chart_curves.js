@@ -54,8 +54,8 @@ function joined(old, more, first) {
 }
 
 /** Keep what the kernel appends in the model's own state: for views to come, and for saved pages. */
-function keepAppended(model) {
-  model.on("msg:custom", (message, buffers) => {
+function keepAppended(model, held) {
+  const keep = (message, buffers) => {
     if (message?.kind !== "extend") return;
     const appended = model.get("appended"); // changed in place: what is set would be sent back to the kernel
     const missed = message.starts.filter(([curve, start], i) => {
@@ -68,7 +68,9 @@ function keepAppended(model) {
       return false;
     });
     if (missed.length) model.send({ kind: "appended" });
-  });
+  };
+  held.forEach((each) => keep(...each));
+  model.on("msg:custom", keep);
 }
 
 /** What plotly draws of a curve: all of it, or what `thin` keeps, whose indices it gives as `kept`. */

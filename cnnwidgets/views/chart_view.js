@@ -2,8 +2,8 @@
 
 const NARROW = 480; // CSS pixels below which a legend goes under the curves
 
-function initialize({ model }) {
-  keepAppended(model);
+function initialize({ model, held }) {
+  keepAppended(model, held);
 }
 
 function render({ model, el }) {

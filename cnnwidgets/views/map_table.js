@@ -77,9 +77,9 @@ function render({ model, el }) {
     map.canvas.addEventListener("pointermove", (event) => moveTo(pixelAt(map.canvas, event)));
     map.canvas.addEventListener("pointerdown", (event) => moveTo(pixelAt(map.canvas, event)));
     map.canvas.addEventListener("keydown", moveByKey);
-    const scale = `1 = ${format(map.about.scale)}`;
+    const scale = `scale ${format(map.about.scale)}`;
     return h("div", { className: "cw-cell", role: "cell" }, map.canvas,
-      h("div", { className: "cw-line" }, map.value, h("span", { title: "what the colour of 1 stands for" }, scale)),
+      h("div", { className: "cw-line" }, map.value, h("span", { title: "the value that has the colour of 1" }, scale)),
       h("div", { className: "cw-line cw-note", title: map.about.text }, map.about.text));
   };
 

@@ -29,9 +29,13 @@ function format(value) {
   return text.replace("-", "−").replace("e−", "e-");
 }
 
+/** What can have the focus; there JupyterLab looks first whether it may take a key for a shortcut, before any parent. */
+const FOCUSABLE = new Set(["button", "canvas", "input", "select"]);
+
 /** An element with properties, attributes (aria-, data-, role) and children; strings become text, never markup. */
 function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
+  if (FOCUSABLE.has(tag) || "tabIndex" in properties) element.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const [key, value] of Object.entries(properties)) {
     if (key in element && !key.includes("-")) element[key] = value;
     else element.setAttribute(key, value);

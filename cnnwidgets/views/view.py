@@ -16,12 +16,30 @@ _HERE = Path(__file__).parent
 
 _COMMENTS = re.compile(r"^ *(//.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
 
-_UNPACK = """const packed = Uint8Array.from(atob("PACKED"), (letter) => letter.charCodeAt(0));
-const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-const address = URL.createObjectURL(new Blob([await new Response(stream).text()], { type: "text/javascript" }));
-const view = await import(address);
-URL.revokeObjectURL(address);
-export default view.default;
+_UNPACK = """const unpacked = (async () => {
+  const packed = Uint8Array.from(atob("PACKED"), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const address = URL.createObjectURL(new Blob([await new Response(stream).text()], { type: "text/javascript" }));
+  const { default: view } = await import(address);
+  URL.revokeObjectURL(address);
+  return view;
+})();
+export default {
+  initialize({ model }) {
+    const held = [];
+    const hold = (...message) => held.push(message);
+    model.on("msg:custom", hold);
+    unpacked.then((view) => {
+      model.off("msg:custom", hold);
+      view.initialize?.({ model, held });
+    });
+  },
+  render: async (context) => (await unpacked).render(context),
+};
+"""
+"""The module is there at once and the view later: a host gives a module two seconds, also on a page that is busy.
+
+Messages that come meanwhile are held for the view's own ``initialize({ model, held })``.
 """
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.browser.lab import FLAGS, LONG, Lab, Notebook, browser_path
+from tests.browser.lab import FLAGS, Lab, Notebook, browser_path, new_page
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +37,8 @@ def lab_without_subshells(tmp_path_factory, chromium):
 
 @pytest.fixture
 def page(chromium):
-    context = chromium.new_context(viewport={"width": 1280, "height": 2200}, device_scale_factor=1)
-    page = context.new_page()
-    page.set_default_timeout(LONG)
-    yield page
-    context.close()
+    with new_page(chromium) as page:
+        yield page
 
 
 @pytest.fixture

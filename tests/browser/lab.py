@@ -38,6 +38,16 @@ def browser_path(playwright) -> str | None:
     return next((path for path in (CHROMIUM, own, shutil.which("chromium")) if path and Path(path).exists()), None)
 
 
+@contextlib.contextmanager
+def new_page(chromium):
+    """A page of its own, tall enough to need no scrolling."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 2200}, device_scale_factor=1)
+    page = context.new_page()
+    page.set_default_timeout(LONG)
+    yield page
+    context.close()
+
+
 class Lab:
     """A Jupyter server of its own: no setting of the developer's leaks in, and all its kernels end with it."""
 

@@ -8,7 +8,7 @@ import pytest
 from cnnwidgets.panels import twin
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.chart_view import plotly_bundle
-from tests.browser.lab import LONG, Notebook
+from tests.browser.lab import Notebook, new_page
 
 pytestmark = pytest.mark.browser
 
@@ -37,21 +37,18 @@ DATA = "([chart, curve]) => [...document.querySelectorAll('.cw-plot')[chart]._fu
 
 @pytest.fixture(scope="module")
 def opened(chromium, lab):
-    context = chromium.new_context(viewport={"width": 1280, "height": 2200}, device_scale_factor=1)
-    page = context.new_page()
-    page.set_default_timeout(LONG)
-    frames: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(len(data))))
-    lab.write("charts.ipynb", IMPORTS, CHARTS, "display(live)")
-    notebook = Notebook(page, lab, "charts.ipynb")
-    notebook.frames = frames
-    notebook.run(0)
-    frames.clear()
-    notebook.run(1)
-    charts(notebook, 4)
-    yield notebook
-    notebook.shut_down()
-    context.close()
+    with new_page(chromium) as page:
+        frames: list[int] = []
+        page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(len(data))))
+        lab.write("charts.ipynb", IMPORTS, CHARTS, "display(live)")
+        notebook = Notebook(page, lab, "charts.ipynb")
+        notebook.frames = frames
+        notebook.run(0)
+        frames.clear()
+        notebook.run(1)
+        charts(notebook, 4)
+        yield notebook
+        notebook.shut_down()
 
 
 def charts(notebook, count):

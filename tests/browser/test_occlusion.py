@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.lab import SCENES
+from tests.browser.lab import SCENES, Notebook, new_page
 
 pytestmark = pytest.mark.browser
 
@@ -10,16 +10,37 @@ PANEL = "panel = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=3)\
 MIDDLE = "panel.y, panel.x = 22, 22"
 
 
+@pytest.fixture(scope="module")
+def opened(chromium, lab):
+    """One notebook for all tests that leave its kernel alone."""
+    with new_page(chromium) as page:
+        lab.write("occlusion.ipynb", SCENES, PANEL)
+        notebook = Notebook(page, lab, "occlusion.ipynb")
+        show(notebook)
+        notebook.python("first = panel.state")
+        yield notebook
+        notebook.shut_down()
+
+
 @pytest.fixture
-def sliding(notebook):
-    opened = notebook(SCENES, PANEL)
-    opened.run(0)
-    opened.run(1)
-    opened.cell(1).locator(".cw-answer[data-seq]").wait_for()
-    opened.wait_python("panel.wait() and panel.result.exact", "True", seconds=60)
-    opened.python(MIDDLE)
-    opened.cell(1).get_by_text("patch on rows 18–26, columns 18–26").first.wait_for()
+def sliding(opened):
+    """The panel as it was first, its patch in the middle of the digit."""
+    opened.problems.clear()
+    opened.python("panel.restore(first)")
+    middle(opened)
     return opened
+
+
+def show(notebook):
+    notebook.run(0)
+    notebook.run(1)
+    notebook.cell(1).locator(".cw-answer[data-seq]").wait_for()
+
+
+def middle(notebook):
+    notebook.wait_python("panel.wait() and panel.error is None and panel.result.exact", "True", seconds=60)
+    notebook.python(MIDDLE)
+    notebook.cell(1).get_by_text("patch on rows 18–26, columns 18–26").first.wait_for()
 
 
 def canvases(opened):
@@ -89,7 +110,10 @@ def test_hovering_either_map_moves_the_patch(sliding):
         assert number(sliding) == sliding.python(f"print(f'{{panel.result.probability[{i}, {j}]:.3f}}')")
 
 
-def test_hovering_goes_on_when_the_kernel_is_gone(sliding):
+def test_hovering_goes_on_when_the_kernel_is_gone(notebook):
+    sliding = notebook(SCENES, PANEL)
+    show(sliding)
+    middle(sliding)
     wanted = sliding.python("print(f'{panel.result.probability[6, 9]:.3f}')")
     sliding.shut_down()
     _, heat, _ = canvases(sliding)

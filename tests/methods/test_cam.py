@@ -101,7 +101,7 @@ def test_pytorch_grad_cam_gives_the_same_up_to_its_scale(method, peer):
 def test_the_layer_is_chosen_and_said(method):
     found = cw.methods.attribute(bound(), picture(), method=method)
     assert found.layer == "5" and found.values.shape == (4, 4)
-    assert found.notes[-1] == "maps of 5, the last layer with maps that is no pooling"
+    assert found.notes[-1] == "maps of 5, the last with maps that is no pooling"
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,7 @@ def test_updates_are_of_the_subsets_so_far_and_a_cancelled_one_hands_them_out():
     found = lime(bound(), picture(), 0, on_update=lambda part, done: seen.append((part, done)), **options)
     assert [(part.samples, done) for part, done in seen] == [(k, k / 5) for k in range(1, 6)]
     np.testing.assert_array_equal(seen[-1][0].coefficients, found.coefficients)
+    assert seen[0][0].intercept == pytest.approx(found.probability)  # the first subset is all of them
     net = bound()
     with unchanged(net.module), pytest.raises(Cancelled) as raised:
         lime(net, picture(), 0, cancel=CancelAt(3), **options)

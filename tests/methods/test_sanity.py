@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, weight_norm
 
 import cnnwidgets as cw
-from cnnwidgets.methods import randomised, saliency, sanity_check
+from cnnwidgets.methods import gradient_x_input, randomised, saliency, sanity_check
 from cnnwidgets.methods.sanity import agreement, cascade
 from cnnwidgets.net import Cancelled
 from tests.methods.small import bound, picture
@@ -148,6 +150,13 @@ def test_guided_backpropagation_hardly_notices_four_forgotten_layers_where_the_g
     assert guided > plain + 0.2
     plain, guided = np.mean([one.similarity[:, 0] for one in found], 0)
     assert guided > plain + 0.3
+
+
+def test_a_map_with_its_signs_turned_has_the_same_ranks_and_another_display():
+    found = gradient_x_input(bound(), picture(), 0)
+    turned = agreement(found, replace(found, values=-found.values))
+    assert turned.correlation == pytest.approx(1)
+    assert turned.similarity < 0
 
 
 @pytest.mark.parametrize("wrong", [{"depths": []}, {"depths": [4]}, {"depths": [-1]}, {"methods": []}])

@@ -86,6 +86,13 @@ def test_guided_backpropagation_of_the_target_is_the_map_by_default():
     np.testing.assert_array_equal(segment(net, picture(), attribution=wanted).mask, found.mask)
 
 
+def test_the_map_is_blurred_by_a_sixty_fourth_of_the_picture():
+    net, scene = cw.load("scenes"), cw.samples.scenes()[0]
+    usual, one, two = (segment(net, scene, smooth=smooth).seeds for smooth in (None, 1, 2))
+    np.testing.assert_array_equal(usual, one)
+    assert (usual != two).any()
+
+
 def test_seeds_alone_are_the_answer_where_every_pixel_is_one():
     _, net = coloured()
     values = np.zeros((8, 10))

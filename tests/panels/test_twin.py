@@ -29,6 +29,7 @@ PANELS = {
     "FilterGrid": lambda: cw.FilterGrid(cw.load("scenes")),
     "FeatureMapBrowser": lambda: cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes(), "layer2.0.conv1"),
     "EmbeddingExplorer": lambda: cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=60, method="pca"),
+    "BackwardRules": lambda: cw.BackwardRules("network"),
 }
 every_panel = pytest.mark.parametrize("kind", PANELS)
 

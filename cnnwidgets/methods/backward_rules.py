@@ -1,0 +1,137 @@
+"""The three ways back through a ReLU, in numbers small enough to follow by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnwidgets.net.relu_rules import RULES, follow
+
+LARGEST = 1e100
+"""Size beyond which products of such numbers, and sums of these, might be no numbers any more."""
+
+
+@dataclass(frozen=True)
+class RuleExample:
+    """Numbers to begin with.
+
+    Attributes:
+        input: (rows, columns).
+        above: the gradient from above, of the shape of the ReLU's output.
+        weights: of a convolution before the ReLU; None for a ReLU alone.
+    """
+
+    input: list[list[float]]
+    above: list[list[float]]
+    weights: list[list[float]] | None = None
+
+
+EXAMPLES: dict[str, RuleExample] = {
+    "relu": RuleExample(
+        [[1.0, -1.0, 5.0], [2.0, -5.0, -7.0], [-3.0, 2.0, 4.0]],
+        [[-2.0, 3.0, -1.0], [6.0, -3.0, 1.0], [2.0, -1.0, 3.0]],
+    ),
+    "network": RuleExample(
+        [[2.0, 1.0, 1.0, 1.0], [3.0, 0.0, 2.0, 1.0], [1.0, 2.0, 1.0, 2.0], [2.0, 0.0, 2.0, 3.0]],
+        [[2.0, 3.0], [-1.0, -2.0]],
+        [[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]],
+    ),
+}
+"""A ReLU with the numbers of Springenberg et al.'s figure 1; and a network: a convolution with Sobel's filter for vertical
+edges, a ReLU, a weighted sum. Its four outputs are the four cases: positive or not, forward and from above."""
+
+
+@dataclass(frozen=True)
+class BackwardRules:
+    """What happens forward, and on each of the three ways back. All arrays are float64 (rows, columns).
+
+    Attributes:
+        input: what goes in.
+        weights: of the convolution; None if there is none.
+        before: what the ReLU takes: the convolution's output, or the input itself.
+        after: what the ReLU gives.
+        above: the gradient from above: how much the score changes per change of ``after``.
+        score: the sum of ``above * after``, whose gradient is followed.
+        through_relu: by rule (a name in ``RULES``), the gradient at ``before``.
+        at_input: by rule, the gradient at ``input``; without a convolution the same as ``through_relu``.
+    """
+
+    input: np.ndarray
+    weights: np.ndarray | None
+    before: np.ndarray
+    after: np.ndarray
+    above: np.ndarray
+    score: float
+    through_relu: dict[str, np.ndarray]
+    at_input: dict[str, np.ndarray]
+
+
+def backward_rules(input: Any, above: Any, weights: Any = None) -> BackwardRules:
+    """Go forward through a ReLU, with a convolution before it or without, and back by each of the three rules.
+
+    Backpropagation passes what comes from above where the ReLU's input is positive; deconvnet (Zeiler and Fergus, ECCV 2014)
+    where what comes from above is positive; guided backpropagation (Springenberg et al., ICLR workshop 2015) where both are.
+    The rules are those of :func:`cnnwidgets.net.relu_rules.follow`, which attributions follow in whole networks.
+
+    >>> backward_rules([[1, -1]], [[-2, 3]]).at_input["deconvnet"]
+    array([[0., 3.]])
+
+    Parameters:
+        input: (rows, columns) numbers.
+        above: the gradient from above, of the shape of the ReLU's output.
+        weights: of the convolution (cross-correlation, stride 1, no padding, no bias), at most as large as the input.
+
+    Raises:
+        ValueError: what is given are no numbers, or larger than 1e100 in size, or the shapes do not fit.
+    """
+    x, g = (torch.from_numpy(table(given)) for given in (input, above))
+    kernel = None if weights is None else torch.from_numpy(table(weights))
+    if kernel is not None and (kernel.shape[0] > x.shape[0] or kernel.shape[1] > x.shape[1]):
+        raise ValueError(f"the weights are {_by(kernel)}, which is larger than the input ({_by(x)})")
+    x.requires_grad_()
+    through_relu, at_input = {}, {}
+    for rule in RULES:
+        before = x if kernel is None else torch.nn.functional.conv2d(x[None, None], kernel[None, None])[0, 0]
+        after = before.relu()
+        if after.shape != g.shape:
+            raise ValueError(f"the gradient from above is {_by(g)}, but the ReLU's output is {_by(after)}")
+        follow(rule, [after])
+        score = (g * after).sum()
+        gradients = torch.autograd.grad(score, [before, x])
+        through_relu[rule], at_input[rule] = (gradient.numpy() for gradient in gradients)
+    return BackwardRules(
+        x.detach().numpy(),
+        None if kernel is None else kernel.numpy(),
+        before.detach().numpy(),
+        after.detach().numpy(),
+        g.numpy(),
+        float(score.detach()),
+        through_relu,
+        at_input,
+    )
+
+
+def table(numbers: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """Numbers as float64 (rows, columns).
+
+    Raises:
+        ValueError: they are no table, not of this shape, not finite, or larger than 1e100 in size.
+    """
+    try:
+        found = np.array(numbers, np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{numbers!r} is no table of numbers: rows of the same length are wanted") from None
+    if found.ndim != 2 or not found.size:
+        raise ValueError(f"numbers in rows and columns are wanted, not an array of shape {found.shape}")
+    if shape and found.shape != shape:
+        raise ValueError(f"{shape[0]}×{shape[1]} numbers are wanted, not {found.shape[0]}×{found.shape[1]}")
+    if not (np.abs(found) <= LARGEST).all():
+        raise ValueError(f"numbers from -{LARGEST:g} to {LARGEST:g} are wanted, not {found[~(np.abs(found) <= LARGEST)][0]}")
+    return found
+
+
+def _by(tensor: torch.Tensor) -> str:
+    return f"{tensor.shape[0]}×{tensor.shape[1]}"

@@ -1,0 +1,227 @@
+"""SaliencyPanel: its maps are the methods', classes are rows, units come by link, and a slider makes the network forget."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import cnnwidgets as cw
+from cnnwidgets.methods.sanity import randomised
+from tests.net.networks import unchanged
+
+FAST = ["saliency", "guided_backprop", "grad_cam"]
+
+
+@pytest.fixture(scope="module")
+def net():
+    return cw.load("scenes")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return cw.samples.scenes()
+
+
+@pytest.fixture
+def panel(net, pictures):
+    return cw.SaliencyPanel(net, 3, images=pictures, methods=FAST)
+
+
+def sent(table, row, column):
+    """The values of one cell as the browser reads them."""
+    number = row * len(table.columns) + column
+    sizes = [int(np.prod(about["shape"])) if "shape" in about else 0 for about in table.cells]
+    start, about = sum(sizes[:number]), table.cells[number]
+    codes = np.frombuffer(table.values, np.int16)[start : start + sizes[number]].reshape(about["shape"])
+    return codes / 32767 * about["peak"]
+
+
+def test_the_table_gets_the_methods_numbers(panel, net, pictures):
+    result = panel.result
+    assert (panel.table.rows, panel.table.columns) == (["6"], ["saliency", "guided backprop", "Grad-CAM"])
+    for k, method in enumerate(FAST):
+        own = cw.methods.attribute(net, pictures[3], method=method)
+        np.testing.assert_array_equal(result.maps[method][0].values, own.values)
+        np.testing.assert_allclose(sent(panel.table, 0, k), own.values, atol=np.abs(own.values).max() / 32767)
+        quantile = np.quantile(np.abs(own.at_input()), 0.995)
+        assert panel.table.cells[k]["scale"] == pytest.approx(quantile, rel=1e-5)
+    assert panel.table.pixels == net.picture(pictures[3][0]).tobytes()
+
+
+def test_several_classes_are_rows_and_share_each_methods_scale(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, [6, "5"], images=pictures, methods=["grad_cam", "occlusion"])
+    assert panel.table.rows == ["6", "5"] or panel.wait()
+    cam = panel.result.maps["grad_cam"]
+    own = cw.methods.grad_cam(net, pictures[3], [6, 5])
+    assert all(np.array_equal(one.values, other.values) for one, other in zip(cam, own, strict=True))
+    scales = [about["scale"] for about in panel.table.cells]
+    assert scales[0] == scales[2] and scales[1] == scales[3]
+    assert (panel.target, panel.others) == ("6", ["5"])
+
+
+def test_a_method_that_refuses_says_why_in_its_cell_and_the_others_go_on():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.Flatten(), nn.Linear(4 * 36, 3)).eval()
+    panel = cw.SaliencyPanel(
+        cw.bind(model, input_shape=(3, 8, 8)), torch.rand(3, 8, 8), methods=["guided_backprop", "saliency"]
+    )
+    assert panel.result.found.keys() == {"saliency"}
+    assert "SiLU" in panel.table.cells[0]["text"] and "shape" not in panel.table.cells[0]
+    assert panel.table.cells[1]["shape"] == [8, 8] and panel.error is None
+
+
+def test_whether_a_maximum_lies_on_the_object_is_said_where_the_pictures_know_it(panel, net, pictures):
+    _ = panel.result
+    for k, method in enumerate(FAST):
+        own = cw.methods.attribute(net, pictures[3], method=method)
+        place = np.unravel_index(own.at_input().argmax(), (64, 64))
+        assert panel.table.cells[k]["text"].startswith("✓" if pictures.mask(3)[place] else "✗")
+    panel.image = pictures.picture(3)
+    _ = panel.result
+    assert not any("maximum" in about["text"] for about in panel.table.cells)
+
+
+def test_a_slider_randomises_the_last_layers_of_a_copy(panel, net, pictures):
+    _ = panel.result
+    with unchanged(net.module):
+        panel.randomised = 2
+        result = panel.result
+    own = cw.methods.saliency(randomised(net, 2), pictures[3], "6")
+    np.testing.assert_array_equal(result.maps["saliency"][0].values, own.values)
+    assert result.agreements.keys() == set(FAST) and result.agreements["saliency"].keys() == {0, 2}
+    assert result.agreements["saliency"][2].correlation < 0.95
+    assert "the last 2 layers are random" in panel.status.message
+    assert panel.chart.layout.display == ""
+
+
+def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam"], randomised=1)
+    panel.check_all()
+    result = panel.result
+    own = cw.methods.sanity_check(net, pictures[3], methods=("saliency", "grad_cam"))
+    for k, method in enumerate(own.methods):
+        found = result.agreements[method]
+        assert list(found) == list(own.depths)
+        np.testing.assert_allclose([one.correlation for one in found.values()], own.correlation[k], atol=1e-6)
+        np.testing.assert_allclose([one.similarity for one in found.values()], own.similarity[k], atol=1e-6)
+    assert (panel.randomised, result.depth) == (1, 1)
+
+
+def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
+    browser = cw.FeatureMapBrowser(net, 3, images=pictures, layer="layer2.1.relu:2")
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam", "occlusion"])
+    cw.link(browser, panel)
+    browser.unit = 7
+    result = panel.result
+    own = cw.methods.saliency(net, pictures[3], unit=("layer2.1.relu:2", 7))
+    np.testing.assert_array_equal(result.maps["saliency"][0].values, own.values)
+    assert panel.table.rows == ["unit 7 of layer2.1.relu:2"]
+    assert result.maps["grad_cam"][0].layer == "layer2.1.add"
+    assert panel.table.cells[2]["text"] == "explains a class, not a unit"
+    panel.of = "position"
+    browser.y, browser.x = 20.0, 41.0
+    place = net.layers["layer2.1.relu:2"].to_position(20, 41, (64, 64))
+    own = cw.methods.saliency(net, pictures[3], unit=("layer2.1.relu:2", 7, *place))
+    np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
+
+
+def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
+    panel.faithful = True
+    result = panel.result
+    own = cw.methods.faithfulness(net, pictures[3], result.maps["grad_cam"][0])
+    np.testing.assert_allclose(result.faithful["grad_cam"].deletion, own.deletion, atol=1e-6)
+    assert panel.curves.layout.display == "" and f"{own.deletion_area:.2f}" in panel.curves.figure
+
+
+def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
+    panel.outline = "segmentation"
+    _ = panel.result
+    own = cw.methods.segment(net, pictures[3], "6")
+    np.testing.assert_array_equal(np.frombuffer(panel.table.mask, np.uint8).reshape(64, 64), own.mask)
+    overlap = cw.methods.intersection_over_union(own.mask, pictures.mask(3))
+    assert f"intersection over union with the object {overlap:.2f}" in panel.status.message
+    panel.outline = "object"
+    _ = panel.result
+    np.testing.assert_array_equal(np.frombuffer(panel.table.mask, np.uint8).reshape(64, 64), pictures.mask(3))
+
+
+def test_the_code_gives_the_same_maps(net, pictures):
+    methods = [
+        "saliency",
+        "gradient_x_input",
+        "deconvnet",
+        "guided_backprop",
+        "grad_cam",
+        "grad_cam_plus_plus",
+        "layer_cam",
+        "smoothgrad",
+    ]
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=methods)
+    scope: dict = {}
+    exec(panel.code(), scope)
+    for method, found in panel.result.found.items():
+        values = np.asarray(torch.as_tensor(scope["maps"][method]).detach())
+        np.testing.assert_allclose(values, found[0].values, atol=1e-5 * np.abs(found[0].values).max(), err_msg=method)
+
+
+def test_a_method_that_is_added_leaves_the_others_as_they_were(panel):
+    before = panel.result.maps["saliency"]
+    panel.methods = [*FAST, "layer_cam"]
+    assert panel.result.maps["saliency"] is before and "layer_cam" in panel.result.maps
+
+
+def test_the_buttons_and_the_trait_are_the_same(panel):
+    buttons = {
+        button.description: button
+        for button in panel.controls["methods"].children
+        if hasattr(button, "value") and button.description
+    }
+    assert buttons["saliency"].value and not buttons["Layer-CAM"].value
+    buttons["Layer-CAM"].value = True
+    buttons["saliency"].value = False
+    assert panel.methods == ["guided_backprop", "grad_cam", "layer_cam"]
+    panel.methods = ["rise"]
+    assert buttons["RISE"].value and not buttons["Grad-CAM"].value
+
+
+def test_a_state_goes_round(panel, net, pictures):
+    panel.others, panel.randomised, panel.cam_layer = ["1"], 2, "layer2"
+    other = cw.SaliencyPanel(net, 0, images=pictures)
+    other.restore(panel.state)
+    assert other.state == panel.state
+    assert all(
+        np.array_equal(a.values, b.values)
+        for a, b in zip(other.result.maps["grad_cam"], panel.result.maps["grad_cam"], strict=True)
+    )
+
+
+def test_the_still_twin_holds_the_maps(panel):
+    images = [image for axes in panel.figure().axes for image in axes.get_images()]
+    shapes = [image.get_array().shape for image in images]
+    assert shapes.count((64, 64)) >= 2 * len(FAST)
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"target": "cat"}, "there is no class 'cat'"),
+        ({"others": [11]}, "there is no class 11"),
+        ({"of": "unit"}, "no unit is chosen"),
+        ({"of": "unit", "layer": "relu", "unit": 99}, "there is no unit 99"),
+        ({"randomised": 99}, "has 16 layers with weights"),
+        ({"cam_layer": "fc"}, None),
+    ],
+)
+def test_what_is_wrong_is_a_sentence_and_the_next_good_thing_works(panel, wrong, words):
+    before = panel.result
+    for name, value in wrong.items():
+        setattr(panel, name, value)
+    assert panel.wait(30)
+    if words is None:  # one method's own affair: it is said in its cell
+        assert "no height and width" in panel.table.cells[2]["text"] and panel.error is None
+    else:
+        assert panel.status.kind == "error" and words in panel.status.message.lower()
+        assert panel.shown is before
+    panel.restore({"target": None, "others": [], "of": "class", "randomised": 0, "cam_layer": None})
+    assert np.array_equal(panel.result.maps["grad_cam"][0].values, before.maps["grad_cam"][0].values)
