@@ -109,23 +109,33 @@ class Explainer:
                 ("segmentation", depth, seed, rows[0]), partial(_tried, segment, network, inputs, rows[0].target)
             )
             explained = replace(explained, segmentation=found)
-        for k, (method, options) in enumerate(methods.items()):
-            if cancel.is_set():
-                raise Cancelled("cancelled", partial=explained if explained.maps else None)
-            on_update(explained, method, k / len(methods))
-            what = method, seed, repr(rows), repr(options)
-            maps = self._maps(what, inputs, rows, depth, options, cancel)
-            explained = replace(explained, maps={**explained.maps, method: maps})
-            if not isinstance(maps, str):
-                seen = self._once(("agreements", *what), lambda: {0: Agreement(1.0, 1.0)})
-                if depth not in seen:
-                    original = self._maps(what, inputs, rows, 0, options, cancel)
-                    seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
-                explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
-                if faithful and rows[0].unit is None:
-                    ask = partial(faithfulness, network, inputs, maps[0], cancel=cancel)
-                    curves = self._once(("faithful", depth, *what), ask)
-                    explained = replace(explained, faithful={**explained.faithful, method: curves})
+        try:
+            for k, (method, options) in enumerate(methods.items()):
+                if cancel.is_set():
+                    raise Cancelled("cancelled")
+                on_update(explained, method, k / len(methods))
+                explained = self._with_method(explained, method, options, seed, faithful, cancel)
+        except Cancelled as stopped:  # by a method: its partial is no more than a part of a map
+            raise Cancelled("cancelled", partial=explained if explained.maps else None) from stopped
+        return explained
+
+    def _with_method(self, explained: Explained, method: str, options, seed: int, faithful: bool, cancel) -> Explained:
+        """One method's maps added, what they agree with, and their curves if they are wanted."""
+        inputs, rows, depth = explained.inputs, explained.rows, explained.depth
+        what = method, seed, repr(rows), repr(options)
+        maps = self._maps(what, inputs, rows, depth, options, cancel)
+        explained = replace(explained, maps={**explained.maps, method: maps})
+        if isinstance(maps, str):
+            return explained
+        seen = self._once(("agreements", *what), lambda: {0: Agreement(1.0, 1.0)})
+        if depth not in seen:
+            original = self._maps(what, inputs, rows, 0, options, cancel)
+            seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
+        explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
+        if faithful and rows[0].unit is None:
+            ask = partial(faithfulness, self._network(depth, seed), inputs, maps[0], cancel=cancel)
+            curves = self._once(("faithful", depth, *what), ask)
+            explained = replace(explained, faithful={**explained.faithful, method: curves})
         return explained
 
     def _maps(self, what: tuple, inputs, rows: Sequence[Row], depth: int, options, cancel) -> list[Attribution] | str:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.sanity import randomised
 from tests.net.networks import unchanged
 
@@ -169,6 +170,23 @@ def test_a_method_that_is_added_leaves_the_others_as_they_were(panel):
     before = panel.result.maps["saliency"]
     panel.methods = [*FAST, "layer_cam"]
     assert panel.result.maps["saliency"] is before and "layer_cam" in panel.result.maps
+
+
+@pytest.mark.parametrize("method", ["smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"])
+def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, monkeypatch):
+    _ = panel.result
+
+    def cancelled(net, image, target, **options):
+        panel.cancel()
+        raise cw.Cancelled("cancelled", partial="a part of a map")
+
+    monkeypatch.setitem(METHODS, method, cancelled)
+    panel.methods = ["layer_cam", method]
+    assert panel.wait(30) and isinstance(panel.error, cw.Cancelled)
+    assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM"]
+    assert panel.status.kind == "ready" and panel.status.message.startswith("Cancelled. The network says 6")
+    panel.methods = FAST
+    assert panel.result.maps.keys() == set(FAST)
 
 
 def test_the_buttons_and_the_trait_are_the_same(panel):
