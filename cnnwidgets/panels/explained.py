@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from cnnwidgets.methods import METHODS, Attribution
 from cnnwidgets.methods.attribution import DISPLAYED, Unit
@@ -68,12 +69,14 @@ class Explained:
 
 
 class Explainer:
-    """Attributions of one picture at a time by several methods, kept as long as the picture is the same."""
+    """Attributions of one picture at a time by several methods, kept as long as picture and weights are the same."""
 
     def __init__(self, net: BoundModel):
         self.net = net
         self._kept: dict[tuple, Any] = {}
         self._inputs: torch.Tensor | None = None
+        self._weights: list[tuple[int, int]] = []
+        self._forgetful: tuple[tuple[int, int], BoundModel] | None = None  # one alone: each is as large as the network
 
     def explain(
         self,
@@ -99,9 +102,10 @@ class Explainer:
         Raises:
             Cancelled: cancel was set; its ``partial`` is what there is.
         """
-        if self._inputs is None or not torch.equal(inputs, self._inputs):
+        weights = _versions(self.net.module)
+        if self._inputs is None or not torch.equal(inputs, self._inputs) or weights != self._weights:
             self._kept.clear()
-            self._inputs = inputs
+            self._inputs, self._weights, self._forgetful = inputs, weights, None
         explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth)
         network = self._network(depth, seed)
         if cut_out and rows[0].unit is None:
@@ -152,12 +156,22 @@ class Explainer:
         return self._once(("maps", depth, *what), ask)
 
     def _network(self, depth: int, seed: int) -> BoundModel:
-        return self._once(("network", depth, seed), lambda: randomised(self.net, depth, seed=seed)) if depth else self.net
+        if not depth:
+            return self.net
+        if self._forgetful is None or self._forgetful[0] != (depth, seed):
+            self._forgetful = (depth, seed), randomised(self.net, depth, seed=seed)
+        return self._forgetful[1]
 
     def _once(self, key, compute: Callable[[], Any]) -> Any:
         if key not in self._kept:
             self._kept[key] = compute()
         return self._kept[key]
+
+
+def _versions(module: nn.Module) -> list[tuple[int, int]]:
+    """What is another after a step of training: each weight's identity and how often it was changed in place."""
+    held = [*module.parameters(), *module.buffers()]
+    return [(id(tensor), 0 if tensor.is_inference() else tensor._version) for tensor in held]
 
 
 def _tried(method: Callable, *args, **options) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +13,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.sanity import randomised
+from cnnwidgets.panels import explained
 from tests.net.networks import unchanged
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -107,6 +111,32 @@ def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
         np.testing.assert_allclose([one.correlation for one in found.values()], own.correlation[k], atol=1e-6)
         np.testing.assert_allclose([one.similarity for one in found.values()], own.similarity[k], atol=1e-6)
     assert (panel.randomised, result.depth) == (1, 1)
+
+
+def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
+    made = []
+
+    def remembered(*args, **options):
+        copy = randomised(*args, **options)
+        made.append(weakref.ref(copy.module))
+        return copy
+
+    monkeypatch.setattr(explained, "randomised", remembered)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    panel.check_all()
+    assert len(panel.result.agreements["saliency"]) == 17
+    gc.collect()
+    assert len(made) == 16 and sum(one() is not None for one in made) <= 1
+
+
+def test_a_network_that_has_learnt_since_is_explained_as_it_is_now():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)).eval()
+    panel = cw.SaliencyPanel(cw.bind(model, input_shape=(3, 2, 2)), torch.rand(3, 2, 2), 0, methods=["saliency"])
+    before = panel.result.maps["saliency"][0].values
+    with torch.no_grad():
+        model[1].weight *= 2
+    panel.ask()
+    np.testing.assert_allclose(panel.result.maps["saliency"][0].values, 2 * before, rtol=1e-6)
 
 
 def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
