@@ -21,7 +21,7 @@ from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.picture import answer_words
-from cnnwidgets.panels.saliency_code import attribution_lines
+from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
 from cnnwidgets.panels.snippets import picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel, by_name, class_options
 from cnnwidgets.views import Cell, ChartView, MapTable
@@ -198,13 +198,20 @@ class SaliencyPanel(TargetPanel):
     def code(self) -> str:
         found = self.result.found
         lines = [attribution_lines(self.net, name, maps[0], self._options(name)) for name, maps in found.items()]
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), "maps = {}", *lines]))
+        depth = self.result.depth
+        model = [randomised_lines(depth, self.seed)] if depth else []
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), *model, "maps = {}", *lines]))
 
     def figure(self) -> Figure:
         result = self.shown
         return charts.still(
             result, self.net.picture(result.inputs), NAMES, f"{self.net.name}: input {format_shape(self.net.input_shape)}"
         )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        if "of" in state:
+            self.of = state["of"]  # a unit that comes with it was not clicked
 
     def check_all(self) -> None:
         """Randomise layer after layer, down to the first: the whole sanity check."""

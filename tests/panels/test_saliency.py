@@ -177,23 +177,40 @@ def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
     np.testing.assert_array_equal(np.frombuffer(panel.table.mask, np.uint8).reshape(64, 64), pictures.mask(3))
 
 
-def test_the_code_gives_the_same_maps(net, pictures):
-    methods = [
-        "saliency",
-        "gradient_x_input",
-        "deconvnet",
-        "guided_backprop",
-        "grad_cam",
-        "grad_cam_plus_plus",
-        "layer_cam",
-        "smoothgrad",
-    ]
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=methods)
+def assert_code_gives_what_is_shown(panel):
     scope: dict = {}
     exec(panel.code(), scope)
     for method, found in panel.result.found.items():
         values = np.asarray(torch.as_tensor(scope["maps"][method]).detach())
         np.testing.assert_allclose(values, found[0].values, atol=1e-5 * np.abs(found[0].values).max(), err_msg=method)
+
+
+def test_the_code_gives_the_same_maps(net, pictures):
+    assert_code_gives_what_is_shown(cw.SaliencyPanel(net, 3, images=pictures, methods=METHODS))
+
+
+def test_the_code_gives_the_maps_of_the_randomised_network(panel):
+    panel.randomised, panel.seed = 2, 3
+    assert_code_gives_what_is_shown(panel)
+
+
+@pytest.mark.parametrize("layer", ["bn1", "layer2.1.bn2"])
+def test_the_code_keeps_a_map_that_is_overwritten(panel, layer):
+    panel.restore({"methods": ["grad_cam", "layer_cam"], "cam_layer": layer})
+    assert_code_gives_what_is_shown(panel)
+
+
+@pytest.mark.parametrize("relu", ["nn.ReLU6()", "nn.Threshold(0, 0)"])
+def test_the_code_knows_other_relus(relu, pictures):
+    model = f"nn.Sequential(nn.Conv2d(3, 4, 3), {relu}, nn.Conv2d(4, 2, 3), {relu}, nn.AdaptiveAvgPool2d(1), nn.Flatten())"
+    code = f"from torch import nn\ntorch.manual_seed(0)\nmodel = {model}"
+    scope = {"torch": torch}
+    exec(code, scope)
+    net = cw.bind(scope["model"], input_shape=(3, 64, 64))
+    net.code = code
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["deconvnet", "guided_backprop"])
+    assert panel.result.found.keys() == {"deconvnet", "guided_backprop"}
+    assert_code_gives_what_is_shown(panel)
 
 
 def test_a_method_that_is_added_leaves_the_others_as_they_were(panel):
@@ -242,6 +259,15 @@ def test_a_state_goes_round(panel, net, pictures):
         np.array_equal(a.values, b.values)
         for a, b in zip(other.result.maps["grad_cam"], panel.result.maps["grad_cam"], strict=True)
     )
+
+
+def test_a_state_of_a_class_stays_one_though_a_unit_was_chosen_before(panel, net, pictures):
+    panel.layer, panel.unit = "relu", 3
+    assert panel.of == "unit"
+    panel.of = "class"
+    other = cw.SaliencyPanel(net, 0, images=pictures, methods=FAST)
+    other.restore(panel.state)
+    assert other.state == panel.state and other.result.rows == panel.result.rows
 
 
 def test_the_still_twin_holds_the_maps(panel):
