@@ -130,13 +130,13 @@ class Question:
         self._trained = net.module.training
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
-        self.many = isinstance(target, (list, tuple)) or (unit is not None and not isinstance(unit[0], str))
+        self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
             self.asked = [Asked(_check_target(net, one), None) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
-            raise ValueError("no target was given: the list is empty")
+            raise ValueError("no target and no unit was given: the list is empty")
         self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
 
     def scores(self, passed: Graph) -> list[Tensor]:
@@ -159,9 +159,14 @@ class Question:
         return scores
 
     def answer(self, found: Sequence[tuple[Tensor, float]], notes: Sequence[str] = (), **about: Any) -> Any:
-        """An :class:`Attribution` of (values, score), or a list of them if several were asked for."""
+        """An :class:`Attribution` of (values, score), or a list of them if several were asked for.
+
+        Raises:
+            ValueError: a value is not finite, such as the gradient of a root at 0.
+        """
         made = []
         for asked, (values, score) in zip(self.asked, found, strict=True):
+            check_finite(values, f"the map of {asked}")
             said = [*self._notes(values), *notes]
             array = values.detach().float().cpu().contiguous().numpy().copy()
             size = (self.inputs.shape[2], self.inputs.shape[3])
