@@ -246,6 +246,11 @@ def test_several_pictures_are_refused():
         cw.methods.saliency(bound(), torch.stack([picture(), picture()]))
 
 
+def test_several_baselines_are_refused():
+    with pytest.raises(ValueError, match="one picture is wanted, 2 were given"):
+        cw.methods.integrated_gradients(bound(), picture(), baseline=torch.zeros(2, 3, 12, 12))
+
+
 def test_a_network_without_class_scores_says_what_it_gives():
     net = cw.bind(nn.Conv2d(3, 4, 3), input_shape=(3, 12, 12))
     with pytest.raises(TypeError, match="class scores need a tensor"):
