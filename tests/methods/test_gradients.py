@@ -271,6 +271,14 @@ def test_a_gradient_that_is_no_number_is_refused_though_the_score_is_one(method)
         cw.methods.attribute(net, picture(), 1, method=method)
 
 
+@pytest.mark.parametrize("method", ["saliency", "grad_cam", "integrated_gradients"])
+def test_a_network_that_ends_in_a_softmax_is_said_to_give_probabilities(method):
+    net = cw.bind(nn.Sequential(small(), nn.Softmax(1)), input_shape=(3, 12, 12))
+    found = cw.methods.attribute(net, picture(), 1, method=method)
+    assert any("after the softmax" in note for note in found.notes) and 0 < found.score < 1
+    assert not any("softmax" in note for note in cw.methods.attribute(bound(), picture(), 1, method=method).notes)
+
+
 def test_an_unknown_method_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="'saliency', 'gradient_x_input'"):
         cw.methods.attribute(bound(), picture(), method="magic")
