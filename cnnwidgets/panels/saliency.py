@@ -144,10 +144,10 @@ class SaliencyPanel(TargetPanel):
         return [*self.toolbox(), self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
+        all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
         inputs = self.net.prepare(self.source)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
-        depths = [*range(len(self._cascade) + 1), self.randomised] if self._all_depths else [self.randomised]
-        self._all_depths = False
+        depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
         for k, depth in enumerate(depths):
 
             def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
@@ -285,8 +285,9 @@ class SaliencyPanel(TargetPanel):
 
     def _mask(self) -> np.ndarray | None:
         """bool (height, width), where the object is, if the pictures know it."""
-        if isinstance(self.image, int) and hasattr(self.images, "mask"):
-            mask = self.images.mask(self.image)
+        mask_of = getattr(self.images, "mask", None)
+        if isinstance(self.image, int) and callable(mask_of):
+            mask = mask_of(self.image)
             if mask.shape == self.net.input_shape[1:] and mask.any():
                 return mask
         return None
@@ -314,4 +315,4 @@ class SaliencyPanel(TargetPanel):
 
 def _is_of_all(note: str) -> bool:
     """Whether a note is on the network, not on a map."""
-    return "training mode" in note
+    return note.startswith("the network ")

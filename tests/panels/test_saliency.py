@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 
 import numpy as np
@@ -66,6 +67,27 @@ def test_several_classes_are_rows_and_share_each_methods_scale(net, pictures):
     assert (panel.target, panel.others) == ("6", ["5"])
 
 
+def test_classes_of_the_same_name_are_told_apart():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).eval()
+    net = cw.bind(model, input_shape=(3, 2, 2), classes=["cat", "cat", "dog"])
+    panel = cw.SaliencyPanel(net, torch.rand(3, 2, 2), [0, 1, 2], methods=["saliency"])
+    assert [row.name for row in panel.result.rows] == ["cat (0)", "cat (1)", "dog"]
+
+
+def test_a_data_set_may_call_something_else_its_mask(net, pictures):
+    class Masked(torch.utils.data.Dataset):
+        mask = None
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, number):
+            return pictures[number]
+
+    panel = cw.SaliencyPanel(net, Masked(), methods=["saliency"])
+    assert panel.result.maps.keys() == {"saliency"} and panel.error is None
+
+
 def test_a_method_that_refuses_says_why_in_its_cell_and_the_others_go_on():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.Flatten(), nn.Linear(4 * 36, 3)).eval()
     panel = cw.SaliencyPanel(
@@ -111,6 +133,22 @@ def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
         np.testing.assert_allclose([one.correlation for one in found.values()], own.correlation[k], atol=1e-6)
         np.testing.assert_allclose([one.similarity for one in found.values()], own.similarity[k], atol=1e-6)
     assert (panel.randomised, result.depth) == (1, 1)
+
+
+def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pictures, monkeypatch):
+    entered, go, rows = threading.Event(), threading.Event(), cw.SaliencyPanel._rows
+
+    def slow(panel, inputs):
+        entered.set()
+        assert go.wait(30)
+        return rows(panel, inputs)
+
+    monkeypatch.setattr(cw.SaliencyPanel, "_rows", slow)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    assert entered.wait(30)
+    panel.check_all()
+    go.set()
+    assert len(panel.result.agreements["saliency"]) == 17
 
 
 def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
