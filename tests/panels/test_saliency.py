@@ -288,6 +288,15 @@ def test_the_buttons_and_the_trait_are_the_same(panel):
     assert buttons["RISE"].value and not buttons["Grad-CAM"].value
 
 
+def test_many_classes_that_are_locked_are_told_and_cannot_be_changed():
+    net = cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(12, 20)).eval(), input_shape=(3, 2, 2))
+    panel = cw.SaliencyPanel(net, torch.rand(3, 2, 2), [0, 7], methods=["saliency"], lock=["others"])
+    control = panel.controls["others"]
+    assert control.has_trait("disabled") and control.disabled and control.value == "7"
+    panel.others = [3, "7"]
+    assert control.value == "3, 7"
+
+
 def test_a_state_goes_round(panel, net, pictures):
     panel.others, panel.randomised, panel.cam_layer = ["1"], 2, "layer2"
     other = cw.SaliencyPanel(net, 0, images=pictures)
