@@ -76,6 +76,7 @@ class Explainer:
         self._kept: dict[tuple, Any] = {}
         self._inputs: torch.Tensor | None = None
         self._weights: list[tuple[int, int]] = []
+        self._rows: list[Row] = []
         self._forgetful: tuple[tuple[int, int], BoundModel] | None = None  # one alone: each is as large as the network
 
     def explain(
@@ -106,6 +107,11 @@ class Explainer:
         if self._inputs is None or not torch.equal(inputs, self._inputs) or weights != self._weights:
             self._kept.clear()
             self._inputs, self._weights, self._forgetful = inputs, weights, None
+        if self._rows != rows:
+            if self._rows and self._rows[0].unit:  # a cursor that moves asks for one unit after the other
+                left = repr(self._rows)
+                self._kept = {key: value for key, value in self._kept.items() if left not in key}
+            self._rows = rows
         explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth)
         network = self._network(depth, seed)
         if cut_out and rows[0].unit is None:

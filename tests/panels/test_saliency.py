@@ -195,6 +195,19 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
 
 
+def test_a_cursor_that_moves_leaves_no_maps_behind(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    of_class = panel.result.maps["saliency"]
+    panel.restore({"layer": "relu", "unit": 3, "of": "position", "y": 5.0, "x": 5.0})
+    seen = []
+    for panel.x in (10.0, 20.0, 30.0):
+        seen.append(weakref.ref(panel.result.maps["saliency"][0]))
+    gc.collect()
+    assert [one() is None for one in seen] == [True, True, False]
+    panel.of = "class"
+    assert panel.result.maps["saliency"] is of_class
+
+
 def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
     panel.faithful = True
     result = panel.result
