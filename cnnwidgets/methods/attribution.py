@@ -127,16 +127,16 @@ class Question:
 
     def __init__(self, net: BoundModel, image: Any, target: Target, unit: Unit | Sequence[Unit] | None):
         self.net, self.inputs = net, one_picture(net, image)
-        self._trained = net.module.training
+        self._trained, self._normalised = net.module.training, False
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
-        self.many = isinstance(target, (list, tuple)) or (unit is not None and not isinstance(unit[0], str))
+        self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
             self.asked = [Asked(_check_target(net, one), None) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
-            raise ValueError("no target was given: the list is empty")
+            raise ValueError("no target and no unit was given: the list is empty")
         self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
 
     def scores(self, passed: Graph) -> list[Tensor]:
@@ -148,6 +148,7 @@ class Question:
         """
         if not self.layers:
             classes = self.net.check_scores(passed.output).shape[1]
+            self._normalised = _are_probabilities(passed.output)
             self.asked = [
                 asked if asked != PREDICTED else Asked(int(passed.output[0].argmax()), None) for asked in self.asked
             ]
@@ -159,9 +160,14 @@ class Question:
         return scores
 
     def answer(self, found: Sequence[tuple[Tensor, float]], notes: Sequence[str] = (), **about: Any) -> Any:
-        """An :class:`Attribution` of (values, score), or a list of them if several were asked for."""
+        """An :class:`Attribution` of (values, score), or a list of them if several were asked for.
+
+        Raises:
+            ValueError: a value is not finite, such as the gradient of a root at 0.
+        """
         made = []
         for asked, (values, score) in zip(self.asked, found, strict=True):
+            check_finite(values, f"the map of {asked}")
             said = [*self._notes(values), *notes]
             array = values.detach().float().cpu().contiguous().numpy().copy()
             size = (self.inputs.shape[2], self.inputs.shape[3])
@@ -173,6 +179,8 @@ class Question:
     def _notes(self, values: Tensor) -> Iterator[str]:
         if self._trained:
             yield "the network was in training mode: it was run in evaluation mode, and left in training mode"
+        if self._normalised:
+            yield "the network gives probabilities itself: the score is one of them, after the softmax and not before it"
         if not bool(values.any()):
             yield "every value is exactly 0: nothing that can be differentiated leads to the score, or nothing passes"
 
@@ -189,6 +197,11 @@ def at_once(net: BoundModel, max_memory: int) -> int:
     numbers = sum(int(np.prod(row.output_shape)) for row in net.layers)
     size = torch.finfo(net.dtype).bits // 8
     return max(1, min(64, max_memory // max(1, 2 * numbers * size)))
+
+
+def _are_probabilities(output: Tensor) -> bool:
+    """Whether the outputs of each picture are what a softmax gives."""
+    return output.shape[1] > 1 and bool((output >= 0).all() and (output.sum(1) - 1).abs().max() < 1e-2)
 
 
 def _check_target(net: BoundModel, target: int | str | None) -> int | None:

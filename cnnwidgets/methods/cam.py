@@ -133,18 +133,19 @@ def score_cam(
     with net.graph(question.inputs, [*question.layers, row.name]) as passed:
         clean = [scores[0].item() for scores in question.scores(passed)]
         maps = on_grid(row, passed.maps[row.name][0]).detach()
-    masks = enlarge(maps, question.inputs.shape[2:])
-    low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
-    varied = torch.nonzero((high > low).flatten()).flatten()
-    masks = ((masks - low) / (high - low))[varied]
+    varied = torch.nonzero(maps.amax((1, 2)) > maps.amin((1, 2))).flatten()
     scores = torch.full((len(question.asked), len(maps)), -torch.inf)
     most = at_once(net, max_memory)
     for start in range(0, len(varied), most):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled")
-        with net.graph(question.inputs * masks[start : start + most, None], question.layers) as passed:
+        units = varied[start : start + most]
+        masks = enlarge(maps[units], question.inputs.shape[2:])
+        low, high = masks.amin((1, 2), keepdim=True), masks.amax((1, 2), keepdim=True)
+        seen = question.inputs * ((masks - low) / (high - low))[:, None]
+        with net.graph(seen, question.layers) as passed:
             found = torch.stack([values.detach().float().cpu() for values in question.scores(passed)])
-        scores[:, varied[start : start + most].cpu()] = found
+        scores[:, units.cpu()] = found
         if on_update is not None:
             on_update(None, min(1.0, (start + most) / len(varied)))
     weights = scores.softmax(1) if len(varied) else torch.zeros_like(scores)

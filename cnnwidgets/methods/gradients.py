@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
@@ -158,7 +159,7 @@ def integrated_gradients(
 
     Parameters (and those of :func:`saliency`):
         baseline: ``"zero"`` (after preprocessing), ``"mean"``, ``"gray"``, ``"noise"`` or ``"blur"`` of
-            :mod:`~cnnwidgets.methods.fills`; or an input tensor (C, H, W).
+            :mod:`~cnnwidgets.methods.fills`; or one picture, such as an input tensor (C, H, W).
         tolerance: the gap at most, in parts of the score's change.
         steps: gradients at most.
         max_memory: bytes, over those of the network.
@@ -170,7 +171,7 @@ def integrated_gradients(
     if isinstance(baseline, str):
         start = fill_picture(net, inputs, baseline, (inputs.shape[2] // 4, inputs.shape[3] // 4))
     else:
-        start = net.prepare(baseline)
+        start = one_picture(net, baseline)
     difference = (inputs - start)[0].float().cpu()
     last, first = _scores(question), _scores(question, start)
     wanted = torch.tensor(last, dtype=torch.float64) - torch.tensor(first, dtype=torch.float64)

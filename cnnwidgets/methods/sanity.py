@@ -35,7 +35,7 @@ class Sanity:
         correlation: float64 (methods, depths), Spearman's rank correlation of the sizes of the values with the original's:
             1 for the same order; NaN where a map is the same everywhere.
         similarity: float64 (methods, depths), the structural similarity (SSIM) of the displays with the original's: 1 for
-            the same picture.
+            the same picture; NaN where that has fewer than three rows or columns.
     """
 
     target: int
@@ -183,11 +183,14 @@ def agreement(one: Attribution, other: Attribution) -> Agreement:
 
     ranks = [stats.rankdata(np.abs(each.at_input())) for each in (one, other)]
     varied = all(np.ptp(each) > 0 for each in ranks)
+    correlation = float(np.corrcoef(*ranks)[0, 1]) if varied else float("nan")
     window = min(7, (min(one.size) - 1) // 2 * 2 + 1)
+    if window < 3:
+        return Agreement(correlation, float("nan"))
     similarity = structural_similarity(
         one.display(), other.display(), data_range=2.0 if one.signed else 1.0, win_size=window
     )
-    return Agreement(float(np.corrcoef(*ranks)[0, 1]) if varied else float("nan"), float(similarity))
+    return Agreement(correlation, float(similarity))
 
 
 def _forget(module: nn.Module, row: Layer, generator: torch.Generator) -> None:

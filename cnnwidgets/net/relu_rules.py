@@ -32,7 +32,8 @@ def follow(rule: str, outputs: Iterable[Tensor]) -> None:
 
     Raises:
         NoRule: there is no ReLU; or there is a function like it that has no such rule (SiLU, GELU, leaky ReLU); or a part
-            of the graph that does not show what it computes, and may hold a ReLU.
+            of the graph that may be or hold a ReLU and does not show it (``torch.maximum``, a custom function). A ReLU that
+            is written as a product, ``x * (x > 0)``, cannot be told from any other.
     """
     ruled = 0
     for node in _nodes(outputs):
@@ -107,4 +108,12 @@ _OTHERS = {
     "Mish": "a Mish",
     "Hardswish": "a hard swish",
     "Softplus": "a softplus",
+    "LogSigmoid": "a log sigmoid",
+    "Glu": "a gated linear unit",
+    "Softshrink": "a soft shrinkage",
+    "Hardshrink": "a hard shrinkage",
+    "Maximum": "a maximum of two tensors, which may be a ReLU",
+    "Fmax": "a maximum of two tensors, which may be a ReLU",
+    "Where": "a choice between two tensors (torch.where), which may be a ReLU",
+    "MaskedFill": "a masked fill, which may be a ReLU",
 }

@@ -128,6 +128,10 @@ class Several:
     def build(self, panel: Panel, name: str) -> w.Widget:
         values = dict(self.options(panel))
         texts = {value: text for text, value in values.items()}
+        if len(values) > MOST_BUTTONS and name in panel.locked:  # a field of tags cannot be disabled
+            text = w.Text(description=_label(name))
+            _tie(panel, name, text, lambda chosen: text.set_trait("value", ", ".join(texts.get(c, str(c)) for c in chosen)))
+            return text
         if len(values) > MOST_BUTTONS:
             field = w.TagsInput(allowed_tags=list(values), allow_duplicates=False, placeholder=f"{_label(name)} …")
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 
 from cnnwidgets.methods import METHODS, Attribution
 from cnnwidgets.methods.attribution import DISPLAYED, Unit
@@ -68,12 +69,15 @@ class Explained:
 
 
 class Explainer:
-    """Attributions of one picture at a time by several methods, kept as long as the picture is the same."""
+    """Attributions of one picture at a time by several methods, kept as long as picture and weights are the same."""
 
     def __init__(self, net: BoundModel):
         self.net = net
         self._kept: dict[tuple, Any] = {}
         self._inputs: torch.Tensor | None = None
+        self._weights: list[tuple[int, int]] = []
+        self._rows: list[Row] = []
+        self._forgetful: tuple[tuple[int, int], BoundModel] | None = None  # one alone: each is as large as the network
 
     def explain(
         self,
@@ -99,9 +103,15 @@ class Explainer:
         Raises:
             Cancelled: cancel was set; its ``partial`` is what there is.
         """
-        if self._inputs is None or not torch.equal(inputs, self._inputs):
+        weights = _versions(self.net.module)
+        if self._inputs is None or not torch.equal(inputs, self._inputs) or weights != self._weights:
             self._kept.clear()
-            self._inputs = inputs
+            self._inputs, self._weights, self._forgetful = inputs, weights, None
+        if self._rows != rows:
+            if self._rows and self._rows[0].unit:  # a cursor that moves asks for one unit after the other
+                left = repr(self._rows)
+                self._kept = {key: value for key, value in self._kept.items() if left not in key}
+            self._rows = rows
         explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth)
         network = self._network(depth, seed)
         if cut_out and rows[0].unit is None:
@@ -109,23 +119,33 @@ class Explainer:
                 ("segmentation", depth, seed, rows[0]), partial(_tried, segment, network, inputs, rows[0].target)
             )
             explained = replace(explained, segmentation=found)
-        for k, (method, options) in enumerate(methods.items()):
-            if cancel.is_set():
-                raise Cancelled("cancelled", partial=explained if explained.maps else None)
-            on_update(explained, method, k / len(methods))
-            what = method, seed, repr(rows), repr(options)
-            maps = self._maps(what, inputs, rows, depth, options, cancel)
-            explained = replace(explained, maps={**explained.maps, method: maps})
-            if not isinstance(maps, str):
-                seen = self._once(("agreements", *what), lambda: {0: Agreement(1.0, 1.0)})
-                if depth not in seen:
-                    original = self._maps(what, inputs, rows, 0, options, cancel)
-                    seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
-                explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
-                if faithful and rows[0].unit is None:
-                    ask = partial(faithfulness, network, inputs, maps[0], cancel=cancel)
-                    curves = self._once(("faithful", depth, *what), ask)
-                    explained = replace(explained, faithful={**explained.faithful, method: curves})
+        try:
+            for k, (method, options) in enumerate(methods.items()):
+                if cancel.is_set():
+                    raise Cancelled("cancelled")
+                on_update(explained, method, k / len(methods))
+                explained = self._with_method(explained, method, options, seed, faithful, cancel)
+        except Cancelled as stopped:  # by a method: its partial is no more than a part of a map
+            raise Cancelled("cancelled", partial=explained if explained.maps else None) from stopped
+        return explained
+
+    def _with_method(self, explained: Explained, method: str, options, seed: int, faithful: bool, cancel) -> Explained:
+        """One method's maps added, what they agree with, and their curves if they are wanted."""
+        inputs, rows, depth = explained.inputs, explained.rows, explained.depth
+        what = method, seed, repr(rows), repr(options)
+        maps = self._maps(what, inputs, rows, depth, options, cancel)
+        explained = replace(explained, maps={**explained.maps, method: maps})
+        if isinstance(maps, str):
+            return explained
+        seen = self._once(("agreements", *what), lambda: {0: Agreement(1.0, 1.0)})
+        if depth not in seen:
+            original = self._maps(what, inputs, rows, 0, options, cancel)
+            seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
+        explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
+        if faithful and rows[0].unit is None:
+            ask = partial(faithfulness, self._network(depth, seed), inputs, maps[0], cancel=cancel)
+            curves = self._once(("faithful", depth, *what), ask)
+            explained = replace(explained, faithful={**explained.faithful, method: curves})
         return explained
 
     def _maps(self, what: tuple, inputs, rows: Sequence[Row], depth: int, options, cancel) -> list[Attribution] | str:
@@ -142,12 +162,22 @@ class Explainer:
         return self._once(("maps", depth, *what), ask)
 
     def _network(self, depth: int, seed: int) -> BoundModel:
-        return self._once(("network", depth, seed), lambda: randomised(self.net, depth, seed=seed)) if depth else self.net
+        if not depth:
+            return self.net
+        if self._forgetful is None or self._forgetful[0] != (depth, seed):
+            self._forgetful = (depth, seed), randomised(self.net, depth, seed=seed)
+        return self._forgetful[1]
 
     def _once(self, key, compute: Callable[[], Any]) -> Any:
         if key not in self._kept:
             self._kept[key] = compute()
         return self._kept[key]
+
+
+def _versions(module: nn.Module) -> list[tuple[int, int]]:
+    """What is another after a step of training: each weight's identity and how often it was changed in place."""
+    held = [*module.parameters(), *module.buffers()]
+    return [(id(tensor), 0 if tensor.is_inference() else tensor._version) for tensor in held]
 
 
 def _tried(method: Callable, *args, **options) -> Any:

@@ -21,7 +21,7 @@ from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.picture import answer_words
-from cnnwidgets.panels.saliency_code import attribution_lines
+from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
 from cnnwidgets.panels.snippets import picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel, by_name, class_options
 from cnnwidgets.views import Cell, ChartView, MapTable
@@ -144,10 +144,10 @@ class SaliencyPanel(TargetPanel):
         return [*self.toolbox(), self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
+        all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
         inputs = self.net.prepare(self.source)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
-        depths = [*range(len(self._cascade) + 1), self.randomised] if self._all_depths else [self.randomised]
-        self._all_depths = False
+        depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
         for k, depth in enumerate(depths):
 
             def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
@@ -198,13 +198,20 @@ class SaliencyPanel(TargetPanel):
     def code(self) -> str:
         found = self.result.found
         lines = [attribution_lines(self.net, name, maps[0], self._options(name)) for name, maps in found.items()]
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), "maps = {}", *lines]))
+        depth = self.result.depth
+        model = [randomised_lines(depth, self.seed)] if depth else []
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), *model, "maps = {}", *lines]))
 
     def figure(self) -> Figure:
         result = self.shown
         return charts.still(
             result, self.net.picture(result.inputs), NAMES, f"{self.net.name}: input {format_shape(self.net.input_shape)}"
         )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        if "of" in state:
+            self.of = state["of"]  # a unit that comes with it was not clicked
 
     def check_all(self) -> None:
         """Randomise layer after layer, down to the first: the whole sanity check."""
@@ -278,8 +285,9 @@ class SaliencyPanel(TargetPanel):
 
     def _mask(self) -> np.ndarray | None:
         """bool (height, width), where the object is, if the pictures know it."""
-        if isinstance(self.image, int) and hasattr(self.images, "mask"):
-            mask = self.images.mask(self.image)
+        mask_of = getattr(self.images, "mask", None)
+        if isinstance(self.image, int) and callable(mask_of):
+            mask = mask_of(self.image)
             if mask.shape == self.net.input_shape[1:] and mask.any():
                 return mask
         return None
@@ -307,4 +315,4 @@ class SaliencyPanel(TargetPanel):
 
 def _is_of_all(note: str) -> bool:
     """Whether a note is on the network, not on a map."""
-    return "training mode" in note
+    return note.startswith("the network ")

@@ -24,16 +24,17 @@ while todo:  # every ReLU of the graph, however it is written
         continue
     seen.add(node)
     todo += [before for before, _ in node.next_functions]
-    if node.name() == "ReluBackward0":
-        node.register_hook(lambda back, above: ({rule}.clamp(min=0),))
+    floors = (getattr(node, name, None) for name in ("_saved_min_val", "_saved_min", "_saved_threshold"))
+    if node.name() == "ReluBackward0" or any(floor == 0 for floor in floors):
+        node.register_hook(lambda back, above: ({rule}.clamp(min=0), *back[1:]))
 """
 
 _CAM = """\
 outputs = []
 
 def keep(module, args, output):
-    outputs.append(output.clone())
-    return outputs[-1]
+    outputs.append(output)
+    return output.clone()  # which may be overwritten
 
 hook = model.get_submodule("{layer}").register_forward_hook(keep)
 score = {score}
@@ -74,5 +75,15 @@ def attribution_lines(net: BoundModel, method: str, found: Attribution, options:
     return textwrap.dedent(
         f"""\
         import cnnwidgets as cw
-        maps["{method}"] = cw.methods.{method}(cw.bind(model), x.detach(), {given}).values"""
+        net = cw.bind(model, preprocess=preprocess)
+        maps["{method}"] = cw.methods.attribute(net, x.detach(), {given}, method="{method}").values"""
+    )
+
+
+def randomised_lines(depth: int, seed: int) -> str:
+    """The lines that make ``model`` forget its last layers."""
+    return textwrap.dedent(
+        f"""\
+        import cnnwidgets as cw
+        model = cw.methods.randomised(cw.bind(model, preprocess=preprocess), {depth}, seed={seed}).module"""
     )

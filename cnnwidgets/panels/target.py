@@ -31,8 +31,11 @@ class TargetPanel(PicturePanel):
         return by_name(self.net, proposal.value)
 
     def class_name(self, index: int) -> str:
-        """What an output is called."""
-        return self.net.classes[index] if index < len(self.net.classes) else str(index)
+        """What an output is called, with its number where another has the same name."""
+        names = self.net.classes
+        if index >= len(names):
+            return str(index)
+        return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
 
 
 def class_options(net: BoundModel) -> list[tuple[str, int | str]]:

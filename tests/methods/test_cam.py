@@ -13,6 +13,8 @@ from torch import nn
 from torchvision import models
 
 import cnnwidgets as cw
+from cnnwidgets.methods import cam
+from cnnwidgets.methods.attribution import enlarge
 from tests.methods.small import bound, picture, small
 from tests.net.networks import Function, cheap
 
@@ -195,6 +197,14 @@ def test_the_layer_that_is_chosen_for_a_unit_lies_before_it():
     assert cw.methods.grad_cam(net, image, unit=[("4", 3), ("1", 0)])[0].layer == "0"
     with pytest.raises(ValueError, match="a height and a width before 0"):
         cw.methods.grad_cam(net, image, unit=("0", 3))
+
+
+def test_score_cam_enlarges_no_more_maps_than_go_through_the_network_at_once(monkeypatch):
+    seen = []
+    monkeypatch.setattr(cam, "enlarge", lambda maps, size: seen.append(len(maps)) or enlarge(maps, size))
+    few = cw.methods.score_cam(bound(), picture(), 1, max_memory=1)
+    assert set(seen) == {1}
+    assert np.allclose(few.values, cw.methods.score_cam(bound(), picture(), 1).values, atol=1e-6)
 
 
 def test_a_map_that_is_the_same_everywhere_has_no_weight():

@@ -227,6 +227,7 @@ def test_a_cancelled_method_gives_what_it_has(method):
         ({"target": 4}, "there is no class 4: the network has 4"),
         ({"target": "cat"}, "there is no class 'cat'"),
         ({"target": []}, "the list is empty"),
+        ({"unit": []}, "the list is empty"),
         ({"target": 1, "unit": ("2", 0)}, "target or unit, not both"),
         ({"unit": ("2", 6)}, "there is no unit 6: 2 has 6, numbered from 0"),
         ({"unit": ("2", 0, 12, 0)}, "there is no row 12"),
@@ -245,6 +246,11 @@ def test_several_pictures_are_refused():
         cw.methods.saliency(bound(), torch.stack([picture(), picture()]))
 
 
+def test_several_baselines_are_refused():
+    with pytest.raises(ValueError, match="one picture is wanted, 2 were given"):
+        cw.methods.integrated_gradients(bound(), picture(), baseline=torch.zeros(2, 3, 12, 12))
+
+
 def test_a_network_without_class_scores_says_what_it_gives():
     net = cw.bind(nn.Conv2d(3, 4, 3), input_shape=(3, 12, 12))
     with pytest.raises(TypeError, match="class scores need a tensor"):
@@ -256,6 +262,21 @@ def test_a_score_that_is_no_number_is_refused():
     net = cw.bind(Function(lambda self, x: x.mean((2, 3)) / 0 * 0), input_shape=(3, 12, 12))
     with pytest.raises(ValueError, match="NaN"):
         cw.methods.saliency(net, picture(), 0)
+
+
+@pytest.mark.parametrize("method", ["saliency", "smoothgrad", "layer_cam"])
+def test_a_gradient_that_is_no_number_is_refused_though_the_score_is_one(method):
+    net = cw.bind(Function(lambda self, x: torch.sqrt(0 * F.relu(x).mean((2, 3)))), input_shape=(3, 12, 12))
+    with pytest.raises(ValueError, match=r"the map of class 1 has .* NaN"):
+        cw.methods.attribute(net, picture(), 1, method=method)
+
+
+@pytest.mark.parametrize("method", ["saliency", "grad_cam", "integrated_gradients"])
+def test_a_network_that_ends_in_a_softmax_is_said_to_give_probabilities(method):
+    net = cw.bind(nn.Sequential(small(), nn.Softmax(1)), input_shape=(3, 12, 12))
+    found = cw.methods.attribute(net, picture(), 1, method=method)
+    assert any("after the softmax" in note for note in found.notes) and 0 < found.score < 1
+    assert not any("softmax" in note for note in cw.methods.attribute(bound(), picture(), 1, method=method).notes)
 
 
 def test_an_unknown_method_is_refused_with_the_known_ones():

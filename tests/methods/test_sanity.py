@@ -130,6 +130,13 @@ def test_a_linear_networks_map_is_its_weights_and_so_is_the_correlation():
     assert (result.depths, result.layers, result.methods) == ((0, 1), ("", "1"), ("saliency",))
 
 
+@pytest.mark.parametrize("side", [1, 2, 3])
+def test_a_picture_of_few_pixels_has_no_structural_similarity(side):
+    net = cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(side**2, 2)).eval(), input_shape=(1, side, side))
+    result = sanity_check(net, torch.ones(1, side, side), 1, methods=["saliency"])
+    assert np.isnan(result.similarity).all() == (side < 3)
+
+
 def test_the_target_stays_the_one_that_the_network_itself_predicts():
     net = cw.load("scenes")
     scene = cw.samples.scenes()[0]

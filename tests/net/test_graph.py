@@ -71,6 +71,13 @@ def test_any_value_of_any_layer_is_a_score():
     assert not outside.any()  # the receptive field of a 3x3 convolution
 
 
+def test_keeping_one_layer_does_not_shift_the_count_of_anothers_calls():
+    parts = {"first": nn.Conv2d(3, 4, 3), "last": nn.Linear(144, 2)}
+    net = bind(Function(lambda self, x: self.last((2 * self.first(x)).reshape(1, -1)), **parts), input_shape=(3, 8, 8))
+    with net.graph(image(), ["first", "reshape"]) as passed:
+        assert torch.equal(passed.maps["reshape"].flatten(), 2 * passed.maps["first"].flatten())
+
+
 def test_what_a_score_does_not_depend_on_has_a_gradient_of_zeros():
     net = bind(
         Function(lambda self, x: self.last((x > 0).float().mean((2, 3))), last=nn.Linear(3, 2)), input_shape=(3, 4, 4)

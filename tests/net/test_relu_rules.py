@@ -127,6 +127,14 @@ class Hidden(torch.autograd.Function):
         return above * (ctx.saved_tensors[0] > 0)
 
 
+def chosen(y):
+    return torch.where(y > 0, y, 0.0)
+
+
+def filled(y):
+    return y.masked_fill(y < 0, 0)
+
+
 def on_a_view(self, x):
     x = self.first(x)
     x[:, :2].relu_()
@@ -142,6 +150,12 @@ def on_a_view(self, x):
         (lambda self, x: F.hardswish(F.relu(self.first(x))).mean((2, 3)), "hard swish"),
         (lambda self, x: F.elu(self.first(x)).mean((2, 3)), "ELU"),
         (lambda self, x: F.relu(Hidden.apply(self.first(x))).mean((2, 3)), "Hidden"),
+        (lambda self, x: torch.maximum(self.first(x), torch.zeros(())).relu().mean((2, 3)), "a maximum"),
+        (lambda self, x: torch.max(self.first(x), torch.zeros(())).relu().mean((2, 3)), "a maximum"),
+        (lambda self, x: chosen(self.first(x)).relu().mean((2, 3)), "torch.where"),
+        (lambda self, x: filled(self.first(x)).relu().mean((2, 3)), "a masked fill"),
+        (lambda self, x: F.relu(F.logsigmoid(self.first(x)) + 1).mean((2, 3)), "log sigmoid"),
+        (lambda self, x: F.relu(F.glu(self.first(x), 1)).mean((2, 3)), "gated linear unit"),
         (on_a_view, "a view"),
         (lambda self, x: torch.tanh(self.first(x)).mean((2, 3)), "there is no ReLU"),
     ],

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.sanity import randomised
+from cnnwidgets.panels import explained
 from tests.net.networks import unchanged
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -61,6 +67,27 @@ def test_several_classes_are_rows_and_share_each_methods_scale(net, pictures):
     assert (panel.target, panel.others) == ("6", ["5"])
 
 
+def test_classes_of_the_same_name_are_told_apart():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 3)).eval()
+    net = cw.bind(model, input_shape=(3, 2, 2), classes=["cat", "cat", "dog"])
+    panel = cw.SaliencyPanel(net, torch.rand(3, 2, 2), [0, 1, 2], methods=["saliency"])
+    assert [row.name for row in panel.result.rows] == ["cat (0)", "cat (1)", "dog"]
+
+
+def test_a_data_set_may_call_something_else_its_mask(net, pictures):
+    class Masked(torch.utils.data.Dataset):
+        mask = None
+
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, number):
+            return pictures[number]
+
+    panel = cw.SaliencyPanel(net, Masked(), methods=["saliency"])
+    assert panel.result.maps.keys() == {"saliency"} and panel.error is None
+
+
 def test_a_method_that_refuses_says_why_in_its_cell_and_the_others_go_on():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.SiLU(), nn.Flatten(), nn.Linear(4 * 36, 3)).eval()
     panel = cw.SaliencyPanel(
@@ -108,6 +135,48 @@ def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
     assert (panel.randomised, result.depth) == (1, 1)
 
 
+def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pictures, monkeypatch):
+    entered, go, rows = threading.Event(), threading.Event(), cw.SaliencyPanel._rows
+
+    def slow(panel, inputs):
+        entered.set()
+        assert go.wait(30)
+        return rows(panel, inputs)
+
+    monkeypatch.setattr(cw.SaliencyPanel, "_rows", slow)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    assert entered.wait(30)
+    panel.check_all()
+    go.set()
+    assert len(panel.result.agreements["saliency"]) == 17
+
+
+def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
+    made = []
+
+    def remembered(*args, **options):
+        copy = randomised(*args, **options)
+        made.append(weakref.ref(copy.module))
+        return copy
+
+    monkeypatch.setattr(explained, "randomised", remembered)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    panel.check_all()
+    assert len(panel.result.agreements["saliency"]) == 17
+    gc.collect()
+    assert len(made) == 16 and sum(one() is not None for one in made) <= 1
+
+
+def test_a_network_that_has_learnt_since_is_explained_as_it_is_now():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)).eval()
+    panel = cw.SaliencyPanel(cw.bind(model, input_shape=(3, 2, 2)), torch.rand(3, 2, 2), 0, methods=["saliency"])
+    before = panel.result.maps["saliency"][0].values
+    with torch.no_grad():
+        model[1].weight *= 2
+    panel.ask()
+    np.testing.assert_allclose(panel.result.maps["saliency"][0].values, 2 * before, rtol=1e-6)
+
+
 def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     browser = cw.FeatureMapBrowser(net, 3, images=pictures, layer="layer2.1.relu:2")
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam", "occlusion"])
@@ -124,6 +193,19 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     place = net.layers["layer2.1.relu:2"].to_position(20, 41, (64, 64))
     own = cw.methods.saliency(net, pictures[3], unit=("layer2.1.relu:2", 7, *place))
     np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
+
+
+def test_a_cursor_that_moves_leaves_no_maps_behind(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    of_class = panel.result.maps["saliency"]
+    panel.restore({"layer": "relu", "unit": 3, "of": "position", "y": 5.0, "x": 5.0})
+    seen = []
+    for panel.x in (10.0, 20.0, 30.0):
+        seen.append(weakref.ref(panel.result.maps["saliency"][0]))
+    gc.collect()
+    assert [one() is None for one in seen] == [True, True, False]
+    panel.of = "class"
+    assert panel.result.maps["saliency"] is of_class
 
 
 def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
@@ -146,18 +228,7 @@ def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
     np.testing.assert_array_equal(np.frombuffer(panel.table.mask, np.uint8).reshape(64, 64), pictures.mask(3))
 
 
-def test_the_code_gives_the_same_maps(net, pictures):
-    methods = [
-        "saliency",
-        "gradient_x_input",
-        "deconvnet",
-        "guided_backprop",
-        "grad_cam",
-        "grad_cam_plus_plus",
-        "layer_cam",
-        "smoothgrad",
-    ]
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=methods)
+def assert_code_gives_what_is_shown(panel):
     scope: dict = {}
     exec(panel.code(), scope)
     for method, found in panel.result.found.items():
@@ -165,10 +236,55 @@ def test_the_code_gives_the_same_maps(net, pictures):
         np.testing.assert_allclose(values, found[0].values, atol=1e-5 * np.abs(found[0].values).max(), err_msg=method)
 
 
+def test_the_code_gives_the_same_maps(net, pictures):
+    assert_code_gives_what_is_shown(cw.SaliencyPanel(net, 3, images=pictures, methods=METHODS))
+
+
+def test_the_code_gives_the_maps_of_the_randomised_network(panel):
+    panel.randomised, panel.seed = 2, 3
+    assert_code_gives_what_is_shown(panel)
+
+
+@pytest.mark.parametrize("layer", ["bn1", "layer2.1.bn2"])
+def test_the_code_keeps_a_map_that_is_overwritten(panel, layer):
+    panel.restore({"methods": ["grad_cam", "layer_cam"], "cam_layer": layer})
+    assert_code_gives_what_is_shown(panel)
+
+
+@pytest.mark.parametrize("relu", ["nn.ReLU6()", "nn.Threshold(0, 0)"])
+def test_the_code_knows_other_relus(relu, pictures):
+    model = f"nn.Sequential(nn.Conv2d(3, 4, 3), {relu}, nn.Conv2d(4, 2, 3), {relu}, nn.AdaptiveAvgPool2d(1), nn.Flatten())"
+    code = f"from torch import nn\ntorch.manual_seed(0)\nmodel = {model}"
+    scope = {"torch": torch}
+    exec(code, scope)
+    net = cw.bind(scope["model"], input_shape=(3, 64, 64))
+    net.code = code
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["deconvnet", "guided_backprop"])
+    assert panel.result.found.keys() == {"deconvnet", "guided_backprop"}
+    assert_code_gives_what_is_shown(panel)
+
+
 def test_a_method_that_is_added_leaves_the_others_as_they_were(panel):
     before = panel.result.maps["saliency"]
     panel.methods = [*FAST, "layer_cam"]
     assert panel.result.maps["saliency"] is before and "layer_cam" in panel.result.maps
+
+
+@pytest.mark.parametrize("method", ["smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"])
+def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, monkeypatch):
+    _ = panel.result
+
+    def cancelled(net, image, target, **options):
+        panel.cancel()
+        raise cw.Cancelled("cancelled", partial="a part of a map")
+
+    monkeypatch.setitem(METHODS, method, cancelled)
+    panel.methods = ["layer_cam", method]
+    assert panel.wait(30) and isinstance(panel.error, cw.Cancelled)
+    assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM"]
+    assert panel.status.kind == "ready" and panel.status.message.startswith("Cancelled. The network says 6")
+    panel.methods = FAST
+    assert panel.result.maps.keys() == set(FAST)
 
 
 def test_the_buttons_and_the_trait_are_the_same(panel):
@@ -185,6 +301,15 @@ def test_the_buttons_and_the_trait_are_the_same(panel):
     assert buttons["RISE"].value and not buttons["Grad-CAM"].value
 
 
+def test_many_classes_that_are_locked_are_told_and_cannot_be_changed():
+    net = cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(12, 20)).eval(), input_shape=(3, 2, 2))
+    panel = cw.SaliencyPanel(net, torch.rand(3, 2, 2), [0, 7], methods=["saliency"], lock=["others"])
+    control = panel.controls["others"]
+    assert control.has_trait("disabled") and control.disabled and control.value == "7"
+    panel.others = [3, "7"]
+    assert control.value == "3, 7"
+
+
 def test_a_state_goes_round(panel, net, pictures):
     panel.others, panel.randomised, panel.cam_layer = ["1"], 2, "layer2"
     other = cw.SaliencyPanel(net, 0, images=pictures)
@@ -194,6 +319,15 @@ def test_a_state_goes_round(panel, net, pictures):
         np.array_equal(a.values, b.values)
         for a, b in zip(other.result.maps["grad_cam"], panel.result.maps["grad_cam"], strict=True)
     )
+
+
+def test_a_state_of_a_class_stays_one_though_a_unit_was_chosen_before(panel, net, pictures):
+    panel.layer, panel.unit = "relu", 3
+    assert panel.of == "unit"
+    panel.of = "class"
+    other = cw.SaliencyPanel(net, 0, images=pictures, methods=FAST)
+    other.restore(panel.state)
+    assert other.state == panel.state and other.result.rows == panel.result.rows
 
 
 def test_the_still_twin_holds_the_maps(panel):
