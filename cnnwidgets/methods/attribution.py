@@ -127,7 +127,7 @@ class Question:
 
     def __init__(self, net: BoundModel, image: Any, target: Target, unit: Unit | Sequence[Unit] | None):
         self.net, self.inputs = net, one_picture(net, image)
-        self._trained, self._normalised = net.module.training, False
+        self._about_net, self._normalised = notes_on(net), False
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
@@ -177,12 +177,17 @@ class Question:
         return made if self.many else made[0]
 
     def _notes(self, values: Tensor) -> Iterator[str]:
-        if self._trained:
-            yield "the network was in training mode: it was run in evaluation mode, and left in training mode"
+        yield from self._about_net
         if self._normalised:
             yield "the network gives probabilities itself: the score is one of them, after the softmax and not before it"
         if not bool(values.any()):
             yield "every value is exactly 0: nothing that can be differentiated leads to the score, or nothing passes"
+
+
+def notes_on(net: BoundModel) -> tuple[str, ...]:
+    """What is to be said of a network, whatever the method."""
+    said = "the network was in training mode: it was run in evaluation mode, and left in training mode"
+    return (said,) if net.module.training else ()
 
 
 def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:

@@ -133,9 +133,9 @@ class SaliencyPanel(TargetPanel):
         self.observe(self._ask_of_position, ["y", "x"])
         import_for_explaining()
         self.chart, self.curves = ChartView(height=300), ChartView(height=300)
-        for chart in (self.chart, self.curves):
-            chart.show(blank("", ""), "nothing yet")
-            chart.layout.display = "none"
+        self.chart.show(blank("", ""), "nothing yet")
+        self.curves.show(charts.faithfulness({}), "nothing yet")  # here, for the worker thread should import nothing
+        self.chart.layout.display = self.curves.layout.display = "none"
         self.check = w.Button(
             description="Randomise all, one after the other", icon="random", layout=w.Layout(width="auto"),
             tooltip="every depth of the sanity check, from the last layer down", disabled="randomised" in self.locked,
