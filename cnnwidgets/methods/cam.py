@@ -128,6 +128,7 @@ def score_cam(
         on_update: called with None and the fraction done: there is no map before the last unit.
         cancel: an object with ``is_set()``.
     """
+    _check_upsample(upsample)
     question = Question(net, image, target, unit)
     row, note = _chosen(question, layer)
     with net.graph(question.inputs, [*question.layers, row.name]) as passed:
@@ -217,6 +218,7 @@ def on_grid(row: Layer, values: Tensor) -> Tensor:
 
 
 def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, upsample) -> Any:
+    _check_upsample(upsample)
     question = Question(net, image, target, unit)
     row, note = _chosen(question, layer)
     with net.graph(question.inputs, [*question.layers, row.name]) as passed:
@@ -227,6 +229,11 @@ def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, 
             found.append(weigh(maps, slope))
             clean.append(scores[0].item())
     return _answer(question, method, found, clean, row, note, relu, upsample)
+
+
+def _check_upsample(upsample: str | None) -> None:
+    if upsample not in (None, "bilinear", "nearest"):
+        raise ValueError(f"upsample is {upsample!r}; it must be 'bilinear', 'nearest' or None")
 
 
 def _answer(question: Question, method: str, found, clean, row: Layer, note: str, relu: bool, upsample: str | None) -> Any:

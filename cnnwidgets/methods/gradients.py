@@ -130,8 +130,7 @@ def smoothgrad(
 
     for done, count in _counted(samples, at_once(net, max_memory)):
         drawn = torch.randn(count, *inputs.shape[1:], generator=generator)
-        for k, (gradients, _) in enumerate(_gradients(question, inputs + deviation * drawn.to(inputs))):
-            total[k] += gradients.sum(0).float().cpu()
+        total += _summed(question, inputs + deviation * drawn.to(inputs))
         _tell(on_update, cancel, partial(result, done), done / samples)
     return result(samples)
 
@@ -181,9 +180,7 @@ def integrated_gradients(
         for some in places.split(at_once(net, max_memory)):
             if cancel is not None and cancel.is_set():
                 raise Cancelled("cancelled", partial=result() if points else None)
-            path = start + some.to(inputs).reshape(-1, 1, 1, 1) * (inputs - start)
-            for k, (gradients, _) in enumerate(_gradients(question, path)):
-                total[k] += gradients.sum(0).float().cpu()
+            total += _summed(question, start + some.to(inputs).reshape(-1, 1, 1, 1) * (inputs - start))
         return total / len(places)
 
     def gaps() -> Tensor:
@@ -221,18 +218,30 @@ def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", ti
     """One gradient a score."""
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
     found = []
-    for gradients, scores in _gradients(question, question.inputs, rule):
+
+    def take(gradients: Tensor, scores: Tensor) -> None:
         values = gradients * question.inputs.to(gradients) if times_input else gradients
         found.append((reduction(values[0]), scores[0].item()))
+
+    _each_gradient(question, question.inputs, take, rule)
     return question.answer(found, method=name, signed=_is_signed(reduce))
 
 
-def _gradients(question: Question, pictures: Tensor, rule: str = "backpropagation") -> Iterator[tuple[Tensor, Tensor]]:
-    """For each score that is asked its gradients (N, C, H, W) and its values (N,), of one forward pass of N pictures."""
+def _each_gradient(
+    question: Question, pictures: Tensor, take: Callable[[Tensor, Tensor], None], rule: str = "backpropagation"
+) -> None:
+    """One forward pass of N pictures; ``take`` gets for each score its gradients (N, C, H, W) and its values (N,)."""
     with question.net.graph(pictures, question.layers, rule=rule) as passed:
         several = question.scores(passed)
         for k, scores in enumerate(several, 1):
-            yield passed.gradient(scores.sum(), last=k == len(several)).detach(), scores.detach()
+            take(passed.gradient(scores.sum(), last=k == len(several)).detach(), scores.detach())
+
+
+def _summed(question: Question, pictures: Tensor) -> Tensor:
+    """For each score the sum of the pictures' gradients, float32 (scores, C, H, W)."""
+    sums: list[Tensor] = []
+    _each_gradient(question, pictures, lambda gradients, _: sums.append(gradients.sum(0).float().cpu()))
+    return torch.stack(sums)
 
 
 def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:

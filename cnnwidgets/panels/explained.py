@@ -17,6 +17,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, faithfulness
 from cnnwidgets.methods.sanity import Agreement, agreement, randomised
 from cnnwidgets.methods.segmentation import Segmentation, segment
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.panels.errors import sentence
 
 CANCELLABLE = frozenset(("smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"))
 """Methods that take long, and can be cancelled while they run."""
@@ -143,7 +144,8 @@ class Explainer:
             seen[depth] = agreement(original[0], maps[0])  # type: ignore[arg-type]  # it has maps if these have
         explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
         if faithful and rows[0].unit is None:
-            ask = partial(faithfulness, self._network(depth, seed), inputs, maps[0], cancel=cancel)
+            steps = min(32, inputs.shape[2] * inputs.shape[3])
+            ask = partial(faithfulness, self._network(depth, seed), inputs, maps[0], steps=steps, cancel=cancel)
             curves = self._once(("faithful", depth, *what), ask)
             explained = replace(explained, faithful={**explained.faithful, method: curves})
         return explained
@@ -157,7 +159,6 @@ class Explainer:
         asked: dict[str, Any] = {"unit": units} if units else {"target": [row.target for row in rows]}
         if method in CANCELLABLE:
             asked["cancel"] = cancel
-
         ask = partial(_tried, METHODS[method], self._network(depth, what[1]), inputs, **asked, **options)
         return self._once(("maps", depth, *what), ask)
 
@@ -169,9 +170,12 @@ class Explainer:
         return self._forgetful[1]
 
     def _once(self, key, compute: Callable[[], Any]) -> Any:
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return self._kept[key]
+        if key in self._kept:
+            return self._kept[key]
+        found = compute()
+        if not isinstance(found, str):  # what was refused for want of memory, say, may do the next time
+            self._kept[key] = found
+        return found
 
 
 def _versions(module: nn.Module) -> list[tuple[int, int]]:
@@ -184,5 +188,5 @@ def _tried(method: Callable, *args, **options) -> Any:
     """What a method gives, or the sentence why it refuses."""
     try:
         return method(*args, **options)
-    except ValueError as error:
-        return str(error)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        return sentence(error)

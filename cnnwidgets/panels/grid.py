@@ -24,7 +24,7 @@ class GridPanel(Panel):
 
     orders: ClassVar[tuple[str, ...]]
 
-    unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None)
+    unit = t.Int(-1, help="index of the selected unit; -1 for none").tag(control=None, none=-1)
     scale = t.Enum(SCALES, "map", help="what the colours span: each unit, the layer, or fixed limits").tag(control=None)
     limits = t.List(t.Float(), [-1.0, 1.0], minlen=2, maxlen=2, help="[lowest, highest] of the fixed scale").tag(
         control=None

@@ -19,7 +19,8 @@ class Link:
                 sharing[_kind(name, trait)].append(panel)
         self._shared = {key: group for key, group in sharing.items() if len(group) > 1}
         for (name, *_), (first, *others) in self._shared.items():
-            known = next((panel for panel in (first, *others) if getattr(panel, name) is not None), first)
+            none = first.public_traits()[name].metadata.get("none")  # None, unless the trait says otherwise
+            known = next((panel for panel in (first, *others) if getattr(panel, name) is not none), first)
             for panel in (first, *others):
                 setattr(panel, name, getattr(known, name))
         self._for_all(Panel.observe)

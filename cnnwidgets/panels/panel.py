@@ -255,18 +255,26 @@ class Panel(w.VBox):
                     error = failed
             if isinstance(error, Cancelled):
                 self._error = error
-                said = "What is shown was computed before."
-                if error.partial is not None:
-                    self._result = error.partial
-                    self.draw(error.partial)
-                    said = self.summary(error.partial)
-                self.status.say(f"Cancelled. {said}")
+                try:
+                    said = self._take_partial(error.partial)
+                except Exception as failed:
+                    self._fail(failed)
+                else:
+                    self.status.say(f"Cancelled. {said}")
             elif error is not None:
                 self._fail(error)
         if job is self._job and error is None:
             self._redraw_twin()
         if self.status.code:  # the listing has been opened: it follows what is on screen
             self._show_code()
+
+    def _take_partial(self, partial: Any) -> str:
+        """Show what a cancelled computation left, if it left anything; returns what to say of it."""
+        if partial is None:
+            return "What is shown was computed before."
+        self._result = partial
+        self.draw(partial)
+        return self.summary(partial)
 
     def _fail(self, error: Exception) -> None:
         self._error = error

@@ -10,6 +10,7 @@ import torch
 import traitlets as t
 
 from cnnwidgets.methods import METHODS
+from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import check_unit
 from cnnwidgets.methods.faithfulness import pointing_game
 from cnnwidgets.methods.sanity import cascade
@@ -18,7 +19,7 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
 from cnnwidgets.panels.curves import blank
-from cnnwidgets.panels.explained import Explained, Explainer, Row
+from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.picture import answer_words
 from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
@@ -100,7 +101,7 @@ class SaliencyPanel(TargetPanel):
     faithful = t.Bool(False, help="whether deletion and insertion curves are computed").tag(control=Tick())
     seed = t.Int(0, help="seed of the random weights").tag(control=Slider(lambda panel: (0, 20)))
     layer = t.Unicode(None, allow_none=True, help="layer of the unit that is explained").tag(control=None)
-    unit = t.Int(-1, help="index of the unit that is explained; -1 for none").tag(control=None)
+    unit = t.Int(-1, help="index of the unit that is explained; -1 for none").tag(control=None, none=-1)
     y = t.Float(None, allow_none=True, help="row of the cursor in the input, in pixels").tag(control=None)
     x = t.Float(None, allow_none=True, help="column of the cursor in the input, in pixels").tag(control=None)
 
@@ -111,7 +112,7 @@ class SaliencyPanel(TargetPanel):
             target, *others = target or [None]
             options["others"] = others
         if methods is not None:
-            options["methods"] = list(methods)
+            options["methods"] = [methods] if isinstance(methods, str) else list(methods)
         self._all_depths = False
         self._under_way = ""
         super().__init__(net, image, target=target, **options)
@@ -145,7 +146,7 @@ class SaliencyPanel(TargetPanel):
 
     def compute(self, job: Job) -> Explained:
         all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
-        inputs = self.net.prepare(self.source)
+        inputs = one_picture(self.net, self.source)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
         depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
         for k, depth in enumerate(depths):
@@ -177,13 +178,15 @@ class SaliencyPanel(TargetPanel):
 
     def summary(self, result: Explained) -> str:
         parts = [answer_words(result.predicted)]
-        for first in list(result.found.values())[:1]:
-            parts += [f"score {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
+        for method, first in list(result.found.items())[:1]:
+            score = "probability" if method in OF_CLASSES else "score"
+            parts += [f"{score} {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
             parts += dict.fromkeys(note for one in first for note in one.notes if _is_of_all(note))
         if self.outline == "segmentation" and result.segmentation is not None:
             parts.append(self._about_segmentation(result.segmentation))
         if result.depth:
-            parts.append(f"the last {result.depth} layers are random: a map that stays shows the picture, not the network")
+            last = "the last layer is" if result.depth == 1 else f"the last {result.depth} layers are"
+            parts.append(f"{last} random: a map that stays shows the picture, not the network")
         text = " · ".join(parts)
         return text[:1].upper() + text[1:]
 
@@ -305,7 +308,7 @@ class SaliencyPanel(TargetPanel):
 
     def _take_unit(self, change) -> None:
         """A unit was clicked in a linked panel."""
-        if change.new >= 0 and self.of == "class":
+        if change.new >= 0 and self.of == "class" and "of" not in self.locked:
             self.of = "unit"
 
     def _ask_of_position(self, change) -> None:

@@ -127,12 +127,13 @@ def test_the_layer_that_is_chosen_is_the_last_one_with_maps(name, layer):
 
 @pytest.mark.parametrize("upsample", ["bilinear", "nearest"])
 def test_an_enlarged_map_is_torchs(upsample):
-    small_map = cw.methods.grad_cam(bound(), picture(), 1)
-    found = cw.methods.grad_cam(bound(), picture(), 1, upsample=upsample)
+    small_map = cw.methods.grad_cam(bound(), picture(), 2)
+    assert small_map.values.any()
+    found = cw.methods.grad_cam(bound(), picture(), 2, upsample=upsample)
     align = {"align_corners": False} if upsample == "bilinear" else {}
     expected = F.interpolate(torch.from_numpy(small_map.values)[None, None], (12, 12), mode=upsample, **align)[0, 0]
     assert np.allclose(found.values, expected)
-    assert np.allclose(small_map.at_input(), cw.methods.grad_cam(bound(), picture(), 1, upsample="bilinear").values)
+    assert np.allclose(small_map.at_input(), cw.methods.grad_cam(bound(), picture(), 2, upsample="bilinear").values)
 
 
 def test_tokens_are_laid_on_their_grid_without_the_class_token():
@@ -164,6 +165,12 @@ def test_tokens_that_are_no_square_grid_are_refused():
 def test_a_layer_that_is_no_map_is_refused(layer, words):
     with pytest.raises((ValueError, KeyError), match=words):
         cw.methods.grad_cam(bound(), picture(), layer=layer)
+
+
+@pytest.mark.parametrize("method", CAMS)
+def test_an_unknown_way_to_enlarge_is_refused(method):
+    with pytest.raises(ValueError, match="upsample is 'cubic'; it must be 'bilinear', 'nearest' or None"):
+        cw.methods.attribute(bound(), picture(), method=method, upsample="cubic")
 
 
 def test_a_network_without_maps_is_refused():

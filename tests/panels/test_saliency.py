@@ -208,6 +208,40 @@ def test_a_cursor_that_moves_leaves_no_maps_behind(net, pictures):
     assert panel.result.maps["saliency"] is of_class
 
 
+def test_a_link_takes_over_the_unit_of_whichever_panel_has_one(net, pictures):
+    browser = cw.FeatureMapBrowser(net, 3, images=pictures, layer="layer1.0.relu", unit=2)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    cw.link(panel, browser)
+    assert (panel.unit, browser.unit) == (2, 2)
+
+
+def test_a_lock_keeps_the_class_when_a_unit_is_clicked(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], lock=["of"])
+    panel.layer, panel.unit = "layer1.0.relu", 2
+    assert panel.of == "class" and panel.result.rows[0].target == 6
+
+
+def test_a_method_that_autograd_cannot_follow_leaves_the_others_alone():
+    from torch.utils.checkpoint import checkpoint
+
+    class Checkpointed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.last(checkpoint(self.body, x, use_reentrant=True).relu().mean((2, 3)))
+
+    net = cw.bind(Checkpointed().eval(), input_shape=(3, 16, 16))
+    panel = cw.SaliencyPanel(net, torch.rand(3, 16, 16), methods=["saliency", "occlusion"])
+    assert panel.result.found.keys() == {"occlusion"} and panel.table.cells[0]["text"]
+
+
+def test_a_batch_is_no_picture(net):
+    panel = cw.SaliencyPanel(net, torch.rand(2, 3, 64, 64), methods=["saliency"])
+    assert panel.wait(30) and panel.status.message == "One picture is wanted, 2 were given"
+
+
 def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
     panel.faithful = True
     result = panel.result
