@@ -12,9 +12,8 @@ import traitlets as t
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import check_unit
-from cnnwidgets.methods.faithfulness import pointing_game
 from cnnwidgets.methods.sanity import cascade
-from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
+from cnnwidgets.methods.segmentation import Segmentation
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
@@ -22,34 +21,17 @@ from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.picture import answer_words
+from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
 from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
 from cnnwidgets.panels.snippets import picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel, by_name, class_options
-from cnnwidgets.views import Cell, ChartView, MapTable
+from cnnwidgets.views import ChartView, MapTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OF = ("class", "unit", "position")
 """What the score is of."""
-
-NAMES = {
-    "saliency": "saliency",
-    "gradient_x_input": "gradient × input",
-    "smoothgrad": "SmoothGrad",
-    "integrated_gradients": "integrated gradients",
-    "deconvnet": "deconvnet",
-    "guided_backprop": "guided backprop",
-    "grad_cam": "Grad-CAM",
-    "grad_cam_plus_plus": "Grad-CAM++",
-    "layer_cam": "Layer-CAM",
-    "score_cam": "Score-CAM",
-    "guided_grad_cam": "guided Grad-CAM",
-    "occlusion": "occlusion",
-    "rise": "RISE",
-    "lime": "LIME",
-}
-"""What the methods are called."""
 
 
 class SaliencyPanel(TargetPanel):
@@ -181,9 +163,9 @@ class SaliencyPanel(TargetPanel):
         for method, first in list(result.found.items())[:1]:
             score = "probability" if method in OF_CLASSES else "score"
             parts += [f"{score} {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
-            parts += dict.fromkeys(note for one in first for note in one.notes if _is_of_all(note))
+            parts += dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
         if self.outline == "segmentation" and result.segmentation is not None:
-            parts.append(self._about_segmentation(result.segmentation))
+            parts.append(about_cut_out(result.segmentation, self._mask()))
         if result.depth:
             last = "the last layer is" if result.depth == 1 else f"the last {result.depth} layers are"
             parts.append(f"{last} random: a map that stays shows the picture, not the network")
@@ -252,7 +234,7 @@ class SaliencyPanel(TargetPanel):
         mask = self._mask()
         self.table.show(
             self.net.picture(result.inputs),
-            [[self._cell(result, method, k, mask) for method in result.maps] for k in range(len(result.rows))],
+            [[cell(result, method, k, mask) for method in result.maps] for k in range(len(result.rows))],
             rows=[row.name for row in result.rows],
             columns=[NAMES[method] for method in result.maps],
             mask=self._outlined(result),
@@ -262,29 +244,6 @@ class SaliencyPanel(TargetPanel):
         if self.outline == "segmentation":
             return result.segmentation.mask if isinstance(result.segmentation, Segmentation) else None
         return self._mask() if self.outline == "object" else None
-
-    def _about_segmentation(self, found: Segmentation | str) -> str:
-        if isinstance(found, str):
-            return f"nothing is cut out: {found}"
-        mask = self._mask()
-        truth = (
-            f", intersection over union with the object {intersection_over_union(found.mask, mask):.2f}"
-            if mask is not None
-            else ""
-        )
-        return f"cut out: {found.mask.mean():.1%} of the picture{truth}"
-
-    def _cell(self, result: Explained, method: str, row: int, mask: np.ndarray | None) -> Cell:
-        found = result.maps[method]
-        if isinstance(found, str):
-            return Cell(None, text=found)
-        one = found[row]
-        notes = [note for note in one.notes if not _is_of_all(note)]
-        if one.gap is not None:
-            notes.append(f"completeness gap {one.gap:.2g}")
-        if mask is not None and not one.is_zero:
-            notes.insert(0, "✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")
-        return Cell(one.values, result.scale(method), one.signed, " · ".join(notes))
 
     def _mask(self) -> np.ndarray | None:
         """bool (height, width), where the object is, if the pictures know it."""
@@ -314,8 +273,3 @@ class SaliencyPanel(TargetPanel):
     def _ask_of_position(self, change) -> None:
         if self.of == "position":
             self.ask()
-
-
-def _is_of_all(note: str) -> bool:
-    """Whether a note is on the network, not on a map."""
-    return note.startswith("the network ")
