@@ -16,11 +16,13 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/ready
-	$(BIN)/python -m pytest tests --ignore=tests/browser
+	$(BIN)/python -m pytest -n 2 tests --ignore=tests/browser
 
+notebooks-test: export OMP_NUM_THREADS = 1
 notebooks-test: $(VENV)/ready
-	$(BIN)/python -m pytest --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
 
 browser: $(VENV)/ready
 	$(BIN)/python -m pytest tests/browser
