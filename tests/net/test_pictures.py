@@ -15,7 +15,7 @@ from torchvision import models
 from torchvision.transforms import v2
 
 from cnnwidgets.net import bind
-from cnnwidgets.net.pictures import Preprocess, open_picture
+from cnnwidgets.net.pictures import Preprocess, check_finite, open_picture
 from tests.net.networks import cheap
 
 RNG = np.random.default_rng(0)
@@ -379,3 +379,13 @@ def test_a_gray_networks_preprocessing_is_shown_gray_pictures():
     net = bind(nn.Conv2d(1, 2, 3), preprocess=preprocess)
     assert net.input_shape == (1, 28, 28)
     assert net.prepare(COLOR).shape == (1, 1, 28, 28)
+
+
+def test_a_sum_that_overflows_is_no_value_that_is_not_finite():
+    large = torch.full((4,), 3e38)
+    assert large.sum().isinf()
+    check_finite(large, "the picture")
+    with pytest.raises(ValueError, match="the picture has 1 values that are NaN or infinite, of 4"):
+        check_finite(torch.tensor([torch.inf, -torch.inf, 0, 0])[[0, 2, 3, 3]], "the picture")
+    with pytest.raises(ValueError, match="has 2 values"):
+        check_finite(torch.tensor([torch.inf, -torch.inf, 0.0]), "the picture")
