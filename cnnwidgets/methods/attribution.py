@@ -82,7 +82,7 @@ class Attribution:
         """
         values = self.at_input()
         if scale is None:
-            scale = float(np.quantile(np.abs(values), DISPLAYED)) or float(np.abs(values).max())
+            scale = usual_scale(values)
         return np.clip(values / scale, -1, 1) if scale else values
 
     def __repr__(self) -> str:
@@ -182,6 +182,12 @@ class Question:
             yield "the network gives probabilities itself: the score is one of them, after the softmax and not before it"
         if not bool(values.any()):
             yield "every value is exactly 0: nothing that can be differentiated leads to the score, or nothing passes"
+
+
+def usual_scale(values: np.ndarray) -> float:
+    """The size that 99.5 % of the values do not exceed; the largest if that is 0."""
+    sizes = np.abs(values)
+    return float(np.quantile(sizes, DISPLAYED)) or float(sizes.max())
 
 
 def notes_on(net: BoundModel) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.methods import METHODS, Attribution
-from cnnwidgets.methods.attribution import DISPLAYED, Unit
+from cnnwidgets.methods.attribution import Unit, usual_scale
 from cnnwidgets.methods.faithfulness import Faithfulness, faithfulness
 from cnnwidgets.methods.sanity import Agreement, agreement, randomised
 from cnnwidgets.methods.segmentation import Segmentation, segment
@@ -65,8 +65,7 @@ class Explained:
 
     def scale(self, method: str) -> float:
         """The size that 99.5 % of a method's values do not exceed: that of the last colour, in all rows."""
-        sizes = np.abs(np.stack([one.at_input() for one in self.found[method]]))
-        return float(np.quantile(sizes, DISPLAYED)) or float(sizes.max()) or 1.0
+        return usual_scale(np.stack([one.at_input() for one in self.found[method]])) or 1.0
 
 
 class Explainer:

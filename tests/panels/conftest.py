@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import cnnwidgets as cw
 from cnnwidgets.panels import jobs
 from tests.panels.tiny import PATIENCE
 
@@ -13,3 +14,13 @@ def idle_workers():
     yield
     for worker in (jobs.LAYOUTS, jobs.TRAININGS, jobs.WORKER):
         worker.submit(lambda: None).result(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def net():
+    return cw.load("scenes")
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return cw.samples.scenes()

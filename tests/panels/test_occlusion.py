@@ -13,16 +13,6 @@ from tests.panels.tiny import PATIENCE
 
 
 @pytest.fixture(scope="module")
-def net():
-    return cw.load("scenes")
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    return cw.samples.scenes()
-
-
-@pytest.fixture(scope="module")
 def shown(net, pictures):
     panel = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=6)
     assert panel.result.exact

@@ -20,16 +20,6 @@ from tests.net.networks import unchanged
 FAST = ["saliency", "guided_backprop", "grad_cam"]
 
 
-@pytest.fixture(scope="module")
-def net():
-    return cw.load("scenes")
-
-
-@pytest.fixture(scope="module")
-def pictures():
-    return cw.samples.scenes()
-
-
 @pytest.fixture
 def panel(net, pictures):
     return cw.SaliencyPanel(net, 3, images=pictures, methods=FAST)
