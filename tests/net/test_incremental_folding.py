@@ -36,9 +36,11 @@ def test_maps_and_crops_of_any_size_and_layout_come_out_as_from_torch(options, a
     large = torch.randn(3, 24, 15, 17)
     for maps in (large, large.contiguous(memory_format=torch.channels_last)[:, :, 2:9, 1:12], large[:1, :, :4, :5]):
         assert folded(maps).sub(act(conv(maps))).abs().max() < 1e-5
-        inner = F.conv2d(maps, conv.weight, conv.bias, conv.stride, 0, conv.dilation, conv.groups)
-        assert folded.convolve(maps, (0, 0)).sub(act(inner)).abs().max() < 1e-5
-        added = torch.randn_like(inner)
-        before = added.clone()
-        assert folded.convolve(maps, (0, 0), added, activation).sub(act(inner + added)).abs().max() < 1e-5
-        assert added.equal(before)  # it may be wanted again
+        for stride in (conv.stride, (1, 1)):
+            inner = F.conv2d(maps, conv.weight, conv.bias, stride, 0, conv.dilation, conv.groups)
+            assert folded.convolve(maps, (0, 0), stride).sub(act(inner)).abs().max() < 1e-5
+            added = torch.randn_like(inner)
+            before = added.clone()
+            both = folded.convolve(maps, (0, 0), stride, added, activation)
+            assert both.sub(act(inner + added)).abs().max() < 1e-5
+            assert added.equal(before)  # it may be wanted again

@@ -23,10 +23,10 @@ from cnnwidgets.net.incremental.geometry import split
 from cnnwidgets.net.incremental.operations import Sliding
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
-from cnnwidgets.net.incremental.routes import Canvas, Move, Route, by_cell, crop
+from cnnwidgets.net.incremental.routes import Canvas, Route, Sample, by_cell, crop
 
-CALL = 1e9
-"""Multiply-adds that take as long as what a batch costs whatever its size."""
+CALL = 1.5e7
+"""Multiply-adds that take as long as what a step costs whatever the size of its batch."""
 
 ROUTES = 64
 """Routes that are kept for the next picture."""
@@ -49,6 +49,7 @@ class Engine:
         needed = {step.node: step for step in _needed(program) | ({watch} if watch and watch.windowed else set())}
         self._clean: dict[Step, Tensor] = {}
         self._cells: dict[Canvas, Tensor] = {}
+        self._fill = by_cell(patches.fill)
         picture = patches.picture.contiguous(memory_format=torch.channels_last)
         for node, value in program.values(picture):
             if node.op == "output":
@@ -63,12 +64,13 @@ class Engine:
     def groups(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Group the rows and the columns of a grid of positions: indices of those that are best computed together."""
         work = np.array([step.work for step in self.program.windowed])
+        toll = 4 * CALL * len(work)
         axes = self.program.axis(0, self.patches.size[0]), self.program.axis(1, self.patches.size[1])
         changed = [axis.changed(places) for axis, places in zip(axes, (tops, lefts), strict=True)]
         mean = [np.maximum(end - first, 0).mean(1) for first, end in changed]
         return (
-            split(changed[0], mean[1] * work, 4 * CALL / len(lefts), tops),
-            split(changed[1], mean[0] * work, 4 * CALL / len(tops), lefts),
+            split(changed[0], mean[1] * work, toll / len(lefts), tops),
+            split(changed[1], mean[0] * work, toll / len(tops), lefts),
         )
 
     def route(self, tops: np.ndarray, lefts: np.ndarray) -> Route:
@@ -137,15 +139,19 @@ class Engine:
         """The picture's windows, with the patch over them."""
         y, x = route.begin(step)
         start = torch.from_numpy(y * step.size[1] + x)
-        plain = crop(self._canvas(Canvas(step)), step.size[1], start, route.sizes[step.number]).permute(0, 3, 1, 2)
-        return self.patches.cover(plain, route.tops, route.lefts, y, x)
+        plain, fills = (
+            crop(cells, step.size[1], start, route.sizes[step.number]).permute(0, 3, 1, 2)
+            for cells in (self._canvas(Canvas(step)), self._fill)
+        )
+        return self.patches.cover(plain, fills, route.tops - y, route.lefts - x)
 
     def _slide(self, step: Step, slide: Sliding, values: Found, route: Route) -> Tensor:
         maps = self._pasted(step.live[0], step, values, route, slid=True)
         adding = (self._pasted(step.added, step, values, route), step.activation) if step.added else ()
         if route.is_whole(step):
             return slide.whole(maps, *adding)
-        output = slide.inner(maps, *adding)
+        sampled = slide.cells and maps.shape[2:] == route.sizes[step.number]
+        output = (slide.cells if sampled else slide.inner)(maps, *adding)
         if slide.factor is not None:
             y, x = route.begin(step)
             start = torch.from_numpy(y * step.size[1] + x)
@@ -155,13 +161,14 @@ class Engine:
     def _pasted(self, used: Step, step: Step | None, values: Found, route: Route, slid: bool = False) -> Tensor:
         """A step's windows as another takes them: larger or other ones of the clean map, with what changed pasted in."""
         windows: Tensor = values[used]
-        move: Move | None = route.into(used, step, slid)
+        move = route.into(used, step, slid)
         if move is None:
             return windows
-        crops = move.crop(self._canvas(move.canvas))
-        if windows.ndim == 4:
-            return move.paste(crops, windows)
-        return move.paste(crops, windows.unsqueeze(1)).squeeze(1)
+        if isinstance(move, Sample):
+            return move.take(windows)
+        maps = windows if windows.ndim == 4 else windows.unsqueeze(1)
+        maps = move.cut(maps) if move.within else move.paste(move.crop(self._canvas(move.canvas)), maps)
+        return maps if windows.ndim == 4 else maps.squeeze(1)
 
     def _canvas(self, canvas: Canvas) -> Tensor:
         if canvas not in self._cells:

@@ -55,6 +55,7 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModul
     _out_of_place(folded)
     _fold_batch_norm(folded, keep)
     folded.graph.eliminate_dead_code()
+    folded.delete_all_unused_submodules()
     folded.recompile()
     return folded
 
@@ -179,19 +180,24 @@ class Folding(nn.Conv2d):
     _packed: torch.Tensor | None = None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.convolve(x, self.padding)
+        return self.convolve(x, self.padding, self.stride)
 
     def convolve(
-        self, x: torch.Tensor, padding: Any, added: torch.Tensor | None = None, activation: str | None = None
+        self,
+        x: torch.Tensor,
+        padding: Any,
+        stride: tuple[int, ...],
+        added: torch.Tensor | None = None,
+        activation: str | None = None,
     ) -> torch.Tensor:
-        """The convolution with another padding; with maps of its output's shape added, and an activation after that."""
+        """With another padding and stride; with maps of its output's shape added, and an activation after that."""
         activation = activation or self.activation
         if isinstance(padding, str) or x.device.type != "cpu" or x.dtype != torch.float32 or not _HAS_ONEDNN:
-            output = F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            output = F.conv2d(x, self.weight, self.bias, stride, padding, self.dilation, self.groups)
             return _APART[activation](output if added is None else output + added)
         if self.kernel_size == (1, 1) and self.groups == 1 and not any(self.padding):
-            return self._multiply(x, added, activation)
-        options = list(padding), list(self.stride), list(self.dilation), self.groups
+            return self._multiply(x[:, :, :: stride[0], :: stride[1]], added, activation)
+        options = list(padding), list(stride), list(self.dilation), self.groups
         if self._packed is None:
             reorder: Any = torch._C._nn.mkldnn_reorder_conv2d_weight
             self._packed = reorder(self.weight.to_mkldnn(), *options, list(x.shape))
@@ -210,8 +216,8 @@ class Folding(nn.Conv2d):
         """
         if self._packed is None:
             self._packed = torch.ops.mkldnn._reorder_linear_weight(self.weight.flatten(1).contiguous())
-        cells = x[:, :, :: self.stride[0], :: self.stride[1]].permute(0, 2, 3, 1)
-        rows, multiply = cells.flatten(0, 2), torch.ops.mkldnn._linear_pointwise
+        cells, multiply = x.permute(0, 2, 3, 1), torch.ops.mkldnn._linear_pointwise
+        rows = cells.flatten(0, 2)
         if added is None:
             output = multiply(rows, self._packed, self.bias, activation, [], "")
         else:

@@ -27,6 +27,7 @@ class Sliding:
         factor: (1, 1, height, width) that the output of ``inner`` is multiplied with; None for none.
         work: multiply-adds of one output cell.
         adds: whether maps can be added to its output in the same go.
+        cells: the operation of the cells that it sees, side by side, if an output cell sees one and others see none.
     """
 
     rows: Slide
@@ -37,6 +38,7 @@ class Sliding:
     factor: Tensor | None
     work: float
     adds: bool = False
+    cells: Callable[..., Tensor] | None = None
 
 
 def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], Any], size, out) -> Sliding | None:
@@ -113,14 +115,16 @@ def _convolution(weight, bias, stride, padding, dilation, groups, size, out, fol
     else:
         before = _pair(0 if padding == "valid" else padding)
 
-    def convolve(padding):
+    def convolve(padding, stride=stride):
         if folding is not None:
-            return lambda x, *adding: folding.convolve(x, padding if isinstance(padding, str) else _pair(padding), *adding)
+            return lambda x, *adding: folding.convolve(x, padding, stride, *adding)
         return lambda x: F.conv2d(x, weight, bias, stride, padding, dilation, groups)
 
     rows, columns = _slides(kernel, stride, before, dilation, size, out)
     adds = folding is not None and not folding.kept
-    return Sliding(rows, columns, 0.0, convolve(padding), convolve(0), None, float(weight.numel()), adds)
+    padding = padding if isinstance(padding, str) else _pair(padding)
+    cells = convolve((0, 0), (1, 1)) if kernel == (1, 1) and max(stride) > 1 and not any(before) else None
+    return Sliding(rows, columns, 0.0, convolve(padding), convolve((0, 0)), None, float(weight.numel()), adds, cells)
 
 
 def _max_pool(kernel_size, stride, padding, dilation, ceil_mode, size, out) -> Sliding:

@@ -28,25 +28,22 @@ class Patches:
         rows, columns = self.mask.shape
         return rows, columns
 
-    def cover(
-        self, windows: torch.Tensor, tops: np.ndarray, lefts: np.ndarray, y: np.ndarray, x: np.ndarray
-    ) -> torch.Tensor:
-        """Crops (N, C, h, w) of the picture that begin at rows y and columns x, with the patches at tops and lefts."""
-        rows = torch.as_tensor(y - tops)[:, None] + torch.arange(windows.shape[2])
-        columns = torch.as_tensor(x - lefts)[:, None] + torch.arange(windows.shape[3])
-        inside = _inside(rows, self.size[0])[:, :, None] & _inside(columns, self.size[1])[:, None, :]
-        rows, columns = rows.clamp(0, self.size[0] - 1), columns.clamp(0, self.size[1] - 1)
-        covered = inside.to(self.mask.device) & self.mask[rows[:, :, None], columns[:, None, :]]
-        height, width = windows.shape[2:]
-        down = (torch.as_tensor(y)[:, None] + torch.arange(height))[:, :, None]
-        across = (torch.as_tensor(x)[:, None] + torch.arange(width))[:, None, :]
-        fill = self.fill[0][:, down, across].transpose(0, 1)
-        return torch.where(covered[:, None], fill, windows)
+    def cover(self, windows: torch.Tensor, fills: torch.Tensor, down: np.ndarray, across: np.ndarray) -> torch.Tensor:
+        """Crops (N, C, h, w) of the picture, with patches that begin so many rows and columns after their first cells.
+
+        ``fills`` are the same crops of the fill.
+        """
+        rows = torch.arange(windows.shape[2]) - torch.as_tensor(down)[:, None]
+        columns = torch.arange(windows.shape[3]) - torch.as_tensor(across)[:, None]
+        covered = _inside(rows, self.size[0])[:, :, None] & _inside(columns, self.size[1])[:, None, :]
+        if not self.mask.all():
+            rows, columns = rows.clamp(0, self.size[0] - 1), columns.clamp(0, self.size[1] - 1)
+            covered &= self.mask.cpu()[rows[:, :, None], columns[:, None, :]]
+        return torch.where(covered[:, None].to(windows.device), fills, windows)
 
     def pictures(self, tops: np.ndarray, lefts: np.ndarray) -> torch.Tensor:
         """The whole pictures (N, C, H, W), each with the patch at one place."""
-        nowhere = np.zeros(len(tops), int)
-        return self.cover(self.picture.expand(len(tops), -1, -1, -1), tops, lefts, nowhere, nowhere)
+        return self.cover(self.picture.expand(len(tops), -1, -1, -1), self.fill, tops, lefts)
 
 
 def _inside(positions: torch.Tensor, size: int) -> torch.Tensor:

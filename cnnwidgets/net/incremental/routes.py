@@ -38,7 +38,7 @@ class Route:
             self.sizes.append(step.size if whole else (height, width))
         self._y = [np.clip(first, 0, step.size[0] - h) for step, first, (h, _) in self._each(program, self._rows)]
         self._x = [np.clip(first, 0, step.size[1] - w) for step, first, (_, w) in self._each(program, self._columns)]
-        self._moves: dict[tuple[Step, Step | None, bool], Move | None] = {}
+        self._moves: dict[tuple[Step, Step | None, bool], Move | Sample | None] = {}
 
     def __len__(self) -> int:
         return len(self.tops)
@@ -50,7 +50,7 @@ class Route:
     def is_whole(self, step: Step) -> bool:
         return self.sizes[step.number] == step.size
 
-    def into(self, used: Step, step: Step | None, slid: bool = False) -> Move | None:
+    def into(self, used: Step, step: Step | None, slid: bool = False) -> Move | Sample | None:
         """How the windows of a step's input get into what it takes; None if they are that already.
 
         The step None takes whole maps. A sliding step slides over its first input only.
@@ -65,13 +65,25 @@ class Route:
         if step is None or (slid and self.is_whole(step)):
             top = left = np.zeros(len(self), int)
             return None if self.is_whole(used) else self._move(used, top, left, used.size, to_the_letter=step is None)
-        (top, left), size = self.begin(step), self.sizes[step.number]
-        if slid and step.sliding:
-            rows, columns = step.sliding.rows, step.sliding.columns
-            size = rows.seen(size[0]), columns.seen(size[1])
-            return self._move(used, top * rows.stride, left * columns.stride, size, step.sliding)
-        same = self.sizes[used.number] == size and np.array_equal(y, top) and np.array_equal(x, left)
-        return None if same else self._move(used, top, left, size)
+        (top, left), size, slide = self.begin(step), self.sizes[step.number], step.sliding if slid else None
+        if slide:
+            top, left = top * slide.rows.stride, left * slide.columns.stride
+            if slide.cells and (sample := self._sample(used, top, left, size, slide)):
+                return sample
+            size = slide.rows.seen(size[0]), slide.columns.seen(size[1])
+        padded = slide is not None and Canvas.of(used, slide) != Canvas(used)
+        same = not padded and self.sizes[used.number] == size and np.array_equal(y, top) and np.array_equal(x, left)
+        return None if same else self._move(used, top, left, size, slide)
+
+    def _sample(self, used: Step, top, left, size: tuple[int, int], slide: Sliding) -> Sample | None:
+        """The single cells that a sliding operation sees from top and left on; None if windows do not hold all of them."""
+        (y, x), (height, width) = self.begin(used), self.sizes[used.number]
+        rows = (top - y)[:, None] + slide.rows.stride * np.arange(size[0])
+        columns = (left - x)[:, None] + slide.columns.stride * np.arange(size[1])
+        if rows.min() < 0 or rows.max() >= height or columns.min() < 0 or columns.max() >= width:
+            return None
+        rows += height * np.arange(len(self))[:, None]
+        return Sample(torch.from_numpy(rows[:, :, None] * width + columns[:, None, :]))
 
     def _move(self, used: Step, top, left, size, slide: Sliding | None = None, to_the_letter: bool = False) -> Move:
         """Windows of a step into crops that begin at top and left of its map, padded for a sliding operation.
@@ -182,12 +194,14 @@ class Move:
         canvas: the clean map.
         start: (N,), the cell of the canvas at which each crop begins.
         size: (height, width) of the crops.
+        within: whether nothing of the clean map is seen, as the windows reach beyond the crops.
     """
 
     def __init__(self, canvas: Canvas, start: Tensor, size: tuple[int, int], down: Overlap, across: Overlap):
         self.canvas, self.start, self.size = canvas, start, size
         rows, columns = down.slices, across.slices
         self._slices = (*rows, *columns) if rows and columns else None
+        self.within = self._slices is not None and self._slices[::2] == (slice(0, size[0]), slice(0, size[1]))
         if not self._slices:
             self._find_cells(down, across)
 
@@ -203,6 +217,12 @@ class Move:
     def crop(self, cells: Tensor) -> Tensor:
         """The crops (N, height, width, C) of the clean canvas, given as its cells."""
         return crop(cells, self.canvas.size[1], self.start, self.size)
+
+    def cut(self, windows: Tensor) -> Tensor:
+        """The crops (N, C, height, width), if they lie within the windows."""
+        assert self._slices
+        _, rows, _, columns = self._slices
+        return windows[:, :, rows, columns]
 
     def paste(self, crops: Tensor, windows: Tensor) -> Tensor:
         """The crops, with windows (N, C, height, width) put into them as far as they overlap: (N, C, height, width)."""
@@ -228,6 +248,21 @@ class Move:
         """Those rows of windows (N, height, ...) that are put into the crops, one after the other."""
         rows = windows.flatten(0, 1)
         return rows if self._seen_rows is None else rows.index_select(0, self._seen_rows.to(rows.device))
+
+
+class Sample(NamedTuple):
+    """Single cells of windows on their way into an operation that sees no others.
+
+    Attributes:
+        cells: (N, rows, columns), counted in the cells of all windows.
+    """
+
+    cells: Tensor
+
+    def take(self, windows: Tensor) -> Tensor:
+        """The cells (N, C, rows, columns) of windows (N, C, height, width)."""
+        cells = windows.permute(0, 2, 3, 1).flatten(0, 2).index_select(0, self.cells.to(windows.device).flatten())
+        return cells.unflatten(0, self.cells.shape).permute(0, 3, 1, 2)
 
 
 def _every(crops: Tensor, length: int) -> Tensor:

@@ -167,7 +167,7 @@ class Scorer:
             )
 
         def windows(part: Positions, _: int) -> Found:
-            with no_trace(self.net.module), torch.no_grad():
+            with no_trace(engine.program.graph), torch.no_grad():
                 return engine.windows(engine.route(*part))
 
         held: list[tuple[Positions, Found]] = []
@@ -189,7 +189,7 @@ class Scorer:
 
         def finish(part: Positions, start: int) -> Scores:
             maps = {step: values[start : start + len(part.tops)] for step, values in found.items()}
-            with no_trace(self.net.module), torch.no_grad():
+            with no_trace(engine.program.graph), torch.no_grad():
                 scores = self._whole(engine, maps, len(part.tops))
             unseen = torch.from_numpy(~engine.matters(*part))
             for values, clean in zip(scores, self.clean, strict=True):
