@@ -14,6 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.methods import occlusion
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.net.incremental import scorer
+from cnnwidgets.net.incremental.routes import Move
 from tests.net.brute_force import answers, lively
 from tests.net.networks import Function
 
@@ -253,6 +254,21 @@ def test_every_kind_of_layer_is_computed_in_windows(name, size):
     how = assert_equal_to_brute_force(net, torch.randn(2, *size), patch=(3, 4), stride=2)
     convs = sum(isinstance(part, nn.Conv2d) for part in net.module.modules())
     assert how == f"exact windows in {convs} of {convs} convolutions"
+
+
+@pytest.mark.parametrize("options", [{"stride": 2}, {"stride": (1, 3)}, {"stride": 2, "padding": 1}, {"groups": 3}])
+def test_a_convolution_of_single_cells_copies_no_map(monkeypatch, options):
+    """It takes every cell of the windows, or every second or third; only padding makes it take crops of the clean map."""
+    conv = nn.Conv2d(6, 6, 1, **options)
+    body = nn.Sequential(nn.Conv2d(2, 6, 1), conv, nn.ReLU(), nn.AdaptiveAvgPool2d(3), nn.Flatten(), nn.Linear(54, 3))
+    net, picture = cw.bind(lively(body), input_shape=(2, 20, 20)), torch.randn(2, 20, 20)
+    how = assert_equal_to_brute_force(net, picture, patch=(4, 6), stride=1)
+    assert how == "exact windows in 2 of 2 convolutions"
+    crops, plain = [], Move.crop
+    monkeypatch.setattr(Move, "crop", lambda move, cells: crops.append(move) or plain(move, cells))
+    occlusion(net, picture, patch=(4, 6), stride=1, region=(6, 6, 8, 8))  # not cut off by the border
+    parts = [move for move in crops if move.size != move.canvas.step.size]  # whole maps are what the average takes
+    assert bool(parts) == ("padding" in options)
 
 
 def test_a_padding_that_mirrors_the_map_takes_whole_maps():

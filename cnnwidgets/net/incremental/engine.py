@@ -150,8 +150,8 @@ class Engine:
         adding = (self._pasted(step.added, step, values, route), step.activation) if step.added else ()
         if route.is_whole(step):
             return slide.whole(maps, *adding)
-        sampled = slide.cells and maps.shape[2:] == route.sizes[step.number]
-        output = (slide.cells if sampled else slide.inner)(maps, *adding)
+        sampled = maps.shape[2:] == route.sizes[step.number]
+        output = (slide.cells if slide.cells and sampled else slide.inner)(maps, *adding)
         if slide.factor is not None:
             y, x = route.begin(step)
             start = torch.from_numpy(y * step.size[1] + x)

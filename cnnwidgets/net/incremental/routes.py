@@ -60,7 +60,7 @@ class Route:
             self._moves[key] = self._find_move(used, step, slid)
         return self._moves[key]
 
-    def _find_move(self, used: Step, step: Step | None, slid: bool) -> Move | None:
+    def _find_move(self, used: Step, step: Step | None, slid: bool) -> Move | Sample | None:
         y, x = self.begin(used)
         if step is None or (slid and self.is_whole(step)):
             top = left = np.zeros(len(self), int)
