@@ -25,10 +25,10 @@ from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.incremental.routes import Canvas, Route, Sample, by_cell, crop
 
-CALL = 1.5e7
+CALL = 2e7
 """Multiply-adds that take as long as what a step costs whatever the size of its batch."""
 
-ROUTES = 64
+ROUTES = 128
 """Routes that are kept for the next picture."""
 
 
