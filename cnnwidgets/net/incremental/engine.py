@@ -150,7 +150,7 @@ class Engine:
         adding = (self._pasted(step.added, step, values, route), step.activation) if step.added else ()
         if route.is_whole(step):
             return slide.whole(maps, *adding)
-        sampled = maps.shape[2:] == route.sizes[step.number]
+        sampled = maps.shape[2:] == route.sizes[step.number]  # one cell of the input for each of the output
         output = (slide.cells if slide.cells and sampled else slide.inner)(maps, *adding)
         if slide.factor is not None:
             y, x = route.begin(step)
