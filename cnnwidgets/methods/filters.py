@@ -13,7 +13,6 @@ from torch import nn
 
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
-from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.pictures import check_finite
 
 DEAD = 1e-3
@@ -124,8 +123,8 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
         has = ", ".join(other.name for other in net.layers.weighted[:3])
         raise ValueError(f"{row.name} is a {row.kind}: it has no filters; {has}, ... have")
     owner_name, _, attribute = row.weight.rpartition(".")
-    owner = net.module.get_submodule(owner_name)
-    with no_trace(net.module):  # spectral normalisation in training mode takes a step whenever it is asked for the weight
+    with net.running() as module:  # spectral normalization in training mode takes a step whenever it is asked for the weight
+        owner = module.get_submodule(owner_name)
         weight = getattr(owner, attribute).detach().to("cpu", torch.float32, copy=True)
     check_finite(weight, f"the weight of {row.name}, {format_shape(weight.shape)},")
     transposed = 0

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from cnnwidgets.methods.batches import Batch, Loaded, Loader, Skipped, generators_kept
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
+from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.trace import Calls
 
 AHEAD = 2
@@ -135,9 +135,8 @@ def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) 
         if name in rows:
             found[name] = _copy(output)
 
-    watching = Calls(net.module, keep).watching() if rows else nullcontext()
-    with no_trace(net.module), torch.no_grad(), watching:
-        output = net.module(inputs.to(net.device, net.dtype, copy=True))
+    with net.running() as module, torch.no_grad(), Calls(module, keep).watching() if rows else nullcontext():
+        output = module(inputs.to(net.device, net.dtype, copy=True))
     for row in rows - found.keys():
         raise RuntimeError(f"these pictures take another path through {net.name}: {row} was not run")
     scores = isinstance(output, torch.Tensor) and output.ndim == 2 and len(output) == len(inputs)

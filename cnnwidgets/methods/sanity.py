@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.explain import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.replica import duplicate
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,20 +150,17 @@ def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     if not 0 <= depth <= len(rows):
         raise ValueError(f"depth is {depth}; {net.name} has {len(rows)} layers with weights")
     with TORCH_LOCK:
-        module = copy.deepcopy(net.module)
+        module = duplicate(net.original)
     generator = torch.Generator().manual_seed(seed)
     for row in rows[:depth]:
         _forget(module, row, generator)
     named = f"{net.name}, last {depth} layer{'s' * (depth != 1)} random"
-    known = {"classes": net.classes, "preprocess": net.preprocess, "input_shape": net.input_shape, "device": net.device}
-    other = BoundModel(module, name=named, **known)
-    other.layers = net.layers  # the table says nothing of the weights' values
-    return other
+    return net.alike(module, named)
 
 
 def cascade(net: BoundModel) -> list[Layer]:
     """The layers with a weight, the last one first, each weight once."""
-    parameters = dict(net.module.named_parameters(remove_duplicate=False))
+    parameters = dict(net.original.named_parameters(remove_duplicate=False))
     found: dict[Any, Layer] = {}
     for row in reversed(net.layers.weighted):
         found.setdefault(id(parameters[row.weight]) if row.weight in parameters else row.weight, row)

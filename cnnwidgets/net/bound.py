@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,10 @@ from cnnwidgets.net.checks import (
 )
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers, format_shape, nearest
-from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
+from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.relu_rules import follow
-from cnnwidgets.net.survey import survey
+from cnnwidgets.net.replica import replicate
+from cnnwidgets.net.runner import Runner, look
 from cnnwidgets.net.trace import Calls, Visit
 
 
@@ -83,6 +85,7 @@ class BoundModel:
         self._preprocess = preprocess
         self._input_shape = shape_of_input(input_shape) if input_shape is not None else None
         self._arena = Arena()
+        self._runner: Runner | None = None
 
     # what is known
 
@@ -102,18 +105,48 @@ class BoundModel:
         """PIL picture to input tensor (C, H, W)."""
         return self._preprocess or pictures.Preprocess(self.input_shape)
 
-    @cached_property
+    @property
     def layers(self) -> Layers:
-        """The layer table, one row a call in execution order; found by running the network once."""
-        return survey(self.module, torch.zeros(1, *self.input_shape, device=self.device, dtype=self.dtype))
+        """The layer table, one row a call in execution order; found by running the network once.
+
+        Once the network has other parts, it is another table.
+        """
+        return self.runner.layers
+
+    @property
+    def original(self) -> nn.Module:
+        """What the double is made of: the module, or of one that ``torch.compile`` has made, the one that was compiled."""
+        return getattr(self.module, "_orig_mod", self.module)
+
+    @property
+    def runner(self) -> Runner:
+        """What is run in the network's place, made anew whenever the network's parts have changed."""
+        with TORCH_LOCK:
+            if self._runner is None or not self._runner.is_current(self.original):
+                self._runner = None
+                shape = self.input_shape  # where it has to be found, the network is looked at on the way
+                self._runner = self._runner or self._look(shape)
+            return self._runner
+
+    def alike(self, module: nn.Module, name: str) -> BoundModel:
+        """A copy of the network with other weights, bound in the same way; the layer table is the same."""
+        other = copy.copy(self)
+        other.module, other.name, other._arena = module, name, Arena()
+        other._runner = replace(self.runner, double=replicate(module))
+        return other
+
+    def _look(self, shape: Shape) -> Runner:
+        return look(self.original, torch.zeros(1, *shape, device=self.device, dtype=self.dtype))
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the outputs."""
-        if self._classes is None:
-            outputs = self.logits(torch.zeros(1, *self.input_shape)).shape[1]
-            self._classes = tuple(str(i) for i in range(outputs))
-        return self._classes
+        if self._classes is not None:
+            return self._classes
+        outputs = self.runner.outputs
+        if outputs is None:
+            outputs = self.logits(torch.zeros(1, *self.input_shape)).shape[1]  # which says what is wrong
+        return tuple(map(str, range(outputs)))
 
     @property
     def parameters(self) -> int:
@@ -164,6 +197,12 @@ class BoundModel:
 
     # running
 
+    @contextmanager
+    def running(self) -> Iterator[nn.Module]:
+        """Inside, the network's double may be run: in evaluation mode, on inputs of ``dtype`` on ``device``."""
+        with self.runner.running() as module:
+            yield module
+
     def logits(self, images: Any) -> torch.Tensor:
         """The scores before the softmax: float32 (N, classes), on the CPU.
 
@@ -171,8 +210,8 @@ class BoundModel:
             TypeError: the network's output is no tensor (N, classes).
         """
         inputs = self.prepare(images)
-        with no_trace(self.module), torch.no_grad():
-            output = self.module(inputs.to(self.dtype))
+        with self.running() as module, torch.no_grad():
+            output = module(inputs.to(self.dtype))
         return self.check_scores(output).detach().float().cpu().clone()
 
     def check_scores(self, output: Any) -> torch.Tensor:
@@ -228,9 +267,8 @@ class BoundModel:
             Cancelled: cancel was set.
         """
         inputs = self.prepare(images).to(self.dtype)
-        calls = Calls(self.module, visit, cancel)
-        with no_trace(self.module), torch.no_grad(), calls.watching():
-            self.module(inputs)
+        with self.running() as module, torch.no_grad(), Calls(module, visit, cancel).watching():
+            module(inputs)
 
     def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
         """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
@@ -275,8 +313,8 @@ class BoundModel:
         with torch.inference_mode(False), torch.enable_grad():
             inputs = self.prepare(images).to(self.dtype)
             rows = {name: self.layers[name] for name in layers}
-            with no_trace(self.module):
-                passed = Graph(self.module, inputs, rows)
+            with self.running() as module:
+                passed = Graph(module, inputs, rows)
                 if rule != "backpropagation":
                     follow(rule, [passed.output, *passed.maps.values()])
                 yield passed
@@ -304,4 +342,11 @@ class BoundModel:
         return tensor.detach().reshape(-1, *self.input_shape).to(self.device, torch.float32, copy=True)
 
     def _first_that_fits(self, shapes: list[Shape]) -> Shape:
-        return find_shape(self.module, shapes, self.device, self.dtype, self.name)
+        def run(shape: Shape) -> None:
+            self._runner = self._look(shape)
+
+        return find_shape(shapes, run, self.name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the double: another process makes its own."""
+        return {**vars(self), "_runner": None}

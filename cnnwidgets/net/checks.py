@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 from cnnwidgets.net.layers import format_shape
-from cnnwidgets.net.no_trace import no_trace
 
 Shape = tuple[int, int, int]
 
@@ -86,13 +85,12 @@ def usual_shapes(module: nn.Module) -> list[Shape]:
     return []
 
 
-def find_shape(module: nn.Module, shapes: list[Shape], device: torch.device, dtype: torch.dtype, name: str) -> Shape:
-    """The first of some input shapes that the network accepts."""
+def find_shape(shapes: list[Shape], run: Callable[[Shape], Any], name: str) -> Shape:
+    """The first of some input shapes that the network accepts, when it is run on one."""
     errors: list[Exception] = []
     for shape in shapes:
         try:
-            with no_trace(module), torch.no_grad():
-                module(torch.zeros(1, *shape, device=device, dtype=dtype))
+            run(shape)
             return shape
         except (RuntimeError, ValueError, AssertionError) as error:
             errors.append(error)

@@ -1,51 +1,73 @@
-"""The promise that a bound network is left as it was, whatever happens in between."""
+"""One pass at a time, not cut off in the middle; and for what cannot be copied, the way to run it itself and put it back."""
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import torch
-from torch import nn
-
-from cnnwidgets.net.randomness import Generators
+from torch import Tensor, nn
 
 TORCH_LOCK = threading.RLock()
 """Held whenever a bound network runs: panels compute on a thread of their own."""
 
 
 @contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Inside, Ctrl-C waits for the end, the second one excepted: it would leave hooks and modes of torch behind.
+
+    Only the main thread is ever interrupted.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.getsignal(signal.SIGINT) if main else None
+    if not callable(before) or getattr(before, "waits", False):
+        yield
+        return
+    pressed: list[FrameType | None] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        pressed.append(frame)
+        if len(pressed) > 1:
+            before(number, frame)
+
+    wait.waits = True  # type: ignore[attr-defined]
+    signal.signal(signal.SIGINT, wait)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if len(pressed) == 1:
+            before(signal.SIGINT, pressed[0])
+
+
+@contextmanager
 def no_trace(module: nn.Module) -> Iterator[None]:
-    """Run the module in evaluation mode and put back what that changed: modes, buffers and the random generators.
+    """Run the module in evaluation mode and put back what that changed: modes, buffers, and the tensors it is made of.
 
     Everything is put back after an exception or a cancelled call too. Gradients are the caller's part: functions of this
     package use ``torch.autograd.grad``, never ``backward``.
     """
-    with TORCH_LOCK:
-        modes = [(part, part.training) for part in module.modules()]
-        buffers = [(part, dict(part._buffers.items())) for part in module.modules()]
-        values = [(held, held.clone()) for _, named in buffers for held in named.values() if held is not None]
-        generators = Generators()
-        try:
-            if any(training for _, training in modes):
-                module.eval()
-            with generators.watched():
-                yield
-        finally:
-            for part, training in modes:
-                if part.training != training:
-                    part.training = training
-            for part, named in buffers:
-                _put_back(part, named)
-            for held, value in values:
-                if not torch.equal(held, value):  # by value: a change through ``.data`` leaves no other sign
-                    with torch.no_grad():
-                        held.copy_(value)
-            generators.put_back()
+    modes = [(part, part.training) for part in module.modules()]
+    buffers = [(part, dict(part._buffers.items())) for part in module.modules()]
+    values = [(held, held.clone()) for _, named in buffers for held in named.values() if held is not None]
+    try:
+        if any(training for _, training in modes):
+            module.eval()
+        yield
+    finally:
+        for part, training in modes:
+            if part.training != training:
+                part.training = training
+        for part, named in buffers:
+            _put_back(part, named)
+        for held, value in values:
+            _give_values(held, value)
 
 
-def _put_back(part: nn.Module, named: dict[str, torch.Tensor | None]) -> None:
+def _put_back(part: nn.Module, named: dict[str, Tensor | None]) -> None:
     """Give a module the very buffers that it had, those that are None included, and no others."""
     now = dict(part._buffers.items())
     for name in now.keys() - named.keys():
@@ -53,3 +75,11 @@ def _put_back(part: nn.Module, named: dict[str, torch.Tensor | None]) -> None:
     for name, held in named.items():
         if name not in now or now[name] is not held:
             part._buffers[name] = held
+
+
+def _give_values(held: Tensor, value: Tensor) -> None:
+    with torch.no_grad():
+        if held.shape != value.shape:  # resized in the forward pass
+            held.resize_(value.shape)
+        if not torch.equal(held, value):  # by value: a change through ``.data`` leaves no other sign
+            held.copy_(value)

@@ -1,11 +1,18 @@
-"""The global random generators, left as they were by whoever borrows them."""
+"""Random numbers of one's own, for code that draws from the global generators without being asked.
+
+A network with dropout, or a data loader that shuffles, draws from torch's global generator, which a training on another
+thread may be drawing from at the same moment. To lend it and put it back would make that training's numbers come again. So
+what torch draws is drawn from a generator of ours instead, on the thread that asks for it and on no other.
+"""
 
 from __future__ import annotations
 
+import pickle
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,55 +20,89 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class Generators:
-    """The states of the global generators: torch's (CPU and every CUDA device in use), NumPy's and Python's.
+class OwnNumbers(TorchDispatchMode):
+    """Inside, what torch draws on this thread comes from generators of ours, one for each device.
 
-    On the main thread nothing else runs meanwhile, and every generator that has moved is put back. On another thread, a
-    panel's, somebody's training may be drawing numbers in a cell: to put torch's back would make those numbers come again.
-    There torch's are put back only if the network itself drew from them. (Who draws from NumPy's or Python's cannot be
-    noticed: they are put back wherever they moved.)
+    They give the numbers that the global ones would give after ``torch.manual_seed(seed)``, and go on where they were the
+    next time. The global ones go on as if nothing had been drawn.
+
+    Parameters:
+        seed: at least 0.
+
+    Attributes:
+        drew: whether anything was drawn so far.
     """
 
-    def __init__(self) -> None:
-        self._alone = threading.current_thread() is threading.main_thread()
-        self._drawing = _SeesDrawing()
-        torchs: list[tuple[Callable, Callable, Callable]] = [(torch.get_rng_state, torch.set_rng_state, torch.equal)]
-        if torch.cuda.is_initialized():
-            torchs.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all, _all_equal))
-        others: list[tuple[Callable, Callable, Callable]] = [
-            (np.random.get_state, np.random.set_state, lambda a, b: a[2:] == b[2:] and np.array_equal(a[1], b[1])),
-            (random.getstate, random.setstate, tuple.__eq__),
-        ]
-        self._torchs, self._others = ([(get(), get, put, same) for get, put, same in some] for some in (torchs, others))
-
-    def watched(self) -> AbstractContextManager:
-        """Inside, what the network draws is noticed (where that matters: it costs some microseconds an operation)."""
-        return nullcontext() if self._alone else self._drawing
-
-    def put_back(self) -> None:
-        ours = self._torchs if self._alone or self._drawing.drew else []
-        for state, get, put, same in (*ours, *self._others):
-            if not same(get(), state):
-                put(state)
-
-
-class _SeesDrawing(TorchDispatchMode):
-    """Notices operations that draw random numbers, which torch tags."""
-
-    drew = False
+    def __init__(self, seed: int):
+        super().__init__()
+        self.seed, self.drew = seed, False
+        self._own: dict[torch.device, torch.Generator] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.drew |= torch.Tag.nondeterministic_seeded in func.tags
+        kwargs = kwargs or {}
+        way = _way(func)
         with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
-            return func(*args, **(kwargs or {}))
+            if way is None or kwargs.get("generator") is not None:
+                return func(*args, **kwargs)
+            return self._draw(func, way, args, kwargs)
+
+    def _draw(self, func, way, args: tuple, kwargs: dict) -> Any:
+        if isinstance(way, str):  # it draws if this argument is above 0, and takes no generator
+            chance = kwargs.get(way, dict(zip((a.name for a in func._schema.arguments), args, strict=False)).get(way, 1))
+            if not chance:
+                return func(*args, **kwargs)
+        device = _device_of(args, kwargs)
+        if device.type not in ("cpu", "cuda"):
+            return func(*args, **kwargs)
+        self.drew = True
+        own = self._own.get(device) or self._own.setdefault(device, _seeded(device, self.seed))
+        if not isinstance(way, str):
+            return way(*args, **{**kwargs, "generator": own})
+        of_all = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
+        with _LENT:
+            before = of_all.get_state()
+            of_all.set_state(own.get_state())
+            try:
+                return func(*args, **kwargs)
+            finally:
+                own.set_state(of_all.get_state())
+                of_all.set_state(before)
 
 
-def _all_equal(a: list[torch.Tensor], b: list[torch.Tensor]) -> bool:
-    return all(map(torch.equal, a, b))
+_LENT = threading.RLock()
+"""Held while a global generator is lent: they are lent to one at a time."""
+
+_CHANCES = ("dropout_p", "dropout", "p")
+
+
+@cache
+def _way(func: torch._ops.OpOverload) -> Any:
+    """How an operator draws: None if it does not; the overload that takes a generator; else the name of its chance."""
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        return None
+    names = [argument.name for argument in func._schema.arguments]
+    if "generator" in names:
+        return func
+    for other in map(func._overloadpacket.__getattr__, func._overloadpacket.overloads()):
+        taken = [argument.name for argument in other._schema.arguments]
+        if "generator" in taken and [name for name in taken if name != "generator"] == names:
+            return other
+    if "like" in func.name():  # of an older torch
+        return "generator"
+    return next((name for name in _CHANCES if name in names), None)
+
+
+def _device_of(args: tuple, kwargs: Mapping) -> torch.device:
+    first = next((arg for arg in (*args, *kwargs.values()) if isinstance(arg, torch.Tensor)), None)
+    return first.device if first is not None else torch.device(kwargs.get("device") or "cpu")
+
+
+def _seeded(device: torch.device | str, seed: int) -> torch.Generator:
+    return torch.Generator(device).manual_seed(seed)
 
 
 class Stream:
-    """Random numbers of one's own for code that draws from the global generators, which are lent to it for a while.
+    """All the random numbers of a piece of code that is run a part at a time: torch's, NumPy's and Python's.
 
     >>> stream = Stream(seed=0)
     >>> with stream.flowing():
@@ -69,48 +110,80 @@ class Stream:
     >>> with stream.flowing():
     ...     ...  # goes on where it was; outside, everybody draws what they would have drawn
 
+    NumPy's and Python's global generators cannot be told apart by thread, so they are lent: whoever draws from them on
+    another thread meanwhile draws this stream's numbers.
+
     Parameters:
         seed: at least 0.
-        generators: a list of further ones that are lent too: those of a data loader, say.
-        alone: whether it is these only that are lent. Whoever draws from the global ones on another thread while they are
-            lent draws this stream's numbers.
+        generators: further ones that are lent too: those of a data loader, say.
+        alone: whether it is these only that are lent, and the global ones are left alone.
     """
 
-    _lent = threading.RLock()
-    """The generators are lent to one at a time."""
-
     def __init__(self, seed: int, generators: Sequence[torch.Generator] = (), *, alone: bool = False):
+        self._numbers = None if alone else OwnNumbers(seed)
         self._taps: list[tuple[Callable, Callable]] = [(each.get_state, each.set_state) for each in generators]
-        self._states: list[Any] = [torch.Generator(each.device).manual_seed(seed).get_state() for each in generators]
-        if alone:
-            return
-        self._taps += [
-            (torch.get_rng_state, torch.set_rng_state),
-            (np.random.get_state, np.random.set_state),
-            (random.getstate, random.setstate),
-        ]
-        first = torch.Generator().manual_seed(seed).get_state()
-        self._states += [first, np.random.RandomState(seed).get_state(), random.Random(seed).getstate()]
-        if torch.cuda.is_initialized():
-            self._taps.append((torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all))
-            devices = range(torch.cuda.device_count())
-            self._states.append([torch.Generator(f"cuda:{k}").manual_seed(seed).get_state() for k in devices])
+        self._states: list[Any] = [_seeded(each.device, seed).get_state() for each in generators]
+        if not alone:
+            self._taps += OTHERS
+            self._states += _seeded_others(seed)
 
     @contextmanager
     def flowing(self) -> Iterator[None]:
-        """Inside, the global generators give this stream's numbers; afterwards they are as they were."""
-        with self._lent:
-            before = self._read()
-            self._write(self._states)
+        """Inside, this thread draws this stream's numbers; afterwards the global generators are as they were."""
+        with ExitStack() as stack:
+            stack.enter_context(_LENT)
+            before = [get() for get, _ in self._taps]
+            _write(self._taps, self._states)
             try:
+                if self._numbers:
+                    stack.enter_context(torchs_kept())
+                    stack.enter_context(self._numbers)
                 yield
             finally:
-                self._states = self._read()
-                self._write(before)
+                self._states = [get() for get, _ in self._taps]
+                _write(self._taps, before)
 
-    def _read(self) -> list[Any]:
-        return [get() for get, _ in self._taps]
 
-    def _write(self, states: list[Any]) -> None:
-        for (_, put), state in zip(self._taps, states, strict=True):
-            put(state)
+OTHERS: tuple[tuple[Callable, Callable], ...] = (
+    (np.random.get_state, np.random.set_state),
+    (random.getstate, random.setstate),
+)
+"""How to read and write the states of the generators that are not torch's."""
+
+
+def _seeded_others(seed: int) -> list[Any]:
+    return [np.random.RandomState(seed).get_state(), random.Random(seed).getstate()]
+
+
+@contextmanager
+def lent_others(seed: int) -> Iterator[Callable[[], bool]]:
+    """Inside, NumPy's and Python's global generators begin with a seed; afterwards they are as they were.
+
+    What is yielded tells whether anything has been drawn from them.
+    """
+    with _LENT:
+        before, start = [get() for get, _ in OTHERS], _seeded_others(seed)
+        _write(OTHERS, start)
+        try:
+            yield lambda: pickle.dumps([get() for get, _ in OTHERS]) != pickle.dumps(start)
+        finally:
+            _write(OTHERS, before)
+
+
+@contextmanager
+def torchs_kept() -> Iterator[None]:
+    """On the main thread, where nobody else draws meanwhile: whatever calls ``torch.manual_seed`` inside has no effect."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        if not torch.equal(torch.get_rng_state(), before):
+            torch.set_rng_state(before)
+
+
+def _write(taps: Sequence[tuple[Callable, Callable]], states: Sequence[Any]) -> None:
+    for (_, put), state in zip(taps, states, strict=True):
+        put(state)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,26 +14,30 @@ from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from cnnwidgets.net.layers import Layer, Layers
-from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels, whole_picture
+from cnnwidgets.net.replica import CannotReplicate
 from cnnwidgets.net.trace import Calls, tensors_in
 
 
-def survey(module: nn.Module, picture: torch.Tensor) -> Layers:
-    """The layer table of a module for a picture (1, C, H, W), by running it once."""
-    with no_trace(module), torch.no_grad():
-        picture = picture.clone()
-        calls = Survey(module, picture)
-        with calls.watching():
-            module(picture)
-    return Layers(calls.rows, calls.ends)
+def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]) -> tuple[Layers, Any]:
+    """The layer table of a module for a picture (1, C, H, W), by running it once; and what it gives.
+
+    Raises:
+        CannotReplicate: it computes with one of the foreign tensors (by their ids): it is no double.
+    """
+    picture = picture.clone()
+    calls = Survey(module, picture, foreign)
+    with torch.no_grad(), calls.watching():
+        output = module(picture)
+    return Layers(calls.rows, calls.ends), output
 
 
 class Survey(Calls):
     """Writes the layer table during one forward pass."""
 
-    def __init__(self, module: nn.Module, picture: torch.Tensor):
+    def __init__(self, module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]):
         super().__init__(module, visit=lambda name, output: None)
+        self._foreign = foreign
         self.rows: list[Layer] = []
         self.ends: dict[str, str] = {}
         self._owners = {id(p): name for name, p in module.named_parameters()}
@@ -63,7 +68,9 @@ class Survey(Calls):
         return field
 
     def sees_arguments(self, args, kwargs):
-        tensors = tensors_in((args, {**kwargs, "out": None}))
+        tensors = [*tensors_in((args, {**kwargs, "out": None}))]
+        if any(id(tensor) in self._foreign for tensor in tensors):
+            raise CannotReplicate("its forward pass reaches the network from outside, through a closure or a global name")
         self._arguments = [(tensor, self._field_of(tensor)) for tensor in tensors]
 
     def saw_function(self, name, args, kwargs, output):

@@ -295,9 +295,11 @@ def test_scores_are_no_view_of_what_the_network_keeps():
             return self.last
 
     net = bind(Keeps(), input_shape=(1, 2, 2))
-    scores = net.logits(torch.ones(1, 2, 2))
-    scores.zero_()
-    assert net.module.last.sum() == 4
+    with net.running() as double:
+        scores = net.logits(torch.ones(1, 2, 2))
+        scores.zero_()
+        assert double.last.sum() == 4
+    assert not hasattr(double, "last") and not hasattr(net.module, "last")
 
 
 def test_networks_share_inputs_of_the_same_shape_and_preprocessing():

@@ -232,7 +232,7 @@ def test_one_thread_at_a_time_runs_a_bound_network():
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1, 1, 1]
+    assert set(most) == {1}
 
 
 @pytest.mark.parametrize("use", ["layers", "predict", "trace"])

@@ -17,7 +17,6 @@ from cnnwidgets.net.incremental.folding import NotTraceable, NoWindows, first_li
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.layers import Layer
-from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.pictures import check_finite
 
 BATCH = 256
@@ -86,9 +85,9 @@ class Scorer:
         self.clean = self._plain(patches.picture)
         self.seconds = time.perf_counter() - start
         check_finite(self.clean.logits, f"the output of {net.name}")
-        with no_trace(net.module), torch.no_grad():
+        with net.running() as module, torch.no_grad():
             try:
-                self._engine: Engine | None = self._make_engine()
+                self._engine: Engine | None = self._make_engine(module)
                 self.how = _describe(self._engine.program)
             except RuntimeError as error:
                 self._engine, reason = None, error
@@ -124,8 +123,8 @@ class Scorer:
 
     # the fast way
 
-    def _make_engine(self) -> Engine:
-        program = _program(self.net, self._watch)
+    def _make_engine(self, module: nn.Module) -> Engine:
+        program = _program(self.net, module, self._watch)
         step = self._watched_step(program)
         engine = Engine(program, self.patches, step)
         if not self._same(engine.clean, self.clean.logits):
@@ -167,7 +166,7 @@ class Scorer:
             )
 
         def windows(part: Positions, _: int) -> Found:
-            with no_trace(engine.program.graph), torch.no_grad():
+            with self.net.running(), torch.no_grad():
                 return engine.windows(engine.route(*part))
 
         held: list[tuple[Positions, Found]] = []
@@ -189,7 +188,7 @@ class Scorer:
 
         def finish(part: Positions, start: int) -> Scores:
             maps = {step: values[start : start + len(part.tops)] for step, values in found.items()}
-            with no_trace(engine.program.graph), torch.no_grad():
+            with self.net.running(), torch.no_grad():
                 scores = self._whole(engine, maps, len(part.tops))
             unseen = torch.from_numpy(~engine.matters(*part))
             for values, clean in zip(scores, self.clean, strict=True):
@@ -275,13 +274,13 @@ def _describe(program: Program) -> str:
 _PROGRAMS: WeakKeyDictionary[BoundModel, tuple[object, Program]] = WeakKeyDictionary()
 
 
-def _program(net: BoundModel, watch: Watch | None) -> Program:
-    """The network's program; that of the last time, if the weights are the same."""
+def _program(net: BoundModel, module: nn.Module, watch: Watch | None) -> Program:
+    """The program of a network's double; that of the last time, if the weights are the same."""
     keep = frozenset([watch.layer.source[1]]) if watch else frozenset()
-    key = keep, net.input_shape, _state(net.module)
+    key = keep, net.input_shape, _state(net.original)
     if net not in _PROGRAMS or _PROGRAMS[net][0] != key:
         picture = torch.zeros(1, *net.input_shape, device=net.device, dtype=net.dtype)
-        _PROGRAMS[net] = key, Program(fold(net.module, keep), picture.contiguous(memory_format=torch.channels_last))
+        _PROGRAMS[net] = key, Program(fold(module, keep), picture.contiguous(memory_format=torch.channels_last))
     return _PROGRAMS[net][1]
 
 

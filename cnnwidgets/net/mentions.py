@@ -1,0 +1,60 @@
+"""Whether the code of a network mentions NumPy's or Python's random numbers.
+
+Who draws from these generators cannot be seen, and they cannot be lent to one thread alone: so they are lent only to networks
+whose code says that they may draw.
+"""
+
+from __future__ import annotations
+
+import random
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+_GLOBALS = (random._inst, np.random.mtrand._rand)  # type: ignore[attr-defined]
+
+
+def mentions_random(module: nn.Module) -> bool:
+    """Whether a method, function or hook that a module is made of, or one that these call by name, draws such numbers."""
+    seen: set[types.CodeType] = set()
+    todo = [function for part in module.modules() for function in _functions(part)]
+    while todo:
+        function = todo.pop()
+        if function.__code__ in seen or function.__module__.startswith(("torch.", "torchvision.")):
+            continue
+        seen.add(function.__code__)
+        names = set(_names(function.__code__))
+        cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
+        for value in (*(function.__globals__[name] for name in names & function.__globals__.keys()), *cells):
+            if value in (random, np.random) if isinstance(value, types.ModuleType) else _draws(value):
+                return True
+            if value is np and "random" in names:
+                return True
+            todo += [value] if isinstance(value, types.FunctionType) else []
+    return False
+
+
+def _functions(part: nn.Module) -> Iterator[types.FunctionType]:
+    if part.__class__.__module__.startswith("torch.nn."):
+        classes: tuple[type, ...] = ()
+    else:
+        classes = part.__class__.__mro__
+    hooks = [hook for name, held in vars(part).items() if name.endswith("_hooks") for hook in held.values()]
+    for value in (*(value for kind in classes for value in vars(kind).values()), *vars(part).values(), *hooks):
+        value = getattr(value, "__func__", value)
+        if isinstance(value, types.FunctionType):
+            yield value
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
+
+
+def _draws(value: Any) -> bool:
+    return getattr(value, "__self__", None) in _GLOBALS

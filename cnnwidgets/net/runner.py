@@ -1,0 +1,85 @@
+"""What is run in the place of a network, and what one look at it has told."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnwidgets.net.layers import Layers
+from cnnwidgets.net.mentions import mentions_random
+from cnnwidgets.net.no_trace import TORCH_LOCK, uninterrupted
+from cnnwidgets.net.randomness import OwnNumbers, lent_others, torchs_kept
+from cnnwidgets.net.replica import Borrowed, CannotReplicate, Replica, replicate
+from cnnwidgets.net.survey import survey
+
+SEED = 0
+"""Of a network that draws random numbers: every pass draws the same ones."""
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A network's double (or the network itself, where it has none), and what a look at it has told.
+
+    Attributes:
+        double: what is run.
+        layers: the layer table.
+        draws: whether the forward pass draws torch's random numbers, in evaluation mode.
+        draws_others: whether it draws NumPy's or Python's, or seeds a generator.
+        outputs: how many numbers it gives for a picture, if that is what it gives.
+    """
+
+    double: Replica | Borrowed
+    layers: Layers
+    draws: bool
+    draws_others: bool
+    outputs: int | None
+
+    def is_current(self, original: nn.Module) -> bool:
+        """Whether all of this still is true of a network."""
+        return self.double.is_current(original)
+
+    @contextmanager
+    def running(self) -> Iterator[nn.Module]:
+        """Inside, the module that is yielded may be run; nobody else runs one, and Ctrl-C waits."""
+        with ExitStack() as stack:
+            stack.enter_context(uninterrupted())
+            stack.enter_context(TORCH_LOCK)
+            module = stack.enter_context(self.double.running())
+            if self.draws_others:
+                stack.enter_context(lent_others(SEED))
+                stack.enter_context(torchs_kept())
+            if self.draws:
+                stack.enter_context(OwnNumbers(SEED))
+            yield module
+
+
+def look(original: nn.Module, picture: torch.Tensor) -> Runner:
+    """Make a network's double, run it once on a picture (1, C, H, W), and tell what is seen."""
+    with uninterrupted(), TORCH_LOCK:
+        double = replicate(original)
+        try:
+            return _look(double, picture)
+        except CannotReplicate as reason:  # it was a double only in part
+            return _look(Borrowed(original, reason), picture)
+
+
+def _look(double: Replica | Borrowed, picture: torch.Tensor) -> Runner:
+    numbers = OwnNumbers(SEED)
+    alone = threading.current_thread() is threading.main_thread()
+    with double.running() as module, torchs_kept():
+        lent = lent_others(SEED) if alone or mentions_random(module) else nullcontext(lambda: False)
+        with lent as have_moved:
+            with numbers:
+                layers, output = survey(module, picture, foreign=double.foreign)
+            draws_others = have_moved()
+    return Runner(double, layers, numbers.drew, draws_others, _outputs(output))
+
+
+def _outputs(output: Any) -> int | None:
+    return output.shape[1] if isinstance(output, torch.Tensor) and output.ndim == 2 else None
