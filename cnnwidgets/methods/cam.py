@@ -16,6 +16,7 @@ from torch import Tensor
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once, enlarge
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 
 Weigh = Callable[[Tensor, Tensor], Tensor]
@@ -221,13 +222,13 @@ def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, 
     _check_upsample(upsample)
     question = Question(net, image, target, unit)
     row, note = _chosen(question, layer)
-    with net.graph(question.inputs, [*question.layers, row.name]) as passed:
+
+    def work(passed: Graph) -> list[tuple[Tensor, float]]:
         maps = on_grid(row, passed.maps[row.name][0]).detach()
-        found, clean = [], []
-        for scores in question.scores(passed):
-            slope = on_grid(row, passed.gradient(scores[0], row.name)[0])
-            found.append(weigh(maps, slope))
-            clean.append(scores[0].item())
+        slopes = [(on_grid(row, passed.gradient(one[0], row.name)[0]), one[0].item()) for one in question.scores(passed)]
+        return [(weigh(maps, slope), score) for slope, score in slopes]
+
+    found, clean = zip(*net.differentiate(question.inputs, work, [*question.layers, row.name]), strict=True)
     return _answer(question, method, found, clean, row, note, relu, upsample)
 
 

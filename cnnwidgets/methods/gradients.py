@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +17,9 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.graph import Graph
+
+T = TypeVar("T")
 
 REDUCTIONS = ("max", "sum", "signed", "none")
 """How the channels of a picture become one number a pixel."""
@@ -217,31 +220,33 @@ def integrated_gradients(
 def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", times_input=False) -> Any:
     """One gradient a score."""
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
-    found = []
 
-    def take(gradients: Tensor, scores: Tensor) -> None:
+    def take(gradients: Tensor, scores: Tensor) -> tuple[Tensor, float]:
         values = gradients * question.inputs.to(gradients) if times_input else gradients
-        found.append((reduction(values[0]), scores[0].item()))
+        return reduction(values[0]), scores[0].item()
 
-    _each_gradient(question, question.inputs, take, rule)
+    found = _each_gradient(question, question.inputs, take, rule)
     return question.answer(found, method=name, signed=_is_signed(reduce))
 
 
 def _each_gradient(
-    question: Question, pictures: Tensor, take: Callable[[Tensor, Tensor], None], rule: str = "backpropagation"
-) -> None:
-    """One forward pass of N pictures; ``take`` gets for each score its gradients (N, C, H, W) and its values (N,)."""
-    with question.net.graph(pictures, question.layers, rule=rule) as passed:
+    question: Question, pictures: Tensor, take: Callable[[Tensor, Tensor], T], rule: str = "backpropagation"
+) -> list[T]:
+    """Of one forward pass of N pictures, what ``take`` makes of each score's gradients (N, C, H, W) and values (N,)."""
+
+    def work(passed: Graph) -> list[T]:
         several = question.scores(passed)
-        for k, scores in enumerate(several, 1):
+        return [
             take(passed.gradient(scores.sum(), last=k == len(several)).detach(), scores.detach())
+            for k, scores in enumerate(several, 1)
+        ]
+
+    return question.net.differentiate(pictures, work, question.layers, rule=rule)
 
 
 def _summed(question: Question, pictures: Tensor) -> Tensor:
     """For each score the sum of the pictures' gradients, float32 (scores, C, H, W)."""
-    sums: list[Tensor] = []
-    _each_gradient(question, pictures, lambda gradients, _: sums.append(gradients.sum(0).float().cpu()))
-    return torch.stack(sums)
+    return torch.stack(_each_gradient(question, pictures, lambda gradients, _: gradients.sum(0).float().cpu()))
 
 
 def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:

@@ -14,6 +14,7 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
@@ -229,10 +230,13 @@ class Occlusion:
             others = output[0].index_fill(0, torch.tensor(self.target, device=output.device), -torch.inf)
             return logit - others.logsumexp(0)
 
+        layers = [self._watch.layer.name] if self._watch else []
+
+        def work(passed: Graph) -> torch.Tensor:
+            return passed.gradient(watched(passed.maps[layers[0]] if layers else passed.output))
+
         try:
-            with self.net.graph(self.inputs, [self._watch.layer.name] if self._watch else []) as passed:
-                output = passed.maps[self._watch.layer.name] if self._watch else passed.output
-                gradient = passed.gradient(watched(output))
+            gradient = self.net.differentiate(self.inputs, work, layers)
         except RuntimeError:  # a forward pass that autograd cannot follow
             return np.full((len(self.ys), len(self.xs)), clean, np.float32)
         change = (gradient.to(patches.fill) * (patches.fill - patches.picture)).sum(1, keepdim=True).float().cpu()

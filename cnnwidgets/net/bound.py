@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +31,11 @@ from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.replica import replicate
 from cnnwidgets.net.runner import Runner, look
 from cnnwidgets.net.trace import Calls, Visit
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""Passes that are made while the weights change meanwhile, the last one of a copy of them."""
 
 
 def bind(
@@ -296,7 +301,9 @@ class BoundModel:
         return {name: found[row.name] for name, row in wanted.items()}
 
     @contextmanager
-    def graph(self, images: Any, layers: Iterable[str] = (), *, rule: str = "backpropagation") -> Iterator[Graph]:
+    def graph(
+        self, images: Any, layers: Iterable[str] = (), *, rule: str = "backpropagation", snapshot: bool = False
+    ) -> Iterator[Graph]:
         """A forward pass of which gradients can be taken inside, as many as are wanted.
 
         >>> with net.graph("cat.jpg", ["layer4"]) as passed:
@@ -305,19 +312,42 @@ class BoundModel:
         Parameters:
             layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
             rule: for the ReLUs on the way back: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
+            snapshot: whether to copy the weights, which then may be trained meanwhile.
 
         Raises:
             KeyError: there is no such layer; names like it are offered.
             NoRule: a ValueError: the network has no ReLUs, or others that the rule cannot be given to.
+            RuntimeError: somebody has changed the weights before the gradient was taken.
         """
         with torch.inference_mode(False), torch.enable_grad():
             inputs = self.prepare(images).to(self.dtype)
             rows = {name: self.layers[name] for name in layers}
-            with self.running() as module:
+            runner = self.runner.with_snapshot(self.original) if snapshot else self.runner
+            with runner.running() as module:
                 passed = Graph(module, inputs, rows)
                 if rule != "backpropagation":
                     follow(rule, [passed.output, *passed.maps.values()])
                 yield passed
+
+    def differentiate(
+        self, images: Any, work: Callable[[Graph], T], layers: Iterable[str] = (), *, rule: str = "backpropagation"
+    ) -> T:
+        """What ``work`` makes of a :meth:`graph`, also while somebody trains the network.
+
+        Where the weights are changed between a forward pass and its gradient, the gradient would be of neither network, and
+        autograd refuses it: the pass is made again, and the third time on a copy of the weights.
+
+        Parameters:
+            work: gets the graph, and may get another one: what it returns is all that it does.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                with self.graph(images, layers, rule=rule, snapshot=attempt == ATTEMPTS - 1) as passed:
+                    return work(passed)
+            except RuntimeError as error:
+                if attempt == ATTEMPTS - 1 or "modified by an inplace operation" not in str(error):
+                    raise
+        raise AssertionError
 
     def __repr__(self) -> str:
         shape = format_shape(self._input_shape) if self._input_shape else "input not known yet"

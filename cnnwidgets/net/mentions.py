@@ -1,7 +1,7 @@
 """Whether the code of a network mentions NumPy's or Python's random numbers.
 
-Who draws from these generators cannot be seen, and they cannot be lent to one thread alone: so they are lent only to networks
-whose code says that they may draw.
+Who draws from these generators cannot be seen, and they cannot be lent to one thread alone: so they are lent only to a
+network whose code says that it may draw.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A network's double, which is run in its place: it shares the weights' memory, and nothing else.
 
-Whatever a forward pass leaves behind (statistics, counters, stored maps, hooks of ours) it leaves at the double. So a training
-that goes on in the next cell is not disturbed, and an interrupt finds nothing to put back.
+Whatever a forward pass leaves behind (statistics, counters, stored maps, hooks of ours) it leaves at the double. So a
+training that goes on in the next cell is not disturbed, and an interrupt finds nothing to put back.
 """
 
 from __future__ import annotations

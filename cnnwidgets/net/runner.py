@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -43,6 +43,11 @@ class Runner:
     def is_current(self, original: nn.Module) -> bool:
         """Whether all of this still is true of a network."""
         return self.double.is_current(original)
+
+    def with_snapshot(self, original: nn.Module) -> Runner:
+        """The same with a copy of the weights: changes of the network's own do not reach it."""
+        with uninterrupted(), TORCH_LOCK:
+            return self if isinstance(self.double, Borrowed) else replace(self, double=Replica(original, snapshot=True))
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
