@@ -47,9 +47,12 @@ class OwnNumbers(TorchDispatchMode):
             return self._draw(func, way, args, kwargs)
 
     def _draw(self, func, way, args: tuple, kwargs: dict) -> Any:
-        if isinstance(way, str):  # it draws if this argument is above 0, and takes no generator
-            chance = kwargs.get(way, dict(zip((a.name for a in func._schema.arguments), args, strict=False)).get(way, 1))
-            if not chance:
+        if isinstance(way, str):  # it takes no generator
+            with self:  # in inference mode some come whole that are made of others, such as dropout
+                made = func.decompose(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
+            if not _argument(func, way, args, kwargs) or not _argument(func, "train", args, kwargs):
                 return func(*args, **kwargs)
         device = _device_of(args, kwargs)
         if device.type not in ("cpu", "cuda"):
@@ -58,6 +61,10 @@ class OwnNumbers(TorchDispatchMode):
         own = self._own.get(device) or self._own.setdefault(device, _seeded(device, self.seed))
         if not isinstance(way, str):
             return way(*args, **{**kwargs, "generator": own})
+        if func is torch.ops.aten.native_dropout.default:  # as ATen writes it for the CPU
+            tensor, p, _ = args
+            kept = torch.empty_like(tensor, dtype=torch.bool).bernoulli_(1 - p, generator=own)
+            return tensor * kept * (1 / (1 - p) if p < 1 else 0.0), kept
         of_all = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
         with _LENT:
             before = of_all.get_state()
@@ -77,7 +84,7 @@ _CHANCES = ("dropout_p", "dropout", "p")
 
 @cache
 def _way(func: torch._ops.OpOverload) -> Any:
-    """How an operator draws: None if it does not; the overload that takes a generator; else the name of its chance."""
+    """How an operator draws: None if it does not; the overload that takes a generator; else an argument that is 0 if not."""
     if torch.Tag.nondeterministic_seeded not in func.tags:
         return None
     names = [argument.name for argument in func._schema.arguments]
@@ -90,6 +97,13 @@ def _way(func: torch._ops.OpOverload) -> Any:
     if "like" in func.name():  # of an older torch
         return "generator"
     return next((name for name in _CHANCES if name in names), None)
+
+
+def _argument(func: torch._ops.OpOverload, name: str, args: tuple, kwargs: Mapping) -> Any:
+    for place, argument in enumerate(func._schema.arguments):
+        if argument.name == name:
+            return args[place] if place < len(args) else kwargs.get(name, argument.default_value)
+    return True
 
 
 def _device_of(args: tuple, kwargs: Mapping) -> torch.device:

@@ -71,7 +71,7 @@ def race(net, cancel):
 
 def lr_finder(net, cancel):
     loader = DataLoader(TensorDataset(IMAGES, LABELS), batch_size=8, shuffle=True)
-    cw.methods.lr_finder(Net(), loader, steps=20, cancel=cancel)
+    cw.methods.lr_finder(cw.methods.Task(Net, loader, loader), steps=20, cancel=cancel)
 
 
 BESIDE = {

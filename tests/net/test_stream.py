@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from cnnwidgets.net.randomness import Stream
+from cnnwidgets.net.randomness import OwnNumbers, Stream
 
 
 def draw(generator: torch.Generator | None = None) -> tuple:
@@ -108,3 +109,74 @@ def test_two_streams_by_turns_are_each_what_they_are_alone(turns, one, other):
         draw(generator)
     assert found[True] == drawn(Stream(one, [generator]), len(found[True]), generator)
     assert found[False] == drawn(Stream(other, [generator]), len(found[False]), generator)
+
+
+DRAWS = {
+    "rand": lambda: torch.rand(5),
+    "randn": lambda: torch.randn(5),
+    "rand_like": lambda: torch.rand_like(torch.ones(5)),
+    "randn_like": lambda: torch.randn_like(torch.ones(5)),
+    "randint": lambda: torch.randint(0, 99, (5,)),
+    "randint from": lambda: torch.randint(7, 99, (5,)),
+    "randint_like": lambda: torch.randint_like(torch.ones(5), 99),
+    "randperm": lambda: torch.randperm(9),
+    "normal": lambda: torch.normal(torch.zeros(5), 2.0),
+    "bernoulli": lambda: torch.bernoulli(torch.full((9,), 0.5)),
+    "multinomial": lambda: torch.multinomial(torch.ones(9), 5),
+    "poisson": lambda: torch.poisson(torch.full((9,), 5.0)),
+    "in place": lambda: [torch.empty(5).uniform_(), torch.empty(5).exponential_(), torch.empty(5).cauchy_()],
+    "dropout": lambda: torch.nn.functional.dropout(torch.ones(20)),
+    "dropout2d": lambda: torch.nn.functional.dropout2d(torch.ones(2, 9, 3, 3)),
+    "alpha_dropout": lambda: torch.nn.functional.alpha_dropout(torch.ones(20), training=True),
+    "rrelu": lambda: torch.nn.functional.rrelu(-torch.ones(20), training=True),
+    "attention": lambda: torch.nn.functional.scaled_dot_product_attention(*torch.ones(3, 1, 2, 5, 4), dropout_p=0.5),
+    "fractional pooling": lambda: torch.nn.functional.fractional_max_pool2d(torch.arange(81.0).view(1, 1, 9, 9), 2, 4),
+    "LSTM": lambda: torch.nn.LSTM(3, 3, 2, dropout=0.5)(torch.ones(4, 1, 3))[0],
+    "a layer's weights": lambda: torch.nn.Conv2d(2, 3, 3).weight,
+    "dropout in inference mode": lambda: torch.inference_mode()(torch.nn.functional.dropout)(torch.ones(20)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_own_numbers_are_those_of_the_seed_and_the_global_ones_stay(name):
+    numbers, state = OwnNumbers(3), torch.get_rng_state()
+    with numbers:
+        found = [DRAWS[name]() for _ in range(2)]
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(3)
+    torch.testing.assert_close(found, [DRAWS[name]() for _ in range(2)], rtol=0, atol=0)
+    assert numbers.drew
+
+
+@pytest.mark.parametrize("inference", [False, True])
+def test_what_does_not_draw_is_not_said_to(inference):
+    numbers = OwnNumbers(0)
+    with numbers, torch.inference_mode(inference):
+        torch.nn.functional.scaled_dot_product_attention(*torch.ones(3, 1, 2, 5, 4))
+        torch.nn.functional.dropout(torch.ones(5), training=False)
+        torch.rand(3, generator=torch.Generator())
+    assert not numbers.drew
+
+
+def test_another_thread_draws_what_it_would_have_drawn():
+    """To the last number, also while a stream flows: the generator is never lent."""
+    stop = threading.Event()
+
+    def draw_all():
+        while not stop.is_set():
+            with Stream(1).flowing():
+                for name in ("dropout", "rand", "dropout in inference mode", "LSTM", "attention"):
+                    DRAWS[name]()
+
+    def cell():
+        torch.manual_seed(0)
+        return [torch.rand(1).item() for _ in range(5000)]
+
+    wanted = cell()
+    thread = threading.Thread(target=draw_all)
+    thread.start()
+    try:
+        assert cell() == wanted
+    finally:
+        stop.set()
+        thread.join()
