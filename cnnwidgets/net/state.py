@@ -7,7 +7,7 @@ import logging
 import types
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -36,9 +36,11 @@ class State:
     def __init__(self, root: nn.Module):
         self.tensors: dict[int, torch.Tensor] = {}
         self.apart: list[Any] = []
-        self._held: list[tuple[Any, Any, Callable[[Any, Any], bool]]] = []
+        self._now: list[Any] = []  # the containers, and what they held
+        self._then: list[Any] = []
+        self._by_identity: list[tuple[dict, dict]] = []
         seen, todo = {id(root)}, [root]
-        while todo and len(self._held) < MOST:
+        while todo and len(self._now) < MOST:
             for part in self._parts(todo.pop()):
                 if not isinstance(part, _PLAIN) and id(part) not in seen:
                     seen.add(id(part))
@@ -46,17 +48,33 @@ class State:
 
     def is_same(self) -> bool:
         """Whether every container holds what it held; buffers may be other tensors, with other values."""
-        return all(same(now, then) for now, then, same in self._held)
+        if not all(_same_objects(*both) for both in self._by_identity):
+            return False
+        try:
+            if self._now == self._then:  # of the same objects: a fiftieth of the time
+                return True
+        except Exception:  # tensors, arrays: == is no yes or no
+            pass
+        return all(map(_same, self._now, self._then))
 
     def put_back(self) -> None:
         """Let every container hold what it held."""
-        for now, then, _ in self._held:
+        try:
+            if self._now == self._then:
+                return
+        except Exception:
+            pass
+        for now, then in zip(self._now, self._then, strict=True):
             try:
                 if np.array_equal(now, then) if isinstance(now, np.ndarray) else now == then:
                     continue
-            except Exception:  # tensors: == is no yes or no, so they are others
+            except Exception:  # other tensors
                 pass
             _fill(now, then)
+
+    def _hold(self, thing: Any) -> None:
+        self._now.append(thing)
+        self._then.append(thing.copy())
 
     def _parts(self, thing: Any) -> Iterator[Any]:
         """What an object holds. Containers are written down."""
@@ -65,33 +83,36 @@ class State:
         elif isinstance(thing, _DATA) or type(thing).__module__.startswith(("lightning", "pytorch_lightning")):
             self.apart.append(thing)
         elif isinstance(thing, dict):
-            kept = thing and all(isinstance(value, (nn.Parameter, nn.Module)) for value in thing.values())
-            self._held.append((thing, dict(thing), _same_objects if kept else _same))
+            self._hold(thing)
+            if any(isinstance(value, nn.Parameter) and value.numel() == 1 for value in thing.values()):
+                self._by_identity.append((thing, thing.copy()))  # others that are equal to them would not do
             yield from thing.values()
         elif isinstance(thing, (list, set, deque)):
-            self._held.append((thing, thing.copy(), _same))
+            self._hold(thing)
             yield from thing
         elif isinstance(thing, (tuple, frozenset)):
             yield from thing
         elif isinstance(thing, np.ndarray):
-            self._held.append((thing, thing.copy(), _same_array))
+            self._hold(thing)
         elif isinstance(thing, types.MethodType):
             yield thing.__self__
         elif isinstance(thing, functools.partial):
             yield from (thing.func, *thing.args, *thing.keywords.values())
         elif isinstance(thing, nn.Module) and not isinstance(thing, torch.jit.ScriptModule):
-            attributes = vars(thing)
-            self._held.append((attributes, dict(attributes), _same_module))
-            yield from attributes.values()
+            yield vars(thing)
         elif hasattr(thing, "__dict__"):
             yield vars(thing)
 
 
 def _same(now: Any, then: Any) -> bool:
+    if isinstance(now, np.ndarray):
+        return np.array_equal(now, then)
+    if isinstance(now, dict) and "training" in now and "_modules" in now:
+        then["training"] = now["training"]  # a module's mode does not matter: a replica has its own
     try:
-        if now == then:  # of the same objects: fast
+        if now == then:
             return True
-    except Exception:  # tensors, arrays: == is no yes or no
+    except Exception:  # tensors, arrays
         pass
     return isinstance(now, dict) and now.keys() == then.keys() and all(map(_like, now.values(), then.values()))
 
@@ -108,18 +129,7 @@ def _like(now: Any, then: Any) -> bool:
 
 
 def _same_objects(now: dict, then: dict) -> bool:
-    """Of parameters and modules, equal ones are not enough."""
     return now.keys() == then.keys() and all(value is then[name] for name, value in now.items())
-
-
-def _same_array(now: np.ndarray, then: np.ndarray) -> bool:
-    return np.array_equal(now, then)
-
-
-def _same_module(now: dict, then: dict) -> bool:
-    """A module's attributes, its mode apart: a replica has its own."""
-    then["training"] = now.get("training", True)
-    return _same(now, then)
 
 
 def _fill(now: Any, then: Any) -> None:
