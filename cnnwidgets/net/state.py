@@ -22,6 +22,7 @@ _PLAIN = (
     *(types.FunctionType, types.BuiltinFunctionType, types.ModuleType, weakref.ref, logging.Logger),
     *(torch.dtype, torch.device, torch.Size, torch.memory_format, torch.layout),
 )
+_PLAINEST = frozenset(_PLAIN)
 _DATA = (torch.utils.data.Dataset, torch.utils.data.DataLoader, torch.optim.Optimizer)
 
 
@@ -42,7 +43,7 @@ class State:
         seen, todo = {id(root)}, [root]
         while todo and len(self._now) < MOST:
             for part in self._parts(todo.pop()):
-                if not isinstance(part, _PLAIN) and id(part) not in seen:
+                if type(part) not in _PLAINEST and id(part) not in seen and not isinstance(part, _PLAIN):
                     seen.add(id(part))
                     todo.append(part)
 
@@ -84,8 +85,6 @@ class State:
             self.apart.append(thing)
         elif isinstance(thing, dict):
             self._hold(thing)
-            if any(isinstance(value, nn.Parameter) and value.numel() == 1 for value in thing.values()):
-                self._by_identity.append((thing, thing.copy()))  # others that are equal to them would not do
             yield from thing.values()
         elif isinstance(thing, (list, set, deque)):
             self._hold(thing)
@@ -99,6 +98,9 @@ class State:
         elif isinstance(thing, functools.partial):
             yield from (thing.func, *thing.args, *thing.keywords.values())
         elif isinstance(thing, nn.Module) and not isinstance(thing, torch.jit.ScriptModule):
+            weights = thing._parameters
+            if any(weight is not None and weight.numel() == 1 for weight in weights.values()):
+                self._by_identity.append((weights, weights.copy()))  # others that are equal to them would not do
             yield vars(thing)
         elif hasattr(thing, "__dict__"):
             yield vars(thing)
