@@ -193,7 +193,7 @@ def usual_scale(values: np.ndarray) -> float:
 def notes_on(net: BoundModel) -> tuple[str, ...]:
     """What is to be said of a network, whatever the method."""
     said = "the network was in training mode: it was run in evaluation mode, and left in training mode"
-    return (said,) if net.module.training else ()
+    return (said,) if getattr(net.module, "training", False) else ()
 
 
 def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:

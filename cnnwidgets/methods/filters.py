@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +14,10 @@ from scipy.spatial.distance import squareform
 from torch import nn
 
 from cnnwidgets.net import BoundModel, Layer
+from cnnwidgets.net.graph import FunctionTap
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
+from cnnwidgets.net.survey import weight_argument, weight_of
 
 DEAD = 1e-3
 """A filter whose norm is below this part of the layer's median norm is called dead."""
@@ -101,7 +105,9 @@ class Filters:
 
 
 def filters(net: BoundModel, layer: str | None = None) -> Filters:
-    """The filters of a convolution or a fully connected layer.
+    """The filters of a convolution or a fully connected layer, as the network uses them.
+
+    A weight that is computed of the parameters on the way (standardized, normalized, pruned) is shown as it is then.
 
     >>> cw.methods.filters(net, "conv1").values.shape
     (64, 3, 7, 7)
@@ -125,7 +131,8 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
     owner_name, _, attribute = row.weight.rpartition(".")
     with net.running() as module:  # spectral normalization in training mode takes a step whenever it is asked for the weight
         owner = module.get_submodule(owner_name)
-        weight = getattr(owner, attribute).detach().to("cpu", torch.float32, copy=True)
+        weight: Any = _weight_in_use(net, row, module) if row.weighing else weight_of(owner, attribute)
+        weight = weight.detach().to("cpu", torch.float32, copy=True)
     check_finite(weight, f"the weight of {row.name}, {format_shape(weight.shape)},")
     transposed = 0
     if isinstance(owner, nn.ConvTranspose2d) or row.kind == "conv_transpose2d":  # (inputs, outputs / groups, height, width)
@@ -134,3 +141,16 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
     if weight.ndim == 2:
         weight = weight.reshape(len(weight), *(row.input_map or (1, 1, weight.shape[1])))
     return Filters(row, np.ascontiguousarray(weight.numpy()), transposed)
+
+
+def _weight_in_use(net: BoundModel, row: Layer, module: nn.Module) -> torch.Tensor:
+    """What a layer weighs with, where that is computed of its parameters on the way: standardized, say, or pruned."""
+    found: list[torch.Tensor] = []
+
+    def keep(args: tuple, kwargs: Mapping[str, Any], output: torch.Tensor) -> None:
+        found.append(weight_argument(args, kwargs))
+
+    name, number = row.weighing or ("", 0)
+    with torch.no_grad(), FunctionTap(name, number, keep):
+        module(torch.zeros(1, *net.input_shape, device=net.device, dtype=net.dtype))
+    return found[0]

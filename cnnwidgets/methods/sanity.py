@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy import stats
 from torch import nn
-from torch.nn.utils import parametrize
+from torch.nn.utils import parametrize, remove_weight_norm
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import Attribution
@@ -18,6 +18,7 @@ from cnnwidgets.methods.explain import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.replica import duplicate
+from cnnwidgets.net.survey import weight_of
 
 
 @dataclass(frozen=True, repr=False)
@@ -88,6 +89,10 @@ def sanity_check(
     inputs = one_picture(net, image)
     target = int(net.logits(inputs).argmax()) if target is None else net.target(target)
     layers = ["", *(row.name for row in cascade(net))]
+    if len(layers) == 1:
+        raise ValueError(
+            f"{net.name} shows no layer with weights, so nothing can be randomized; bind a model that is not scripted"
+        )
     depths = range(len(layers)) if depths is None else depths
     if not methods or not len(depths) or not all(0 <= depth < len(layers) for depth in depths):
         raise ValueError(
@@ -194,13 +199,22 @@ def _forget(module: nn.Module, row: Layer, generator: torch.Generator) -> None:
     """Replace one weight by random numbers; a parametrized one through what computes it (weight normalisation, say)."""
     owner, _, name = str(row.weight).rpartition(".")
     part = module.get_submodule(owner)
-    weight = getattr(part, name)
+    weight = weight_of(part, name)
+    if weight is None:
+        raise ValueError(f"the weight of {row.name} cannot be replaced, so it cannot be randomized")
     values = weight.detach().float()
     drawn = torch.randn(values.shape, generator=generator).to(values) * values.std(correction=0) + values.mean()
     with torch.no_grad():
-        if isinstance(weight, nn.Parameter):
+        if name in dict(part.named_parameters(recurse=False)):
             weight.copy_(drawn)
         elif parametrize.is_parametrized(part, name):
             setattr(part, name, drawn.to(weight))
+        elif f"{name}_mask" in part._buffers:  # pruned: what was cut off stays cut off
+            getattr(part, f"{name}_orig").copy_(drawn)
+        elif f"{name}_g" in part._parameters:
+            remove_weight_norm(part, name)
+            getattr(part, name).copy_(drawn)
         else:
-            raise ValueError(f"the weight of {row.name} is no parameter but computed from others: it cannot be randomised")
+            raise ValueError(
+                f"the weight of {row.name} is no parameter, but quantized or computed from others: it cannot be randomized"
+            )

@@ -28,7 +28,7 @@ from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.relu_rules import follow
-from cnnwidgets.net.replica import replicate
+from cnnwidgets.net.replica import replicate, uncompiled
 from cnnwidgets.net.runner import Runner, look
 from cnnwidgets.net.trace import Calls, Visit
 
@@ -120,8 +120,8 @@ class BoundModel:
 
     @property
     def original(self) -> nn.Module:
-        """What the double is made of: the module, or of one that ``torch.compile`` has made, the one that was compiled."""
-        return getattr(self.module, "_orig_mod", self.module)
+        """What the double is made of: the module, or the one that ``torch.compile`` or ``nn.DataParallel`` has wrapped."""
+        return uncompiled(self.module)
 
     @property
     def runner(self) -> Runner:

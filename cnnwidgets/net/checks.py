@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import nn
+from torch import fx, nn
 from torch.nn.parameter import is_lazy
 
 from cnnwidgets.net.layers import format_shape
@@ -27,7 +27,16 @@ def check_module(model: Any) -> None:
             hint = f": cw.load({model!r}) loads a network by its name"
         elif isinstance(model, dict):
             hint = ": a state dict holds weights alone; build the model and call load_state_dict"
+        elif isinstance(model, torch.export.ExportedProgram):
+            hint = ": an exported program has no modules to look at; bind the model that was exported"
         raise TypeError(f"bind takes a torch.nn.Module, not a {type(model).__name__}{hint}")
+    if isinstance(model, fx.GraphModule) and any(
+        isinstance(node.target, torch._ops.OpOverload) for node in model.graph.nodes
+    ):
+        raise TypeError(
+            "this module comes from torch.export: it has no modules to look at and takes one size of batch; "
+            "bind the model that was exported"
+        )
     if isinstance(model, torch.jit.ScriptModule):
         return
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

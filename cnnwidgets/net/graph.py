@@ -59,7 +59,8 @@ class Graph:
     def _keep(self, name: str, output: Tensor) -> None:
         """An in-place function that comes later changes neither the copy nor the place in the graph."""
         with torch._C.DisableTorchFunction():  # what is called here is no call of the network's that a tap should count
-            self.maps[name] = self._layers[name].by_unit(output.clone())
+            copy = output.dequantize() if output.is_quantized else output.clone()
+            self.maps[name] = self._layers[name].by_unit(copy)
         if output.requires_grad:
             self._edges[name] = get_gradient_edge(output)
 
@@ -70,7 +71,7 @@ def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Callable[[Ten
     how, name, number = source
     thread = threading.get_ident()
     if how == "function":
-        with _FunctionTap(name, number, keep):
+        with FunctionTap(name, number, lambda args, kwargs, output: keep(output)):
             yield
         return
     calls = 0
@@ -90,19 +91,20 @@ def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Callable[[Ten
         handle.remove()
 
 
-class _FunctionTap(TorchFunctionMode):
-    """Shows the output of the n-th call of a function."""
+class FunctionTap(TorchFunctionMode):
+    """Shows the n-th call of a function, if it gives a tensor, to ``keep(args, kwargs, the first tensor of its output)``."""
 
-    def __init__(self, name: str, number: int, keep):
+    def __init__(self, name: str, number: int, keep: Callable[[tuple, Mapping[str, Any], Tensor], None]):
         super().__init__()
         self._name, self._number, self._keep = name, number, keep
         self._count: Counter[str] = Counter()
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        output = func(*args, **(kwargs or {}))
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
         name = getattr(func, "__name__", "")
         self._count[name] += 1
         tensor = first_tensor(output)
         if name == self._name and self._count[name] == self._number and tensor is not None:
-            self._keep(tensor)
+            self._keep(args, kwargs, tensor)
         return output

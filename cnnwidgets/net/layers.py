@@ -64,6 +64,8 @@ class Layer:
         weight: the name of the weight in the module (``conv1.weight``); None where there is none.
         input_map: the shape (C, H, W) of the map whose flattened values are the input; None where it is not one.
         source: where to find the call again: ``("module" | "function", name, ordinal from 1)``.
+        weighing: where what the call weighs with is computed of the weight (standardized, pruned), the function that gets
+            it: ``(name, ordinal from 1)``; else None.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Layer:
     weight: str | None
     input_map: tuple[int, int, int] | None
     source: tuple[str, str, int]
+    weighing: tuple[str, int] | None = None
 
     @property
     def output(self) -> str:

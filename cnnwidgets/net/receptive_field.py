@@ -67,7 +67,10 @@ class FieldRules:
             return self.unknown(output, inputs)
         if name in _WINDOWS and field.axes != CHANNELS_FIRST:
             return self.unknown(output, inputs)
-        return rule(tensor, field, output, *args[1:], **kwargs)
+        try:
+            return rule(tensor, field, output, *args[1:], **kwargs)
+        except (AttributeError, TypeError):  # a function of the same name that takes other arguments
+            return self.unknown(output, inputs)
 
     def _pointwise(self, inputs, output) -> Field:
         """Element by element; of several inputs, each position sees what it sees through any of them."""
@@ -108,6 +111,8 @@ class FieldRules:
         )
 
     def _conv2d(self, tensor, field, output, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> Field:
+        if not isinstance(weight, torch.Tensor):  # of torch.ops.quantized: packed with what else there is
+            return self._window(field, weight.unpack()[0].shape[-2:], weight.stride(), weight.padding(), weight.dilation())
         kernel, dilation = weight.shape[-2:], _two(dilation)
         if padding == "same":  # torch puts the odd pixel at the end
             padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
@@ -224,17 +229,19 @@ _POINTWISE = frozenset(
     "feature_dropout alpha_dropout add sub mul div maximum minimum where addcmul lerp local_response_norm contiguous clone "
     "detach to float half double type bfloat16 fill masked_fill identity positive stochastic_depth eq ne gt ge lt le "
     "clamp_min clamp_max sign reciprocal expm1 log1p tan round floor ceil hardshrink softshrink tanhshrink rrelu "
-    "dropout1d dropout3d feature_alpha_dropout floor_divide remainder".split()
+    "quantize_per_tensor quantize_per_channel dequantize dropout1d dropout3d feature_alpha_dropout floor_divide "
+    "remainder".split()
 )
 _JOINS = frozenset(("cat", "concat", "concatenate"))
 _WINDOWS = frozenset(
-    "conv2d pad max_pool2d max_pool2d_with_indices avg_pool2d lp_pool2d adaptive_avg_pool2d adaptive_max_pool2d".split()
+    "conv2d conv2d_relu pad max_pool2d max_pool2d_with_indices avg_pool2d lp_pool2d adaptive_avg_pool2d "
+    "adaptive_max_pool2d".split()
 )
 _ALIASES = {
     "log_softmax": "softmax", "softmin": "softmax",
     "adaptive_max_pool2d": "adaptive_avg_pool2d", "mean": "reduce", "sum": "reduce", "amax": "reduce", "amin": "reduce",
     "max": "reduce", "min": "reduce", "std": "reduce", "var": "reduce", "norm": "reduce", "split": "reduce",
-    "chunk": "reduce",
+    "chunk": "reduce", "conv2d_relu": "conv2d",
     "flatten": "reshape", "view": "reshape", "unflatten": "reshape", "squeeze": "reshape",
     "swapaxes": "transpose", "swapdims": "transpose", "max_pool2d_with_indices": "max_pool2d",
 }  # fmt: skip

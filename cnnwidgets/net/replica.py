@@ -144,10 +144,13 @@ def _copied(original: nn.Module, share_weights: bool) -> tuple[State, nn.Module]
             if not seen.is_same():
                 continue
             raise CannotReplicate(f"{type(error).__name__}: {error}") from error
-        if not isinstance(double, nn.Module) or len([*double.modules()]) != len([*original.modules()]):
+        if not isinstance(double, nn.Module) or len([*_parts(double)]) != len([*_parts(original)]):
             raise CannotReplicate("its own __deepcopy__ gives something else")
         if share_weights:
             _share(original, double)
+        for part in _parts(double):
+            for name, child in part._modules.items():
+                part._modules[name] = None if child is None else uncompiled(child)  # whose len() may be refused
         if seen.is_same():
             return seen, double
     raise CannotReplicate("its parts change all the time")
@@ -176,7 +179,7 @@ def _share(original: nn.Module, double: nn.Module) -> None:
 
 def _homes(original: nn.Module, double: nn.Module) -> Iterator[tuple[dict[str, Tensor], dict[str, Tensor]]]:
     """Where tensors that are no weights are kept, part by part: in the original, in the double."""
-    for theirs, mine in zip(original.modules(), double.modules(), strict=True):
+    for theirs, mine in zip(_parts(original), _parts(double), strict=True):
         if isinstance(theirs, torch.jit.ScriptModule):
             names = [name for name, _ in theirs.named_buffers(recurse=False)]
             yield {name: getattr(theirs, name) for name in names}, {name: getattr(mine, name) for name in names}
@@ -185,6 +188,17 @@ def _homes(original: nn.Module, double: nn.Module) -> Iterator[tuple[dict[str, T
             yield theirs._buffers, mine._buffers  # type: ignore[misc]
         if any(isinstance(value, Tensor) for value in vars(theirs).values()):
             yield vars(theirs), vars(mine)
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that ``torch.compile`` or ``nn.DataParallel`` has wrapped, else the module itself."""
+    while isinstance(module, (torch._dynamo.OptimizedModule, nn.DataParallel)):
+        module = module._orig_mod if isinstance(module, torch._dynamo.OptimizedModule) else module.module
+    return module
+
+
+def _parts(module: nn.Module) -> Iterator[nn.Module]:
+    return (part for part in module.modules() if uncompiled(part) is part)
 
 
 def _place(tensor: Tensor) -> int:

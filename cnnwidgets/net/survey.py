@@ -49,12 +49,13 @@ class Survey(Calls):
         self._set_field(picture, pixels())
         self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._rules = FieldRules((picture.shape[-2], picture.shape[-1]))
-        weights = ((part, getattr(part, "weight", None)) for part in self._names)
-        self._weight_axes = {part: weight.ndim for part, weight in weights if isinstance(weight, torch.Tensor)}
+        weights = ((part, weight_of(part)) for part in self._names)
+        self._weight_axes = {part: weight.ndim for part, weight in weights if weight is not None}
         self._batch = picture.shape[0]
         self._macs = MacCounter()
         self._parameters: list[int] = []
         self._flattened: tuple[int, int, int] | None = None
+        self._weighing: tuple[str, int] | None = None
 
     def _set_field(self, tensor: torch.Tensor, field: Field) -> None:
         self._fields[tensor] = field, _version(tensor)
@@ -75,6 +76,10 @@ class Survey(Calls):
 
     def saw_function(self, name, args, kwargs, output):
         self._parameters += [id(tensor) for tensor, _ in self._arguments if id(tensor) in self._owners]
+        if name in _WEIGHING and isinstance(weight := weight_argument(args, kwargs), torch.Tensor):
+            self._weighing = (
+                None if id(weight) in self._owners else (self._function, self._count["function", self._function])
+            )
         inputs = [(tensor, field) for tensor, field in self._arguments if field is not _CONSTANT and name not in _BLANK]
         if not inputs:
             for made in args[:1] if name == "setitem" else tensors_in(output):
@@ -91,6 +96,7 @@ class Survey(Calls):
         macs, self._macs.macs = self._macs.macs, 0
         used, self._parameters = self._parameters, []
         flattened, self._flattened = self._flattened, None
+        weighing, self._weighing = self._weighing, None
         if isinstance(kind, nn.Module):
             owner, axes = self._names[kind], self._weight_axes.get(kind)
             source = ("module", owner, self._count["module", owner])
@@ -99,7 +105,7 @@ class Survey(Calls):
         else:
             source = ("function", self._function, self._count["function", self._function])
             path, axes = None, None
-            if kind in ("conv2d", "conv_transpose2d", "linear"):
+            if kind in _WEIGHING:
                 path = next((self._owners[p] for p in used), None)
                 axes = path and self._parameter(path).ndim
         layout = _layout(output, field, self._batch)
@@ -116,6 +122,7 @@ class Survey(Calls):
                 weight=path if is_filter else None,
                 input_map=flattened if is_filter and axes == 2 else None,
                 source=source,
+                weighing=weighing if is_filter else None,
             )
         )
         self._made[output] = name
@@ -149,7 +156,24 @@ class MacCounter(TorchDispatchMode):
         flops = flop_registry.get(func._overloadpacket)
         if flops:
             self.macs += flops(*args, **kwargs, out_val=output) // 2
+        elif func.namespace == "quantized" and func._opname.startswith(("conv", "linear")):
+            self.macs += output.numel() * args[1].unpack()[0][0].numel()
         return output
+
+
+def weight_of(part: nn.Module, name: str = "weight") -> torch.Tensor | None:
+    """A module's weight; of a quantized one, whose integers are packed, as the numbers that they stand for."""
+    weight = getattr(part, name, None)
+    if callable(weight) and part.__class__.__module__.startswith("torch.ao.nn"):
+        weight = weight()
+    if not isinstance(weight, torch.Tensor):
+        return None
+    return weight.dequantize() if weight.is_quantized else weight
+
+
+def weight_argument(args: tuple, kwargs: Mapping[str, Any]) -> Any:
+    """What a convolution or a linear function was given as its weight."""
+    return kwargs.get("weight", args[1] if len(args) > 1 else None)
 
 
 def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
@@ -172,6 +196,7 @@ def _layout(tensor: torch.Tensor, field: Field, batch: int) -> str:
 
 
 _CONSTANT = Field(whole_picture((0, 0)), None)  # known by identity: what does not depend on the picture
+_WEIGHING = frozenset(("conv2d", "conv_transpose2d", "linear"))
 _BLANK = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()
 )

@@ -69,7 +69,7 @@ class Calls(TorchFunctionMode):
         self._count["function", self._function] += 1
         if name == "setitem" or (tensor is not None and name not in _LOOKS_ONLY):
             self.saw_function(name, args, kwargs, output)
-            if self._leaf is None and tensor is not None and tensor.is_floating_point() and name not in _NOTHING_NEW:
+            if self._leaf is None and tensor is not None and _has_values(tensor) and name not in _NOTHING_NEW:
                 self.saw_call(self._numbered(".".join(filter(None, (*self._scope[-1:], name)))), name, tensor)
 
     def sees_arguments(self, args: tuple, kwargs: dict) -> None:
@@ -80,7 +80,7 @@ class Calls(TorchFunctionMode):
 
     def saw_call(self, name: str, kind: str | nn.Module, output: torch.Tensor) -> None:
         """A call that makes a row has run."""
-        self.visit(name, output)
+        self.visit(name, output.dequantize() if output.is_quantized else output)
 
     def saw_block(self, name: str, output: torch.Tensor) -> None:
         """A module made of several calls has run."""
@@ -129,7 +129,7 @@ class Calls(TorchFunctionMode):
             return
         if leaf is None:
             self.saw_block(name, tensor)
-        elif tensor.is_floating_point():
+        elif _has_values(tensor):
             self.saw_call(self._numbered(name or type(leaf).__name__.lower()), leaf, tensor)
 
     @contextmanager
@@ -167,6 +167,11 @@ def function_name(func) -> str:
     if name.startswith("__") and name.endswith("__"):
         return _OPERATORS.get(bare) or _OPERATORS.get(bare[1:]) or bare
     return bare
+
+
+def _has_values(tensor: torch.Tensor) -> bool:
+    """Whether a tensor holds real numbers; those that quantized integers stand for are real ones, too."""
+    return tensor.is_floating_point() or tensor.is_quantized
 
 
 def first_tensor(output) -> torch.Tensor | None:

@@ -10,7 +10,7 @@ import torch
 from scipy import stats
 from skimage.metrics import structural_similarity
 from torch import nn
-from torch.nn.utils import parametrizations, weight_norm
+from torch.nn.utils import parametrizations, spectral_norm
 
 import cnnwidgets as cw
 from cnnwidgets.methods import gradient_x_input, randomised, saliency, sanity_check
@@ -101,9 +101,8 @@ def test_a_parametrized_weight_is_replaced_and_one_that_hooks_compute_is_refused
     shown = torch.ones(1, 4, 4)
     wanted = after.module[0].weight.sum((1, 2, 3)) + after.module[0].bias
     torch.testing.assert_close(after.logits(shown)[0], wanted.detach())
-    with pytest.warns(FutureWarning):
-        hooked = weight_norm(nn.Conv2d(1, 2, 4))
-    with pytest.raises(ValueError, match="cannot be randomised"):
+    hooked = spectral_norm(nn.Conv2d(1, 2, 4))
+    with pytest.raises(ValueError, match="cannot be randomized"):
         randomised(cw.bind(nn.Sequential(hooked, nn.Flatten()), input_shape=(1, 4, 4)), 1)
 
 

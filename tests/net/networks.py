@@ -155,7 +155,7 @@ def everything(model: nn.Module, values: bool = True) -> dict:
     """All that a bound network must leave as it is, as plain objects that can be compared."""
     tensors = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     return {
-        "modules": [(name, id(part), part.training) for name, part in model.named_modules()],
+        "modules": [(name, id(part), getattr(part, "training", None)) for name, part in model.named_modules()],
         "attributes": {name: sorted(vars(part)) for name, part in model.named_modules()},
         "hooks": {
             (name, kind): dict(hooks)
