@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,12 @@ class Picture(t.Any):
     """
 
     def encode(self, value: Any) -> Any:
+        value = _picture_in(value)
         match value:
             case None | int() | str():
                 return value
             case Path():
                 return str(value)
-            case tuple() | Mapping():
-                return self.encode(read(value).image)
             case torch.Tensor() if value.is_floating_point():
                 return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
         return {"png": _base64(lambda file: open_picture(value).save(file, "PNG"))}
@@ -46,6 +45,11 @@ class Picture(t.Any):
             case {"png": text}:
                 return Image.open(io.BytesIO(base64.b64decode(text)))
         return value
+
+
+def _picture_in(value: Any) -> Any:
+    """The picture of an item that was given as one; a list is several pictures, which ``net.prepare`` tells of."""
+    return value if isinstance(value, list) else read(value).image
 
 
 def _base64(save) -> str:
@@ -78,7 +82,7 @@ class PicturePanel(Panel):
         if not isinstance(self.image, int):
             if self.image is None:
                 raise ValueError("there is no picture yet: give one")
-            return self.image if isinstance(self.image, list) else read(self.image).image
+            return _picture_in(self.image)
         if not len(self.images):
             raise ValueError("the data set is empty: there is no picture to show")
         if not 0 <= self.image < len(self.images):
