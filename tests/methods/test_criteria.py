@@ -186,7 +186,12 @@ FOR_ONE = r"pass criterion=nn.BCEWithLogitsLoss\(\) where a label is 1 or 0, .* 
         (ONE, YES.long(), nn.CrossEntropyLoss(), f"{ONE_SCORE} an int64 tensor 6, but CrossEntropyLoss compares"),
         (ONE[:, 0], YES, F.cross_entropy, ONE_SCORE),
         (SCORES, VALUES, F.cross_entropy, r"expects class numbers from 0 to 3, got a float32 tensor 6 such as -?\d"),
-        (SCORES, SEVERAL, F.cross_entropy, r"6×4 with several classes of a picture, .*: pass criterion=nn.BCEWithLogitsLoss\(\)"),
+        (
+            SCORES,
+            SEVERAL,
+            F.cross_entropy,
+            r"6×4 with several classes of a picture, .*: pass criterion=nn.BCEWithLogitsLoss\(\)",
+        ),
         (SCORES, SEVERAL.long(), F.cross_entropy, "int64 tensor 6×4 with several classes"),
         (SCORES, torch.zeros(6, 3), F.cross_entropy, "expects class numbers 6 or probabilities 6×4 for scores 6×4, got a"),
         (MAPS, MASKS[:, 1:], F.cross_entropy, "expects class numbers 2×5×4 or .* got an int64 tensor 2×4×4"),
