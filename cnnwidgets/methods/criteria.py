@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal
 
 import torch
@@ -160,11 +160,13 @@ def _as_classes(scores: Tensor, labels: Tensor, criterion: Loss) -> Tensor:
                 f"{float(broken[0]):.4g}: for values give a network with one score for each and criterion=nn.MSELoss()"
             )
     labels = labels.to(torch.int64)
-    beyond = labels[((labels < 0) | (labels >= scores.shape[1])) & (labels != _ignored(criterion))]
-    if len(beyond):
-        raise ValueError(
-            f"there is a label {int(beyond[0])}, but the network gives scores of {scores.shape[1]} classes, numbered from 0"
-        )
+    classes = scores.shape[1]
+    if labels.numel() and (labels.min() < 0 or labels.max() >= classes):  # a closer look takes longer
+        beyond = labels[((labels < 0) | (labels >= classes)) & (labels != _ignored(criterion))]
+        if len(beyond):
+            raise ValueError(
+                f"there is a label {int(beyond[0])}, but the network gives scores of {classes} classes, numbered from 0"
+            )
     return labels
 
 
@@ -185,7 +187,12 @@ def _as_values(scores: Tensor, labels: Tensor, kind: Kind) -> Tensor:
 
 def _is_one_of(losses: tuple[Any, ...], criterion: Any) -> bool:
     criterion = criterion.func if isinstance(criterion, partial) else criterion
-    return criterion in losses or isinstance(criterion, tuple(loss for loss in losses if isinstance(loss, type)))
+    return criterion in losses or isinstance(criterion, _classes_among(losses))
+
+
+@cache
+def _classes_among(losses: tuple[Any, ...]) -> tuple[type, ...]:
+    return tuple(loss for loss in losses if isinstance(loss, type))
 
 
 def _ignored(criterion: Any) -> int:
