@@ -67,6 +67,7 @@ class Rows:
         return len(TENSORS)
 
     def __getitem__(self, i):
+        assert type(i) is int  # others are not taken by every data set
         return self.form(TENSORS[i], PIXELS[i], LABELS[i])
 
 
@@ -142,6 +143,11 @@ def test_a_data_set_of_every_form_is_embedded_with_its_labels(net, form):
     assert panel.wait(PATIENCE)
     assert panel.error is None
     np.testing.assert_allclose(run(panel.code(), dataset)["values"], found["values"], atol=1e-6)
+
+
+def test_rows_with_names_join_a_layout(net):
+    panel = cw.EmbeddingExplorer(net, TENSORS, "conv", "pca")
+    np.testing.assert_allclose(panel.add(Rows(FORMS["a dict of pictures"])), panel.data()["points"], atol=1e-4)
 
 
 def test_the_names_of_hugging_faces_features_colour_the_points(net):
