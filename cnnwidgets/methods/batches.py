@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,7 @@ from torch import nn
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel, bind
+from cnnwidgets.net.items import class_of, fitting, names_of, read, size_of
 from cnnwidgets.net.layers import format_shape
 
 FIRST = 10
@@ -31,7 +31,7 @@ class Batch:
 
     Attributes:
         indices: int64 (n,), in the data set's own numbering.
-        labels: int64 (n,), -1 where an item has none.
+        labels: int64 (n,), the class of each, see :func:`cnnwidgets.net.items.class_of`; -1 where an item says none.
         inputs: float32 (n, C, H, W), preprocessed, on the CPU.
         logits: float32 (n, classes), the scores before the softmax; None if the network gives no such tensor.
         outputs: float32 (n, ...) on the CPU, for every layer that a reducer's ``layers`` names.
@@ -65,7 +65,8 @@ class Loader:
     def __init__(self, net: BoundModel, dataset: Any, order: np.ndarray, batch_size: int):
         self.dataset, self.order, self.batch_size = dataset, order, batch_size
         self._home = os.getpid()
-        learn_input_shape(net, dataset, order)
+        first = learn_input_shape(net, dataset, order)
+        self._names = names_of(dataset) or (_names_of_answers(net) if isinstance(first, str) else ())
         # what prepares pictures, without the weights: it travels to the loader's workers
         self._intake = bind(nn.Identity(), preprocess=net.preprocess, input_shape=net.input_shape)
 
@@ -84,7 +85,8 @@ class Loader:
             _seed(k)
         for i in indices:
             try:
-                good.append((i, *picture_and_label(self.dataset[i])))
+                image, label, _ = read(self.dataset[i])
+                good.append((i, image, class_of(label, self._names)))
             except MemoryError:
                 raise
             except Exception as error:
@@ -110,17 +112,12 @@ class Loader:
         fine = tuple(inputs.shape[1:]) == self._intake.input_shape and np.isfinite(inputs.numpy()).all()
         return inputs if fine else None
 
-    def _fitting(self, i: int, image: Any) -> Any:
-        """An item's picture; where that is a tensor for another input and the data set has the ``picture``, that."""
-        if isinstance(image, torch.Tensor) and not self._intake.takes(image) and hasattr(self.dataset, "picture"):
-            return self.dataset.picture(i)
-        return image
-
     def _one_by_one(self, items: list, skipped: Skipped) -> tuple[list, torch.Tensor | None]:
         good, inputs = [], []
         for item in items:
             try:
-                inputs.append(one_picture(self._intake, self._fitting(item[0], item[1])))
+                image = fitting(self.dataset, item[0], item[1], self._intake.takes)
+                inputs.append(one_picture(self._intake, image))
                 good.append(item)
             except MemoryError:
                 raise
@@ -137,18 +134,7 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
         ValueError: there are no items.
         IndexError: there is no such item.
     """
-    kind = type(dataset).__name__
-    if isinstance(dataset, torch.utils.data.DataLoader):
-        raise TypeError(
-            "a DataLoader was given: give its data set (loader.dataset); batch_size= and workers= are scan's own"
-        )
-    unnumbered = isinstance(dataset, (torch.utils.data.IterableDataset, Mapping)) or not hasattr(dataset, "__getitem__")
-    if unnumbered or not hasattr(dataset, "__len__"):
-        raise TypeError(f"{kind} has no length and no numbered items: wanted is a data set with both, or a list of pictures")
-    try:
-        size = len(dataset)
-    except TypeError as error:
-        raise TypeError(f"{kind} has no length: wanted is a data set with numbered items, or a list of pictures") from error
+    size = size_of(dataset)
     numbers = np.arange(size) if indices is None else np.asarray(indices)
     if numbers.ndim != 1:
         raise TypeError(f"indices are {format_shape(numbers.shape) or 'a single number'}: wanted is a row of whole numbers")
@@ -161,30 +147,28 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
     return np.where(numbers < 0, numbers + size, numbers).astype(np.int64)
 
 
-def picture_and_label(item: Any) -> tuple[Any, int]:
-    """The picture and the label of an item: a picture, ``(picture, label, ...)`` or a dict; -1 for no label."""
-    image, label = item, -1
-    if isinstance(item, (tuple, list)):
-        image, label = item[0], item[1] if len(item) > 1 else -1
-    elif isinstance(item, Mapping):
-        names = [name for name in ("image", "img", "pixel_values") if name in item]
-        if not names:
-            raise ValueError(f"the item has {', '.join(map(repr, item)) or 'nothing'}: wanted is 'image'")
-        image, label = item[names[0]], item.get("label", item.get("labels", item.get("target")))
-    try:
-        return image, max(-1, operator.index(label))
-    except TypeError:
-        return image, -1
+def learn_input_shape(net: BoundModel, dataset: Any, order: np.ndarray) -> Any:
+    """Show a network some picture: the first preprocessed one settles an input shape that is not known yet.
 
-
-def learn_input_shape(net: BoundModel, dataset: Any, order: np.ndarray) -> None:
-    """Show a network some picture: the first preprocessed one settles an input shape that is not known yet."""
+    Returns:
+        Its label, as it lies there; None if there is none, or no picture that can be used.
+    """
     for i in order[:FIRST].tolist():
         try:
-            one_picture(net, picture_and_label(dataset[i])[0])
-            return
+            image, label, _ = read(dataset[i])
+            one_picture(net, image)
+            return label
         except Exception:  # a bad picture: it is told of when its batch is loaded
             continue
+    return None
+
+
+def _names_of_answers(net: BoundModel) -> tuple[str, ...]:
+    """The names of a network's classes; none where it gives no class scores."""
+    try:
+        return net.classes
+    except TypeError:
+        return ()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from cnnwidgets.net.checks import (
     usual_shapes,
 )
 from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.items import read
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.relu_rules import follow
@@ -165,8 +166,8 @@ class BoundModel:
 
         Parameters:
             images: a path, a PIL picture, a uint8 or [0, 1] float array (H, W) or (H, W, 3), a uint8 tensor (C, H, W): is
-                preprocessed; a float tensor (C, H, W) or (N, C, H, W): is taken as preprocessed; an item
-                (image, label) of a data set; or a list of these.
+                preprocessed; a float tensor (C, H, W) or (N, C, H, W): is taken as preprocessed; an item of a data
+                set, (picture, label, ...) or a dict (see :func:`cnnwidgets.net.items.read`); or a list of these.
 
         Raises:
             FileNotFoundError, TypeError, ValueError: with a sentence that says what was given and what is wanted.
@@ -174,9 +175,8 @@ class BoundModel:
         if isinstance(images, list):
             if not images:
                 raise ValueError("no picture was given: the list is empty")
-            return torch.cat([self.prepare(image) for image in images])
-        if isinstance(images, tuple) and len(images) == 2 and np.ndim(images[1]) == 0:
-            images = images[0]
+            return torch.cat([self.prepare(read(image).image) for image in images])
+        images = read(images).image
         if isinstance(images, torch.Tensor) and images.is_floating_point():
             return self._check_tensor(images)
         picture = pictures.open_picture(images)

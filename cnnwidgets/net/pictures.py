@@ -189,4 +189,5 @@ def _column(values) -> torch.Tensor:
 
 def describe_tensor(tensor: torch.Tensor) -> str:
     what = f"tensor {format_shape(tensor.shape)}" if tensor.ndim else "number"
-    return f"a {str(tensor.dtype).removeprefix('torch.')} {what}"
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{'an' if kind.startswith('i') else 'a'} {kind} {what}"

@@ -20,6 +20,7 @@ from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import METHODS
 from cnnwidgets.methods.features import signature
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.items import names_of
 from cnnwidgets.panels import embedding_charts as charts
 from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of
 from cnnwidgets.panels.controls import Choice, Number, Steps
@@ -127,7 +128,7 @@ class EmbeddingExplorer(LayoutParameters):
         """
         before = self._added
         try:
-            self._added = [*before, *(images[i] for i in numbers_of(images, None))]
+            self._added = [*before, *(images[i] for i in numbers_of(images, None).tolist())]
             self.ask()
             if not self.result.added:
                 raise ValueError("the layout is paused, and pictures join a finished one: set playing = True first")
@@ -149,7 +150,7 @@ class EmbeddingExplorer(LayoutParameters):
         order = numbers_of(self.dataset, None)
         learn_input_shape(self.net, self.dataset, order)
         self._gathering = Gathering(self.net, self.dataset, **self._scanning)
-        self.coloring = Coloring(getattr(self.dataset, "classes", ()), self._columns, len(order))
+        self.coloring = Coloring(names_of(self.dataset), self._columns, len(order))
         if self.layer is None:
             self.layer = signature(self.net)
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]

@@ -9,10 +9,9 @@ import ipywidgets as w
 import numpy as np
 
 from cnnwidgets.methods import Features, nearest
-from cnnwidgets.methods.batches import picture_and_label
 from cnnwidgets.net import BoundModel
 from cnnwidgets.panels.jobs import LOCK, Job
-from cnnwidgets.panels.picture import answer_words, item_for
+from cnnwidgets.panels.picture import answer_words, picture_at
 from cnnwidgets.views import ImageGrid, ImageView
 
 NEAREST = 8
@@ -62,8 +61,7 @@ class Neighbourhood(w.VBox):
         number, found, pixels, words = wanted
         rows: np.ndarray = np.flatnonzero(found.indices == number)
         try:
-            image, _ = picture_and_label(item_for(self._net, self._dataset, number))
-            picture = self._net.picture(self._net.prepare(image)[0])
+            picture = self._net.picture(self._net.prepare(picture_at(self._net, self._dataset, number))[0])
             k = min(NEAREST, len(found.values) - 1) if len(rows) else 0
             alike, near = ((nearest(one.values, k, rows=rows)[0] if k else rows[:0]) for one in (found, pixels))
         except Exception as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import traitlets as t
 from PIL import Image
 
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.items import fitting, is_dataset, read, size_of
 from cnnwidgets.net.pictures import open_picture
 from cnnwidgets.panels.controls import Slider
 from cnnwidgets.panels.panel import Panel
@@ -27,13 +28,12 @@ class Picture(t.Any):
     """
 
     def encode(self, value: Any) -> Any:
+        value = _picture_in(value)
         match value:
             case None | int() | str():
                 return value
             case Path():
                 return str(value)
-            case (image, _):
-                return self.encode(image)
             case torch.Tensor() if value.is_floating_point():
                 return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
         return {"png": _base64(lambda file: open_picture(value).save(file, "PNG"))}
@@ -45,6 +45,11 @@ class Picture(t.Any):
             case {"png": text}:
                 return Image.open(io.BytesIO(base64.b64decode(text)))
         return value
+
+
+def _picture_in(value: Any) -> Any:
+    """The picture of an item that was given as one; a list is several pictures, which ``net.prepare`` tells of."""
+    return value if isinstance(value, list) else read(value).image
 
 
 def _base64(save) -> str:
@@ -61,8 +66,9 @@ class PicturePanel(Panel):
     )
 
     def __init__(self, net, image: Any = 0, *, images=None, **options):
-        held = isinstance(image, (list, torch.utils.data.Dataset))  # pictures to pick from, and no picture itself
-        self.images: Sequence = image if held else images if images is not None else ()
+        held = is_dataset(image)  # pictures to pick from, and no picture itself
+        self.images: Any = image if held else images if images is not None else ()
+        size_of(self.images)  # raises the sentence for what has no numbered items
         super().__init__(net, image=0 if held else image, **options)
 
     @classmethod
@@ -76,16 +82,16 @@ class PicturePanel(Panel):
         if not isinstance(self.image, int):
             if self.image is None:
                 raise ValueError("there is no picture yet: give one")
-            return self.image
+            return _picture_in(self.image)
         if not len(self.images):
             raise ValueError("the data set is empty: there is no picture to show")
         if not 0 <= self.image < len(self.images):
             raise ValueError(f"there is no picture {self.image}: the data set has {len(self.images)}, numbered from 0")
-        return item_for(self.net, self.images, self.image)
+        return picture_at(self.net, self.images, self.image)
 
     def toolbox(self) -> list[w.Widget]:
         row, *more = super().toolbox()
-        if not self.images:
+        if not len(self.images):
             row.children = [c for c in row.children if c is not self.controls.get("image")]
         if "image" not in self.hidden:
             upload = w.FileUpload(accept="image/*", description="Upload a picture", disabled="image" in self.locked)
@@ -99,13 +105,9 @@ class PicturePanel(Panel):
             self.image = bytes(change.new[0].content)
 
 
-def item_for(net: BoundModel, images: Sequence, number: int) -> Any:
-    """An item of a data set; where that is a tensor for another input and the set has the ``picture``, the picture."""
-    item = images[number]
-    tensor = item[0] if isinstance(item, tuple) else item
-    if isinstance(tensor, torch.Tensor) and not net.takes(tensor) and hasattr(images, "picture"):
-        return images.picture(number)
-    return item
+def picture_at(net: BoundModel, images: Any, number: int) -> Any:
+    """The picture of a data set's item, for a network."""
+    return fitting(images, number, read(images[number]).image, net.takes)
 
 
 def answer_words(answers: Iterable[tuple[str, float]]) -> str:

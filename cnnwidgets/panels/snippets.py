@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from cnnwidgets.methods import Embedding, Features, OcclusionMap
-from cnnwidgets.methods.batches import picture_and_label
 from cnnwidgets.methods.features import INPUT, grid_of
 from cnnwidgets.net import BoundModel, Layer
+from cnnwidgets.net.items import read
 
 _KEEP_MODULE = """\
 calls = []
@@ -75,19 +75,20 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
         number: how a picture's number in the data set is written; by default as it is.
     """
     mode = "L" if net.input_shape[0] == 1 else "RGB"
-    match image:
+    match read(image).image:
         case int() if isinstance(images[image], (str, Path)) and not number:
             return _input(net, images[image], images)
         case int():
             number = number or str(image)
-            item = images[image]
-            part, picture = _picture_of(item)
+            picture, _, taken = read(images[image])
             known = repr(images).startswith("cw.")
             made = f"import cnnwidgets as cw\ndataset = {images!r}\n" if known else "dataset = ...  # your data set\n"
-            code = f"{made}image = dataset[{number}]{part}\n"
+            numpy = "import numpy as np\n" if taken.startswith("np.") else ""
+            code = f"{numpy}{made}image = {taken.format(f'dataset[{number}]')}\n"
             if isinstance(picture, torch.Tensor) and picture.is_floating_point():
                 if net.takes(picture) or not hasattr(images, "picture"):
-                    return code + "x = image[None]"
+                    kind = "" if picture.dtype == torch.float32 else ".float()"
+                    return f"{code}x = image{'[None]' if picture.ndim == 3 else ''}{kind}"
                 plain = f"{made}image = Image.fromarray(dataset.picture({number}))  # its tensors are for another input\n"
                 return plain + f'x = preprocess(image.convert("{mode}"))[None]'
             if isinstance(picture, Image.Image):
@@ -105,15 +106,6 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
         case torch.Tensor():
             return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, net.input_shape))})"
     return "x = preprocess(...)[None]  # your picture, as PIL"
-
-
-def _picture_of(item: Any) -> tuple[str, Any]:
-    """How the picture is taken out of an item of a data set, and the picture."""
-    picture, _ = picture_and_label(item)
-    if picture is item:
-        return "", item
-    parts = item.items() if isinstance(item, Mapping) else enumerate(item)
-    return next(f"[{key!r}]" for key, part in parts if part is picture), picture
 
 
 _OCCLUDE = """\
