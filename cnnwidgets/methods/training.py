@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
+
+from cnnwidgets.methods.schedule_groups import rate_of, shared
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Scores (N, classes) and labels (N,) to their mean loss."""
@@ -21,12 +24,23 @@ class Scheduler(Protocol):
 
 
 class Step(NamedTuple):
-    """What happened in a step: the mean loss and the accuracy (0..1) of the batch before it, the rate, the batch's size."""
+    """What happened in a step.
+
+    Attributes:
+        loss, accuracy: the mean loss of the batch before the step, and its share of right answers, 0..1.
+        rates: the learning rate of each of the optimizer's groups.
+        size: of the batch.
+    """
 
     loss: float
     accuracy: float
-    lr: float
+    rates: tuple[float, ...]
     size: int
+
+    @property
+    def lr(self) -> float:
+        """The rate of all groups; a ValueError if they differ."""
+        return float(shared(np.array(self.rates), "rates"))
 
 
 class Evaluation(NamedTuple):
@@ -69,10 +83,10 @@ def train(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        rate = optimizer.param_groups[0]["lr"]
+        rates = tuple(rate_of(group) for group in optimizer.param_groups)
         if scheduler is not None:
             scheduler.step()
-        yield Step(loss.item(), accuracy(scores, labels), rate, len(labels))
+        yield Step(loss.item(), accuracy(scores, labels), rates, len(labels))
 
 
 def evaluate(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], *, criterion: Loss = F.cross_entropy) -> Evaluation:
