@@ -114,8 +114,10 @@ def schedule(
     array([0.5  , 0.05 , 0.005])
 
     Parameters:
-        spec: a dict with a ``kind`` and what :data:`KINDS` and :data:`COMMON` name; a ``name`` is for the reader. Or a
-            scheduler of one's own, which is left as it is: it is followed from where it stands.
+        spec: a dict with a ``kind`` and what :data:`KINDS` and :data:`COMMON` name; a ``name`` is for the reader. Its
+            ``groups`` are dicts of what a group of parameters has of its own: a ``factor`` of the rate, a ``momentum``, a
+            ``weight_decay``, a ``name``, the names of its ``parameters``. Or a scheduler of one's own, which is left as it
+            is: it is followed from where it stands, in every group of its optimizer.
         steps: how many, at least 1: epochs or batches, whatever the scheduler is stepped by.
         losses: for a ``ReduceLROnPlateau`` the validation loss after each step, at least ``steps - 1`` of them; a spec
             of the kind "plateau" may hold its own.
@@ -136,17 +138,18 @@ def schedule(
         losses = None
         if settled["kind"] == "plateau":
             losses = _check_losses(settled["losses"] if given is None else given, steps)
-    groups = followed.optimizer.param_groups
-    rates, momenta = np.empty((2, len(groups), steps))
+    logs: list[tuple[dict[str, Any], list, list]] = [(group, [], []) for group in followed.optimizer.param_groups]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of schedulers that are stepped and optimizers that are not
         for step in range(steps):
             if step % ASK_EVERY == 0 and cancel is not None and cancel.is_set():
                 raise Cancelled("cancelled")
-            rates[:, step] = [rate_of(group) for group in groups]
-            momenta[:, step] = [momentum_of(group) for group in groups]
+            for group, lr, momentum in logs:
+                lr.append(rate_of(group))
+                momentum.append(momentum_of(group))
             if step < steps - 1:
                 followed.step(losses[step] if losses else None)
+    rates, momenta = (np.array([log[k] for log in logs]) for k in (1, 2))
     if isinstance(spec, LRScheduler):
         spec, losses = recorded(spec.optimizer, rates, network), None
         settled = settle(spec, steps)

@@ -56,11 +56,13 @@ class SchedulePlayground(Panel):
     "Train with these" trains the same network under every schedule on screen.
 
     Parameters:
-        optimizer: one of yours: schedules begin with its rate, momentum and weight decay.
-        scheduler: one of yours, shown beside the others: what it will do from where it stands.
+        optimizer: one of yours: schedules begin with the rate, momentum and weight decay of each of its groups.
+        scheduler: one of yours, shown beside the others: what it will do from where it stands, in every group. Groups that
+            have the same rate are one curve, whose name says which they are: ``group["name"]``, or their numbers.
         steps: how often a scheduler is stepped.
         model, train, validation: what "Train with these" trains: "digits", "scenes", a
-            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains.
+            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains. Several groups train a
+            network that has their weights: the one whose optimizer is given.
         losses: validation losses of a run of yours, one a step, for schedules that wait for a plateau.
     """
 
@@ -173,8 +175,10 @@ class SchedulePlayground(Panel):
         exact = all(len(one.steps) == self.steps for one in result)
         rates = [f"{title(one.spec)}: {told(one)}" for one in result]
         unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
-        sketched = [] if exact else ["a sketch, until all steps are made"]
-        return " · ".join([f"{self.steps:,} {unit}", *rates, *self._aside, *sketched])
+        more = [] if exact else ["a sketch, until all steps are made"]
+        if any(one.moves_momentum for one in result if one.spec["kind"] == "recorded"):
+            more = ["the momentum of yours moves; the code and a training leave it as it is", *more]
+        return " · ".join([f"{self.steps:,} {unit}", *rates, *self._aside, *more])
 
     def progress(self, partial: tuple[Schedule, ...] | None) -> str:
         return self.summary(partial) if partial else "Stepping …"

@@ -36,8 +36,8 @@ def panel():
 
 
 def curve(panel, number):
-    """What has been sent of a curve."""
-    return np.frombuffer(panel.chart.get_state(["appended"])["appended"][str(number)]["y"], float)
+    """The y values that have been sent of a curve."""
+    return np.frombuffer(panel.chart.appended[str(number)]).reshape(-1, 2)[:, 1]
 
 
 def test_the_chart_grows_to_the_method_s_curves(panel):
