@@ -177,7 +177,7 @@ class SchedulePlayground(Panel):
         unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
         more = [] if exact else ["a sketch, until all steps are made"]
         if any(one.moves_momentum for one in result if one.spec["kind"] == "recorded"):
-            more = ["the momentum of yours moves; the code and a training leave it as it is", *more]
+            more = ["the momentum of yours moves, which the code and a training do not follow", *more]
         return " · ".join([f"{self.steps:,} {unit}", *rates, *self._aside, *more])
 
     def progress(self, partial: tuple[Schedule, ...] | None) -> str:

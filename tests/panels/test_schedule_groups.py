@@ -173,7 +173,7 @@ def test_groups_move_their_momenta_apart_and_it_is_said_what_keeps_them(model):
     for number, group in ((2, 0), (3, 2)):
         np.testing.assert_array_equal(drawn(panel, number), panel.result[0].momenta[group])
     assert panel.result[0].momenta.min(1).tolist() == pytest.approx([0.7, 0.7, 0.8])
-    assert "the momentum of yours moves; the code and a training leave it as it is" in panel.status.message
+    assert "the momentum of yours moves, which the code and a training do not follow" in panel.status.message
 
 
 def test_of_many_groups_the_legend_names_some_and_says_how_many_more():
