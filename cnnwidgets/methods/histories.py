@@ -15,6 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from cnnwidgets.methods.early_stopping import Stop, early_stopping
+from cnnwidgets.methods.schedule_groups import shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class History:
         name: of its schedule.
         spec: the schedule, see :func:`cnnwidgets.methods.schedule`.
         seed: of everything that was left to chance.
-        lr: float64 (n,), the learning rate of each step.
+        rates: float64 (g, n), the learning rate of each step, of each of the optimizer's g groups of parameters.
         loss: float64 (n,), the mean loss of each batch before the step.
         accuracy: float64 (n,), 0..1, likewise; NaN where answers are neither right nor wrong.
         ends: int64 (e,), the number of steps done at each validation: an epoch's end, and the end of the training.
@@ -40,7 +41,7 @@ class History:
     name: str
     spec: dict[str, Any]
     seed: int
-    lr: np.ndarray
+    rates: np.ndarray
     loss: np.ndarray
     accuracy: np.ndarray
     ends: np.ndarray
@@ -50,6 +51,11 @@ class History:
     snapshot_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
     ensemble_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
     stopped: str = ""
+
+    @property
+    def lr(self) -> np.ndarray:
+        """float64 (n,), the rate of all groups; a ValueError if they differ."""
+        return shared(self.rates, "rates")
 
     @property
     def epoch_loss(self) -> np.ndarray:
@@ -139,10 +145,14 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
 
 def _plain(values: np.ndarray) -> list:
     """As JSON can carry it: what is no number becomes a word."""
+    if values.ndim > 1:
+        return [_plain(row) for row in values]
     return [value if math.isfinite(value) else str(value) for value in values.tolist()]
 
 
 def _array(name: str, values: list) -> np.ndarray:
+    if name == "rates":
+        return np.array([[float(value) for value in row] for row in values])
     return np.array([float(value) for value in values]).astype(np.int64 if name.endswith("ends") else float)
 
 

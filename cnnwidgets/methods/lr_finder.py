@@ -100,7 +100,8 @@ def lr_finder(
 
     >>> cw.methods.lr_finder(cw.methods.task("digits")).suggested
 
-    It ends early once the loss is four times its lowest, or no number.
+    It ends early once the loss is four times its lowest, or no number. All weights train at the same rate: an SGD with one
+    group of parameters is made for the test, whatever optimizer the network has.
 
     Parameters:
         task: the network and its data; both are left as they are.

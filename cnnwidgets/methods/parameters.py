@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from cnnwidgets.net.layers import nearest
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Parameter:
         if self.many:
             if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__") or not len(value):
                 raise ValueError(f"{name} is {value!r}; it must be a list of numbers")
+            if not self.whole and set(map(type, value)) == {float}:  # many, often: no look at each of them
+                rows = np.array(value)
+                if ((rows >= self.low) & (rows <= self.high)).all():
+                    return list(value)
             return [self._number(name, one) for one in value]
         if self.choices:
             if value not in self.choices:
@@ -49,3 +55,39 @@ class Parameter:
             kind = "a whole number" if self.whole else "a number"
             raise ValueError(f"{name} is {value!r}; it must be {kind} from {self.low:g} to {self.high:g}")
         return int(value) if self.whole else float(value)
+
+
+@dataclass(frozen=True)
+class Text(Parameter):
+    """A text, or a list of texts where there are ``many``."""
+
+    def check(self, name: str, value: Any) -> Any:
+        if value is None and self.default is None:
+            return None
+        if self.many and isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
+            return list(value)
+        if self.many or not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}; it must be {'a list of texts' if self.many else 'a text'}")
+        return value
+
+
+@dataclass(frozen=True)
+class Rows(Parameter):
+    """A list of dicts, which may be empty.
+
+    Attributes:
+        rows: what each dict may hold.
+    """
+
+    rows: dict[str, Parameter] = field(default_factory=dict)
+
+    def check(self, name: str, value: Any) -> Any:
+        if not isinstance(value, (list, tuple)) or not all(isinstance(one, dict) for one in value):
+            raise ValueError(f"{name} is {value!r}; it must be a list of dicts")
+        for key in (key for one in value for key in one if key not in self.rows):
+            near = nearest(str(key), [*self.rows])
+            raise TypeError(f"{name} has no parameter {key!r}.{near} Each of them has: {', '.join(self.rows)}")
+        return [
+            {key: self.rows[key].check(f"{name}[{k}][{key!r}]", each) for key, each in one.items()}
+            for k, one in enumerate(value)
+        ]

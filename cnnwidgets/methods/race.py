@@ -18,6 +18,7 @@ from cnnwidgets.methods import histories
 from cnnwidgets.methods.early_stopping import Patience
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.parts import PATIENCE, ask, check_forks, torch_threads
+from cnnwidgets.methods.schedule_groups import arranged
 from cnnwidgets.methods.schedule_parameters import plain, settle
 from cnnwidgets.methods.schedules import Scheduled, check_steps, schedule, title
 from cnnwidgets.methods.snapshots import Snapshots
@@ -162,7 +163,7 @@ class Run:
         self.plan, self.over, self.stopped = plan, False, ""
         settled = settle(plan.spec, plan.steps)
         self._model, self._stream = plan.task.stream(plan.seed)
-        self._scheduled = Scheduled(settled, list(self._model.parameters()))
+        self._scheduled = Scheduled(settled, arranged(settled, self._model))
         self._by_batch, self._on_plateau = plan.unit == "batch", settled["kind"] == "plateau"
         self._minima = frozenset(_minima(plan.spec, plan.steps) if settled["kind"] == "restarts" else ())
         self._patience = Patience(plan.patience, plan.min_delta) if plan.patience else None
@@ -201,6 +202,7 @@ class Run:
     def history(self) -> History:
         """What there is of it by now."""
         losses, accuracies, rates, _ = zip(*self._log, strict=True) if self._log else ((),) * 4
+        groups = len(self._scheduled.optimizer.param_groups)
         ends, validation_losses, validation_accuracies = (
             zip(*self._validations, strict=True) if self._validations else ((),) * 3
         )
@@ -208,7 +210,7 @@ class Run:
             self.plan.name,
             self.plan.spec,
             self.plan.seed,
-            lr=np.array(rates, float),
+            rates=np.array(rates, float).reshape(-1, groups).T,
             loss=np.array(losses, float),
             accuracy=np.array(accuracies, float),
             ends=np.array(ends, np.int64),

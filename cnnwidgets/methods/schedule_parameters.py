@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import Any
 
-from cnnwidgets.methods.parameters import Parameter
+from cnnwidgets.methods.parameters import Parameter, Rows, Text
 from cnnwidgets.net.layers import nearest
 
 HIGHEST = 100.0
@@ -28,6 +28,10 @@ def _steps(default: int | None, help: str, low: int = 1) -> Parameter:
 def _share(default: float, help: str, low: float = 0.0, high: float = 1.0) -> Parameter:
     return Parameter(default, help, low, high)
 
+
+_RATES = Parameter([0.1], "The rate of every step; the last one stays.", 0.0, HIGHEST, many=True)
+_MOMENTUM = _share(0.9, "Momentum; for Adam its first beta.", high=0.999999)
+_DECAY = Parameter(0.0, "L2 penalty on the weights (AdamW: decoupled).", 0.0, 100.0)
 
 _CYCLE_MOMENTUM = {
     "cycle_momentum": Parameter(True, "Whether momentum moves against the rate.", choices=ON_OFF),
@@ -173,8 +177,8 @@ KINDS: dict[str, Kind] = {
     ),
     "recorded": Kind(
         "your own scheduler",
-        "LambdaLR(optimizer, lambda step: rates[min(step, len(rates) - 1)])",
-        {"rates": Parameter([0.1], "The rate of every step; the last one stays.", 0.0, HIGHEST, many=True)},
+        "LambdaLR(optimizer, [lambda step, own=own: own[min(step, len(own) - 1)] for own in rates])",
+        {"rates": _RATES},
         rate=None,
     ),
 }  # fmt: skip
@@ -187,13 +191,27 @@ OPTIMIZERS = {
     "RMSprop": "RMSprop({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay})",
 }
 
+GROUP: dict[str, Parameter] = {
+    "name": Text("", "What a legend calls it."),
+    "factor": Parameter(1.0, "Its rate as a multiple of the schedule's.", 0.0, 1e12),
+    "rates": replace(_RATES, help="Of a recorded schedule: its rate at every step."),
+    "momentum": _MOMENTUM,
+    "weight_decay": _DECAY,
+    "tensors": _steps(1, "How many tensors it holds.", low=0),
+    "weights": Parameter(1, "How many numbers those hold.", 0, 10**15, whole=True),
+    "frozen": Parameter(False, "Whether none of them is trained.", choices=ON_OFF),
+    "parameters": Text([], "Their names in the network.", many=True),
+}
+"""Of a group of parameters, where an optimizer has several."""
+
 COMMON: dict[str, Parameter] = {
     "lr": Parameter(0.1, "Learning rate.", 1e-12, HIGHEST),
     "warmup": _steps(0, "Steps of a linear warm-up before the schedule; 0 for none.", low=0),
     "warmup_factor": _share(0.1, "The part of the rate at which the warm-up begins.", low=1e-9),
     "optimizer": Parameter("SGD", "Which optimizer is scheduled.", choices=tuple(OPTIMIZERS)),
-    "momentum": _share(0.9, "Momentum; for Adam its first beta.", high=0.999999),
-    "weight_decay": Parameter(0.0, "L2 penalty on the weights (AdamW: decoupled).", 0.0, 100.0),
+    "momentum": _MOMENTUM,
+    "weight_decay": _DECAY,
+    "groups": Rows([], "Groups of parameters, with what each has of its own; empty for one group.", rows=GROUP),
 }
 """Of every kind."""
 
@@ -232,6 +250,8 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
         _check_knots(full["at"], full["rates"])
     if kind == "cyclic" and full["max_lr"] is not None and full["max_lr"] < full["lr"]:
         raise ValueError(f"the highest rate {full['max_lr']:g} is below the lowest, {full['lr']:g}")
+    _check_groups(full)
+    full["groups"] = [_settled_group(group, full) for group in full["groups"]]
     usual = {
         **dict.fromkeys(("total_iters", "T_max", "total_steps"), max(1, steps - full["warmup"])),
         "max_lr": 10 * full["lr"],
@@ -244,6 +264,24 @@ def plain(spec: dict[str, Any]) -> dict[str, Any]:
     """A spec that has been settled once, as JSON can carry it, whatever kinds of numbers are in it."""
     table = parameters_of(spec["kind"])
     return {name: table[name].check(name, value) if name in table else value for name, value in spec.items()}
+
+
+def _settled_group(group: dict[str, Any], full: dict[str, Any]) -> dict[str, Any]:
+    """A group with what it shares with the others, and its own rate ``lr`` in place of the factor."""
+    common = {name: full[name] for name in ("rates", "momentum", "weight_decay") if name in full}
+    factor = group.get("factor", 1.0)
+    return {**common, "factor": factor, **group, "lr": full["lr"] * factor}
+
+
+def _check_groups(full: dict[str, Any]) -> None:
+    for k, group in enumerate(full["groups"]):
+        if full["kind"] == "recorded" and "factor" in group:
+            raise ValueError(f"group {k} of a recorded schedule has a factor; expected its rates")
+        if full["kind"] != "recorded" and "rates" in group:
+            raise ValueError(f"group {k} has rates of its own, and the schedule is {full['kind']}: expected a factor")
+    held = [name for group in full["groups"] for name in group.get("parameters", ())]
+    if twice := next((name for name in held if held.count(name) > 1), None):
+        raise ValueError(f"{twice!r} is in two groups of parameters; expected each in one")
 
 
 def _check_knots(at: list[float], rates: list[float]) -> None:

@@ -3,75 +3,125 @@
 from __future__ import annotations
 
 import copy
-import math
-import textwrap
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from cnnwidgets.methods.schedule_parameters import KINDS, OPTIMIZERS, plain, settle
+from cnnwidgets.methods.schedule_code import listing, making
+from cnnwidgets.methods.schedule_groups import alike, label, momentum_of, rate_of, recorded, shared
+from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
 from cnnwidgets.net import Cancelled
+
+MOST_TOLD = 4
+"""Groups that go their own ways, of which a sentence tells one by one."""
 
 ASK_EVERY = 1_000
 """Steps after which a computation looks whether it was cancelled."""
 
-STAND_IN = "[torch.zeros(1, requires_grad=True)]"
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Schedule:
-    """The learning rate at each step.
+class Course(NamedTuple):
+    """What groups of parameters do that go alike.
 
     Attributes:
-        steps: int64 (n,), 0 to n - 1: epochs, or batches.
-        lr: float64 (n,), the rate used at each step.
-        momentum: float64 (n,), likewise (Adam's first beta); NaN where the optimizer has none.
-        code: plain PyTorch lines that put the same rates into a list ``lr``.
-        spec: the dict that gives it, as JSON can carry it.
+        members: the numbers of the groups.
+        label: what a legend calls them; empty of a schedule with one group.
+        lr, momentum: float64 (n,), as in a :class:`Schedule`.
     """
 
-    steps: np.ndarray
+    members: list[int]
+    label: str
     lr: np.ndarray
     momentum: np.ndarray
-    code: str
-    spec: dict[str, Any]
 
     @property
     def moves_momentum(self) -> bool:
         return bool(np.ptp(self.momentum) > 0)
 
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Schedule:
+    """The learning rates at each of n steps, of g groups of parameters: one, unless an optimizer has more.
+
+    Attributes:
+        steps: int64 (n,), 0 to n - 1: epochs, or batches.
+        rates: float64 (g, n), the rate of each group at each step.
+        momenta: float64 (g, n), likewise (Adam's first beta); NaN where the optimizer has none.
+        code: plain PyTorch lines that put the same rates into a list ``lr``: a number a step, or a list with that of each
+            group.
+        spec: the dict that gives it, as JSON can carry it; ``spec["groups"]`` tells of the groups.
+    """
+
+    steps: np.ndarray
+    rates: np.ndarray
+    momenta: np.ndarray
+    code: str
+    spec: dict[str, Any]
+
+    @property
+    def lr(self) -> np.ndarray:
+        """float64 (n,), the rate of all groups; a ValueError if they differ."""
+        return shared(self.rates, "rates")
+
+    @property
+    def momentum(self) -> np.ndarray:
+        """float64 (n,), the momentum of all groups; a ValueError if they differ."""
+        return shared(self.momenta, "momenta")
+
+    @property
+    def moves_momentum(self) -> bool:
+        """Whether the momentum of a group does not stay as it is."""
+        return bool((np.ptp(self.momenta, axis=1) > 0).any())
+
+    @property
+    def courses(self) -> list[Course]:
+        """The groups' rates, those that are the same at every step together, unless their momenta move apart."""
+        rows = np.concatenate([self.rates, self.momenta], axis=1) if self.moves_momentum else self.rates
+        found = alike(row.tobytes() for row in rows)
+        groups = self.spec.get("groups", ())
+        return [Course(some, label(groups, some), self.rates[some[0]], self.momenta[some[0]]) for some in found]
+
     @property
     def minima(self) -> np.ndarray:
-        """The last step of each cycle: int64, those before which the rate jumps up at the next, and the last of all."""
-        rises = self.lr[1:] > self.lr[:-1]
-        falls_before = np.r_[False, self.lr[1:-1] <= self.lr[:-2]]
-        return np.append(np.flatnonzero(rises & falls_before), len(self.lr) - 1)
+        """The last step of each cycle: int64, those before which the rates jump up at the next, and the last of all."""
+        rate = self.rates.sum(0)
+        rises = rate[1:] > rate[:-1]
+        falls_before = np.r_[False, rate[1:-1] <= rate[:-2]]
+        return np.append(np.flatnonzero(rises & falls_before), len(rate) - 1)
 
     def __repr__(self) -> str:
-        return f"<schedule: {title(self.spec)}, {len(self.lr):,} steps from {self.lr[0]:.3g} to {self.lr[-1]:.3g}>"
+        return f"<schedule: {title(self.spec)}, {len(self.steps):,} steps, {told(self)}>"
 
 
 def schedule(
-    spec: dict[str, Any] | LRScheduler, steps: int, *, losses: Sequence[float] | None = None, cancel=None
+    spec: dict[str, Any] | LRScheduler,
+    steps: int,
+    *,
+    losses: Sequence[float] | None = None,
+    network: nn.Module | None = None,
+    cancel=None,
 ) -> Schedule:
-    """The learning rate at each of so many steps, as torch's scheduler gives it when it is stepped.
+    """The learning rate of each group of parameters at each of so many steps, as torch's scheduler gives it when stepped.
 
     >>> cw.methods.schedule({"kind": "multistep", "lr": 0.5, "milestones": [30, 80], "gamma": 0.1}, 100).lr[[29, 30, 80]]
     array([0.5  , 0.05 , 0.005])
 
     Parameters:
-        spec: a dict with a ``kind`` and what :data:`KINDS` and :data:`COMMON` name; a ``name`` is for the reader. Or a
-            scheduler of one's own, which is left as it is: it is followed from where it stands.
+        spec: a dict with a ``kind`` and what :data:`KINDS` and :data:`COMMON` name; a ``name`` is for the reader. Its
+            ``groups`` are dicts of what a group of parameters has of its own: a ``factor`` of the rate, a ``momentum``, a
+            ``weight_decay``, a ``name``, the names of its ``parameters``. Or a scheduler of one's own, which is left as it
+            is: it is followed from where it stands, in every group of its optimizer.
         steps: how many, at least 1: epochs or batches, whatever the scheduler is stepped by.
         losses: for a ``ReduceLROnPlateau`` the validation loss after each step, at least ``steps - 1`` of them; a spec
             of the kind "plateau" may hold its own.
+        network: what a scheduler of one's own trains; the spec then says by name which of its weights are in which group.
         cancel: an object with ``is_set()``.
 
     Raises:
@@ -81,32 +131,33 @@ def schedule(
     steps, given = check_steps(steps), losses
     if isinstance(spec, LRScheduler):
         followed: Scheduled | _Copied = _Copied(spec)
-        settled = None
         losses = _check_losses(losses, steps) if isinstance(spec, ReduceLROnPlateau) else None
     else:
         settled = settle(spec, steps)
-        followed = Scheduled(settled, [torch.zeros(1, requires_grad=True)])
+        followed = Scheduled(settled, stand_ins(settled))
         losses = None
         if settled["kind"] == "plateau":
             losses = _check_losses(settled["losses"] if given is None else given, steps)
-    rates, momentum = np.empty(steps), np.empty(steps)
-    group = followed.optimizer.param_groups[0]
+    logs: list[tuple[dict[str, Any], list, list]] = [(group, [], []) for group in followed.optimizer.param_groups]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of schedulers that are stepped and optimizers that are not
         for step in range(steps):
             if step % ASK_EVERY == 0 and cancel is not None and cancel.is_set():
                 raise Cancelled("cancelled")
-            rates[step], momentum[step] = group["lr"], momentum_of(group)
+            for group, lr, momentum in logs:
+                lr.append(rate_of(group))
+                momentum.append(momentum_of(group))
             if step < steps - 1:
                 followed.step(losses[step] if losses else None)
-    if settled is None:
-        spec, losses = {"kind": "recorded", "rates": rates.tolist()}, None
+    rates, momenta = (np.array([log[k] for log in logs]) for k in (1, 2))
+    if isinstance(spec, LRScheduler):
+        spec, losses = recorded(spec.optimizer, rates, network), None
         settled = settle(spec, steps)
-    return Schedule(np.arange(steps), rates, momentum, _listing(settled, steps, losses), plain(spec))  # type: ignore[arg-type]
+    return Schedule(np.arange(steps), rates, momenta, listing(settled, steps, losses), plain(spec))
 
 
 def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray:
-    """The rates at a few rising steps, float64, by the closed forms that torch's schedulers have beside their stepping.
+    """The rates at m rising steps, float64 (g, m), by the closed forms that torch's schedulers have beside their stepping.
 
     They differ from the stepped ones by rounding only, and take no longer for many steps: for a hand that moves a slider.
 
@@ -117,7 +168,7 @@ def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray:
     if settled["kind"] == "plateau":
         raise ValueError("a plateau must be followed step by step: there is no sketch of it")
     warmup = settled["warmup"]
-    followed = Scheduled(settled, [torch.zeros(1, requires_grad=True)])
+    followed = Scheduled(settled, stand_ins(settled))
     rates, now = [], 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -125,8 +176,8 @@ def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray:
             for _ in range(now, min(step, warmup)):
                 followed.step()
             now = max(now, min(step, warmup))
-            rates.append(followed.rate_at(step - warmup) if step > warmup or not warmup else followed.rate)
-    return np.array(rates)
+            rates.append(followed.rates_at(step - warmup) if step > warmup or not warmup else followed.rates)
+    return np.array(rates).T
 
 
 class Scheduled:
@@ -134,16 +185,16 @@ class Scheduled:
 
     Parameters:
         settled: a spec with all its parameters.
-        parameters: what is optimized.
+        parameters: what is optimized; for a spec with groups a list for each of them.
 
     Raises:
         ValueError: what torch has against it.
     """
 
-    def __init__(self, settled: dict[str, Any], parameters: Sequence[torch.Tensor]):
+    def __init__(self, settled: dict[str, Any], parameters: Sequence[Any]):
         made: dict[str, Any] = {"torch": torch, "np": np, "parameters": parameters}
         try:
-            exec(making(settled), made)  # every value in it has been checked to be a number or one of some words
+            exec(making(settled), made)  # its values are checked numbers, some words, and names as literals
         except (ValueError, TypeError, ZeroDivisionError) as error:
             raise ValueError(f"torch does not take this schedule: {error}") from error
         self.optimizer: Optimizer = made["optimizer"]
@@ -153,8 +204,9 @@ class Scheduled:
         self._on_plateau, self._warmup, self._steps = settled["kind"] == "plateau", settled["warmup"], 0
 
     @property
-    def rate(self) -> float:
-        return self.optimizer.param_groups[0]["lr"]
+    def rates(self) -> list[float]:
+        """Of each group."""
+        return [rate_of(group) for group in self.optimizer.param_groups]
 
     def step(self, loss: float | None = None) -> None:
         """Go on by a step; a plateau wants the validation loss."""
@@ -166,34 +218,47 @@ class Scheduled:
             self._scheduler.step()
         self._steps += 1
 
-    def rate_at(self, step: int) -> float:
-        """The rate of the scheduler after so many steps of its own, which need not come in order."""
+    def rates_at(self, step: int) -> list[float]:
+        """The rate of each group after so many steps of its own, which need not come in order."""
         main = self._main
         main.last_epoch = step
         if isinstance(main, torch.optim.lr_scheduler.CosineAnnealingWarmRestarts):
             main.T_cur, main.T_i = step % main.T_0 if main.T_mult == 1 else step, main.T_0
             while main.T_cur >= main.T_i:  # torch's step(epoch) takes a logarithm, which is rounded to a wrong cycle
                 main.T_cur, main.T_i = main.T_cur - main.T_i, main.T_i * main.T_mult
-        return (main._get_closed_form_lr if hasattr(main, "_get_closed_form_lr") else main.get_lr)()[0]
+        return (main._get_closed_form_lr if hasattr(main, "_get_closed_form_lr") else main.get_lr)()
 
 
 class _Copied:
-    """A copy of somebody's scheduler, with an optimizer that has their settings and none of their weights."""
+    """A copy of somebody's scheduler, with an optimizer that has the groups of theirs, whatever that is, and no weights."""
 
     def __init__(self, scheduler: LRScheduler):
         theirs = scheduler.optimizer
         memo: dict[int, Any] = {id(p): torch.zeros(1) for group in theirs.param_groups for p in group["params"]}
-        memo[id(theirs.state)] = defaultdict(dict)
+        self.optimizer = memo[id(theirs)] = Optimizer.__new__(Optimizer)
+        self.optimizer.param_groups = copy.deepcopy(theirs.param_groups, memo)
+        self.optimizer.defaults, self.optimizer.state = copy.deepcopy(theirs.defaults, memo), defaultdict(dict)
         self._scheduler: Any = copy.deepcopy(scheduler, memo)
-        self.optimizer = self._scheduler.optimizer
 
     def step(self, loss: float | None = None) -> None:
-        self._scheduler.step(*([] if loss is None else [loss]))
+        try:
+            self._scheduler.step(*([] if loss is None else [loss]))
+        except (ValueError, RuntimeError) as error:
+            now, one = len(self.optimizer.param_groups), self._scheduler
+            one = getattr(one, "_schedulers", [one])[0]
+            had = len(getattr(one, "min_lrs", getattr(one, "base_lrs", self.optimizer.param_groups)))
+            if had == now:
+                raise
+            raise ValueError(
+                f"torch cannot step this {type(self._scheduler).__name__}: it was made for {had} groups of parameters, and "
+                f"its optimizer has {now} by now: make a scheduler after the last add_param_group"
+            ) from error
 
 
-def momentum_of(group: dict[str, Any]) -> float:
-    """The momentum of a group of an optimizer's parameters, or Adam's first beta."""
-    return group.get("momentum", group.get("betas", (float("nan"),))[0])
+def stand_ins(settled: dict[str, Any]) -> list[Any]:
+    """What is optimized where there is no network: a tensor, or one for each group."""
+    alone = torch.zeros(1, requires_grad=True)
+    return [[torch.zeros(1, requires_grad=True)] for _ in settled["groups"]] or [alone]
 
 
 def check_steps(steps: Any) -> int:
@@ -203,64 +268,32 @@ def check_steps(steps: Any) -> int:
     return int(steps)
 
 
+def told(schedule: Schedule) -> str:
+    """Where the rates begin and end, in a few words."""
+    courses = schedule.courses
+    if len(courses) <= MOST_TOLD:
+        return ", ".join(
+            f"{one.lr[0]:.3g} to {one.lr[-1]:.3g}" + (f" ({one.label})" if one.label else "") for one in courses
+        )
+    first, last = schedule.rates[:, 0], schedule.rates[:, -1]
+    return (
+        f"{len(schedule.rates)} groups, at first {first.min():.3g} to {first.max():.3g}, "
+        f"at the end {last.min():.3g} to {last.max():.3g}"
+    )
+
+
 def title(spec: dict[str, Any]) -> str:
     """A schedule in a few words: its name, or its kind and what was set of it."""
     if spec.get("name"):
         return str(spec["name"])
     own = KINDS[spec["kind"]].parameters
-    told = [f"{name} {_short(spec[name])}" for name in own if name in spec and name not in ("losses", "rates", "at")]
+    parts = [f"{name} {_short(spec[name])}" for name in own if name in spec and name not in ("losses", "rates", "at")]
     start = f" {spec['lr']:.3g}" if "lr" in spec else ""
-    return KINDS[spec["kind"]].title + start + (f" ({', '.join(told)})" if told else "")
+    return KINDS[spec["kind"]].title + start + (f" ({', '.join(parts)})" if parts else "")
 
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-# the code
-
-
-def making(settled: dict[str, Any]) -> str:
-    """The lines that make the optimizer and the scheduler of ``parameters``."""
-    shown = {name: repr(value) for name, value in settled.items()}
-    lines = [f"optimizer = torch.optim.{OPTIMIZERS[settled['optimizer']].format(**shown | {'parameters': 'parameters'})}"]
-    if settled["kind"] == "recorded":
-        lines.insert(0, f"rates = {shown['rates']}")
-    package = "torch.optim.lr_scheduler"
-    main = f"main = {package}.{KINDS[settled['kind']].scheduler.format(**shown)}"
-    if not settled["warmup"]:
-        return "\n".join([*lines, main, "scheduler = main"])
-    lines.append(
-        f"warmup = {package}.LinearLR(optimizer, start_factor={shown['warmup_factor']}, total_iters={shown['warmup']})"
-    )
-    both = "main" if settled["kind"] == "plateau" else (
-        f"{package}.SequentialLR(optimizer, [warmup, main], milestones=[{settled['warmup']}])"
-    )  # fmt: skip
-    return "\n".join([*lines, main, f"scheduler = {both}"])
-
-
-def _listing(settled: dict[str, Any], steps: int, losses: Sequence[float] | None) -> str:
-    """The whole code: what makes the scheduler, and the loop that steps it."""
-    lines = making(settled)
-    if lines.endswith("\nscheduler = main"):
-        lines = lines.removesuffix("\nscheduler = main").replace("main = ", "scheduler = ")
-    advance = "scheduler.step()"
-    if losses is not None:
-        values = ", ".join(repr(loss) if math.isfinite(loss) else f'float("{loss}")' for loss in losses)
-        lines += f"\nlosses = [{values}]  # validation loss, step by step"
-        advance = f"if step < {steps - 1}:\n    scheduler.step(losses[step])"
-        if settled["warmup"]:
-            advance = f"if step < {settled['warmup']}:\n    warmup.step()\nel{advance}"
-    numpy = "import numpy as np\n" if "np." in lines else ""
-    return "\n".join([
-        f"{numpy}import torch",
-        f"\nparameters = {STAND_IN}  # here your model.parameters()",
-        lines,
-        f"\nlr = []\nfor step in range({steps}):",
-        '    lr.append(optimizer.param_groups[0]["lr"])',
-        "    optimizer.step()  # after the gradients of your loss",
-        textwrap.indent(advance, "    "),
-    ])  # fmt: skip
 
 
 def _check_losses(losses: Sequence[float] | None, steps: int) -> list[float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from cnnwidgets import samples
+from cnnwidgets.methods.copies import trainable_copy
 from cnnwidgets.methods.criteria import Loss
 from cnnwidgets.net.items import read
 from cnnwidgets.net.layers import nearest
@@ -59,7 +59,7 @@ class Task:
 
     def start(self) -> nn.Module:
         """The network before its first step, free to be trained."""
-        model = copy.deepcopy(self.model) if isinstance(self.model, nn.Module) else self.model()
+        model = trainable_copy(self.model) if isinstance(self.model, nn.Module) else self.model()
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise ValueError("there is nothing to train: no parameter of the network requires a gradient")
         return model

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
 from cnnwidgets.methods.criteria import Loss, accuracy, fit_labels, scores_of
+from cnnwidgets.methods.schedule_groups import rate_of, shared
 from cnnwidgets.net.items import read_batch
 
 
@@ -21,15 +23,24 @@ class Scheduler(Protocol):
 
 
 class Step(NamedTuple):
-    """What happened in a step: the mean loss and the accuracy of the batch before it, the rate, and the batch's size.
+    """What happened in a step.
 
-    The accuracy is that of :func:`cnnwidgets.methods.criteria.accuracy`: 0..1, or NaN.
+    Attributes:
+        loss, accuracy: the mean loss of the batch before the step, and its accuracy as
+            :func:`cnnwidgets.methods.criteria.accuracy` counts it: 0..1, or NaN.
+        rates: the learning rate of each of the optimizer's groups.
+        size: of the batch.
     """
 
     loss: float
     accuracy: float
-    lr: float
+    rates: tuple[float, ...]
     size: int
+
+    @property
+    def lr(self) -> float:
+        """The rate of all groups; a ValueError if they differ."""
+        return float(shared(np.array(self.rates), "rates"))
 
 
 class Evaluation(NamedTuple):
@@ -81,10 +92,10 @@ def train(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        rate = optimizer.param_groups[0]["lr"]
+        rates = tuple(rate_of(group) for group in optimizer.param_groups)
         if scheduler is not None:
             scheduler.step()
-        yield Step(loss.item(), accuracy(scores, labels, criterion), rate, len(labels))
+        yield Step(loss.item(), accuracy(scores, labels, criterion), rates, len(labels))
 
 
 def evaluate(model: nn.Module, loader: Iterable[Any], *, criterion: Loss = F.cross_entropy) -> Evaluation:

@@ -115,12 +115,19 @@ class Borrowed:
 
 
 def duplicate(original: nn.Module) -> nn.Module:
-    """A copy of a module with weights of its own, also of one that ``copy.deepcopy`` refuses: a pruned one, say.
+    """A copy of a module with weights of its own, also of one that ``copy.deepcopy`` refuses.
+
+    What a network holds that every pass computes anew (the weight of a pruned or a weight-normed layer, a map that is kept)
+    is copied as it is by now.
 
     Raises:
         CannotReplicate: a ValueError: the module, or something that it holds, cannot be copied.
     """
-    return _copied(original, share_weights=False)[1]
+    with torch.inference_mode(False), torch.no_grad():  # a scripted network's weights would be computed from the others
+        twin = _copied(original, share_weights=False)[1]
+    for mine, theirs in zip(twin.parameters(), original.parameters(), strict=True):
+        mine.requires_grad_(theirs.requires_grad)
+    return twin
 
 
 def replicate(original: nn.Module) -> Replica | Borrowed:

@@ -28,6 +28,26 @@ def short(name: str, most: int = 44) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
+IN_LEGEND = 8
+"""Groups of parameters of which a legend tells, if they go their own ways; the readout tells all of them."""
+
+
+def in_legend(number: int, count: int) -> bool:
+    """Whether a legend has room for one of so many groups."""
+    return number < count - untold_of(count)
+
+
+def untold_of(count: int) -> int:
+    """For how many of so many groups a legend has no room, one of whose rows then says so."""
+    return count - IN_LEGEND + 1 if count > IN_LEGEND else 0
+
+
+def more_groups(count: int) -> dict[str, Any]:
+    """The plotly curve without points that says in a legend how many groups it has no room for."""
+    words = f"… {count} more: point at the chart"
+    return {"x": [None], "y": [None], "name": words, "mode": "lines", "line": {"color": GREY}, "hoverinfo": "skip"}
+
+
 LAYOUT: dict[str, Any] = {
     "legend": {"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom", **FONT},
     "margin": {"t": 30, "l": 70, "r": 16, "b": 44},

@@ -33,7 +33,8 @@ class LRFinder(Panel):
     >>> cw.LRFinder("digits")
     >>> cw.LRFinder(model, loader)  # a copy trains; both are left as they are
 
-    The marker begins where the loss falls fastest; drag it, or move it with the arrow keys: ``panel.rate``.
+    All weights train at the same rate, in one group of parameters. The marker begins where the loss falls fastest; drag it,
+    or move it with the arrow keys: ``panel.rate``.
 
     Parameters:
         model: a network; "digits" or "scenes"; or a :class:`~cnnwidgets.methods.Task`.

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.methods import Schedule, schedule
+from cnnwidgets.methods.schedule_groups import kind_of, left_out
 from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
-from cnnwidgets.methods.schedules import momentum_of
+from cnnwidgets.methods.tasks import Task
+
+NAMED = 3
+"""Weights that are in no group, of which a sentence tells by name."""
 
 
 class OwnScheduler:
@@ -22,17 +26,16 @@ class OwnScheduler:
         spec: of the kind "recorded".
     """
 
-    def __init__(self, scheduler: LRScheduler):
-        self._scheduler = scheduler
-        about = {name: value for name, value in settings(scheduler.optimizer).items() if name != "lr"}
-        self.spec: dict[str, Any] = {**about, "kind": "recorded", "name": f"{type(scheduler).__name__} (yours)"}
+    def __init__(self, scheduler: LRScheduler, network: nn.Module | None):
+        self._scheduler, self._network = scheduler, network
+        self.spec: dict[str, Any] = {"kind": "recorded", "name": f"{type(scheduler).__name__} (yours)"}
         self._found: Schedule | Exception
 
     def follow(self, steps: int, losses: Sequence[float]) -> None:
         """Find out what it will do in so many steps, from where it stands. What is wrong is told when it is asked for."""
         try:
-            self._found = schedule(self._scheduler, steps, losses=losses)
-            self.spec = {**self.spec, "rates": self._found.spec["rates"]}
+            self._found = schedule(self._scheduler, steps, losses=losses, network=self._network)
+            self.spec = {**self._found.spec, "name": self.spec["name"]}
         except Exception as error:
             self._found = error
 
@@ -48,22 +51,30 @@ class OwnScheduler:
 
 
 def check(optimizer: Any, scheduler: Any) -> None:
-    """Raise what is wrong with an optimizer and a scheduler, either of which may be None."""
-    if optimizer is not None and not isinstance(optimizer, Optimizer):
+    """Raise what is wrong with an optimizer and a scheduler, either of which may be None.
+
+    What wraps an optimizer is as good, as long as it has its groups.
+    """
+    if optimizer is not None and not getattr(optimizer, "param_groups", None):
         raise TypeError(f"optimizer is a {type(optimizer).__name__}; wanted is one of torch.optim")
     if scheduler is not None and not isinstance(scheduler, LRScheduler):
         raise TypeError(f"scheduler is a {type(scheduler).__name__}; wanted is one of torch.optim.lr_scheduler")
-    if scheduler is not None and optimizer is not None and scheduler.optimizer is not optimizer:
+    if scheduler is not None and optimizer is not None and scheduler.optimizer.param_groups is not optimizer.param_groups:
         raise ValueError("the scheduler is that of another optimizer: give its own, or the scheduler alone")
 
 
-def settings(optimizer: Optimizer) -> dict[str, Any]:
-    """What a spec says of an optimizer."""
-    group, kind = optimizer.param_groups[0], type(optimizer).__name__
-    momentum = momentum_of(group)
-    return {
-        "lr": float(group.get("initial_lr", group["lr"])),
-        "weight_decay": float(group.get("weight_decay", 0.0)),
-        **({"optimizer": kind} if kind in OPTIMIZERS else {}),
-        **({"momentum": float(momentum)} if np.isfinite(momentum) else {}),
-    }
+def network_of(model: Any) -> nn.Module | None:
+    """The network among what may be trained: itself, or a task's; None if each training makes one anew."""
+    model = model.model if isinstance(model, Task) else model
+    return model if isinstance(model, nn.Module) else None
+
+
+def aside(optimizer: Optimizer, network: nn.Module | None) -> list[str]:
+    """What else is to be known of an optimizer, in sentences."""
+    told = []
+    if (kind := kind_of(optimizer)) not in OPTIMIZERS:
+        told.append(f"an SGD stands for your {kind} in the code and in a training")
+    if missing := left_out(optimizer, network):
+        some = ", ".join(missing[:NAMED]) + (" …" if len(missing) > NAMED else "")
+        told.append(f"in no group, so never trained: {some}")
+    return told

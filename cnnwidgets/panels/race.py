@@ -159,7 +159,8 @@ class TrainingRace(Panel):
 
     def code(self) -> str:
         model = self._model if self.task == "your own" else self.task
-        result = "accuracy" if have_accuracy(self.result.histories) else "loss"
+        self.wait()  # the code of a race that has failed is shown too
+        result = "loss" if self._result and not have_accuracy(self._result.histories) else "accuracy"
         return race_lines(self.specs, self.steps, self.unit, model, result)
 
     def figure(self) -> Figure:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnwidgets.methods import History, Race
+from cnnwidgets.methods.schedule_groups import label as label_of
+from cnnwidgets.methods.schedule_groups import rated_alike
 from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, STROKES, dress, look, short
+from cnnwidgets.panels.curves import FONT, STROKES, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.palette import GREY
 
@@ -53,7 +55,8 @@ def curves_of(race: Race, name: str) -> list[Curve]:
     """The curves of a schedule in the order of :func:`plot`: (x, y) of each.
 
     Where there are several seeds, a curve is their mean, as far as all of them have come, and there is a band around that
-    of the held-out data: one standard deviation below, and above.
+    of the held-out data: one standard deviation below, and above. The last ones are the rates, of all groups of parameters
+    that do not go alike.
     """
     runs = race.of(name)
     count = min(len(one.ends) for one in runs)
@@ -66,8 +69,9 @@ def curves_of(race: Race, name: str) -> list[Curve]:
         if len(runs) > 1:
             spread = validation.std(0, ddof=1)
             curves += [(x, validation.mean(0) - spread), (x, validation.mean(0) + spread)]
-        rate = runs[0].lr[runs[0].ends[:count] - 1]  # which led to what is measured at x
-        curves.append((np.r_[0, x], np.r_[rate[:1], rate]) if count else (x, rate))
+        for members, _ in rated(race, name):
+            rate = runs[0].rates[members[0]][runs[0].ends[:count] - 1]  # which led to what is measured at x
+            curves.append((np.r_[0, x], np.r_[rate[:1], rate]) if count else (x, rate))
     return curves
 
 
@@ -97,12 +101,18 @@ def plot(race: Race) -> Any:
                         x=[], y=[], mode="lines", line={"width": 0, "color": color}, fill=fill, fillcolor=f"{color}33",
                         showlegend=False, hoverinfo="skip", **place,
                     )  # fmt: skip
-            figure.add_scatter(
-                x=[], y=[], name=f"{name}, rate", mode="lines", line={**thick, "width": 2, "shape": "vh"},
-                showlegend=False, hoverinfo="none", row=2, col=column,
-            )  # fmt: skip
-    told = {"color": GREY, "dash": "dot", "width": 1.5}
-    figure.add_scatter(x=[None], y=[None], name="training data", mode="lines", line=told, hoverinfo="skip", row=1, col=1)
+            courses = rated(race, race.names[k])
+            for j, (_, label) in enumerate(courses):
+                stroke = {"color": color, "dash": look(k + j)[1], "width": 2, "shape": "vh"}
+                told = bool(label) and column == 1 and in_legend(j, len(courses))
+                figure.add_scatter(
+                    x=[], y=[], name=f"{name}, {short(label) or 'rate'}", mode="lines", line=stroke, showlegend=told,
+                    hoverinfo="none", row=2, col=column,
+                )  # fmt: skip
+    thin = {"color": GREY, "dash": "dot", "width": 1.5}
+    figure.add_scatter(x=[None], y=[None], name="training data", mode="lines", line=thin, hoverinfo="skip", row=1, col=1)
+    if untold := sum(untold_of(len(rated(race, name))) for name in race.names):
+        figure.add_scatter(**more_groups(untold), row=2, col=1)
     dress(figure, "", "")
     figure.update_xaxes(range=[0, race.steps])
     for column, words in enumerate(shown, 1):
@@ -113,6 +123,12 @@ def plot(race: Race) -> Any:
         figure.update_yaxes(tickformat="~%", row=1, col=2)
     figure.update_yaxes(title={"text": "rate", **FONT}, row=2, col=1)  # the same on both sides
     return figure
+
+
+def rated(race: Race, name: str) -> list[tuple[list[int], str]]:
+    """The groups of a schedule's parameters that have the same rate, and what a legend calls them."""
+    spec = race.of(name)[0].spec
+    return [(members, label_of(spec.get("groups", ()), members)) for members in rated_alike(spec)]
 
 
 def snapshots(race: Race) -> Any:
@@ -173,13 +189,16 @@ def still(race: Race) -> Figure:
     for k, name in enumerate(race.names):
         color, stroke = look(k)[0], STROKES[k % len(STROKES)]
         curves = curves_of(race, name)
+        courses = rated(race, name)
         for column, part in enumerate(zip(*[iter(curves)] * (len(curves) // len(shown)), strict=True)):
-            (x, training), (_, validation), *band, (times, rate) = part
+            (x, training), (_, validation), *band = part[: -len(courses)]
             axes[0, column].plot(x, training, color=color, linestyle=":", linewidth=1)
             axes[0, column].plot(x, validation, color=color, linestyle=stroke, linewidth=2, label=name)
             if band:
                 axes[0, column].fill_between(x, band[0][1], band[1][1], color=color, alpha=0.2, linewidth=0)
-            axes[1, column].step(times, rate, where="pre", color=color, linestyle=stroke)
+            for j, ((times, rate), (_, label)) in enumerate(zip(part[-len(courses) :], courses, strict=True)):
+                stroke, told = STROKES[(k + j) % len(STROKES)], label if in_legend(j, len(courses)) else ""
+                axes[1, column].step(times, rate, where="pre", color=color, linestyle=stroke, label=told or None)
     for column, words in enumerate(shown):
         axes[0, column].set_ylabel(words)
         axes[1, column].set(ylabel="rate", xlabel=race.unit)
@@ -187,6 +206,8 @@ def still(race: Race) -> Figure:
             axes[1, column].set_yscale("log")
     axes[0, 0].plot([], [], color=GREY, linestyle=":", linewidth=1, label="training data")
     _plain(axes[0, 0].legend(fontsize=8))
+    if any(label for name in race.names for _, label in rated(race, name)):
+        _plain(axes[1, 0].legend(fontsize=7))
     return figure
 
 

@@ -16,7 +16,7 @@ torch.manual_seed(0)
 for generator in task.generators:
     generator.manual_seed(0)
 model = task.start()
-parameters = list(model.parameters())
+{parameters}
 {making}
 {results} = []
 {loop}
@@ -97,4 +97,19 @@ def _run(spec: dict[str, Any], steps: int, unit: str, own: bool, result: str) ->
         after = _AFTER.format(advance="pass" if on_plateau else advance, steps=steps).replace("\n    pass", "")
         epoch = lines.format(after=after) + (f"\n{advance}" if on_plateau else "")
         loop = _BATCHES.format(steps=steps, epoch=textwrap.indent(epoch, "    "))
-    return _RUN.format(making=making(settled), loop=loop, name=title(spec), results=results)
+    found = {"making": making(settled), "parameters": _parameters(settled), "results": results}
+    return _RUN.format(**found, loop=loop, name=title(spec))
+
+
+def _parameters(settled: dict[str, Any]) -> str:
+    """The lines that find the parameters; those of several groups by their names."""
+    groups = settled["groups"]
+    if not groups:
+        return "parameters = list(model.parameters())"
+    if not all("parameters" in group for group in groups):
+        return "parameters = [...]  # yours: a list with the weights of each group"
+    rows = "".join(f"    {group['parameters']!r},\n" for group in groups)
+    return (
+        "weights = dict(model.named_parameters(remove_duplicate=False))\n"
+        f"names = [\n{rows}]\nparameters = [[weights[name] for name in group] for group in names]"
+    )

@@ -3,47 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from cnnwidgets.methods import Schedule
-from cnnwidgets.methods.schedules import title
+from cnnwidgets.methods.schedules import Course, title
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, LAYOUT, STROKES, dress, look, short
+from cnnwidgets.panels.curves import FONT, LAYOUT, STROKES, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+class Drawn(NamedTuple):
+    """A curve of a schedule.
+
+    Attributes:
+        schedule: its number.
+        number: that of its look. The first curve of a schedule looks as the schedule does in a race.
+        told: whether a legend names it.
+    """
+
+    schedule: int
+    number: int
+    title: str
+    told: bool
+    course: Course
+
+    @property
+    def name(self) -> str:
+        return ", ".join(filter(None, (self.title, self.course.label)))
+
+    @property
+    def short(self) -> str:
+        return ", ".join(map(short, filter(None, (self.title, self.course.label))))
+
+
+def curves_of(schedules: Sequence[Schedule]) -> list[Drawn]:
+    """What is drawn of schedules: a curve for all groups of parameters that go alike."""
+    found: list[Drawn] = []
+    more = len(schedules)
+    for k, one in enumerate(schedules):
+        courses = one.courses
+        for j, course in enumerate(courses):
+            found.append(Drawn(k, more if j else k, title(one.spec), in_legend(j, len(courses)), course))
+            more += j > 0
+    return found
+
+
 def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str, knots: Any = None) -> Any:
-    """The schedules as a plotly figure: curve k is schedule k; the knots of a drawn one come after them.
+    """The schedules as a plotly figure: curve k is that of :func:`curves_of`; the knots of a drawn one come after them.
 
     It is made of one dictionary, for plotly takes ten times as long to add a curve or a title to a figure.
     """
     import plotly.graph_objects as go
 
+    drawn = curves_of(schedules)
     curves = [
-        _curve(k, one.steps, one.lr, name=short(title(one.spec)), width=4 if k == selected else 2)
-        for k, one in enumerate(schedules)
+        _curve(one, schedules, one.course.lr, width=4 if one.schedule == selected else 2)
+        | ({"showlegend": one.told} if one.course.label else {})  # plotly itself shows none of a single curve
+        for one in drawn
     ]
     if knots:
         at, values = knots
         mark = {"color": look(selected)[0], "size": 14, "line": {"color": "#ffb000", "width": 3}}
         aside = {"hoverinfo": "skip", "showlegend": False, "name": "knots"}
         curves.append({"x": at, "y": values, "mode": "markers", "marker": mark, **aside})
+    if untold := sum(untold_of(len(one.courses)) for one in schedules):
+        curves.append(more_groups(untold))
     kind = {"type": "log", "dtick": 1, "exponentformat": "power"} if log else {"rangemode": "tozero"}
     layout = LAYOUT | {
         "uirevision": "kept",
         "xaxis": {"title": {"text": unit, **FONT}},
         "yaxis": {"title": {"text": "learning rate", **FONT}, **kind},
     }
-    if moved := [k for k, one in enumerate(schedules) if one.moves_momentum]:
+    if moved := [one for one in drawn if one.course.moves_momentum]:
         curves += [
-            _curve(k, schedules[k].steps, schedules[k].momentum, name=f"{title(schedules[k].spec)}, momentum", width=2)
-            | {"yaxis": "y2", "showlegend": False}
-            for k in moved
+            _curve(one, schedules, one.course.momentum, width=2)
+            | {"name": f"{one.name}, momentum", "yaxis": "y2", "showlegend": False}
+            for one in moved
         ]
         layout["xaxis"]["anchor"] = "y2"
         layout["yaxis"]["domain"] = [0.36, 1]
@@ -51,10 +91,11 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
     return go.Figure({"data": curves, "layout": layout})
 
 
-def _curve(number: int, x: np.ndarray, y: np.ndarray, *, name: str, width: int) -> dict[str, Any]:
-    color, dash = look(number)
+def _curve(one: Drawn, schedules: Sequence[Schedule], y: np.ndarray, *, width: int) -> dict[str, Any]:
+    color, dash = look(one.number)
     line = {"color": color, "dash": dash, "width": width, "shape": "hv"}
-    return {"x": x, "y": y, "name": name, "mode": "lines", "line": line, "hoverinfo": "none"}
+    x = schedules[one.schedule].steps
+    return {"x": x, "y": y, "name": one.short, "mode": "lines", "line": line, "hoverinfo": "none"}
 
 
 def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str) -> Any:
@@ -74,15 +115,22 @@ def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str)
 
 def still(schedules: Sequence[Schedule], *, log: bool, unit: str) -> Figure:
     """The rates, and the momentum of those that move it, as a Matplotlib figure."""
-    moved = [k for k, one in enumerate(schedules) if one.moves_momentum]
+    moved = any(one.moves_momentum for one in schedules)
     figure = twin.new_figure(9.0, 6.0 if moved else 4.2)
     rows = 2 if moved else 1
     axes = np.atleast_1d(figure.subplots(rows, 1, sharex=True, height_ratios=[0.7, 0.3][:rows]))
-    for k, one in enumerate(schedules):
-        color, stroke = look(k)[0], STROKES[k % len(STROKES)]
-        axes[0].step(one.steps, one.lr, where="post", color=color, linestyle=stroke, linewidth=2, label=title(one.spec))
-        if k in moved:
-            axes[1].step(one.steps, one.momentum, where="post", color=color, linestyle=stroke, linewidth=2)
+    for one in curves_of(schedules):
+        line: dict[str, Any] = {
+            "color": look(one.number)[0],
+            "linestyle": STROKES[one.number % len(STROKES)],
+            "linewidth": 2,
+        }
+        steps = schedules[one.schedule].steps
+        axes[0].step(steps, one.course.lr, where="post", label=one.name if one.told else None, **line)
+        if one.course.moves_momentum:
+            axes[1].step(steps, one.course.momentum, where="post", **line)
+    if untold := sum(untold_of(len(one.courses)) for one in schedules):
+        axes[0].plot([], [], color=GREY, label=f"… {untold} more")
     axes[0].set(ylabel="learning rate", yscale="log" if log else "linear")
     axes[-1].set_xlabel(unit)
     if moved:

@@ -69,7 +69,7 @@ class ScheduleEditor(w.VBox):
 
     def _build(self, kind: str, steps: int) -> None:
         table = parameters_of(kind) if kind in KINDS else {}
-        hidden = ("rates",) if kind == "recorded" else ("losses",)
+        hidden = ("groups", "rates" if kind == "recorded" else "losses")
         self.fields = {name: _field(name, row, steps) for name, row in table.items() if name not in hidden}
         for name, field in self.fields.items():
             field.observe(lambda change, name=name: self._take_value(name, change.new), "value")

@@ -13,12 +13,14 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.methods import Schedule, schedule
 from cnnwidgets.methods.race import UNITS
-from cnnwidgets.methods.schedules import sketch, title
+from cnnwidgets.methods.schedule_groups import settings_of
+from cnnwidgets.methods.schedules import sketch, title, told
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.jobs import import_for_trainings
-from cnnwidgets.panels.own_scheduler import OwnScheduler, check, settings
+from cnnwidgets.panels.knots import moved
+from cnnwidgets.panels.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
@@ -54,11 +56,13 @@ class SchedulePlayground(Panel):
     "Train with these" trains the same network under every schedule on screen.
 
     Parameters:
-        optimizer: one of yours: schedules begin with its rate, momentum and weight decay.
-        scheduler: one of yours, shown beside the others: what it will do from where it stands.
+        optimizer: one of yours: schedules begin with the rate, momentum and weight decay of each of its groups.
+        scheduler: one of yours, shown beside the others: what it will do from where it stands, in every group. Groups that
+            have the same rate are one curve, whose name says which they are: ``group["name"]``, or their numbers.
         steps: how often a scheduler is stepped.
         model, train, validation: what "Train with these" trains: "digits", "scenes", a
-            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains.
+            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains. Several groups train a
+            network that has their weights: the one whose optimizer is given.
         losses: validation losses of a run of yours, one a step, for schedules that wait for a plateau.
     """
 
@@ -94,6 +98,7 @@ class SchedulePlayground(Panel):
         self._optimizer, self._scheduler = optimizer, scheduler
         self._given: list[dict[str, Any]] = options.get("specs", [])
         self._own: OwnScheduler | None = None
+        self._aside: list[str] = []
         self._task = model, train, validation
         self._known: dict[str, Schedule] = {}
         self.race: TrainingRace | None = None
@@ -168,19 +173,27 @@ class SchedulePlayground(Panel):
 
     def summary(self, result: tuple[Schedule, ...]) -> str:
         exact = all(len(one.steps) == self.steps for one in result)
-        told = [f"{title(one.spec)}: {one.lr[0]:.3g} to {one.lr[-1]:.3g}" for one in result]
+        rates = [f"{title(one.spec)}: {told(one)}" for one in result]
         unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
-        return f"{self.steps:,} {unit} · " + " · ".join(told) + ("" if exact else " · a sketch, until all steps are made")
+        more = [] if exact else ["a sketch, until all steps are made"]
+        if any(one.moves_momentum for one in result if one.spec["kind"] == "recorded"):
+            more = ["the momentum of yours moves, which the code and a training do not follow", *more]
+        return " · ".join([f"{self.steps:,} {unit}", *rates, *self._aside, *more])
 
     def progress(self, partial: tuple[Schedule, ...] | None) -> str:
         return self.summary(partial) if partial else "Stepping …"
 
     def data(self) -> dict[str, np.ndarray]:
-        """``steps`` (n,), ``lr`` (schedules, n) and ``momentum`` (schedules, n)."""
+        """``steps`` (n,); a row for each group of each schedule: its number in ``group``, that of its ``schedule`` (rows,);
+        ``lr`` and ``momentum`` (rows, n).
+        """
+        counts = [len(one.rates) for one in self.result]
         return {
             "steps": self.result[0].steps,
-            "lr": np.stack([one.lr for one in self.result]),
-            "momentum": np.stack([one.momentum for one in self.result]),
+            "schedule": np.repeat(np.arange(len(counts)), counts),
+            "group": np.concatenate([np.arange(count) for count in counts]),
+            "lr": np.concatenate([one.rates for one in self.result]),
+            "momentum": np.concatenate([one.momenta for one in self.result]),
         }
 
     def code(self) -> str:
@@ -209,13 +222,17 @@ class SchedulePlayground(Panel):
     def _take_own(self) -> None:
         """Begin with the optimizer and the scheduler that were given."""
         check(self._optimizer, self._scheduler)
+        network = network_of(self._task[0])
+        optimizer = self._optimizer if self._scheduler is None else self._scheduler.optimizer
+        if optimizer is not None:
+            self._aside = aside(optimizer, network)
         if self._scheduler is not None:
-            self._own = OwnScheduler(self._scheduler)
+            self._own = OwnScheduler(self._scheduler, network)
             self._own.follow(self.steps, self._losses(self.steps))
             self.specs = [*self._given, self._own.spec]
             self.observe(self._follow_own, ["steps", "losses", "loss_knots"])
         elif self._optimizer is not None and not self._given:
-            self.specs = [settings(self._optimizer) | {"kind": kind} for kind in ("constant", "step", "cosine")]
+            self.specs = [settings_of(self._optimizer, network) | {"kind": kind} for kind in ("constant", "step", "cosine")]
 
     def _follow_own(self, change) -> None:
         if self._own:
@@ -241,8 +258,9 @@ class SchedulePlayground(Panel):
 
     def _sketched(self, spec: dict[str, Any], steps: int, at: np.ndarray, known: Schedule | None) -> Schedule:
         if known:
-            return replace(known, steps=at, lr=known.lr[at], momentum=known.momentum[at])
-        return Schedule(at, sketch(spec, steps, at), np.full(len(at), np.nan), "", spec)
+            return replace(known, steps=at, rates=known.rates[:, at], momenta=known.momenta[:, at])
+        rates = sketch(spec, steps, at)
+        return Schedule(at, rates, np.full(rates.shape, np.nan), "", spec)
 
     # drawing
 
@@ -252,7 +270,7 @@ class SchedulePlayground(Panel):
         spec = self.specs[selected]
         knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
         names = [title(spec) for spec in self.specs]
-        self.chart.draggable = [len(result)] if knots and "specs" not in self.locked else []
+        self.chart.draggable = [len(charts.curves_of(result))] if knots and "specs" not in self.locked else []
         figure = charts.rates(result, selected, log=self.log, unit=self.unit, knots=knots)
         self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(names)}")
         self._draw_menu(names, selected)
@@ -313,25 +331,10 @@ class SchedulePlayground(Panel):
         """A knot of a schedule that is drawn by hand was moved, added or removed."""
         spec = self.specs[self._chosen]
         if change.new and spec.get("kind") == "drawn":
-            knots = _moved(list(zip(spec["at"], spec["rates"], strict=True)), change, self.steps)
+            knots = moved(list(zip(spec["at"], spec["rates"], strict=True)), change, self.steps)
             at, rates = zip(*knots, strict=True)
             self._take_spec({**spec, "at": list(at), "rates": list(rates)})
 
     def _take_loss_drag(self, change) -> None:
         if change.new:
-            self.loss_knots = [list(knot) for knot in _moved([tuple(knot) for knot in self.loss_knots], change, self.steps)]
-
-
-def _moved(knots: list[tuple[float, float]], change: Any, steps: int) -> list[tuple[float, float]]:
-    """Knots [(step, value)] after a hand's doing: whole steps, in order, at least two of them."""
-    if change.name == "removed":
-        gone = int(change.new[1])
-        return [knot for k, knot in enumerate(knots) if k != gone] if len(knots) > 2 else knots
-    x, y = change.new[-2:]
-    now = (float(np.clip(round(x), 0, max(1, steps - 1))), max(0.0, float(f"{y:.3g}")))
-    if change.name == "added":
-        return sorted((dict(knots) | dict([now])).items())
-    k = int(change.new[1])
-    low = knots[k - 1][0] + 1 if k else 0
-    high = knots[k + 1][0] - 1 if k + 1 < len(knots) else max(steps - 1, low)
-    return [*knots[:k], (float(np.clip(now[0], low, high)), now[1]), *knots[k + 1 :]]
+            self.loss_knots = [list(knot) for knot in moved([tuple(knot) for knot in self.loss_knots], change, self.steps)]

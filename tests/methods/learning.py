@@ -36,7 +36,7 @@ def others() -> DataLoader:
 
 
 def lecture(model, batches, optimizer, scheduler=None, criterion=F.cross_entropy) -> list[tuple]:
-    """An epoch as a lecture writes it: (loss, accuracy, rate, size) of every step."""
+    """An epoch as a lecture writes it: (loss, accuracy, each group's rate, size) of every step."""
     model.train()
     log = []
     for x, y in batches:
@@ -44,11 +44,11 @@ def lecture(model, batches, optimizer, scheduler=None, criterion=F.cross_entropy
         output = model(x)
         loss = criterion(output, y)
         loss.backward()
-        rate = optimizer.param_groups[0]["lr"]
+        rates = tuple(group["lr"] for group in optimizer.param_groups)
         optimizer.step()
         if scheduler:
             scheduler.step()
-        log.append((loss.item(), (output.argmax(1) == y).sum().item() / len(y), rate, len(y)))
+        log.append((loss.item(), (output.argmax(1) == y).sum().item() / len(y), rates, len(y)))
     return log
 
 

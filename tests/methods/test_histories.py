@@ -18,7 +18,7 @@ HISTORY = History(
     name="Größe 0.1",
     spec={"kind": "multistep", "lr": 0.1, "milestones": [3, 5]},
     seed=3,
-    lr=np.array([0.1, 0.1, 1 / 3, 1e-300, 5e-324]),
+    rates=np.array([[0.1, 0.1, 1 / 3, 1e-300, 5e-324], [1.0, 2.0, math.nan, 0.0, math.inf]]),
     loss=np.array([2.0, math.nan, math.inf, -math.inf, 0.1 + 0.2]),
     accuracy=np.array([0.0, 0.5, 1.0, 1 / 3, 2 / 3]),
     ends=np.array([2, 5]),
@@ -30,12 +30,12 @@ HISTORY = History(
     stopped="its loss is nan from step 1 on",
 )
 NO, NO_STEPS = np.empty(0), np.empty(0, np.int64)
-EMPTY = History("new", {"kind": "constant"}, 0, NO, NO, NO, NO_STEPS, NO, NO)
+EMPTY = History("new", {"kind": "constant"}, 0, np.empty((1, 0)), NO, NO, NO_STEPS, NO, NO)
 
 
 def bits(history: History) -> dict:
     values = {each.name: getattr(history, each.name) for each in fields(History)}
-    return {name: (v.dtype, v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in values.items()}
+    return {name: (v.dtype, v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in values.items()}
 
 
 @pytest.mark.parametrize("suffix", [".json", ".npz"])

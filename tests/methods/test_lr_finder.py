@@ -28,7 +28,7 @@ def test_rates_and_losses_are_those_of_a_lectures_loop(model):
     scheduler = lr_scheduler.ExponentialLR(optimizer, (0.5 / 1e-4) ** (1 / 39))
     log = [step for _ in range(14) for step in lecture(mine, loader(), optimizer, scheduler)][:40]
     assert found.loss.tolist() == [step[0] for step in log]
-    assert found.lr.tolist() == [step[2] for step in log]
+    assert found.lr.tolist() == [step[2][0] for step in log]
     np.testing.assert_allclose(found.lr, np.geomspace(1e-4, 0.5, 40), rtol=1e-12)
     assert found.ended == "all 40 steps were made"
 

@@ -73,7 +73,7 @@ def test_a_run_is_a_lectures_loop_to_the_last_bit(unit, model, generator):
             scheduler.step()
     assert found.loss.tolist() == [step[0] for step in log]
     assert found.accuracy.tolist() == [step[1] for step in log]
-    assert found.lr.tolist() == [step[2] for step in log]
+    assert found.lr.tolist() == [step[2][0] for step in log]
     assert found.ends.tolist() == ends == ([3, 6, 9, 12, 15] if unit == "epoch" else [3, 5])
     assert list(zip(found.validation_loss, found.validation_accuracy, strict=True)) == validations
     assert (found.seed, found.spec, found.stopped) == (3, spec, "")

@@ -72,16 +72,18 @@ def optimizer_for(kind: str) -> SGD:
     return SGD([torch.zeros(1, requires_grad=True)], lr=0.5 if KINDS[kind].rate else 1.0, momentum=0.9)
 
 
-def stepped(optimizer, steps: int, advance) -> tuple[list[float], list[float]]:
-    rates, momentum = [], []
+def stepped(optimizer, steps: int, advance) -> tuple[list, list]:
+    """The rates and the momenta at each step: a number, or a list of several groups'."""
+    rates, momenta = [], []
     for step in range(steps):
-        group = optimizer.param_groups[0]
-        rates.append(group["lr"])
-        momentum.append(group["momentum"] if "momentum" in group else group["betas"][0])
+        groups = optimizer.param_groups
+        rates.append([group["lr"] for group in groups] if len(groups) > 1 else groups[0]["lr"])
+        own = [group["momentum"] if "momentum" in group else group["betas"][0] for group in groups]
+        momenta.append(own if len(groups) > 1 else own[0])
         optimizer.step()
         if step < steps - 1:
             advance(step)
-    return rates, momentum
+    return rates, momenta
 
 
 def executed(code: str) -> list[float]:
@@ -280,13 +282,13 @@ def test_a_sketch_is_the_stepped_schedule_but_for_rounding(drawn):
         if spec["kind"] == "plateau":
             assert found is None
             return
-        np.testing.assert_allclose(found, schedule(spec, steps).lr[places], rtol=1e-9, atol=1e-15)
+        np.testing.assert_allclose(found, schedule(spec, steps).rates[:, places], rtol=1e-9, atol=1e-15)
 
 
 @pytest.mark.parametrize("times, first", [(2, 1), (3, 1), (5, 2), (6, 1), (7, 3), (10, 1)])
 def test_a_sketch_knows_the_cycle_where_a_logarithm_would_be_rounded(times, first):
     spec, steps = {"kind": "restarts", "T_0": first, "T_mult": times}, 1_200
-    np.testing.assert_allclose(sketch(spec, steps, np.arange(steps)), schedule(spec, steps).lr, rtol=1e-9, atol=1e-16)
+    np.testing.assert_allclose(sketch(spec, steps, np.arange(steps)), schedule(spec, steps).rates, rtol=1e-9, atol=1e-16)
 
 
 def test_the_code_runs_in_a_process_of_its_own():
@@ -385,11 +387,11 @@ def test_a_scheduler_of_ones_own_is_followed_from_where_it_stands_and_left_as_it
     assert all(p.grad is gradient for p, gradient in zip(model.parameters(), gradients, strict=True))
 
     advance = (lambda step: scheduler.step(losses[step])) if losses else (lambda _: scheduler.step())
-    rates, momentum = stepped(optimizer, 20, advance)
-    assert found.lr.tolist() == rates
-    assert found.momentum.tolist() == momentum
+    rates, momenta = stepped(optimizer, 20, advance)
+    assert np.squeeze(found.rates.T).tolist() == rates
+    assert np.squeeze(found.momenta.T).tolist() == momenta
     assert executed(found.code) == rates
-    assert schedule(json.loads(json.dumps(found.spec)), 20).lr.tolist() == rates
+    assert schedule(json.loads(json.dumps(found.spec)), 20).rates.tobytes() == found.rates.tobytes()
 
 
 def plain_state(owner) -> str:

@@ -40,7 +40,8 @@ def test_the_code_gives_the_same_epochs(patience):
 
 def test_a_saved_history_has_its_training_loss_too(tmp_path):
     history = cw.methods.History(
-        "a run", {"kind": "constant"}, 0, lr=np.full(4, 0.1), loss=np.array([2.0, 1.0, 0.5, 0.3]), accuracy=np.ones(4),
+        "a run", {"kind": "constant"}, 0, rates=np.full((1, 4), 0.1), loss=np.array([2.0, 1.0, 0.5, 0.3]),
+        accuracy=np.ones(4),
         ends=np.array([2, 4]), validation_loss=np.array([1.2, 0.9]), validation_accuracy=np.array([0.5, 0.6]),
     )  # fmt: skip
     history.save(tmp_path / "run.json")

@@ -36,8 +36,8 @@ def panel():
 
 
 def curve(panel, number):
-    """What has been sent of a curve."""
-    return np.frombuffer(panel.chart.get_state(["appended"])["appended"][str(number)]["y"], float)
+    """The y values that have been sent of a curve."""
+    return np.frombuffer(panel.chart.appended[str(number)]).reshape(-1, 2)[:, 1]
 
 
 def test_the_chart_grows_to_the_method_s_curves(panel):
@@ -220,7 +220,7 @@ def test_a_plateau_answers_to_the_loss_that_was_measured():
 def first_epoch():
     """A race of 5 steps, before its first validation."""
     none = np.empty(0)
-    begun = cw.methods.History("a", SPECS[0], 0, np.full(5, 0.1), np.ones(5), np.zeros(5), none.astype(int), none, none)
+    begun = cw.methods.History("a", SPECS[0], 0, np.full((1, 5), 0.1), np.ones(5), np.zeros(5), none.astype(int), none, none)
     return cw.methods.Race((begun,), "epoch", 3)
 
 
