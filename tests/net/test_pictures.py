@@ -15,7 +15,8 @@ from torchvision import models
 from torchvision.transforms import v2
 
 from cnnwidgets.net import bind
-from cnnwidgets.net.pictures import Preprocess, check_finite, open_picture
+from cnnwidgets.net.pictures import check_finite, open_picture
+from cnnwidgets.net.preprocess import Preprocess
 from tests.net.networks import cheap
 
 RNG = np.random.default_rng(0)

@@ -1,0 +1,149 @@
+"""What a network takes: any picture becomes its input, and it is said where something was lost on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from cnnwidgets.net.items import read
+from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.pictures import (
+    PLAIN,
+    WANTED,
+    Opened,
+    as_pillow,
+    check_finite,
+    describe_tensor,
+    is_deep,
+    open_picture,
+    plain,
+)
+from cnnwidgets.net.preprocess import Preprocess, about_stretch
+
+
+@dataclass(frozen=True)
+class Intake:
+    """Pictures to a network's input.
+
+    Attributes:
+        shape: (C, H, W) of one input; H and W are None where any will do.
+        preprocess: our own, of any opened picture; or the user's, of a Pillow picture.
+        device: where inputs go.
+    """
+
+    shape: tuple[int, int | None, int | None]
+    preprocess: Callable
+    device: torch.device
+
+    def prepare(self, images: Any, notes: list[str] | None = None) -> Tensor:
+        """float32 (N, C, H, W): see :meth:`cnnwidgets.net.BoundModel.prepare`."""
+        if isinstance(images, list):
+            if not images:
+                raise ValueError("no picture was given: the list is empty")
+            return torch.cat([self.prepare(read(image).image, notes) for image in images])
+        image = read(images).image
+        said: list[str] = []
+        if isinstance(image, Tensor) and image.is_floating_point():
+            inputs = self._checked(image)
+        else:
+            inputs = self._made(open_picture(image, said), said)
+        if notes is not None:
+            notes += said if len(inputs) > 1 else [*said, *about_stretch(inputs[0], self.preprocess)]
+        return inputs
+
+    def takes_as_it_is(self, picture: Opened) -> bool:
+        """Whether a picture goes to the preprocessing with all that an 8-bit copy would lose."""
+        return isinstance(self.preprocess, Preprocess) or self._of_own_values(picture)[0] is not None
+
+    def _made(self, picture: Opened, notes: list[str]) -> Tensor:
+        if isinstance(self.preprocess, Preprocess):
+            return self._input(self.preprocess(picture))
+        tensor, failed = self._of_own_values(picture)
+        if tensor is None:
+            tensor = self._of_copy(picture, failed)
+            if is_deep(picture) and (failed or np.asarray(picture).dtype == np.uint16):
+                why = failed or "Pillow has no colors of 16 bits"
+                notes.append(f"preprocess was given an 8-bit copy of the picture, and not its own values ({why})")
+        return self._input(tensor)
+
+    def _of_own_values(self, picture: Opened) -> tuple[Tensor | None, str]:
+        """What the user's preprocessing makes of a picture with more than an 8-bit copy has; or None, and what failed."""
+        failed = ""
+        for form in self._forms(picture):
+            try:
+                tensor = self.preprocess(form)
+            except Exception as error:
+                failed = f"{type(error).__name__}: {error}".split("\n")[0]
+                continue
+            if self._fits(tensor) and tensor.is_floating_point():
+                return tensor, ""
+            failed = f"it gave {_describe(tensor)} of these"
+        return None, failed
+
+    def _forms(self, picture: Opened) -> list[Any]:
+        """In which the user's preprocessing may want a picture's own values; none where an 8-bit copy has all of them."""
+        if isinstance(picture, np.ndarray) and picture.ndim == 3:  # of three channels Pillow has pictures of 8 bits alone
+            return [] if self.shape[0] in (1, 3) else [picture]
+        form = as_pillow(picture)
+        if isinstance(form, Image.Image) and form.mode in PLAIN:
+            return []
+        return [form] if self.shape[0] in (1, 3) else [form, np.asarray(form)]
+
+    def _of_copy(self, picture: Opened, failed: str) -> Any:
+        """What the user's preprocessing makes of an 8-bit copy."""
+        mode = "L" if self.shape[0] == 1 else "RGB"
+        try:
+            copy = plain(picture, mode)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; preprocess takes it no better as it is: {failed}" if failed else str(error)
+            ) from error
+        tensor = self.preprocess(copy)
+        return self.preprocess(copy.convert("RGBA")) if self.shape[0] == 4 and not self._fits(tensor) else tensor
+
+    def _input(self, tensor: Any) -> Tensor:
+        """A preprocessed picture, checked, as a batch of one."""
+        if not self._fits(tensor):
+            raise ValueError(f"preprocess gave {_describe(tensor)}; the network takes {self._wanted}")
+        check_finite(tensor, "what preprocess gave")
+        return self._batch(tensor)
+
+    def _checked(self, tensor: Tensor) -> Tensor:
+        """A float tensor (C, H, W) or (N, C, H, W) that was preprocessed before, checked, as a batch."""
+        check_axes(tensor)
+        if tuple(tensor.shape[-3:]) != self.shape:
+            raise ValueError(
+                f"the picture is {describe_tensor(tensor)}, the network takes {self._wanted}: "
+                "give a path, a PIL picture or an array, which are resized, or bind with input_shape="
+            )
+        check_finite(tensor, "the picture")
+        return self._batch(tensor)
+
+    def _batch(self, tensor: Tensor) -> Tensor:
+        tensor = tensor.detach().as_subclass(Tensor)
+        return tensor.reshape(-1, *tensor.shape[-3:]).to(self.device, torch.float32, copy=True)
+
+    def _fits(self, tensor: Any) -> bool:
+        if not isinstance(tensor, Tensor) or tensor.ndim not in (3, 4) or (tensor.ndim == 4 and len(tensor) != 1):
+            return False
+        return all(wanted in (None, got) for wanted, got in zip(self.shape, tensor.shape[-3:], strict=True))
+
+    @property
+    def _wanted(self) -> str:
+        return format_shape(self.shape)  # type: ignore[arg-type]
+
+
+def check_axes(tensor: Tensor) -> None:
+    """Raises ValueError for a float tensor that is neither (C, H, W) nor (N, C, H, W)."""
+    if tensor.ndim not in (3, 4) or 0 in tensor.shape:
+        raise ValueError(f"{describe_tensor(tensor)} is no picture: wanted is {WANTED}")
+
+
+def _describe(tensor: Any) -> str:
+    return describe_tensor(tensor) if isinstance(tensor, Tensor) else type(tensor).__name__
