@@ -156,7 +156,7 @@ def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
         _forget(module, row, generator)
     named = f"{net.name}, last {depth} layer{'s' * (depth != 1)} random"
     known = {"classes": net.classes, "preprocess": net.preprocess, "input_shape": net.input_shape, "device": net.device}
-    other = BoundModel(module, name=named, **known)
+    other = BoundModel(module, name=named, **known, notes=net.notes)
     other.layers = net.layers  # the table says nothing of the weights' values
     return other
 

@@ -19,7 +19,7 @@ from cnnwidgets.net.items import names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
 from cnnwidgets.net.pictures import check_finite, describe_tensor
-from cnnwidgets.net.preprocess import to_pixels
+from cnnwidgets.net.preprocess import to_intensities, to_pixels
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
 from cnnwidgets.net.trace import Calls, Visit
@@ -159,6 +159,10 @@ class BoundModel:
         """
         scale = None if like is None else like.reshape(like.shape[-3:])
         return to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess, scale)
+
+    def intensities(self, tensor: torch.Tensor) -> np.ndarray:
+        """The same picture in full depth, for another network: float32 (H, W, 3) in [0, 1], not stretched to be shown."""
+        return to_intensities(tensor.reshape(tensor.shape[-3:]), self.preprocess)
 
     def takes(self, tensor: torch.Tensor) -> bool:
         """Whether a preprocessed picture (C, H, W) has the input's shape, as far as that is known."""

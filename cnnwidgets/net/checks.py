@@ -51,11 +51,11 @@ def class_names(classes: Any) -> tuple[str, ...]:
     such as a data set's ``class_to_idx``; never by the order of its keys.
 
     Raises:
-        TypeError: classes are a text, or have no order.
+        TypeError: they are a set, which has no order.
         ValueError: the indices of a dict are not 0, 1, 2 and so on, each once.
     """
-    if isinstance(classes, (str, bytes, Set)):
-        raise TypeError(f"classes is a {type(classes).__name__}: expected one name an output, in a list, a tuple or a dict")
+    if isinstance(classes, Set):
+        raise TypeError(f"classes is a {type(classes).__name__}, which has no order: expected a list, a tuple or a dict")
     if not isinstance(classes, Mapping):
         return tuple(map(str, classes))
     keys, values = list(classes), list(classes.values())

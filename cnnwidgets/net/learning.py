@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -100,4 +101,4 @@ def _own_random_numbers() -> Any:
 
 def _states() -> tuple:
     """Where torch's, NumPy's and Python's generators are."""
-    return torch.get_rng_state().tolist(), str(np.random.get_state(legacy=False)), random.getstate()
+    return torch.get_rng_state().tolist(), pickle.dumps(np.random.get_state()), random.getstate()

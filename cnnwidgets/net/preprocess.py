@@ -72,10 +72,14 @@ def to_pixels(values: Tensor, preprocess: Callable, like: Tensor | None = None) 
     """
     low, high = stretch(values if like is None else like, preprocess)
     shown = (_undone(values, preprocess) - low) / (high - low)
-    if shown.shape[0] not in (1, 3):
-        shown = shown.mean(0, keepdim=True)
-    pixels = (shown.clamp(0, 1) * 255).round().byte().permute(1, 2, 0)
-    return np.ascontiguousarray(pixels.expand(-1, -1, 3).numpy())
+    return (_in_color(shown) * 255).round().astype(np.uint8)
+
+
+def to_intensities(values: Tensor, preprocess: Callable) -> np.ndarray:
+    """The same in full depth: float32 (H, W, 3) in [0, 1], stretched only where the scale is not known."""
+    undone = _undone(values, preprocess)
+    low, high, known = _reach(values, preprocess)
+    return _in_color(undone if known or low == high else (undone - low) / (high - low))
 
 
 def stretch(values: Tensor, preprocess: Callable) -> tuple[float, float]:
@@ -104,6 +108,13 @@ def _reach(values: Tensor, preprocess: Callable) -> tuple[float, float, bool]:
     undone = _undone(values, preprocess)
     low, high = float(undone.min()), float(undone.max())
     return low, high, _mean_and_std(preprocess) is not None or (low >= -1e-3 and high <= 1 + 1e-3)
+
+
+def _in_color(shown: Tensor) -> np.ndarray:
+    """float32 (H, W, 3) in [0, 1] of (C, H, W): gray of one channel, and of the mean of as many as make no colors."""
+    if shown.shape[0] not in (1, 3):
+        shown = shown.mean(0, keepdim=True)
+    return np.ascontiguousarray(shown.clamp(0, 1).permute(1, 2, 0).expand(-1, -1, 3).numpy())
 
 
 def _undone(values: Tensor, preprocess: Callable) -> Tensor:
