@@ -18,7 +18,7 @@ from cnnwidgets.net.input import Input
 from cnnwidgets.net.items import names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
-from cnnwidgets.net.pictures import check_finite, describe_tensor
+from cnnwidgets.net.pictures import check_finite, describe_tensor, open_picture
 from cnnwidgets.net.preprocess import to_intensities, to_pixels
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
@@ -172,6 +172,10 @@ class BoundModel:
         """Whether the other network's input tensors fit this one: same shape, and no other preprocessing is known."""
         known = self._input.given is None or repr(self._input.given) == repr(other.preprocess)  # torchvision's have no ==
         return self.input_shape == other.input_shape and known
+
+    def handed(self, image: Any) -> str:
+        """How Python writes what ``preprocess`` is given of a picture, ``{}`` standing for what ``open_picture`` gives."""
+        return self._input.intake.handed(open_picture(image))
 
     def learn(self, images: Any) -> None:
         """Let a data set tell what was not given to :func:`bind`: the classes, the preprocessing and the input shape.

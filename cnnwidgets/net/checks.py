@@ -109,9 +109,9 @@ def shape_of_preprocess(preprocess: Callable, channels: int | None) -> Shape | N
         channels: what the network takes; None if that is not known.
     """
     found, failed = None, None
-    for mode in _MODES.get(channels or 0, ("RGB", "L", "RGBA")):
+    for kind in _TRIED.get(channels or 0, ("RGB", "L", "RGBA", channels or 3)):
         try:
-            shapes = [_shape_of(preprocess(Image.new(mode, size))) for size in ((256, 256), (320, 192))]
+            shapes = [_shape_of(preprocess(_blank(kind, *size))) for size in ((256, 256), (320, 192))]
         except Exception as error:
             failed = failed or error
             continue
@@ -124,8 +124,12 @@ def shape_of_preprocess(preprocess: Callable, channels: int | None) -> Shape | N
     return found[0] if found[0] == found[1] else None
 
 
-_MODES = {1: ("L", "I;16", "F"), 3: ("RGB",), 4: ("RGBA", "RGB", "CMYK")}
-"""Of pictures, by the number of a network's channels: what its preprocessing is tried on."""
+_TRIED = {1: ("L", "I;16", "F"), 3: ("RGB",), 4: ("RGBA", "RGB", "CMYK", 4)}
+"""What a preprocessing is tried on, by the network's channels: Pillow's modes, or arrays of so many channels."""
+
+
+def _blank(kind: str | int, width: int, height: int) -> Image.Image | np.ndarray:
+    return Image.new(kind, (width, height)) if isinstance(kind, str) else np.zeros((height, width, kind), np.uint8)
 
 
 def _shape_of(result: Any) -> Shape:

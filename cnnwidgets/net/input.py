@@ -69,7 +69,12 @@ class Input:
         for first in images[:1] if isinstance(images, list) else [images]:
             if self.known is None:
                 self._settle(read(first).image)
-        return Intake(self.shape, self.preprocess, self.device).prepare(images, notes)
+        return self.intake.prepare(images, notes)
+
+    @property
+    def intake(self) -> Intake:
+        """What makes an input of a picture."""
+        return Intake(self.shape, self.preprocess, self.device)
 
     def takes(self, tensor: torch.Tensor) -> bool:
         """Whether a preprocessed picture (C, H, W) has the input's shape, as far as that is known."""
@@ -144,7 +149,13 @@ class Input:
         if self.given is None or isinstance(self.given, Preprocess):
             return getattr(self.given, "shape", None)
         usual = usual_shapes(self.module)
-        return shape_of_preprocess(self.given, usual[0][0] if usual else None)
+        shape = shape_of_preprocess(self.given, usual[0][0] if usual else None)
+        if shape and usual and shape[0] != usual[0][0]:  # of another picture it may make as many channels as are wanted
+            try:
+                self._first_that_fits([shape])
+            except Exception:
+                return None
+        return shape
 
     def _first_that_fits(self, shapes: list[Shape]) -> Shape:
         return find_shape(self.module, shapes, self.device, dtype_of(self.module), self.name)

@@ -52,67 +52,83 @@ class Intake:
         if isinstance(image, Tensor) and image.is_floating_point():
             inputs = self._checked(image)
         else:
-            inputs = self._made(open_picture(image, said), said)
+            inputs = self._made(open_picture(image, said, deep_colors=self.is_ours), said)
         if notes is not None:
             notes += said if len(inputs) > 1 else [*said, *about_stretch(inputs[0], self.preprocess)]
         return inputs
 
-    def takes_as_it_is(self, picture: Opened) -> bool:
-        """Whether a picture goes to the preprocessing with all that an 8-bit copy would lose."""
-        return isinstance(self.preprocess, Preprocess) or self._of_own_values(picture)[0] is not None
+    @property
+    def is_ours(self) -> bool:
+        """Whether the preprocessing is our own, which takes whatever ``open_picture`` gives."""
+        return isinstance(self.preprocess, Preprocess)
+
+    def handed(self, picture: Opened) -> str:
+        """How Python writes what the preprocessing is given of an opened picture: ``{}`` for the picture as it is."""
+        return self._preprocessed(picture)[1]
 
     def _made(self, picture: Opened, notes: list[str]) -> Tensor:
-        if isinstance(self.preprocess, Preprocess):
-            return self._input(self.preprocess(picture))
-        tensor, failed = self._of_own_values(picture)
-        if tensor is None:
-            tensor = self._of_copy(picture, failed)
-            if is_deep(picture) and (failed or np.asarray(picture).dtype == np.uint16):
-                why = failed or "Pillow has no colors of 16 bits"
-                notes.append(f"preprocess was given an 8-bit copy of the picture, and not its own values ({why})")
+        tensor, _, failed = self._preprocessed(picture)
+        if failed and is_deep(picture):
+            notes.append(f"preprocess was given an 8-bit copy of the picture, and not its own values ({failed})")
+        elif is_deep(picture) and self._fits(tensor) and not tensor.is_floating_point():
+            values = tensor.double()
+            reach = f"from {values.min():,.0f} to {values.max():,.0f}"
+            notes.append(f"preprocess makes whole numbers of the picture, {reach}, and the network gets these as floats")
         return self._input(tensor)
 
-    def _of_own_values(self, picture: Opened) -> tuple[Tensor | None, str]:
-        """What the user's preprocessing makes of a picture with more than an 8-bit copy has; or None, and what failed."""
+    def _preprocessed(self, picture: Opened) -> tuple[Any, str, str]:
+        """What the preprocessing makes of a picture, how it was given to it, and why not as it is."""
+        if self.is_ours:
+            return self.preprocess(picture), "{}", ""
         failed = ""
-        for form in self._forms(picture):
+        for how, form in self._forms(picture):
             try:
                 tensor = self.preprocess(form)
             except Exception as error:
                 failed = f"{type(error).__name__}: {error}".split("\n")[0]
                 continue
-            if self._fits(tensor) and tensor.is_floating_point():
-                return tensor, ""
-            failed = f"it gave {_describe(tensor)} of these"
-        return None, failed
+            if self._fits(tensor):
+                return tensor, how, ""
+            failed = f"it made {_describe(tensor)} of these"
+        return self._of_copy(picture, failed)
 
-    def _forms(self, picture: Opened) -> list[Any]:
-        """In which the user's preprocessing may want a picture's own values; none where an 8-bit copy has all of them."""
+    def _forms(self, picture: Opened) -> list[tuple[str, Any]]:
+        """How the user's preprocessing may want a picture's own values; none where an 8-bit copy has all of them."""
+        of_colors = self.shape[0] in (1, 3)
         if isinstance(picture, np.ndarray) and picture.ndim == 3:  # of three channels Pillow has pictures of 8 bits alone
-            return [] if self.shape[0] in (1, 3) else [picture]
+            return [] if of_colors else [("{}", picture)]
         form = as_pillow(picture)
         if isinstance(form, Image.Image) and form.mode in PLAIN:
             return []
-        return [form] if self.shape[0] in (1, 3) else [form, np.asarray(form)]
+        return [
+            ("{}" if form is picture else "as_pillow({})", form),
+            *([] if of_colors else [("np.asarray({})", np.asarray(form))]),
+        ]
 
-    def _of_copy(self, picture: Opened, failed: str) -> Any:
+    def _of_copy(self, picture: Opened, failed: str) -> tuple[Any, str, str]:
         """What the user's preprocessing makes of an 8-bit copy."""
         mode = "L" if self.shape[0] == 1 else "RGB"
         try:
             copy = plain(picture, mode)
         except ValueError as error:
             raise ValueError(
-                f"{error}; preprocess takes it no better as it is: {failed}" if failed else str(error)
+                f"preprocess takes no such picture ({failed}), and {error}" if failed else str(error)
             ) from error
+        if isinstance(picture, np.ndarray) and picture.dtype == np.uint16:
+            failed = "Pillow has no colors of 16 bits"
+        how = f'plain({{}}, "{mode}")'
         tensor = self.preprocess(copy)
-        return self.preprocess(copy.convert("RGBA")) if self.shape[0] == 4 and not self._fits(tensor) else tensor
+        if self.shape[0] == 4 and not self._fits(tensor):
+            return self.preprocess(copy.convert("RGBA")), f'{how}.convert("RGBA")', failed
+        return tensor, how, failed
 
     def _input(self, tensor: Any) -> Tensor:
         """A preprocessed picture, checked, as a batch of one."""
         if not self._fits(tensor):
             raise ValueError(f"preprocess gave {_describe(tensor)}; the network takes {self._wanted}")
-        check_finite(tensor, "what preprocess gave")
-        return self._batch(tensor)
+        inputs = self._batch(tensor)
+        check_finite(inputs, "what preprocess gave")
+        return inputs
 
     def _checked(self, tensor: Tensor) -> Tensor:
         """A float tensor (C, H, W) or (N, C, H, W) that was preprocessed before, checked, as a batch."""

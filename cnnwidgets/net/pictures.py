@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cnnwidgets.net.deep_colors import has_deep_colors, read_deep_colors
 from cnnwidgets.net.layers import format_shape
 
 WANTED = (
@@ -29,7 +30,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """What red, green and blue weigh in a gray picture (ITU-R 601-2), here as in Pillow."""
 
 
-def open_picture(source: Any, notes: list[str] | None = None) -> Opened:
+def open_picture(source: Any, notes: list[str] | None = None, *, deep_colors: bool = False) -> Opened:
     """The picture of a path, a file's bytes, a PIL picture, an array, or a tensor of whole numbers (C, H, W), as it is.
 
     Its depth, its sign and its transparency stay. EXIF rotation is applied, a palette gives way to its colors, and colors
@@ -37,6 +38,7 @@ def open_picture(source: Any, notes: list[str] | None = None) -> Opened:
 
     Parameters:
         notes: a list that takes sentences on what is not seen in the picture: that its file has others, too, say.
+        deep_colors: whether a file with colors of 16 bits gives an array of these, and not Pillow's picture of 8.
 
     Raises:
         FileNotFoundError: there is no file at the path.
@@ -45,9 +47,9 @@ def open_picture(source: Any, notes: list[str] | None = None) -> Opened:
     """
     match source:
         case str() | Path():
-            return _from_file(Path(source), notes)
+            return _from_file(Path(source), notes, deep_colors)
         case bytes():
-            return _decode(io.BytesIO(source), f"the file of {len(source):,} bytes", notes)
+            return _decode(io.BytesIO(source), f"the file of {len(source):,} bytes", notes, deep_colors)
         case Image.Image():
             return _from_pillow(source)
         case torch.Tensor():
@@ -116,26 +118,28 @@ def check_finite(tensor: torch.Tensor, what: str) -> None:
 
 def describe_tensor(tensor: torch.Tensor) -> str:
     what = f"tensor {format_shape(tensor.shape)}" if tensor.ndim else "number"
-    return f"a {str(tensor.dtype).removeprefix('torch.')} {what}"
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{'an' if kind.startswith('int') else 'a'} {kind} {what}"
 
 
-def _from_file(path: Path, notes: list[str] | None) -> Image.Image:
+def _from_file(path: Path, notes: list[str] | None, deep_colors: bool) -> Opened:
     path = path.expanduser()
     if path.is_dir():
         raise ValueError(f"{str(path)!r} is a folder: wanted is a picture's file")
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {str(path.absolute().parent)!r})")
-    return _decode(path, repr(str(path)), notes)
+    return _decode(path, repr(str(path)), notes, deep_colors)
 
 
-def _decode(file: Path | io.BytesIO, name: str, notes: list[str] | None) -> Image.Image:
+def _decode(file: Path | io.BytesIO, name: str, notes: list[str] | None, deep_colors: bool) -> Opened:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is twice as high
             with Image.open(file) as picture:
+                found = read_deep_colors(file, picture) if deep_colors and has_deep_colors(picture) else None
                 if notes is not None:
-                    notes += _about_file(picture, name)
-                return _from_pillow(picture)
+                    notes += _about_file(picture, name, found is not None)
+                return found if found is not None else _from_pillow(picture)
     except UnidentifiedImageError:
         raise ValueError(f"{name} is no picture that Pillow can read") from None
     except Image.DecompressionBombError as error:
@@ -150,15 +154,13 @@ _BROKEN = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for a file that is damaged."""
 
 
-def _about_file(picture: Image.Image, name: str) -> list[str]:
+def _about_file(picture: Image.Image, name: str, in_depth: bool) -> list[str]:
     notes = []
+    if has_deep_colors(picture) and not in_depth:
+        notes.append(f"{name} has colors of 16 bits, of which Pillow keeps 8")
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":  # whose further ones are previews
         notes.append(f"{name} has {frames:,} frames: the first was taken")
-    if picture.mode in ("RGB", "RGBA") and ";16" in str(getattr(picture, "tile", "")):
-        notes.append(
-            f"{name} has colors of 16 bits, which Pillow reads as 8: give an array (H, W, 3) of uint16 to keep the others"
-        )
     return notes
 
 
@@ -212,7 +214,7 @@ def _in_unit_range(values: np.ndarray, named: str) -> np.ndarray:
     """float32 in [0, 1] of a picture's values, in the type that they have."""
     if values.dtype.kind == "f":
         check_finite(torch.from_numpy(values.astype(np.float64)), "the picture")  # which knows no long double
-        white, wanted = 1, "floats run from {:.4g} to {:.4g}: wanted is [0, 1]; divide by 255, or"
+        white, wanted = 1, "floats run from {:.4g} to {:.4g}: wanted is [0, 1]; divide by 255,"
     elif values.dtype in (np.uint8, np.uint16):
         return values / np.float32(np.iinfo(values.dtype).max)
     elif named == "a picture of mode I":
@@ -224,6 +226,6 @@ def _in_unit_range(values: np.ndarray, named: str) -> np.ndarray:
         )
     low, high = values.min(), values.max()
     if low < 0 or high > white:
-        scale = "bind with preprocess=, which then scales them, or give a preprocessed tensor (C, H, W)"
+        scale = "bind with a preprocess= that scales them, or give a preprocessed tensor (C, H, W)"
         raise ValueError(f"the picture's {wanted.format(low, high)} {scale}")
     return values.astype(np.float32) / np.float32(white)
