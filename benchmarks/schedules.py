@@ -79,7 +79,7 @@ def racing() -> Iterator[Figure]:
     yield figure("race of four schedules on digits: first points of all of them", seen[0], "s", most=2)
     yield figure(f"race of four schedules on digits, {EPOCHS} epochs", whole, "s", most=90)
     assert found.verdict is not None
-    yield figure(f"its winner, {found.verdict.winner}: accuracy", 100 * found.verdict.accuracy, "%")
+    yield figure(f"its winner, {found.verdict.winner}: accuracy", 100 * found.verdict.mean, "%")
 
 
 def drawing() -> Iterator[Figure]:

@@ -28,7 +28,7 @@ from cnnwidgets.methods.neighbours import Separation, Trust, nearest, separation
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
-from cnnwidgets.methods.race import Race, Verdict, race
+from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomised, sanity_check
@@ -38,6 +38,7 @@ from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
     "COMMON",

@@ -27,10 +27,10 @@ class History:
         seed: of everything that was left to chance.
         lr: float64 (n,), the learning rate of each step.
         loss: float64 (n,), the mean loss of each batch before the step.
-        accuracy: float64 (n,), 0..1, likewise.
+        accuracy: float64 (n,), 0..1, likewise; NaN where answers are neither right nor wrong.
         ends: int64 (e,), the number of steps done at each validation: an epoch's end, and the end of the training.
         validation_loss: float64 (e,).
-        validation_accuracy: float64 (e,), 0..1.
+        validation_accuracy: float64 (e,), 0..1, or NaN.
         snapshot_ends: int64 (m,), the number of steps done when the rate was lowest before each restart, if it restarts.
         snapshot_accuracy: float64 (m,), of the network at each of these moments.
         ensemble_accuracy: float64 (m,), of the average of the probabilities of the first one, two, ... m of them.
@@ -65,6 +65,11 @@ class History:
     def final_accuracy(self) -> float:
         """The last validation's; NaN before the first one."""
         return float(self.validation_accuracy[-1]) if len(self.validation_accuracy) else math.nan
+
+    @property
+    def final_loss(self) -> float:
+        """The last validation's; NaN before the first one."""
+        return float(self.validation_loss[-1]) if len(self.validation_loss) else math.nan
 
     def early_stopping(self, patience: int, min_delta: float = 0.0) -> Stop:
         """Where it would have stopped, see :func:`cnnwidgets.methods.early_stopping`."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,31 +23,13 @@ from cnnwidgets.methods.schedules import Scheduled, check_steps, schedule, title
 from cnnwidgets.methods.snapshots import Snapshots
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Step, evaluate, train
+from cnnwidgets.methods.verdict import Verdict, verdict_on
 from cnnwidgets.net import Cancelled
 
 TURN = 0.2
 """Seconds that a run trains before it is the next one's turn."""
 
 UNITS = ("epoch", "batch")
-
-
-class Verdict(NamedTuple):
-    """Who won, by the mean of the final validation accuracies.
-
-    Attributes:
-        winner, second: names.
-        accuracy: the winner's mean, 0..1.
-        margin: over the second, the mean over the seeds.
-        spread: the standard deviation of that margin over the seeds; NaN with a single seed, which proves nothing.
-        seeds: number of them.
-    """
-
-    winner: str
-    second: str
-    accuracy: float
-    margin: float
-    spread: float
-    seeds: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,14 +58,7 @@ class Race:
     @property
     def verdict(self) -> Verdict | None:
         """Who leads by now, or has won; None with fewer than two schedules, or before all were validated with all seeds."""
-        finals = {name: np.array([one.final_accuracy for one in self.of(name)]) for name in self.names}
-        seeds = {tuple(one.seed for one in self.of(name)) for name in self.names}
-        if len(finals) < 2 or len(seeds) > 1 or not all(np.isfinite(values).all() for values in finals.values()):
-            return None
-        first, second = sorted(finals, key=lambda name: -finals[name].mean())[:2]  # the earlier one of two alike
-        margins = finals[first] - finals[second]
-        spread = float(margins.std(ddof=1)) if len(margins) > 1 else math.nan
-        return Verdict(first, second, float(finals[first].mean()), float(margins.mean()), spread, len(margins))
+        return verdict_on(self.histories)
 
     def save(self, path: str | Path) -> None:
         """Write it to a ``.json`` or ``.npz`` file, from which :meth:`load` and ``History.load`` read."""
@@ -193,7 +168,7 @@ class Run:
         self._patience = Patience(plan.patience, plan.min_delta) if plan.patience else None
         self._log: list[Step] = []
         self._validations: list[tuple[int, float, float]] = []
-        self._snapshots, self._snapshot_ends = Snapshots(), []  # type: tuple[Snapshots, list[int]]
+        self._snapshots, self._snapshot_ends = Snapshots(plan.task.criterion), []  # type: tuple[Snapshots, list[int]]
         self._epoch = self._new_epoch()
         self._done = 0  # of the schedule's steps
 

@@ -100,8 +100,9 @@ def scan(
 
     Parameters:
         net: a bound network; it is left as it is.
-        dataset: has a length and numbered items: pictures as ``net.prepare`` takes them, ``(picture, label)``, or dicts
-            with ``"image"`` and ``"label"``. A list of paths will do.
+        dataset: has a length and numbered items: pictures as ``net.prepare`` takes them, ``(picture, label, ...)``, or dicts
+            with ``"image"`` and ``"label"`` or names like them, see :func:`cnnwidgets.net.items.read`. A list of paths
+            will do, and a data set of Hugging Face.
         reducers: fresh :class:`Reducer` objects, in a list or by name; they are copied, and left as they are.
         indices: numbers of the items that are wanted, negative ones from the end; all by default.
         batch_size: pictures that the network sees at once.

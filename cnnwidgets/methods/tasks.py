@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from cnnwidgets import samples
-from cnnwidgets.methods.training import Loss
+from cnnwidgets.methods.criteria import Loss
+from cnnwidgets.net.items import read
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.randomness import Stream
 
@@ -27,13 +28,16 @@ class Task:
     """A model, and the batches that it is trained and validated on. All of them are left as they are: copies train.
 
     >>> task = Task(model, loader, others)
+    >>> task = Task(model, loader, others, nn.BCEWithLogitsLoss())  # several labels a picture
 
     Attributes:
         model: a network, which every run begins with a copy of; or a function without arguments that makes one, such as
             its class: every run then begins with weights of its own seed.
-        train: gives batches of pictures (N, C, H, W) and labels (N,), an epoch each time it is iterated.
+        train: gives batches of pictures (N, C, H, W) and labels, an epoch each time it is iterated: pairs, triples or
+            dicts, as :func:`cnnwidgets.methods.train` takes them.
         validation: likewise; what a run is judged by.
-        criterion: scores and labels to their mean loss.
+        criterion: scores and labels to their mean loss, which also says what accuracy is, see
+            :func:`cnnwidgets.methods.criteria.accuracy`.
         name: for the reader.
         draws: whether the network or the loaders may draw from the global random generators: dropout does, and a loader
             without a generator of its own. They are then lent to whatever trains, while it does.
@@ -110,7 +114,8 @@ def loader(dataset: Dataset, batch: int = 64, *, shuffle: bool = True) -> DataLo
 
     It shuffles with a generator of its own, and so draws nothing from the global one.
     """
-    pictures, labels = zip(*(dataset[i] for i in range(len(dataset))), strict=True)  # type: ignore[arg-type]
+    items = [read(dataset[i]) for i in range(len(dataset))]  # type: ignore[arg-type]
+    pictures, labels = [item.image for item in items], [item.label for item in items]
     held, own = TensorDataset(torch.stack(pictures), torch.tensor(labels)), torch.Generator()
     order = RandomSampler(held, generator=own) if shuffle else SequentialSampler(held)
     return DataLoader(held, sampler=BatchSampler(order, batch, drop_last=False), batch_size=None, generator=own)

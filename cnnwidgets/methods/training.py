@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""Scores (N, classes) and labels (N,) to their mean loss."""
+from cnnwidgets.methods.criteria import Loss, accuracy, fit_labels, scores_of
+from cnnwidgets.net.items import read_batch
 
 
 class Scheduler(Protocol):
@@ -21,7 +21,10 @@ class Scheduler(Protocol):
 
 
 class Step(NamedTuple):
-    """What happened in a step: the mean loss and the accuracy (0..1) of the batch before it, the rate, the batch's size."""
+    """What happened in a step: the mean loss and the accuracy of the batch before it, the rate, and the batch's size.
+
+    The accuracy is that of :func:`cnnwidgets.methods.criteria.accuracy`: 0..1, or NaN.
+    """
 
     loss: float
     accuracy: float
@@ -30,7 +33,10 @@ class Step(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """A network on a data set: mean loss, accuracy (0..1), and the scores (N, classes) and labels (N,) they come from."""
+    """A network on a data set: mean loss, accuracy, and the scores (N, classes, ...) and labels (N, ...) they come from.
+
+    The accuracy is that of :func:`cnnwidgets.methods.criteria.accuracy`: 0..1, or NaN.
+    """
 
     loss: float
     accuracy: float
@@ -40,7 +46,7 @@ class Evaluation(NamedTuple):
 
 def train(
     model: nn.Module,
-    loader: Iterable[tuple[Tensor, Tensor]],
+    loader: Iterable[Any],
     optimizer: Optimizer,
     scheduler: Scheduler | None = None,
     *,
@@ -57,14 +63,20 @@ def train(
     batch; one that counts epochs you step yourself.
 
     Parameters:
-        model: gives scores (N, classes); it is put into training mode, and it trains.
-        loader: gives batches: pictures (N, C, H, W) and labels (N,).
+        model: gives scores, see :func:`cnnwidgets.methods.criteria.scores_of`; it is put into training mode, and it trains.
+        loader: gives batches of pictures (N, C, H, W) and labels: pairs, triples, or dicts with names such as ``"image"``
+            and ``"label"``; see :func:`cnnwidgets.net.items.read_batch`.
+        criterion: scores and labels to their mean loss. A loss of torch's gets labels of its type and shape, see
+            :func:`cnnwidgets.methods.criteria.fit_labels`.
+
+    Raises:
+        TypeError: a batch has no labels, or the network gives no scores.
+        ValueError: the labels are none for this criterion; the sentence says which criterion they are for.
     """
     device = next(model.parameters()).device
     model.train()
-    for images, labels in loader:
-        images, labels = images.to(device), labels.to(device)
-        scores = model(images)
+    for batch in loader:
+        scores, labels = _scores_and_labels(model, batch, device, criterion)
         loss = criterion(scores, labels)
         optimizer.zero_grad()
         loss.backward()
@@ -72,30 +84,35 @@ def train(
         rate = optimizer.param_groups[0]["lr"]
         if scheduler is not None:
             scheduler.step()
-        yield Step(loss.item(), accuracy(scores, labels), rate, len(labels))
+        yield Step(loss.item(), accuracy(scores, labels, criterion), rate, len(labels))
 
 
-def evaluate(model: nn.Module, loader: Iterable[tuple[Tensor, Tensor]], *, criterion: Loss = F.cross_entropy) -> Evaluation:
+def evaluate(model: nn.Module, loader: Iterable[Any], *, criterion: Loss = F.cross_entropy) -> Evaluation:
     """What a model in evaluation mode makes of a data set; afterwards its modules are in the modes they were in.
 
+    Parameters: see :func:`train`.
+
     Raises:
-        ValueError: the loader is empty.
+        TypeError: as :func:`train` does.
+        ValueError: as :func:`train` does, or the loader is empty.
     """
     device = next(model.parameters()).device
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
         with torch.inference_mode():
-            found = [(model(images.to(device)), labels.to(device)) for images, labels in loader]
+            found = [_scores_and_labels(model, batch, device, criterion) for batch in loader]
     finally:
         for module, training in modes:
             module.training = training
     if not found:
         raise ValueError("there is nothing to evaluate on: the loader is empty")
     scores, labels = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return Evaluation(criterion(scores, labels).item(), accuracy(scores, labels), scores, labels)
+    return Evaluation(criterion(scores, labels).item(), accuracy(scores, labels, criterion), scores, labels)
 
 
-def accuracy(scores: Tensor, labels: Tensor) -> float:
-    """The fraction of the labels that the highest score names."""
-    return (scores.argmax(1) == labels).double().mean().item()
+def _scores_and_labels(model: nn.Module, batch: Any, device: torch.device, criterion: Loss) -> tuple[Tensor, Tensor]:
+    """What a model says of a batch, and what the batch says of itself, as the criterion takes it."""
+    images, labels = (part.to(device) for part in read_batch(batch))
+    scores = scores_of(model(images))
+    return scores, fit_labels(scores, labels, criterion)

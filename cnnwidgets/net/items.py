@@ -13,6 +13,7 @@ from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.pictures import describe_tensor
 
 IMAGES = tuple(
     "image img pixel_values pixels picture photo images inputs input x data jpg jpeg png webp "
@@ -81,7 +82,7 @@ def read_batch(batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
     else:
         image, label, _ = _parts(batch)
         if label is None:
-            raise TypeError(f"expected batches of pictures and labels, got {_describe(image)} without labels")
+            raise TypeError(f"expected batches of pictures and labels, got {describe(image)} without labels")
     pictures, labels = _tensor(image, "pictures"), _tensor(label, "labels")
     if labels.ndim == 0 or len(labels) != len(pictures):
         raise ValueError(
@@ -254,12 +255,13 @@ def _tensor(values: Any, what: str) -> torch.Tensor:
             return torch.stack([torch.as_tensor(value) for value in values])
         return torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError):
-        raise TypeError(f"expected a batch's {what} as a tensor of numbers, got {_describe(values)}") from None
+        raise TypeError(f"expected a batch's {what} as a tensor of numbers, got {describe(values)}") from None
 
 
-def _describe(values: Any) -> str:
-    if isinstance(values, (torch.Tensor, np.ndarray)):
-        return f"a {str(values.dtype).removeprefix('torch.')} {type(values).__name__} {format_shape(values.shape)}"
+def describe(values: Any) -> str:
+    """What a batch holds, in words: ``a float32 tensor 16×1``."""
+    if isinstance(values, torch.Tensor):
+        return describe_tensor(values)
     if isinstance(values, (list, tuple)) and values:
         return f"a {type(values).__name__} of {type(values[0]).__name__}"
     return f"a {type(values).__name__}"

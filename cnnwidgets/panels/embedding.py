@@ -128,7 +128,7 @@ class EmbeddingExplorer(LayoutParameters):
         """
         before = self._added
         try:
-            self._added = [*before, *(images[i] for i in numbers_of(images, None))]
+            self._added = [*before, *(images[i] for i in numbers_of(images, None).tolist())]
             self.ask()
             if not self.result.added:
                 raise ValueError("the layout is paused, and pictures join a finished one: set playing = True first")

@@ -15,6 +15,7 @@ from cnnwidgets.panels.controls import Number
 from cnnwidgets.panels.curves import blank, dress
 from cnnwidgets.panels.jobs import TRAININGS, import_for_trainings
 from cnnwidgets.panels.panel import Panel
+from cnnwidgets.panels.race_code import task_lines
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.palette import GREY
 
@@ -91,13 +92,9 @@ class LRFinder(Panel):
         return {"lr": self.result.lr, "loss": self.result.loss, "smoothed": self.result.smoothed}
 
     def code(self) -> str:
-        given = (
-            f"cw.methods.task({self._model!r})"
-            if isinstance(self._model, str)
-            else "cw.methods.Task(model, loader, loader)  # yours"
-        )
         settings = {name: getattr(self, name) for name in ("low", "high", "steps", "momentum", "weight_decay", "seed")}
-        return _CODE.format(task=given, made=len(self.result.lr), **settings)
+        lines = _CODE.format(task=task_lines(self._model, "loader, loader"), **settings)
+        return lines + (_STEPS if isinstance(self._model, str) else _OWN_STEPS).format(made=len(self.result.lr))
 
     def figure(self) -> Figure:
         result: RangeTest = self.shown
@@ -150,15 +147,18 @@ import torch
 import torch.nn.functional as F
 import cnnwidgets as cw
 
-task = {task}
+{task}
 torch.manual_seed({seed})
 for generator in task.generators:
     generator.manual_seed({seed})
 model = task.start().train()
 optimizer = torch.optim.SGD(model.parameters(), lr={low}, momentum={momentum}, weight_decay={weight_decay})
 scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, ({high} / {low}) ** (1 / ({steps} - 1)))
-epochs = itertools.chain.from_iterable(itertools.repeat(task.train))
 rates, values = [], []
+"""
+
+_STEPS = """\
+epochs = itertools.chain.from_iterable(itertools.repeat(task.train))
 for images, labels in itertools.islice(epochs, {made}):
     loss = F.cross_entropy(model(images), labels)
     optimizer.zero_grad()
@@ -167,3 +167,9 @@ for images, labels in itertools.islice(epochs, {made}):
     rates.append(optimizer.param_groups[0]["lr"])
     values.append(loss.item())
     scheduler.step()"""
+
+_OWN_STEPS = """\
+epochs = (cw.methods.train(model, task.train, optimizer, scheduler, criterion=task.criterion) for _ in itertools.count())
+for step in itertools.islice(itertools.chain.from_iterable(epochs), {made}):
+    rates.append(step.lr)
+    values.append(step.loss)"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +30,15 @@ class Picture(t.Any):
     """
 
     def encode(self, value: Any) -> Any:
+        value = _picture_in(value)
         match value:
             case None | int() | str():
                 return value
             case Path():
                 return str(value)
-            case tuple() | Mapping():
-                return self.encode(read(value).image)
             case torch.Tensor() if value.is_floating_point():
                 return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
-        match open_picture(value):
+        match open_picture(value, deep_colors=True):
             case np.ndarray() as array:
                 return {"array": _base64(lambda file: np.save(file, array))}
             case picture if picture.mode in ("I", "F", "CMYK"):
@@ -56,6 +55,11 @@ class Picture(t.Any):
             case {"png": text} | {"tiff": text}:
                 return Image.open(io.BytesIO(base64.b64decode(text)))
         return value
+
+
+def _picture_in(value: Any) -> Any:
+    """The picture of an item that was given as one; a list is several pictures, which ``net.prepare`` tells of."""
+    return value if isinstance(value, list) else read(value).image
 
 
 def _base64(save) -> str:
@@ -88,7 +92,7 @@ class PicturePanel(Panel):
         if not isinstance(self.image, int):
             if self.image is None:
                 raise ValueError("there is no picture yet: give one")
-            return self.image if isinstance(self.image, list) else read(self.image).image
+            return _picture_in(self.image)
         if not len(self.images):
             raise ValueError("the data set is empty: there is no picture to show")
         if not 0 <= self.image < len(self.images):

@@ -11,10 +11,11 @@ import numpy as np
 import traitlets as t
 from scipy.stats import t as student
 
-from cnnwidgets.methods import Race, race
+from cnnwidgets.methods import History, Race, Verdict, race
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, Task, task_of
+from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
 from cnnwidgets.panels.curves import blank
@@ -137,7 +138,7 @@ class TrainingRace(Panel):
         parts += [f"{one.name}: {one.stopped}" for one in result.histories if one.stopped]
         for name in result.names:
             singles, average = charts.ensemble(result.of(name))
-            if len(singles) > 1:
+            if len(singles) > 1 and have_accuracy(result.histories):
                 parts.append(
                     f"{name}: {len(singles)} snapshots of {singles.mean(1).min():.1%} to {singles.mean(1).max():.1%}, "
                     f"their average {average.mean():.1%}"
@@ -157,7 +158,9 @@ class TrainingRace(Panel):
         return charts.arrays(self.result)
 
     def code(self) -> str:
-        return race_lines(self.specs, self.steps, self.unit, self.task)
+        model = self._model if self.task == "your own" else self.task
+        result = "accuracy" if have_accuracy(self.result.histories) else "loss"
+        return race_lines(self.specs, self.steps, self.unit, model, result)
 
     def figure(self) -> Figure:
         return charts.still(self.shown)
@@ -168,17 +171,33 @@ class TrainingRace(Panel):
     def _standing(self, result: Race, wins: str) -> str:
         verdict = result.verdict
         if verdict is None:
-            finals = [
-                f"{one.name}: {one.final_accuracy:.1%}" for one in result.histories if math.isfinite(one.final_accuracy)
-            ]
-            return ", ".join(finals) or "nothing is validated yet"
-        said = (
-            f"{verdict.winner} {wins} with {verdict.accuracy:.1%}, {100 * verdict.margin:.1f} points before {verdict.second}"
-            if round(verdict.margin, 3)
-            else f"{verdict.winner} and {verdict.second} are alike with {verdict.accuracy:.1%}"
-        )
+            return ", ".join(_final(one) for one in result.histories if len(one.ends)) or "nothing is validated yet"
+        said = _lead(verdict, wins)
         if verdict.seeds == 1:
             return f"{said} (one seed proves nothing: take three)"
+        if not math.isfinite(verdict.spread):
+            return said
         sure = verdict.margin > student.ppf(0.975, verdict.seeds - 1) * verdict.spread / math.sqrt(verdict.seeds)
         what = "more than chance explains (95 %)" if sure else "which may be chance"
-        return f"{said}, ±\N{NO-BREAK SPACE}{100 * verdict.spread:.1f} over {verdict.seeds} seeds: {what}"
+        spread = f"{100 * verdict.spread:.1f}" if verdict.by == "accuracy" else f"{verdict.spread:.2g}"
+        return f"{said}, ±\N{NO-BREAK SPACE}{spread} over {verdict.seeds} seeds: {what}"
+
+
+def _final(run: History) -> str:
+    """How a run was judged last."""
+    right = math.isfinite(run.final_accuracy)
+    return f"{run.name}: {run.final_accuracy:.1%}" if right else f"{run.name}: a loss of {run.final_loss:.3g}"
+
+
+def _lead(verdict: Verdict, wins: str) -> str:
+    """Who leads, and by how much."""
+    winner, second, by, mean, margin = verdict[:5]
+    if by == "accuracy":
+        if not round(margin, 3):
+            return f"{winner} and {second} are alike with {mean:.1%}"
+        return f"{winner} {wins} with {mean:.1%}, {100 * margin:.1f} points before {second}"
+    if not math.isfinite(margin):
+        return f"{winner} {wins} with a validation loss of {mean:.3g}; that of {second} is no number"
+    if f"{mean:.3g}" == f"{mean + margin:.3g}":
+        return f"{winner} and {second} are alike with a validation loss of {mean:.3g}"
+    return f"{winner} {wins} with a validation loss of {mean:.3g}, lower than that of {second} by {margin:.2g}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnwidgets.methods import History, Race
+from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.curves import FONT, STROKES, dress, look, short
 from cnnwidgets.views import ChartView
@@ -15,8 +16,6 @@ from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-QUANTITIES = ("loss", "accuracy")
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -31,10 +30,11 @@ class Growing:
         """Show a race, the whole of it or as far as it came."""
         curves = [curve for name in race.names for curve in curves_of(race, name)]
         begun = any(len(x) for x, _ in curves)
-        key = race.names, race.unit, [len(race.of(name)) > 1 for name in race.names], race.steps, begun
+        several = [len(race.of(name)) > 1 for name in race.names]
+        key = race.names, race.unit, several, race.steps, begun, quantities(race)
         if key != self._drawn or any(len(x) < sent for (x, _), sent in zip(curves, self._sent, strict=True)):
             figure = plot(race) if begun else plot(race).update_yaxes(showticklabels=False)  # there is no scale yet
-            self._chart.show(figure, "loss, accuracy and rate of every schedule as the training goes")
+            self._chart.show(figure, f"{', '.join(quantities(race))} and rate of every schedule as the training goes")
             self._drawn, self._sent = key, [0] * len(curves)
         new = {
             k: (x[sent:], y[sent:]) for k, ((x, y), sent) in enumerate(zip(curves, self._sent, strict=True)) if len(x) > sent
@@ -42,6 +42,11 @@ class Growing:
         if new:
             self._chart.extend(new)
             self._sent = [len(x) for x, _ in curves]
+
+
+def quantities(race: Race) -> list[str]:
+    """What there are curves of; no accuracy where answers are neither right nor wrong."""
+    return ["loss", "accuracy"] if have_accuracy(race.histories) else ["loss"]
 
 
 def curves_of(race: Race, name: str) -> list[Curve]:
@@ -54,7 +59,7 @@ def curves_of(race: Race, name: str) -> list[Curve]:
     count = min(len(one.ends) for one in runs)
     x = np.arange(1, count + 1) if race.unit == "epoch" else runs[0].ends[:count]
     curves: list[Curve] = []
-    for quantity in QUANTITIES:
+    for quantity in quantities(race):
         training = np.stack([getattr(one, f"epoch_{quantity}")[:count] for one in runs])
         validation = np.stack([getattr(one, f"validation_{quantity}")[:count] for one in runs])
         curves += [(x, training.mean(0)), (x, validation.mean(0))]
@@ -70,10 +75,12 @@ def plot(race: Race) -> Any:
     """The empty chart of a race: loss and accuracy side by side, the rate below each, on the same axis of time."""
     from plotly.subplots import make_subplots
 
-    figure = make_subplots(2, 2, shared_xaxes=True, vertical_spacing=0.06, horizontal_spacing=0.12, row_heights=[0.74, 0.26])
+    shown = quantities(race)
+    gaps = {"vertical_spacing": 0.06, "horizontal_spacing": 0.12}
+    figure = make_subplots(2, len(shown), shared_xaxes=True, row_heights=[0.74, 0.26], **gaps)
     for k, name in enumerate(map(short, race.names)):
         color, dash = look(k)
-        for column, _ in enumerate(QUANTITIES, 1):
+        for column, _ in enumerate(shown, 1):
             place = {"row": 1, "col": column}
             thin = {"color": color, "dash": "dot", "width": 1.5}
             thick = {"color": color, "dash": dash, "width": 3}
@@ -98,11 +105,12 @@ def plot(race: Race) -> Any:
     figure.add_scatter(x=[None], y=[None], name="training data", mode="lines", line=told, hoverinfo="skip", row=1, col=1)
     dress(figure, "", "")
     figure.update_xaxes(range=[0, race.steps])
-    for column, words in ((1, "loss"), (2, "accuracy")):
+    for column, words in enumerate(shown, 1):
         figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
         figure.update_yaxes(type="log", exponentformat="power", nticks=3, showticklabels=column == 1, row=2, col=column)
         figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
-    figure.update_yaxes(tickformat="~%", row=1, col=2)
+    if "accuracy" in shown:
+        figure.update_yaxes(tickformat="~%", row=1, col=2)
     figure.update_yaxes(title={"text": "rate", **FONT}, row=2, col=1)  # the same on both sides
     return figure
 
@@ -112,7 +120,7 @@ def snapshots(race: Race) -> Any:
     import plotly.graph_objects as go
 
     name = next((name for name in race.names if len(ensemble(race.of(name))[0]) > 1), None)
-    if name is None:
+    if name is None or not have_accuracy(race.histories):
         return None
     runs = race.of(name)
     singles, average = ensemble(runs)
@@ -160,18 +168,19 @@ def arrays(race: Race) -> dict[str, np.ndarray]:
 def still(race: Race) -> Figure:
     """The race as a Matplotlib figure."""
     figure = twin.new_figure(10.0, 5.4)
-    axes = figure.subplots(2, 2, sharex=True, height_ratios=[0.74, 0.26])
+    shown = quantities(race)
+    axes = figure.subplots(2, len(shown), sharex=True, squeeze=False, height_ratios=[0.74, 0.26])
     for k, name in enumerate(race.names):
         color, stroke = look(k)[0], STROKES[k % len(STROKES)]
         curves = curves_of(race, name)
-        for column, part in enumerate((curves[: len(curves) // 2], curves[len(curves) // 2 :])):
+        for column, part in enumerate(zip(*[iter(curves)] * (len(curves) // len(shown)), strict=True)):
             (x, training), (_, validation), *band, (times, rate) = part
             axes[0, column].plot(x, training, color=color, linestyle=":", linewidth=1)
             axes[0, column].plot(x, validation, color=color, linestyle=stroke, linewidth=2, label=name)
             if band:
                 axes[0, column].fill_between(x, band[0][1], band[1][1], color=color, alpha=0.2, linewidth=0)
             axes[1, column].step(times, rate, where="pre", color=color, linestyle=stroke)
-    for column, words in enumerate(QUANTITIES):
+    for column, words in enumerate(shown):
         axes[0, column].set_ylabel(words)
         axes[1, column].set(ylabel="rate", xlabel=race.unit)
         if any(len(one.ends) for one in race.histories):  # an empty axis cannot be logarithmic

@@ -5,6 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from torch.nn import functional as F
+
+from cnnwidgets.methods import Task
 from cnnwidgets.methods.schedule_parameters import settle
 from cnnwidgets.methods.schedules import making, title
 
@@ -15,9 +18,9 @@ for generator in task.generators:
 model = task.start()
 parameters = list(model.parameters())
 {making}
-accuracies = []
+{results} = []
 {loop}
-values[{name!r}] = accuracies"""
+values[{name!r}] = {results}"""
 
 _EPOCHS = """\
 for epoch in range({steps}):
@@ -42,6 +45,12 @@ with torch.no_grad():
 scores, labels = (torch.cat(parts) for parts in zip(*found))
 accuracies.append((scores.argmax(1) == labels).double().mean().item())"""
 
+_OWN_EPOCH = """\
+for step in cw.methods.train(model, task.train, optimizer, criterion=task.criterion):
+    pass  # step.loss, step.accuracy and step.lr tell how it goes{after}
+found = cw.methods.evaluate(model, task.validation, criterion=task.criterion)
+{results}.append(found.{result})"""
+
 _AFTER = """
     {advance}
     done += 1
@@ -49,28 +58,43 @@ _AFTER = """
         break"""
 
 
-def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, task: str) -> str:
-    """The lines that put the validation accuracies of each schedule, epoch by epoch, into a dict ``values``; seed 0."""
-    given = f"cw.methods.task({task!r})" if task != "your own" else "cw.methods.Task(model, loader, others)  # yours"
+def task_lines(model: Any, loaders: str) -> str:
+    """The line that makes a task, of what a panel was given as the model; ``loaders`` are the names of one's own."""
+    if isinstance(model, str):
+        return f"task = cw.methods.task({model!r})"
+    criterion = ", criterion" if isinstance(model, Task) and model.criterion is not F.cross_entropy else ""
+    return f"task = cw.methods.Task(model, {loaders}{criterion})  # yours"
+
+
+def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, model: Any, result: str) -> str:
+    """The lines that put a result of each schedule, epoch by epoch, into a dict ``values``; seed 0.
+
+    Parameters:
+        model: a sample's name, of which every line is written out; or one's own, whose batches may have any form.
+        result: "accuracy" or "loss", of the validation.
+    """
     head = (
         "import numpy as np\nimport torch\nimport torch.nn.functional as F\n\nimport cnnwidgets as cw\n\n"
-        f"task = {given}\nvalues = {{}}"
+        f"{task_lines(model, 'loader, others')}\nvalues = {{}}"
     )
-    return "\n\n".join([head, *(_run(spec, steps, unit) for spec in specs)])
+    own = not isinstance(model, str)
+    return "\n\n".join([head, *(_run(spec, steps, unit, own, result) for spec in specs)])
 
 
-def _run(spec: dict[str, Any], steps: int, unit: str) -> str:
+def _run(spec: dict[str, Any], steps: int, unit: str, own: bool, result: str) -> str:
     settled = settle(spec, steps)
     on_plateau = settled["kind"] == "plateau"
+    results = {"accuracy": "accuracies", "loss": "losses"}[result]
+    lines = (_OWN_EPOCH if own else _EPOCH).replace("{results}", results).replace("{result}", result)
     advance = "scheduler.step()"
     if on_plateau:
-        advance = "scheduler.step(F.cross_entropy(scores, labels).item())"
+        advance = f"scheduler.step({'found.loss' if own else 'F.cross_entropy(scores, labels).item()'})"
         if settled["warmup"]:
-            advance = f"warmup.step() if len(accuracies) <= {settled['warmup']} else {advance}"
+            advance = f"warmup.step() if len({results}) <= {settled['warmup']} else {advance}"
     if unit == "epoch":
-        loop = _EPOCHS.format(steps=steps, epoch=textwrap.indent(_EPOCH.format(after=""), "    "), advance=advance)
+        loop = _EPOCHS.format(steps=steps, epoch=textwrap.indent(lines.format(after=""), "    "), advance=advance)
     else:
         after = _AFTER.format(advance="pass" if on_plateau else advance, steps=steps).replace("\n    pass", "")
-        epoch = _EPOCH.format(after=after) + (f"\n{advance}" if on_plateau else "")
+        epoch = lines.format(after=after) + (f"\n{advance}" if on_plateau else "")
         loop = _BATCHES.format(steps=steps, epoch=textwrap.indent(epoch, "    "))
-    return _RUN.format(making=making(settled), loop=loop, name=title(spec))
+    return _RUN.format(making=making(settled), loop=loop, name=title(spec), results=results)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
         number: how a picture's number in the data set is written; by default as it is.
     """
     mode = "L" if net.input_shape[0] == 1 else "RGB"
-    match read(image).image if isinstance(image, (tuple, Mapping)) else image:
+    match read(image).image:
         case int() if isinstance(images[image], (str, Path)) and not number:
             return _input(net, images[image], images)
         case int():

@@ -88,6 +88,12 @@ class Keep:
         return list(self.batches)
 
 
+class Inputs(Keep):
+    """Keeps the batches of a network without layers."""
+
+    layers = ()
+
+
 @pytest.mark.parametrize("batch_size", [1, 7, 50, 64])
 def test_batches_are_those_of_a_bare_loop(batch_size):
     net = network()
@@ -128,7 +134,7 @@ def test_bad_pictures_are_listed_with_what_is_wrong():
     assert skipped[12] == "ValueError: the picture has 432 values that are NaN or infinite, of 432"
     assert skipped[13] == "ValueError: one picture is wanted, 2 were given"
     assert skipped[14] == "KeyError: 'gone'"
-    assert skipped[15] == "ValueError: the item has 'text': wanted is 'image'"
+    assert skipped[15].startswith("ValueError: expected an item with a picture under a name such as 'image'")
     assert skipped[29].startswith("FileNotFoundError: there is no file")
     assert skipped[49]
 
@@ -149,7 +155,13 @@ def test_a_batch_of_bad_pictures_alone_is_no_batch():
         (lambda x: (x, -100), -1),
         (lambda x: (x, "three"), -1),
         (lambda x: (x, np.zeros(4)), -1),
-        (lambda x: (x, 3.0), -1),
+        (lambda x: (x, 3.0), 3),
+        (lambda x: (x, 3.5), -1),
+        (lambda x: (x, torch.eye(4)[3]), 3),
+        (lambda x: (x, [1, 0, 1, 1]), -1),
+        (lambda x: (x, torch.ones(12, 12, dtype=torch.int64)), -1),
+        (lambda x: {"pixels": x[None], "target": np.float32(3)}, 3),
+        (lambda x: {"pixel_values": x.tolist(), "labels": [0.0, 0.0, 0.0, 1.0]}, 3),
         (lambda x: (x,), -1),
         (lambda x: x, -1),
         (lambda x: {"image": x}, -1),
@@ -161,6 +173,40 @@ def test_items_may_be_pictures_pairs_or_dicts(item, label):
     (batches,) = scan(network(), [item(x)], [Keep()]).results
     torch.testing.assert_close(batches[0].inputs[0], x)
     assert batches[0].labels.tolist() == [label]
+
+
+def test_labels_that_are_names_are_classes_of_the_data_set_or_else_of_the_network():
+    class Named(list):
+        classes = ("cat", "dog", "eel", "fly", "gnu")
+
+    items = [(Pictures()[i][0], word) for i, word in enumerate(["dog", "gnu", "cow", "cat"])]
+    net = cw.bind(network().module, input_shape=(3, 12, 12), classes=["cat", "cow", "dog", "eel"])
+    for dataset, labels in ((Named(items), [1, 4, -1, 0]), (items, [2, -1, 1, 0])):
+        (batches,) = scan(net, dataset, [Keep()]).results
+        assert batches[0].labels.tolist() == labels
+    (batches,) = scan(cw.bind(nn.ReLU(), input_shape=(3, 12, 12)), items, [Inputs()]).results
+    assert batches[0].labels.tolist() == [-1] * 4
+
+
+def test_a_data_set_as_hugging_face_has_them(pool):
+    net = network()
+    (wanted,) = scan(net, [Pictures()[i] for i in range(8)], [Answers()], batch_size=3).results
+    for options in ({}, {"workers": 1}, {"executor": pool}):
+        (found,) = scan(net, Rows(), [Answers()], batch_size=3, **options).results
+        for name, values in wanted.items():
+            np.testing.assert_array_equal(found[name], values)
+
+
+class Rows:
+    """Items 0 to 7 of Pictures as rows with names, by whole numbers of Python only, of no class of torch's."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, i):
+        assert type(i) is int
+        picture, label = Pictures()[i]
+        return {"image_id": i, "pixel_values": picture[None].tolist(), "labels": label}
 
 
 def test_pictures_of_any_kind_are_what_prepare_makes_of_them(tmp_path):
@@ -476,10 +522,10 @@ class Stream(torch.utils.data.IterableDataset):
 @pytest.mark.parametrize(
     "data, options, error, sentence",
     [
-        (Stream(), {}, TypeError, "Stream has no length and no numbered items: wanted is a data set with both"),
-        ({"a": 1}, {}, TypeError, "dict has no length and no numbered items"),
-        (torch.utils.data.DataLoader(Pictures()), {}, TypeError, "a DataLoader was given: give its data set"),
-        (iter([1]), {}, TypeError, "list_iterator has no length"),
+        (Stream(), {}, TypeError, "expected a data set with a length and numbered items, .* got Stream"),
+        ({"a": 1}, {}, TypeError, "got a dict"),
+        (torch.utils.data.DataLoader(Pictures()), {}, TypeError, "got a DataLoader: give its data set, loader.dataset"),
+        (iter([1]), {}, TypeError, "got list_iterator"),
         ([], {}, ValueError, "there is no picture: the data set is empty"),
         (Pictures(), {"indices": []}, ValueError, "there is no picture: indices is empty"),
         (Pictures(), {"indices": [0, -51]}, IndexError, "there is no item -51: the data set has 50, numbered from 0"),

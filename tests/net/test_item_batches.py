@@ -57,8 +57,8 @@ def test_a_batchs_tensors_are_handed_on_as_they_are():
 @pytest.mark.parametrize(
     "batch, kind, sentence",
     [
-        (BATCH, TypeError, "expected batches of pictures and labels, got a float32 Tensor 3×3×5×4 without labels"),
-        ([BATCH], TypeError, "got a float32 Tensor 3×3×5×4 without labels"),
+        (BATCH, TypeError, "expected batches of pictures and labels, got a float32 tensor 3×3×5×4 without labels"),
+        ([BATCH], TypeError, "got a float32 tensor 3×3×5×4 without labels"),
         ({"image": BATCH, "caption": ["a"] * 3}, TypeError, "without labels"),
         ((BATCH, ["a", "b", "c"]), TypeError, "expected a batch's labels as a tensor of numbers, got a list of str"),
         ((BATCH, {"boxes": LABELS}), TypeError, "expected a batch's labels as a tensor of numbers, got a dict"),

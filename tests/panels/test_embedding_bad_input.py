@@ -80,17 +80,22 @@ def works(panel) -> bool:
 
 # data sets
 
+NO_DATA = "Expected a data set with a length and numbered items, or a list of pictures"
+
 
 @pytest.mark.parametrize(
     ("dataset", "sentence"),
     [
         ([], "There is no picture: the data set is empty"),
-        (Endless(), "Endless has no length and no numbered items: wanted is a data set with both, or a list of pictures"),
-        (torch.utils.data.DataLoader(Pictures()), "A DataLoader was given: give its data set"),
+        (Endless(), f"{NO_DATA}, got Endless"),
+        (
+            torch.utils.data.DataLoader(Pictures()),
+            f"{NO_DATA}, got a DataLoader: give its data set, loader.dataset",
+        ),
         (Broken(), "None of the 50 pictures can be used; the first, 0: OSError: the disk is gone"),
         ([None] * 3, "None of the 3 pictures can be used; the first, 0: "),
-        ({"image": 3}, "Dict has no length and no numbered items"),
-        (7, "Int has no length and no numbered items"),
+        ({"image": 3}, f"{NO_DATA}, got a dict"),
+        (7, f"{NO_DATA}, got int"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -131,7 +136,7 @@ def test_pictures_that_are_all_the_same(explore):
 
 @pytest.mark.parametrize(
     "dataset",
-    [Labelled(lambda i: f"kind {i}"), Labelled(lambda i: i / 2), Labelled(lambda i: None), Labelled(lambda i: -1)],
+    [Labelled(lambda i: f"kind {i}"), Labelled(lambda i: i + 0.5), Labelled(lambda i: None), Labelled(lambda i: -1)],
     ids=["words", "floats", "none", "unknown"],
 )
 def test_labels_that_are_no_whole_numbers_are_no_labels_and_that_is_said(explore, dataset):
@@ -383,7 +388,10 @@ def test_an_empty_selection(explore):
         ),
         (["nowhere.png"], "1 of the 2 added pictures cannot be used: FileNotFoundError: there is no file"),
         ([], "There is no picture: the data set is empty"),
-        (Image.new("RGB", (12, 12)), "Image has no length and no numbered items"),
+        (
+            Image.new("RGB", (12, 12)),
+            f"{NO_DATA}, got Image",
+        ),
     ],
     ids=["size", "one of two", "NaN", "path", "none", "no list"],
 )
