@@ -112,9 +112,13 @@ def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]
     return shares
 
 
-def one_picture(net: BoundModel, image: Any) -> torch.Tensor:
-    """The input (1, C, H, W) of exactly one picture; ValueError otherwise."""
-    inputs = net.prepare(image)
+def one_picture(net: BoundModel, image: Any, notes: list[str] | None = None) -> torch.Tensor:
+    """The input (1, C, H, W) of exactly one picture; ValueError otherwise.
+
+    Parameters:
+        notes: a list that takes sentences on what became of the picture.
+    """
+    inputs = net.prepare(image, notes=notes)
     if len(inputs) != 1:
         raise ValueError(f"one picture is wanted, {len(inputs)} were given")
     return inputs

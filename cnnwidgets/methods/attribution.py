@@ -123,11 +123,13 @@ class Question:
         inputs: (1, C, H, W), the picture.
         asked: one entry a score.
         layers: those that have to be kept to tell them.
+        notes: sentences on the network and on the picture.
     """
 
     def __init__(self, net: BoundModel, image: Any, target: Target, unit: Unit | Sequence[Unit] | None):
-        self.net, self.inputs = net, one_picture(net, image)
-        self._about_net, self._normalised = notes_on(net), False
+        said: list[str] = []
+        self.net, self.inputs, self._normalised = net, one_picture(net, image, said), False
+        self.notes = (*net.notes, *said)
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
@@ -177,7 +179,7 @@ class Question:
         return made if self.many else made[0]
 
     def _notes(self, values: Tensor) -> Iterator[str]:
-        yield from self._about_net
+        yield from self.notes
         if self._normalised:
             yield "the network gives probabilities itself: the score is one of them, after the softmax and not before it"
         if not bool(values.any()):
@@ -188,12 +190,6 @@ def usual_scale(values: np.ndarray) -> float:
     """The size that 99.5 % of the values do not exceed; the largest if that is 0."""
     sizes = np.abs(values)
     return float(np.quantile(sizes, DISPLAYED)) or float(sizes.max())
-
-
-def notes_on(net: BoundModel) -> tuple[str, ...]:
-    """What is to be said of a network, whatever the method."""
-    said = "the network was in training mode: it was run in evaluation mode, and left in training mode"
-    return (said,) if getattr(net.module, "training", False) else ()
 
 
 def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:

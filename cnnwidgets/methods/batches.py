@@ -148,11 +148,12 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
 
 
 def learn_input_shape(net: BoundModel, dataset: Any, order: np.ndarray) -> Any:
-    """Show a network some picture: the first preprocessed one settles an input shape that is not known yet.
+    """Let a data set settle an input shape that is not known yet.
 
     Returns:
-        Its label, as it lies there; None if there is none, or no picture that can be used.
+        The label of the first picture that can be used, as it lies there; None if there is none.
     """
+    net.learn_input_shape(dataset, order[:FIRST].tolist())
     for i in order[:FIRST].tolist():
         try:
             image, label, _ = read(dataset[i])

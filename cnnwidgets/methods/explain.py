@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from cnnwidgets.methods.attribution import Attribution, Target, notes_on
+from cnnwidgets.methods.attribution import Attribution, Target
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from cnnwidgets.methods.gradients import (
     deconvnet,
@@ -16,7 +15,7 @@ from cnnwidgets.methods.gradients import (
     saliency,
     smoothgrad,
 )
-from cnnwidgets.methods.lime import Lime, lime
+from cnnwidgets.methods.lime import lime
 from cnnwidgets.methods.occlusion import occlusion
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.net import BoundModel
@@ -53,20 +52,15 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
         score=found.clean,
         size=found.size,
         signed=True,
-        notes=(*notes_on(net), f"probability lost under a patch of {found.patch[0]}×{found.patch[1]}"),
+        notes=(*found.notes, f"probability lost under a patch of {found.patch[0]}×{found.patch[1]}"),
     )
 
 
 def lime_coefficients(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
     """By pixel, what its superpixel adds to the probability in a linear model; see :func:`lime`."""
     if isinstance(target, (list, tuple)):
-        return [_with_notes(net, one) for one in lime(net, image, target, **options)]  # type: ignore[union-attr]
-    return _with_notes(net, lime(net, image, target, **options))  # type: ignore[arg-type]
-
-
-def _with_notes(net: BoundModel, found: Lime) -> Attribution:
-    made = found.attribution()
-    return replace(made, notes=(*notes_on(net), *made.notes))
+        return [one.attribution() for one in lime(net, image, target, **options)]  # type: ignore[union-attr]
+    return lime(net, image, target, **options).attribution()  # type: ignore[union-attr]
 
 
 METHODS: dict[str, Callable[..., Any]] = {

@@ -29,6 +29,7 @@ class Lime:
         probability: of the picture itself, after the softmax.
         samples: subsets that were asked for.
         exact: whether these are all subsets there are.
+        notes: sentences on the network and on the picture, and what to beware of.
     """
 
     target: int
@@ -39,6 +40,7 @@ class Lime:
     probability: float
     samples: int
     exact: bool
+    notes: tuple[str, ...] = ()
 
     def attribution(self) -> Attribution:
         """The coefficients by pixel; what a superpixel adds is not divided among its pixels."""
@@ -51,7 +53,7 @@ class Lime:
             score=self.probability,
             size=self.segments.shape,  # type: ignore[arg-type]
             signed=True,
-            notes=(f"R² {self.r_squared:.2f}, weighted, of a linear model of the probability", subsets),
+            notes=(*self.notes, f"R² {self.r_squared:.2f}, weighted, of a linear model of the probability", subsets),
         )
 
     def __repr__(self) -> str:
@@ -124,7 +126,15 @@ def lime(
     def result(done: int) -> Any:
         near = np.exp(-((1 - np.sqrt(seen[:done].mean(1))) ** 2) / width**2) * (samples / len(seen))
         made = [
-            Lime(asked, segments, *_ridge(seen[:done], values, near, alpha), clean[asked], done, exact and done == len(seen))
+            Lime(
+                asked,
+                segments,
+                *_ridge(seen[:done], values, near, alpha),
+                clean[asked],
+                done,
+                exact and done == len(seen),
+                question.notes,
+            )
             for asked, values in zip(classes, chances[:done].T, strict=True)
         ]
         return made if question.many else made[0]

@@ -101,11 +101,14 @@ class Occlusion:
     Attributes:
         ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
         answer: what the network says of the picture itself.
+        notes: sentences on the network and on the picture.
     """
 
     def __init__(self, net, image, target=None, *, patch, stride, fill, shape, score, region, seed, max_memory=512 * 2**20):
         self.net = net
-        self.inputs = one_picture(net, image)
+        said: list[str] = []
+        self.inputs = one_picture(net, image, said)
+        self.notes = (*net.notes, *said)
         self.size = height, width = net.input_shape[1:]
         self.patch = _pair("patch", patch if patch is not None else usual_patch(self.size))
         self.stride = _pair("stride", stride if stride is not None else usual_stride(self.patch))
@@ -134,7 +137,7 @@ class Occlusion:
 
     def covered(self, y: int, x: int) -> np.ndarray:
         """The picture with the patch there: uint8 (height, width, 3)."""
-        return self.net.picture(self._scorer.patches.pictures(np.array([y]), np.array([x]))[0])
+        return self.net.picture(self._scorer.patches.pictures(np.array([y]), np.array([x]))[0], like=self.inputs)
 
     def map(self, *, on_update: Callable[[OcclusionMap, float], None] | None = None, cancel=None) -> OcclusionMap:
         """All positions of the grid."""
@@ -314,6 +317,7 @@ class _Table:
             passes=int(known.sum()),
             remaining=0.0 if known.all() else self.remaining,
             how=of._scorer.how,
+            notes=of.notes,
         )
 
 

@@ -63,6 +63,7 @@ class OcclusionMap:
         passes: positions that the network was asked for.
         remaining: seconds that the positions not yet known are expected to take.
         how: how they are computed.
+        notes: sentences on the network and on the picture, and what to beware of.
     """
 
     target: int
@@ -84,6 +85,7 @@ class OcclusionMap:
     passes: int
     remaining: float
     how: str
+    notes: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:

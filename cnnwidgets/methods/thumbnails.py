@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cnnwidgets.methods.batches import Batch
-from cnnwidgets.net.pictures import to_pixels
+from cnnwidgets.net.preprocess import to_pixels
 
 
 class Thumbnails:

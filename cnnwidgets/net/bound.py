@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
-from cnnwidgets.net import pictures
 from cnnwidgets.net.arena import Arena
-from cnnwidgets.net.checks import (
-    Shape,
-    check_module,
-    device_of,
-    find_shape,
-    shape_of_input,
-    shape_of_preprocess,
-    usual_shapes,
-)
+from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, dtype_of, shape_of_input
 from cnnwidgets.net.graph import Graph
-from cnnwidgets.net.items import read
+from cnnwidgets.net.input import Input
+from cnnwidgets.net.items import names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.pictures import check_finite, describe_tensor, open_picture
+from cnnwidgets.net.preprocess import to_intensities, to_pixels
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.replica import replicate, uncompiled
 from cnnwidgets.net.runner import Runner, look
 from cnnwidgets.net.trace import Calls, Visit
+from cnnwidgets.net.volumes import refuse_volumes
 
 T = TypeVar("T")
 
@@ -42,9 +36,10 @@ ATTEMPTS = 3
 def bind(
     model: nn.Module,
     *,
-    classes: Sequence[str] | None = None,
-    preprocess: Callable[[Image.Image], torch.Tensor] | None = None,
+    classes: Sequence[str] | Mapping[Any, Any] | None = None,
+    preprocess: Callable[[Any], torch.Tensor] | None = None,
     input_shape: Sequence[int] | None = None,
+    images: Any = None,
     device: torch.device | str | None = None,
 ) -> BoundModel:
     """Bind a network, so that panels and methods can ask it things. The network itself is left as it is.
@@ -55,18 +50,25 @@ def bind(
 
     Parameters:
         model: any ``nn.Module`` that takes one batch of pictures (N, C, H, W).
-        classes: names of the outputs; their numbers by default.
-        preprocess: PIL picture to input tensor (C, H, W), such as ``weights.transforms()``; by default pictures are
-            resized to the input and scaled to [0, 1].
-        input_shape: (C, H, W); by default what ``preprocess`` gives, else the first float tensor that is shown to the
-            network, else found by trying usual sizes.
+        classes: names of the outputs, or a dict {index: name} or {name: index}; their numbers by default.
+        preprocess: PIL picture to input tensor (C, H, W), such as ``weights.transforms()``. It is given the file's own
+            picture, of mode I;16, RGBA or F, say, and where it makes no input of that an 8-bit copy, in RGB, or in gray for
+            a network of one channel. By default pictures are resized to the input and scaled to [0, 1].
+        input_shape: (C, H, W); by default what ``preprocess`` gives, else that of the first float tensor or, up to
+            299 pixels, of the first picture that is shown to the network, else found by trying usual sizes; what was
+            guessed is said in ``net.notes``.
+        images: a data set, or a list of pictures, that tells what is not given: the input shape, the classes, and the
+            preprocessing, if its ``transform`` draws no random numbers.
         device: where inputs go; by default where the parameters are.
 
     Raises:
-        TypeError: the model is no module, or takes several inputs.
+        TypeError: the model is no module, takes several inputs, or takes volumes; or images are no data set.
         ValueError: the shape, the classes or the device do not fit.
     """
-    return BoundModel(model, classes=classes, preprocess=preprocess, input_shape=input_shape, device=device)
+    net = BoundModel(model, classes=classes, preprocess=preprocess, input_shape=input_shape, device=device)
+    if images is not None:
+        net.learn(images)
+    return net
 
 
 class BoundModel:
@@ -80,16 +82,20 @@ class BoundModel:
     """
 
     def __init__(
-        self, model: nn.Module, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None
+        self, model, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None, notes=()
     ):
         check_module(model)
         self.module = model
         self.name = name or type(model).__name__
-        self.code = code or "model = ...  # your network\npreprocess = ...  # PIL picture to input tensor"
+        before = ", as it was before torch.compile" if self.original is not model else ""
+        self.code = code or f"model = ...  # your network{before}\npreprocess = ...  # PIL picture to input tensor"
         self.device = device_of(model, device)
-        self._classes = tuple(map(str, classes)) if classes is not None else None
-        self._preprocess = preprocess
-        self._input_shape = shape_of_input(input_shape) if input_shape is not None else None
+        self._names = class_names(classes) if classes is not None else None
+        self._names_of_images: tuple[str, ...] = ()
+        shape = shape_of_input(input_shape) if input_shape is not None else None
+        refuse_volumes(model, shape, self.device)
+        self._input = Input(model, self.device, self.name, shape, preprocess, self._run_blank)
+        self._notes = list(notes)
         self._arena = Arena()
         self._runner: Runner | None = None
 
@@ -98,18 +104,27 @@ class BoundModel:
     @property
     def input_shape(self) -> Shape:
         """(C, H, W) of one input."""
-        if self._input_shape is None:
-            usual = usual_shapes(self.module)
-            gray = bool(usual) and usual[0][0] == 1
-            self._input_shape = (
-                shape_of_preprocess(self._preprocess, gray) if self._preprocess else self._first_that_fits(usual)
-            )
-        return self._input_shape
+        return self._input.shape
 
     @property
-    def preprocess(self) -> Callable[[Image.Image], torch.Tensor]:
+    def preprocess(self) -> Callable[[Any], torch.Tensor]:
         """PIL picture to input tensor (C, H, W)."""
-        return self._preprocess or pictures.Preprocess(self.input_shape)
+        return self._input.preprocess
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the network that go with whatever is said of it: what was guessed, and how it was run."""
+        said = [*self._input.notes, *self._notes]
+        if getattr(self.module, "training", False):
+            said.append("the network was in training mode: it was run in evaluation mode, and left in training mode")
+        if self._runner is not None:
+            outputs, names = self._runner.outputs, self._names_of_images
+            if outputs and self._names is None and len(names) not in (0, outputs):
+                said.append(
+                    f"the data set names {len(names):,} classes and the network has {outputs:,} outputs, which go by number"
+                )
+            said += [self._runner.double.note] if self._runner.double.note else []
+        return tuple(dict.fromkeys(said))
 
     @property
     def layers(self) -> Layers:
@@ -121,17 +136,18 @@ class BoundModel:
 
     @property
     def original(self) -> nn.Module:
-        """What the double is made of: the module, or the one that ``torch.compile`` or ``nn.DataParallel`` has wrapped."""
+        """What the double is made of: the module, or of a compiled one the module that was compiled."""
         return uncompiled(self.module)
 
     @property
     def runner(self) -> Runner:
         """What is run in the network's place, made anew whenever the network's parts have changed."""
         with TORCH_LOCK:
-            if self._runner is None or not self._runner.is_current(self.original):
+            if self._runner is not None and not self._runner.is_current(self.original):
                 self._runner = None
-                shape = self.input_shape  # where it has to be found, the network is looked at on the way
-                self._runner = self._runner or self._look(shape)
+            shape = self.input_shape  # where it has to be found, the network is looked at on the way
+            if self._runner is None or self._runner.shape != shape:
+                self._runner = self._look(shape)
             return self._runner
 
     def alike(self, module: nn.Module, name: str) -> BoundModel:
@@ -142,17 +158,29 @@ class BoundModel:
         return other
 
     def _look(self, shape: Shape) -> Runner:
-        return look(self.original, torch.zeros(1, *shape, device=self.device, dtype=self.dtype))
+        return look(self.original, self._blank(shape))
+
+    def _run_blank(self, shape: Shape) -> None:
+        """Run the network on zeros of a shape, whatever is known of its input; raises what it raises."""
+        with TORCH_LOCK:
+            if self._runner is None or not self._runner.is_current(self.original):
+                self._runner = self._look(shape)
+                return
+            with self._runner.running() as module, torch.no_grad():
+                module(self._blank(shape))
+
+    def _blank(self, shape: Shape) -> torch.Tensor:
+        return torch.zeros(1, *shape, device=self.device, dtype=self.dtype)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the outputs."""
-        if self._classes is not None:
-            return self._classes
-        outputs = self.runner.outputs
+        if self._names is not None:
+            return self._names
+        outputs, names = self.runner.outputs, self._names_of_images
         if outputs is None:
             outputs = self.logits(torch.zeros(1, *self.input_shape)).shape[1]  # which says what is wrong
-        return tuple(map(str, range(outputs)))
+        return names if len(names) == outputs else tuple(map(str, range(outputs)))
 
     @property
     def parameters(self) -> int:
@@ -161,44 +189,67 @@ class BoundModel:
 
     # pictures in and out
 
-    def prepare(self, images: Any) -> torch.Tensor:
+    def prepare(self, images: Any, *, notes: list[str] | None = None) -> torch.Tensor:
         """The input tensor (N, C, H, W) of one picture, or of a list of them; never a view of what was given.
 
         Parameters:
-            images: a path, a PIL picture, a uint8 or [0, 1] float array (H, W) or (H, W, 3), a uint8 tensor (C, H, W): is
-                preprocessed; a float tensor (C, H, W) or (N, C, H, W): is taken as preprocessed; an item of a data
-                set, (picture, label, ...) or a dict (see :func:`cnnwidgets.net.items.read`); or a list of these.
+            images: a path, a file's bytes, a PIL picture, an array (H, W) or (H, W, 3) of uint8, uint16 or floats in [0, 1],
+                a uint8 tensor (C, H, W): is preprocessed, and where ``preprocess`` is the user's own an array may have any
+                type and any number of channels; a float tensor (C, H, W) or (N, C, H, W): is taken as preprocessed; an
+                item of a data set, (picture, label, ...) or a dict (see :func:`cnnwidgets.net.items.read`); or a list of
+                these.
+            notes: a list that takes sentences on what became of the pictures, and should be known.
 
         Raises:
             FileNotFoundError, TypeError, ValueError: with a sentence that says what was given and what is wanted.
         """
-        if isinstance(images, list):
-            if not images:
-                raise ValueError("no picture was given: the list is empty")
-            return torch.cat([self.prepare(read(image).image) for image in images])
-        images = read(images).image
-        if isinstance(images, torch.Tensor) and images.is_floating_point():
-            return self._check_tensor(images)
-        picture = pictures.open_picture(images)
-        tensor = self.preprocess(picture.convert("L" if self.input_shape[0] == 1 else "RGB"))
-        if not isinstance(tensor, torch.Tensor) or tuple(tensor.shape[-3:]) != self.input_shape:
-            got = pictures.describe_tensor(tensor) if isinstance(tensor, torch.Tensor) else type(tensor).__name__
-            raise ValueError(f"preprocess gave {got}; the network takes {format_shape(self.input_shape)}")
-        return tensor.reshape(1, *self.input_shape).to(self.device, copy=True)
+        return self._input.prepare(images, notes)
 
-    def picture(self, tensor: torch.Tensor) -> np.ndarray:
-        """The picture that an input tensor (C, H, W) or (1, C, H, W) shows: uint8 (H, W, 3)."""
-        return pictures.to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess)
+    def picture(self, tensor: torch.Tensor, like: torch.Tensor | None = None) -> np.ndarray:
+        """The picture that an input tensor (C, H, W) or (1, C, H, W) shows: uint8 (H, W, 3).
+
+        Parameters:
+            like: another input, on whose scale it is shown where the values of that one have to be stretched.
+        """
+        scale = None if like is None else like.reshape(like.shape[-3:])
+        return to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess, scale)
+
+    def intensities(self, tensor: torch.Tensor) -> np.ndarray:
+        """The same picture in full depth, for another network: float32 (H, W, 3) in [0, 1], not stretched to be shown."""
+        return to_intensities(tensor.reshape(tensor.shape[-3:]), self.preprocess)
 
     def takes(self, tensor: torch.Tensor) -> bool:
         """Whether a preprocessed picture (C, H, W) has the input's shape, as far as that is known."""
-        known = self._input_shape is not None or self._preprocess is not None
-        return not known or tuple(tensor.shape[-3:]) == self.input_shape
+        return self._input.takes(tensor)
 
     def takes_inputs_of(self, other: BoundModel) -> bool:
         """Whether the other network's input tensors fit this one: same shape, and no other preprocessing is known."""
-        known = self._preprocess is None or repr(self._preprocess) == repr(other.preprocess)  # torchvision's have no ==
+        known = self._input.given is None or repr(self._input.given) == repr(other.preprocess)  # torchvision's have no ==
         return self.input_shape == other.input_shape and known
+
+    def handed(self, image: Any) -> str:
+        """How Python writes what ``preprocess`` is given of a picture, ``{}`` standing for what ``open_picture`` gives."""
+        return self._input.intake.handed(open_picture(image))
+
+    def learn(self, images: Any) -> None:
+        """Let a data set tell what was not given to :func:`bind`: the classes, the preprocessing and the input shape.
+
+        Raises:
+            TypeError: it has no length or no numbered items.
+            ValueError: it is empty.
+        """
+        if not size_of(images):
+            raise ValueError("there is no picture to learn from: the data set is empty")
+        self._names_of_images = names_of(images)
+        self._input.learn(images)
+
+    def learn_input_shape(self, images: Any, numbers: Iterable[int] | None = None) -> None:
+        """Let a data set tell the input shape, if that is not known: by its first tensor, or its pictures' common size.
+
+        Parameters:
+            numbers: of the items that are looked at; by default from the first on.
+        """
+        self._input.learn_shape(images, numbers)
 
     # running
 
@@ -213,6 +264,7 @@ class BoundModel:
 
         Raises:
             TypeError: the network's output is no tensor (N, classes).
+            ValueError: the class names are not as many as the outputs.
         """
         inputs = self.prepare(images)
         with self.running() as module, torch.no_grad():
@@ -220,10 +272,17 @@ class BoundModel:
         return self.check_scores(output).detach().float().cpu().clone()
 
     def check_scores(self, output: Any) -> torch.Tensor:
-        """The network's output, if that is class scores (N, classes); else a TypeError says what it is."""
+        """The network's output, if that is class scores (N, classes).
+
+        Raises:
+            TypeError: it is something else.
+            ValueError: the class names are not as many as the outputs.
+        """
         if isinstance(output, torch.Tensor) and output.ndim == 2:
+            if self._names is not None and len(self._names) != output.shape[1]:
+                raise ValueError(f"{len(self._names)} class names were given for {output.shape[1]} outputs of {self.name}")
             return output
-        what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+        what = describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
         raise TypeError(
             f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
             "bind a module that returns the scores alone"
@@ -237,9 +296,7 @@ class BoundModel:
             ValueError: the output is not finite, or the class names are not as many as the outputs.
         """
         probabilities = self.logits(images).softmax(1)
-        pictures.check_finite(probabilities, f"the output of {self.name}")
-        if len(self.classes) != probabilities.shape[1]:
-            raise ValueError(f"{len(self.classes)} class names were given for {probabilities.shape[1]} outputs")
+        check_finite(probabilities, f"the output of {self.name}")
         values, indices = probabilities.topk(min(k, probabilities.shape[1]))
         return [
             [(self.classes[i], p) for i, p in zip(row, chances, strict=True)]
@@ -350,32 +407,14 @@ class BoundModel:
         raise AssertionError
 
     def __repr__(self) -> str:
-        shape = format_shape(self._input_shape) if self._input_shape else "input not known yet"
-        return f"<{self.name}: {shape}, {self.parameters:,} parameters>"
+        shape = format_shape(self._input.known) if self._input.known else "input not known yet"
+        doubt = f" ({self._input.doubt})" if self._input.doubt else ""
+        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters>"
 
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters, and so of what the network takes."""
-        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), torch.float32)
-
-    def _check_tensor(self, tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.ndim not in (3, 4) or 0 in tensor.shape:
-            raise ValueError(f"{pictures.describe_tensor(tensor)} is no picture: wanted is {pictures.WANTED}")
-        if self._input_shape is None and self._preprocess is None:
-            self._input_shape = self._first_that_fits([shape_of_input(tensor.shape[-3:])])
-        if tuple(tensor.shape[-3:]) != self.input_shape:
-            raise ValueError(
-                f"the picture is {pictures.describe_tensor(tensor)}, the network takes {format_shape(self.input_shape)}: "
-                "give a path, a PIL picture or an array, which are resized, or bind with input_shape="
-            )
-        pictures.check_finite(tensor, "the picture")
-        return tensor.detach().reshape(-1, *self.input_shape).to(self.device, torch.float32, copy=True)
-
-    def _first_that_fits(self, shapes: list[Shape]) -> Shape:
-        def run(shape: Shape) -> None:
-            self._runner = self._look(shape)
-
-        return find_shape(shapes, run, self.name)
+        return dtype_of(self.module)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the double: another process makes its own."""

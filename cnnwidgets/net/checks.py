@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from operator import itemgetter
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import fx, nn
@@ -49,6 +52,33 @@ def check_module(model: Any) -> None:
         )
 
 
+def class_names(classes: Any) -> tuple[str, ...]:
+    """Names of the outputs, in their order, of a sequence of names or of a dict.
+
+    A dict is read as {index: name}, such as Hugging Face's ``id2label`` (whose indices may be texts), or as {name: index},
+    such as a data set's ``class_to_idx``; never by the order of its keys.
+
+    Raises:
+        TypeError: they are a set, which has no order.
+        ValueError: the indices of a dict are not 0, 1, 2 and so on, each once.
+    """
+    if isinstance(classes, Set):
+        raise TypeError(f"classes is a {type(classes).__name__}, which has no order: expected a list, a tuple or a dict")
+    if not isinstance(classes, Mapping):
+        return tuple(map(str, classes))
+    keys, values = list(classes), list(classes.values())
+    whole = (int, np.integer)  # numbers come before texts that look like some: {"7": 0, "8": 1} are names with their indices
+    for kinds in (whole, (*whole, str)):
+        for indices, names in ((keys, values), (values, keys)):
+            numbers = [int(i) if isinstance(i, kinds) and str(i).isdecimal() else -1 for i in indices]
+            if sorted(numbers) == list(range(len(numbers))):
+                return tuple(str(name) for _, name in sorted(zip(numbers, names, strict=True), key=itemgetter(0)))
+    raise ValueError(
+        f"classes is a dict from {reprlib.repr(keys)} to {reprlib.repr(values)}: "
+        f"expected the indices 0 to {len(keys) - 1}, each once, as its keys or as its values"
+    )
+
+
 def device_of(model: nn.Module, device) -> torch.device:
     """Where inputs go: where the parameters are, which must be in one place and have values; ValueError otherwise."""
     if any(is_lazy(p) for p in model.parameters()):
@@ -67,6 +97,11 @@ def device_of(model: nn.Module, device) -> torch.device:
     return device
 
 
+def dtype_of(model: nn.Module) -> torch.dtype:
+    """The type of the parameters, and so of what the network takes."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.float32)
+
+
 def shape_of_input(shape: Sequence[int]) -> Shape:
     """An input shape as a user gives it, checked."""
     shape = tuple(int(side) for side in shape)
@@ -75,9 +110,37 @@ def shape_of_input(shape: Sequence[int]) -> Shape:
     return shape
 
 
-def shape_of_preprocess(preprocess: Callable, gray: bool) -> Shape:
-    """The shape of what a preprocessing makes of a picture."""
-    result = preprocess(Image.new("L" if gray else "RGB", (256, 256)))
+def shape_of_preprocess(preprocess: Callable, channels: int | None) -> Shape | None:
+    """The shape of what a preprocessing makes of a picture; None if that depends on the picture's size.
+
+    Parameters:
+        channels: what the network takes; None if that is not known.
+    """
+    found, failed = None, None
+    for kind in _TRIED.get(channels or 0, ("RGB", "L", "RGBA", channels or 3)):
+        try:
+            shapes = [_shape_of(preprocess(_blank(kind, *size))) for size in ((256, 256), (320, 192))]
+        except Exception as error:
+            failed = failed or error
+            continue
+        found = found or shapes
+        if shapes[0][0] == channels:
+            found = shapes
+            break
+    if found is None:
+        raise failed  # type: ignore[misc]  # there is one, for something was tried
+    return found[0] if found[0] == found[1] else None
+
+
+_TRIED = {1: ("L", "I;16", "F"), 3: ("RGB",), 4: ("RGBA", "RGB", "CMYK", 4)}
+"""What a preprocessing is tried on, by the network's channels: Pillow's modes, or arrays of so many channels."""
+
+
+def _blank(kind: str | int, width: int, height: int) -> Image.Image | np.ndarray:
+    return Image.new(kind, (width, height)) if isinstance(kind, str) else np.zeros((height, width, kind), np.uint8)
+
+
+def _shape_of(result: Any) -> Shape:
     if not isinstance(result, torch.Tensor) or result.ndim < 3:
         raise ValueError("preprocess must turn a PIL picture into a tensor (C, H, W)")
     return shape_of_input(result.shape[-3:])
@@ -110,3 +173,15 @@ def find_shape(shapes: list[Shape], run: Callable[[Shape], Any], name: str) -> S
     raise ValueError(f"cannot tell the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
         errors[0] if errors else None
     )
+
+
+def takes_others(shape: Shape, run: Callable[[Shape], Any]) -> bool:
+    """Whether a network accepts inputs of another size, too: then nothing says that this one is right."""
+    for side in (128, 256):
+        if (side, side) != shape[1:]:
+            try:
+                run((shape[0], side, side))
+                return True
+            except Exception:  # whatever it is, it is not accepted
+                continue
+    return False

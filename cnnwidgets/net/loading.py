@@ -12,7 +12,7 @@ from pathlib import Path
 from cnnwidgets import samples
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.layers import nearest
-from cnnwidgets.net.pictures import Preprocess
+from cnnwidgets.net.preprocess import Preprocess
 
 DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download of weights is given up."""

@@ -1,59 +1,44 @@
-"""Pictures in and out: whatever a user has at hand becomes the network's input, and an input becomes a picture again."""
+"""Pictures in: whatever a user has at hand is opened, and nothing of it is lost on the way."""
 
 from __future__ import annotations
 
 import io
+import struct
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from cnnwidgets.net.deep_colors import has_deep_colors, read_deep_colors
 from cnnwidgets.net.layers import format_shape
 
-WANTED = "a path, a PIL picture, a uint8 or [0, 1] float array (H, W) or (H, W, 3), or a preprocessed float tensor (C, H, W)"
+WANTED = (
+    "a path, a PIL picture, an array (H, W) or (H, W, 3) of uint8, uint16 or floats in [0, 1], "
+    "or a preprocessed float tensor (C, H, W)"
+)
+
+Opened: TypeAlias = "Image.Image | np.ndarray"
+"""A Pillow picture of mode L, LA, RGB, RGBA, CMYK, I;16, I or F; or an array (H, W) or (H, W, C) that is none of these."""
+
+PLAIN = ("L", "RGB")
+"""Modes of which an 8-bit copy has everything."""
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""What red, green and blue weigh in a gray picture (ITU-R 601-2), here as in Pillow."""
 
 
-@dataclass(frozen=True)
-class Preprocess:
-    """PIL picture to input tensor: resize, crop to the centre, scale to [0, 1], then ``(x - mean) / std`` a channel.
+def open_picture(source: Any, notes: list[str] | None = None, *, deep_colors: bool = False) -> Opened:
+    """The picture of a path, a file's bytes, a PIL picture, an array, or a tensor of whole numbers (C, H, W), as it is.
 
-    Attributes:
-        shape: (C, H, W) of the input.
-        mean, std: one value a channel, on the scale [0, 1].
-        resize: length to which the shorter side is brought before the crop; None squeezes the whole picture into H x W.
-    """
+    Its depth, its sign and its transparency stay. EXIF rotation is applied, a palette gives way to its colors, and colors
+    that are stored as LAB, HSV or YCbCr become RGB. What is given stays as it was.
 
-    shape: tuple[int, int, int]
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    resize: int | None = None
-
-    def __call__(self, picture: Image.Image) -> torch.Tensor:
-        channels, height, width = self.shape
-        if channels not in (1, 3):
-            raise ValueError(f"the network takes {channels} channels: give a preprocessed float tensor {self.shape}")
-        picture = picture.convert("L" if channels == 1 else "RGB")
-        if self.resize is None:
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        else:
-            scale = self.resize / min(picture.size)
-            wide, tall = max(round(picture.width * scale), width), max(round(picture.height * scale), height)
-            picture = picture.resize((wide, tall), Image.Resampling.BILINEAR)
-            left, top = (wide - width) // 2, (tall - height) // 2
-            picture = picture.crop((left, top, left + width, top + height))
-        pixels = torch.from_numpy(np.array(picture, np.float32)).reshape(height, width, channels).permute(2, 0, 1) / 255
-        return (pixels - _column(self.mean)) / _column(self.std)
-
-
-def open_picture(source: Any) -> Image.Image:
-    """A PIL picture, mode L or RGB, of a path, a file's bytes, a PIL picture, an array or a uint8 tensor.
-
-    EXIF rotation is applied, transparency is laid over white, 16 bits are scaled to 8.
+    Parameters:
+        notes: a list that takes sentences on what is not seen in the picture: that its file has others, too, say.
+        deep_colors: whether a file with colors of 16 bits gives an array of these, and not Pillow's picture of 8.
 
     Raises:
         FileNotFoundError: there is no file at the path.
@@ -62,35 +47,64 @@ def open_picture(source: Any) -> Image.Image:
     """
     match source:
         case str() | Path():
-            return _from_file(Path(source))
+            return _from_file(Path(source), notes, deep_colors)
         case bytes():
-            return _decode(io.BytesIO(source), f"the file of {len(source):,} bytes")
+            return _decode(io.BytesIO(source), f"the file of {len(source):,} bytes", notes, deep_colors)
         case Image.Image():
-            return _plain(source)
+            return _from_pillow(source)
         case torch.Tensor():
-            return _plain(Image.fromarray(_from_uint8(source)))
+            return _from_array(_from_tensor(source))
         case np.ndarray():
-            return _plain(_from_array(source))
+            return _from_array(source)
     raise TypeError(f"{type(source).__name__} is no picture: wanted is {WANTED}")
 
 
-def to_pixels(values: torch.Tensor, preprocess: Callable) -> np.ndarray:
-    """The preprocessing undone: uint8 (H, W, 3) of a float tensor (C, H, W).
+def as_pillow(picture: Opened) -> Opened:
+    """The same values as a Pillow picture, where Pillow has a mode for them."""
+    if isinstance(picture, Image.Image) or picture.ndim == 3:
+        return picture
+    whole = picture.astype(np.int32)
+    return Image.fromarray(whole) if np.array_equal(whole, picture) else picture
 
-    Where the preprocessing's mean and standard deviation cannot be found, values within [0, 1] are shown as they are, and
-    others are stretched to it.
+
+def is_deep(picture: Opened) -> bool:
+    """Whether the picture has more than 8 bits a value."""
+    return isinstance(picture, np.ndarray) or picture.mode.startswith(("I", "F"))
+
+
+def plain(picture: Opened, mode: str) -> Image.Image:
+    """An 8-bit copy of mode ``"L"`` or ``"RGB"``: transparency is laid over white, 16 bits and floats are rounded.
+
+    Raises:
+        ValueError: as :func:`intensities`.
     """
-    values = values.detach().float().cpu()
-    found = _mean_and_std(preprocess)
-    if found:
-        mean, std = (_column(part) for part in found)
-        values = values * std + mean
-    elif values.min() < -1e-3 or values.max() > 1 + 1e-3:
-        values = (values - values.min()) / (values.max() - values.min()).clamp_min(1e-12)
-    if values.shape[0] not in (1, 3):
-        values = values.mean(0, keepdim=True)
-    pixels = (values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0)
-    return np.ascontiguousarray(pixels.expand(-1, -1, 3).numpy())
+    if isinstance(picture, np.ndarray) or is_deep(picture):
+        pixels = (intensities(picture, 1 if mode == "L" else 3) * 255).round().astype(np.uint8)
+        picture = Image.fromarray(pixels[0] if mode == "L" else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    elif picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+    return picture if picture.mode == mode else picture.convert(mode)
+
+
+def intensities(picture: Opened, channels: int) -> np.ndarray:
+    """float32 (channels, H, W) in [0, 1], in full depth: 65,535 is the white of 16 bits, 1 that of floats.
+
+    Parameters:
+        channels: 1 or 3. Of colors the one is their luma; transparency is laid over white.
+
+    Raises:
+        ValueError: the values do not say what white is, are not finite, or are no colors.
+    """
+    values = np.asarray(picture)
+    if values.ndim == 3 and values.shape[2] not in (3, 4):
+        raise ValueError(f"an array {values.shape} is no picture: wanted is (H, W) or (H, W, 3), channels last")
+    values = _in_unit_range(values, "an array" if isinstance(picture, np.ndarray) else f"a picture of mode {picture.mode}")
+    if values.ndim == 3 and values.shape[2] == 4:
+        values = values[..., :3] * values[..., 3:] + (1 - values[..., 3:])
+    if values.ndim == 3:
+        return (values @ LUMA)[None] if channels == 1 else values.transpose(2, 0, 1)
+    return np.broadcast_to(values, (channels, *values.shape))
 
 
 def check_finite(tensor: torch.Tensor, what: str) -> None:
@@ -102,92 +116,116 @@ def check_finite(tensor: torch.Tensor, what: str) -> None:
         raise ValueError(f"{what} has {bad:,} values that are NaN or infinite, of {tensor.numel():,}")
 
 
-def _from_file(path: Path) -> Image.Image:
+def describe_tensor(tensor: torch.Tensor) -> str:
+    what = f"tensor {format_shape(tensor.shape)}" if tensor.ndim else "number"
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return f"{'an' if kind.startswith('int') else 'a'} {kind} {what}"
+
+
+def _from_file(path: Path, notes: list[str] | None, deep_colors: bool) -> Opened:
     path = path.expanduser()
     if path.is_dir():
         raise ValueError(f"{str(path)!r} is a folder: wanted is a picture's file")
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {str(path.absolute().parent)!r})")
-    return _decode(path, repr(str(path)))
+    return _decode(path, repr(str(path)), notes, deep_colors)
 
 
-def _decode(file: Path | io.BytesIO, name: str) -> Image.Image:
+def _decode(file: Path | io.BytesIO, name: str, notes: list[str] | None, deep_colors: bool) -> Opened:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is twice as high
             with Image.open(file) as picture:
-                picture.load()
-                return _plain(picture)
+                found = read_deep_colors(file, picture) if deep_colors and has_deep_colors(picture) else None
+                if notes is not None:
+                    notes += _about_file(picture, name, found is not None)
+                return found if found is not None else _from_pillow(picture)
     except UnidentifiedImageError:
         raise ValueError(f"{name} is no picture that Pillow can read") from None
-    except (OSError, SyntaxError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{name} is larger than Pillow opens: {error} If you trust the file, set PIL.Image.MAX_IMAGE_PIXELS = None"
+        ) from error
+    except _BROKEN as error:
         raise ValueError(f"{name} cannot be read as a picture: {error}") from error
 
 
-def _plain(picture: Image.Image) -> Image.Image:
+_BROKEN = (OSError, SyntaxError, EOFError, ValueError, struct.error)
+"""What Pillow raises for a file that is damaged."""
+
+
+def _about_file(picture: Image.Image, name: str, in_depth: bool) -> list[str]:
+    notes = []
+    if has_deep_colors(picture) and not in_depth:
+        notes.append(f"{name} has colors of 16 bits, of which Pillow keeps 8")
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO":  # whose further ones are previews
+        notes.append(f"{name} has {frames:,} frames: the first was taken")
+    return notes
+
+
+def _from_pillow(picture: Image.Image) -> Image.Image:
     if 0 in picture.size:
         raise ValueError(f"the picture is empty: {picture.size[0]} pixels wide, {picture.size[1]} high")
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I"):  # 16 bits: I;16, or I as PNG gives it
-        values = np.asarray(picture).astype(np.float64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ValueError(f"the picture's values run from {values.min():g} to {values.max():g}: wanted are 8 or 16 bits")
-        return Image.fromarray((values / 257).round().astype(np.uint8))
-    if picture.mode == "F":
-        return Image.fromarray(_from_float(np.asarray(picture)))
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    try:
+        picture = ImageOps.exif_transpose(picture)  # a copy
+    except _BROKEN as error:  # a file that was opened and not read
+        raise ValueError(f"the picture cannot be read: {error}") from error
+    if picture.mode.startswith("I;16"):  # in this machine's byte order, whatever the file's
+        return picture if picture.mode == "I;16" else Image.fromarray(np.asarray(picture).astype(np.uint16))
+    if picture.mode in ("I", "F", "CMYK"):
+        return picture
+    gray = picture.mode in ("1", "L", "LA", "La")
+    mode = ("L" if gray else "RGB") + "A" * picture.has_transparency_data
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
-def _from_array(array: np.ndarray) -> Image.Image:
+def _from_array(array: np.ndarray) -> Opened:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or 0 in array.shape:
+    if array.ndim not in (2, 3) or 0 in array.shape:
         raise ValueError(f"an array {array.shape} is no picture: wanted is (H, W) or (H, W, 3), channels last")
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"an array of {array.dtype} is no picture: wanted is uint8, uint16, or floats in [0, 1]")
+    array = array.astype(array.dtype.newbyteorder("="))  # a copy
     if array.dtype == bool:
         array = array * np.uint8(255)
-    elif array.dtype == np.uint16:
-        array = (array / 257).round().astype(np.uint8)
-    elif np.issubdtype(array.dtype, np.floating):
-        array = _from_float(array)
-    elif array.dtype != np.uint8:
-        raise ValueError(f"an array of {array.dtype} is no picture: wanted is uint8, or floats in [0, 1]")
-    return Image.fromarray(np.ascontiguousarray(array))
+    if array.dtype == np.uint8 and array.shape[2:] in ((), (3,), (4,)):
+        return Image.fromarray(array)
+    if array.ndim == 2 and array.dtype == np.uint16:
+        return Image.fromarray(array)
+    if array.ndim == 2 and array.dtype.kind == "f":
+        return Image.fromarray(array.astype(np.float32))
+    return array
 
 
-def _from_float(array: np.ndarray) -> np.ndarray:
-    array = np.array(array, np.float64)  # a copy: torch wants no read-only memory, no foreign byte order, no long double
-    check_finite(torch.from_numpy(array), "the picture")
-    if array.min() < 0 or array.max() > 1:
-        raise ValueError(
-            f"the picture's floats run from {array.min():.4g} to {array.max():.4g}: wanted is [0, 1]; "
-            "divide by 255, or give a preprocessed tensor (C, H, W)"
-        )
-    return (array * 255).round().astype(np.uint8)
-
-
-def _from_uint8(tensor: torch.Tensor) -> np.ndarray:
-    if tensor.dtype != torch.uint8 or tensor.ndim != 3 or tensor.shape[0] not in (1, 3):
+def _from_tensor(tensor: torch.Tensor) -> np.ndarray:
+    """(H, W) or (H, W, C) of a tensor of whole numbers (H, W) or (C, H, W)."""
+    fits = tensor.ndim == 2 or (tensor.ndim == 3 and (tensor.shape[0] in (1, 3, 4) or tensor.shape[2] not in (1, 3, 4)))
+    if tensor.dtype not in (torch.uint8, torch.uint16, torch.int16, torch.int32) or not fits:
         raise ValueError(
             f"a {tensor.dtype} tensor {tuple(tensor.shape)} is no picture: wanted is uint8 (3, H, W) or (1, H, W)"
         )
-    return np.ascontiguousarray(tensor.cpu().permute(1, 2, 0).squeeze(2).numpy())
+    array = tensor.detach().as_subclass(torch.Tensor).cpu().numpy()
+    return array if array.ndim == 2 else array.transpose(1, 2, 0)
 
 
-def _mean_and_std(preprocess: Any) -> tuple[Any, Any] | None:
-    """Mean and standard deviation of our own preprocessing, torchvision's presets, or a ``Compose`` with a ``Normalize``."""
-    steps = [preprocess, *getattr(preprocess, "transforms", [])]
-    return next(((step.mean, step.std) for step in steps if hasattr(step, "mean") and hasattr(step, "std")), None)
-
-
-def _column(values) -> torch.Tensor:
-    return torch.as_tensor(values, dtype=torch.float32).reshape(-1, 1, 1)
-
-
-def describe_tensor(tensor: torch.Tensor) -> str:
-    what = f"tensor {format_shape(tensor.shape)}" if tensor.ndim else "number"
-    kind = str(tensor.dtype).removeprefix("torch.")
-    return f"{'an' if kind.startswith('i') else 'a'} {kind} {what}"
+def _in_unit_range(values: np.ndarray, named: str) -> np.ndarray:
+    """float32 in [0, 1] of a picture's values, in the type that they have."""
+    if values.dtype.kind == "f":
+        check_finite(torch.from_numpy(values.astype(np.float64)), "the picture")  # which knows no long double
+        white, wanted = 1, "floats run from {:.4g} to {:.4g}: wanted is [0, 1]; divide by 255,"
+    elif values.dtype in (np.uint8, np.uint16):
+        return values / np.float32(np.iinfo(values.dtype).max)
+    elif named == "a picture of mode I":
+        white, wanted = 65535, "values run from {:,} to {:,}: wanted are 8 or 16 bits;"
+    else:
+        raise ValueError(
+            f"{named} of {values.dtype} is no picture: wanted is uint8, or floats in [0, 1]; "
+            "convert it, or bind with preprocess=, which then scales it"
+        )
+    low, high = values.min(), values.max()
+    if low < 0 or high > white:
+        scale = "bind with a preprocess= that scales them, or give a preprocessed tensor (C, H, W)"
+        raise ValueError(f"the picture's {wanted.format(low, high)} {scale}")
+    return values.astype(np.float32) / np.float32(white)

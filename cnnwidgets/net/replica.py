@@ -198,10 +198,8 @@ def _homes(original: nn.Module, double: nn.Module) -> Iterator[tuple[dict[str, T
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
-    """The module that ``torch.compile`` or ``nn.DataParallel`` has wrapped, else the module itself."""
-    while isinstance(module, (torch._dynamo.OptimizedModule, nn.DataParallel)):
-        module = module._orig_mod if isinstance(module, torch._dynamo.OptimizedModule) else module.module
-    return module
+    """The module that ``torch.compile`` has wrapped, else the module itself."""
+    return uncompiled(module._orig_mod) if type(module).__name__ == "OptimizedModule" else module  # torch._dynamo: 2 s
 
 
 def _parts(module: nn.Module) -> Iterator[nn.Module]:

@@ -28,6 +28,7 @@ class Runner:
 
     Attributes:
         double: what is run.
+        shape: (C, H, W) of the input that it was looked at with.
         layers: the layer table.
         draws: whether the forward pass draws torch's random numbers, in evaluation mode.
         draws_others: whether it draws NumPy's or Python's, or seeds a generator.
@@ -35,6 +36,7 @@ class Runner:
     """
 
     double: Replica | Borrowed
+    shape: tuple[int, ...]
     layers: Layers
     draws: bool
     draws_others: bool
@@ -83,7 +85,7 @@ def _look(double: Replica | Borrowed, picture: torch.Tensor) -> Runner:
             with numbers:
                 layers, output = survey(module, picture, foreign=double.foreign)
             draws_others = have_moved()
-    return Runner(double, layers, numbers.drew, draws_others, _outputs(output))
+    return Runner(double, tuple(picture.shape[1:]), layers, numbers.drew, draws_others, _outputs(output))
 
 
 def _outputs(output: Any) -> int | None:

@@ -41,6 +41,7 @@ class Browsed:
         beside: the maps of the second picture or network, if there is one.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: (class name, probability) pairs or a sentence why there are none; None until it is computed.
+        notes: sentences on the network and on the picture.
     """
 
     inputs: torch.Tensor
@@ -48,6 +49,7 @@ class Browsed:
     beside: FeatureMaps | None = None
     zeros: dict[str, float] | None = None
     predicted: list[tuple[str, float]] | str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class FeatureMapBrowser(PicturePanel, GridPanel):
@@ -132,12 +134,13 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
 
     def compute(self, job: Job) -> Browsed:
-        inputs = self.net.prepare(self.source)
+        said: list[str] = []
+        inputs = self.net.prepare(self.source, notes=said)
         if self._inputs is None or not torch.equal(inputs, self._inputs):
             self._cache.clear()
             self._inputs = inputs
         layer = self.layer or self.layer_names[0]
-        browsed = Browsed(inputs, self._maps(self.net, inputs, layer, job))
+        browsed = Browsed(inputs, self._maps(self.net, inputs, layer, job), notes=(*self.net.notes, *said))
         other = self._other(inputs, layer)
         if other:
             browsed = replace(browsed, beside=self._maps(*other, job, beside=True))
@@ -230,7 +233,8 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         if self._beside_net is None:
             return None
         net = self._beside_net
-        given = inputs if net.takes_inputs_of(self.net) else self.net.picture(inputs)
+        net.learn_input_shape([inputs[0]])
+        given = inputs if net.takes_inputs_of(self.net) else self.net.intensities(inputs)
         if layer in net.layers:
             return net, net.prepare(given), layer
         mine = self.layer_names

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ from cnnwidgets.panels.layout_parameters import (
     variants,
 )
 from cnnwidgets.panels.neighbourhood import Neighbourhood
-from cnnwidgets.panels.picture import Picture
+from cnnwidgets.panels.picture import Picture, bound
 from cnnwidgets.panels.runs import Run, Runs
 from cnnwidgets.panels.snippets import embedding_lines
 from cnnwidgets.views import ChartView, ScatterView
@@ -110,7 +110,7 @@ class EmbeddingExplorer(LayoutParameters):
         self._charted: Mapping[str, Separation] = {}
         self._moved: np.ndarray | None = None
         self._placing = False
-        super().__init__(net, method=method, **({"layer": layer} if layer else {}), **options)
+        super().__init__(bound(net, dataset), method=method, **({"layer": layer} if layer else {}), **options)
 
     @property
     def layer_names(self) -> list[str]:
@@ -254,6 +254,9 @@ class EmbeddingExplorer(LayoutParameters):
             first, why = found.skipped[0]
             parts.append(f"{len(found.skipped):,} pictures could not be used; the first, {first}: {why}")
         return " · ".join(parts)
+
+    def remarks(self, result: Explored) -> Sequence[str]:
+        return self.net.notes
 
     def progress(self, partial: Explored | None) -> str:
         return partial.progress if partial else self._doing

@@ -47,6 +47,7 @@ class Explained:
         agreements: by method and depth how much the first row's map is like that of the network itself.
         faithful: by method the deletion and insertion curves of the first row's map, if they were asked for.
         segmentation: the object of the first row, cut out, if it was asked for; or the sentence why there is none.
+        notes: sentences on the network and on the picture.
     """
 
     inputs: torch.Tensor
@@ -57,6 +58,7 @@ class Explained:
     agreements: dict[str, dict[int, Agreement]] = field(default_factory=dict)
     faithful: dict[str, Faithfulness] = field(default_factory=dict)
     segmentation: Segmentation | str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def found(self) -> dict[str, list[Attribution]]:
@@ -89,6 +91,7 @@ class Explainer:
         *,
         faithful: bool = False,
         cut_out: bool = False,
+        notes: tuple[str, ...] = (),
         on_update: Callable[[Explained, str, float], None],
         cancel,
     ) -> Explained:
@@ -98,6 +101,7 @@ class Explainer:
             methods: by name the options of each.
             faithful: whether deletion and insertion curves are wanted.
             cut_out: whether a segmentation is wanted.
+            notes: sentences on the network and on the picture.
             on_update: called before each method with what there is, the method's name and the fraction done.
 
         Raises:
@@ -112,7 +116,8 @@ class Explainer:
                 left = repr(self._rows)
                 self._kept = {key: value for key, value in self._kept.items() if left not in key}
             self._rows = rows
-        explained = Explained(inputs, self._once("predicted", lambda: self.net.predict(inputs, k=3)[0]), rows, {}, depth)
+        predicted = self._once("predicted", lambda: self.net.predict(inputs, k=3)[0])
+        explained = Explained(inputs, predicted, rows, {}, depth, notes=notes)
         network = self._network(depth, seed)
         if cut_out and rows[0].unit is None:
             found = self._once(

@@ -156,7 +156,7 @@ class OcclusionSlider(TargetPanel):
         name = self.class_name(result.target)
         self.picture.show(
             picture,
-            cover=self.net.picture(self._session.cover).tobytes(),
+            cover=self.net.picture(self._session.cover, like=self._session.inputs).tobytes(),
             mask=result.mask.astype(np.uint8).tobytes(),
             step=list(result.stride),
             title=f"Drag the patch ({format_shape(result.patch)} pixels)",

@@ -43,7 +43,8 @@ class Panel(w.VBox):
     - ``compute(job) -> result``: calls a method, on the worker thread; ``job`` is its ``cancel``, ``job.update`` shows a
       partial result;
     - ``draw(result)``: assigns view traits, nothing else;
-    - ``summary(result) -> str``: the sentence in the status strip, and ``progress(partial)`` that of a partial result;
+    - ``summary(result) -> str``: the sentence in the status strip, ``remarks(result)`` further ones, and
+      ``progress(partial)`` that of a partial result;
     - ``code() -> str``, ``data() -> dict``, ``figure() -> Figure``.
 
     Parameters:
@@ -106,6 +107,10 @@ class Panel(w.VBox):
 
     def summary(self, result: Any) -> str:
         raise NotImplementedError
+
+    def remarks(self, result: Any) -> Sequence[str]:
+        """Sentences on the network and the picture that stand in the status strip after the summary."""
+        return ()
 
     def progress(self, partial: Any) -> str:
         """The sentence in the status strip while a partial result is shown, or None when there is none yet."""
@@ -201,7 +206,7 @@ class Panel(w.VBox):
                 else:
                     if slip is not None and self._error is slip:
                         self._error = None
-                        self.status.say(self.summary(self._result))
+                        self.status.say(self._said(self._result))
 
         self.observe(react, names)
 
@@ -250,7 +255,7 @@ class Panel(w.VBox):
                 try:
                     self._result, self._error = result, None
                     self.draw(result)
-                    self.status.say(self.summary(result))
+                    self.status.say(self._said(result))
                 except Exception as failed:
                     error = failed
             if isinstance(error, Cancelled):
@@ -274,7 +279,10 @@ class Panel(w.VBox):
             return "What is shown was computed before."
         self._result = partial
         self.draw(partial)
-        return self.summary(partial)
+        return self._said(partial)
+
+    def _said(self, result: Any) -> str:
+        return " · ".join([self.summary(result), *self.remarks(result)])
 
     def _fail(self, error: Exception) -> None:
         self._error = error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import torch
 import traitlets as t
 from PIL import Image
+from torch import nn
 
-from cnnwidgets.net import BoundModel
+from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.items import fitting, is_dataset, read, size_of
 from cnnwidgets.net.pictures import open_picture
 from cnnwidgets.panels.controls import Slider
@@ -24,7 +25,8 @@ from cnnwidgets.panels.panel import Panel
 class Picture(t.Any):
     """Whatever ``net.prepare`` takes as one picture, or a number in the panel's data set.
 
-    In a panel's state a path and a number stand for themselves; a picture is kept as PNG and a tensor as .npy, in base64.
+    In a panel's state a path and a number stand for themselves; a picture is kept as PNG, or as TIFF or .npy where PNG
+    would lose something, and a tensor as .npy, in base64.
     """
 
     def encode(self, value: Any) -> Any:
@@ -36,13 +38,21 @@ class Picture(t.Any):
                 return str(value)
             case torch.Tensor() if value.is_floating_point():
                 return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
-        return {"png": _base64(lambda file: open_picture(value).save(file, "PNG"))}
+        match open_picture(value, deep_colors=True):
+            case np.ndarray() as array:
+                return {"array": _base64(lambda file: np.save(file, array))}
+            case picture if picture.mode in ("I", "F", "CMYK"):
+                return {"tiff": _base64(lambda file: picture.save(file, "TIFF"))}
+            case picture:
+                return {"png": _base64(lambda file: picture.save(file, "PNG"))}
 
     def decode(self, value: Any) -> Any:
         match value:
             case {"npy": text}:
                 return torch.from_numpy(np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False))
-            case {"png": text}:
+            case {"array": text}:
+                return np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False)
+            case {"png": text} | {"tiff": text}:
                 return Image.open(io.BytesIO(base64.b64decode(text)))
         return value
 
@@ -69,7 +79,7 @@ class PicturePanel(Panel):
         held = is_dataset(image)  # pictures to pick from, and no picture itself
         self.images: Any = image if held else images if images is not None else ()
         size_of(self.images)  # raises the sentence for what has no numbered items
-        super().__init__(net, image=0 if held else image, **options)
+        super().__init__(bound(net, self.images), image=0 if held else image, **options)
 
     @classmethod
     def public_traits(cls) -> dict[str, t.TraitType]:
@@ -89,6 +99,9 @@ class PicturePanel(Panel):
             raise ValueError(f"there is no picture {self.image}: the data set has {len(self.images)}, numbered from 0")
         return picture_at(self.net, self.images, self.image)
 
+    def remarks(self, result: Any) -> Sequence[str]:
+        return list(dict.fromkeys([*result.notes, *self.net.notes]))  # of which some are known by now only
+
     def toolbox(self) -> list[w.Widget]:
         row, *more = super().toolbox()
         if not len(self.images):
@@ -103,6 +116,20 @@ class PicturePanel(Panel):
     def _take_upload(self, change) -> None:
         if change.new:
             self.image = bytes(change.new[0].content)
+
+
+def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:
+    """A network, bound, and told by a data set what is not known of its input."""
+    try:
+        size = size_of(images)
+    except Exception:  # it is told of where the data set is shown
+        size = 0
+    if not size:
+        return net if isinstance(net, BoundModel) else bind(net)
+    if not isinstance(net, BoundModel):
+        return bind(net, images=images)
+    net.learn_input_shape(images)
+    return net
 
 
 def picture_at(net: BoundModel, images: Any, number: int) -> Any:

@@ -128,7 +128,8 @@ class SaliencyPanel(TargetPanel):
 
     def compute(self, job: Job) -> Explained:
         all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
-        inputs = one_picture(self.net, self.source)
+        said: list[str] = []
+        inputs = one_picture(self.net, self.source, said)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
         depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
         for k, depth in enumerate(depths):
@@ -140,7 +141,7 @@ class SaliencyPanel(TargetPanel):
 
             explained = self._explainer.explain(
                 inputs, rows, methods, depth, self.seed, faithful=self.faithful and depth == depths[-1],
-                cut_out=self.outline == "segmentation", on_update=show, cancel=job,
+                cut_out=self.outline == "segmentation", notes=(*self.net.notes, *said), on_update=show, cancel=job,
             )  # fmt: skip
             if depth != depths[-1]:
                 job.update(explained, (k + 1) / len(depths))
@@ -163,7 +164,8 @@ class SaliencyPanel(TargetPanel):
         for method, first in list(result.found.items())[:1]:
             score = "probability" if method in OF_CLASSES else "score"
             parts += [f"{score} {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
-            parts += dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
+            notes = dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
+            parts += [note for note in notes if note not in result.notes]
         if self.outline == "segmentation" and result.segmentation is not None:
             parts.append(about_cut_out(result.segmentation, self._mask()))
         if result.depth:

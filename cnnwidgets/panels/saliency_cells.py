@@ -41,7 +41,7 @@ def cell(result: Explained, method: str, row: int, mask: np.ndarray | None) -> C
     if isinstance(found, str):
         return Cell(None, text=found)
     one, scale = found[row], result.scale(method)
-    notes = [note for note in one.notes if not is_of_all(note)]
+    notes = [note for note in one.notes if not is_of_all(note) and note not in result.notes]
     if one.gap is not None:
         notes.append(f"completeness gap {one.gap:.2g}")
     if method in OF_CLASSES and scale < FAINT:

@@ -15,6 +15,7 @@ from cnnwidgets.methods import Embedding, Features, OcclusionMap
 from cnnwidgets.methods.features import INPUT, grid_of
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.items import read
+from cnnwidgets.net.preprocess import Preprocess
 
 _KEEP_MODULE = """\
 calls = []
@@ -91,21 +92,34 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
                     return f"{code}x = image{'[None]' if picture.ndim == 3 else ''}{kind}"
                 plain = f"{made}image = Image.fromarray(dataset.picture({number}))  # its tensors are for another input\n"
                 return plain + f'x = preprocess(image.convert("{mode}"))[None]'
-            if isinstance(picture, Image.Image):
+            if isinstance(picture, Image.Image) and _is_plain(picture):
                 return code + f'x = preprocess(image.convert("{mode}"))[None]'
-            opening = "from cnnwidgets.net.pictures import open_picture\n"
-            return f'{code}{opening}x = preprocess(open_picture(image).convert("{mode}"))[None]'
+            return code + _opened(net, picture, "image")
         case str() | Path():
             path = str(Path(image).expanduser())
             with Image.open(path) as file:
-                ordinary = file.mode in ("1", "L", "RGB") and not file.has_transparency_data
-            if ordinary:
-                return f'x = preprocess(ImageOps.exif_transpose(Image.open({path!r})).convert("{mode}"))[None]'
-            opening = "from cnnwidgets.net.pictures import open_picture  # lays transparency over white, 16 bits to 8\n"
-            return f'{opening}x = preprocess(open_picture({path!r}).convert("{mode}"))[None]'
+                if _is_plain(file, turned=True):
+                    return f'x = preprocess(ImageOps.exif_transpose(Image.open({path!r})).convert("{mode}"))[None]'
+            return _opened(net, path, repr(path))
         case torch.Tensor():
             return f"x = ...  # your preprocessed tensor, (1, {', '.join(map(str, net.input_shape))})"
     return "x = preprocess(...)[None]  # your picture, as PIL"
+
+
+def _is_plain(picture: Image.Image, turned: bool = False) -> bool:
+    """Whether a conversion to gray or RGB is all there is to do to a picture, or first a turn as its EXIF says."""
+    upright = turned or picture.getexif().get(0x0112, 1) == 1
+    return upright and picture.mode in ("1", "L", "RGB") and not picture.has_transparency_data
+
+
+def _opened(net: BoundModel, source: Any, written: str) -> str:
+    """The lines that make the input of what has more than 8 bits, transparency, or several ways to store its colors."""
+    given = net.handed(source)
+    named = ", ".join(["open_picture", *(name for name in ("as_pillow", "plain") if given.startswith(name))])
+    numpy = "import numpy as np\n" if given.startswith("np.") else ""
+    deep = ", deep_colors=True" if isinstance(net.preprocess, Preprocess) else ""
+    opened = given.format(f"open_picture({written}{deep})")
+    return f"{numpy}from cnnwidgets.net.pictures import {named}\nx = preprocess({opened})[None]"
 
 
 _OCCLUDE = """\

@@ -43,7 +43,7 @@ def test_the_views_get_the_method_s_numbers(shown, net, pictures):
 
 def test_the_picture_shows_the_fill_in_the_patch(shown, net, pictures):
     mean = pictures[3][0].mean((1, 2), keepdim=True).expand(3, 64, 64)
-    assert shown.picture.cover == net.picture(mean).tobytes()
+    assert shown.picture.cover == net.picture(mean, like=pictures[3][0]).tobytes()
     assert numbers(shown.picture, "mask", np.uint8).sum() == 81
 
 

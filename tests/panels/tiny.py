@@ -16,7 +16,7 @@ import traitlets as t
 from torch import nn
 
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.pictures import Preprocess
+from cnnwidgets.net.preprocess import Preprocess
 from cnnwidgets.panels import Panel, twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.picture import Picture

@@ -38,6 +38,8 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModul
         NotTraceable: the forward pass branches on values.
         NoWindows: it uses a tensor after overwriting it.
     """
+    if isinstance(module, nn.DataParallel):
+        module = module.module
     tracer, attributes = _Tracer(), set(vars(module))
     try:
         graph = tracer.trace(module)
