@@ -21,7 +21,8 @@ class FeatureMaps:
     Attributes:
         layer: the layer's row in ``net.layers``.
         values: float32 (units, height, width), in the network's own units. A fully connected layer's output is a map of
-            one position a unit; a transformer's tokens are a single row of positions.
+            one position a unit; a transformer's tokens are the map that they are cut from, without class tokens and the
+            like, or a single row of positions where that is not known.
     """
 
     layer: Layer
@@ -66,7 +67,7 @@ def activations(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        layers: names in ``net.layers``, or one; by default every layer that gives maps, a vector or tokens.
+        layers: names in ``net.layers``, or one; by default every layer that gives maps, a vector, a sequence or tokens.
         cancel: an object with ``is_set()``.
 
     Returns:

@@ -5,7 +5,6 @@ A map is small (7x7 for most networks), so it says where, not what. Each functio
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,8 +43,8 @@ def grad_cam(
     (224, 224)
 
     Parameters (and those of :func:`~cnnwidgets.methods.saliency`):
-        layer: a name in ``net.layers`` whose output has a height and a width, or the tokens of a square grid; by default
-            see :func:`cam_layer`.
+        layer: a name in ``net.layers`` whose output has a height and a width, or gives tokens on a grid (class tokens and
+            the like are left out); by default see :func:`cam_layer`.
         relu: whether what speaks against the score is set to 0.
         upsample: ``"bilinear"`` or ``"nearest"``: values are by pixel of the input; by default they are the layer's.
 
@@ -134,7 +133,7 @@ def score_cam(
     row, note = _chosen(question, layer)
     with net.graph(question.inputs, [*question.layers, row.name]) as passed:
         clean = [scores[0].item() for scores in question.scores(passed)]
-        maps = on_grid(row, passed.maps[row.name][0]).detach()
+        maps = passed.maps[row.name][0].detach()
     varied = torch.nonzero(maps.amax((1, 2)) > maps.amin((1, 2))).flatten()
     scores = torch.full((len(question.asked), len(maps)), -torch.inf)
     most = at_once(net, max_memory)
@@ -185,8 +184,9 @@ def guided_grad_cam(
 def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     """The layer whose maps are taken by default, and why.
 
-    The last one with a height and a width of more than one position that is no pooling. In a transformer of tokens it is
-    what goes into the last attention: later, only the class token reaches the scores.
+    The last one with more than one position, each in its place in the picture, that is no pooling, and whose positions all
+    go on to the output. Of a transformer with a class token that is what goes into its last attention: later, only that
+    token reaches the scores.
 
     Parameters:
         before: layers that it has to lie before, where the score is of a unit of theirs.
@@ -195,24 +195,18 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
         ValueError: there is no such layer.
     """
     rows = list(net.layers)
-    rows = rows[: min((rows.index(net.layers[name]) for name in before), default=len(rows))]
-    attentions = [k for k, row in enumerate(rows) if "attention" in row.kind.lower()]
-    maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
-    if maps and (not attentions or maps[-1] > attentions[-1]):
-        return rows[maps[-1]], f"maps of {rows[maps[-1]].name}, the last with maps that is no pooling"
-    for row in reversed(rows[: attentions[-1] if attentions else 0]):
-        if row.layout == "tokens" and _grid_of_tokens(row):
-            return row, f"tokens of {row.name}, which go into the last attention"
+    units = [net.layers[name] for name in before]
+    to_unit = any(row.has_places for row in units)  # whose places count, whatever becomes of them later
+    rows = rows[: min(map(rows.index, units), default=len(rows))]
+    for row in reversed(rows):
+        if row.has_places and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower() and (to_unit or row.goes_on):
+            if row.is_map:
+                return row, f"maps of {row.name}, the last with maps that is no pooling"
+            into = "go into the last attention" if row.into_last_attention else "are the last that lie on a grid"
+            return row, f"tokens of {row.name}, which {into}"
     where = f" before {before[0]}" if before else ""
-    raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens of a square grid")
-
-
-def on_grid(row: Layer, values: Tensor) -> Tensor:
-    """A layer's values (units, 1, tokens) by the tokens' places in the picture, (units, rows, columns); maps as they are."""
-    if row.layout != "tokens":
-        return values
-    side, first = _grid_of_tokens(row)  # type: ignore[misc]
-    return values[:, 0, first:].unflatten(1, (side, side))
+    lost = next((f": {_lost(row)}" for row in reversed(rows) if row.layout == "tokens"), "")
+    raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens on a known grid{lost}")
 
 
 # what they share
@@ -224,8 +218,8 @@ def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, 
     row, note = _chosen(question, layer)
 
     def work(passed: Graph) -> list[tuple[Tensor, float]]:
-        maps = on_grid(row, passed.maps[row.name][0]).detach()
-        slopes = [(on_grid(row, passed.gradient(one[0], row.name)[0]), one[0].item()) for one in question.scores(passed)]
+        maps = passed.maps[row.name][0].detach()
+        slopes = [(passed.gradient(one[0], row.name)[0], one[0].item()) for one in question.scores(passed)]
         return [(weigh(maps, slope), score) for slope, score in slopes]
 
     found, clean = zip(*net.differentiate(question.inputs, work, [*question.layers, row.name]), strict=True)
@@ -249,21 +243,11 @@ def _chosen(question: Question, layer: str | None) -> tuple[Layer, str]:
     if layer is None:
         return cam_layer(question.net, question.layers)
     row = question.net.layers[layer]
-    if row.layout == "tokens" and not _grid_of_tokens(row):
-        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} tokens, which are no square grid")
-    if not row.is_map and row.layout != "tokens":
-        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width")
-    return row, f"maps of {row.name}"
+    if not row.has_places:
+        what = f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width"
+        raise ValueError(_lost(row) if row.layout in ("tokens", "sequence") else what)
+    return row, f"{'maps' if row.is_map else 'tokens'} of {row.name}"
 
 
-def _grid_of_tokens(row: Layer) -> tuple[int, int] | None:
-    """The side of the tokens' square grid and the number of its first token; None if they are none.
-
-    There may be one token more, the class token, which comes first.
-    """
-    tokens = row.output_shape[0]
-    for first in (0, 1):
-        side = math.isqrt(tokens - first)
-        if side > 1 and side * side == tokens - first:
-            return side, first
-    return None
+def _lost(row: Layer) -> str:
+    return f"where the {row.output} of {row.name} lie in the picture is not known"

@@ -115,7 +115,8 @@ def features(
             layer before the last that has weights: a picture's signature. Several names give a dict, from one pass.
         pool: what becomes of a map: its ``"mean"``, its ``"max"``, its averages over the finest ``"grid"`` that has at most
             1,024 values with all units, which keeps where something is, or all its values (``"flatten"``), which may be
-            many. Of a transformer's tokens a grid is the mean. Pixels are always flattened.
+            many. A transformer's tokens are a map where their places in the picture are known, without class tokens and the
+            like; else a grid of them is their mean. Pixels are always flattened.
         thumbnails: pixels of the longer side of small pictures to keep, 0 for none.
         path: a .npy file for the values; of one layer.
         max_memory: bytes that the values may take in memory; past it they are in a temporary file that is deleted with
@@ -177,9 +178,9 @@ def signature(net: BoundModel) -> str:
 
 
 def grid_of(layer: Layer) -> tuple[int, int] | None:
-    """Rows and columns of the grid over which a layer's maps are averaged; None where it has no maps."""
+    """Rows and columns of the grid over which a layer's maps are averaged; None where positions have no places."""
     units, height, width = layer.map_shape
-    if not layer.is_map or height * width == 1:
+    if not layer.has_places or height * width == 1:
         return None
     side = max(1, int((MOST_VALUES / units) ** 0.5))
     return min(side, height), min(side, width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,10 +61,17 @@ class Layer:
         macs: multiply-adds of one image, as ``torch.utils.flop_counter`` counts them (its FLOPs halved).
         receptive_field: what one position of the output sees of the input; None where the output is no map.
         layout: ``"map"`` (units, height, width), ``"map, channels last"`` (height, width, units), ``"vector"`` (units),
-            ``"tokens"`` (tokens, units: a transformer's, which are no map) or ``"other"``.
+            ``"sequence"`` (units, positions: a one-dimensional convolution's, a flattened map's), ``"tokens"`` (tokens,
+            units: a transformer's) or ``"other"``.
+        grid: where tokens, or the positions of a sequence, lie in the picture: (rows, columns, first), where number
+            ``first + row * columns + column`` is at (row, column), and those before or after are class, distillation or
+            register tokens. None where that is not known, and of all other layouts.
         weight: the name of the weight in the module (``conv1.weight``); None where there is none.
         input_map: the shape (C, H, W) of the map whose flattened values are the input; None where it is not one.
         source: where to find the call again: ``("module" | "function", name, ordinal from 1)``.
+        goes_on: whether what lies at its positions goes on to the output; False of what comes after the last attention of a
+            network with a class token, and of an attention's own keys and values.
+        into_last_attention: whether keys and values of the network's last attention are made of this output.
         weighing: where what the call weighs with is computed of the weight (standardized, pruned), the function that gets
             it: ``(name, ordinal from 1)``; else None.
     """
@@ -75,9 +83,12 @@ class Layer:
     macs: int
     receptive_field: ReceptiveField | None
     layout: str
+    grid: tuple[int, int, int] | None
     weight: str | None
     input_map: tuple[int, int, int] | None
     source: tuple[str, str, int]
+    goes_on: bool
+    into_last_attention: bool
     weighing: tuple[str, int] | None = None
 
     @property
@@ -91,13 +102,18 @@ class Layer:
         return self.layout.startswith("map")
 
     @property
+    def has_places(self) -> bool:
+        """Whether each position has a row and a column in the picture: a map's, or those on the grid of tokens."""
+        return self.is_map or self.grid is not None
+
+    @property
     def has_units(self) -> bool:
-        """Whether the output can be shown unit by unit: a map, a vector or tokens."""
+        """Whether the output can be shown unit by unit: a map, a vector, a sequence or tokens."""
         return self.layout != "other"
 
     @property
     def map_shape(self) -> tuple[int, int, int]:
-        """(units, height, width): a vector is a map of one position, tokens are a single row of positions.
+        """(units, height, width): a vector is a map of one position; tokens and a sequence are their grid, or a row.
 
         Raises:
             ValueError: the output is none of these.
@@ -109,18 +125,31 @@ class Layer:
                 return units, height, width
             case "vector", (units,):
                 return units, 1, 1
-            case "tokens", (tokens, units):
-                return units, 1, tokens
+            case ("sequence", (units, positions)) | ("tokens", (positions, units)):
+                return (units, *self.grid[:2]) if self.grid else (units, 1, positions)
         raise ValueError(f"{self.name} gives {format_shape(self.output_shape)} values: neither maps, nor units, nor tokens")
+
+    @property
+    def beside_grid(self) -> int:
+        """How many tokens lie beside their grid (class, distillation and register tokens), and so are in no map."""
+        if self.grid is None:
+            return 0
+        units, height, width = self.map_shape
+        return math.prod(self.output_shape) // units - height * width
 
     def by_unit(self, output: Tensor) -> Tensor:
         """The layer's output for N pictures as (N, units, height, width), in whatever order its axes are.
 
+        Of tokens on a grid only those are in it: class, distillation and register tokens lie beside it.
+
         Raises:
             ValueError: the output is neither maps, nor units, nor tokens.
         """
-        units_first = output if self.layout in ("map", "vector") else output.movedim(-1, 1)
-        return units_first.reshape(len(output), *self.map_shape)
+        units, height, width = self.map_shape
+        units_first = output.movedim(-1, 1) if self.layout in ("tokens", "map, channels last") else output
+        if self.grid:
+            units_first = units_first.narrow(2, self.grid[2], height * width)
+        return units_first.reshape(len(output), units, height, width)
 
     def to_pixel(self, row: float, column: float, picture: tuple[int, int]) -> tuple[float, float]:
         """The input pixel (y, x) at the centre of what a position sees; the proportional place if it sees everything.
@@ -199,7 +228,7 @@ class Layers(Sequence[Layer]):
 
     @property
     def with_units(self) -> list[Layer]:
-        """The rows that can be shown unit by unit: those that give maps, a vector or tokens."""
+        """The rows that can be shown unit by unit: those that give maps, a vector, a sequence or tokens."""
         return [row for row in self._rows if row.has_units]
 
     @property

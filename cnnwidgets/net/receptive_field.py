@@ -1,8 +1,7 @@
 """How far each function of a forward pass sees: the rules by which a receptive field goes from input to output.
 
-A :class:`Field` travels with every tensor. It knows which two axes are height and width, and what one position sees. Each
-rule takes its function's own arguments beside its first tensor's field, and says what the output's field is. Whatever no
-rule knows sees the whole picture: never too little.
+A :class:`Field` travels with every tensor. It knows what the tensor's axes count, and what one position of a map sees. Each
+rule says what the positions of the output see. Whatever no rule knows sees the whole picture: never too little.
 """
 
 from __future__ import annotations
@@ -10,241 +9,214 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from operator import add, sub
 
 import torch
 
+from cnnwidgets.net.axes import (
+    CHANNELS_FIRST,
+    COLUMNS,
+    ROWS,
+    Axes,
+    are_placed,
+    has_places,
+    map_axes,
+    roles,
+    rows_and_columns,
+    shape_of,
+    unknown,
+)
+from cnnwidgets.net.axis_rules import axes_after
+from cnnwidgets.net.call import JOINS, PICKS, REDUCTIONS, REGROUPS, REORDERS, SOFTMAXES, TURNS, Call
 from cnnwidgets.net.layers import Pair, ReceptiveField
-
-CHANNELS_FIRST = (-2, -1)
-CHANNELS_LAST = (-3, -2)
+from cnnwidgets.net.trail import Trail, Trails
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a tensor's positions see. Axes count from the end; ``flattened`` is the map a flat vector was made of."""
+    """What is known of a tensor.
+
+    Attributes:
+        sees: what each position sees, on whatever axes the positions are.
+        axes: what its axes count.
+        trail: what it was made of, position by position; None if its positions do not lie in the picture.
+        is_share: whether a softmax gave it.
+    """
 
     sees: ReceptiveField
-    axes: tuple[int, int] | None = CHANNELS_FIRST
-    flattened: tuple[int, int, int] | None = None
+    axes: Axes = ()
+    trail: Trail | None = None
+    is_share: bool = False
 
 
 def whole_picture(size: tuple[int, int]) -> ReceptiveField:
     return ReceptiveField(size, (0, 0), (0, 0), "global")
 
 
-def pixels() -> Field:
+def pixels(picture: torch.Tensor) -> Field:
     """The field of the input itself: each position sees its own pixel."""
-    return Field(ReceptiveField((1, 1), (1, 1), (0, 0), "exact"))
+    return Field(ReceptiveField((1, 1), (1, 1), (0, 0), "exact"), map_axes(picture.shape), Trail("picture"))
 
 
 class FieldRules:
-    """``rules(function name, tensors' fields, args, kwargs, output)`` gives the output's field.
+    """``rules(call, tensors' fields)`` gives the output's field.
 
     Parameters:
         picture: height and width of the input picture.
     """
 
     def __init__(self, picture: tuple[int, int]):
-        self._everything = whole_picture(picture)
+        self.everything = whole_picture(picture)
+        self.trails = Trails()
 
-    def unknown(self, output: torch.Tensor, inputs: Sequence[tuple[torch.Tensor, Field]] = ()) -> Field:
-        """The field after something that no rule knows: everything is seen, and axes are kept if their number is."""
-        axes = next((f.axes for t, f in inputs if f.axes and t.ndim == output.ndim), None)
-        if not inputs and output.ndim == 4:
-            axes = CHANNELS_FIRST
-        return Field(self._everything, axes)
+    def of_unknown_origin(self, tensor: torch.Tensor, axes: Axes | None = None) -> Field:
+        """Of what no function that was seen has made or written to: where nothing is known, four axes are those of maps."""
+        fallback = map_axes(tensor.shape) if tensor.ndim == 4 else unknown(tensor.shape)
+        return Field(self.everything, axes if axes and shape_of(axes) == tensor.shape else fallback)
 
-    def __call__(self, name: str, args: tuple, kwargs: dict, inputs: list, output: torch.Tensor) -> Field:
-        tensor, field = inputs[0]
-        kwargs = {key: value for key, value in kwargs.items() if key not in ("input", "self", "tensors")}
-        if name in _POINTWISE or (name in ("max", "min") and len(inputs) == 2):
-            return self._pointwise(inputs, output)
-        if name in _JOINS:
-            return self._cat(inputs, output, *args[1:], **kwargs)
-        rule = getattr(self, f"_{name}", None) or getattr(self, f"_{_ALIASES.get(name)}", None)
-        if rule is None or len(inputs) > 1 or (field.axes is None and name != "linear"):
-            return self.unknown(output, inputs)
-        if name in _WINDOWS and field.axes != CHANNELS_FIRST:
-            return self.unknown(output, inputs)
+    def __call__(self, call: Call, fields: Sequence[Field]) -> Field:
+        axes = axes_after(call)
+        sees = self._sees(call, fields, axes) if are_placed(axes) else self.everything
+        shares = [tensor for (tensor, _), field in zip(call.known, fields, strict=True) if field.is_share]
+        trail = self.trails.after(call, [field.trail for field in fields], shares, axes)
+        is_product = call.summed_axes(call.tensor) is not None
+        still_shares = any(tensor.numel() == call.output.numel() for tensor in shares) and not is_product
+        return Field(sees, axes, trail, call.name == "softmax" or still_shares)
+
+    def _sees(self, call: Call, fields: Sequence[Field], axes: Axes) -> ReceptiveField:
+        sees = fields[0].sees
+        if call.is_pointwise:
+            return self._pointwise(fields, axes)
+        if call.name in JOINS:
+            return self._cat(call, fields, axes)
+        if sees.status == "global" or len(fields) > 1:
+            return self.everything
+        if call.name in REGROUPS | TURNS:
+            return sees
+        if call.name == "batch_norm":
+            running, training = call.given(1, "running_mean"), call.given(5, "training", default=False)
+            return self.everything if training or running is None else sees
+        if call.name in _ALONG_DIMENSIONS:
+            return self.everything if any(has_places(call.axes[dim]) for dim in call.dims) else sees
+        if call.name in PICKS:
+            return self._picked(call, sees)
+        rule = getattr(self, f"_{_ALIASES.get(call.name, call.name)}", None) if call.name in _WINDOWS else None
+        if rule is None or rows_and_columns(call.axes) != CHANNELS_FIRST:
+            return self.everything
+        kwargs = {key: value for key, value in call.kwargs.items() if key not in ("input", "self")}
         try:
-            return rule(tensor, field, output, *args[1:], **kwargs)
+            return rule(sees, call, *call.args[1:], **kwargs)
         except (AttributeError, TypeError):  # a function of the same name that takes other arguments
-            return self.unknown(output, inputs)
+            return self.everything
 
-    def _pointwise(self, inputs, output) -> Field:
+    def _pointwise(self, fields: Sequence[Field], axes: Axes) -> ReceptiveField:
         """Element by element; of several inputs, each position sees what it sees through any of them."""
-        fields = [field for _, field in inputs]
         sees = fields[0].sees
         for field in fields[1:]:
             sees = self._union(sees, field.sees)
-        axes = next((f.axes for t, f in inputs if f.axes and t.ndim == output.ndim and t.shape == output.shape), None)
-        axes = axes or next((f.axes for t, f in inputs if f.axes and t.ndim == output.ndim), None)
-        if any(f.sees.status != "global" and (f.axes != axes or _sides(t, axes) != _sides(output, axes)) for t, f in inputs):
-            sees = self._everything  # one position, broadcast over all
-        return Field(sees, axes, fields[0].flattened)
+        if any(field.sees.status != "global" and not _lie_alike(field.axes, axes) for field in fields):
+            return self.everything  # one position, broadcast over all
+        return sees
 
     def _union(self, a: ReceptiveField, b: ReceptiveField) -> ReceptiveField:
         """The smallest rectangle around both; exact where both are."""
         if "global" in (a.status, b.status) or a.step != b.step:
-            return self._everything
+            return self.everything
         low = _pair(min, a.offset, b.offset)
         high = _pair(max, _pair(add, a.offset, a.size), _pair(add, b.offset, b.size))
         status = "exact" if {a.status, b.status} == {"exact"} else "bound"
         return ReceptiveField(_pair(sub, high, low), a.step, low, status)
 
-    def _window(self, field: Field, kernel, stride, padding, dilation=1, status=None) -> Field:
-        """A window that slides over the two axes: convolution and pooling."""
+    def _window(self, sees: ReceptiveField, kernel, stride, padding, dilation=1, status=None) -> ReceptiveField:
+        """A window that slides over rows and columns: convolution and pooling."""
         kernel, stride, padding, dilation = map(_two, (kernel, stride, padding, dilation))
-        sees = field.sees
-        if sees.status == "global":
-            return field
         reach = tuple((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
-        return Field(
-            ReceptiveField(
-                size=tuple(s + r * t for s, r, t in zip(sees.size, reach, sees.step, strict=True)),
-                step=tuple(t * s for t, s in zip(sees.step, stride, strict=True)),
-                offset=tuple(o - p * t for o, p, t in zip(sees.offset, padding, sees.step, strict=True)),
-                status=status or sees.status,
-            ),
-            field.axes,
+        return ReceptiveField(
+            size=tuple(s + r * t for s, r, t in zip(sees.size, reach, sees.step, strict=True)),
+            step=tuple(t * s for t, s in zip(sees.step, stride, strict=True)),
+            offset=tuple(o - p * t for o, p, t in zip(sees.offset, padding, sees.step, strict=True)),
+            status=status or sees.status,
         )
 
-    def _conv2d(self, tensor, field, output, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> Field:
+    def _conv2d(self, sees, call, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> ReceptiveField:
         if not isinstance(weight, torch.Tensor):  # of torch.ops.quantized: packed with what else there is
-            return self._window(field, weight.unpack()[0].shape[-2:], weight.stride(), weight.padding(), weight.dilation())
+            return self._window(sees, weight.unpack()[0].shape[-2:], weight.stride(), weight.padding(), weight.dilation())
         kernel, dilation = weight.shape[-2:], _two(dilation)
         if padding == "same":  # torch puts the odd pixel at the end
             padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
         elif padding == "valid":
             padding = 0
-        return self._window(field, kernel, stride, padding, dilation)
+        return self._window(sees, kernel, stride, padding, dilation)
 
     def _max_pool2d(
-        self,
-        tensor,
-        field,
-        output,
-        kernel_size,
-        stride=None,
-        padding=0,
-        dilation=1,
-        ceil_mode=False,
-        return_indices=False,
-    ) -> Field:
-        return self._window(field, kernel_size, stride or kernel_size, padding, dilation)
+        self, sees, call, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+    ) -> ReceptiveField:
+        return self._window(sees, kernel_size, stride or kernel_size, padding, dilation)
 
-    def _lp_pool2d(self, tensor, field, output, norm_type, kernel_size, stride=None, ceil_mode=False) -> Field:
-        return self._window(field, kernel_size, stride or kernel_size, 0)
+    def _lp_pool2d(self, sees, call, norm_type, kernel_size, stride=None, ceil_mode=False) -> ReceptiveField:
+        return self._window(sees, kernel_size, stride or kernel_size, 0)
 
-    def _avg_pool2d(self, tensor, field, output, kernel_size, stride=None, padding=0, *rest, **more) -> Field:
-        return self._window(field, kernel_size, stride or kernel_size, padding)
+    def _avg_pool2d(self, sees, call, kernel_size, stride=None, padding=0, *rest, **more) -> ReceptiveField:
+        return self._window(sees, kernel_size, stride or kernel_size, padding)
 
-    def _adaptive_avg_pool2d(self, tensor, field, output, output_size, return_indices=False) -> Field:
+    def _adaptive_avg_pool2d(self, sees, call, output_size, return_indices=False) -> ReceptiveField:
         """Windows from floor(i * n / m) to ceil((i + 1) * n / m): even ones if m divides n, else up to two wider."""
-        ratios = tuple(n / m for n, m in zip(tensor.shape[-2:], output.shape[-2:], strict=True))
-        if output.shape[-2:] == (1, 1):
-            return Field(self._everything, field.axes)
+        ratios = tuple(n / m for n, m in zip(call.tensor.shape[-2:], call.output.shape[-2:], strict=True))
+        if call.output.shape[-2:] == (1, 1):
+            return self.everything
         if all(ratio.is_integer() for ratio in ratios):
-            return self._window(field, tuple(map(int, ratios)), tuple(map(int, ratios)), 0)
-        return self._window(field, tuple(math.ceil(r) + 2 for r in ratios), ratios, 1, status="bound")
+            return self._window(sees, tuple(map(int, ratios)), tuple(map(int, ratios)), 0)
+        return self._window(sees, tuple(math.ceil(r) + 2 for r in ratios), ratios, 1, status="bound")
 
-    def _pad(self, tensor, field, output, pad, mode="constant", value=None) -> Field:
+    def _pad(self, sees, call, pad, mode="constant", value=None) -> ReceptiveField:
         if mode == "circular":
-            return self.unknown(output, [(tensor, field)])
+            return self.everything
         left, top = pad[0], pad[2] if len(pad) > 2 else 0  # further ones pad with units or pictures
-        return self._window(field, 1, 1, (top, left), status=None if mode == "constant" else "bound")
+        return self._window(sees, 1, 1, (top, left), status=None if mode == "constant" else "bound")
 
-    def _cat(self, inputs, output, dim=0, *, axis=None) -> Field:
+    def _cat(self, call: Call, fields: Sequence[Field], axes: Axes) -> ReceptiveField:
         """Side by side along the units: each unit sees what its branch sees, and the rectangle around all is a bound."""
-        dim = _from_end(dim if axis is None else axis, output)
-        field = self._pointwise([(t, f) for t, f in inputs if f.axes], output) if all(f.axes for _, f in inputs) else None
-        if field is None or dim in (field.axes or ()):
-            return self.unknown(output, inputs)
-        branches = {f.sees for _, f in inputs}
-        if len(branches) > 1 and field.sees.status == "exact":
-            field = replace(field, sees=replace(field.sees, status="bound"))
-        return field
+        dim = call.given(1, "dim", "axis", default=0) % len(axes)
+        if has_places(axes[dim]):  # tokens beside those of a grid, which see what they saw
+            on_grid = [field.sees for field in fields if has_places(field.axes[dim])]
+            return on_grid[0] if len(on_grid) == 1 else self.everything
+        sees = self._pointwise(fields, axes)
+        branches = {field.sees for field in fields}
+        return replace(sees, status="bound") if len(branches) > 1 and sees.status == "exact" else sees
 
-    def _softmax(self, tensor, field, output, dim=-1, *rest, **more) -> Field:
-        if dim is None:  # torch's old implicit choice
-            dim = 0 if tensor.ndim in (0, 1, 3) else 1
-        return Field(self._everything if _from_end(dim, tensor) in field.axes else field.sees, field.axes)
-
-    def _batch_norm(
-        self, tensor, field, output, running_mean, running_var, weight=None, bias=None, training=False, *rest, **more
-    ) -> Field:
-        return Field(self._everything if training or running_mean is None else field.sees, field.axes)
-
-    def _layer_norm(self, tensor, field, output, normalized_shape, *rest, **more) -> Field:
-        normalized = range(-len(normalized_shape), 0)
-        return Field(self._everything if set(normalized) & set(field.axes) else field.sees, field.axes)
-
-    def _linear(self, tensor, field, output, weight, bias=None) -> Field:
-        if field.axes == CHANNELS_LAST:
-            return Field(field.sees, field.axes)
-        return Field(self._everything, None)
-
-    def _reduce(self, tensor, field, output, *rest, **more) -> Field:
-        """A mean, a sum, a maximum: over the units the positions stay, over positions everything is seen."""
-        if output.ndim == tensor.ndim and all(output.shape[a] == tensor.shape[a] for a in field.axes):
-            return Field(field.sees, field.axes)
-        return self.unknown(output, [(tensor, field)])
-
-    def _getitem(self, tensor, field, output, index) -> Field:
+    def _picked(self, call: Call, sees: ReceptiveField) -> ReceptiveField:
         """Slices take rows and columns from ``start`` on, ``step`` apart; whatever else is an index is not followed."""
-        index = index if isinstance(index, tuple) else (index,)
-        if output.ndim != tensor.ndim or not all(isinstance(i, slice) or i is ... for i in index):
-            return self.unknown(output, [(tensor, field)])
-        rest = index.index(...) if ... in index else len(index)
-        slices = [*index[:rest], *[slice(None)] * (tensor.ndim - len(index) + (... in index)), *index[rest + 1 :]]
-        taken = [range(*slices[axis].indices(tensor.shape[axis])) for axis in field.axes]
-        return self._window(field, 1, [r.step for r in taken], [-r.start for r in taken])
-
-    def _permute(self, tensor, field, output, *dims, **more) -> Field:
-        if more or len(dims) == 1:
-            dims = tuple(more.get("dims", dims and dims[0]))
-        order = [_from_end(d, tensor) for d in dims]
-        axes = tuple(order.index(axis) - tensor.ndim for axis in field.axes)
-        return Field(field.sees, axes) if axes in (CHANNELS_FIRST, CHANNELS_LAST) else self.unknown(output)
-
-    def _transpose(self, tensor, field, output, dim0, dim1) -> Field:
-        order = list(range(-tensor.ndim, 0))
-        a, b = dim0 % tensor.ndim, dim1 % tensor.ndim
-        order[a], order[b] = order[b], order[a]
-        return self._permute(tensor, field, output, order)
-
-    def _reshape(self, tensor, field, output, *shape, **more) -> Field:
-        """A new view: positions survive if the last two axes do (a channel shuffle), else it is a flat vector."""
-        if field.axes == CHANNELS_FIRST and output.ndim > 2 and output.shape[-2:] == tensor.shape[-2:]:
-            return Field(field.sees, field.axes)
-        is_flat = field.axes == CHANNELS_FIRST and tensor.ndim == 4 and output.shape == (len(tensor), tensor[0].numel())
-        flat = tuple(tensor.shape[1:]) if is_flat else None
-        return Field(self._everything, None, flat)
+        try:
+            picks = call.picks
+        except LookupError:
+            return self.everything
+        starts, steps = [0, 0], [1, 1]
+        for dim, taken in picks:
+            if dim is None or not has_places(call.axes[dim]):
+                continue
+            if not isinstance(taken, range):
+                return self.everything
+            for side, role in enumerate((ROWS, COLUMNS)):
+                if roles(call.axes[dim]) == {role}:
+                    starts[side], steps[side] = taken.start, taken.step
+        return self._window(sees, 1, steps, [-start for start in starts])
 
 
-_POINTWISE = frozenset(
-    "relu relu6 leaky_relu prelu elu selu celu gelu silu mish sigmoid log_sigmoid tanh hardtanh hardswish hardsigmoid "
-    "softplus softsign threshold clamp clip exp log sqrt rsqrt square abs neg pow sin cos erf dropout dropout2d "
-    "feature_dropout alpha_dropout add sub mul div maximum minimum where addcmul lerp local_response_norm contiguous clone "
-    "detach to float half double type bfloat16 fill masked_fill identity positive stochastic_depth eq ne gt ge lt le "
-    "clamp_min clamp_max sign reciprocal expm1 log1p tan round floor ceil hardshrink softshrink tanhshrink rrelu "
-    "quantize_per_tensor quantize_per_channel dequantize dropout1d dropout3d feature_alpha_dropout floor_divide "
-    "remainder".split()
-)
-_JOINS = frozenset(("cat", "concat", "concatenate"))
 _WINDOWS = frozenset(
     "conv2d conv2d_relu pad max_pool2d max_pool2d_with_indices avg_pool2d lp_pool2d adaptive_avg_pool2d "
     "adaptive_max_pool2d".split()
 )
-_ALIASES = {
-    "log_softmax": "softmax", "softmin": "softmax",
-    "adaptive_max_pool2d": "adaptive_avg_pool2d", "mean": "reduce", "sum": "reduce", "amax": "reduce", "amin": "reduce",
-    "max": "reduce", "min": "reduce", "std": "reduce", "var": "reduce", "norm": "reduce", "split": "reduce",
-    "chunk": "reduce", "conv2d_relu": "conv2d",
-    "flatten": "reshape", "view": "reshape", "unflatten": "reshape", "squeeze": "reshape",
-    "swapaxes": "transpose", "swapdims": "transpose", "max_pool2d_with_indices": "max_pool2d",
-}  # fmt: skip
+_ALIASES = {"adaptive_max_pool2d": "adaptive_avg_pool2d", "max_pool2d_with_indices": "max_pool2d", "conv2d_relu": "conv2d"}
+_ALONG_DIMENSIONS = (
+    SOFTMAXES | REDUCTIONS | REORDERS | frozenset("linear layer_norm rms_norm normalize glu cumsum cumprod".split())
+)
+
+
+def _lie_alike(some: Axes, all_axes: Axes) -> bool:
+    """Whether positions are on the same axes of two tensors, as many of them: neither is broadcast."""
+    pairs = zip_longest(reversed(some), reversed(all_axes), fillvalue=())
+    return all(one == other for one, other in pairs if has_places(one) or has_places(other))
 
 
 def _two(value) -> tuple:
@@ -255,13 +227,5 @@ def _one(value):
     return value[0] if isinstance(value, (tuple, list)) else value
 
 
-def _sides(tensor: torch.Tensor, axes: tuple[int, int]) -> list[int]:
-    return [tensor.shape[axis] for axis in axes]
-
-
 def _pair(function, a: Pair, b: Pair) -> Pair:
     return function(a[0], b[0]), function(a[1], b[1])
-
-
-def _from_end(dim: int, tensor: torch.Tensor) -> int:
-    return dim % tensor.ndim - tensor.ndim

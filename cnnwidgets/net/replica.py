@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -197,7 +198,7 @@ def _homes(original: nn.Module, double: nn.Module) -> Iterator[tuple[dict[str, T
             yield vars(theirs), vars(mine)
 
 
-def uncompiled(module: nn.Module) -> nn.Module:
+def uncompiled(module: Any) -> nn.Module:
     """The module that ``torch.compile`` has wrapped, else the module itself."""
     return uncompiled(module._orig_mod) if type(module).__name__ == "OptimizedModule" else module  # torch._dynamo: 2 s
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,10 +14,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from cnnwidgets.net.layers import Layer, Layers
-from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels, whole_picture
+from cnnwidgets.net.axes import (
+    CHANNELS_FIRST,
+    CHANNELS_LAST,
+    Axes,
+    Grid,
+    flattened_map,
+    grid_of,
+    is_units,
+    rows_and_columns,
+)
+from cnnwidgets.net.call import Call
+from cnnwidgets.net.layers import Layer, Layers, ReceptiveField
+from cnnwidgets.net.receptive_field import Field, FieldRules, pixels, whole_picture
 from cnnwidgets.net.replica import CannotReplicate
 from cnnwidgets.net.trace import Calls, tensors_in
+from cnnwidgets.net.trail import Trail
 
 
 def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]) -> tuple[Layers, Any]:
@@ -29,7 +42,7 @@ def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch
     calls = Survey(module, picture, foreign)
     with torch.no_grad(), calls.watching():
         output = module(picture)
-    return Layers(calls.rows, calls.ends), output
+    return calls.finish(output), output
 
 
 class Survey(Calls):
@@ -38,15 +51,16 @@ class Survey(Calls):
     def __init__(self, module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]):
         super().__init__(module, visit=lambda name, output: None)
         self._foreign = foreign
-        self.rows: list[Layer] = []
-        self.ends: dict[str, str] = {}
+        self._rows: list[Layer] = []
+        self._trails: list[Trail | None] = []  # of the rows
+        self._ends: dict[str, str] = {}
         self._owners = {id(p): name for name, p in module.named_parameters()}
         self._unused = {id(p): p.numel() for p in module.parameters()}
         self._fields = WeakTensorKeyDictionary()  # tensor to (field, the tensor's version at that time)
         for part in module.modules():
             for tensor in _own_tensors(part):
                 self._set_field(tensor, _CONSTANT)
-        self._set_field(picture, pixels())
+        self._set_field(picture, pixels(picture))
         self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self._rules = FieldRules((picture.shape[-2], picture.shape[-1]))
         weights = ((part, weight_of(part)) for part in self._names)
@@ -54,7 +68,7 @@ class Survey(Calls):
         self._batch = picture.shape[0]
         self._macs = MacCounter()
         self._parameters: list[int] = []
-        self._flattened: tuple[int, int, int] | None = None
+        self._input_axes: Axes = ()
         self._weighing: tuple[str, int] | None = None
 
     def _set_field(self, tensor: torch.Tensor, field: Field) -> None:
@@ -64,7 +78,7 @@ class Survey(Calls):
         """What a tensor sees: the whole picture if its origin is unknown (a custom function, a write through a view)."""
         field, version = self._fields.get(tensor, (None, None))
         if field is None or version != _version(tensor):
-            field = self._rules.unknown(tensor)
+            field = self._rules.of_unknown_origin(tensor, field.axes if field else None)
             self._set_field(tensor, field)
         return field
 
@@ -85,9 +99,11 @@ class Survey(Calls):
             for made in args[:1] if name == "setitem" else tensors_in(output):
                 self._set_field(made, _CONSTANT)
         elif name != "setitem":
-            self._flattened = inputs[0][1].flattened
+            self._input_axes = inputs[0][1].axes
+            tensors, known = [tensor for tensor, _ in self._arguments], [(tensor, field.axes) for tensor, field in inputs]
             for made in tensors_in(output):
-                self._set_field(made, self._rules(name, args, kwargs, inputs, made))
+                call = Call(name, args, kwargs, tensors, known, made)
+                self._set_field(made, self._rules(call, [field for _, field in inputs]))
 
     def saw_call(self, name, kind, output):
         field = self._field_of(output)
@@ -95,7 +111,8 @@ class Survey(Calls):
             return
         macs, self._macs.macs = self._macs.macs, 0
         used, self._parameters = self._parameters, []
-        flattened, self._flattened = self._flattened, None
+        flattened = flattened_map(self._input_axes[-1]) if self._input_axes else None
+        self._input_axes = ()
         weighing, self._weighing = self._weighing, None
         if isinstance(kind, nn.Module):
             owner, axes = self._names[kind], self._weight_axes.get(kind)
@@ -108,24 +125,45 @@ class Survey(Calls):
             if kind in _WEIGHING:
                 path = next((self._owners[p] for p in used), None)
                 axes = path and self._parameter(path).ndim
-        layout = _layout(output, field, self._batch)
+        layout, grid = _layout(output, field.axes, self._batch)
         is_filter = axes in (2, 4) and kind != "Embedding"
-        self.rows.append(
+        self._rows.append(
             Layer(
                 name=name,
                 kind=kind,
                 output_shape=tuple(output.shape[1:] if output.shape[:1] == (self._batch,) else output.shape),
                 parameters=sum(self._unused.pop(p, 0) for p in used),
                 macs=macs // self._batch,
-                receptive_field=field.sees if layout.startswith("map") else None,
+                receptive_field=self._sees(field) if layout.startswith("map") else None,
                 layout=layout,
+                grid=grid,
                 weight=path if is_filter else None,
                 input_map=flattened if is_filter and axes == 2 else None,
                 source=source,
                 weighing=weighing if is_filter else None,
+                goes_on=True,
+                into_last_attention=False,
             )
         )
+        self._trails.append(field.trail)
         self._made[output] = name
+
+    def finish(self, output: Any) -> Layers:
+        """The table, now that it is known what became of each row's positions."""
+        for tensor in tensors_in(output):
+            if trail := self._field_of(tensor).trail:
+                trail.mark("read")
+        attended = self._rules.trails.attended
+        rows = [
+            replace(row, goes_on=trail.goes_on, into_last_attention=trail in attended) if trail else row
+            for row, trail in zip(self._rows, self._trails, strict=True)
+        ]
+        return Layers(rows, self._ends)
+
+    def _sees(self, field: Field) -> ReceptiveField:
+        """What a map's position sees; a map on its side has no rectangle for it."""
+        upright = rows_and_columns(field.axes) in (CHANNELS_FIRST, CHANNELS_LAST)
+        return field.sees if upright else self._rules.everything
 
     def _parameter(self, path: str) -> nn.Parameter | None:
         owner, _, attribute = path.rpartition(".")
@@ -134,7 +172,7 @@ class Survey(Calls):
 
     def saw_block(self, name, output):
         if output in self._made:
-            self.ends[name] = self._made[output]
+            self._ends[name] = self._made[output]
 
     @contextmanager
     def watching(self):
@@ -185,17 +223,28 @@ def _version(tensor: torch.Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 
-def _layout(tensor: torch.Tensor, field: Field, batch: int) -> str:
-    if tensor.shape[:1] != (batch,):
-        return "other"
-    if tensor.ndim == 4 and field.axes == CHANNELS_FIRST:
-        return "map"
-    if tensor.ndim == 4 and field.axes == CHANNELS_LAST:
-        return "map, channels last"
-    return {2: "vector", 3: "tokens"}.get(tensor.ndim, "other")
+def _layout(tensor: torch.Tensor, axes: Axes, batch: int) -> tuple[str, Grid | None]:
+    """What the axes of a batch's output are, and where tokens or the positions of a sequence lie."""
+    if tensor.shape[:1] != (batch,) or not 2 <= tensor.ndim <= 4:
+        return "other", None
+    if tensor.ndim == 2:
+        return "vector", None
+    if tensor.ndim == 4:
+        match sorted(rows_and_columns(axes) or ()):
+            case [-2, -1]:
+                return "map", None
+            case [-3, -2]:
+                return "map, channels last", None
+        return "other", None
+    match is_units(axes[1]), is_units(axes[2]):
+        case False, True:
+            return "tokens", grid_of(axes[1])
+        case True, False:
+            return "sequence", grid_of(axes[2])
+    return "other", None
 
 
-_CONSTANT = Field(whole_picture((0, 0)), None)  # known by identity: what does not depend on the picture
+_CONSTANT = Field(whole_picture((0, 0)))  # known by identity: what does not depend on the picture
 _WEIGHING = frozenset(("conv2d", "conv_transpose2d", "linear"))
 _BLANK = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()

@@ -161,8 +161,10 @@ def is_leaf(module: nn.Module) -> bool:
 
 
 def function_name(func) -> str:
-    """The operation's plain name: ``add`` for ``torch.add``, ``+``, ``+=``, ``add_``; ``max_pool2d`` for its helper."""
+    """The operation's plain name: ``add`` for ``torch.add``, ``+``, ``add_``; ``max_pool2d`` for its helper, ``mT``."""
     name = getattr(func, "__name__", "function")
+    if name == "__get__":
+        return getattr(getattr(func, "__self__", None), "__name__", "get")
     bare = name.strip("_")
     if name.startswith("__") and name.endswith("__"):
         return _OPERATORS.get(bare) or _OPERATORS.get(bare[1:]) or bare
@@ -190,5 +192,5 @@ def tensors_in(value) -> Iterator[torch.Tensor]:
 
 
 _OPERATORS = {name: name for name in "add sub mul matmul pow neg abs getitem".split()} | {"truediv": "div", "rdiv": "div"}
-_LOOKS_ONLY = frozenset(("get", "set", "size", "stride", "dim", "item", "is_contiguous", "shape"))
-_NOTHING_NEW = frozenset(("contiguous", "clone", "detach", "to", "float", "type", "requires_grad", "data"))
+_LOOKS_ONLY = frozenset(("get", "set", "size", "stride", "dim", "item", "is_contiguous", "shape", "grad"))
+_NOTHING_NEW = frozenset("contiguous clone detach to float type requires_grad data T mT H mH real imag".split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,8 +39,6 @@ class Keep(torch.overrides.TorchFunctionMode):
 with torch.no_grad(), Keep():
     model.eval()(x)"""
 
-_UNIT_FIRST = {"map": "", "map, channels last": ".permute(2, 0, 1)", "vector": "[:, None, None]", "tokens": ".T[:, None]"}
-
 
 def picture_lines(net: BoundModel, image: Any, images: Sequence) -> str:
     """The lines that make ``model`` and its input ``x``, of a picture as a panel has it; a number counts in images."""
@@ -65,8 +64,19 @@ def layer_lines(row: Layer) -> str:
     """The lines that put a layer's output for ``x`` into ``values``, (units, height, width)."""
     how, name, number = row.source
     keep = _KEEP_MODULE if how == "module" else _KEEP_FUNCTION
-    values = f"values = calls[{number - 1}][0]{_UNIT_FIRST[row.layout]}  # {row.name}: (units, height, width)"
+    values = f"values = calls[{number - 1}][0]{_by_unit(row)}  # {row.name}: (units, height, width)"
     return "\n".join([keep.format(name=name), values])
+
+
+def _by_unit(row: Layer) -> str:
+    """What makes (units, height, width) of a layer's output for one picture."""
+    if row.layout in ("sequence", "tokens"):
+        units, height, width = row.map_shape
+        first = row.grid[2] if row.grid else 0
+        taken = f"[{first}:{first + height * width}]" if row.beside_grid else ""
+        positions = f"{taken}.T" if row.layout == "tokens" else taken and f"[:, {taken[1:]}"
+        return f"{positions}.reshape({units}, {height}, {width})"
+    return {"map": "", "map, channels last": ".permute(2, 0, 1)", "vector": "[:, None, None]"}[row.layout]
 
 
 def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> str:
@@ -244,8 +254,10 @@ def _watched_lines(row: Layer, unit: int) -> str:
     """The lines of a function that gives a unit's sum for each picture of a batch."""
     how, name, number = row.source
     keep = (_KEEP_MODULE if how == "module" else _KEEP_FUNCTION).format(name=name)
-    last = "" if row.layout in ("map", "vector") else ".movedim(-1, 1)"
-    sums = f"return calls[{number - 1}]{last}[:, {unit}].reshape(len(x), -1).sum(1)"
+    last = ".movedim(-1, 1)" if row.layout in ("tokens", "map, channels last") else ""
+    first = row.grid[2] if row.grid else 0
+    taken = f", {first}:{first + math.prod(row.map_shape[1:])}" if row.beside_grid else ""
+    sums = f"return calls[{number - 1}]{last}[:, {unit}{taken}].reshape(len(x), -1).sum(1)"
     return "\ndef watched(x):\n" + textwrap.indent(f"{keep}\n{sums}", "    ") + "\n\n"
 
 

@@ -259,9 +259,11 @@ class TestLayout:
             (F.relu, "map", (3, 4, 6)),
             (lambda x: F.relu(x.permute(0, 2, 3, 1)), "map, channels last", (3, 4, 6)),
             (lambda x: x.flatten(1), "vector", (72, 1, 1)),
-            (lambda x: x.flatten(2).transpose(1, 2), "tokens", (3, 1, 24)),
+            (lambda x: x.flatten(2).transpose(1, 2), "tokens", (3, 4, 6)),
+            (lambda x: x.flatten(2), "sequence", (3, 4, 6)),
+            (lambda x: x.flatten(2).flip(2).transpose(1, 2), "tokens", (3, 1, 24)),
         ],
-        ids=["map", "channels last", "vector", "tokens"],
+        ids=["map", "channels last", "vector", "tokens", "sequence", "tokens in another order"],
     )
     def test_the_layout_says_where_the_units_are(self, function, layout, map_shape):
         row = bind(Function(lambda self, x: function(x)), input_shape=(3, 4, 6)).layers[-1]
