@@ -204,10 +204,9 @@ class FieldRules:
 
 
 _WINDOWS = frozenset(
-    "conv2d conv2d_relu pad max_pool2d max_pool2d_with_indices avg_pool2d lp_pool2d adaptive_avg_pool2d "
-    "adaptive_max_pool2d".split()
+    "conv2d pad max_pool2d max_pool2d_with_indices avg_pool2d lp_pool2d adaptive_avg_pool2d adaptive_max_pool2d".split()
 )
-_ALIASES = {"adaptive_max_pool2d": "adaptive_avg_pool2d", "max_pool2d_with_indices": "max_pool2d", "conv2d_relu": "conv2d"}
+_ALIASES = {"adaptive_max_pool2d": "adaptive_avg_pool2d", "max_pool2d_with_indices": "max_pool2d"}
 _ALONG_DIMENSIONS = (
     SOFTMAXES | REDUCTIONS | REORDERS | frozenset("linear layer_norm rms_norm normalize glu cumsum cumprod".split())
 )

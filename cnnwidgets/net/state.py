@@ -23,6 +23,7 @@ _PLAIN = (
     *(torch.dtype, torch.device, torch.Size, torch.memory_format, torch.layout),
 )
 _PLAINEST = frozenset(_PLAIN)
+_APART = ("lightning", "pytorch_lightning", "threading", "_thread", "queue", "concurrent", "multiprocessing", "asyncio")
 _DATA = (torch.utils.data.Dataset, torch.utils.data.DataLoader, torch.optim.Optimizer)
 
 
@@ -31,7 +32,7 @@ class State:
 
     Attributes:
         tensors: those that were found, parameters and buffers included, by their ids.
-        apart: objects that are no part of the network though it holds them: data sets, loaders, optimizers, trainers.
+        apart: objects that are no part of the network though it holds them: data sets, loaders, optimizers, trainers, locks.
     """
 
     def __init__(self, root: nn.Module):
@@ -81,7 +82,7 @@ class State:
         """What an object holds. Containers are written down."""
         if isinstance(thing, torch.Tensor):
             self.tensors[id(thing)] = thing
-        elif isinstance(thing, _DATA) or type(thing).__module__.startswith(("lightning", "pytorch_lightning")):
+        elif isinstance(thing, _DATA) or type(thing).__module__.partition(".")[0] in _APART:
             self.apart.append(thing)
         elif isinstance(thing, dict):
             self._hold(thing)

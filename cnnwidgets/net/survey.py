@@ -102,7 +102,7 @@ class Survey(Calls):
             self._input_axes = inputs[0][1].axes
             tensors, known = [tensor for tensor, _ in self._arguments], [(tensor, field.axes) for tensor, field in inputs]
             for made in tensors_in(output):
-                call = Call(name, args, kwargs, tensors, known, made)
+                call = Call(_FUSED.get(name, name), args, kwargs, tensors, known, made)
                 self._set_field(made, self._rules(call, [field for _, field in inputs]))
 
     def saw_call(self, name, kind, output):
@@ -245,6 +245,7 @@ def _layout(tensor: torch.Tensor, axes: Axes, batch: int) -> tuple[str, Grid | N
 
 
 _CONSTANT = Field(whole_picture((0, 0)))  # known by identity: what does not depend on the picture
+_FUSED = {f"{name}_relu": name for name in ("conv2d", "linear", "add", "mul", "cat")}  # of torch.ops.quantized
 _WEIGHING = frozenset(("conv2d", "conv_transpose2d", "linear"))
 _BLANK = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()

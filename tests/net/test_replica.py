@@ -232,7 +232,7 @@ def test_a_lock_or_a_logger_is_no_obstacle():
     import logging
 
     model = Residual()
-    model.log = logging.getLogger("model")
+    model.log, model.lock, model.ready = logging.getLogger("model"), threading.Lock(), threading.Event()
     assert bind(model, input_shape=(3, 16, 16)).runner.double.note == ""
 
 

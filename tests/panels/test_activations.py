@@ -58,7 +58,7 @@ class Counted(nn.Sequential):
     passes = 0
 
     def forward(self, x):
-        self.passes += 1
+        Counted.passes += 1  # at the class: a network itself is never run
         return super().forward(x)
 
 
