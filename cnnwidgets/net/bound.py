@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -26,9 +26,10 @@ from cnnwidgets.net.checks import (
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
+from cnnwidgets.net.output import Output, check_outputs, told
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
-from cnnwidgets.net.trace import Calls, Visit
+from cnnwidgets.net.trace import Calls, Visit, tensors_in
 
 
 def bind(
@@ -38,6 +39,7 @@ def bind(
     preprocess: Callable[[Image.Image], torch.Tensor] | None = None,
     input_shape: Sequence[int] | None = None,
     device: torch.device | str | None = None,
+    outputs: str | None = None,
 ) -> BoundModel:
     """Bind a network, so that panels and methods can ask it things. The network itself is left as it is.
 
@@ -53,12 +55,24 @@ def bind(
         input_shape: (C, H, W); by default what ``preprocess`` gives, else the first float tensor that is shown to the
             network, else found by trying usual sizes.
         device: where inputs go; by default where the parameters are.
+        outputs: what the network's outputs are. By default it is told from the last operation of the network and from what
+            comes out for a few inputs, and ``net.output`` and ``repr(net)`` say what was found:
+
+            - ``"logits"``: one a class; a softmax makes probabilities of them;
+            - ``"log_probabilities"``: one a class, as a log-softmax gives them;
+            - ``"probabilities"``: one a class, which sum to 1, as a softmax gives them;
+            - ``"labels"``: a probability for each label, as sigmoids give them; several labels may be on;
+            - ``"label_logits"``: a logit for each label, before the sigmoids (only you can tell them from logits);
+            - ``"binary"``: a single probability, that of the second of two classes;
+            - ``"binary_logit"``: a single logit, before the sigmoid;
+            - ``"values"``: of a regression.
 
     Raises:
         TypeError: the model is no module, or takes several inputs.
-        ValueError: the shape, the classes or the device do not fit.
+        ValueError: the shape, the classes, the device or the outputs do not fit.
     """
-    return BoundModel(model, classes=classes, preprocess=preprocess, input_shape=input_shape, device=device)
+    known = {"classes": classes, "preprocess": preprocess, "input_shape": input_shape, "device": device, "outputs": outputs}
+    return BoundModel(model, **known)
 
 
 class BoundModel:
@@ -72,7 +86,16 @@ class BoundModel:
     """
 
     def __init__(
-        self, model: nn.Module, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None
+        self,
+        model: nn.Module,
+        *,
+        classes=None,
+        preprocess=None,
+        input_shape=None,
+        device=None,
+        outputs=None,
+        name=None,
+        code=None,
     ):
         check_module(model)
         self.module = model
@@ -82,6 +105,7 @@ class BoundModel:
         self._classes = tuple(map(str, classes)) if classes is not None else None
         self._preprocess = preprocess
         self._input_shape = shape_of_input(input_shape) if input_shape is not None else None
+        self._outputs = check_outputs(outputs)
         self._arena = Arena()
 
     # what is known
@@ -107,13 +131,21 @@ class BoundModel:
         """The layer table, one row a call in execution order; found by running the network once."""
         return survey(self.module, torch.zeros(1, *self.input_shape, device=self.device, dtype=self.dtype))
 
+    @cached_property
+    def output(self) -> Output:
+        """What the network's output means; told from how its forward pass ends, and perhaps by looking at a few outputs.
+
+        Raises:
+            ValueError: what comes out is not what ``outputs=`` says.
+        """
+        return told(self.layers.ending, self._first_table, self._outputs, self._classes)
+
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the outputs."""
-        if self._classes is None:
-            outputs = self.logits(torch.zeros(1, *self.input_shape)).shape[1]
-            self._classes = tuple(str(i) for i in range(outputs))
-        return self._classes
+        """Names of the outputs, or of the two classes that a single output tells apart; none if it gives no table (N, K)."""
+        if self._classes is not None and len(self._classes) > 1:
+            return self._classes
+        return self.output.names(self._classes)
 
     @property
     def parameters(self) -> int:
@@ -164,39 +196,55 @@ class BoundModel:
 
     # running
 
-    def logits(self, images: Any) -> torch.Tensor:
-        """The scores before the softmax: float32 (N, classes), on the CPU.
+    def scores(self, images: Any) -> torch.Tensor:
+        """What the network gives, as it is: float32 (N, K), on the CPU.
 
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
+            TypeError: the network's output is no tensor (N, K).
         """
         inputs = self.prepare(images)
-        with no_trace(self.module), torch.no_grad():
-            output = self.module(inputs.to(self.dtype))
-        return self.check_scores(output).detach().float().cpu().clone()
+        return self.check_scores(self.run(inputs), len(inputs)).detach().float().cpu().clone()
 
-    def check_scores(self, output: Any) -> torch.Tensor:
-        """The network's output, if that is class scores (N, classes); else a TypeError says what it is."""
-        if isinstance(output, torch.Tensor) and output.ndim == 2:
-            return output
+    def probabilities(self, images: Any) -> torch.Tensor:
+        """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.
+
+        Raises:
+            TypeError: the network's output is no tensor (N, K).
+            ValueError: the network gives values, and no probabilities.
+        """
+        scores = self.scores(images)
+        if not self.output.has_probabilities:
+            raise ValueError(f"{self.output.sentence}: probabilities are expected; bind with outputs= if they are that")
+        return self.output.answers(scores)
+
+    def check_scores(self, output: Any, count: int) -> torch.Tensor:
+        """What the network gave for so many pictures, if that is a table (N, K); else a TypeError says what it is."""
+        table = self.output.table(output, count)
+        if table is not None:
+            return table
         what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
         raise TypeError(
-            f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
-            "bind a module that returns the scores alone"
+            f"{self.name} outputs {what}; class scores need a tensor (N, classes): give target= a function of the output, "
+            "or bind a module that returns the scores alone"
         )
 
     def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:
-        """For each picture the k most probable classes, as (name, softmax probability), the most probable first.
+        """For each picture the k most probable classes, as (name, probability), the most probable first.
+
+        Several labels have a probability each; a regression gives its first k values, as (name, value).
 
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
+            TypeError: the network's output is no tensor (N, K).
             ValueError: the output is not finite, or the class names are not as many as the outputs.
         """
-        probabilities = self.logits(images).softmax(1)
-        pictures.check_finite(probabilities, f"the output of {self.name}")
-        if len(self.classes) != probabilities.shape[1]:
-            raise ValueError(f"{len(self.classes)} class names were given for {probabilities.shape[1]} outputs")
-        values, indices = probabilities.topk(min(k, probabilities.shape[1]))
+        scores = self.scores(images)
+        pictures.check_finite(scores, f"the output of {self.name}")
+        answers = self.output.answers(scores)
+        if len(self.classes) != answers.shape[1]:
+            raise ValueError(f"{len(self.classes)} class names were given for {answers.shape[1]} outputs")
+        if not self.output.has_probabilities:
+            return [list(zip(self.classes[:k], row, strict=False)) for row in answers.tolist()]
+        values, indices = self.output.top(scores, k)
         return [
             [(self.classes[i], p) for i, p in zip(row, chances, strict=True)]
             for row, chances in zip(indices.tolist(), values.tolist(), strict=True)
@@ -212,25 +260,30 @@ class BoundModel:
             if target not in self.classes:
                 raise ValueError(f"there is no class {target!r}.{nearest(target, self.classes)}")
             return self.classes.index(target)
+        if not self.classes:
+            raise TypeError(f"{self.output.sentence}: there is no class {target}; give target= a function of the output")
         if not 0 <= int(target) < len(self.classes):
             raise ValueError(f"there is no class {target}: the network has {len(self.classes)}, numbered from 0")
         return int(target)
 
-    def run(self, images: Any, visit: Visit, *, cancel=None) -> None:
+    def run(self, images: Any, visit: Visit | None = None, *, cancel=None) -> Any:
         """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
 
         The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
 
         Parameters:
-            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls.
+            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls that are shown.
+
+        Returns:
+            What the network gives, whatever that is.
 
         Raises:
             Cancelled: cancel was set.
         """
         inputs = self.prepare(images).to(self.dtype)
-        calls = Calls(self.module, visit, cancel)
-        with no_trace(self.module), torch.no_grad(), calls.watching():
-            self.module(inputs)
+        watching = Calls(self.module, visit, cancel).watching() if visit else nullcontext()
+        with no_trace(self.module), torch.no_grad(), watching:
+            return self.module(inputs)
 
     def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
         """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
@@ -266,7 +319,7 @@ class BoundModel:
 
         Parameters:
             layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
-            rule: for the ReLUs on the way back: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
+            rule: for the ReLUs on the way back from the output: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
 
         Raises:
             KeyError: there is no such layer; names like it are offered.
@@ -276,14 +329,16 @@ class BoundModel:
             inputs = self.prepare(images).to(self.dtype)
             rows = {name: self.layers[name] for name in layers}
             with no_trace(self.module):
-                passed = Graph(self.module, inputs, rows)
+                passed = Graph(self.module, inputs, rows, self.layers.ending)
                 if rule != "backpropagation":
-                    follow(rule, [passed.output, *passed.maps.values()])
+                    follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
                 yield passed
 
     def __repr__(self) -> str:
         shape = format_shape(self._input_shape) if self._input_shape else "input not known yet"
-        return f"<{self.name}: {shape}, {self.parameters:,} parameters>"
+        known = self.__dict__.get("output")  # which is not looked for here
+        means = f", {known}" if known else f", outputs={self._outputs!r}" if self._outputs else ""
+        return f"<{self.name}: {shape}, {self.parameters:,} parameters{means}>"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -302,6 +357,19 @@ class BoundModel:
             )
         pictures.check_finite(tensor, "the picture")
         return tensor.detach().reshape(-1, *self.input_shape).to(self.device, torch.float32, copy=True)
+
+    def _first_table(self) -> torch.Tensor | None:
+        """(3, K): what the network gives for a black picture and for two of noise; None if that is no table."""
+        noise = torch.randn(2, *self.input_shape, generator=torch.Generator().manual_seed(0))
+        images = torch.cat([torch.zeros(1, *self.input_shape), noise])
+        try:
+            parts = [self.run(images)]
+        except (RuntimeError, ValueError, AssertionError):  # a network that takes one picture at a time
+            parts = [self.run(image) for image in images]
+        if not all(isinstance(part, torch.Tensor) and part.ndim <= 2 and part.numel() for part in parts):
+            return None
+        rows = torch.cat([part.reshape(len(part) if len(parts) == 1 and part.ndim else 1, -1) for part in parts])
+        return rows.detach() if len(rows) == len(images) else None
 
     def _first_that_fits(self, shapes: list[Shape]) -> Shape:
         return find_shape(self.module, shapes, self.device, self.dtype, self.name)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from cnnwidgets.net.output import Ending
+
 Pair = tuple[float, float]
 
 
@@ -162,10 +164,13 @@ class Layers(Sequence[Layer]):
     """An ordered table of layers, read by position or by name.
 
     ``net.layers["conv1"]`` is a row; the name of a block (``layer1.0``, ``features``) stands for the call that ends it.
+
+    Attributes:
+        ending: how the forward pass ends.
     """
 
-    def __init__(self, rows: Sequence[Layer], ends: dict[str, str]):
-        self._rows = tuple(rows)
+    def __init__(self, rows: Sequence[Layer], ends: dict[str, str], ending: Ending):
+        self._rows, self.ending = tuple(rows), ending
         self._by_name = {row.name: row for row in rows}
         self._by_name |= {block: self._by_name[name] for block, name in ends.items() if block not in self._by_name}
 
