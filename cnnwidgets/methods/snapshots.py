@@ -8,6 +8,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from cnnwidgets.methods.training import accuracy
+from cnnwidgets.net.output import Output
+from cnnwidgets.net.telling import kind_of
 
 
 class Snapshots:
@@ -24,8 +26,8 @@ class Snapshots:
         self._sum: Tensor | None = None
 
     def add(self, scores: Tensor, labels: Tensor) -> None:
-        """Take in the scores before the softmax (N, classes) of one more, and the labels (N,)."""
-        probabilities = scores.double().softmax(1)
+        """Take in what one more gives, (N, classes), and the labels (N,); it is seen whether these are probabilities."""
+        probabilities = Output(kind_of(scores), scores.shape[1], "by their sums").answers(scores.double())
         self._sum = probabilities if self._sum is None else self._sum + probabilities
         self.accuracy.append(accuracy(scores, labels))
         self.ensemble.append(accuracy(self._sum, labels))

@@ -26,9 +26,10 @@ from cnnwidgets.net.checks import (
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
-from cnnwidgets.net.output import Output, check_outputs, told
+from cnnwidgets.net.output import Output, check_outputs
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
+from cnnwidgets.net.telling import told
 from cnnwidgets.net.trace import Calls, Visit, tensors_in
 
 
@@ -202,7 +203,7 @@ class BoundModel:
         Raises:
             TypeError: the network's output is no tensor (N, K).
         """
-        inputs = self.prepare(images)
+        inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
         return self.check_scores(self.run(inputs), len(inputs)).detach().float().cpu().clone()
 
     def probabilities(self, images: Any) -> torch.Tensor:
@@ -224,8 +225,8 @@ class BoundModel:
             return table
         what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
         raise TypeError(
-            f"{self.name} outputs {what}; class scores need a tensor (N, classes): give target= a function of the output, "
-            "or bind a module that returns the scores alone"
+            f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
+            "bind a module that returns the scores alone, or give target= a function of the output"
         )
 
     def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
-from cnnwidgets.net.layers import Layer
-from cnnwidgets.net.output import ACTIVATIONS, Ending, before_activation
+from cnnwidgets.net.layers import Ending, Layer
+from cnnwidgets.net.telling import ACTIVATIONS, before_activation
 from cnnwidgets.net.trace import first_tensor
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from cnnwidgets.net.output import Ending
 
 Pair = tuple[float, float]
 
@@ -158,6 +156,24 @@ def nearest(word: str, words: Sequence[str]) -> str:
     by_lower = {known.lower(): known for known in words}
     found = [by_lower[close] for close in difflib.get_close_matches(word.lower(), by_lower, n=3, cutoff=0.5)]
     return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+class Ending(NamedTuple):
+    """How a forward pass ends; found by the survey that writes the layer table.
+
+    Attributes:
+        shape: of the output of one picture; None where that is no tensor.
+        operation: ``"softmax"``, ``"sigmoid"`` or another of ``telling.ACTIVATIONS``, or ``"linear"``, if nothing but
+            reshaping follows it; else empty.
+        function, number: which call that is: the function's own name, and its ordinal from 1 among calls of that name.
+        what: the output in words: ``"a dict of out (1×21×64×64) and aux (1×21×64×64)"``.
+    """
+
+    shape: tuple[int, ...] | None
+    operation: str
+    function: str
+    number: int
+    what: str
 
 
 class Layers(Sequence[Layer]):

@@ -12,10 +12,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from cnnwidgets.net.layers import Layer, Layers
+from cnnwidgets.net.layers import Ending, Layer, Layers
 from cnnwidgets.net.no_trace import no_trace
-from cnnwidgets.net.output import ACTIVATIONS, Ending, describe
 from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels, whole_picture
+from cnnwidgets.net.telling import ACTIVATIONS, describe
 from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
 
 
