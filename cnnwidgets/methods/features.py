@@ -44,15 +44,15 @@ class Features:
         indices: int64 (n,), the pictures' numbers in the data set.
         labels: int64 (n,), -1 where there is none.
         classes: names of the network's classes; none where it gives no probabilities of any.
-        output: what the network's outputs mean.
         top: int64 (n, k), the most probable classes, the most probable first, k = 3 or as many as there are; or None.
         chances: float32 (n, k), their probabilities; or None.
-        regression: float32 (n, k), the first values of a regression, k = 3 or as many as there are; or None.
         pictures: uint8 (n, height, width, 3), small, as the network sees them; None if they were not asked for.
         skipped: (index, sentence) of the pictures that could not be used; they have no row.
         total: number of pictures that were asked for.
         rate: pictures a second.
         remaining: seconds left; 0 if all is done.
+        output: what the network's outputs mean.
+        regression: float32 (n, k), the first values of a regression, k = 3 or as many as there are; or None.
     """
 
     layer: str
@@ -60,15 +60,15 @@ class Features:
     indices: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    output: Output
     top: np.ndarray | None
     chances: np.ndarray | None
-    regression: np.ndarray | None
     pictures: np.ndarray | None
     skipped: Skipped
     total: int
     rate: float
     remaining: float
+    output: Output
+    regression: np.ndarray | None
 
     @property
     def predicted(self) -> np.ndarray | None:

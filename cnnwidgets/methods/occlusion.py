@@ -108,6 +108,7 @@ class Occlusion:
     Attributes:
         ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
         answer: what the network says of the picture itself.
+        own: the function of the output that is watched; None where it is a class or a unit.
     """
 
     def __init__(self, net, image, target=None, *, patch, stride, fill, shape, score, region, seed, max_memory=512 * 2**20):
@@ -118,14 +119,14 @@ class Occlusion:
         self.stride = _pair("stride", stride if stride is not None else usual_stride(self.patch))
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
-        self._own = OwnScore(target) if callable(target) else None
+        self.own = OwnScore(target) if callable(target) else None
         self._watch = _watched(net, score)
-        self.score = _usual_score(net, score, self._own)
+        self.score = _usual_score(net, score, self.own)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region)
         picture = self.inputs.to(net.dtype)
         covers = fill_picture(net, picture, fill, self.patch, seed)
         patches = Patches(picture, covers, patch_mask(shape, self.patch).to(picture.device))
-        self._scorer = Scorer(net, patches, watch=self._watch or self._own, max_memory=max_memory)
+        self._scorer = Scorer(net, patches, watch=self._watch or self.own, max_memory=max_memory)
         self.target = self._target_of(target)
         self.answer = self._answers(self._scorer.clean)[0]
 
@@ -206,8 +207,8 @@ class Occlusion:
 
     def _target_of(self, target: One | None) -> int | str | None:
         """The class's index, or the function's name; None where only a unit is watched."""
-        if self._own:
-            return self._own.name
+        if self.own:
+            return self.own.name
         table = self._scorer.clean.outputs
         if not table.shape[1]:
             return None
@@ -243,8 +244,8 @@ class Occlusion:
         def watched(passed: Graph) -> torch.Tensor:
             if self._watch:
                 return passed.maps[self._watch.layer.name][:, self._watch.unit].sum((1, 2))
-            if self._own:
-                return self._own(passed.output, 1)
+            if self.own:
+                return self.own(passed.output, 1)
             table = self.net.check_scores(passed.output, 1)
             if self.score == "probability":
                 return self.net.output.log_odds(table, passed.before, self.target)  # type: ignore[arg-type]

@@ -21,6 +21,9 @@ KINDS = {
 }
 """What ``outputs=`` of :func:`cnnwidgets.bind` takes, and what each word says."""
 
+SAID, NAMED = "as outputs= says", "one output, and class names"
+"""How the user can say what the output is."""
+
 STRUCTURE = "structure"
 """The kind of an output that is no table of numbers: a tuple, a dict, a map."""
 
@@ -65,6 +68,11 @@ class Output:
         return self.kind in ("logits", "label_logits", "binary_logit")
 
     @property
+    def is_said(self) -> bool:
+        """Whether the user said so, by ``outputs=`` or by names of classes for a single output."""
+        return self.why in (SAID, NAMED)
+
+    @property
     def quantity(self) -> str:
         """What is said of a class: its ``"probability"``, or the ``"value"``."""
         return "probability" if self.has_probabilities else "value"
@@ -88,8 +96,8 @@ class Output:
                 return "negative", "positive"
             case (name,) if self.is_binary:
                 return f"not {name}", name
-            case () if self.kind == "values" and self.count == 1:
-                return ("value",)
+            case () if self.kind == "values":
+                return ("value",) if self.count == 1 else tuple(f"value {k}" for k in range(self.count))
             case ():
                 return tuple(map(str, range(self.count)))
             case names:
@@ -103,9 +111,9 @@ class Output:
         return "the network says " + ", ".join(self.word(name, value) for name, value in answers)
 
     def word(self, name: str, value: float) -> str:
-        """What it says of one class: ``tabby (71%)``, ``p(positive) 0.71``, ``value 3.2``."""
+        """What it says of one class: ``tabby (71%)``, ``p(positive) 0.71``, ``value 3.2``, ``age: 3.2``."""
         if not self.has_probabilities:
-            return f"{name} {value:.3g}"
+            return f"{name}{':' * (self.count > 1)} {value:.3g}"
         if self.is_binary:
             return f"p({name}) {value:.2f}" if 0.005 <= value < 0.995 else f"p({name}) {value:.3g}"
         return f"{name} ({_percent(value)})"

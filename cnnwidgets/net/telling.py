@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cnnwidgets.net.layers import Ending, format_shape
-from cnnwidgets.net.output import STRUCTURE, Output
+from cnnwidgets.net.output import NAMED, SAID, STRUCTURE, Output
 from cnnwidgets.net.pictures import describe_tensor
 
 Activation = Callable[[Tensor], Tensor]
@@ -52,7 +52,7 @@ def told(
         return structure
     if outputs is not None:
         _check(outputs, table)
-        return Output(outputs, table.shape[1], "as outputs= says")
+        return Output(outputs, table.shape[1], SAID)
     kind, why = _told_of_one(ending, table, names) if table.shape[1] == 1 else _told_of_many(ending, table)
     return Output(kind, table.shape[1], why)
 
@@ -91,7 +91,7 @@ def _told_of_one(ending: Ending, table: Tensor, names: Sequence[str] | None) -> 
         return "log_probabilities", last
     if ending.operation == "softmax" and not bool((table == 1).all()):  # one of its columns
         return "binary", last
-    return ("binary_logit", "one output, and class names") if len(names or ()) in (1, 2) else ("values", "by default")
+    return ("binary_logit", NAMED) if len(names or ()) in (1, 2) else ("values", "by default")
 
 
 def _check(outputs: str, table: Tensor) -> None:

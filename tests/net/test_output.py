@@ -222,7 +222,7 @@ def test_a_regression_says_its_value_and_has_no_probabilities():
     with pytest.raises(ValueError, match=r"one value .* probabilities are expected; bind with outputs="):
         net.probabilities(IMAGE)
     two = fixed([3.2, -700.0], classes=["age", "height"], outputs="values")
-    assert two.output.says(two.predict(IMAGE)[0]) == "the network says age 3.2, height -700"
+    assert two.output.says(two.predict(IMAGE)[0]) == "the network says age: 3.2, height: -700"
 
 
 def test_probabilities_are_those_of_the_classes_in_their_order():
