@@ -209,6 +209,7 @@ class Question:
         found = []
         for asked in self.asked:
             if asked.own:
+                self._about_score = self._about_score or self.net.output.sentence
                 values = asked.own(output, count)
             elif asked.unit:
                 values = asked.of_unit(passed)  # type: ignore[arg-type]  # only a pass is asked of units

@@ -45,7 +45,6 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
     if isinstance(target, (list, tuple)):
         return [occlusion_drops(net, image, one, **options) for one in target]  # type: ignore[misc]
     found = occlusion(net, image, target, **options)  # type: ignore[arg-type]
-    about = (found.output,) if isinstance(found.target, int) else ()
     return Attribution(
         values=found.per_pixel(),
         method="occlusion",
@@ -54,7 +53,7 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
         score=found.clean,
         size=found.size,
         signed=True,
-        notes=(*notes_on(net), *about, f"{found.score} lost under a patch of {found.patch[0]}×{found.patch[1]}"),
+        notes=(*notes_on(net), found.output, f"{found.score} lost under a patch of {found.patch[0]}×{found.patch[1]}"),
     )
 
 
@@ -67,8 +66,7 @@ def lime_coefficients(net: BoundModel, image: Any, target: Target = None, **opti
 
 def _with_notes(net: BoundModel, found: Lime) -> Attribution:
     made = found.attribution()
-    about = (net.output.sentence,) if isinstance(found.target, int) else ()
-    return replace(made, notes=(*notes_on(net), *about, *made.notes))
+    return replace(made, notes=(*notes_on(net), net.output.sentence, *made.notes))
 
 
 METHODS: dict[str, Callable[..., Any]] = {

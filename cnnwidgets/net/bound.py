@@ -29,7 +29,7 @@ from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
 from cnnwidgets.net.output import Output, check_outputs
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
-from cnnwidgets.net.telling import told
+from cnnwidgets.net.telling import describe, told
 from cnnwidgets.net.trace import Calls, Visit, tensors_in
 
 
@@ -223,9 +223,8 @@ class BoundModel:
         table = self.output.table(output, count)
         if table is not None:
             return table
-        what = pictures.describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
         raise TypeError(
-            f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
+            f"{self.name} outputs {describe(output)}; class scores need a tensor (N, classes): "
             "bind a module that returns the scores alone, or give target= a function of the output"
         )
 

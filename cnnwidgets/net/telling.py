@@ -129,6 +129,8 @@ def describe(output: Any) -> str:
     article, parts = "an" if kind[0] in "AEIOUaeiou" else "a", [f"{name} ({_short(part)})" for name, part in _parts(output)]
     if not parts:
         return "nothing" if output is None else f"{article} {kind}"
+    if len(parts) == 1 and isinstance(output, (tuple, list)):
+        return f"{article} {kind} of {describe(output[0])}"
     shown = parts if len(parts) < 5 else [*parts[:3], f"{len(parts) - 3} more"]
     listed = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
     return f"{article} {kind} of {listed}"

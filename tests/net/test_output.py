@@ -249,7 +249,7 @@ STRUCTURES = {
     "a tuple": (lambda x: (x, x.sum()), "a tuple of 0 (1×3×2×2) and 1 (a number)"),
     "a named tuple": (lambda x: Heads(x, x.mean((1, 2, 3))), "a Heads of boxes (1×3×2×2) and scores (1)"),
     "a dataclass": (lambda x: Answer(x, (x, x)), "an Answer of logits (1×3×2×2) and hidden (a tuple)"),
-    "a list of dicts": (lambda x: [{"boxes": x}], "a list of 0 (a dict)"),
+    "a list of dicts": (lambda x: [{"boxes": x}], "a list of a dict of boxes (1×3×2×2)"),
     "a list of many": (lambda x: [x] * 9, "a list of 0 (1×3×2×2), 1 (1×3×2×2), 2 (1×3×2×2) and 6 more"),
     "a map": (lambda x: x, "a float32 tensor 1×3×2×2"),
     "one number for all pictures": (lambda x: x.sum(), "a float32 number"),
