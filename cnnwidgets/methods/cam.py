@@ -186,8 +186,8 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
 
     The last one with a height and a width of more than one position that is no pooling. In a transformer of tokens it is
     what goes into the last attention: later, only the class token reaches the scores. Where the output is no table of scores
-    (a segmentation's map, a detector's boxes), the last maps may be that output itself: it is the last of those with the most
-    units, which is where the backbone ends.
+    (a segmentation's map, a detector's boxes), the last maps may be that output itself: there it is the last of those with
+    the most units, which is where most backbones end.
 
     Parameters:
         before: layers that it has to lie before, where the score is of a unit of theirs.
