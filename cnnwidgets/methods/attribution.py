@@ -204,8 +204,9 @@ class Question:
         if any(asked.unit is None and asked.own is None for asked in self.asked):
             table = self.net.check_scores(output, count)
             classes = of_classes(table)
-            predicted = Asked(self.net.output.predicted(table.detach()), None)
-            self.asked = [predicted if asked == PREDICTED else asked for asked in self.asked]
+            if PREDICTED in self.asked:
+                predicted = Asked(self.net.output.predicted(table.detach()), None)
+                self.asked = [predicted if asked == PREDICTED else asked for asked in self.asked]
         found = []
         for asked in self.asked:
             if asked.own:

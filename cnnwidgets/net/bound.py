@@ -29,7 +29,7 @@ from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
 from cnnwidgets.net.output import Output, check_outputs
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
-from cnnwidgets.net.telling import describe, told
+from cnnwidgets.net.telling import HIDDEN, describe, operation_by_graph, told
 from cnnwidgets.net.trace import Calls, Visit, tensors_in
 
 
@@ -139,7 +139,11 @@ class BoundModel:
         Raises:
             ValueError: what comes out is not what ``outputs=`` says.
         """
-        return told(self.layers.ending, self._first_table, self._outputs, self._classes)
+        ending = self.layers.ending
+        if not ending.operation and any(isinstance(part, HIDDEN) for part in self.module.modules()):
+            with self.graph(torch.zeros(1, *self.input_shape)) as passed:
+                ending = ending._replace(operation=operation_by_graph(passed.output))
+        return told(ending, self._first_table, self._outputs, self._classes)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -204,7 +208,9 @@ class BoundModel:
             TypeError: the network's output is no tensor (N, K).
         """
         inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
-        return self.check_scores(self.run(inputs), len(inputs)).detach().float().cpu().clone()
+        with no_trace(self.module), torch.no_grad():
+            output = self.module(inputs.to(self.dtype))
+        return self.check_scores(output, len(inputs)).detach().float().cpu().clone()
 
     def probabilities(self, images: Any) -> torch.Tensor:
         """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.

@@ -80,6 +80,22 @@ def test_the_kind_is_told_from_how_the_network_ends_and_what_comes_out(how):
     assert net.output.sentence.endswith(f"({net.output.why})") and net.output.sentence.startswith("the network gives ")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("make", [lambda model: torch.jit.trace(model, torch.rand(1, 3, 2, 2)), torch.jit.script])
+@pytest.mark.parametrize(
+    ("last", "width", "kind"),
+    [
+        (nn.Sigmoid(), 5, "labels"),
+        (nn.Sigmoid(), 1, "binary"),
+        (nn.Softmax(1), 5, "probabilities"),
+        (nn.ReLU(), 5, "logits"),
+    ],
+)
+def test_a_scripted_network_is_told_by_autograds_graph(make, last, width, kind):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, width), last, nn.Flatten()).eval()
+    assert cw.bind(make(model), input_shape=(3, 2, 2)).output.kind == kind
+
+
 def test_one_output_with_names_of_classes_is_a_logit():
     assert linear(1, classes=["cat"]).output.kind == "binary_logit"
     assert linear(1, classes=["cat"]).classes == ("not cat", "cat")
