@@ -18,7 +18,7 @@ lint: $(VENV)/ready
 
 unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/ready
-	$(BIN)/python -m pytest -n 2 tests --ignore=tests/browser
+	$(BIN)/python -m pytest -n 2 -m "not nightly" tests --ignore=tests/browser
 
 notebooks-test: export OMP_NUM_THREADS = 1
 notebooks-test: $(VENV)/ready

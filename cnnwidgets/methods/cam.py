@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once, enlarge
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, enlarge
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.graph import Graph
@@ -136,7 +136,7 @@ def score_cam(
         maps = passed.maps[row.name][0].detach()
     varied = torch.nonzero(maps.amax((1, 2)) > maps.amin((1, 2))).flatten()
     scores = torch.full((len(question.asked), len(maps)), -torch.inf)
-    most = at_once(net, max_memory)
+    most = question.at_once(max_memory)
     for start in range(0, len(varied), most):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled")
@@ -188,6 +188,9 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     go on to the output. Of a transformer with a class token that is what goes into its last attention: later, only that
     token reaches the scores.
 
+    Where the output is no table of scores (a segmentation's map, a detector's boxes), the last maps may be that output
+    itself: there it is the last of those with the most units, which is where most backbones end.
+
     Parameters:
         before: layers that it has to lie before, where the score is of a unit of theirs.
 
@@ -198,6 +201,10 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     units = [net.layers[name] for name in before]
     to_unit = any(row.has_places for row in units)  # whose places count, whatever becomes of them later
     rows = rows[: min(map(rows.index, units), default=len(rows))]
+    maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
+    if maps and not before and net.output.is_structure:
+        row = rows[max(maps, key=lambda k: (rows[k].map_shape[0], k))]
+        return row, f"maps of {row.name}, the last of those with the most units"
     for row in reversed(rows):
         if row.has_places and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower() and (to_unit or row.goes_on):
             if row.is_map:

@@ -147,10 +147,10 @@ def _weight_in_use(net: BoundModel, row: Layer, module: nn.Module) -> torch.Tens
     """What a layer weighs with, where that is computed of its parameters on the way: standardized, say, or pruned."""
     found: list[torch.Tensor] = []
 
-    def keep(args: tuple, kwargs: Mapping[str, Any], output: torch.Tensor) -> None:
+    def take(args: tuple, kwargs: Mapping[str, Any]) -> None:
         found.append(weight_argument(args, kwargs))
 
     name, number = row.weighing or ("", 0)
-    with torch.no_grad(), FunctionTap(name, number, keep):
+    with torch.no_grad(), FunctionTap(name, number, given=take):
         module(torch.zeros(1, *net.input_shape, device=net.device, dtype=net.dtype))
     return found[0]

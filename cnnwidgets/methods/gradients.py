@@ -1,6 +1,7 @@
 """Gradients of a score with respect to the picture: which pixels would change the answer, and which way.
 
-All of them differentiate the score *before* the softmax, by autograd, for any network that autograd can follow.
+All of them differentiate the score *before* the last softmax or sigmoid, where that can be had, by autograd, for any network
+that autograd can follow; the notes say which score it was.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.relu_rules import follow
 
 T = TypeVar("T")
 
@@ -41,7 +43,8 @@ def saliency(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a list of them; by default the class that is predicted.
+        target: a class's index or name; or a function of the network's output that gives a number a picture, such as
+            ``lambda output: output["out"][:, 3].sum((1, 2))``; or a list of them; by default the class that is predicted.
         unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
             a target; or a list of them.
         reduce: what becomes of the channels: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
@@ -131,7 +134,7 @@ def smoothgrad(
         found = zip(map(reduction, total / done), clean, strict=True)
         return question.answer(list(found), method="smoothgrad", signed=_is_signed(reduce))
 
-    for done, count in _counted(samples, at_once(net, max_memory)):
+    for done, count in _counted(samples, question.at_once(max_memory)):
         drawn = torch.randn(count, *inputs.shape[1:], generator=generator)
         total += _summed(question, inputs + deviation * drawn.to(inputs))
         _tell(on_update, cancel, partial(result, done), done / samples)
@@ -180,7 +183,7 @@ def integrated_gradients(
 
     def mean_gradient(places: Tensor) -> Tensor:
         total = torch.zeros(len(wanted), *inputs.shape[1:])
-        for some in places.split(at_once(net, max_memory)):
+        for some in places.split(question.at_once(max_memory)):
             if cancel is not None and cancel.is_set():
                 raise Cancelled("cancelled", partial=result() if points else None)
             total += _summed(question, start + some.to(inputs).reshape(-1, 1, 1, 1) * (inputs - start))
@@ -225,28 +228,34 @@ def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", ti
         values = gradients * question.inputs.to(gradients) if times_input else gradients
         return reduction(values[0]), scores[0].item()
 
-    found = _each_gradient(question, question.inputs, take, rule)
-    return question.answer(found, method=name, signed=_is_signed(reduce))
+    found, ruled = _each_gradient(question, question.inputs, take, rule)
+    said = ["no ReLU lies before the unit: this is its gradient"] if ruled == 0 else []
+    return question.answer(found, said, method=name, signed=_is_signed(reduce))
 
 
 def _each_gradient(
     question: Question, pictures: Tensor, take: Callable[[Tensor, Tensor], T], rule: str = "backpropagation"
-) -> list[T]:
-    """Of one forward pass of N pictures, what ``take`` makes of each score's gradients (N, C, H, W) and values (N,)."""
+) -> tuple[list[T], int | None]:
+    """Of one forward pass of N pictures, what ``take`` makes of each score's gradients (N, C, H, W) and values (N,).
 
-    def work(passed: Graph) -> list[T]:
+    Returns also how many ReLUs follow the rule; None without one.
+    """
+
+    def work(passed: Graph) -> tuple[list[T], int | None]:
         several = question.scores(passed)
-        return [
+        ruled = None if rule == "backpropagation" else follow(rule, several, needed=not question.layers)
+        found = [
             take(passed.gradient(scores.sum(), last=k == len(several)).detach(), scores.detach())
             for k, scores in enumerate(several, 1)
         ]
+        return found, ruled
 
-    return question.net.differentiate(pictures, work, question.layers, rule=rule)
+    return question.net.differentiate(pictures, work, question.layers)
 
 
 def _summed(question: Question, pictures: Tensor) -> Tensor:
     """For each score the sum of the pictures' gradients, float32 (scores, C, H, W)."""
-    return torch.stack(_each_gradient(question, pictures, lambda gradients, _: gradients.sum(0).float().cpu()))
+    return torch.stack(_each_gradient(question, pictures, lambda gradients, _: gradients.sum(0).float().cpu())[0])
 
 
 def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:

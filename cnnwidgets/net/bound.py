@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -19,12 +19,14 @@ from cnnwidgets.net.input import Input
 from cnnwidgets.net.items import names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK
-from cnnwidgets.net.pictures import check_finite, describe_tensor, open_picture
+from cnnwidgets.net.output import Output, check_outputs
+from cnnwidgets.net.pictures import check_finite, open_picture
 from cnnwidgets.net.preprocess import to_intensities, to_pixels
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.replica import replicate, uncompiled
 from cnnwidgets.net.runner import Runner, look
-from cnnwidgets.net.trace import Calls, Visit
+from cnnwidgets.net.telling import HIDDEN, describe, operation_by_graph, told
+from cnnwidgets.net.trace import Calls, Visit, tensors_in
 from cnnwidgets.net.volumes import refuse_volumes
 
 T = TypeVar("T")
@@ -41,6 +43,7 @@ def bind(
     input_shape: Sequence[int] | None = None,
     images: Any = None,
     device: torch.device | str | None = None,
+    outputs: str | None = None,
 ) -> BoundModel:
     """Bind a network, so that panels and methods can ask it things. The network itself is left as it is.
 
@@ -60,12 +63,24 @@ def bind(
         images: a data set, or a list of pictures, that tells what is not given: the input shape, the classes, and the
             preprocessing, if its ``transform`` draws no random numbers.
         device: where inputs go; by default where the parameters are.
+        outputs: what the network's outputs are. By default it is told from the last operation of the network and from what
+            comes out for a few inputs, and ``net.output`` and ``repr(net)`` say what was found:
+
+            - ``"logits"``: one a class; a softmax makes probabilities of them;
+            - ``"log_probabilities"``: one a class, as a log-softmax gives them;
+            - ``"probabilities"``: one a class, which sum to 1, as a softmax gives them;
+            - ``"labels"``: a probability for each label, as sigmoids give them; several labels may be on;
+            - ``"label_logits"``: a logit for each label, before the sigmoids (only you can tell them from logits);
+            - ``"binary"``: a single probability, that of the second of two classes;
+            - ``"binary_logit"``: a single logit, before the sigmoid;
+            - ``"values"``: of a regression.
 
     Raises:
         TypeError: the model is no module, takes several inputs, or takes volumes; or images are no data set.
-        ValueError: the shape, the classes or the device do not fit.
+        ValueError: the shape, the classes, the device or the outputs do not fit.
     """
-    net = BoundModel(model, classes=classes, preprocess=preprocess, input_shape=input_shape, device=device)
+    known = {"classes": classes, "preprocess": preprocess, "input_shape": input_shape, "device": device, "outputs": outputs}
+    net = BoundModel(model, **known)
     if images is not None:
         net.learn(images)
     return net
@@ -82,7 +97,17 @@ class BoundModel:
     """
 
     def __init__(
-        self, model, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None, notes=()
+        self,
+        model: nn.Module,
+        *,
+        classes=None,
+        preprocess=None,
+        input_shape=None,
+        device=None,
+        outputs=None,
+        name=None,
+        code=None,
+        notes=(),
     ):
         check_module(model)
         self.module = model
@@ -96,6 +121,8 @@ class BoundModel:
         refuse_volumes(model, shape, self.device)
         self._input = Input(model, self.device, self.name, shape, preprocess, self._run_blank)
         self._notes = list(notes)
+        self._outputs = check_outputs(outputs)
+        self._told: tuple[Runner, Output] | None = None
         self._arena = Arena()
         self._runner: Runner | None = None
 
@@ -117,13 +144,14 @@ class BoundModel:
         said = [*self._input.notes, *self._notes]
         if getattr(self.module, "training", False):
             said.append("the network was in training mode: it was run in evaluation mode, and left in training mode")
-        if self._runner is not None:
-            outputs, names = self._runner.outputs, self._names_of_images
-            if outputs and self._names is None and len(names) not in (0, outputs):
-                said.append(
-                    f"the data set names {len(names):,} classes and the network has {outputs:,} outputs, which go by number"
-                )
-            said += [self._runner.double.note] if self._runner.double.note else []
+        names = self._names_of_images
+        if self._told and self._names is None and names and not self._fitting_names:
+            count = self.output.count
+            said.append(
+                f"the data set names {len(names):,} classes and the network has {count:,} outputs, which go by number"
+            )
+        if self._runner is not None and self._runner.double.note:
+            said.append(self._runner.double.note)
         return tuple(dict.fromkeys(said))
 
     @property
@@ -155,6 +183,7 @@ class BoundModel:
         other = copy.copy(self)
         other.module, other.name, other._arena = module, name, Arena()
         other._runner = replace(self.runner, double=replicate(module))
+        other._told = other._runner, self.output
         return other
 
     def _look(self, shape: Shape) -> Runner:
@@ -173,14 +202,34 @@ class BoundModel:
         return torch.zeros(1, *shape, device=self.device, dtype=self.dtype)
 
     @property
+    def output(self) -> Output:
+        """What the network's output means; told from how its forward pass ends, and perhaps by looking at a few outputs.
+
+        Raises:
+            ValueError: what comes out is not what ``outputs=`` says.
+        """
+        runner = self.runner
+        if self._told is None or self._told[0] is not runner:
+            ending = runner.layers.ending
+            if not ending.operation and any(isinstance(part, HIDDEN) for part in self.module.modules()):
+                with self.graph(torch.zeros(1, *self.input_shape)) as passed:
+                    ending = ending._replace(operation=operation_by_graph(passed.output))
+            names = self._names or self._names_of_images
+            self._told = runner, told(ending, self._first_table, self._outputs, names)
+        return self._told[1]
+
+    @property
+    def _fitting_names(self) -> tuple[str, ...]:
+        """The names of the data set that was learned from, if there are as many as classes."""
+        count = 2 if self.output.is_binary else self.output.count
+        return self._names_of_images if len(self._names_of_images) == count else ()
+
+    @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the outputs."""
-        if self._names is not None:
+        """Names of the outputs, or of the two classes that a single output tells apart; none if it gives no table (N, K)."""
+        if self._names is not None and len(self._names) > 1:
             return self._names
-        outputs, names = self.runner.outputs, self._names_of_images
-        if outputs is None:
-            outputs = self.logits(torch.zeros(1, *self.input_shape)).shape[1]  # which says what is wrong
-        return names if len(names) == outputs else tuple(map(str, range(outputs)))
+        return self.output.names(self._names or self._fitting_names)
 
     @property
     def parameters(self) -> int:
@@ -259,45 +308,62 @@ class BoundModel:
         with self.runner.running() as module:
             yield module
 
-    def logits(self, images: Any) -> torch.Tensor:
-        """The scores before the softmax: float32 (N, classes), on the CPU.
+    def scores(self, images: Any) -> torch.Tensor:
+        """What the network gives, as it is: float32 (N, K), on the CPU.
 
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
-            ValueError: the class names are not as many as the outputs.
+            TypeError: the network's output is no tensor (N, K).
         """
-        inputs = self.prepare(images)
+        inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
         with self.running() as module, torch.no_grad():
             output = module(inputs.to(self.dtype))
-        return self.check_scores(output).detach().float().cpu().clone()
+        return self.check_scores(output, len(inputs)).detach().float().cpu().clone()
 
-    def check_scores(self, output: Any) -> torch.Tensor:
-        """The network's output, if that is class scores (N, classes).
+    def probabilities(self, images: Any) -> torch.Tensor:
+        """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.
+
+        Raises:
+            TypeError: the network's output is no tensor (N, K).
+            ValueError: the network gives values, and no probabilities.
+        """
+        scores = self.scores(images)
+        if not self.output.has_probabilities:
+            raise ValueError(f"{self.output.sentence}: probabilities are expected; bind with outputs= if they are that")
+        return self.output.answers(scores)
+
+    def check_scores(self, output: Any, count: int) -> torch.Tensor:
+        """What the network gave for so many pictures, if that is a table (N, K).
 
         Raises:
             TypeError: it is something else.
             ValueError: the class names are not as many as the outputs.
         """
-        if isinstance(output, torch.Tensor) and output.ndim == 2:
-            if self._names is not None and len(self._names) != output.shape[1]:
-                raise ValueError(f"{len(self._names)} class names were given for {output.shape[1]} outputs of {self.name}")
-            return output
-        what = describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
+        table = self.output.table(output, count)
+        if table is not None:
+            wanted = (1, 2) if self.output.is_binary else (table.shape[1],)
+            if self._names is not None and len(self._names) not in wanted:
+                raise ValueError(f"{len(self._names)} class names were given for {table.shape[1]} outputs of {self.name}")
+            return table
         raise TypeError(
-            f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
-            "bind a module that returns the scores alone"
+            f"{self.name} outputs {describe(output)}; class scores need a tensor (N, classes): "
+            "bind a module that returns the scores alone, or give target= a function of the output"
         )
 
     def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:
-        """For each picture the k most probable classes, as (name, softmax probability), the most probable first.
+        """For each picture the k most probable classes, as (name, probability), the most probable first.
+
+        Several labels have a probability each; a regression gives its first k values, as (name, value).
 
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
+            TypeError: the network's output is no tensor (N, K).
             ValueError: the output is not finite, or the class names are not as many as the outputs.
         """
-        probabilities = self.logits(images).softmax(1)
-        check_finite(probabilities, f"the output of {self.name}")
-        values, indices = probabilities.topk(min(k, probabilities.shape[1]))
+        scores = self.scores(images)
+        check_finite(scores, f"the output of {self.name}")
+        answers = self.output.answers(scores)
+        if not self.output.has_probabilities:
+            return [list(zip(self.classes[:k], row, strict=False)) for row in answers.tolist()]
+        values, indices = self.output.top(scores, k)
         return [
             [(self.classes[i], p) for i, p in zip(row, chances, strict=True)]
             for row, chances in zip(indices.tolist(), values.tolist(), strict=True)
@@ -313,24 +379,29 @@ class BoundModel:
             if target not in self.classes:
                 raise ValueError(f"there is no class {target!r}.{nearest(target, self.classes)}")
             return self.classes.index(target)
+        if not self.classes:
+            raise TypeError(f"{self.output.sentence}: there is no class {target}; give target= a function of the output")
         if not 0 <= int(target) < len(self.classes):
             raise ValueError(f"there is no class {target}: the network has {len(self.classes)}, numbered from 0")
         return int(target)
 
-    def run(self, images: Any, visit: Visit, *, cancel=None) -> None:
+    def run(self, images: Any, visit: Visit | None = None, *, cancel=None) -> Any:
         """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
 
         The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
 
         Parameters:
-            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls.
+            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls that are shown.
+
+        Returns:
+            What the network gives, whatever that is.
 
         Raises:
             Cancelled: cancel was set.
         """
         inputs = self.prepare(images).to(self.dtype)
-        with self.running() as module, torch.no_grad(), Calls(module, visit, cancel).watching():
-            module(inputs)
+        with self.running() as module, torch.no_grad(), Calls(module, visit, cancel).watching() if visit else nullcontext():
+            return module(inputs)
 
     def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
         """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
@@ -368,7 +439,7 @@ class BoundModel:
 
         Parameters:
             layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
-            rule: for the ReLUs on the way back: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
+            rule: for the ReLUs on the way back from the output: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
             snapshot: whether to copy the weights, which then may be trained meanwhile.
 
         Raises:
@@ -381,9 +452,9 @@ class BoundModel:
             rows = {name: self.layers[name] for name in layers}
             runner = self.runner.with_snapshot(self.original) if snapshot else self.runner
             with runner.running() as module:
-                passed = Graph(module, inputs, rows)
+                passed = Graph(module, inputs, rows, self.layers.ending)
                 if rule != "backpropagation":
-                    follow(rule, [passed.output, *passed.maps.values()])
+                    follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
                 yield passed
 
     def differentiate(
@@ -409,7 +480,9 @@ class BoundModel:
     def __repr__(self) -> str:
         shape = format_shape(self._input.known) if self._input.known else "input not known yet"
         doubt = f" ({self._input.doubt})" if self._input.doubt else ""
-        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters>"
+        known = self._told and self._told[1]  # which is not looked for here
+        means = f", {known}" if known else f", outputs={self._outputs!r}" if self._outputs else ""
+        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters{means}>"
 
     @property
     def dtype(self) -> torch.dtype:
@@ -418,4 +491,17 @@ class BoundModel:
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the double: another process makes its own."""
-        return {**vars(self), "_runner": None}
+        return {**vars(self), "_runner": None, "_told": None}
+
+    def _first_table(self) -> torch.Tensor | None:
+        """(3, K): what the network gives for a black picture and for two of noise; None if that is no table."""
+        noise = torch.randn(2, *self.input_shape, generator=torch.Generator().manual_seed(0))
+        images = torch.cat([torch.zeros(1, *self.input_shape), noise])
+        try:
+            parts = [self.run(images)]
+        except (RuntimeError, ValueError, AssertionError):  # a network that takes one picture at a time
+            parts = [self.run(image) for image in images]
+        if not all(isinstance(part, torch.Tensor) and part.ndim <= 2 and part.numel() for part in parts):
+            return None
+        rows = torch.cat([part.reshape(len(part) if len(parts) == 1 and part.ndim else 1, -1) for part in parts])
+        return rows.detach() if len(rows) == len(images) else None

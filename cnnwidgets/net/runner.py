@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -32,7 +31,6 @@ class Runner:
         layers: the layer table.
         draws: whether the forward pass draws torch's random numbers, in evaluation mode.
         draws_others: whether it draws NumPy's or Python's, or seeds a generator.
-        outputs: how many numbers it gives for a picture, if that is what it gives.
     """
 
     double: Replica | Borrowed
@@ -40,7 +38,6 @@ class Runner:
     layers: Layers
     draws: bool
     draws_others: bool
-    outputs: int | None
 
     def is_current(self, original: nn.Module) -> bool:
         """Whether all of this still is true of a network."""
@@ -83,10 +80,6 @@ def _look(double: Replica | Borrowed, picture: torch.Tensor) -> Runner:
         lent = lent_others(SEED) if alone or mentions_random(module) else nullcontext(lambda: False)
         with lent as have_moved:
             with numbers:
-                layers, output = survey(module, picture, foreign=double.foreign)
+                layers = survey(module, picture, foreign=double.foreign)
             draws_others = have_moved()
-    return Runner(double, tuple(picture.shape[1:]), layers, numbers.drew, draws_others, _outputs(output))
-
-
-def _outputs(output: Any) -> int | None:
-    return output.shape[1] if isinstance(output, torch.Tensor) and output.ndim == 2 else None
+    return Runner(double, tuple(picture.shape[1:]), layers, numbers.drew, draws_others)

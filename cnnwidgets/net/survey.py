@@ -25,15 +25,16 @@ from cnnwidgets.net.axes import (
     rows_and_columns,
 )
 from cnnwidgets.net.call import Call
-from cnnwidgets.net.layers import Layer, Layers, ReceptiveField
+from cnnwidgets.net.layers import Ending, Layer, Layers, ReceptiveField
 from cnnwidgets.net.receptive_field import Field, FieldRules, pixels, whole_picture
 from cnnwidgets.net.replica import CannotReplicate
-from cnnwidgets.net.trace import Calls, tensors_in
+from cnnwidgets.net.telling import ACTIVATIONS, describe
+from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
 from cnnwidgets.net.trail import Trail
 
 
-def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]) -> tuple[Layers, Any]:
-    """The layer table of a module for a picture (1, C, H, W), by running it once; and what it gives.
+def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]) -> Layers:
+    """The layer table of a module for a picture (1, C, H, W), by running it once.
 
     Raises:
         CannotReplicate: it computes with one of the foreign tensors (by their ids): it is no double.
@@ -42,7 +43,7 @@ def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch
     calls = Survey(module, picture, foreign)
     with torch.no_grad(), calls.watching():
         output = module(picture)
-    return calls.finish(output), output
+    return calls.finish(output)
 
 
 class Survey(Calls):
@@ -62,6 +63,7 @@ class Survey(Calls):
                 self._set_field(tensor, _CONSTANT)
         self._set_field(picture, pixels(picture))
         self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._last: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # tensor to (last operation, the tensor's version)
         self._rules = FieldRules((picture.shape[-2], picture.shape[-1]))
         weights = ((part, weight_of(part)) for part in self._names)
         self._weight_axes = {part: weight.ndim for part, weight in weights if weight is not None}
@@ -89,6 +91,7 @@ class Survey(Calls):
         self._arguments = [(tensor, self._field_of(tensor)) for tensor in tensors]
 
     def saw_function(self, name, args, kwargs, output):
+        self._follow_ending(name, args, output)
         self._parameters += [id(tensor) for tensor, _ in self._arguments if id(tensor) in self._owners]
         if name in _WEIGHING and isinstance(weight := weight_argument(args, kwargs), torch.Tensor):
             self._weighing = (
@@ -104,6 +107,27 @@ class Survey(Calls):
             for made in tensors_in(output):
                 call = Call(_FUSED.get(name, name), args, kwargs, tensors, known, made)
                 self._set_field(made, self._rules(call, [field for _, field in inputs]))
+
+    def _follow_ending(self, name: str, args: tuple, output) -> None:
+        """Note what may be the last operation of the forward pass; what only reshapes or casts a tensor keeps its note."""
+        made, found = first_tensor(output), None
+        if name in ACTIVATIONS or name == "linear":
+            found = name, self._function, self._count["function", self._function]
+        elif name in _RESHAPES and args and isinstance(args[0], torch.Tensor):
+            found = self._last_operation(args[0])
+        if made is not None and found:
+            self._last[made] = found, _version(made)
+
+    def _last_operation(self, tensor: torch.Tensor) -> tuple[str, str, int] | None:
+        found, version = self._last.get(tensor, (None, None))
+        return found if version == _version(tensor) else None
+
+    def ending(self, output) -> Ending:
+        """How the forward pass has ended."""
+        what = describe(output)
+        if not isinstance(output, torch.Tensor):
+            return Ending(None, "", "", 0, what)
+        return Ending(tuple(output.shape), *(self._last_operation(output) or ("", "", 0)), what)
 
     def saw_call(self, name, kind, output):
         field = self._field_of(output)
@@ -158,7 +182,7 @@ class Survey(Calls):
             replace(row, goes_on=trail.goes_on, into_last_attention=trail in attended) if trail else row
             for row, trail in zip(self._rows, self._trails, strict=True)
         ]
-        return Layers(rows, self._ends)
+        return Layers(rows, self._ends, self.ending(output))
 
     def _sees(self, field: Field) -> ReceptiveField:
         """What a map's position sees; a map on its side has no rectangle for it."""
@@ -247,6 +271,9 @@ def _layout(tensor: torch.Tensor, axes: Axes, batch: int) -> tuple[str, Grid | N
 _CONSTANT = Field(whole_picture((0, 0)))  # known by identity: what does not depend on the picture
 _FUSED = {f"{name}_relu": name for name in ("conv2d", "linear", "add", "mul", "cat")}  # of torch.ops.quantized
 _WEIGHING = frozenset(("conv2d", "conv_transpose2d", "linear"))
+_RESHAPES = frozenset(
+    "view reshape flatten unflatten squeeze unsqueeze contiguous clone getitem to float double half bfloat16 type".split()
+)
 _BLANK = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()
 )

@@ -136,7 +136,7 @@ def test_a_panel_beside_a_training_says_what_holds_at_the_end():
 def test_a_network_that_draws_gives_the_same_twice_and_moves_no_generator():
     net = cw.bind(Net(), input_shape=(3, 16, 16))
     state = torch.get_rng_state()
-    assert torch.equal(net.logits(IMAGES), net.logits(IMAGES))
+    assert torch.equal(net.scores(IMAGES), net.scores(IMAGES))
     assert torch.equal(torch.get_rng_state(), state)
     assert net.runner.draws and not net.runner.draws_others
 
@@ -151,7 +151,7 @@ class Shaken(Net):
 def test_numpys_and_pythons_numbers_are_lent_to_a_network_that_draws_them():
     net = cw.bind(Shaken(), input_shape=(3, 16, 16))
     states = repr(np.random.get_state()), random.getstate()
-    assert torch.equal(net.logits(IMAGES), net.logits(IMAGES))
+    assert torch.equal(net.scores(IMAGES), net.scores(IMAGES))
     assert (repr(np.random.get_state()), random.getstate()) == states
     assert net.runner.draws_others
 
@@ -159,11 +159,11 @@ def test_numpys_and_pythons_numbers_are_lent_to_a_network_that_draws_them():
 def test_they_are_lent_on_a_panels_thread_too():
     net, found = cw.bind(Shaken(), input_shape=(3, 16, 16)), []
     states = repr(np.random.get_state()), random.getstate()
-    thread = threading.Thread(target=lambda: found.append(net.logits(IMAGES)))
+    thread = threading.Thread(target=lambda: found.append(net.scores(IMAGES)))
     thread.start()
     thread.join()
     assert (repr(np.random.get_state()), random.getstate()) == states
-    assert torch.equal(found[0], net.logits(IMAGES))
+    assert torch.equal(found[0], net.scores(IMAGES))
 
 
 # Ctrl-C

@@ -191,12 +191,12 @@ class Outputs(nn.Module):
 
 
 OUTPUTS = {
-    "a dict": lambda x: {"out": x.mean((2, 3)), "aux": x},
-    "an ordered dict": lambda x: OrderedDict(out=x),
-    "a tuple": lambda x: (x, x),
-    "a list": lambda x: [x],
-    "a map": lambda x: x,
-    "a number": lambda x: x.sum(),
+    "a dict of out (1×2) and aux (1×2×6×6)": lambda x: {"out": x.mean((2, 3)), "aux": x},
+    "an OrderedDict of out (1×2×6×6)": lambda x: OrderedDict(out=x),
+    "a tuple of 0 (1×2×6×6) and 1 (1×2×6×6)": lambda x: (x, x),
+    "a list of a float32 tensor 1×2×6×6": lambda x: [x],
+    "a float32 tensor 1×2×6×6": lambda x: x,
+    "a float32 number": lambda x: x.sum(),
     "nothing": lambda x: None,
 }
 
@@ -210,8 +210,7 @@ def test_a_network_that_gives_no_scores_has_layers_and_maps_but_predicts_nothing
     assert torch.equal(net.trace(image, ["conv"])["conv"], model.conv(image[None]))
     with unchanged(model), pytest.raises(TypeError) as caught:
         net.predict(image)
-    kind = {"a map": "float32 tensor 1×2×6×6", "a number": "float32 number"}.get(what, type(model(image[None])).__name__)
-    assert str(caught.value).startswith(f"Outputs outputs a {kind}; ")
+    assert str(caught.value).startswith(f"Outputs outputs {what}; ")
     assert "class scores need a tensor (N, classes): bind a module that returns the scores alone" in str(caught.value)
 
 
@@ -219,7 +218,7 @@ def test_weights_that_are_nan_are_said_to_be_the_networks():
     model = LeNet5()
     model.fc3.weight.data[3, 5] = math.nan
     net = bind(model)
-    with pytest.raises(ValueError, match="the output of LeNet5 has 10 values that are NaN or infinite, of 10"):
+    with pytest.raises(ValueError, match="the output of LeNet5 has 1 values that are NaN or infinite, of 10"):
         net.predict(torch.rand(1, 32, 32))
     model.fc3.weight.data[3, 5] = 0
     assert net.predict(torch.rand(1, 32, 32))
@@ -282,7 +281,7 @@ def test_a_class_that_is_not_there_is_refused(given, sentence):
 
 def test_scores_are_those_of_the_module_in_evaluation_mode():
     model, batch = Residual().train(), torch.rand(3, 3, 16, 16)
-    scores = bind(model, input_shape=(3, 16, 16)).logits(batch)
+    scores = bind(model, input_shape=(3, 16, 16)).scores(batch)
     assert (scores.dtype, scores.device.type, scores.requires_grad) == (torch.float32, "cpu", False)
     with torch.no_grad():
         assert torch.equal(scores, model.eval()(batch))
@@ -296,7 +295,7 @@ def test_scores_are_no_view_of_what_the_network_keeps():
 
     net = bind(Keeps(), input_shape=(1, 2, 2))
     with net.running() as double:
-        scores = net.logits(torch.ones(1, 2, 2))
+        scores = net.scores(torch.ones(1, 2, 2))
         scores.zero_()
         assert double.last.sum() == 4
     assert not hasattr(double, "last") and not hasattr(net.module, "last")

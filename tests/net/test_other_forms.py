@@ -109,7 +109,7 @@ def test_a_network_in_another_form_gives_its_scores_and_is_left_as_it_was(form):
     model = FORMS[form]()
     before = everything(model)
     net = cw.bind(model, input_shape=(3, 16, 16))
-    scores = net.logits(IMAGES)
+    scores = net.scores(IMAGES)
     maps = cw.methods.activations(net, IMAGES[0])
     found = cw.methods.occlusion(net, IMAGES[0], 1, patch=5, stride=4, score="logit")
     cw.methods.saliency(net, IMAGES[0], 1)
@@ -121,7 +121,7 @@ def test_a_network_in_another_form_gives_its_scores_and_is_left_as_it_was(form):
     mean = IMAGES[0].mean((1, 2), keepdim=True)
     covered = IMAGES[0].clone()
     covered[:, found.ys[1] : found.ys[1] + 5, found.xs[2] : found.xs[2] + 5] = mean
-    torch.testing.assert_close(torch.tensor(found.values[1, 2]), net.logits(covered)[0, 1], rtol=1e-2, atol=1e-4)
+    torch.testing.assert_close(torch.tensor(found.values[1, 2]), net.scores(covered)[0, 1], rtol=1e-2, atol=1e-4)
 
 
 def test_maps_of_a_quantized_network_are_the_numbers_that_its_integers_stand_for():

@@ -82,7 +82,7 @@ def test_whatever_a_forward_pass_writes_down_is_forgotten():
     before = vars(model).copy(), model._buffers.copy()
     wanted = truth(model)
     for _ in range(3):
-        torch.testing.assert_close(net.logits(IMAGE), wanted)
+        torch.testing.assert_close(net.scores(IMAGE), wanted)
     assert (vars(model), model._buffers) == before
     assert (model.log, model.table, model.counts.tolist(), float(model.scale)) == ([], {"last": None}, [0, 0, 0], 1)
 
@@ -90,9 +90,9 @@ def test_whatever_a_forward_pass_writes_down_is_forgotten():
 def test_what_the_network_has_written_down_itself_is_taken_over():
     model = Remembers().train()
     net = bind(model, input_shape=(3, 16, 16))
-    net.logits(IMAGE)
+    net.scores(IMAGE)
     model(IMAGE)  # buffers of other sizes, and with a graph
-    torch.testing.assert_close(net.logits(IMAGE), Remembered(model)(IMAGE))
+    torch.testing.assert_close(net.scores(IMAGE), Remembered(model)(IMAGE))
 
 
 class Remembered:
@@ -135,12 +135,12 @@ def test_the_double_follows_every_change_of_the_network(change):
     torch.manual_seed(0)
     model = Residual().train()
     net = bind(model, input_shape=(3, 16, 16))
-    assert torch.equal(net.logits(IMAGE), truth(model))
+    assert torch.equal(net.scores(IMAGE), truth(model))
     CHANGES[change](model)
     wanted = model.eval()(IMAGE).detach()
     model.train()
     with unchanged(model):
-        assert torch.equal(net.logits(IMAGE), wanted)
+        assert torch.equal(net.scores(IMAGE), wanted)
         assert len(net.classes) == wanted.shape[1] == net.layers[-1].output_shape[0]
         assert net.predict(IMAGE)[0][0][0] == str(wanted[0].argmax().item())
 
@@ -159,7 +159,7 @@ def test_as_long_as_nothing_changes_nothing_is_copied_or_surveyed_anew():
     model = Residual()
     net = bind(model, input_shape=(3, 16, 16))
     runner = net.runner
-    net.logits(IMAGE)
+    net.scores(IMAGE)
     model.train()(IMAGE).sum().backward()
     torch.optim.SGD(model.parameters(), 0.1).step()
     model.eval()
@@ -184,9 +184,9 @@ def test_weights_that_a_hook_computes_are_doubled_too(kind):
     wanted = model.eval()(IMAGE).detach()
     net = bind(model, input_shape=(3, 16, 16))
     with unchanged(model):
-        torch.testing.assert_close(net.logits(IMAGE), wanted)
+        torch.testing.assert_close(net.scores(IMAGE), wanted)
         cw.methods.saliency(net, IMAGE[0])
-        assert cw.methods.randomised(net, 1).logits(IMAGE).shape == (2, 3)
+        assert cw.methods.randomised(net, 1).scores(IMAGE).shape == (2, 3)
     assert net.runner.double.note == ""
 
 
@@ -219,7 +219,7 @@ def test_what_cannot_be_doubled_is_run_itself_put_back_and_told(make):
     net = bind(model, input_shape=(3, 16, 16))
     parts = [(part, part.training) for part in model.modules()]
     with unchanged(model):
-        found = net.logits(IMAGE)
+        found = net.scores(IMAGE)
         net.trace(IMAGE)
         cw.methods.saliency(net, IMAGE[0])
     model.eval()
@@ -247,7 +247,7 @@ def test_a_data_set_that_a_network_holds_is_not_copied():
 def test_the_users_hooks_run():
     model, seen = Residual(), []
     model.conv1.register_forward_hook(lambda part, args, output: seen.append(tuple(output.shape)))
-    bind(model, input_shape=(3, 16, 16)).logits(IMAGE)
+    bind(model, input_shape=(3, 16, 16)).scores(IMAGE)
     assert seen[-1] == (2, 4, 16, 16)
 
 
@@ -255,7 +255,7 @@ def test_a_compiled_network_is_run_as_it_was_before():
     model = Residual().eval()
     net = bind(torch.compile(model), input_shape=(3, 16, 16))
     with unchanged(model):
-        assert torch.equal(net.logits(IMAGE), truth(model))
+        assert torch.equal(net.scores(IMAGE), truth(model))
         assert cw.methods.saliency(net, IMAGE[0]).values.any()
     assert net.layers.names[0] == "conv1"
 
@@ -293,7 +293,7 @@ def test_two_networks_with_the_same_weights_on_two_threads():
     model = Residual()
     wanted, found = truth(model), []
     nets = [bind(model, input_shape=(3, 16, 16)) for _ in range(4)]
-    threads = [threading.Thread(target=lambda net=net: found.append(net.logits(IMAGE))) for net in nets]
+    threads = [threading.Thread(target=lambda net=net: found.append(net.scores(IMAGE))) for net in nets]
     for thread in threads:
         thread.start()
     for thread in threads:
