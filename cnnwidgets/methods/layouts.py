@@ -15,6 +15,9 @@ TOLD = 25
 TIGHT = 1e-4
 """Standard deviation of the layout that t-SNE starts from (Kobak and Berens 2019)."""
 
+UNFOLDED = 50
+"""Iterations after the early exaggeration, by when each point has come near to where it stays."""
+
 WIDE = 10.0
 """Side of the layout that UMAP starts from."""
 
@@ -96,7 +99,6 @@ class TSNE(Way):
         found = Components(features, seed, params["components"] or 2)
         self._reduced = found if reduce else None
         self._order = np.argsort(found.points[:, 0], kind="stable")  # near points lie near in memory: a fifth less time
-        self._place = np.argsort(self._order)
         self._data = (found.all if reduce else features)[self._order]
         self._first = _jitter(found.points[self._order], seed)
         self._first *= TIGHT / self._first.std(0)[0]
@@ -104,6 +106,7 @@ class TSNE(Way):
 
     def begin(self) -> None:
         self._moving, self.loss = self._first.copy(), None
+        self._place = np.argsort(self._order)
         self.points = self._moving[self._place]
 
     def step(self, iteration: int, count: int) -> int:
@@ -117,7 +120,9 @@ class TSNE(Way):
             self._descent, self._told = gradient_descent(), -TOLD
         if iteration in (0, turn):
             self._pulls, self._known = self._affinities.P * exaggeration, None
-        end = min(iteration + count, turn if iteration < turn else self.iterations)
+        if iteration in (turn, turn + UNFOLDED) and iteration:
+            self._sort()
+        end = min(iteration + count, next(each for each in (turn, turn + UNFOLDED, self.iterations) if each > iteration))
         self._tell = end == self.iterations or end - self._told >= TOLD
         divergence, _ = self._descent(
             self._moving,
@@ -133,6 +138,17 @@ class TSNE(Way):
         if self._tell:
             self.loss, self._told = float(divergence / exaggeration - np.log(exaggeration)), end
         return end - iteration
+
+    def _sort(self) -> None:
+        """Let points that lie near each other lie near in memory: a tree's repulsion takes a fifth to a third less time."""
+        order = _rows(self._moving)
+        self._moving = self._moving[order]
+        self._place = np.argsort(order)[self._place]
+        self._pulls = self._pulls[order][:, order]
+        self._descent.gains, self._descent.update = self._descent.gains[order], self._descent.update[order]
+        if self._known is not None:
+            divergence, gradient = self._known
+            self._known = divergence, gradient[order]
 
     def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
         from openTSNE import TSNEEmbedding
@@ -251,6 +267,13 @@ class UMAP(Way):
             negative_sample_rate=6,  # of which it leaves out the first: 5
             move_other=True,
         )
+
+
+def _rows(points: np.ndarray) -> np.ndarray:
+    """An order (n,) in which neighbours mostly follow each other: row by row, there and back."""
+    x, y = points.T
+    rows = ((y - y.min()) / (np.ptp(y) or 1.0) * np.sqrt(len(points))).astype(int)
+    return np.lexsort((np.where(rows % 2, -x, x), rows))
 
 
 def _narrow(points: np.ndarray) -> bool:

@@ -25,7 +25,7 @@ from cnnwidgets.net import Cancelled
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 SOME, CLASSES = DIGITS[:600], LABELS[:600]
-SHORT = {"pca": {}, "tsne": {"iterations": 60, "early_iterations": 30}, "umap": {"epochs": 30}}
+SHORT = {"pca": {}, "tsne": {"iterations": 90, "early_iterations": 30}, "umap": {"epochs": 30}}
 
 
 @pytest.fixture(scope="module")
