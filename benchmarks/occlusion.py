@@ -56,7 +56,7 @@ def network(name: str) -> tuple[cw.BoundModel, torch.Tensor]:
 def whole_maps(name: str, patch: int, stride: int, least: float, sizes: tuple[int, ...]) -> Iterator[Figure]:
     net, picture = network(name)
     options = {"patch": patch, "stride": stride}
-    target = int(net.logits(picture).argmax())
+    target = int(net.scores(picture).argmax())
 
     def ours() -> cw.methods.OcclusionMap:
         return cw.methods.occlusion(net, picture, target, **options)
@@ -152,7 +152,7 @@ def hottest_tenth(pictures: int = 20) -> Iterator[Figure]:
 def pointing(pictures: int = 200) -> Iterator[Figure]:
     """How often the centre of mass of the drops lies on the strokes of the digit, of those that the network gets right."""
     net, scenes = cw.load("scenes"), cw.samples.scenes()
-    right = [i for i in range(pictures + 50) if int(net.logits(scenes[i][0]).argmax()) == scenes.labels[i]][:pictures]
+    right = [i for i in range(pictures + 50) if int(net.scores(scenes[i][0]).argmax()) == scenes.labels[i]][:pictures]
     hits = []
     for i in right:
         drops = np.maximum(cw.methods.occlusion(net, scenes[i][0], int(scenes.labels[i]), patch=5, stride=2).per_pixel(), 0)
@@ -190,7 +190,7 @@ def by_hand() -> Iterator[Figure]:
 def memory() -> Iterator[Figure]:
     """The peak of resident memory during a whole map, over the loaded and bound network."""
     net, picture = network("resnet18")
-    net.logits(picture)
+    net.scores(picture)
     gc.collect()
     process = psutil.Process()
     before, peak, done = process.memory_info().rss, 0, threading.Event()

@@ -118,7 +118,7 @@ def features_memory() -> None:
 def _print_growth(net: cw.BoundModel, run: Callable[[Dataset], object]) -> None:
     """Print by how many bytes the most memory ever held grows, once the network has run on a picture."""
     torch.set_num_threads(2)
-    net.logits(torch.zeros(1, *net.input_shape))
+    net.scores(torch.zeros(1, *net.input_shape))
     before = _peak()
     run(Random(10_000, 32, channels=1))
     print(_peak() - before)

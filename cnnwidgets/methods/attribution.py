@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -14,9 +14,14 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.own_score import Function, OwnScore
 from cnnwidgets.net.pictures import check_finite
 
-Target: TypeAlias = "int | str | list[int | str] | tuple[int | str, ...] | None"
+One: TypeAlias = "int | str | Function"
+"""What a score may be of: a class, by its index or name; or a function of the network's output, which gives one number a
+picture: (N,) for N pictures, or a single number, and it then gets the outputs one picture at a time."""
+
+Target: TypeAlias = "One | list[One] | tuple[One, ...] | None"
 Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
 
 DISPLAYED = 0.995
@@ -31,10 +36,10 @@ class Attribution:
         values: float32 (height, width): of the input's pixels, or for a class activation map that was not enlarged of the
             layer's positions; or (C, height, width). In units of the score, for a gradient by pixel value.
         method: its name, such as ``"grad_cam"``.
-        target: the class that the score is of; None for a unit.
+        target: the class that the score is of, or the name of the function; None for a unit.
         unit: (layer, unit) or (layer, unit, row, column) that the score is of; None for a class.
-        score: its value for the picture: for a class before the softmax (its probability for occlusion, RISE and LIME, which
-            ask for that); for a unit the sum over its map.
+        score: its value for the picture: for a class before the softmax or sigmoid, where that can be had, which the notes
+            say (its probability for occlusion, RISE and LIME, which ask for that); for a unit the sum over its map.
         size: (height, width) of the input.
         signed: whether a value below 0 speaks against the score; else values are sizes.
         layer: the layer whose maps were weighted, for a class activation map.
@@ -44,7 +49,7 @@ class Attribution:
 
     values: np.ndarray
     method: str
-    target: int | None
+    target: int | str | None
     unit: Unit | None
     score: float
     size: tuple[int, int]
@@ -87,28 +92,42 @@ class Attribution:
 
     def __repr__(self) -> str:
         found = "all zero" if self.is_zero else f"{self.values.min():.3g} to {self.values.max():.3g}"
-        of = f"{self.method} of {Asked(self.target, self.unit)}"
+        of = f"{self.method} of {Asked(None, self.unit) if self.unit else subject(self.target)}"
         return f"<{of}: {format_shape(self.values.shape)} values, {found}, score {self.score:.3g}>"
 
 
 class Asked(NamedTuple):
-    """A class or a unit that a score is asked of."""
+    """A class, a unit or a function of the output that a score is asked of."""
 
     target: int | None
     unit: Unit | None
+    own: OwnScore | None = None
 
-    def scores(self, passed: Graph) -> Tensor:
-        """(N,): the scores of the pictures of a pass."""
-        if self.unit is None:
-            return passed.output[:, self.target]
-        layer, unit, *place = self.unit
+    @property
+    def name(self) -> int | str | None:
+        """The class's index or the function's name."""
+        return self.own.name if self.own else self.target
+
+    @property
+    def aim(self) -> int | Function | None:
+        """The class's index or the function: what a method takes as its target."""
+        return self.own.function if self.own else self.target
+
+    def of_unit(self, passed: Graph) -> Tensor:
+        """(N,): the unit's scores, of the pictures of a pass."""
+        layer, unit, *place = self.unit  # type: ignore[misc]
         maps = passed.maps[layer]
         return maps[:, unit, place[0], place[1]] if place else maps[:, unit].sum((1, 2))
 
     def __str__(self) -> str:
         if self.unit is None:
-            return f"class {self.target}"
+            return subject(self.name)
         return "unit " + " ".join(map(str, self.unit[1:])) + f" of {self.unit[0]}"
+
+
+def subject(target: int | str | None) -> str:
+    """What a result is of, in words: a class by its index, or a function by its name."""
+    return target if isinstance(target, str) else f"class {target}"
 
 
 PREDICTED = Asked(None, None)
@@ -128,7 +147,7 @@ class Question:
 
     def __init__(self, net: BoundModel, image: Any, target: Target, unit: Unit | Sequence[Unit] | None):
         said: list[str] = []
-        self.net, self.inputs, self._normalised = net, one_picture(net, image, said), False
+        self.net, self.inputs, self._about_score = net, one_picture(net, image, said), ""
         self.notes = (*net.notes, *said)
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
@@ -136,30 +155,72 @@ class Question:
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
-            self.asked = [Asked(_check_target(net, one), None) for one in (target if self.many else [target])]  # type: ignore
+            self.asked = [_asked_of(net, one) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
             raise ValueError("no target and no unit was given: the list is empty")
         self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
 
+    @property
+    def alone(self) -> bool:
+        """Whether a function that is asked takes one picture at a time; known after the first one."""
+        return any(asked.own.alone for asked in self.asked if asked.own)
+
+    def at_once(self, max_memory: int) -> int:
+        """How many pictures may go through the network at once."""
+        return 1 if self.alone else at_once(self.net, max_memory)
+
     def scores(self, passed: Graph) -> list[Tensor]:
         """For each score that is asked its values (N,) in a pass. The predicted class is that of the first pass.
 
+        They are what is to be differentiated: of a class the score before the last softmax or sigmoid, where it can be had.
+
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
+            TypeError: a class is asked of, and the network's output is no tensor (N, classes).
             ValueError: there is no such output, or the score is not finite.
         """
-        if not self.layers:
-            classes = self.net.check_scores(passed.output).shape[1]
-            self._normalised = _are_probabilities(passed.output)
-            self.asked = [
-                asked if asked != PREDICTED else Asked(int(passed.output[0].argmax()), None) for asked in self.asked
-            ]
-            if missing := [asked.target for asked in self.asked if asked.target is not None and asked.target >= classes]:
-                raise ValueError(f"there is no output {missing[0]}: the network has {classes}")
-        scores = [asked.scores(passed) for asked in self.asked]
-        for asked, values in zip(self.asked, scores, strict=True):
+
+        def of_classes(table: Tensor) -> Tensor:
+            self._about_score = self.net.output.about_score(passed.before is not None)
+            return self.net.output.scores(table, passed.before)
+
+        return self._read(passed.output, len(passed.inputs), of_classes, passed)
+
+    def answers(self, pictures: Tensor) -> Tensor:
+        """float32 (N, asked): the probability of each class that is asked of, a regression's value, or the function's.
+
+        Raises:
+            TypeError, ValueError: as of :meth:`scores`.
+        """
+        if self.alone and len(pictures) > 1:
+            return torch.cat([self.answers(one) for one in pictures.split(1)])
+
+        def of_classes(table: Tensor) -> Tensor:
+            self._about_score = f"{self.net.output.sentence}; the score is the {self.net.output.quantity}"
+            return self.net.output.answers(table)
+
+        found = self._read(self.net.run(pictures), len(pictures), of_classes)
+        return torch.stack([values.detach().float().cpu() for values in found], 1)
+
+    def _read(self, output: Any, count: int, of_classes: Callable[[Tensor], Tensor], passed: Graph | None = None) -> Any:
+        """For each score that is asked its values (N,), of the output for so many pictures."""
+        if any(asked.unit is None and asked.own is None for asked in self.asked):
+            table = self.net.check_scores(output, count)
+            classes = of_classes(table)
+            predicted = Asked(self.net.output.predicted(table.detach()), None)
+            self.asked = [predicted if asked == PREDICTED else asked for asked in self.asked]
+        found = []
+        for asked in self.asked:
+            if asked.own:
+                values = asked.own(output, count)
+            elif asked.unit:
+                values = asked.of_unit(passed)  # type: ignore[arg-type]  # only a pass is asked of units
+            elif asked.target < classes.shape[1]:  # type: ignore[operator]  # it is a class's
+                values = classes[:, asked.target]
+            else:
+                raise ValueError(f"there is no output {asked.target}: the network has {classes.shape[1]}")
             check_finite(values, f"the score of {asked}")
-        return scores
+            found.append(values)
+        return found
 
     def answer(self, found: Sequence[tuple[Tensor, float]], notes: Sequence[str] = (), **about: Any) -> Any:
         """An :class:`Attribution` of (values, score), or a list of them if several were asked for.
@@ -174,16 +235,16 @@ class Question:
             array = values.detach().float().cpu().contiguous().numpy().copy()
             size = (self.inputs.shape[2], self.inputs.shape[3])
             made.append(
-                Attribution(array, target=asked.target, unit=asked.unit, score=score, size=size, notes=tuple(said), **about)
+                Attribution(array, target=asked.name, unit=asked.unit, score=score, size=size, notes=tuple(said), **about)
             )
         return made if self.many else made[0]
 
     def _notes(self, values: Tensor) -> Iterator[str]:
         yield from self.notes
-        if self._normalised:
-            yield "the network gives probabilities itself: the score is one of them, after the softmax and not before it"
         if not bool(values.any()):
             yield "every value is exactly 0: nothing that can be differentiated leads to the score, or nothing passes"
+        if self._about_score:
+            yield self._about_score
 
 
 def usual_scale(values: np.ndarray) -> float:
@@ -206,13 +267,10 @@ def at_once(net: BoundModel, max_memory: int) -> int:
     return max(1, min(64, max_memory // max(1, 2 * numbers * size)))
 
 
-def _are_probabilities(output: Tensor) -> bool:
-    """Whether the outputs of each picture are what a softmax gives."""
-    return output.shape[1] > 1 and bool((output >= 0).all() and (output.sum(1) - 1).abs().max() < 1e-2)
-
-
-def _check_target(net: BoundModel, target: int | str | None) -> int | None:
-    return None if target is None else net.target(target)
+def _asked_of(net: BoundModel, target: One | None) -> Asked:
+    if callable(target):
+        return Asked(None, None, OwnScore(target))
+    return PREDICTED if target is None else Asked(net.target(target), None)
 
 
 def check_unit(net: BoundModel, unit: Unit) -> Unit:

@@ -18,9 +18,13 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.items import class_of, fitting, names_of, read, size_of
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.output import Output
 
 FIRST = 10
 """Pictures that are tried, one after the other, to learn the input's shape of a network that was bound without it."""
+
+LOGITS = Output("logits", 0, "by default")
+"""What a batch's scores are, if nothing else is said of them."""
 
 Skipped = list[tuple[int, str]]
 
@@ -33,15 +37,17 @@ class Batch:
         indices: int64 (n,), in the data set's own numbering.
         labels: int64 (n,), the class of each, see :func:`cnnwidgets.net.items.class_of`; -1 where an item says none.
         inputs: float32 (n, C, H, W), preprocessed, on the CPU.
-        logits: float32 (n, classes), the scores before the softmax; None if the network gives no such tensor.
+        scores: float32 (n, K), what the network gives, as it is; None if that is no such tensor.
         outputs: float32 (n, ...) on the CPU, for every layer that a reducer's ``layers`` names.
+        output: what the scores mean.
     """
 
     indices: np.ndarray
     labels: np.ndarray
     inputs: torch.Tensor
-    logits: torch.Tensor | None
+    scores: torch.Tensor | None
     outputs: dict[str, torch.Tensor] = field(default_factory=dict)
+    output: Output = LOGITS
 
 
 @dataclass(frozen=True)

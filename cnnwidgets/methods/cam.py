@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once, enlarge
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, enlarge
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.layers import format_shape
@@ -136,7 +136,7 @@ def score_cam(
         maps = on_grid(row, passed.maps[row.name][0]).detach()
     varied = torch.nonzero(maps.amax((1, 2)) > maps.amin((1, 2))).flatten()
     scores = torch.full((len(question.asked), len(maps)), -torch.inf)
-    most = at_once(net, max_memory)
+    most = question.at_once(max_memory)
     for start in range(0, len(varied), most):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled")

@@ -83,6 +83,7 @@ def _identity(job: Job) -> dict[str, Any]:
         "network": weights.hexdigest(),
         "preprocessing": [repr(job.net.input_shape), _plain_repr(job.net.preprocess)],
         "pictures": hashlib.sha256(job.loader.order.tobytes()).hexdigest(),
+        "outputs": job.net.output.kind,
         "batch size": job.loader.batch_size,
         "reducers": [
             f"{type(one).__qualname__} {_digest(_pack(state_of(one), type(one).__name__))}" for one in job.reducers

@@ -40,10 +40,11 @@ def attribute(
 
 
 def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
-    """By pixel, the mean of what the probability loses under the patches that cover it; see :func:`occlusion`."""
+    """By pixel, the mean of what the score loses under the patches that cover it; see :func:`occlusion`."""
     if isinstance(target, (list, tuple)):
         return [occlusion_drops(net, image, one, **options) for one in target]  # type: ignore[misc]
     found = occlusion(net, image, target, **options)  # type: ignore[arg-type]
+    about = (found.output,) if isinstance(found.target, int) else ()
     return Attribution(
         values=found.per_pixel(),
         method="occlusion",
@@ -52,12 +53,12 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
         score=found.clean,
         size=found.size,
         signed=True,
-        notes=(*found.notes, f"probability lost under a patch of {found.patch[0]}×{found.patch[1]}"),
+        notes=(*found.notes, *about, f"{found.score} lost under a patch of {found.patch[0]}×{found.patch[1]}"),
     )
 
 
 def lime_coefficients(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
-    """By pixel, what its superpixel adds to the probability in a linear model; see :func:`lime`."""
+    """By pixel, what its superpixel adds to the score in a linear model; see :func:`lime`."""
     if isinstance(target, (list, tuple)):
         return [one.attribution() for one in lime(net, image, target, **options)]  # type: ignore[union-attr]
     return lime(net, image, target, **options).attribution()  # type: ignore[union-attr]

@@ -12,7 +12,7 @@ import torch
 from scipy import integrate, ndimage
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Attribution, at_once
+from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.layers import format_shape
@@ -20,11 +20,11 @@ from cnnwidgets.net.layers import format_shape
 
 @dataclass(frozen=True, repr=False)
 class Faithfulness:
-    """The target's probability while pixels are replaced by a fill, the most important first, or the other way round.
+    """The target's probability (or another score) while pixels are replaced by a fill, the most important first or last.
 
     Attributes:
         method: the name of the attribution's method.
-        target: the class that is watched.
+        target: the class that is watched, or the name of the function.
         fractions: float64 (steps + 1,), the share of the pixels that were moved, from 0 to 1.
         deletion: float32 (steps + 1,), the probability with that share replaced by the fill; low is good.
         insertion: float32 (steps + 1,), the probability of the fill with that share of the picture in it; high is good.
@@ -34,7 +34,7 @@ class Faithfulness:
     """
 
     method: str
-    target: int
+    target: int | str | None
     fractions: np.ndarray
     deletion: np.ndarray
     insertion: np.ndarray
@@ -68,7 +68,7 @@ class Faithfulness:
 
     def __repr__(self) -> str:
         return (
-            f"<{self.method} of class {self.target}: area {self.deletion_area:.3g} by deletion, "
+            f"<{self.method} of {subject(self.target)}: area {self.deletion_area:.3g} by deletion, "
             f"{self.insertion_area:.3g} by insertion, {self.random_area:.3g} ± {self.random_spread:.2g} in random order>"
         )
 
@@ -77,6 +77,7 @@ def faithfulness(
     net: BoundModel,
     image: Any,
     attribution: Attribution,
+    target: One | None = None,
     *,
     steps: int = 32,
     fill: str = "blur",
@@ -102,6 +103,8 @@ def faithfulness(
         net: a bound network.
         image: whatever ``net.prepare`` takes; the picture of the attribution.
         attribution: of a class, by any method; a smaller map is enlarged; of (C, H, W) values the sizes are summed up.
+        target: the class or the function of the output that is watched; by default the attribution's class. Of a function
+            the attribution knows only the name.
         steps: parts of the curve; at most as many as there are pixels.
         fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"`` (by an
             eighth of the picture).
@@ -117,8 +120,11 @@ def faithfulness(
     """
     inputs = one_picture(net, image)
     values = by_pixel(attribution)
-    if attribution.target is None:
+    if target is None and isinstance(attribution.target, str):
+        raise ValueError(f"the attribution is of the function {attribution.target}: give it as target=")
+    if target is None and attribution.target is None:
         raise ValueError("the attribution is of a unit: it is a class's probability that is watched here")
+    question = Question(net, inputs, attribution.target if target is None else target, None)
     if values.shape != inputs.shape[2:]:
         raise ValueError(
             f"the attribution is of {format_shape(values.shape)} pixels, the picture has {format_shape(inputs.shape[2:])}"
@@ -133,16 +139,18 @@ def faithfulness(
     kept = partial(_kept, places, counts)
     cover = fill_picture(net, inputs, fill, tuple(-(-side // 4) for side in values.shape), seed)  # type: ignore[arg-type]
     found = np.empty(len(places) * len(counts), np.float32)
-    for some in _batches(len(found), at_once(net, max_memory)):
+    if question.asked[0].own:
+        question.answers(inputs)  # tells whether the function takes several pictures
+    for some in _batches(len(found), question.at_once(max_memory)):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled")
         shown = torch.from_numpy(kept(some)).to(inputs.device)[:, None]
-        found[some] = net.logits(torch.where(shown, inputs, cover)).softmax(1)[:, attribution.target].numpy()
+        found[some] = question.answers(torch.where(shown, inputs, cover))[:, 0].numpy()
         if on_update is not None:
             on_update(None, (some[-1] + 1) / len(found))
     deletion, insertion, *others = found.reshape(len(places), len(counts))
     return Faithfulness(
-        attribution.method, attribution.target, counts / values.size, deletion, insertion, np.stack(others), fill
+        attribution.method, question.asked[0].name, counts / values.size, deletion, insertion, np.stack(others), fill
     )
 
 

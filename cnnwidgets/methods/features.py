@@ -17,6 +17,7 @@ from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.output import Output
 
 TOP = 3
 """Classes that are kept of each picture, the most probable first."""
@@ -42,14 +43,16 @@ class Features:
         values: float32 (n, d), in the network's own units; mapped from a file where they are large.
         indices: int64 (n,), the pictures' numbers in the data set.
         labels: int64 (n,), -1 where there is none.
-        classes: names of the network's outputs; none where it gives no class scores.
+        classes: names of the network's classes; none where it gives no probabilities of any.
         top: int64 (n, k), the most probable classes, the most probable first, k = 3 or as many as there are; or None.
-        chances: float32 (n, k), their softmax probabilities; or None.
+        chances: float32 (n, k), their probabilities; or None.
         pictures: uint8 (n, height, width, 3), small, as the network sees them; None if they were not asked for.
         skipped: (index, sentence) of the pictures that could not be used; they have no row.
         total: number of pictures that were asked for.
         rate: pictures a second.
         remaining: seconds left; 0 if all is done.
+        output: what the network's outputs mean.
+        regression: float32 (n, k), the first values of a regression, k = 3 or as many as there are; or None.
     """
 
     layer: str
@@ -64,15 +67,17 @@ class Features:
     total: int
     rate: float
     remaining: float
+    output: Output
+    regression: np.ndarray | None
 
     @property
     def predicted(self) -> np.ndarray | None:
-        """int64 (n,): the most probable class; None where the network gives no class scores."""
+        """int64 (n,): the most probable class; None where the network gives no probabilities."""
         return None if self.top is None else self.top[:, 0]
 
     @property
     def confidence(self) -> np.ndarray | None:
-        """float32 (n,): the probability of the most probable class; None where the network gives no class scores."""
+        """float32 (n,): the probability of the most probable class; None where the network gives none."""
         return None if self.chances is None else self.chances[:, 0]
 
     @property
@@ -230,24 +235,29 @@ class Vectors:
 
 
 class Answers:
-    """The reducer that keeps of every picture its index, its label and the most probable classes: a dict of arrays."""
+    """The reducer that keeps of every picture its index, its label and what the network says of it: a dict of arrays."""
 
     def __init__(self) -> None:
         self._parts: list[dict[str, np.ndarray]] = []
 
     def update(self, batch: Batch) -> None:
         part = {"indices": batch.indices, "labels": batch.labels}
-        if batch.logits is not None:
-            _check_finite(batch.logits, batch, "the output")
-            chances, top = batch.logits.softmax(1).topk(min(TOP, batch.logits.shape[1]))
-            part |= {"top": top.numpy(), "chances": chances.numpy()}
+        if batch.scores is not None:
+            _check_finite(batch.scores, batch, "the output")
+            chances, top = batch.output.top(batch.scores, TOP)
+            probable = batch.output.has_probabilities
+            part |= (
+                {"top": top.numpy(), "chances": chances.numpy()}
+                if probable
+                else {"regression": batch.scores[:, :TOP].numpy()}
+            )
         self._parts.append(part)
 
     def merge(self, other: Answers) -> None:
         self._parts += other._parts
 
     def result(self) -> dict[str, np.ndarray | None]:
-        return {"top": None, "chances": None, **self.state()}
+        return {"top": None, "chances": None, "regression": None, **self.state()}
 
     def state(self) -> dict[str, Any]:
         return {name: np.concatenate([part[name] for part in self._parts]) for name in (*self._parts[:1], {})[0]}
@@ -272,6 +282,7 @@ def _features(net: BoundModel, layer: str, values: np.ndarray, done: Scan) -> Fe
         layer,
         values,
         classes=() if answers["top"] is None else net.classes,
+        output=net.output,
         **answers,
         pictures=done.results.get(PICTURES),
         skipped=done.skipped,

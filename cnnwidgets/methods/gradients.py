@@ -1,6 +1,7 @@
 """Gradients of a score with respect to the picture: which pixels would change the answer, and which way.
 
-All of them differentiate the score *before* the softmax, by autograd, for any network that autograd can follow.
+All of them differentiate the score *before* the last softmax or sigmoid, where that can be had, by autograd, for any network
+that autograd can follow; the notes say which score it was.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, at_once
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.relu_rules import follow
 
 REDUCTIONS = ("max", "sum", "signed", "none")
 """How the channels of a picture become one number a pixel."""
@@ -38,7 +40,8 @@ def saliency(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a list of them; by default the class that is predicted.
+        target: a class's index or name; or a function of the network's output that gives a number a picture, such as
+            ``lambda output: output["out"][:, 3].sum((1, 2))``; or a list of them; by default the class that is predicted.
         unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
             a target; or a list of them.
         reduce: what becomes of the channels: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
@@ -128,7 +131,7 @@ def smoothgrad(
         found = zip(map(reduction, total / done), clean, strict=True)
         return question.answer(list(found), method="smoothgrad", signed=_is_signed(reduce))
 
-    for done, count in _counted(samples, at_once(net, max_memory)):
+    for done, count in _counted(samples, question.at_once(max_memory)):
         drawn = torch.randn(count, *inputs.shape[1:], generator=generator)
         total += _summed(question, inputs + deviation * drawn.to(inputs))
         _tell(on_update, cancel, partial(result, done), done / samples)
@@ -177,7 +180,7 @@ def integrated_gradients(
 
     def mean_gradient(places: Tensor) -> Tensor:
         total = torch.zeros(len(wanted), *inputs.shape[1:])
-        for some in places.split(at_once(net, max_memory)):
+        for some in places.split(question.at_once(max_memory)):
             if cancel is not None and cancel.is_set():
                 raise Cancelled("cancelled", partial=result() if points else None)
             total += _summed(question, start + some.to(inputs).reshape(-1, 1, 1, 1) * (inputs - start))
@@ -223,18 +226,24 @@ def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", ti
         values = gradients * question.inputs.to(gradients) if times_input else gradients
         found.append((reduction(values[0]), scores[0].item()))
 
-    _each_gradient(question, question.inputs, take, rule)
-    return question.answer(found, method=name, signed=_is_signed(reduce))
+    ruled = _each_gradient(question, question.inputs, take, rule)
+    said = ["no ReLU lies before the unit: this is its gradient"] if ruled == 0 else []
+    return question.answer(found, said, method=name, signed=_is_signed(reduce))
 
 
 def _each_gradient(
     question: Question, pictures: Tensor, take: Callable[[Tensor, Tensor], None], rule: str = "backpropagation"
-) -> None:
-    """One forward pass of N pictures; ``take`` gets for each score its gradients (N, C, H, W) and its values (N,)."""
-    with question.net.graph(pictures, question.layers, rule=rule) as passed:
+) -> int | None:
+    """One forward pass of N pictures; ``take`` gets for each score its gradients (N, C, H, W) and its values (N,).
+
+    Returns how many ReLUs follow the rule; None without one.
+    """
+    with question.net.graph(pictures, question.layers) as passed:
         several = question.scores(passed)
+        ruled = None if rule == "backpropagation" else follow(rule, several, needed=not question.layers)
         for k, scores in enumerate(several, 1):
             take(passed.gradient(scores.sum(), last=k == len(several)).detach(), scores.detach())
+    return ruled
 
 
 def _summed(question: Question, pictures: Tensor) -> Tensor:

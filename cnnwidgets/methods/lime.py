@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnwidgets.methods.attribution import Attribution, Question, Target, at_once
+from cnnwidgets.methods.attribution import Attribution, Question, Target, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.layers import format_shape
@@ -17,29 +17,31 @@ from cnnwidgets.net.layers import format_shape
 
 @dataclass(frozen=True, repr=False)
 class Lime:
-    """A linear model of a class's probability by which superpixels can be seen.
+    """A linear model of a class's probability, or of another score, by which superpixels can be seen.
 
     Attributes:
-        target: the class that is explained.
+        target: the class that is explained, or the name of the function.
         segments: int64 (height, width), each pixel's superpixel, numbered from 0.
-        coefficients: float64 (superpixels,), what each adds to the probability if it can be seen.
-        intercept: the model's probability where none can be seen.
+        coefficients: float64 (superpixels,), what each adds to the score if it can be seen.
+        intercept: the model's score where none can be seen.
         r_squared: the share of the answers' variance that the model explains, both weighted by nearness: 1 for a linear
             network; NaN if all answers are the same. Where it is low, the coefficients explain little.
-        probability: of the picture itself, after the softmax.
+        score: that of the picture itself.
         samples: subsets that were asked for.
         exact: whether these are all subsets there are.
+        quantity: what the score is, ``"probability"`` or ``"value"``.
         notes: sentences on the network and on the picture, and what to beware of.
     """
 
-    target: int
+    target: int | str | None
     segments: np.ndarray
     coefficients: np.ndarray
     intercept: float
     r_squared: float
-    probability: float
+    score: float
     samples: int
     exact: bool
+    quantity: str
     notes: tuple[str, ...] = ()
 
     def attribution(self) -> Attribution:
@@ -50,14 +52,14 @@ class Lime:
             method="lime",
             target=self.target,
             unit=None,
-            score=self.probability,
+            score=self.score,
             size=self.segments.shape,  # type: ignore[arg-type]
             signed=True,
-            notes=(*self.notes, f"R² {self.r_squared:.2f}, weighted, of a linear model of the probability", subsets),
+            notes=(*self.notes, f"R² {self.r_squared:.2f}, weighted, of a linear model of the {self.quantity}", subsets),
         )
 
     def __repr__(self) -> str:
-        return f"<LIME of class {self.target}: {len(self.coefficients)} superpixels, R² {self.r_squared:.2f} (weighted)>"
+        return f"<LIME of {subject(self.target)}: {len(self.coefficients)} superpixels, R² {self.r_squared:.2f} (weighted)>"
 
 
 def lime(
@@ -90,7 +92,8 @@ def lime(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a list of them, which share the passes; by default the class that is predicted.
+        target: a class's index or name, or a function of the network's output, or a list of them, which share the passes;
+            by default the class that is predicted. Of a regression it is the value that is explained.
         superpixels: about how many; or a map (height, width) of them that one has made, whole numbers.
         samples: how many subsets, drawn with a chance of a half for each superpixel; as many forward passes. Where there are
             no more subsets than that, each is taken, and counts as often as it would be drawn.
@@ -114,38 +117,30 @@ def lime(
         raise ValueError(f"samples, alpha, width are {samples}, {alpha}, {width}; at least 1, 0 and more than 0 are wanted")
     question = Question(net, image, target, None)
     inputs = question.inputs
-    with net.graph(inputs) as passed:
-        question.scores(passed)  # settles which class is predicted
-        clean = passed.output.detach().float().softmax(1)[0].tolist()
-    classes = [asked.target for asked in question.asked if asked.target is not None]
+    clean = question.answers(inputs)[0].tolist()
     segments = _segments(net, inputs, superpixels)
     cover = fill_picture(net, inputs, fill, tuple(-(-side // 4) for side in segments.shape), seed)  # type: ignore[arg-type]
     seen, exact = _subsets(int(segments.max()) + 1, samples, seed)
-    chances = np.empty((len(seen), len(classes)))
+    answers = np.empty((len(seen), len(clean)))
 
     def result(done: int) -> Any:
         near = np.exp(-((1 - np.sqrt(seen[:done].mean(1))) ** 2) / width**2) * (samples / len(seen))
         made = [
             Lime(
-                asked,
-                segments,
-                *_ridge(seen[:done], values, near, alpha),
-                clean[asked],
-                done,
-                exact and done == len(seen),
-                question.notes,
+                asked.name, segments, *_ridge(seen[:done], values, near, alpha), score, done, exact and done == len(seen),
+                "value" if asked.own else net.output.quantity,
+                question.notes if asked.own else (*question.notes, net.output.sentence),
             )
-            for asked, values in zip(classes, chances[:done].T, strict=True)
-        ]
+            for asked, values, score in zip(question.asked, answers[:done].T, clean, strict=True)
+        ]  # fmt: skip
         return made if question.many else made[0]
 
-    most = at_once(net, max_memory)
+    most = question.at_once(max_memory)
     for start in range(0, len(seen), most):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled", partial=result(start) if start else None)
         shown = torch.from_numpy(seen[start : start + most][:, segments]).to(inputs.device)[:, None]
-        pictures = torch.where(shown, inputs, cover)
-        chances[start : start + most] = net.logits(pictures).softmax(1)[:, classes].numpy()
+        answers[start : start + most] = question.answers(torch.where(shown, inputs, cover)).numpy()
         if on_update is not None:
             done = min(len(seen), start + most)
             on_update(result(done), done / len(seen))

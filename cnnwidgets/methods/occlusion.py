@@ -11,12 +11,18 @@ import torch
 from scipy import ndimage, special
 
 from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.attribution import One
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
+
+USUAL = ("probability", "logit", "value")
+"""Scores of the target."""
 
 TOP = 5
 """Classes that are kept of each position, the most probable first."""
@@ -40,13 +46,13 @@ UPDATES = 0.2
 def occlusion(
     net: BoundModel,
     image: Any,
-    target: int | str | None = None,
+    target: One | None = None,
     *,
     patch: int | Sequence[int] | None = None,
     stride: int | Sequence[int] | None = None,
     fill: str = "mean",
     shape: str = "rectangle",
-    score: Score = "probability",
+    score: Score | None = None,
     region: Sequence[int] | None = None,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
@@ -65,12 +71,14 @@ def occlusion(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name; by default the one that is predicted.
+        target: a class's index or name; or a function of the network's output that gives a number a picture, such as
+            ``lambda output: output["out"][:, 3].sum((1, 2))``; by default the class that is predicted.
         patch: size of the patch in pixels of the input, a number or (rows, columns); by default a seventh of the input.
         stride: step from one position to the next, a number or (rows, columns); by default a quarter of the patch.
         fill: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``; see :mod:`cnnwidgets.methods.fills`.
         shape: of the patch, ``"rectangle"`` or ``"ellipse"``.
-        score: ``"probability"``, ``"logit"``, or (layer, unit) for the sum of a unit's map.
+        score: ``"probability"``, ``"logit"``, ``"value"``, or (layer, unit) for the sum of a unit's map, whatever the
+            network's output is; by default the target's probability, and of a regression or a function the value.
         region: (top, left, height, width) in pixels: only positions whose patch has its centre in it.
         seed: of the noise.
         max_memory: bytes, over those of the network.
@@ -100,6 +108,7 @@ class Occlusion:
     Attributes:
         ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
         answer: what the network says of the picture itself.
+        own: the function of the output that is watched; None where it is a class or a unit.
         notes: sentences on the network and on the picture.
     """
 
@@ -113,16 +122,15 @@ class Occlusion:
         self.stride = _pair("stride", stride if stride is not None else usual_stride(self.patch))
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
-        self.score, self._watch = score, _watched(net, score)
+        self.own = OwnScore(target) if callable(target) else None
+        self._watch = _watched(net, score)
+        self.score = _usual_score(net, score, self.own)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region)
         picture = self.inputs.to(net.dtype)
         covers = fill_picture(net, picture, fill, self.patch, seed)
         patches = Patches(picture, covers, patch_mask(shape, self.patch).to(picture.device))
-        self._scorer = Scorer(net, patches, watch=self._watch, max_memory=max_memory)
-        logits = self._scorer.clean.logits
-        self.target = int(logits.argmax()) if target is None else net.target(target)
-        if self.target >= logits.shape[1]:
-            raise ValueError(f"there is no output {self.target}: the network has {logits.shape[1]}")
+        self._scorer = Scorer(net, patches, watch=self._watch or self.own, max_memory=max_memory)
+        self.target = self._target_of(target)
         self.answer = self._answers(self._scorer.clean)[0]
 
     def at(self, y: int, x: int) -> Answer:
@@ -200,21 +208,34 @@ class Occlusion:
 
     # scores
 
+    def _target_of(self, target: One | None) -> int | str | None:
+        """The class's index, or the function's name; None where only a unit is watched."""
+        if self.own:
+            return self.own.name
+        table = self._scorer.clean.outputs
+        if not table.shape[1]:
+            return None
+        index = self.net.output.predicted(table) if target is None else self.net.target(target)  # type: ignore[arg-type]
+        if index >= (classes := self.net.output.answers(table).shape[1]):
+            raise ValueError(f"there is no output {index}: the network has {classes}")
+        return index
+
     def _answers(self, scores: Scores) -> list[Answer]:
         values, probability, classes, chances = self._read(scores)
         return [Answer(float(v), float(p), c, q) for v, p, c, q in zip(values, probability, classes, chances, strict=True)]
 
     def _read(self, scores: Scores) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Values (N,), probability (N,), classes (N, k) and their chances (N, k)."""
-        check_finite(scores.logits, f"the output of {self.net.name}")
-        probabilities = scores.logits.softmax(1)
-        chances, classes = probabilities.topk(min(TOP, probabilities.shape[1]))
-        probability = probabilities[:, self.target].numpy()
-        if scores.watched is not None:
-            values = scores.watched.numpy()
-        else:
-            values = scores.logits[:, self.target].numpy() if self.score == "logit" else probability
-        return values, probability, classes.numpy(), chances.numpy()
+        output = self.net.output
+        check_finite(scores.outputs, f"the output of {self.net.name}")
+        chances, classes = output.top(scores.outputs, TOP)
+        if isinstance(self.target, int):
+            answer = output.answers(scores.outputs)[:, self.target]
+            usual = output.scores(scores.outputs, None)[:, self.target] if self.score == "logit" else answer
+        watched = usual if scores.watched is None else scores.watched
+        check_finite(watched, "the score")
+        has_chance = isinstance(self.target, int) and output.has_probabilities
+        return watched.numpy(), (answer if has_chance else watched).numpy(), classes.numpy(), chances.numpy()
 
     def _estimate(self) -> np.ndarray:
         """(rows, columns): the values to first order, from the gradient and the change under the patch.
@@ -223,19 +244,19 @@ class Occlusion:
         """
         patches, clean = self._scorer.patches, self.answer.value
 
-        def watched(output: torch.Tensor) -> torch.Tensor:
+        def watched(passed: Graph) -> torch.Tensor:
             if self._watch:
-                return self._watch.sum(output)[0]
-            logit = output[0, self.target]
-            if self.score == "logit":
-                return logit
-            others = output[0].index_fill(0, torch.tensor(self.target, device=output.device), -torch.inf)
-            return logit - others.logsumexp(0)
+                return passed.maps[self._watch.layer.name][:, self._watch.unit].sum((1, 2))
+            if self.own:
+                return self.own(passed.output, 1)
+            table = self.net.check_scores(passed.output, 1)
+            if self.score == "probability":
+                return self.net.output.log_odds(table, passed.before, self.target)  # type: ignore[arg-type]
+            return self.net.output.scores(table, None)[:, self.target]
 
         try:
             with self.net.graph(self.inputs, [self._watch.layer.name] if self._watch else []) as passed:
-                output = passed.maps[self._watch.layer.name] if self._watch else passed.output
-                gradient = passed.gradient(watched(output))
+                gradient = passed.gradient(watched(passed)[0])
         except RuntimeError:  # a forward pass that autograd cannot follow
             return np.full((len(self.ys), len(self.xs)), clean, np.float32)
         change = (gradient.to(patches.fill) * (patches.fill - patches.picture)).sum(1, keepdim=True).float().cpu()
@@ -313,6 +334,7 @@ class _Table:
             passes=int(known.sum()),
             remaining=0.0 if known.all() else self.remaining,
             how=of._scorer.how,
+            output=of.net.output.sentence,
             notes=of.notes,
         )
 
@@ -351,12 +373,26 @@ def _pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _watched(net: BoundModel, score: Score) -> Watch | None:
+def _usual_score(net: BoundModel, score: Score | None, own: OwnScore | None) -> Score:
+    """What is watched; a ValueError where the output has no such score, a TypeError where it has none at all."""
+    if score is not None and score not in USUAL:
+        if own:
+            raise ValueError(f"the score is of {own.name} or of a unit: give target or score, not both")
+        return tuple(score)  # type: ignore[return-value]
+    usual = "value" if own else net.output.quantity
+    if score in (None, usual) or (score == "logit" and net.output.has_logits and not own):
+        return score or usual
+    if own:
+        raise ValueError(f"score is {score!r}; of a function of the output it is its 'value'")
+    raise ValueError(f"score is {score!r}, but {net.output.sentence}: {usual!r} or a pair (layer, unit) is expected")
+
+
+def _watched(net: BoundModel, score: Score | None) -> Watch | None:
     """The unit of a layer that a score is of, None for a score of the output."""
-    if score in ("probability", "logit"):
+    if score is None or score in USUAL:
         return None
     if not isinstance(score, (tuple, list)) or len(score) != 2:
-        raise ValueError(f"score is {score!r}; it must be 'probability', 'logit' or a pair (layer, unit)")
+        raise ValueError(f"score is {score!r}; it must be {', '.join(map(repr, USUAL))} or a pair (layer, unit)")
     layer, unit = net.layers[score[0]], int(score[1])
     if not 0 <= unit < layer.map_shape[0]:
         raise ValueError(f"there is no unit {unit}: {layer.name} has {layer.map_shape[0]}, numbered from 0")

@@ -9,9 +9,11 @@ from typing import TypeAlias
 import numpy as np
 from scipy import interpolate, ndimage
 
+from cnnwidgets.methods.attribution import subject
 from cnnwidgets.net.layers import format_shape
 
 Score: TypeAlias = "str | tuple[str, int]"
+"""``"probability"``, ``"logit"`` or ``"value"``; or (layer, unit)."""
 
 MOST_TRIANGLES = 5_000
 """Known positions beyond which the others take the nearest one's value: joining so many takes longer than a batch."""
@@ -23,8 +25,8 @@ class Answer:
 
     Attributes:
         value: the score that is watched.
-        probability: of the target, after the softmax.
-        classes: (k,) the most probable classes' indices, the most probable first.
+        probability: of the target; the value itself where that is the score of no class.
+        classes: (k,) the most probable classes' indices, the most probable first; none where there are no probabilities.
         chances: (k,) their probabilities.
     """
 
@@ -35,6 +37,8 @@ class Answer:
 
     def __repr__(self) -> str:
         most = ", ".join(f"{index} ({chance:.3g})" for index, chance in zip(self.classes, self.chances, strict=True))
+        if not most:
+            return f"<answer: value {self.value:.3g}>"
         return f"<answer: value {self.value:.3g}, probability {self.probability:.3g}, most probable classes {most}>"
 
 
@@ -43,14 +47,14 @@ class OcclusionMap:
     """What a patch does to the network's answer, for every position (row, column) of a grid.
 
     Attributes:
-        target: the class that is watched, by its index.
-        score: what is watched: ``"probability"`` (after the softmax) or ``"logit"`` of the target, or (layer, unit): the
-            sum of a unit's map.
+        target: the class that is watched, by its index, or the name of the function; None where it is a unit only.
+        score: what is watched: ``"probability"`` or ``"logit"`` of the target; ``"value"``, of a regression or a function;
+            or (layer, unit): the sum of a unit's map.
         clean: the score without a patch.
         values: float32 (rows, columns), the score with the patch there.
-        probability: float32 (rows, columns), the target's probability with the patch there.
+        probability: float32 (rows, columns), the target's probability with the patch there; the values where it has none.
         classes: int (rows, columns, k), the most probable classes with the patch there, the most probable first; -1 where it
-            is not known.
+            is not known. k is 0 where the network gives no probabilities.
         chances: float32 (rows, columns, k), their probabilities.
         known: bool (rows, columns), where values are exact; elsewhere they are estimates.
         estimate: float32 (rows, columns), the first-order estimate of the values, from one gradient.
@@ -63,10 +67,11 @@ class OcclusionMap:
         passes: positions that the network was asked for.
         remaining: seconds that the positions not yet known are expected to take.
         how: how they are computed.
+        output: what the network gives, and how that is known.
         notes: sentences on the network and on the picture, and what to beware of.
     """
 
-    target: int
+    target: int | str | None
     score: Score
     clean: float
     values: np.ndarray
@@ -85,6 +90,7 @@ class OcclusionMap:
     passes: int
     remaining: float
     how: str
+    output: str
     notes: tuple[str, ...] = ()
 
     @property
@@ -94,8 +100,8 @@ class OcclusionMap:
 
     @property
     def top(self) -> np.ndarray:
-        """(rows, columns): the most probable class with the patch there; -1 where it is not known."""
-        return self.classes[..., 0]
+        """(rows, columns): the most probable class with the patch there; -1 where it is not known, or there is none."""
+        return self.classes[..., 0] if self.classes.shape[2] else np.full(self.known.shape, -1)
 
     @property
     def drop(self) -> np.ndarray:
@@ -106,8 +112,10 @@ class OcclusionMap:
         """The most probable classes, and int (rows, columns): each position's place among them.
 
         The class of the picture without a patch is the first, the others follow by area. A position that is not known yet
-        has the class of its nearest neighbour; -1 if none is known.
+        has the class of its nearest neighbour; -1 if none is known, or there is none.
         """
+        if not len(self.answer.classes):
+            return [], self.top
         first = int(self.answer.classes[0])
         if not self.known.any():
             return [first], np.full(self.known.shape, -1)
@@ -135,10 +143,16 @@ class OcclusionMap:
                 count[here] += covered
         return (total / np.maximum(count, 1)).astype(np.float32)
 
+    @property
+    def _of(self) -> str:
+        if isinstance(self.score, tuple):
+            return f"unit {self.score[1]} of {self.score[0]}"
+        return subject(self.target)
+
     def __repr__(self) -> str:
         known = "exact" if self.exact else f"{self.known.sum()} of {self.known.size} exact"
         return (
-            f"<occlusion of class {self.target}: {format_shape(self.values.shape)} positions, {known}, "
+            f"<occlusion of {self._of}: {format_shape(self.values.shape)} positions, {known}, "
             f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"
         )
 

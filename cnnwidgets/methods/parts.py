@@ -99,8 +99,8 @@ def compute(job: Job, loaded: Loaded) -> Part:
     reducers = copy.deepcopy(job.reducers)
     if loaded.inputs is not None:
         with torch_threads(job.threads):
-            logits, outputs = _run_network(job.net, loaded.inputs, job.layers)
-            batch = Batch(loaded.indices, loaded.labels, loaded.inputs, logits, outputs)
+            scores, outputs = _run_network(job.net, loaded.inputs, job.layers)
+            batch = Batch(loaded.indices, loaded.labels, loaded.inputs, scores, outputs, job.net.output)
             for reducer in reducers:
                 reducer.update(batch)
     return Part(reducers, len(loaded.indices), loaded.skipped)
@@ -127,7 +127,7 @@ def torch_threads(number: int) -> Iterator[None]:
 
 
 def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) -> tuple[Any, dict[str, torch.Tensor]]:
-    """The logits, None if there are none, and copies of some layers' outputs."""
+    """The scores (N, K), None if there are none, and copies of some layers' outputs."""
     found: dict[str, torch.Tensor] = {}
     rows = set(layers.values())
 
@@ -140,8 +140,8 @@ def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) 
         output = net.module(inputs.to(net.device, net.dtype, copy=True))
     for row in rows - found.keys():
         raise RuntimeError(f"these pictures take another path through {net.name}: {row} was not run")
-    scores = isinstance(output, torch.Tensor) and output.ndim == 2 and len(output) == len(inputs)
-    return _copy(output) if scores else None, {name: found[row] for name, row in layers.items()}
+    scores = net.output.table(output, len(inputs))
+    return None if scores is None else _copy(scores), {name: found[row] for name, row in layers.items()}
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

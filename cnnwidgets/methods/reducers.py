@@ -20,7 +20,8 @@ class ConfusionMatrix:
     """How often pictures of each class were taken for each.
 
     Attributes:
-        counts: int64 (classes, classes): the rows are the labels, the columns the most probable classes.
+        counts: int64 (classes, classes): the rows are the labels, the columns the most probable classes. A network with
+            one output has two classes: negative and positive, which is at least as probable from a half on.
     """
 
     counts: np.ndarray
@@ -39,7 +40,7 @@ class Confusion:
     """Counts labels against predictions; pictures without a label do not count. The result is a :class:`ConfusionMatrix`.
 
     Raises:
-        ValueError: the network gives no scores, or a label is beyond its classes.
+        ValueError: the network gives no probabilities, or a label is beyond its classes.
     """
 
     def __init__(self) -> None:
@@ -48,12 +49,15 @@ class Confusion:
         self.counts = np.zeros((0, 0), np.int64)
 
     def update(self, batch: Batch) -> None:
-        if batch.logits is None:
+        if batch.scores is None:
             raise ValueError("the network gives no tensor (N, classes): there is nothing to count")
-        self.classes = classes = batch.logits.shape[1]
+        if not batch.output.has_probabilities:
+            raise ValueError(f"{batch.output.sentence}: there are no classes to count")
+        answers = batch.output.answers(batch.scores)
+        self.classes = classes = answers.shape[1]
         for i, label in zip(batch.indices[batch.labels >= classes], batch.labels[batch.labels >= classes], strict=True):
             raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
-        pairs = np.stack([batch.labels, batch.logits.argmax(1).numpy()], 1)
+        pairs = np.stack([batch.labels, answers.argmax(1).numpy()], 1)
         self.pairs = np.concatenate([self.pairs, pairs[batch.labels >= 0]])
 
     def merge(self, other: Confusion) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.methods.attribution import Attribution, Question, Target, at_once, enlarge
+from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge
 from cnnwidgets.net import BoundModel, Cancelled
 
 
@@ -26,7 +26,7 @@ def rise(
     on_update: Callable[[Any, float], None] | None = None,
     cancel=None,
 ) -> Attribution | list[Attribution]:
-    """The mean probability of a class while a pixel can be seen, by random masks; no gradient is needed.
+    """The mean probability of a class (or another score) while a pixel can be seen, by random masks, without a gradient.
 
     With m the masks, values between 0 (hidden: 0 after preprocessing) and 1, and p(m) the probability of the picture times
     m, a pixel's value is the mean over the masks of p(m) m(pixel) / keep. A mask is a coarse grid of zeros and ones,
@@ -41,7 +41,8 @@ def rise(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a list of them; by default the class that is predicted.
+        target: a class's index or name, or a function of the network's output, or a list of them; by default the class
+            that is predicted. Of a regression it is the value that is explained.
         cells: rows and columns of the coarse grid.
         keep: the probability that a cell of it can be seen, between 0 and 1.
         samples: how many masks; as many forward passes.
@@ -51,9 +52,9 @@ def rise(
         cancel: an object with ``is_set()``.
 
     Returns:
-        An :class:`Attribution`, or a list of them where a list of targets was given. Its score is the probability (after the
-        softmax) of the picture itself; so are its values' units. They are above 0 even where nothing matters: there they are
-        the mean probability over all masks.
+        An :class:`Attribution`, or a list of them where a list of targets was given. Its score is the probability (or
+        the value) of the picture itself; so are its values' units. Probabilities are above 0 even where nothing matters:
+        there they are the mean over all masks.
 
     Raises:
         TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
@@ -64,30 +65,27 @@ def rise(
             f"cells, samples, keep are {cells}, {samples}, {keep}; at least 1, 1 and between 0 and 1 are wanted"
         )
     question = Question(net, image, target, None)
-    with net.graph(question.inputs) as passed:
-        question.scores(passed)  # settles which class is predicted
-        clean = passed.output.detach().float().softmax(1)[0].cpu()
-    classes = [asked.target for asked in question.asked]
+    clean = question.answers(question.inputs)[0].tolist()
     height, width = question.inputs.shape[2:]
     masks = Masks((height, width), cells, keep, samples, seed)
-    total, squares = torch.zeros(2, len(classes), height, width, dtype=torch.float64)
+    total, squares = torch.zeros(2, len(clean), height, width, dtype=torch.float64)
 
     def result(done: int) -> Any:
         mean = total / done
         error = (squares / done - mean**2).clamp(min=0).sqrt() / done**0.5
-        made = question.answer(list(zip(mean, clean[classes].tolist(), strict=True)), method="rise", signed=False)
+        made = question.answer(list(zip(mean, clean, strict=True)), method="rise", signed=False)
         said = [f"{done} masks; the standard error of a value is {float(one.median()):.2g} (median)" for one in error]
         with_errors = [
             replace(one, notes=(*one.notes, note)) for one, note in zip(made if question.many else [made], said, strict=True)
         ]
         return with_errors if question.many else with_errors[0]
 
-    most = at_once(net, max_memory)
+    most = question.at_once(max_memory)
     for start in range(0, samples, most):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled", partial=result(start) if start else None)
         some = masks[start : start + most]
-        chances = net.logits(question.inputs * some[:, None].to(question.inputs)).softmax(1)[:, classes].T / keep
+        chances = question.answers(question.inputs * some[:, None].to(question.inputs)).T / keep
         total += torch.tensordot(chances, some, 1)
         squares += torch.tensordot(chances**2, some**2, 1)
         if on_update is not None:

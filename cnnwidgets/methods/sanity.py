@@ -13,8 +13,7 @@ from scipy import stats
 from torch import nn
 from torch.nn.utils import parametrize
 
-from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.explain import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.no_trace import TORCH_LOCK
@@ -25,11 +24,11 @@ class Sanity:
     """Maps of networks that have forgotten their last layers, beside those of the network itself.
 
     Attributes:
-        target: the class that is explained, of all networks the same.
+        target: the class that is explained, of all networks the same; or the name of the function.
         methods: names of the methods.
         depths: how many layers were randomised, from the last one down.
         layers: for each depth the layer that is randomised there first; ``""`` for depth 0.
-        probability: float32 (depths,), of the target in the randomised network.
+        probability: float32 (depths,), of the target in the randomised network; a regression's or a function's value.
         original: float32 (methods, height, width), the maps of the network itself, by pixel of the input.
         maps: float32 (methods, depths, height, width), those of the randomised ones.
         correlation: float64 (methods, depths), Spearman's rank correlation of the sizes of the values with the original's:
@@ -38,7 +37,7 @@ class Sanity:
             the same picture; NaN where that has fewer than three rows or columns.
     """
 
-    target: int
+    target: int | str | None
     methods: tuple[str, ...]
     depths: tuple[int, ...]
     layers: tuple[str, ...]
@@ -50,13 +49,13 @@ class Sanity:
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {value:.2f}" for name, value in zip(self.methods, self.correlation[:, -1], strict=True))
-        return f"<sanity of class {self.target}: rank correlation at depth {self.depths[-1]}: {last}>"
+        return f"<sanity of {subject(self.target)}: rank correlation at depth {self.depths[-1]}: {last}>"
 
 
 def sanity_check(
     net: BoundModel,
     image: Any,
-    target: int | str | None = None,
+    target: One | None = None,
     *,
     methods: Sequence[str] = ("saliency", "guided_backprop", "grad_cam"),
     depths: Sequence[int] | None = None,
@@ -74,7 +73,7 @@ def sanity_check(
     Parameters:
         net: a bound network; its own weights are left as they are.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name; by default the one that the network itself predicts.
+        target: a class's index or name, or a function of the output; by default the class that the network itself predicts.
         methods: names in :data:`~cnnwidgets.methods.METHODS`.
         depths: how many layers are randomised; by default 0, 1, 2 and so on to all that have weights.
         seed: of the random numbers.
@@ -85,8 +84,10 @@ def sanity_check(
         ValueError: there is no such method, class or depth, or what the methods raise.
         Cancelled: cancel was set; its ``partial`` are the depths so far, None if there are none.
     """
-    inputs = one_picture(net, image)
-    target = int(net.logits(inputs).argmax()) if target is None else net.target(target)
+    question = Question(net, image, target, None)
+    inputs = question.inputs
+    question.answers(inputs)  # tells which class is predicted
+    asked = question.asked[0]
     layers = ["", *(row.name for row in cascade(net))]
     depths = range(len(layers)) if depths is None else depths
     if not methods or not len(depths) or not all(0 <= depth < len(layers) for depth in depths):
@@ -95,7 +96,7 @@ def sanity_check(
         )
 
     def explain(of: BoundModel) -> list[Any]:
-        return [attribute(of, inputs, target, method=method) for method in methods]
+        return [attribute(of, inputs, asked.aim, method=method) for method in methods]
 
     originals = explain(net)
     maps: list[list[np.ndarray]] = []
@@ -106,7 +107,7 @@ def sanity_check(
         correlation, similarity = np.array(agreements).transpose(2, 1, 0)
         done = tuple(depths[: len(maps)])
         return Sanity(
-            target,
+            asked.name,
             tuple(methods),
             done,
             tuple(layers[depth] for depth in done),
@@ -124,7 +125,7 @@ def sanity_check(
         found = explain(forgetful)
         maps.append([one.at_input() for one in found])
         agreements.append([agreement(*pair) for pair in zip(originals, found, strict=True)])
-        probability.append(forgetful.logits(inputs).softmax(1)[0, target].item())
+        probability.append(Question(forgetful, inputs, asked.aim, None).answers(inputs).item())
         if on_update is not None:
             on_update(result(), len(maps) / len(depths))
     return result()
@@ -137,7 +138,7 @@ def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     down: with the same seed, depth 3 has the numbers of depth 2 and one layer more.
 
     >>> cw.methods.randomised(net, 2)
-    <scenes, last 2 layers random: 3×64×64, 175,258 parameters>
+    <scenes, last 2 layers random: 3×64×64, 175,258 parameters, 10 logits>
 
     Parameters:
         depth: how many layers, of those with weights; 0 for none. A weight that is used twice counts once, where it is used
@@ -157,7 +158,7 @@ def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     named = f"{net.name}, last {depth} layer{'s' * (depth != 1)} random"
     known = {"classes": net.classes, "preprocess": net.preprocess, "input_shape": net.input_shape, "device": net.device}
     other = BoundModel(module, name=named, **known, notes=net.notes)
-    other.layers = net.layers  # the table says nothing of the weights' values
+    other.layers, other.output = net.layers, net.output  # which say nothing of the weights' values
     return other
 
 

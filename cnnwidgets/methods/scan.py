@@ -131,6 +131,7 @@ def scan(
 
 
 def _scan(net, loader, reducers, workers, checkpoint, executor, on_update, cancel) -> Scan:
+    _ = net.output  # is told here, and not by each worker
     fresh = copy.deepcopy(list(reducers.values() if isinstance(reducers, Mapping) else reducers))
     job = Job(
         net,

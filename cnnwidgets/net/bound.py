@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -18,11 +18,13 @@ from cnnwidgets.net.input import Input
 from cnnwidgets.net.items import names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
+from cnnwidgets.net.output import Output, check_outputs
 from cnnwidgets.net.pictures import check_finite, describe_tensor, open_picture
 from cnnwidgets.net.preprocess import to_intensities, to_pixels
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
-from cnnwidgets.net.trace import Calls, Visit
+from cnnwidgets.net.telling import told
+from cnnwidgets.net.trace import Calls, Visit, tensors_in
 from cnnwidgets.net.volumes import refuse_volumes
 
 
@@ -34,6 +36,7 @@ def bind(
     input_shape: Sequence[int] | None = None,
     images: Any = None,
     device: torch.device | str | None = None,
+    outputs: str | None = None,
 ) -> BoundModel:
     """Bind a network, so that panels and methods can ask it things. The network itself is left as it is.
 
@@ -53,12 +56,24 @@ def bind(
         images: a data set, or a list of pictures, that tells what is not given: the input shape, the classes, and the
             preprocessing, if its ``transform`` draws no random numbers.
         device: where inputs go; by default where the parameters are.
+        outputs: what the network's outputs are. By default it is told from the last operation of the network and from what
+            comes out for a few inputs, and ``net.output`` and ``repr(net)`` say what was found:
+
+            - ``"logits"``: one a class; a softmax makes probabilities of them;
+            - ``"log_probabilities"``: one a class, as a log-softmax gives them;
+            - ``"probabilities"``: one a class, which sum to 1, as a softmax gives them;
+            - ``"labels"``: a probability for each label, as sigmoids give them; several labels may be on;
+            - ``"label_logits"``: a logit for each label, before the sigmoids (only you can tell them from logits);
+            - ``"binary"``: a single probability, that of the second of two classes;
+            - ``"binary_logit"``: a single logit, before the sigmoid;
+            - ``"values"``: of a regression.
 
     Raises:
         TypeError: the model is no module, takes several inputs, or takes volumes; or images are no data set.
-        ValueError: the shape, the classes or the device do not fit.
+        ValueError: the shape, the classes, the device or the outputs do not fit.
     """
-    net = BoundModel(model, classes=classes, preprocess=preprocess, input_shape=input_shape, device=device)
+    known = {"classes": classes, "preprocess": preprocess, "input_shape": input_shape, "device": device, "outputs": outputs}
+    net = BoundModel(model, **known)
     if images is not None:
         net.learn(images)
     return net
@@ -75,7 +90,17 @@ class BoundModel:
     """
 
     def __init__(
-        self, model, *, classes=None, preprocess=None, input_shape=None, device=None, name=None, code=None, notes=()
+        self,
+        model: nn.Module,
+        *,
+        classes=None,
+        preprocess=None,
+        input_shape=None,
+        device=None,
+        outputs=None,
+        name=None,
+        code=None,
+        notes=(),
     ):
         check_module(model)
         self.module = model
@@ -83,11 +108,11 @@ class BoundModel:
         self.code = code or "model = ...  # your network\npreprocess = ...  # PIL picture to input tensor"
         self.device = device_of(model, device)
         self._names = class_names(classes) if classes is not None else None
-        self._classes: tuple[str, ...] | None = self._names
         self._names_of_images: tuple[str, ...] = ()
         shape = shape_of_input(input_shape) if input_shape is not None else None
         refuse_volumes(model, shape, self.device)
         self._input = Input(model, self.device, self.name, shape, preprocess)
+        self._outputs = check_outputs(outputs)
         self._notes = list(notes)
         self._arena = Arena()
 
@@ -116,17 +141,28 @@ class BoundModel:
         """The layer table, one row a call in execution order; found by running the network once."""
         return survey(self.module, torch.zeros(1, *self.input_shape, device=self.device, dtype=self.dtype))
 
+    @cached_property
+    def output(self) -> Output:
+        """What the network's output means; told from how its forward pass ends, and perhaps by looking at a few outputs.
+
+        Raises:
+            ValueError: what comes out is not what ``outputs=`` says, or the class names are not as many as the outputs.
+        """
+        names = self._names or self._names_of_images
+        output = told(self.layers.ending, self._first_table, self._outputs, names)
+        if not output.takes_names(names):
+            if self._names:
+                raise ValueError(f"{len(names):,} class names were given for {output.count:,} outputs of {self.name}")
+            self._notes.append(f"the data set names {len(names):,} classes, and the network has {output.count:,} outputs")
+        return output
+
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the outputs."""
-        if self._classes is None:
-            outputs, names = self.logits(torch.zeros(1, *self.input_shape)).shape[1], self._names_of_images
-            self._classes = names if len(names) == outputs else tuple(map(str, range(outputs)))
-            if len(names) not in (0, outputs):
-                self._notes.append(
-                    f"the data set names {len(names):,} classes and the network has {outputs:,} outputs, which go by number"
-                )
-        return self._classes
+        """Names of the outputs, or of the two classes that a single output tells apart; none if it gives no table (N, K)."""
+        if self._names is not None and len(self._names) > 1:
+            return self._names
+        names = self._names or self._names_of_images
+        return self.output.names(names if self.output.takes_names(names) else None)
 
     @property
     def parameters(self) -> int:
@@ -199,45 +235,54 @@ class BoundModel:
 
     # running
 
-    def logits(self, images: Any) -> torch.Tensor:
-        """The scores before the softmax: float32 (N, classes), on the CPU.
+    def scores(self, images: Any) -> torch.Tensor:
+        """What the network gives, as it is: float32 (N, K), on the CPU.
 
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
+            TypeError: the network's output is no tensor (N, K).
             ValueError: the class names are not as many as the outputs.
         """
-        inputs = self.prepare(images)
-        with no_trace(self.module), torch.no_grad():
-            output = self.module(inputs.to(self.dtype))
-        return self.check_scores(output).detach().float().cpu().clone()
+        inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
+        return self.check_scores(self.run(inputs), len(inputs)).detach().float().cpu().clone()
 
-    def check_scores(self, output: Any) -> torch.Tensor:
-        """The network's output, if that is class scores (N, classes).
+    def probabilities(self, images: Any) -> torch.Tensor:
+        """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.
 
         Raises:
-            TypeError: it is something else.
-            ValueError: the class names are not as many as the outputs.
+            TypeError: the network's output is no tensor (N, K).
+            ValueError: the network gives values, and no probabilities.
         """
-        if isinstance(output, torch.Tensor) and output.ndim == 2:
-            if self._names is not None and len(self._names) != output.shape[1]:
-                raise ValueError(f"{len(self._names)} class names were given for {output.shape[1]} outputs of {self.name}")
-            return output
+        scores = self.scores(images)
+        if not self.output.has_probabilities:
+            raise ValueError(f"{self.output.sentence}: probabilities are expected; bind with outputs= if they are that")
+        return self.output.answers(scores)
+
+    def check_scores(self, output: Any, count: int) -> torch.Tensor:
+        """What the network gave for so many pictures, if that is a table (N, K); else a TypeError says what it is."""
+        table = self.output.table(output, count)
+        if table is not None:
+            return table
         what = describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
         raise TypeError(
             f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
-            "bind a module that returns the scores alone"
+            "bind a module that returns the scores alone, or give target= a function of the output"
         )
 
     def predict(self, images: Any, k: int = 5) -> list[list[tuple[str, float]]]:
-        """For each picture the k most probable classes, as (name, softmax probability), the most probable first.
+        """For each picture the k most probable classes, as (name, probability), the most probable first.
+
+        Several labels have a probability each; a regression gives its first k values, as (name, value).
 
         Raises:
-            TypeError: the network's output is no tensor (N, classes).
+            TypeError: the network's output is no tensor (N, K).
             ValueError: the output is not finite, or the class names are not as many as the outputs.
         """
-        probabilities = self.logits(images).softmax(1)
-        check_finite(probabilities, f"the output of {self.name}")
-        values, indices = probabilities.topk(min(k, probabilities.shape[1]))
+        scores = self.scores(images)
+        check_finite(scores, f"the output of {self.name}")
+        answers = self.output.answers(scores)
+        if not self.output.has_probabilities:
+            return [list(zip(self.classes[:k], row, strict=False)) for row in answers.tolist()]
+        values, indices = self.output.top(scores, k)
         return [
             [(self.classes[i], p) for i, p in zip(row, chances, strict=True)]
             for row, chances in zip(indices.tolist(), values.tolist(), strict=True)
@@ -253,25 +298,30 @@ class BoundModel:
             if target not in self.classes:
                 raise ValueError(f"there is no class {target!r}.{nearest(target, self.classes)}")
             return self.classes.index(target)
+        if not self.classes:
+            raise TypeError(f"{self.output.sentence}: there is no class {target}; give target= a function of the output")
         if not 0 <= int(target) < len(self.classes):
             raise ValueError(f"there is no class {target}: the network has {len(self.classes)}, numbered from 0")
         return int(target)
 
-    def run(self, images: Any, visit: Visit, *, cancel=None) -> None:
+    def run(self, images: Any, visit: Visit | None = None, *, cancel=None) -> Any:
         """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
 
         The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
 
         Parameters:
-            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls.
+            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls that are shown.
+
+        Returns:
+            What the network gives, whatever that is.
 
         Raises:
             Cancelled: cancel was set.
         """
         inputs = self.prepare(images).to(self.dtype)
-        calls = Calls(self.module, visit, cancel)
-        with no_trace(self.module), torch.no_grad(), calls.watching():
-            self.module(inputs)
+        watching = Calls(self.module, visit, cancel).watching() if visit else nullcontext()
+        with no_trace(self.module), torch.no_grad(), watching:
+            return self.module(inputs)
 
     def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
         """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
@@ -307,7 +357,7 @@ class BoundModel:
 
         Parameters:
             layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
-            rule: for the ReLUs on the way back: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
+            rule: for the ReLUs on the way back from the output: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
 
         Raises:
             KeyError: there is no such layer; names like it are offered.
@@ -317,17 +367,32 @@ class BoundModel:
             inputs = self.prepare(images).to(self.dtype)
             rows = {name: self.layers[name] for name in layers}
             with no_trace(self.module):
-                passed = Graph(self.module, inputs, rows)
+                passed = Graph(self.module, inputs, rows, self.layers.ending)
                 if rule != "backpropagation":
-                    follow(rule, [passed.output, *passed.maps.values()])
+                    follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
                 yield passed
 
     def __repr__(self) -> str:
         shape = format_shape(self._input.known) if self._input.known else "input not known yet"
         doubt = f" ({self._input.doubt})" if self._input.doubt else ""
-        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters>"
+        known = self.__dict__.get("output")  # which is not looked for here
+        means = f", {known}" if known else f", outputs={self._outputs!r}" if self._outputs else ""
+        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters{means}>"
 
     @property
     def dtype(self) -> torch.dtype:
         """The type of the parameters, and so of what the network takes."""
         return dtype_of(self.module)
+
+    def _first_table(self) -> torch.Tensor | None:
+        """(3, K): what the network gives for a black picture and for two of noise; None if that is no table."""
+        noise = torch.randn(2, *self.input_shape, generator=torch.Generator().manual_seed(0))
+        images = torch.cat([torch.zeros(1, *self.input_shape), noise])
+        try:
+            parts = [self.run(images)]
+        except (RuntimeError, ValueError, AssertionError):  # a network that takes one picture at a time
+            parts = [self.run(image) for image in images]
+        if not all(isinstance(part, torch.Tensor) and part.ndim <= 2 and part.numel() for part in parts):
+            return None
+        rows = torch.cat([part.reshape(len(part) if len(parts) == 1 and part.ndim else 1, -1) for part in parts])
+        return rows.detach() if len(rows) == len(images) else None

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
-from cnnwidgets.net.layers import Layer
+from cnnwidgets.net.layers import Ending, Layer
+from cnnwidgets.net.telling import ACTIVATIONS, before_activation
 from cnnwidgets.net.trace import first_tensor
 
 
@@ -24,19 +25,24 @@ class Graph:
     Attributes:
         inputs: (N, C, H, W), what gradients are taken of by default.
         output: what the network gave.
+        before: (N, K) what goes into the softmax or sigmoid that the network ends in; None where that cannot be had.
         maps: by layer name its output as it was when it was made, (N, units, height, width).
     """
 
-    def __init__(self, module: nn.Module, inputs: Tensor, layers: Mapping[str, Layer]):
+    def __init__(self, module: nn.Module, inputs: Tensor, layers: Mapping[str, Layer], ending: Ending):
         self.inputs = inputs.requires_grad_()
         self.maps: dict[str, Tensor] = {}
         self._layers = dict(layers)
         self._edges: dict[str, GradientEdge] = {}
+        given: list[Tensor] = []
         copy = inputs.clone()  # which the network may overwrite
         with ExitStack() as taps:
             for name, row in layers.items():
                 taps.enter_context(_tapped(module, row.source, partial(self._keep, name)))
+            if ending.operation in ACTIVATIONS:
+                taps.enter_context(_FunctionTap(ending.function, ending.number, given=given.append))
             self.output = module(copy)
+        self.before = before_activation(ending, given[0] if given else None, self.output, len(inputs))
         if missing := [name for name in layers if name not in self.maps]:
             raise RuntimeError(f"this picture takes another path through the network: {missing[0]} was not run")
 
@@ -70,7 +76,7 @@ def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Callable[[Ten
     how, name, number = source
     thread = threading.get_ident()
     if how == "function":
-        with _FunctionTap(name, number, keep):
+        with _FunctionTap(name, number, keep=keep):
             yield
         return
     calls = 0
@@ -91,18 +97,24 @@ def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Callable[[Ten
 
 
 class _FunctionTap(TorchFunctionMode):
-    """Shows the output of the n-th call of a function."""
+    """Shows a copy of what the n-th call of a function was given, and its output."""
 
-    def __init__(self, name: str, number: int, keep):
+    def __init__(self, name: str, number: int, *, given: Callable | None = None, keep: Callable | None = None):
         super().__init__()
-        self._name, self._number, self._keep = name, number, keep
+        self._name, self._number, self._given, self._keep = name, number, given, keep
         self._count: Counter[str] = Counter()
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        output = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
         self._count[name] += 1
+        if name != self._name or self._count[name] != self._number:
+            return func(*args, **(kwargs or {}))
+        argument = first_tensor((args, kwargs)) if self._given else None
+        if self._given and argument is not None:
+            with torch._C.DisableTorchFunction():  # no call of the network's, as in Graph._keep
+                self._given(argument.clone())  # which an in-place function overwrites
+        output = func(*args, **(kwargs or {}))
         tensor = first_tensor(output)
-        if name == self._name and self._count[name] == self._number and tensor is not None:
+        if self._keep and tensor is not None:
             self._keep(tensor)
         return output

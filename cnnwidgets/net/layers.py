@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -158,14 +158,35 @@ def nearest(word: str, words: Sequence[str]) -> str:
     return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
+class Ending(NamedTuple):
+    """How a forward pass ends; found by the survey that writes the layer table.
+
+    Attributes:
+        shape: of the output of one picture; None where that is no tensor.
+        operation: ``"softmax"``, ``"sigmoid"`` or another of ``telling.ACTIVATIONS``, or ``"linear"``, if nothing but
+            reshaping follows it; else empty.
+        function, number: which call that is: the function's own name, and its ordinal from 1 among calls of that name.
+        what: the output in words: ``"a dict of out (1×21×64×64) and aux (1×21×64×64)"``.
+    """
+
+    shape: tuple[int, ...] | None
+    operation: str
+    function: str
+    number: int
+    what: str
+
+
 class Layers(Sequence[Layer]):
     """An ordered table of layers, read by position or by name.
 
     ``net.layers["conv1"]`` is a row; the name of a block (``layer1.0``, ``features``) stands for the call that ends it.
+
+    Attributes:
+        ending: how the forward pass ends.
     """
 
-    def __init__(self, rows: Sequence[Layer], ends: dict[str, str]):
-        self._rows = tuple(rows)
+    def __init__(self, rows: Sequence[Layer], ends: dict[str, str], ending: Ending):
+        self._rows, self.ending = tuple(rows), ending
         self._by_name = {row.name: row for row in rows}
         self._by_name |= {block: self._by_name[name] for block, name in ends.items() if block not in self._by_name}
 

@@ -27,13 +27,16 @@ class NoRule(ValueError):
     """The rules cannot be followed in this network; the sentence says why."""
 
 
-def follow(rule: str, outputs: Iterable[Tensor]) -> None:
-    """Let every ReLU on the way back from some outputs of a forward pass follow a rule.
+def follow(rule: str, outputs: Iterable[Tensor], *, needed: bool = True) -> int:
+    """Let every ReLU on the way back from some outputs of a forward pass follow a rule; returns how many there are.
+
+    Parameters:
+        needed: whether there must be one.
 
     Raises:
-        NoRule: there is no ReLU; or there is a function like it that has no such rule (SiLU, GELU, leaky ReLU); or a part
-            of the graph that may be or hold a ReLU and does not show it (``torch.maximum``, a custom function). A ReLU that
-            is written as a product, ``x * (x > 0)``, cannot be told from any other.
+        NoRule: there is no ReLU, though one is needed; or there is a function like it that has no such rule (SiLU, GELU,
+            leaky ReLU); or a part of the graph that may be or hold a ReLU and does not show it (``torch.maximum``, a custom
+            function). A ReLU that is written as a product, ``x * (x > 0)``, cannot be told from any other.
     """
     ruled = 0
     for node in _nodes(outputs):
@@ -42,8 +45,9 @@ def follow(rule: str, outputs: Iterable[Tensor]) -> None:
         if _is_relu(node):
             node.register_hook(_by(RULES[rule]))
             ruled += 1
-    if not ruled:
+    if needed and not ruled:
         raise NoRule("the rules for a ReLU say nothing of this network: there is no ReLU on the way back to the picture")
+    return ruled
 
 
 def _by(rule: Rule) -> Callable:

@@ -12,10 +12,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from cnnwidgets.net.layers import Layer, Layers
+from cnnwidgets.net.layers import Ending, Layer, Layers
 from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.receptive_field import CHANNELS_FIRST, CHANNELS_LAST, Field, FieldRules, pixels, whole_picture
-from cnnwidgets.net.trace import Calls, tensors_in
+from cnnwidgets.net.telling import ACTIVATIONS, describe
+from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
 
 
 def survey(module: nn.Module, picture: torch.Tensor) -> Layers:
@@ -24,8 +25,9 @@ def survey(module: nn.Module, picture: torch.Tensor) -> Layers:
         picture = picture.clone()
         calls = Survey(module, picture)
         with calls.watching():
-            module(picture)
-    return Layers(calls.rows, calls.ends)
+            output = module(picture)
+        ending = calls.ending(output)
+    return Layers(calls.rows, calls.ends, ending)
 
 
 class Survey(Calls):
@@ -43,6 +45,7 @@ class Survey(Calls):
                 self._set_field(tensor, _CONSTANT)
         self._set_field(picture, pixels())
         self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self._last: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # tensor to (last operation, the tensor's version)
         self._rules = FieldRules((picture.shape[-2], picture.shape[-1]))
         weights = ((part, getattr(part, "weight", None)) for part in self._names)
         self._weight_axes = {part: weight.ndim for part, weight in weights if isinstance(weight, torch.Tensor)}
@@ -67,6 +70,7 @@ class Survey(Calls):
         self._arguments = [(tensor, self._field_of(tensor)) for tensor in tensors]
 
     def saw_function(self, name, args, kwargs, output):
+        self._follow_ending(name, args, output)
         self._parameters += [id(tensor) for tensor, _ in self._arguments if id(tensor) in self._owners]
         inputs = [(tensor, field) for tensor, field in self._arguments if field is not _CONSTANT and name not in _BLANK]
         if not inputs:
@@ -76,6 +80,27 @@ class Survey(Calls):
             self._flattened = inputs[0][1].flattened
             for made in tensors_in(output):
                 self._set_field(made, self._rules(name, args, kwargs, inputs, made))
+
+    def _follow_ending(self, name: str, args: tuple, output) -> None:
+        """Note what may be the last operation of the forward pass; what only reshapes or casts a tensor keeps its note."""
+        made, found = first_tensor(output), None
+        if name in ACTIVATIONS or name == "linear":
+            found = name, self._function, self._count["function", self._function]
+        elif name in _RESHAPES and args and isinstance(args[0], torch.Tensor):
+            found = self._last_operation(args[0])
+        if made is not None and found:
+            self._last[made] = found, _version(made)
+
+    def _last_operation(self, tensor: torch.Tensor) -> tuple[str, str, int] | None:
+        found, version = self._last.get(tensor, (None, None))
+        return found if version == _version(tensor) else None
+
+    def ending(self, output) -> Ending:
+        """How the forward pass has ended."""
+        what = describe(output)
+        if not isinstance(output, torch.Tensor):
+            return Ending(None, "", "", 0, what)
+        return Ending(tuple(output.shape), *(self._last_operation(output) or ("", "", 0)), what)
 
     def saw_call(self, name, kind, output):
         field = self._field_of(output)
@@ -165,6 +190,9 @@ def _layout(tensor: torch.Tensor, field: Field, batch: int) -> str:
 
 
 _CONSTANT = Field(whole_picture((0, 0)), None)  # known by identity: what does not depend on the picture
+_RESHAPES = frozenset(
+    "view reshape flatten unflatten squeeze unsqueeze contiguous clone getitem to float double half bfloat16 type".split()
+)
 _BLANK = frozenset(
     "zeros_like ones_like empty_like full_like rand_like randn_like new_zeros new_ones new_empty new_full new_tensor".split()
 )

@@ -6,9 +6,10 @@ computes is seen by a ``torch.overrides.TorchFunctionMode``, which modules and f
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -174,14 +175,18 @@ def first_tensor(output) -> torch.Tensor | None:
 
 
 def tensors_in(value) -> Iterator[torch.Tensor]:
+    """The tensors in whatever a module or a function gives: tuples, lists, mappings and dataclasses, one in another."""
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for part in value.values():
             yield from tensors_in(part)
     elif isinstance(value, (tuple, list)):
         for part in value:
             yield from tensors_in(part)
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for field in dataclasses.fields(value):
+            yield from tensors_in(getattr(value, field.name, None))
 
 
 _OPERATORS = {name: name for name in "add sub mul matmul pow neg abs getitem".split()} | {"truediv": "div", "rdiv": "div"}

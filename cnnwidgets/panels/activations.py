@@ -18,7 +18,7 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.jobs import on_worker
-from cnnwidgets.panels.picture import PicturePanel, answer_words
+from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
@@ -40,7 +40,7 @@ class Browsed:
         maps: the layer's maps.
         beside: the maps of the second picture or network, if there is one.
         zeros: layer name to share of zeros; None until it is computed.
-        predicted: (class name, probability) pairs or a sentence why there are none; None until it is computed.
+        predicted: what the network says, in words, or a sentence why it says nothing; None until it is computed.
         notes: sentences on the network and on the picture.
     """
 
@@ -48,7 +48,7 @@ class Browsed:
     maps: FeatureMaps
     beside: FeatureMaps | None = None
     zeros: dict[str, float] | None = None
-    predicted: list[tuple[str, float]] | str | None = None
+    predicted: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -161,7 +161,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
             self.net.picture(result.inputs),
             field=_field(row),
             positions=list(row.map_shape[1:]),
-            caption=_prediction(result.predicted),
+            caption=result.predicted or "",
             title=f"Input {format_shape(self.net.input_shape)}",
         )
         self.table.selected = self.chart.marked = self.layer_names.index(row.name)
@@ -173,10 +173,13 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
     def summary(self, result: Browsed) -> str:
         maps = result.maps
         silent = int((maps.maximum <= 0).sum())
-        return (
+        parts = [
             f"{maps.layer.name}: {len(maps.values)} units, {maps.zeros:.0%} of the values are zero, "
-            f"{silent} units nowhere above zero · values from {_number(maps.values.min())} to {_number(maps.values.max())}"
-        )
+            f"{silent} units nowhere above zero",
+            f"values from {_number(maps.values.min())} to {_number(maps.values.max())}",
+            *([self.net.output.sentence] if result.predicted and not self.net.output.is_structure else []),
+        ]
+        return " · ".join(parts)
 
     def data(self) -> dict[str, np.ndarray]:
         """``values`` (units, height, width) and ``picture`` uint8 (H, W, 3); ``beside`` like values."""
@@ -253,9 +256,10 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         self._cache.move_to_end(key)
         return self._cache[key]
 
-    def _predict(self, inputs: torch.Tensor) -> list[tuple[str, float]] | str:
+    def _predict(self, inputs: torch.Tensor) -> str:
         try:
-            return self.net.predict(inputs, k=3)[0]
+            output = self.net.output
+            return output.sentence if output.is_structure else output.says(self.net.predict(inputs, k=3)[0])
         except (TypeError, ValueError) as error:
             return str(error)
 
@@ -311,10 +315,6 @@ def _note(row: Layer) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}"
-
-
-def _prediction(predicted: list[tuple[str, float]] | str | None) -> str:
-    return answer_words(predicted) if isinstance(predicted, list) else predicted or ""
 
 
 def _field(row: Layer) -> dict[str, Any]:

@@ -76,8 +76,10 @@ class Coloring:
             if trust is not None:
                 values[trust.rows] = trust.trustworthiness if what == TRUST[0] else trust.kept
             return PointColors(values, span=(0.0, 1.0), quantity=what)
+        if features.regression is not None and what in ("prediction", "confidence"):
+            return PointColors(features.regression[:, 0], quantity="value that is predicted")
         if features.top is None or features.chances is None:
-            raise ValueError(f"the network gives no scores, so there is no {what} to colour by: take the label")
+            raise ValueError(f"{features.output.sentence}: there is no {what} to colour by; take the label")
         if what == "prediction":
             return PointColors(features.top[:, 0], features.classes)
         if what == "confidence":

@@ -10,6 +10,8 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.net.own_score import name_of
+
 if TYPE_CHECKING:
     from cnnwidgets.panels.panel import Panel
 
@@ -39,7 +41,7 @@ class Choice:
         def show(_=None) -> None:
             chosen = "" if getattr(panel, name) is None and has_none else getattr(panel, name)
             if chosen is not None and chosen not in [value for _, value in control.options]:
-                control.options = [*options, (str(chosen), chosen)]
+                control.options = [*options, (_words(chosen), chosen)]
             control.value = chosen
 
         def choose(change) -> None:
@@ -130,15 +132,17 @@ class Several:
         texts = {value: text for text, value in values.items()}
         if len(values) > MOST_BUTTONS and name in panel.locked:  # a field of tags cannot be disabled
             text = w.Text(description=_label(name))
-            _tie(panel, name, text, lambda chosen: text.set_trait("value", ", ".join(texts.get(c, str(c)) for c in chosen)))
+            _tie(
+                panel, name, text, lambda chosen: text.set_trait("value", ", ".join(texts.get(c, _words(c)) for c in chosen))
+            )
             return text
         if len(values) > MOST_BUTTONS:
             field = w.TagsInput(allowed_tags=list(values), allow_duplicates=False, placeholder=f"{_label(name)} …")
 
             def show_tags(chosen: Any) -> None:
-                values.update({str(value): value for value in chosen if value not in texts})  # what code may set
+                values.update({_words(value): value for value in chosen if value not in texts})  # what code may set
                 field.allowed_tags = list(values)
-                field.value = [texts.get(value, str(value)) for value in chosen]
+                field.value = [texts.get(value, _words(value)) for value in chosen]
 
             _tie(panel, name, field, show_tags, lambda chosen: [values[text] for text in chosen])
             return field
@@ -212,6 +216,11 @@ def _tie(
     to_control()
     panel.observe(to_control, name)
     control.observe(to_panel, "value")
+
+
+def _words(value: Any) -> str:
+    """A value that code has set: a function by its name."""
+    return name_of(value) if callable(value) else str(value)
 
 
 def _label(name: str) -> str:

@@ -250,6 +250,8 @@ class EmbeddingExplorer(LayoutParameters):
             parts.append("no picture has a label, which is a whole number")
         if found.layer in result.separation:
             parts.append(f"{result.separation[found.layer].accuracy:.1%} of the nearest neighbours' votes are right")
+        if found.top is not None or found.regression is not None:
+            parts.append(found.output.sentence)
         if found.skipped:
             first, why = found.skipped[0]
             parts.append(f"{len(found.skipped):,} pictures could not be used; the first, {first}: {why}")

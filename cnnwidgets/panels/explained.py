@@ -17,20 +17,22 @@ from cnnwidgets.methods.faithfulness import Faithfulness, faithfulness
 from cnnwidgets.methods.sanity import Agreement, agreement, randomised
 from cnnwidgets.methods.segmentation import Segmentation, segment
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.output import Output
+from cnnwidgets.net.own_score import Function
 from cnnwidgets.panels.errors import sentence
 
 CANCELLABLE = frozenset(("smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"))
 """Methods that take long, and can be cancelled while they run."""
 
 OF_CLASSES = frozenset(("occlusion", "rise", "lime"))
-"""Methods that explain a class's probability, and no unit."""
+"""Methods that explain a class's probability (or a value), and no unit."""
 
 
 class Row(NamedTuple):
-    """What a row of maps explains, in words, and the class or the unit that it is."""
+    """What a row of maps explains, in words, and the class, the function of the output or the unit that it is."""
 
     name: str
-    target: int | None
+    target: int | Function | None
     unit: Unit | None
 
 
@@ -40,7 +42,8 @@ class Explained:
 
     Attributes:
         inputs: (1, C, H, W), the picture.
-        predicted: the network's most probable classes and their probabilities.
+        predicted: what the network says, in words.
+        output: what it gives.
         rows: what is explained.
         maps: by method a map a row; or the sentence why there is none.
         depth: how many of the last layers had random weights.
@@ -51,7 +54,8 @@ class Explained:
     """
 
     inputs: torch.Tensor
-    predicted: list[tuple[str, float]]
+    predicted: str
+    output: Output
     rows: list[Row]
     maps: dict[str, list[Attribution] | str]
     depth: int
@@ -64,6 +68,10 @@ class Explained:
     def found(self) -> dict[str, list[Attribution]]:
         """The maps, without those that there are none of."""
         return {method: maps for method, maps in self.maps.items() if not isinstance(maps, str)}
+
+    def quantity(self, row: int) -> str:
+        """What a row's score is for methods that explain a class's probability: that, or a value."""
+        return "value" if callable(self.rows[row].target) else self.output.quantity
 
     def scale(self, method: str) -> float:
         """The size that 99.5 % of a method's values do not exceed: that of the last colour, in all rows."""
@@ -116,8 +124,8 @@ class Explainer:
                 left = repr(self._rows)
                 self._kept = {key: value for key, value in self._kept.items() if left not in key}
             self._rows = rows
-        predicted = self._once("predicted", lambda: self.net.predict(inputs, k=3)[0])
-        explained = Explained(inputs, predicted, rows, {}, depth, notes=notes)
+        output, predicted = self.net.output, self._once("predicted", lambda: _said(self.net, inputs))
+        explained = Explained(inputs, predicted, output, rows, {}, depth, notes=notes)
         network = self._network(depth, seed)
         if cut_out and rows[0].unit is None:
             found = self._once(
@@ -149,7 +157,8 @@ class Explainer:
         explained = replace(explained, agreements={**explained.agreements, method: dict(sorted(seen.items()))})
         if faithful and rows[0].unit is None:
             steps = min(32, inputs.shape[2] * inputs.shape[3])
-            ask = partial(faithfulness, self._network(depth, seed), inputs, maps[0], steps=steps, cancel=cancel)
+            network = self._network(depth, seed)
+            ask = partial(faithfulness, network, inputs, maps[0], rows[0].target, steps=steps, cancel=cancel)
             curves = self._once(("faithful", depth, *what), ask)
             explained = replace(explained, faithful={**explained.faithful, method: curves})
         return explained
@@ -180,6 +189,11 @@ class Explainer:
         if not isinstance(found, str):  # what was refused for want of memory, say, may do the next time
             self._kept[key] = found
         return found
+
+
+def _said(net: BoundModel, inputs: torch.Tensor) -> str:
+    """What a network says of a picture; what it gives, where that is no table of numbers."""
+    return net.output.sentence if net.output.is_structure else net.output.says(net.predict(inputs, k=3)[0])
 
 
 def _versions(module: nn.Module) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ import numpy as np
 from cnnwidgets.methods import Features, nearest
 from cnnwidgets.net import BoundModel
 from cnnwidgets.panels.jobs import LOCK, Job
-from cnnwidgets.panels.picture import answer_words, picture_at
+from cnnwidgets.panels.picture import picture_at
 from cnnwidgets.views import ImageGrid, ImageView
 
 NEAREST = 8
@@ -71,7 +71,7 @@ class Neighbourhood(w.VBox):
         with LOCK:
             said, answer = ", which has no point", ""
             for point in rows.tolist():
-                said, answer = words[point] and f": {words[point]}", _answer(found, point)
+                said, answer = words[point] and f": {words[point]}", self._answer(found, point)
             self.picture.show(picture, title=f"Picture {number}{said}", caption=answer)
             shared = f" ({len(np.intersect1d(alike, near))} of {k} in both)"
             self._fill(self.alike, alike, found, words, f"Nearest in {found.layer}")
@@ -90,6 +90,15 @@ class Neighbourhood(w.VBox):
                 scale="fixed",
             )
 
+    def _answer(self, found: Features, point: int) -> str:
+        """What the network says of a point's picture."""
+        if found.regression is not None:
+            return found.output.says(zip(self._net.classes, found.regression[point].tolist(), strict=False))
+        if found.top is None or found.chances is None:
+            return ""
+        names = [found.classes[index] for index in found.top[point]]
+        return found.output.says(zip(names, found.chances[point].tolist(), strict=True))
+
     def _make_grid(self) -> ImageGrid:
         grid = ImageGrid(noun="picture", tools=False, hide=["line"], tile=52, height=190, layout=w.Layout(display="none"))
         grid.observe(lambda change: self._take(grid, change.new), "selected")
@@ -98,10 +107,3 @@ class Neighbourhood(w.VBox):
     def _take(self, grid: ImageGrid, selected: int) -> None:
         if 0 <= selected < len(self._numbers.get(grid, ())):
             self._open(self._numbers[grid][selected])
-
-
-def _answer(found: Features, point: int) -> str:
-    if found.top is None or found.chances is None:
-        return ""
-    names = [found.classes[index] for index in found.top[point]]
-    return answer_words(zip(names, found.chances[point].tolist(), strict=True))

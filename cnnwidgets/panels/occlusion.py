@@ -9,10 +9,12 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.methods import Occlusion, OcclusionMap
+from cnnwidgets.methods.attribution import One
 from cnnwidgets.methods.fills import FILLS, SHAPES
 from cnnwidgets.methods.occlusion import usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.occlusion_charts import still
@@ -41,9 +43,9 @@ class OcclusionSlider(TargetPanel):
     >>> cw.OcclusionSlider(net, cw.samples.scenes())        # pick among the pictures of a data set
 
     The first map shows the score of the target with the patch at each position (Zeiler and Fergus 2014), the second the
-    most probable class there. Hover a map, and the patch moves there; drag on it, and only this region is computed. A
-    first-order estimate comes at once, from one gradient; then the exact values, those first that decide where the hottest
-    tenth is; estimated positions are paler.
+    most probable class there, if the network gives probabilities. Hover a map, and the patch moves there; drag on it, and
+    only this region is computed. A first-order estimate comes at once, from one gradient; then the exact values, those first
+    that decide where the hottest tenth is; estimated positions are paler.
 
     Parameters:
         net: a bound network, or a module.
@@ -69,9 +71,11 @@ class OcclusionSlider(TargetPanel):
     shape = t.Enum(SHAPES, "rectangle", help="shape of the patch").tag(
         control=Choice(lambda panel: [(shape, shape) for shape in SHAPES])
     )
-    score = t.Any("probability", help="what is watched: 'probability', 'logit', or [layer, unit]: the sum of its map").tag(
-        control=Choice(lambda panel: [("probability", "probability"), ("logit", "logit")])
-    )
+    score = t.Any(
+        None,
+        help="what is watched: 'probability', 'logit', 'value', or [layer, unit]: the sum of its map; by default the "
+        "target's probability, or its value",
+    ).tag(control=Choice(lambda panel: _scores(panel.net.output)))
     y = t.Float(None, allow_none=True, help="row of the patch's centre in the input, in pixels").tag(
         control=Slider(lambda panel: (0, panel.net.input_shape[1] - 1))
     )
@@ -85,7 +89,7 @@ class OcclusionSlider(TargetPanel):
 
     asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region"))
 
-    def __init__(self, net, image: Any = 0, target: int | str | None = None, **options):
+    def __init__(self, net, image: Any = 0, target: One | None = None, **options):
         self._session: Occlusion | None = None
         self._wanted: tuple[int, int] | None = None
         self._begun: tuple[float, float] | None = None
@@ -138,7 +142,7 @@ class OcclusionSlider(TargetPanel):
             stride=self.stride,
             fill=self.fill,
             shape=self.shape,
-            score=self.score if isinstance(self.score, str) else tuple(self.score),
+            score=tuple(self.score) if isinstance(self.score, (list, tuple)) else self.score,
             region=self.region or None,
             seed=self.seed,
         )
@@ -153,7 +157,6 @@ class OcclusionSlider(TargetPanel):
     def draw(self, result: OcclusionMap) -> None:
         assert self._session is not None  # compute() has made it
         picture = self.net.picture(self._session.inputs)
-        name = self.class_name(result.target)
         self.picture.show(
             picture,
             cover=self.net.picture(self._session.cover, like=self._session.inputs).tobytes(),
@@ -178,6 +181,7 @@ class OcclusionSlider(TargetPanel):
             **shown,
         )
         order, indices = result.by_area()
+        self.tops.layout.display = "" if order else "none"
         self.tops.show(
             indices,
             result.ys,
@@ -199,10 +203,12 @@ class OcclusionSlider(TargetPanel):
             },
             ys=self.heat.ys,
             xs=self.heat.xs,
-            target=name,
+            target=self.class_name(result.target),
+            quantity=self._told(result),
+            span=[] if self._told(result).startswith("p(") else _span(result),
             names={str(index): self.class_name(index) for index in occurring},
             before=_plain(before),
-            score="" if result.score == "probability" else self._quantity(result),
+            score="" if self._told(result) == self._quantity(result) else self._quantity(result),
             answer={},
         )
         if self.y is None or self.x is None or (result.exact and (self.y, self.x) == self._begun):
@@ -219,7 +225,7 @@ class OcclusionSlider(TargetPanel):
         ]
         if np.isfinite(result.agreement):
             parts.append(f"the first-order estimate had r = {result.agreement:.2f} with them (1 is perfect)")
-        text = " · ".join([*parts, f"{result.passes:,} passes, {result.how}"])
+        text = " · ".join([*parts, f"{result.passes:,} passes, {result.how}", result.output])
         return text[:1].upper() + text[1:]
 
     def progress(self, partial: OcclusionMap) -> str:
@@ -236,7 +242,8 @@ class OcclusionSlider(TargetPanel):
         return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(self.session.inputs)}
 
     def code(self) -> str:
-        lines = occlusion_lines(self.net, self.result, fill=self.fill, shape=self.shape, seed=self.seed)
+        result, own = self.result, self.session.own
+        lines = occlusion_lines(self.net, result, own, fill=self.fill, shape=self.shape, seed=self.seed)
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
 
     def figure(self) -> Figure:
@@ -312,9 +319,26 @@ class OcclusionSlider(TargetPanel):
     # words
 
     def _quantity(self, result: OcclusionMap) -> str:
-        if isinstance(result.score, str):
-            return f"{'p' if result.score == 'probability' else 'logit'}({self.class_name(result.target)})"
+        """What the map shows."""
+        name = self.class_name(result.target)
+        match result.score:
+            case "probability":
+                return f"p({name})"
+            case "logit":
+                return f"logit({name})"
+            case "value":
+                return name
         return f"sum of unit {result.score[1]} of {result.score[0]}"
+
+    def _told(self, result: OcclusionMap) -> str:
+        """What the large number is: the target's probability, where it has one."""
+        has_one = isinstance(result.target, int) and len(result.answer.classes)
+        return f"p({self.class_name(result.target)})" if has_one else self._quantity(result)
+
+
+def _scores(output: Output) -> list[tuple[str, str]]:
+    """The scores to choose from."""
+    return [(output.quantity, ""), *([("logit", "logit")] if output.has_logits else [])]
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

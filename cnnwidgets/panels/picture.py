@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -135,12 +135,3 @@ def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:
 def picture_at(net: BoundModel, images: Any, number: int) -> Any:
     """The picture of a data set's item, for a network."""
     return fitting(images, number, read(images[number]).image, net.takes)
-
-
-def answer_words(answers: Iterable[tuple[str, float]]) -> str:
-    """What a network says of a picture, of the names and probabilities of its most probable classes."""
-
-    def percent(chance: float) -> str:
-        return f"{chance:.0%}" if chance >= 0.1 else f"{chance:.1%}" if chance >= 0.001 else "< 0.1%"
-
-    return "the network says " + ", ".join(f"{name} ({percent(chance)})" for name, chance in answers)

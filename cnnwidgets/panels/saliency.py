@@ -15,16 +15,16 @@ from cnnwidgets.methods.attribution import check_unit
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.methods.segmentation import Segmentation
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
-from cnnwidgets.panels.picture import answer_words
 from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
 from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
-from cnnwidgets.panels.snippets import picture_lines, tidy
-from cnnwidgets.panels.target import TargetPanel, by_name, class_options
+from cnnwidgets.panels.snippets import own_lines, picture_lines, tidy
+from cnnwidgets.panels.target import TargetPanel, Targets, by_name, class_options
 from cnnwidgets.views import ChartView, MapTable
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ class SaliencyPanel(TargetPanel):
     Parameters:
         net: a bound network, or a module.
         image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
-        target: a class's index or name, or a list of them; by default the class that is predicted.
+        target: a class's index or name, or a function of the network's output, which gives one number a picture; or a list
+            of them; by default the class that is predicted.
         methods: names in :data:`cnnwidgets.methods.METHODS`.
         images: the list or data set that numbers count in.
     """
@@ -59,7 +60,7 @@ class SaliencyPanel(TargetPanel):
     randomised = t.Int(0, min=0, help="how many of the last layers get random weights: the sanity check").tag(
         control=Slider(lambda panel: (0, len(cascade(panel.net))))
     )
-    others = t.List(t.Union([t.Int(), t.Unicode()]), help="further classes that are explained, a row each").tag(
+    others = Targets(help="further classes that are explained, or functions of the output, a row each").tag(
         control=Several(lambda panel: class_options(panel.net))
     )
     of = t.Enum(OF, "class", help="what the score is of: a class, a unit's sum, or a unit at y and x").tag(
@@ -100,7 +101,7 @@ class SaliencyPanel(TargetPanel):
         super().__init__(net, image, target=target, **options)
 
     @t.validate("others")
-    def _all_by_name(self, proposal) -> list[int | str]:
+    def _all_by_name(self, proposal) -> list[Any]:
         return [by_name(self.net, other) for other in proposal.value]
 
     # Panel's parts
@@ -153,17 +154,18 @@ class SaliencyPanel(TargetPanel):
             figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
             self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
         if result.faithful:
-            figure = charts.faithfulness({NAMES[name]: curves for name, curves in result.faithful.items()})
-            self.curves.show(figure, "probability while pixels are deleted or inserted, the most important first")
+            quantity = result.quantity(0)
+            figure = charts.faithfulness({NAMES[name]: curves for name, curves in result.faithful.items()}, quantity)
+            self.curves.show(figure, f"{quantity} while pixels are deleted or inserted, the most important first")
         for chart, shown in ((self.chart, tried), (self.curves, bool(result.faithful))):
             chart.layout.display = "" if shown else "none"
         self._place_cursor()
 
     def summary(self, result: Explained) -> str:
-        parts = [answer_words(result.predicted)]
+        parts = [result.predicted]
         for method, first in list(result.found.items())[:1]:
-            score = "probability" if method in OF_CLASSES else "score"
-            parts += [f"{score} {one.score:.3g} of {row.name}" for one, row in zip(first, result.rows, strict=True)]
+            for k, (one, row) in enumerate(zip(first, result.rows, strict=True)):
+                parts.append(f"{result.quantity(k) if method in OF_CLASSES else 'score'} {one.score:.3g} of {row.name}")
             notes = dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
             parts += [note for note in notes if note not in result.notes]
         if self.outline == "segmentation" and result.segmentation is not None:
@@ -183,11 +185,14 @@ class SaliencyPanel(TargetPanel):
         return {**found, "picture": self.net.picture(self.result.inputs)}
 
     def code(self) -> str:
-        found = self.result.found
-        lines = [attribution_lines(self.net, name, maps[0], self._options(name)) for name, maps in found.items()]
+        found, aim = self.result.found, self.result.rows[0].target
+        own = aim if callable(aim) else None
+        lines = [attribution_lines(self.net, name, maps[0], self._options(name), own) for name, maps in found.items()]
         depth = self.result.depth
-        model = [randomised_lines(depth, self.seed)] if depth else []
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), *model, "maps = {}", *lines]))
+        model = [randomised_lines(self.net, depth, self.seed)] if depth else []
+        return tidy(
+            "\n".join([picture_lines(self.net, self.image, self.images), *model, *own_lines(own), "maps = {}", *lines])
+        )
 
     def figure(self) -> Figure:
         result = self.shown
@@ -210,9 +215,9 @@ class SaliencyPanel(TargetPanel):
     def _rows(self, inputs: torch.Tensor) -> list[Row]:
         """What is explained."""
         if self.of == "class":
-            first = int(self.net.logits(inputs).argmax()) if self.target is None else self.target
-            numbers = dict.fromkeys(self.net.target(one) for one in [first, *self.others])
-            return [Row(self.class_name(number), number, None) for number in numbers]
+            first = self.net.output.predicted(self.net.scores(inputs)) if self.target is None else self.target
+            aims = dict.fromkeys(one if callable(one) else self.net.target(one) for one in [first, *self.others])
+            return [Row(name_of(aim) if callable(aim) else self.class_name(aim), aim, None) for aim in aims]
         if self.layer is None or self.unit < 0:
             raise ValueError("no unit is chosen: click one in a linked FeatureMapBrowser, or set layer and unit")
         if self.of == "unit":

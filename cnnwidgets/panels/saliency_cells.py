@@ -44,7 +44,7 @@ def cell(result: Explained, method: str, row: int, mask: np.ndarray | None) -> C
     notes = [note for note in one.notes if not is_of_all(note) and note not in result.notes]
     if one.gap is not None:
         notes.append(f"completeness gap {one.gap:.2g}")
-    if method in OF_CLASSES and scale < FAINT:
+    if method in OF_CLASSES and result.quantity(row) == "probability" and scale < FAINT:
         notes.insert(0, "hardly any effect: see the scale")
     if mask is not None and not one.is_zero:
         notes.insert(0, "✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")

@@ -58,7 +58,7 @@ def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[s
     return go.Figure({"data": curves, "layout": layout})
 
 
-def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
+def faithfulness(curves: Mapping[str, Faithfulness], quantity: str = "probability") -> Any:
     """Deletion and insertion curves of several methods beside a random order, as a plotly figure; areas in the legend."""
     import plotly.graph_objects as go
 
@@ -72,6 +72,7 @@ def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
         words = f"random order: {one.random_area:.2f}"
         for axis, values in (("", one.random.mean(0)), ("2", one.random.mean(0)[::-1])):
             traces.append(_curve(axis, one.fractions, values, words, {"color": GREY, "width": 3}))
+    span: dict[str, Any] = {"range": [-0.02, 1.02]} if quantity == "probability" else {"matches": "y"}
     layout = LAYOUT | {
         "xaxis": {
             "title": {"text": "pixels deleted, the most important first", **FONT},
@@ -79,8 +80,8 @@ def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
             "tickformat": ".0%",
         },
         "xaxis2": {"title": {"text": "pixels inserted", **FONT}, "domain": [0.56, 1], "anchor": "y2", "tickformat": ".0%"},
-        "yaxis": {"title": {"text": "probability", **FONT}, "range": [-0.02, 1.02]},
-        "yaxis2": {"range": [-0.02, 1.02], "anchor": "x2"},
+        "yaxis": {"title": {"text": quantity, **FONT}, **span},
+        "yaxis2": {**span, "anchor": "x2"},
         "legend": {**LAYOUT["legend"], "title": {"text": "areas by deletion and insertion"}},
         "margin": {**LAYOUT["margin"], "t": 80},
     }

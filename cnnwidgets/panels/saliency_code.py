@@ -7,6 +7,8 @@ from typing import Any
 
 from cnnwidgets.methods import Attribution
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.own_score import Function
+from cnnwidgets.panels.snippets import bind_lines, identifier
 
 _CHANNELS = {"max": ".abs().amax(0)", "sum": ".abs().sum(0)"}
 
@@ -51,39 +53,58 @@ _WEIGHTED = {
 }
 
 
-def attribution_lines(net: BoundModel, method: str, found: Attribution, options: dict[str, Any]) -> str:
-    """The lines of one method's map; those of the library where plain ones would be as long as the method itself."""
-    if found.unit is None and method in ("saliency", "gradient_x_input", "deconvnet", "guided_backprop"):
+def attribution_lines(
+    net: BoundModel, method: str, found: Attribution, options: dict[str, Any], own: Function | None = None
+) -> str:
+    """The lines of one method's map; those of the library where plain ones would be as long as the method itself.
+
+    Parameters:
+        own: the function of the output that the map is of, which goes by its name.
+    """
+    score = _score(net, found.target, own)
+    if found.unit is None and score and method in ("saliency", "gradient_x_input", "deconvnet", "guided_backprop"):
         values = f"gradient[0]{_CHANNELS.get(options.get('reduce', ''), '')}"
         if method == "gradient_x_input":
             values = "(gradient * x.detach())[0].sum(0)"
         rule = {"deconvnet": "above[0]", "guided_backprop": "back[0]"}.get(method)
         rules = _RULES.format(rule=rule) if rule else ""
-        return _GRADIENT.format(score=f"model.eval()(x)[0, {found.target}]", rules=rules, method=method, values=values)
-    if found.unit is None and method in _WEIGHTED and found.layer:
+        return _GRADIENT.format(score=score, rules=rules, method=method, values=values)
+    if found.unit is None and score and method in _WEIGHTED and found.layer:
         row = net.layers[found.layer]
         how, name, number = row.source
         if how == "module" and row.layout == "map":
             return _CAM.format(
-                layer=name, score=f"model.eval()(x)[0, {found.target}]", number=number - 1, method=method,
+                layer=name, score=score, number=number - 1, method=method,
                 values=_WEIGHTED[method], name=row.name,
             )  # fmt: skip
-    about = {"target": found.target} if found.unit is None else {"unit": found.unit}
+    about: dict[str, Any] = {"target": found.target} if found.unit is None else {"unit": found.unit}
     if found.layer and method not in ("guided_grad_cam",):
         options = {**options, "layer": found.layer}
     given = ", ".join(f"{key}={value!r}" for key, value in {**about, **options}.items())
+    if own:
+        given = given.replace(f"target={found.target!r}", f"target={identifier(own)}")
     return textwrap.dedent(
         f"""\
         import cnnwidgets as cw
-        net = cw.bind(model, preprocess=preprocess)
+        net = {bind_lines(net)}
         maps["{method}"] = cw.methods.attribute(net, x.detach(), {given}, method="{method}").values"""
     )
 
 
-def randomised_lines(depth: int, seed: int) -> str:
+def _score(net: BoundModel, target: int | str | None, own: Function | None) -> str:
+    """The expression of what is differentiated; empty where plain lines cannot get at it: what goes into a last softmax."""
+    if own:
+        return f"{identifier(own)}(model.eval()(x)).sum()"
+    output = net.output
+    if output.is_binary or (output.has_probabilities and not output.has_logits):
+        return ""
+    return f"model.eval()(x).reshape(1, -1)[0, {target}]" if output.count == 1 else f"model.eval()(x)[0, {target}]"
+
+
+def randomised_lines(net: BoundModel, depth: int, seed: int) -> str:
     """The lines that make ``model`` forget its last layers."""
     return textwrap.dedent(
         f"""\
         import cnnwidgets as cw
-        model = cw.methods.randomised(cw.bind(model, preprocess=preprocess), {depth}, seed={seed}).module"""
+        model = cw.methods.randomised({bind_lines(net)}, {depth}, seed={seed}).module"""
     )

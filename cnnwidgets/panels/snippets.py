@@ -15,6 +15,8 @@ from cnnwidgets.methods import Embedding, Features, OcclusionMap
 from cnnwidgets.methods.features import INPUT, grid_of
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.items import read
+from cnnwidgets.net.output import Output
+from cnnwidgets.net.own_score import Function, OwnScore, name_of
 from cnnwidgets.net.preprocess import Preprocess
 
 _KEEP_MODULE = """\
@@ -151,13 +153,54 @@ _MASKS = {
 }
 
 
-def occlusion_lines(net: BoundModel, result: OcclusionMap, *, fill: str, shape: str, seed: int) -> str:
-    """The lines that put the score with the patch at each position into ``values``, (rows, columns)."""
+def identifier(function: Function) -> str:
+    """What a function is called in code."""
+    name = name_of(function)
+    return name if name.isidentifier() else "own_score"
+
+
+def own_lines(function: Function | None) -> list[str]:
+    """The line in which a reader puts in a function of the output; none if there is no such function."""
+    return [f"{identifier(function)} = ...  # your function of the output"] if function else []
+
+
+def bind_lines(net: BoundModel) -> str:
+    """The expression that binds ``model`` again."""
+    outputs = f", outputs={net.output.kind!r}" if net.output.is_said else ""
+    return f"cw.bind(model, preprocess=preprocess{outputs})"
+
+
+def answer_code(output: Output, call: str, target: int, score: str) -> str:
+    """The expression of a class's score, one a picture, of one that gives the network's output for a batch."""
+    if not output.is_binary:
+        table = f"{call}.reshape(len(batch), -1)" if output.count == 1 else call
+        return f"{table}{_ANSWERS[output.kind] if score == 'probability' else ''}[:, {target}]"
+    table = f"{call}.reshape(len(batch), -1)[:, 0]"
+    if output.has_logits:
+        return f"{'-' * (target == 0)}{table}" if score == "logit" else f"({'-' * (target == 0)}{table}).sigmoid()"
+    return f"{'1 - ' * (target == 0)}{table}{_ANSWERS[output.kind]}"
+
+
+_ANSWERS = {"logits": ".softmax(1)", "log_probabilities": ".exp()", "label_logits": ".sigmoid()"} | dict.fromkeys(
+    ("probabilities", "labels", "binary", "values"), ""
+)
+
+
+def occlusion_lines(net: BoundModel, result: OcclusionMap, own: OwnScore | None, *, fill: str, shape: str, seed: int) -> str:
+    """The lines that put the score with the patch at each position into ``values``, (rows, columns).
+
+    Parameters:
+        own: the function of the output that is watched, if it is one.
+    """
     mode, gray = ("L", 128) if net.input_shape[0] == 1 else ("RGB", (128,) * 3)
-    value, before = f"model.eval()(batch)[:, {result.target}]", ""
-    if result.score == "probability":
-        value = f"model.eval()(batch).softmax(1)[:, {result.target}]"
-    elif result.score != "logit":
+    value, before = "", ""
+    if own:
+        name, before = identifier(own.function), "\n".join(own_lines(own.function)) + "\n"
+        each = f"torch.tensor([float({name}(model.eval()(one))) for one in batch.split(1)])"
+        value = each if own.alone else f"{name}(model.eval()(batch))"
+    elif isinstance(result.target, int) and isinstance(result.score, str):
+        value = answer_code(net.output, "model.eval()(batch)", result.target, result.score)
+    else:
         value, before = "watched(batch)", _watched_lines(net.layers[result.score[0]], int(result.score[1]))
     loop = _OCCLUDE.format(
         patch=result.patch,

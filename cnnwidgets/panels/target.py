@@ -1,25 +1,73 @@
-"""The class that a panel looks at: its trait, its control and its name."""
+"""What a panel's score is of, a class or a function of the network's output: its trait, its control and its name."""
 
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakValueDictionary
 
 import traitlets as t
 
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels.controls import Choice
 from cnnwidgets.panels.picture import PicturePanel
 
+_DEFAULTS = {"values": "first value", "structure": "none"}
+"""What stands for no target, where that is not the predicted class."""
+
+_FUNCTIONS: WeakValueDictionary[int, Any] = WeakValueDictionary()
+"""Functions that are in a state, by their id: as long as they live, the state brings them back."""
+
+
+class Target(t.Union):
+    """A class, by its index or name, or a function of the network's output. In a state a function is its name."""
+
+    def __init__(self, **options):
+        super().__init__([t.Int(), t.Unicode(), t.Callable()], **options)
+
+    def encode(self, value: Any) -> Any:
+        if not callable(value):
+            return value
+        _FUNCTIONS[id(value)] = value
+        return {"function": name_of(value), "id": id(value)}
+
+    def decode(self, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        found = _FUNCTIONS.get(value.get("id", 0))
+        if found is None or name_of(found) != value.get("function"):
+            raise ValueError(
+                f"a state has only the name of the function {value.get('function')}: set target to the function"
+            )
+        return found
+
+
+class Targets(t.List):
+    """A list of them."""
+
+    def __init__(self, **options):
+        self._one = Target()
+        super().__init__(self._one, **options)
+
+    def encode(self, value: list) -> list:
+        return [self._one.encode(one) for one in value]
+
+    def decode(self, value: list) -> list:
+        return [self._one.decode(one) for one in value] if isinstance(value, list) else value
+
 
 class TargetPanel(PicturePanel):
-    """A panel that asks what matters to a class of one picture; in its state the class goes by its name."""
+    """A panel that asks what matters to a score of one picture; in its state a class goes by its name."""
 
-    target = t.Union(
-        [t.Int(), t.Unicode()],
+    target = Target(
         default_value=None,
         allow_none=True,
-        help="class that is watched; by default the one that is predicted",
-    ).tag(control=Choice(lambda panel: [("predicted class", ""), *class_options(panel.net)]))
+        help="class that is watched, by default the one that is predicted; or a function of the network's output",
+    ).tag(
+        control=Choice(
+            lambda panel: [(_DEFAULTS.get(panel.net.output.kind, "predicted class"), ""), *class_options(panel.net)]
+        )
+    )
 
     @classmethod
     def public_traits(cls) -> dict[str, t.TraitType]:
@@ -30,11 +78,11 @@ class TargetPanel(PicturePanel):
     def _target_by_name(self, proposal) -> int | str | None:
         return by_name(self.net, proposal.value)
 
-    def class_name(self, index: int) -> str:
-        """What an output is called, with its number where another has the same name."""
+    def class_name(self, index: int | str | None) -> str:
+        """What a class is called, with its number where another has the same name; the name of a function as it is."""
         names = self.net.classes
-        if index >= len(names):
-            return str(index)
+        if not isinstance(index, int) or index >= len(names):
+            return "" if index is None else str(index)
         return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
 
 

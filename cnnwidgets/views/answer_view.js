@@ -62,25 +62,30 @@ function render({ model, el }) {
     const here = now();
     const shown = here ?? before;
     const about = here?.far ? "≈ " : "";
+    const [quantity, span] = [model.get("quantity"), model.get("span")];
+    const [lo, hi] = span.length ? span : [0, 1];
+    const tell = (value) => (span.length ? format(value) : value.toFixed(3));
+    const along = (value) => `${hi > lo ? Math.max(0, Math.min(100, (100 * (value - lo)) / (hi - lo))) : 0}%`;
     big.replaceChildren(
-      h("span", { className: "cw-quantity", title: model.get("target") }, `p(${model.get("target")})`),
-      h("span", { className: "cw-number" }, `${about}${shown.probability.toFixed(3)}`),
-      h("span", { className: "cw-was" }, here ? `was ${before.probability.toFixed(3)}` : "no patch"),
+      h("span", { className: "cw-quantity", title: model.get("target") }, quantity),
+      h("span", { className: "cw-number" }, `${about}${tell(shown.probability)}`),
+      h("span", { className: "cw-was" }, here ? `was ${tell(before.probability)}` : "no patch"),
     );
-    const [fill, tick] = [h("span", { className: "cw-fill" }), h("span", { className: "cw-tick", title: `without the patch ${before.probability.toFixed(3)}` })];
-    fill.style.width = `${100 * shown.probability}%`;
-    tick.style.left = `${100 * before.probability}%`;
+    const [fill, tick] = [h("span", { className: "cw-fill" }), h("span", { className: "cw-tick", title: `without the patch ${tell(before.probability)}` })];
+    fill.style.width = along(shown.probability);
+    tick.style.left = along(before.probability);
     meter.replaceChildren(fill, tick);
-    meter.setAttribute("aria-label", `probability ${shown.probability.toFixed(3)}, without the patch ${before.probability.toFixed(3)}`);
+    meter.setAttribute("aria-label", `${span.length ? quantity : "probability"} ${tell(shown.probability)}, without the patch ${tell(before.probability)}`);
     other.textContent = model.get("score") ? `${model.get("score")}: ${about}${format(shown.value)}, was ${format(before.value)}` : "";
-    lists.replaceChildren(list("without the patch", before), ...(here ? [list("with the patch", here)] : []));
+    const told = before.classes.length ? [list("without the patch", before), ...(here ? [list("with the patch", here)] : [])] : [];
+    lists.replaceChildren(...told);
     note.textContent = here?.far ? `≈: the nearest position that is computed, ${format(here.far)} pixels away` : "";
     root.dataset.exact = String(!here?.far);
   };
 
   const draw = drawer(root, paint);
   const ends = [
-    listen(model, ["target", "names", "before", "answer", "known", "values", "probability", "classes", "chances", "score", "box"], draw),
+    listen(model, ["target", "quantity", "span", "names", "before", "answer", "known", "values", "probability", "classes", "chances", "score", "box"], draw),
     draw.stop,
   ];
   draw();

@@ -11,7 +11,9 @@ from cnnwidgets.views.view import View, numbers
 
 
 class AnswerView(View, module="answer_view.js"):
-    """The target's probability and the most probable classes, for the picture alone and with a patch on it.
+    """A large number and the most probable classes, for the picture alone and with a patch on it.
+
+    The number is the target's probability; or a value, with ends of its meter.
 
     The answers for a grid of positions are kept in the browser: there the numbers follow the patch without a kernel. For
     other places the kernel is asked, and answers with :attr:`answer`.
@@ -25,10 +27,12 @@ class AnswerView(View, module="answer_view.js"):
     xs = t.List(t.Int(), help="first column of the patch for each column of the grid").tag(sync=True)
     known = t.Bytes(help="(rows, columns) uint8: 1 where the answer is there").tag(sync=True)
     values = t.Bytes(help="(rows, columns) float32: the score that is watched").tag(sync=True)
-    probability = t.Bytes(help="(rows, columns) float32: the target's probability").tag(sync=True)
+    probability = t.Bytes(help="(rows, columns) float32: the large number").tag(sync=True)
+    quantity = t.Unicode(help="what the large number is").tag(sync=True)
+    span = t.List(t.Float(), help="[lowest, highest] of the large number's meter; empty for a probability").tag(sync=True)
     classes = t.Bytes(help="(rows, columns, k) int32: the most probable classes").tag(sync=True)
     chances = t.Bytes(help="(rows, columns, k) float32: their probabilities").tag(sync=True)
-    score = t.Unicode(help="what else is watched, in words; empty: the probability alone").tag(sync=True)
+    score = t.Unicode(help="what else is watched, in words; empty: the large number alone").tag(sync=True)
     box = t.List(t.Int(), help="[top, left, height, width] of the patch, in pixels; empty for none").tag(sync=True)
 
     def show(self, *, grid: dict[str, np.ndarray], **traits: Any) -> None:

@@ -58,7 +58,7 @@ def test_grad_cam_plus_plus_by_hand():
 def test_score_cam_by_hand():
     net = whole_numbers()
     masks = [IMAGE / 12, torch.tensor([[[16.0, 8], [24, 0]]]) / 24]
-    weights = torch.stack([net.logits(IMAGE * mask)[0, 0] for mask in masks]).softmax(0)
+    weights = torch.stack([net.scores(IMAGE * mask)[0, 0] for mask in masks]).softmax(0)
     found = cw.methods.score_cam(net, IMAGE, 0, layer="relu")
     expected = weights[0] * IMAGE[0] + weights[1] * torch.tensor([[16.0, 8], [24, 0]])
     assert np.allclose(found.values, expected)

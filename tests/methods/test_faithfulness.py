@@ -65,7 +65,7 @@ def test_the_area_is_the_trapezoids():
 def test_every_curve_begins_and_ends_with_the_networks_own_probabilities(fill):
     net = bound()
     result = faithfulness(net, picture(), attribute(net, picture(), 2), steps=5, fill=fill, seed=3)
-    clean, filled = (net.logits(shown).softmax(1)[0, 2].item() for shown in (picture(), filling(net, fill)))
+    clean, filled = (net.scores(shown).softmax(1)[0, 2].item() for shown in (picture(), filling(net, fill)))
     np.testing.assert_allclose(result.deletion[[0, -1]], [clean, filled], rtol=1e-5)
     np.testing.assert_allclose(result.insertion[[0, -1]], [filled, clean], rtol=1e-5)
     np.testing.assert_allclose(result.random[:, [0, -1]], [[clean, filled]] * 5, rtol=1e-5)
@@ -115,7 +115,7 @@ def test_on_scenes_what_knows_the_place_is_more_faithful_than_chance_and_the_opp
     net, scenes = cw.load("scenes"), cw.samples.scenes("test")
     areas = []
     for i in range(4):
-        target = int(net.logits(scenes[i][0]).argmax())
+        target = int(net.scores(scenes[i][0]).argmax())
         true = scenes.mask(i).astype(np.float32)
         knows, opposite = (
             faithfulness(net, scenes[i], given(values, target), steps=12, randoms=3) for values in (true, -true)

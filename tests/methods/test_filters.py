@@ -97,7 +97,7 @@ def test_a_linear_classifier_has_a_template_a_class_whose_product_with_the_pictu
     templates = filters(net).values
     assert templates.shape == (10, 3, 8, 8)
     scores = (templates * picture.numpy()).sum((1, 2, 3)) + net.module[1].bias.detach().numpy()
-    np.testing.assert_allclose(scores, net.logits(picture)[0].numpy(), atol=1e-5)
+    np.testing.assert_allclose(scores, net.scores(picture)[0].numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize("functional", [False, True])

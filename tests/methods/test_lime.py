@@ -49,7 +49,7 @@ def test_a_network_that_is_linear_in_the_superpixels_gives_its_weights():
     np.testing.assert_allclose(found.coefficients, weights, atol=1e-5)
     assert found.intercept == pytest.approx(0.2, abs=1e-5)
     assert found.r_squared == pytest.approx(1, abs=1e-6)
-    assert found.probability == pytest.approx(0.65)
+    assert found.score == pytest.approx(0.65)
     assert (found.exact, found.samples) == (True, 16)
     np.testing.assert_allclose(found.attribution().values, np.array(weights)[QUARTERS], atol=1e-5)
 
@@ -71,7 +71,7 @@ def brute_force(net, target, alpha, count, samples, width=0.25):
     rows, answers, weights = [], [], []
     for subset in itertools.product([0, 1], repeat=count):
         visible = torch.from_numpy(np.array(subset)[QUARTERS]).bool()
-        answers.append(net.logits(torch.where(visible, shown, mean)).softmax(1)[0, target].item())
+        answers.append(net.scores(torch.where(visible, shown, mean)).softmax(1)[0, target].item())
         distance = 1 - np.dot(subset, np.ones(count)) / (np.linalg.norm(subset) * count**0.5) if any(subset) else 1
         weights.append(np.exp(-(distance**2) / width**2) * samples / 2**count)
         rows.append([*subset, 1])
@@ -141,7 +141,7 @@ def test_several_targets_share_the_passes_and_give_what_each_gives_alone():
     maps = attribute(net, picture(), [3, 0], method="lime", superpixels=QUARTERS)
     np.testing.assert_array_equal(maps[1].values, both[1].attribution().values)
     assert maps[1].signed
-    assert lime(net, picture(), superpixels=QUARTERS).target == int(net.logits(picture()).argmax())
+    assert lime(net, picture(), superpixels=QUARTERS).target == int(net.scores(picture()).argmax())
 
 
 def test_the_same_seed_gives_the_same_model_however_much_memory_there_is():
@@ -159,7 +159,7 @@ def test_updates_are_of_the_subsets_so_far_and_a_cancelled_one_hands_them_out():
     found = lime(bound(), picture(), 0, on_update=lambda part, done: seen.append((part, done)), **options)
     assert [(part.samples, done) for part, done in seen] == [(k, k / 5) for k in range(1, 6)]
     np.testing.assert_array_equal(seen[-1][0].coefficients, found.coefficients)
-    assert seen[0][0].intercept == pytest.approx(found.probability)  # the first subset is all of them
+    assert seen[0][0].intercept == pytest.approx(found.score)  # the first subset is all of them
     net = bound()
     with unchanged(net.module), pytest.raises(Cancelled) as raised:
         lime(net, picture(), 0, cancel=CancelAt(3), **options)

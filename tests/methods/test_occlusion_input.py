@@ -33,7 +33,7 @@ def bound(classes=None):
         ({"stride": (1, -1)}, r"stride is \(1, -1\); it must be"),
         ({"fill": "black"}, "fill is 'black'; it must be one of 'mean'"),
         ({"shape": "circle"}, "shape is 'circle'; it must be one of 'rectangle'"),
-        ({"score": "loss"}, r"score is 'loss'; it must be 'probability', 'logit' or a pair \(layer, unit\)"),
+        ({"score": "loss"}, r"score is 'loss'; it must be 'probability', 'logit', 'value' or a pair \(layer, unit\)"),
         ({"score": ("0", 1, 2)}, "score is .* it must be"),
         ({"score": 3}, "score is 3; it must be"),
         ({"score": ("0", 4)}, "there is no unit 4: 0 has 4, numbered from 0"),
@@ -65,7 +65,7 @@ def test_two_pictures_are_refused():
 
 
 def test_fewer_outputs_than_class_names():
-    with pytest.raises(ValueError, match="there is no output 4: the network has 4"):
+    with pytest.raises(ValueError, match="5 class names were given for 4 outputs of Sequential"):
         occlusion(bound("abcde"), torch.zeros(3, 12, 12), "e")
 
 
@@ -115,7 +115,7 @@ def test_the_drop_points_at_the_digit():
     on_strokes, in_box = [], []
     for number in range(40):
         picture, label = data[number]
-        if int(net.logits(picture).argmax()) != label:
+        if int(net.scores(picture).argmax()) != label:
             continue
         result = occlusion(net, picture, int(label), patch=5, stride=2)
         centre = tuple(np.round(ndimage.center_of_mass(np.maximum(result.per_pixel(), 0))).astype(int))

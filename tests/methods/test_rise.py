@@ -90,8 +90,8 @@ def test_several_targets_share_the_passes_and_give_what_each_gives_alone():
     for one in both:
         alone = rise(net, picture(), one.target, samples=30)
         np.testing.assert_allclose(one.values, alone.values, rtol=1e-6)
-        assert one.score == pytest.approx(net.logits(picture()).softmax(1)[0, one.target].item())
-    assert rise(net, picture(), samples=1).target == int(net.logits(picture()).argmax())
+        assert one.score == pytest.approx(net.scores(picture()).softmax(1)[0, one.target].item())
+    assert rise(net, picture(), samples=1).target == int(net.scores(picture()).argmax())
 
 
 def test_updates_are_of_the_masks_so_far_and_the_last_one_is_the_result():
@@ -106,7 +106,7 @@ def test_updates_are_of_the_masks_so_far_and_the_last_one_is_the_result():
 
 def chance(k):
     """The probability of class 0 through mask k."""
-    return bound().logits(picture() * Masks((12, 12), 7, 0.5, 5, 0)[k : k + 1]).softmax(1)[0, 0].item()
+    return bound().scores(picture() * Masks((12, 12), 7, 0.5, 5, 0)[k : k + 1]).softmax(1)[0, 0].item()
 
 
 def test_a_cancelled_one_hands_out_what_it_has_and_leaves_the_network_as_it_was():

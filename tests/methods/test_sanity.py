@@ -67,7 +67,7 @@ def test_the_copy_is_bound_alike_and_has_the_layer_table_at_once():
     assert (random.classes, random.input_shape, random.device) == (net.classes, net.input_shape, net.device)
     pixels = cw.samples.scenes().picture(0)
     assert torch.equal(random.prepare(pixels), net.prepare(pixels))
-    assert repr(random) == "<scenes, last 1 layer random: 3×64×64, 175,258 parameters>"
+    assert repr(random) == "<scenes, last 1 layer random: 3×64×64, 175,258 parameters, 10 logits>"
 
 
 def test_a_weight_that_is_used_twice_or_tied_counts_once():
@@ -89,7 +89,7 @@ def test_a_weight_that_is_used_twice_or_tied_counts_once():
 
 def test_a_functional_network_forgets_as_well():
     net = cw.bind(LeNet5(), input_shape=(1, 32, 32))
-    assert not torch.equal(randomised(net, 1).logits(torch.ones(1, 32, 32)), net.logits(torch.ones(1, 32, 32)))
+    assert not torch.equal(randomised(net, 1).scores(torch.ones(1, 32, 32)), net.scores(torch.ones(1, 32, 32)))
     assert len(cascade(net)) == 5
 
 
@@ -100,7 +100,7 @@ def test_a_parametrized_weight_is_replaced_and_one_that_hooks_compute_is_refused
     assert not torch.allclose(after.module[0].weight, normed.module[0].weight)
     shown = torch.ones(1, 4, 4)
     wanted = after.module[0].weight.sum((1, 2, 3)) + after.module[0].bias
-    torch.testing.assert_close(after.logits(shown)[0], wanted.detach())
+    torch.testing.assert_close(after.scores(shown)[0], wanted.detach())
     with pytest.warns(FutureWarning):
         hooked = weight_norm(nn.Conv2d(1, 2, 4))
     with pytest.raises(ValueError, match="cannot be randomised"):
@@ -142,11 +142,11 @@ def test_the_target_stays_the_one_that_the_network_itself_predicts():
     scene = cw.samples.scenes()[0]
     result = sanity_check(net, scene, methods=["saliency"], depths=[3])
     random = randomised(net, 3)
-    predicted, instead = (int(one.logits(scene).argmax()) for one in (net, random))
+    predicted, instead = (int(one.scores(scene).argmax()) for one in (net, random))
     assert predicted != instead
     assert result.target == predicted
     np.testing.assert_array_equal(result.maps[0, 0], saliency(random, scene, predicted).values)
-    assert result.probability == pytest.approx(random.logits(scene).softmax(1)[0, predicted].item())
+    assert result.probability == pytest.approx(random.scores(scene).softmax(1)[0, predicted].item())
 
 
 def test_guided_backpropagation_hardly_notices_four_forgotten_layers_where_the_gradient_does():

@@ -104,7 +104,7 @@ def test_batches_are_those_of_a_bare_loop(batch_size):
         inputs = torch.stack([Pictures()[i][0] for i in batch.indices.tolist()])
         torch.testing.assert_close(batch.inputs, inputs, rtol=0, atol=0)
         with torch.no_grad():
-            torch.testing.assert_close(batch.logits, net.module(inputs), rtol=0, atol=0)
+            torch.testing.assert_close(batch.scores, net.module(inputs), rtol=0, atol=0)
             torch.testing.assert_close(batch.outputs["5"], net.module[:6](inputs), rtol=0, atol=0)
             torch.testing.assert_close(batch.outputs["2"], net.module[:3](inputs), rtol=0, atol=0)
         np.testing.assert_array_equal(batch.labels, batch.indices % 4)
@@ -234,7 +234,7 @@ class _No:
         self.count = 0
 
     def update(self, batch):
-        assert batch.logits is None
+        assert batch.scores is None
         assert batch.outputs == {}
         assert (batch.inputs < 0).any()  # not what an in-place network made of them
         self.count += len(batch.indices)

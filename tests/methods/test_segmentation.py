@@ -82,7 +82,7 @@ def test_guided_backpropagation_of_the_target_is_the_map_by_default():
     wanted = guided_backprop(net, picture(), 2)
     np.testing.assert_array_equal(found.attribution.values, wanted.values)
     assert found.attribution.target == 2
-    assert segment(net, picture()).attribution.target == int(net.logits(picture()).argmax())
+    assert segment(net, picture()).attribution.target == int(net.scores(picture()).argmax())
     np.testing.assert_array_equal(segment(net, picture(), attribution=wanted).mask, found.mask)
 
 

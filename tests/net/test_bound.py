@@ -219,7 +219,7 @@ def test_weights_that_are_nan_are_said_to_be_the_networks():
     model = LeNet5()
     model.fc3.weight.data[3, 5] = math.nan
     net = bind(model)
-    with pytest.raises(ValueError, match="the output of LeNet5 has 10 values that are NaN or infinite, of 10"):
+    with pytest.raises(ValueError, match="the output of LeNet5 has 1 values that are NaN or infinite, of 10"):
         net.predict(torch.rand(1, 32, 32))
     model.fc3.weight.data[3, 5] = 0
     assert net.predict(torch.rand(1, 32, 32))
@@ -282,7 +282,7 @@ def test_a_class_that_is_not_there_is_refused(given, sentence):
 
 def test_scores_are_those_of_the_module_in_evaluation_mode():
     model, batch = Residual().train(), torch.rand(3, 3, 16, 16)
-    scores = bind(model, input_shape=(3, 16, 16)).logits(batch)
+    scores = bind(model, input_shape=(3, 16, 16)).scores(batch)
     assert (scores.dtype, scores.device.type, scores.requires_grad) == (torch.float32, "cpu", False)
     with torch.no_grad():
         assert torch.equal(scores, model.eval()(batch))
@@ -295,7 +295,7 @@ def test_scores_are_no_view_of_what_the_network_keeps():
             return self.last
 
     net = bind(Keeps(), input_shape=(1, 2, 2))
-    scores = net.logits(torch.ones(1, 2, 2))
+    scores = net.scores(torch.ones(1, 2, 2))
     scores.zero_()
     assert net.module.last.sum() == 4
 

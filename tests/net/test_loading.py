@@ -106,7 +106,7 @@ def test_weights_classes_and_preprocessing_are_torchvisions_own(name, weights, h
     batch = enum.transforms()(picture)[None]
     assert torch.equal(net.prepare(picture), batch)
     with torch.no_grad():
-        assert torch.equal(net.logits(picture), theirs(batch))
+        assert torch.equal(net.scores(picture), theirs(batch))
 
 
 def test_the_code_makes_the_same_network_and_preprocessing(home):
@@ -117,7 +117,7 @@ def test_the_code_makes_the_same_network_and_preprocessing(home):
     exec(net.code, made)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (250, 240, 3), dtype=np.uint8))
     with torch.no_grad():
-        assert torch.equal(made["model"].eval()(made["preprocess"](picture)[None]), net.logits(picture))
+        assert torch.equal(made["model"].eval()(made["preprocess"](picture)[None]), net.scores(picture))
 
 
 @pytest.mark.parametrize(("name", "side"), [("squeezenet1_1", 224), ("mobilenet_v3_small", 224), ("inception_v3", 299)])

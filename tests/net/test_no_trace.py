@@ -25,7 +25,7 @@ USES = {
     "layers": lambda net, images: net.layers,
     "input shape": lambda net, images: net.input_shape,
     "classes": lambda net, images: net.classes,
-    "logits": lambda net, images: net.logits(images),
+    "scores": lambda net, images: net.scores(images),
     "predict": lambda net, images: net.predict(images),
     "trace": lambda net, images: net.trace(images),
     "run": lambda net, images: net.run(images, lambda name, values: None),
@@ -177,10 +177,10 @@ def test_the_grad_mode_is_the_users_own(grad):
 def test_the_network_can_be_trained_between_two_uses():
     model = Residual()
     net = bind(model, input_shape=(3, 16, 16))
-    before = net.logits(IMAGE)
+    before = net.scores(IMAGE)
     with torch.no_grad():
         model.fc.bias.add_(1)
-    torch.testing.assert_close(net.logits(IMAGE), before + 1)
+    torch.testing.assert_close(net.scores(IMAGE), before + 1)
 
 
 def test_a_scripted_model_is_left_as_it_was():
@@ -227,7 +227,7 @@ def test_one_thread_at_a_time_runs_a_bound_network():
         return x.flatten(1)
 
     nets = [bind(Function(forward), input_shape=(3, 2, 2)) for _ in range(3)]  # also of different networks
-    threads = [threading.Thread(target=net.logits, args=(torch.zeros(3, 2, 2),)) for net in nets]
+    threads = [threading.Thread(target=net.scores, args=(torch.zeros(3, 2, 2),)) for net in nets]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -37,7 +37,7 @@ def test_a_bound_network_arrives_whole(name, send):
     assert (other.classes, other.input_shape, other.name) == (net.classes, net.input_shape, net.name)
     assert repr(other.preprocess) == repr(net.preprocess)
     assert repr(other.layers) == repr(net.layers)
-    assert torch.equal(other.logits(picture), net.logits(picture))
+    assert torch.equal(other.scores(picture), net.scores(picture))
     for layer, values in other.trace(picture).items():
         assert torch.equal(values, maps[layer])
 

@@ -283,7 +283,7 @@ def test_the_zeros_and_the_prediction_are_those_of_the_picture_that_is_shown():
         panel.layer = "relu"
     result = panel.result
     assert result.zeros == zero_shares(panel.net, other)
-    assert result.predicted == panel.net.predict(other, k=3)[0]
+    assert result.predicted == panel.net.output.says(panel.net.predict(other, k=3)[0])
     np.testing.assert_array_equal(result.maps.values, activations(panel.net, other, "relu")["relu"].values)
 
 
@@ -444,7 +444,7 @@ def test_a_model_that_outputs_a_dict_has_maps_and_a_sentence_for_a_prediction():
     panel = cw.FeatureMapBrowser(cw.bind(GivesADict(), input_shape=(1, 8, 8)), torch.rand(1, 8, 8))
     assert panel.data()["values"].shape == (2, 6, 6)
     assert panel.status.kind == "ready"
-    assert "outputs a dict; class scores need a tensor" in panel.picture.caption
+    assert panel.picture.caption == "the network gives a dict of maps (1×2×6×6)"
 
 
 @pytest.mark.parametrize("layer", ["conv", "norm", "attention", "add:2", "head"])

@@ -7,17 +7,22 @@ import pytest
 
 from cnnwidgets.methods import Features
 from cnnwidgets.methods.neighbours import trust
+from cnnwidgets.net.output import Output
 from cnnwidgets.panels.coloring import Coloring, places_of
 
+GIVES = Output("logits", 3, "by default")
 
-def features(labels, classes=("cat", "dog", "eel"), top=((0, 1), (1, 0), (2, 0), (1, 2))) -> Features:
+
+def features(
+    labels, classes=("cat", "dog", "eel"), top=((0, 1), (1, 0), (2, 0), (1, 2)), output=None, regression=None
+) -> Features:
     n = len(labels)
     top = None if top is None else np.array(top)
     chances = None if top is None else np.linspace(0.9, 0.6, 2 * n, dtype=np.float32).reshape(n, 2)
     classes = () if top is None else classes
     values = np.arange(3.0 * n, dtype=np.float32).reshape(n, 3) ** 2
     indices, labels = 2 * np.arange(n), np.array(labels)
-    return Features("fc", values, indices, labels, classes, top, chances, None, [], n, 1.0, 0.0)
+    return Features("fc", values, indices, labels, classes, top, chances, None, [], n, 1.0, 0.0, output or GIVES, regression)
 
 
 def named(colors) -> list[str]:
@@ -70,8 +75,22 @@ def test_right_or_wrong_by_number_where_no_name_is_shared():
 
 @pytest.mark.parametrize("what", ["prediction", "right or wrong", "confidence"])
 def test_a_network_without_scores_is_a_sentence(what):
-    with pytest.raises(ValueError, match=f"the network gives no scores, so there is no {what} to colour by"):
-        Coloring((), {}, 8).of(what, features([0, 1, 2, 0], top=None), None)
+    found = features([0, 1, 2, 0], top=None, output=Output("structure", 0, "a tuple"))
+    with pytest.raises(ValueError, match=f"the network gives a tuple: there is no {what} to colour by; take the label"):
+        Coloring((), {}, 8).of(what, found, None)
+
+
+def test_a_regression_colours_by_its_value():
+    values = np.array([[1.5], [-2], [0], [7]], np.float32)
+    found = features([-1] * 4, top=None, output=Output("values", 1, "by default"), regression=values)
+    for what in ("prediction", "confidence"):
+        colors = Coloring((), {}, 8).of(what, found, None)
+        assert (colors.colors.tolist(), colors.names, colors.span) == ([1.5, -2, 0, 7], (), None)
+        assert colors.quantity == "value that is predicted"
+    with pytest.raises(
+        ValueError, match=r"the network gives one value \(by default\): there is no right or wrong to colour"
+    ):
+        Coloring((), {}, 8).of("right or wrong", found, None)
 
 
 @pytest.mark.parametrize("what, of", [("trustworthiness", "trustworthiness"), ("neighbours kept", "kept")])

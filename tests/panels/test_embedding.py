@@ -508,7 +508,10 @@ def test_a_network_without_scores_has_labels_and_points(explore):
     assert settled(panel).picture.caption == ""
     panel.color = "prediction"
     assert panel.wait(PATIENCE)
-    assert panel.status.message == "The network gives no scores, so there is no prediction to colour by: take the label"
+    assert (
+        panel.status.message
+        == "The network gives a float32 tensor 1×8×4×4: there is no prediction to colour by; take the label"
+    )
     panel.color = "label"
     assert panel.result
 

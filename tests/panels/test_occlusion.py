@@ -72,7 +72,7 @@ def test_a_place_that_is_not_in_the_grid_is_computed(panel, net, pictures):
     panel.picture.box = [13, 24, 9, 9]
     tensor = pictures[3][0].clone()
     tensor[:, 13:22, 24:33] = tensor.mean((1, 2), keepdim=True)
-    wanted = net.logits(tensor).softmax(1)[0, panel.result.target]
+    wanted = net.scores(tensor).softmax(1)[0, panel.result.target]
     assert panel.answer.probability == pytest.approx(float(wanted), abs=1e-5)
     jobs.WORKER.submit(lambda: None).result(PATIENCE)
     assert panel.answers.answer["box"] == [13, 24, 9, 9]

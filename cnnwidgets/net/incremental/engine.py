@@ -40,7 +40,7 @@ class Engine:
     """One picture, ready for patches.
 
     Attributes:
-        clean: (1, classes), the scores without a patch.
+        clean: the network's output without a patch.
         watch: a step whose output is wanted too, or None.
     """
 
@@ -117,8 +117,8 @@ class Engine:
                 del values[used]
         return taken
 
-    def scores(self, found: Found, count: int) -> tuple[Tensor, Tensor | None]:
-        """The scores (N, classes) and the watched output, of what :meth:`windows` gave for N positions."""
+    def outputs(self, found: Found, count: int) -> tuple[Any, Tensor | None]:
+        """The network's output and the watched step's, of what :meth:`windows` gave for N positions."""
         values, watched = dict(found), found.get(self.watch) if self.watch else None
         for step in self.program.steps:
             match step.kind:
@@ -131,7 +131,8 @@ class Engine:
                     watched = values[step] if step is self.watch else watched
                     for used in step.last:
                         values.pop(used, None)
-        return values[self.program.output], watched
+        constants = self.program.constants
+        return self.program.output(lambda step: constants[step] if step in constants else values[step]), watched
 
     # the steps
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
 
 from cnnwidgets.net.incremental.folding import activation_of, module_of
 from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
@@ -89,7 +90,7 @@ class Program:
         steps: its calls.
         convolutions: those that are convolutions, whether with windows or without.
         windowed: those of which windows can be computed.
-        output: the step that gives the scores.
+        outputs: the steps that the network's output is made of.
         frontier: windowed steps that something takes whole maps of.
         constants: the values of the steps that do not depend on the picture.
         proven: set once windows and whole pictures have been seen to give the same scores.
@@ -104,7 +105,8 @@ class Program:
             if node.op != "output":
                 self._take(node, value)
         self.steps = list(self._of.values())
-        self.output = self._of[next(node for node in graph.graph.nodes if node.op == "output").args[0]]
+        self._result = next(node for node in graph.graph.nodes if node.op == "output")
+        self.outputs = [self._of[node] for node in self._result.all_input_nodes]
         self.convolutions = [step for step in self.steps if _convolves(step.node, module_of(graph, step.node))]
         self._join_additions()
         self.windowed = [step for step in self.steps if step.windowed]
@@ -112,12 +114,11 @@ class Program:
             step.number = number
         last = {used: step for step in self.steps for used in step.live}
         for used, step in last.items():
-            if used is not self.output:
+            if used not in self.outputs:
                 step.last.append(used)
         self.proven = False
         self.frontier = {used for step in self.steps if step.kind == "whole" for used in step.live if used.windowed}
-        if self.output.windowed:
-            self.frontier.add(self.output)
+        self.frontier.update(step for step in self.outputs if step.windowed)
         self.routes: OrderedDict[tuple, Route] = OrderedDict()
         self._axes: dict[tuple[int, int], Axis] = {}
 
@@ -146,6 +147,10 @@ class Program:
                 for used in step.last:
                     held.pop(used, None)
         return most
+
+    def output(self, value: Callable[[Step], Any]) -> Any:
+        """The network's output, with ``value(step)`` for what it is made of: a tensor, or a tuple or dict of them."""
+        return map_arg(self._result.args[0], lambda node: value(self._of[node]))
 
     def step(self, node: fx.Node) -> Step:
         return self._of[node]
@@ -192,7 +197,7 @@ class Program:
 
         Windows are small and many: to read and write them again takes longer than to add.
         """
-        users = Counter([used for step in self.steps for used in step.live] + [self.output])
+        users = Counter([used for step in self.steps for used in step.live] + self.outputs)
         for step in self.steps:
             if step.kind != "pointwise":
                 continue

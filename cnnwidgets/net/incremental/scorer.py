@@ -1,4 +1,4 @@
-"""A network's scores for a picture with a patch anywhere, by the fastest way that is right for it."""
+"""What a network says of a picture with a patch anywhere, by the fastest way that is right for it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.layers import Layer
 from cnnwidgets.net.no_trace import no_trace
+from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
 
 BATCH = 256
@@ -44,9 +45,9 @@ class Positions(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Of N positions: the scores before the softmax (N, classes), and the watched unit's sum (N,) or None."""
+    """Of N positions: what the network gives, (N, K), with K = 0 if that is no table; and the watched score (N,) or None."""
 
-    logits: Tensor
+    outputs: Tensor
     watched: Tensor | None
 
 
@@ -67,7 +68,7 @@ class Scorer:
     Parameters:
         net: a bound network.
         patches: the picture and what covers it.
-        watch: a unit whose sum over its map is wanted too.
+        watch: a unit whose sum over its map is wanted too; or a score that the user makes of the output.
         max_memory: bytes, over those of the network.
 
     Attributes:
@@ -79,13 +80,15 @@ class Scorer:
         ValueError: the network's output for the picture is not finite.
     """
 
-    def __init__(self, net: BoundModel, patches: Patches, *, watch: Watch | None = None, max_memory: int = 2**29):
-        self.net, self.patches, self._watch = net, patches, watch
+    def __init__(self, net: BoundModel, patches: Patches, *, watch: Watch | OwnScore | None = None, max_memory: int = 2**29):
+        self.net, self.patches = net, patches
+        self._watch = watch if isinstance(watch, Watch) else None
+        self._own = watch if isinstance(watch, OwnScore) else None
         self._most, self._memory = BATCH, max_memory
         start = time.perf_counter()
         self.clean = self._plain(patches.picture)
         self.seconds = time.perf_counter() - start
-        check_finite(self.clean.logits, f"the output of {net.name}")
+        check_finite(self.clean.outputs, f"the output of {net.name}")
         with no_trace(net.module), torch.no_grad():
             try:
                 self._engine: Engine | None = self._make_engine()
@@ -93,7 +96,7 @@ class Scorer:
             except RuntimeError as error:
                 self._engine, reason = None, error
         if self._engine is None:
-            self._alone = isinstance(reason, NotTraceable) or not self._takes_batches()
+            self._alone = self._one_by_one or isinstance(reason, NotTraceable) or not self._takes_batches()
             self.how = f"{'one picture after the other' if self._alone else 'plain batches'}: {first_line(reason)}"
 
     def groups(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -128,7 +131,11 @@ class Scorer:
         program = _program(self.net, self._watch)
         step = self._watched_step(program)
         engine = Engine(program, self.patches, step)
-        if not self._same(engine.clean, self.clean.logits):
+        try:
+            clean = self._read(engine.clean, 1, self.clean.watched)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a dict in place of a class of one's own, say
+            raise NoWindows(f"its graph gives another output than the network itself ({first_line(error)})") from error
+        if not self._agree(clean, self.clean):
             raise NoWindows("its graph gives other scores than the network itself")
         if not program.proven:
             self._prove(engine)
@@ -151,8 +158,7 @@ class Scorer:
         tops, lefts = (np.array([0, max(0, size - patch) // 2, size - 1]) for size, patch in ((height, tall), (width, wide)))
         windows = self._whole(engine, engine.windows(engine.route(tops, lefts)), len(tops))
         alone = [self._plain(picture) for picture in self.patches.pictures(tops, lefts).contiguous().split(1)]
-        pairs = zip(windows, zip(*alone, strict=True), strict=True)
-        if not all(one is None or self._same(one, torch.cat(others)) for one, others in pairs):
+        if not self._agree(windows, _joined(alone)):
             raise NoWindows("windows of its maps do not give the scores of whole pictures")
 
     def _with_windows(self, engine: Engine, batches: Iterable[Positions]) -> Iterator[tuple[Positions, Scores]]:
@@ -200,8 +206,16 @@ class Scorer:
         yield from self._in_parts(positions, lambda _: self._fitting_whole(engine), finish)
 
     def _whole(self, engine: Engine, found: Found, count: int) -> Scores:
-        logits, watched = engine.scores(found, count)
-        return Scores(logits.float().cpu(), self._watch.sum(watched) if self._watch and watched is not None else None)
+        if self._one_by_one and count > 1:
+            each = [{step: values[k : k + 1] for step, values in found.items()} for k in range(count)]
+            return _joined([self._whole(engine, one, 1) for one in each])
+        output, watched = engine.outputs(found, count)
+        return self._read(output, count, self._watch.sum(watched) if self._watch and watched is not None else None)
+
+    @property
+    def _one_by_one(self) -> bool:
+        """Whether the user's score wants one picture at a time."""
+        return self._own is not None and self._own.alone
 
     def _fitting_whole(self, engine: Engine) -> int:
         return self._allowed(engine.program.whole_numbers, FEWEST_PICTURES, engine.clean_bytes)
@@ -244,25 +258,43 @@ class Scorer:
             beside = self._plain(torch.cat([self.patches.picture, self.patches.fill, -self.patches.picture]))
         except RuntimeError:
             return False
-        return self._same(beside.logits[:1], self.clean.logits)
+        first = Scores(beside.outputs[:1], None if beside.watched is None else beside.watched[:1])
+        return self._agree(first, self.clean)
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""
         if self._watch is None:
-            return Scores(self.net.logits(pictures.float()), None)
+            return self._read(self.net.run(pictures.float()), len(pictures), None)
         watch, sums = self._watch, []
 
         def look(name: str, output: Tensor) -> None:
             if name == watch.layer.name:
                 sums.append(watch.sum(output))
 
-        self.net.run(pictures.float(), look)
-        return Scores(self.net.logits(pictures.float()), sums[0])
+        output = self.net.run(pictures.float(), look)
+        return self._read(output, len(pictures), sums[0])
+
+    def _read(self, output: Any, count: int, watched: Tensor | None) -> Scores:
+        """The scores of so many positions, of the network's output for them and the sum of a watched unit."""
+        if self._own:
+            watched = self._own(output, count).detach().float().cpu()
+        table = self.net.output.table(output, count)
+        if table is None and watched is None:
+            table = self.net.check_scores(output, count)  # raises
+        return Scores(torch.zeros(count, 0) if table is None else table.detach().float().cpu().clone(), watched)
+
+    def _agree(self, one: Scores, other: Scores) -> bool:
+        return all(a is None or b is None or not a.numel() or self._same(a, b) for a, b in zip(one, other, strict=True))
 
     def _same(self, one: Tensor, other: Tensor) -> bool:
         tolerance = max(TOLERANCE, 64 * torch.finfo(self.net.dtype).eps)
         one, other = one.float().cpu(), other.float().cpu()
         return bool((one - other).abs().max() <= tolerance * other.abs().max().clamp(min=1e-6))
+
+
+def _joined(parts: Sequence[Scores]) -> Scores:
+    outputs, watched = zip(*parts, strict=True)
+    return Scores(torch.cat(outputs), None if watched[0] is None else torch.cat(watched))
 
 
 def _describe(program: Program) -> str:
