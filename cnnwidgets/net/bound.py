@@ -15,7 +15,7 @@ from cnnwidgets.net.arena import Arena
 from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, dtype_of, shape_of_input
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.input import Input
-from cnnwidgets.net.items import names_of, size_of
+from cnnwidgets.net.items import is_dataset, names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
 from cnnwidgets.net.output import Output, check_outputs
@@ -153,7 +153,9 @@ class BoundModel:
         if not output.takes_names(names):
             if self._names:
                 raise ValueError(f"{len(names):,} class names were given for {output.count:,} outputs of {self.name}")
-            self._notes.append(f"the data set names {len(names):,} classes, and the network has {output.count:,} outputs")
+            self._notes.append(
+                f"the data set names {len(names):,} classes, and the network has {output.count:,} outputs: they go by number"
+            )
         return output
 
     @property
@@ -217,11 +219,13 @@ class BoundModel:
         """Let a data set tell what was not given to :func:`bind`: the classes, the preprocessing and the input shape.
 
         Raises:
-            TypeError: it has no length or no numbered items.
+            TypeError: it has no length or no numbered items, or is a single picture.
             ValueError: it is empty.
         """
         if not size_of(images):
             raise ValueError("there is no picture to learn from: the data set is empty")
+        if not is_dataset(images):
+            raise TypeError(f"expected a data set, or a list of pictures, to learn from, got one {type(images).__name__}")
         self._names_of_images = names_of(images)
         self._input.learn(images)
 

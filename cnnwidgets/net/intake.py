@@ -44,8 +44,6 @@ class Intake:
     def prepare(self, images: Any, notes: list[str] | None = None) -> Tensor:
         """float32 (N, C, H, W): see :meth:`cnnwidgets.net.BoundModel.prepare`."""
         if isinstance(images, list):
-            if not images:
-                raise ValueError("no picture was given: the list is empty")
             return torch.cat([self.prepare(read(image).image, notes) for image in images])
         image = read(images).image
         said: list[str] = []
