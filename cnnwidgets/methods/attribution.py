@@ -206,11 +206,13 @@ class Question:
         if any(asked.unit is None and asked.own is None for asked in self.asked):
             table = self.net.check_scores(output, count)
             classes = of_classes(table)
-            predicted = Asked(self.net.output.predicted(table.detach()), None)
-            self.asked = [predicted if asked == PREDICTED else asked for asked in self.asked]
+            if PREDICTED in self.asked:
+                predicted = Asked(self.net.output.predicted(table.detach()), None)
+                self.asked = [predicted if asked == PREDICTED else asked for asked in self.asked]
         found = []
         for asked in self.asked:
             if asked.own:
+                self._about_score = self._about_score or self.net.output.sentence
                 values = asked.own(output, count)
             elif asked.unit:
                 values = asked.of_unit(passed)  # type: ignore[arg-type]  # only a pass is asked of units

@@ -185,7 +185,9 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     """The layer whose maps are taken by default, and why.
 
     The last one with a height and a width of more than one position that is no pooling. In a transformer of tokens it is
-    what goes into the last attention: later, only the class token reaches the scores.
+    what goes into the last attention: later, only the class token reaches the scores. Where the output is no table of scores
+    (a segmentation's map, a detector's boxes), the last maps may be that output itself: there it is the last of those with
+    the most units, which is where most backbones end.
 
     Parameters:
         before: layers that it has to lie before, where the score is of a unit of theirs.
@@ -197,6 +199,9 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     rows = rows[: min((rows.index(net.layers[name]) for name in before), default=len(rows))]
     attentions = [k for k, row in enumerate(rows) if "attention" in row.kind.lower()]
     maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
+    if maps and not before and net.output.is_structure:
+        row = rows[max(maps, key=lambda k: (rows[k].map_shape[0], k))]
+        return row, f"maps of {row.name}, the last of those with the most units"
     if maps and (not attentions or maps[-1] > attentions[-1]):
         return rows[maps[-1]], f"maps of {rows[maps[-1]].name}, the last with maps that is no pooling"
     for row in reversed(rows[: attentions[-1] if attentions else 0]):

@@ -44,7 +44,6 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
     if isinstance(target, (list, tuple)):
         return [occlusion_drops(net, image, one, **options) for one in target]  # type: ignore[misc]
     found = occlusion(net, image, target, **options)  # type: ignore[arg-type]
-    about = (found.output,) if isinstance(found.target, int) else ()
     return Attribution(
         values=found.per_pixel(),
         method="occlusion",
@@ -53,7 +52,7 @@ def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **option
         score=found.clean,
         size=found.size,
         signed=True,
-        notes=(*found.notes, *about, f"{found.score} lost under a patch of {found.patch[0]}×{found.patch[1]}"),
+        notes=(*found.notes, found.output, f"{found.score} lost under a patch of {found.patch[0]}×{found.patch[1]}"),
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage, special
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import One
+from cnnwidgets.methods.attribution import One, subject
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.net import BoundModel, Cancelled
@@ -233,7 +233,7 @@ class Occlusion:
             answer = output.answers(scores.outputs)[:, self.target]
             usual = output.scores(scores.outputs, None)[:, self.target] if self.score == "logit" else answer
         watched = usual if scores.watched is None else scores.watched
-        check_finite(watched, "the score")
+        check_finite(watched, f"the score of {'the unit' if self._watch else subject(self.target)}")
         has_chance = isinstance(self.target, int) and output.has_probabilities
         return watched.numpy(), (answer if has_chance else watched).numpy(), classes.numpy(), chances.numpy()
 

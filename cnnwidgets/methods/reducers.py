@@ -21,7 +21,7 @@ class ConfusionMatrix:
 
     Attributes:
         counts: int64 (classes, classes): the rows are the labels, the columns the most probable classes. A network with
-            one output has two classes: negative and positive, which is at least as probable from a half on.
+            one output has two classes, negative and, above a probability of a half, positive.
     """
 
     counts: np.ndarray

@@ -19,11 +19,11 @@ from cnnwidgets.net.items import is_dataset, names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK, no_trace
 from cnnwidgets.net.output import Output, check_outputs
-from cnnwidgets.net.pictures import check_finite, describe_tensor, open_picture
+from cnnwidgets.net.pictures import check_finite, open_picture
 from cnnwidgets.net.preprocess import to_intensities, to_pixels
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.survey import survey
-from cnnwidgets.net.telling import told
+from cnnwidgets.net.telling import HIDDEN, describe, operation_by_graph, told
 from cnnwidgets.net.trace import Calls, Visit, tensors_in
 from cnnwidgets.net.volumes import refuse_volumes
 
@@ -148,8 +148,11 @@ class BoundModel:
         Raises:
             ValueError: what comes out is not what ``outputs=`` says, or the class names are not as many as the outputs.
         """
-        names = self._names or self._names_of_images
-        output = told(self.layers.ending, self._first_table, self._outputs, names)
+        ending, names = self.layers.ending, self._names or self._names_of_images
+        if not ending.operation and any(isinstance(part, HIDDEN) for part in self.module.modules()):
+            with self.graph(torch.zeros(1, *self.input_shape)) as passed:
+                ending = ending._replace(operation=operation_by_graph(passed.output))
+        output = told(ending, self._first_table, self._outputs, names)
         if not output.takes_names(names):
             if self._names:
                 raise ValueError(f"{len(names):,} class names were given for {output.count:,} outputs of {self.name}")
@@ -247,7 +250,9 @@ class BoundModel:
             ValueError: the class names are not as many as the outputs.
         """
         inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
-        return self.check_scores(self.run(inputs), len(inputs)).detach().float().cpu().clone()
+        with no_trace(self.module), torch.no_grad():
+            output = self.module(inputs.to(self.dtype))
+        return self.check_scores(output, len(inputs)).detach().float().cpu().clone()
 
     def probabilities(self, images: Any) -> torch.Tensor:
         """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.
@@ -266,9 +271,8 @@ class BoundModel:
         table = self.output.table(output, count)
         if table is not None:
             return table
-        what = describe_tensor(output) if isinstance(output, torch.Tensor) else f"a {type(output).__name__}"
         raise TypeError(
-            f"{self.name} outputs {what}; class scores need a tensor (N, classes): "
+            f"{self.name} outputs {describe(output)}; class scores need a tensor (N, classes): "
             "bind a module that returns the scores alone, or give target= a function of the output"
         )
 

@@ -25,6 +25,18 @@ ACTIVATIONS: dict[str, Activation] = {
 }
 """By name: operations at the end of a network that make probabilities of logits."""
 
+HIDDEN = torch.jit.ScriptModule, torch.fx.GraphModule
+"""Modules whose operations a survey may not see; autograd's graph tells them."""
+
+_OPERATIONS = {
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
+    "Sigmoid": "sigmoid",
+    "Hardsigmoid": "hardsigmoid",
+    "LogSigmoid": "log_sigmoid",
+}
+_RESHAPES = frozenset("View UnsafeView ReshapeAlias Squeeze Unsqueeze ToCopy Clone Alias Select".split())
+
 TOLERANCE = 1e-3, 2e-2
 """How far from 1 a sum of probabilities may be: in single precision, and in half."""
 
@@ -65,6 +77,18 @@ def kind_of(table: Tensor) -> str:
     if bool((values <= 0).all() and (values.exp().sum(1) - 1).abs().max() < tolerance):
         return "log_probabilities"
     return "logits"
+
+
+def operation_by_graph(output: Any) -> str:
+    """The last operation of a forward pass that kept its graph, as of :class:`~cnnwidgets.net.layers.Ending`."""
+    node = output.grad_fn if isinstance(output, Tensor) else None
+    while node is not None and _name(node) in _RESHAPES:
+        node = node.next_functions[0][0]
+    return _OPERATIONS.get(_name(node), "") if node is not None else ""
+
+
+def _name(node: torch.autograd.graph.Node) -> str:
+    return node.name().rstrip("0123456789").removesuffix("Backward")
 
 
 def _told_of_many(ending: Ending, table: Tensor) -> tuple[str, str]:
@@ -129,6 +153,8 @@ def describe(output: Any) -> str:
     article, parts = "an" if kind[0] in "AEIOUaeiou" else "a", [f"{name} ({_short(part)})" for name, part in _parts(output)]
     if not parts:
         return "nothing" if output is None else f"{article} {kind}"
+    if len(parts) == 1 and isinstance(output, (tuple, list)):
+        return f"{article} {kind} of {describe(output[0])}"
     shown = parts if len(parts) < 5 else [*parts[:3], f"{len(parts) - 3} more"]
     listed = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
     return f"{article} {kind} of {listed}"

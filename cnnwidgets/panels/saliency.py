@@ -173,7 +173,7 @@ class SaliencyPanel(TargetPanel):
         if result.depth:
             last = "the last layer is" if result.depth == 1 else f"the last {result.depth} layers are"
             parts.append(f"{last} random: a map that stays shows the picture, not the network")
-        text = " · ".join(parts)
+        text = " · ".join(dict.fromkeys(parts))
         return text[:1].upper() + text[1:]
 
     def progress(self, partial: Explained | None) -> str:

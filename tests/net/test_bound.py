@@ -191,12 +191,12 @@ class Outputs(nn.Module):
 
 
 OUTPUTS = {
-    "a dict": lambda x: {"out": x.mean((2, 3)), "aux": x},
-    "an ordered dict": lambda x: OrderedDict(out=x),
-    "a tuple": lambda x: (x, x),
-    "a list": lambda x: [x],
-    "a map": lambda x: x,
-    "a number": lambda x: x.sum(),
+    "a dict of out (1×2) and aux (1×2×6×6)": lambda x: {"out": x.mean((2, 3)), "aux": x},
+    "an OrderedDict of out (1×2×6×6)": lambda x: OrderedDict(out=x),
+    "a tuple of 0 (1×2×6×6) and 1 (1×2×6×6)": lambda x: (x, x),
+    "a list of a float32 tensor 1×2×6×6": lambda x: [x],
+    "a float32 tensor 1×2×6×6": lambda x: x,
+    "a float32 number": lambda x: x.sum(),
     "nothing": lambda x: None,
 }
 
@@ -210,8 +210,7 @@ def test_a_network_that_gives_no_scores_has_layers_and_maps_but_predicts_nothing
     assert torch.equal(net.trace(image, ["conv"])["conv"], model.conv(image[None]))
     with unchanged(model), pytest.raises(TypeError) as caught:
         net.predict(image)
-    kind = {"a map": "float32 tensor 1×2×6×6", "a number": "float32 number"}.get(what, type(model(image[None])).__name__)
-    assert str(caught.value).startswith(f"Outputs outputs a {kind}; ")
+    assert str(caught.value).startswith(f"Outputs outputs {what}; ")
     assert "class scores need a tensor (N, classes): bind a module that returns the scores alone" in str(caught.value)
 
 

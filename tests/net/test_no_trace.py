@@ -135,7 +135,7 @@ def test_the_module_is_the_very_object():
     assert bind(model).module is model
 
 
-@pytest.mark.parametrize("use", ["logits", "predict", "trace", "run"])
+@pytest.mark.parametrize("use", ["scores", "predict", "trace", "run"])
 def test_the_input_tensor_is_unchanged_even_where_the_network_works_in_place(use):
     model = nn.Sequential(nn.ReLU(inplace=True), nn.Flatten(), nn.Dropout(inplace=True), nn.Linear(3 * 16 * 16, 2))
     mine = (IMAGE - 0.5).requires_grad_()
@@ -232,7 +232,7 @@ def test_one_thread_at_a_time_runs_a_bound_network():
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == [1, 1, 1]
+    assert set(most) == {1}
 
 
 @pytest.mark.parametrize("use", ["layers", "predict", "trace"])

@@ -80,6 +80,22 @@ def test_the_kind_is_told_from_how_the_network_ends_and_what_comes_out(how):
     assert net.output.sentence.endswith(f"({net.output.why})") and net.output.sentence.startswith("the network gives ")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("make", [lambda model: torch.jit.trace(model, torch.rand(1, 3, 2, 2)), torch.jit.script])
+@pytest.mark.parametrize(
+    ("last", "width", "kind"),
+    [
+        (nn.Sigmoid(), 5, "labels"),
+        (nn.Sigmoid(), 1, "binary"),
+        (nn.Softmax(1), 5, "probabilities"),
+        (nn.ReLU(), 5, "logits"),
+    ],
+)
+def test_a_scripted_network_is_told_by_autograds_graph(make, last, width, kind):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(12, width), last, nn.Flatten()).eval()
+    assert cw.bind(make(model), input_shape=(3, 2, 2)).output.kind == kind
+
+
 def test_one_output_with_names_of_classes_is_a_logit():
     assert linear(1, classes=["cat"]).output.kind == "binary_logit"
     assert linear(1, classes=["cat"]).classes == ("not cat", "cat")
@@ -249,7 +265,7 @@ STRUCTURES = {
     "a tuple": (lambda x: (x, x.sum()), "a tuple of 0 (1×3×2×2) and 1 (a number)"),
     "a named tuple": (lambda x: Heads(x, x.mean((1, 2, 3))), "a Heads of boxes (1×3×2×2) and scores (1)"),
     "a dataclass": (lambda x: Answer(x, (x, x)), "an Answer of logits (1×3×2×2) and hidden (a tuple)"),
-    "a list of dicts": (lambda x: [{"boxes": x}], "a list of 0 (a dict)"),
+    "a list of dicts": (lambda x: [{"boxes": x}], "a list of a dict of boxes (1×3×2×2)"),
     "a list of many": (lambda x: [x] * 9, "a list of 0 (1×3×2×2), 1 (1×3×2×2), 2 (1×3×2×2) and 6 more"),
     "a map": (lambda x: x, "a float32 tensor 1×3×2×2"),
     "one number for all pictures": (lambda x: x.sum(), "a float32 number"),
