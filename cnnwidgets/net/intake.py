@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 from cnnwidgets.net.items import read
-from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import (
     PLAIN,
     WANTED,
@@ -150,7 +149,7 @@ class Intake:
 
     @property
     def _wanted(self) -> str:
-        return format_shape(self.shape)  # type: ignore[arg-type]
+        return "×".join("any" if side is None else str(side) for side in self.shape)
 
 
 def check_axes(tensor: Tensor) -> None:
