@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from cnnwidgets.net import telling
 from cnnwidgets.net.items import describe
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.output import Output
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Scores (N, ...) and labels to their mean loss."""
@@ -109,7 +111,8 @@ def probabilities(scores: Tensor, labels: Tensor, criterion: Loss) -> tuple[Tens
     """
     kind = kind_of(scores, labels, criterion)
     if kind == "classes":
-        return scores.double().softmax(1), criterion
+        told = telling.kind_of(scores) if scores.ndim == 2 else "logits"
+        return Output(told, scores.shape[1], "by their sums").answers(scores.double()), criterion
     if kind == "values":
         return scores.double(), criterion
     return (scores if _is_one_of(PROBABILITIES, criterion) else scores.sigmoid()).double(), F.binary_cross_entropy

@@ -16,7 +16,7 @@ from cnnwidgets.net.arena import Arena
 from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, dtype_of, shape_of_input
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.input import Input
-from cnnwidgets.net.items import names_of, size_of
+from cnnwidgets.net.items import is_dataset, names_of, size_of
 from cnnwidgets.net.layers import Layers, format_shape, nearest
 from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.output import Output, check_outputs
@@ -145,10 +145,10 @@ class BoundModel:
         if getattr(self.module, "training", False):
             said.append("the network was in training mode: it was run in evaluation mode, and left in training mode")
         names = self._names_of_images
-        if self._told and self._names is None and names and not self._fitting_names:
-            count = self.output.count
+        if self._told and not self._names and not self._told[1].takes_names(names):
+            count = self._told[1].count
             said.append(
-                f"the data set names {len(names):,} classes and the network has {count:,} outputs, which go by number"
+                f"the data set names {len(names):,} classes, and the network has {count:,} outputs: they go by number"
             )
         if self._runner is not None and self._runner.double.note:
             said.append(self._runner.double.note)
@@ -206,30 +206,27 @@ class BoundModel:
         """What the network's output means; told from how its forward pass ends, and perhaps by looking at a few outputs.
 
         Raises:
-            ValueError: what comes out is not what ``outputs=`` says.
+            ValueError: what comes out is not what ``outputs=`` says, or the class names are not as many as the outputs.
         """
         runner = self.runner
         if self._told is None or self._told[0] is not runner:
-            ending = runner.layers.ending
+            ending, names = runner.layers.ending, self._names or self._names_of_images
             if not ending.operation and any(isinstance(part, HIDDEN) for part in self.module.modules()):
                 with self.graph(torch.zeros(1, *self.input_shape)) as passed:
                     ending = ending._replace(operation=operation_by_graph(passed.output))
-            names = self._names or self._names_of_images
-            self._told = runner, told(ending, self._first_table, self._outputs, names)
+            output = told(ending, self._first_table, self._outputs, names)
+            if self._names and not output.takes_names(names):
+                raise ValueError(f"{len(names):,} class names were given for {output.count:,} outputs of {self.name}")
+            self._told = runner, output
         return self._told[1]
-
-    @property
-    def _fitting_names(self) -> tuple[str, ...]:
-        """The names of the data set that was learned from, if there are as many as classes."""
-        count = 2 if self.output.is_binary else self.output.count
-        return self._names_of_images if len(self._names_of_images) == count else ()
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the outputs, or of the two classes that a single output tells apart; none if it gives no table (N, K)."""
         if self._names is not None and len(self._names) > 1:
             return self._names
-        return self.output.names(self._names or self._fitting_names)
+        names = self._names or self._names_of_images
+        return self.output.names(names if self.output.takes_names(names) else None)
 
     @property
     def parameters(self) -> int:
@@ -284,11 +281,13 @@ class BoundModel:
         """Let a data set tell what was not given to :func:`bind`: the classes, the preprocessing and the input shape.
 
         Raises:
-            TypeError: it has no length or no numbered items.
+            TypeError: it has no length or no numbered items, or is a single picture.
             ValueError: it is empty.
         """
         if not size_of(images):
             raise ValueError("there is no picture to learn from: the data set is empty")
+        if not is_dataset(images):
+            raise TypeError(f"expected a data set, or a list of pictures, to learn from, got one {type(images).__name__}")
         self._names_of_images = names_of(images)
         self._input.learn(images)
 
@@ -313,6 +312,7 @@ class BoundModel:
 
         Raises:
             TypeError: the network's output is no tensor (N, K).
+            ValueError: the class names are not as many as the outputs.
         """
         inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
         with self.running() as module, torch.no_grad():
@@ -340,9 +340,6 @@ class BoundModel:
         """
         table = self.output.table(output, count)
         if table is not None:
-            wanted = (1, 2) if self.output.is_binary else (table.shape[1],)
-            if self._names is not None and len(self._names) not in wanted:
-                raise ValueError(f"{len(self._names)} class names were given for {table.shape[1]} outputs of {self.name}")
             return table
         raise TypeError(
             f"{self.name} outputs {describe(output)}; class scores need a tensor (N, classes): "

@@ -111,28 +111,29 @@ def shape_of_input(shape: Sequence[int]) -> Shape:
 
 
 def shape_of_preprocess(preprocess: Callable, channels: int | None) -> Shape | None:
-    """The shape of what a preprocessing makes of a picture; None if that depends on the picture's size.
+    """The shape of what a preprocessing makes of any picture; None if that depends on the picture, or cannot be tried.
 
     Parameters:
         channels: what the network takes; None if that is not known.
+
+    Raises:
+        ValueError: it makes no tensor (C, H, W).
     """
-    found, failed = None, None
+    found = None
     for kind in _TRIED.get(channels or 0, ("RGB", "L", "RGBA", channels or 3)):
         try:
-            shapes = [_shape_of(preprocess(_blank(kind, *size))) for size in ((256, 256), (320, 192))]
-        except Exception as error:
-            failed = failed or error
+            made = [preprocess(_blank(kind, *size)) for size in ((256, 256), (320, 192))]
+        except Exception:  # it is for pictures of another kind; or it is wrong, and says so of the first picture
             continue
+        shapes = list(map(_shape_of, made))
         found = found or shapes
         if shapes[0][0] == channels:
             found = shapes
             break
-    if found is None:
-        raise failed  # type: ignore[misc]  # there is one, for something was tried
-    return found[0] if found[0] == found[1] else None
+    return found[0] if found and found[0] == found[1] else None
 
 
-_TRIED = {1: ("L", "I;16", "F"), 3: ("RGB",), 4: ("RGBA", "RGB", "CMYK", 4)}
+_TRIED = {1: ("L", "I;16", "F"), 3: ("RGB", "L", "I;16", "F"), 4: ("RGBA", "RGB", "CMYK", 4)}
 """What a preprocessing is tried on, by the network's channels: Pillow's modes, or arrays of so many channels."""
 
 

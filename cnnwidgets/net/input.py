@@ -74,9 +74,11 @@ class Input:
 
     def prepare(self, images: Any, notes: list[str] | None) -> torch.Tensor:
         """The input tensor of pictures, of which the first may be the one that tells the shape."""
-        for first in images[:1] if isinstance(images, list) else [images]:
-            if self.known is None:
-                self._settle(read(first).image)
+        if isinstance(images, list) and not images:
+            raise ValueError("no picture was given: the list is empty")
+        if self.known is None:
+            first = read(images[0] if isinstance(images, list) else images).image
+            self._settle(first if is_input(first) else open_picture(first))
         return self.intake.prepare(images, notes)
 
     @property
@@ -126,7 +128,7 @@ class Input:
         """Find the shape: the preprocessing says it, or a first picture, or else usual sizes are tried.
 
         Parameters:
-            first: a preprocessed tensor; or a picture, whose own size is tried first.
+            first: a preprocessed tensor; or an opened picture, whose own size is tried first.
             sure: whether the picture's size is that of others, too, however large.
         """
         if self._made_of_any is not None:
@@ -135,7 +137,7 @@ class Input:
             check_axes(first)
             self.known = self._first_that_fits([shape_of_input(first.shape[-3:])])
         else:
-            own = [] if first is None else self._suggested_by(open_picture(first), LARGEST if not sure else None)
+            own = [] if first is None else self._suggested_by(first, LARGEST if not sure else None)
             shape = self._first_that_fits([*own, *usual_shapes(self.module)])
             if not (sure and shape in own) and takes_others(shape, self.run):
                 self.doubt = "taken from the first picture" if shape in own else "guessed"

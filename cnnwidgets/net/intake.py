@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 from cnnwidgets.net.items import read
-from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import (
     PLAIN,
     WANTED,
@@ -44,8 +43,6 @@ class Intake:
     def prepare(self, images: Any, notes: list[str] | None = None) -> Tensor:
         """float32 (N, C, H, W): see :meth:`cnnwidgets.net.BoundModel.prepare`."""
         if isinstance(images, list):
-            if not images:
-                raise ValueError("no picture was given: the list is empty")
             return torch.cat([self.prepare(read(image).image, notes) for image in images])
         image = read(images).image
         said: list[str] = []
@@ -152,7 +149,7 @@ class Intake:
 
     @property
     def _wanted(self) -> str:
-        return format_shape(self.shape)  # type: ignore[arg-type]
+        return "×".join("any" if side is None else str(side) for side in self.shape)
 
 
 def check_axes(tensor: Tensor) -> None:

@@ -103,6 +103,10 @@ class Output:
             case names:
                 return names
 
+    def takes_names(self, names: Sequence[str]) -> bool:
+        """Whether there are as many class names as this needs: one an output, or none; two may name a single one."""
+        return len(names) in (0, self.count) or self.is_structure or (self.is_binary and len(names) == 2)
+
     def says(self, answers: Iterable[tuple[str, float]]) -> str:
         """What the network says of a picture, of what ``net.predict`` gives for it."""
         answers = list(answers)

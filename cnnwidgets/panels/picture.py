@@ -121,7 +121,7 @@ class PicturePanel(Panel):
 def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:
     """A network, bound, and told by a data set what is not known of its input."""
     try:
-        size = size_of(images)
+        size = size_of(images) if is_dataset(images) else 0
     except Exception:  # it is told of where the data set is shown
         size = 0
     if not size:

@@ -15,6 +15,7 @@ from PIL import Image
 from cnnwidgets.methods import Embedding, Features, OcclusionMap
 from cnnwidgets.methods.features import INPUT, grid_of
 from cnnwidgets.net import BoundModel, Layer
+from cnnwidgets.net.deep_colors import has_deep_colors
 from cnnwidgets.net.items import read
 from cnnwidgets.net.output import Output
 from cnnwidgets.net.own_score import Function, OwnScore, name_of
@@ -110,7 +111,7 @@ def _input(net: BoundModel, image: Any, images: Sequence, number: str = "") -> s
         case str() | Path():
             path = str(Path(image).expanduser())
             with Image.open(path) as file:
-                if _is_plain(file, turned=True):
+                if _is_plain(file, turned=True) and not has_deep_colors(file):
                     return f'x = preprocess(ImageOps.exif_transpose(Image.open({path!r})).convert("{mode}"))[None]'
             return _opened(net, path, repr(path))
         case torch.Tensor():

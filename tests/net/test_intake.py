@@ -261,3 +261,24 @@ def test_a_preprocessing_for_16_bits_alone_tells_its_shape():
         return Seen(4095)(picture.resize((8, 6)))
 
     assert bind(nn.Conv2d(1, 2, 3), preprocess=of_16_bits).input_shape == (1, 6, 8)
+
+
+def test_a_preprocessing_that_makes_three_channels_of_gray_alone_tells_its_shape():
+    def of_gray(picture):
+        values = torch.from_numpy(np.array(picture.resize((8, 6)), np.float32))
+        assert values.ndim == 2
+        return (values / 4095).expand(3, -1, -1)
+
+    net = bind(nn.Conv2d(3, 2, 3), preprocess=of_gray)
+    assert net.input_shape == (3, 6, 8)
+    assert torch.equal(net.prepare(XRAY)[0], of_gray(Image.fromarray(XRAY)))
+
+
+def test_a_preprocessing_that_cannot_be_tried_is_not_asked_before_the_first_picture():
+    def of_one_kind(picture):
+        assert picture.size == (8, 6) and picture.mode == "I;16"
+        return Seen(4095)(picture)
+
+    net = bind(nn.Conv2d(1, 2, 3).eval(), preprocess=of_one_kind)
+    assert torch.equal(net.prepare(XRAY)[0, 0], torch.from_numpy(XRAY.astype(np.float32)) / 4095)
+    assert net.input_shape == (1, 6, 8)

@@ -27,8 +27,8 @@ FREE = (
     "metaformer:poolformerv2_s12 mobilenetv3:mobilenetv3_small_050 mobilevit:mobilevit_xxs nfnet:test_nfnet "
     "nextvit:nextvit_small pvt_v2:pvt_v2_b0 rdnet:rdnet_tiny regnet:regnetx_002 repghost:repghostnet_050 repvit:repvit_m1 "
     "res2net:res2next50 resnest:resnest14d resnet:test_resnet resnetv2:resnetv2_18 rexnet:rexnet_100 selecsls:selecsls42 "
-    "senet:legacy_seresnet18 shvit:shvit_s1 sknet:skresnet18 starnet:starnet_s050 tresnet:tresnet_m vovnet:ese_vovnet19b_slim_dw "
-    "davit:davit_tiny"
+    "senet:legacy_seresnet18 shvit:shvit_s1 sknet:skresnet18 starnet:starnet_s050 tresnet:tresnet_m "
+    "vovnet:ese_vovnet19b_slim_dw davit:davit_tiny"
 ).split()
 """Take any size: 64 pixels here."""
 

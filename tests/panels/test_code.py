@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
 import cnnwidgets as cw
-from tests.panels.tiny import picture_tensor, several
+from cnnwidgets.net import BoundModel
+from tests.panels.tiny import by_hand, picture_tensor, several
 
 RUN = """
 import json, sys
@@ -43,6 +45,8 @@ OWN = {  # what the user of a network of their own fills in
 """Lines that a panel leaves to the user, and what the tests put there."""
 
 DATASETS = {
+    "16 bits in a data set": "from tests.panels.test_code import own_uint16 as dataset",
+    "an array in a data set, preprocessed by hand": "from tests.panels.test_code import own_xrays as dataset",
     "EmbeddingExplorer: PCA of an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
     "EmbeddingExplorer: PCA of dicts": "from tests.panels.test_code import own_dicts as dataset",
     "EmbeddingExplorer: PCA of paths": "dataset = [f'{path}/digits/{{i}}.png' for i in range(12)]",
@@ -52,6 +56,8 @@ DATASETS = {
 own_pictures = [(Image.fromarray(np.random.default_rng(0).integers(0, 255, (9, 9), np.uint8)), 0), picture_tensor()]
 
 
+own_xrays = [(np.random.default_rng(0).integers(0, 4096, (9, 9)).astype(np.int16), 0)]
+own_uint16 = [(own_xrays[0][0].astype(">u2"), 0)]
 own_tensors = [(torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(i)), i % 2, "more") for i in range(9)]
 own_dicts = [{"label": label, "image": image} for image, label, _ in own_tensors]
 
@@ -95,6 +101,22 @@ def own_explorer(layer: str, dataset=None) -> cw.EmbeddingExplorer:
     return cw.EmbeddingExplorer(net, own_tensors if dataset is None else dataset, layer, method="pca")
 
 
+def xray(path) -> str:
+    """12 bits in a file of 16."""
+    Image.fromarray(np.random.default_rng(0).integers(0, 4096, (40, 60)).astype(np.uint16)).save(path)
+    return str(path)
+
+
+def deep_colors(path) -> str:
+    tifffile.imwrite(path, np.random.default_rng(0).integers(0, 65536, (40, 60, 3)).astype(np.uint16), photometric="rgb")
+    return str(path)
+
+
+def by_hand_browser(image) -> cw.FeatureMapBrowser:
+    code = "from tests.panels.tiny import by_hand as preprocess, several\nmodel = several()"
+    return cw.FeatureMapBrowser(BoundModel(several(), preprocess=by_hand, code=code), image, "conv")
+
+
 def own_filters(layer: str, **options) -> cw.FilterGrid:
     return cw.FilterGrid(cw.bind(several(), input_shape=(3, 8, 8)), layer, **options)
 
@@ -107,6 +129,15 @@ PANELS: dict[str, Callable] = {
     "a colour picture for a gray network": lambda path: browser("digits", "pool1", image=save(path / "rgb2.png", "RGB")),
     "a picture with transparency": lambda path: browser("scenes", "conv1", image=save(path / "rgba.png", "RGBA")),
     "a picture that EXIF turns": lambda path: browser("scenes", "bn1", save(path / "turned.jpg", "RGB", exif=turned())),
+    "a palette with a transparent color": lambda path: browser("scenes", "conv1", save(path / "p.gif", "P", transparency=0)),
+    "a picture in CMYK": lambda path: browser("scenes", "conv1", image=save(path / "cmyk.tif", "CMYK")),
+    "16 bits": lambda path: browser("digits", "conv1", image=xray(path / "xray.png")),
+    "16 bits for a network in colour": lambda path: browser("scenes", "conv1", image=xray(path / "xray.tif")),
+    "colours of 16 bits": lambda path: browser("scenes", "conv1", image=deep_colors(path / "deep.tif")),
+    "16 bits in a data set": lambda path: own_browser("conv", image=own_uint16),
+    "16 bits, preprocessed by hand": lambda path: by_hand_browser(xray(path / "xray2.png")),
+    "transparency, preprocessed by hand": lambda path: by_hand_browser(save(path / "rgba2.png", "RGBA")),
+    "an array in a data set, preprocessed by hand": lambda path: by_hand_browser(own_xrays),
     "a list of paths": lambda path: browser("digits", "conv1", image=[save(path / "a.png", "L"), save(path / "b.png", "P")]),
     "a module": lambda path: browser("scenes", "layer2.0.downsample.1"),
     "the first call of a module": lambda path: browser("scenes", "layer1.0.relu"),

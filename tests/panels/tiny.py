@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import traitlets as t
+from PIL import Image
 from torch import nn
 
 from cnnwidgets.net import Cancelled
@@ -159,6 +160,12 @@ def several() -> nn.Module:
 
 
 preprocess = Preprocess((3, 8, 8))
+
+
+def by_hand(picture: Image.Image) -> torch.Tensor:
+    """A preprocessing of one's own, which knows what to do with 16 bits and is for three channels else."""
+    values = torch.from_numpy(np.array(picture.resize((8, 8)), np.float32))
+    return (values / 4095).expand(3, 8, 8) if values.ndim == 2 else values.permute(2, 0, 1) / 255
 
 
 def picture_tensor(shape=(3, 8, 8)) -> torch.Tensor:
