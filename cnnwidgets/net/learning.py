@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pickle
-import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 from typing import Any
 
@@ -18,7 +16,7 @@ from torch.utils.data import Subset
 from cnnwidgets.net.items import read, size_of
 from cnnwidgets.net.pictures import Opened, open_picture
 from cnnwidgets.net.preprocess import Preprocess
-from cnnwidgets.net.randomness import Stream
+from cnnwidgets.net.randomness import OwnNumbers, lent_others, torchs_kept
 
 FIRST = 10
 """Items that are looked at, for a picture that can be used."""
@@ -72,16 +70,15 @@ def preprocessing_of(dataset: Any, item: torch.Tensor) -> tuple[Callable | None,
         return None, ""
     mode = "L" if item.shape[0] == 1 else "RGB"
     pixels = np.random.default_rng(0).integers(0, 256, (*item.shape[1:], 3), np.uint8)
-    with _own_random_numbers():
-        before = _states()
+    with _own_random_numbers() as drew:
         try:
             made = transform(Image.fromarray(pixels).convert(mode))
         except Exception:  # it is for something else than pictures
             return None, ""
-        drew = _states() != before
+        draws = drew()
     if not isinstance(made, torch.Tensor) or not made.is_floating_point() or made.shape != item.shape:
         return None, ""
-    if drew:
+    if draws:
         return None, "the data set's transform draws random numbers, as for training"
     return transform, ""
 
@@ -91,14 +88,12 @@ def is_input(image: Any) -> bool:
     return isinstance(image, torch.Tensor) and image.is_floating_point()
 
 
-def _own_random_numbers() -> Any:
-    """Inside, a data set draws from a stream of its own, and those of others stay as they were.
+@contextmanager
+def _own_random_numbers() -> Iterator[Callable[[], bool]]:
+    """Inside, a data set draws numbers of its own, and those of others stay as they were; what is yielded tells if it did.
 
-    On a thread beside the main one they are left alone: somebody's training may be drawing from them.
+    On a thread beside the main one NumPy's and Python's are left alone: somebody's training may be drawing from them.
     """
-    return Stream(0).flowing() if threading.current_thread() is threading.main_thread() else nullcontext()
-
-
-def _states() -> tuple:
-    """Where torch's, NumPy's and Python's generators are."""
-    return torch.get_rng_state().tolist(), pickle.dumps(np.random.get_state()), random.getstate()
+    numbers, alone = OwnNumbers(0), threading.current_thread() is threading.main_thread()
+    with lent_others(0) if alone else nullcontext(lambda: False) as moved, torchs_kept(), numbers:
+        yield lambda: numbers.drew or moved()
