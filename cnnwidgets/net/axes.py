@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from math import prod
 from typing import NamedTuple
 
@@ -189,7 +190,7 @@ def regrouped(axes: Axes, shape: Sequence[int]) -> Axes:
     if 0 in shape or prod(shape) != prod(part.size for part in left):
         return unknown(shape)
     found = []
-    for size, following in zip(shape, (*shape[1:], None), strict=True):
+    for size, following in zip_longest(shape, shape[1:]):
         axis: list[Part] = [left.pop()] if size == 1 and left and left[-1].size == 1 else []
         while size > 1:
             part = left.pop()
