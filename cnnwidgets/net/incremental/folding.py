@@ -263,8 +263,8 @@ def _add(folded: fx.GraphModule, node: fx.Node, module: nn.Module) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """What an error says, without the rest and the full stop."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+    """The first sentence of what an error says, without the full stop."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0].rstrip(".")
 
 
 _OUT_OF_PLACE = {
