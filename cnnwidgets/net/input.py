@@ -92,16 +92,13 @@ class Input:
         return known is None or tuple(tensor.shape[-3:]) == known
 
     def learn(self, images: Any) -> None:
-        """Let a data set tell what was not given: the preprocessing and the shape."""
-        if self.given is None:
-            item = next(filter(is_input, first_pictures(images)), None)
-            if item is not None and self.takes(item):
-                self.given, why = preprocessing_of(images, item)
-                if why:
-                    self.learned.append(
-                        f"{why}: pictures are scaled to [0, 1] instead, unless preprocess= is given to cw.bind"
-                    )
+        """Let a data set tell what was not given: the shape, and what makes such tensors as it has of pictures."""
         self.learn_shape(images)
+        item = next(filter(is_input, first_pictures(images)), None) if self.given is None else None
+        if item is not None and tuple(item.shape) == self.known:
+            self.given, why = preprocessing_of(images, item)
+            if why:
+                self.learned.append(f"{why}: pictures are scaled to [0, 1] instead, unless preprocess= is given to cw.bind")
 
     def learn_shape(self, images: Any, numbers: Iterable[int] | None = None) -> None:
         """Let a data set settle a shape that is not known: by its first tensor that fits, or its pictures' common size."""

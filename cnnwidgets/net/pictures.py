@@ -136,10 +136,14 @@ def _decode(file: Path | io.BytesIO, name: str, notes: list[str] | None, deep_co
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is twice as high
             with Image.open(file) as picture:
-                found = read_deep_colors(file, picture) if deep_colors and has_deep_colors(picture) else None
-                if notes is not None:
-                    notes += _about_file(picture, name, found is not None)
-                return found if found is not None else _from_pillow(picture)
+                is_deep_file = has_deep_colors(picture)
+                deep = read_deep_colors(file, picture) if deep_colors and is_deep_file else None
+                found = _from_pillow(picture) if deep is None else deep
+                if notes is not None and is_deep_file and deep is None:
+                    notes.append(f"{name} has colors of 16 bits, of which Pillow keeps 8")
+                if notes is not None and (frames := _frames(picture)) > 1:
+                    notes.append(f"{name} has {frames:,} frames: the first was taken")
+                return found
     except UnidentifiedImageError:
         raise ValueError(f"{name} is no picture that Pillow can read") from None
     except Image.DecompressionBombError as error:
@@ -154,14 +158,12 @@ _BROKEN = (OSError, SyntaxError, EOFError, ValueError, struct.error)
 """What Pillow raises for a file that is damaged."""
 
 
-def _about_file(picture: Image.Image, name: str, in_depth: bool) -> list[str]:
-    notes = []
-    if has_deep_colors(picture) and not in_depth:
-        notes.append(f"{name} has colors of 16 bits, of which Pillow keeps 8")
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":  # whose further ones are previews
-        notes.append(f"{name} has {frames:,} frames: the first was taken")
-    return notes
+def _frames(picture: Image.Image) -> int:
+    """How many frames a file has, as far as they can be read; previews are none."""
+    try:
+        return 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+    except Exception:  # of whatever kind: it is damaged behind the first, which is read by now
+        return 1
 
 
 def _from_pillow(picture: Image.Image) -> Image.Image:

@@ -126,6 +126,17 @@ def test_the_frame_at_which_a_pil_picture_stands_is_the_users_choice(tmp_path):
         assert animated.tell() == 1 and notes == []
 
 
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG"])
+@pytest.mark.parametrize("notes", [None, []])
+def test_damage_behind_the_first_frame_does_not_matter(kind, notes):
+    frames = [Image.fromarray(RNG.integers(0, 256, (60, 60, 3), dtype=np.uint8)) for _ in range(4)]
+    data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of the damage
+        for share in (0.4, 0.6, 0.9):
+            assert network(3, (60, 60)).prepare(data[: int(len(data) * share)], notes=notes).shape == (1, 3, 60, 60)
+
+
 def test_one_frame_is_not_spoken_of():
     notes: list[str] = []
     network().prepare(saved(Image.fromarray(COLOR), "GIF"), notes=notes)
