@@ -170,7 +170,8 @@ POINTWISE = frozenset(
     "dropout1d dropout2d dropout3d feature_dropout alpha_dropout feature_alpha_dropout add sub rsub mul div maximum minimum "
     "where addcmul addcdiv lerp local_response_norm contiguous clone detach to float half double type type_as bfloat16 fill "
     "masked_fill identity positive stochastic_depth drop_path eq ne gt ge lt le clamp_min clamp_max sign reciprocal expm1 "
-    "tan round floor ceil hardshrink softshrink tanhshrink rrelu floor_divide remainder nan_to_num logit xlogy copy data".split()
+    "tan round floor ceil hardshrink softshrink tanhshrink rrelu floor_divide remainder nan_to_num logit xlogy copy "
+    "data".split()
 )
 """Element by element."""
 
