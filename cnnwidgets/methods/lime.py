@@ -129,7 +129,7 @@ def lime(
             Lime(
                 asked.name, segments, *_ridge(seen[:done], values, near, alpha), score, done, exact and done == len(seen),
                 "value" if asked.own else net.output.quantity,
-                question.notes if asked.own else (*question.notes, net.output.sentence),
+                (*question.notes, net.output.sentence),
             )
             for asked, values, score in zip(question.asked, answers[:done].T, clean, strict=True)
         ]  # fmt: skip

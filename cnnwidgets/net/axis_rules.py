@@ -9,35 +9,40 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import torch
-
 from cnnwidgets.net.axes import (
     ANYTHING,
     CHANNELS_FIRST,
     COLUMNS,
     MOVED,
     ROWS,
-    TOKENS,
     UNITS,
     Axes,
     Axis,
-    Grid,
     are_placed,
-    grid_of,
     is_units,
     map_axes,
     merged,
     moved,
-    regrouped,
     resized,
     roles,
     rows_and_columns,
     settled,
     shape_of,
     size_of,
-    tokens,
     unknown,
     whole,
+)
+from cnnwidgets.net.axis_moves import (
+    after_anything,
+    after_expanding,
+    after_joining,
+    after_padding,
+    after_picking,
+    after_regrouping,
+    after_stacking,
+    after_turning,
+    merged_axes,
+    same,
 )
 from cnnwidgets.net.call import (
     ATTENTIONS,
@@ -56,68 +61,25 @@ from cnnwidgets.net.call import (
 
 def axes_after(call: Call) -> Axes:
     """What the axes of a function's output count."""
-    rule = _pointwise if call.is_pointwise else _RULES.get(call.name, _unknown)
-    axes = settled(rule(call))
+    rule = _pointwise if call.is_pointwise else _RULES.get(call.name, after_anything)
+    try:
+        axes = settled(rule(call))
+    except LookupError:  # an index or an equation that no rule reads
+        axes = after_anything(call)
     return axes if shape_of(axes) == call.output.shape else unknown(call.output.shape)
 
 
-# what keeps every axis, or its number of positions
-
-
-def _unknown(call: Call) -> Axes:
-    like = next((axes for tensor, axes in call.known if tensor.ndim == call.output.ndim), None)
-    if like is None:
-        return unknown(call.output.shape)
-    return tuple(moved(axis) for axis in _fitted(like, call.output))
-
-
-def _same(call: Call) -> Axes:
-    return _fitted(call.axes, call.output)
-
-
-def _fitted(axes: Axes, output: torch.Tensor) -> Axes:
-    """The same axes, some of them longer or shorter."""
-    if len(axes) != output.ndim:
-        return unknown(output.shape)
-    return tuple(
-        axis if size_of(axis) == size else resized(axis, size) for axis, size in zip(axes, output.shape, strict=True)
-    )
-
-
-def _padded(call: Call) -> Axes:
-    """With a border: tokens put before or behind others are beside their grid."""
-    axes, sides = list(_same(call)), call.given(1, "pad")
-    for number in range(min(len(sides) // 2, len(axes))):
-        old, size = call.axes[-1 - number], call.output.shape[-1 - number]
-        if len(roles(old)) > 1 or TOKENS in roles(old):
-            axes[-1 - number] = _beside(grid_of(old), size, *sides[2 * number : 2 * number + 2])
-    return tuple(axes)
-
-
-def _beside(grid: Grid | None, size: int, before: int, behind: int = 0) -> Axis:
-    """Tokens of a grid with others before and behind them."""
-    if grid is None or min(before, behind) < 0:
-        return whole(ANYTHING, size)
-    rows, columns, first = grid
-    return tokens(size, (rows, columns, first + before))
+# what keeps every axis, or leaves one out
 
 
 def _pointwise(call: Call) -> Axes:
     """Element by element, an axis of one element broadcast over the others."""
-    return _merged([axes for _, axes in call.known], call.output.shape)
-
-
-def _merged(found: Sequence[Axes], shape: Sequence[int]) -> Axes:
-    axes = []
-    for number, size in enumerate(shape, -len(shape)):
-        fitting = [each[number] for each in found if len(each) >= -number and size_of(each[number]) == size]
-        axes.append(merged(fitting) if fitting else whole(ANYTHING, size))
-    return tuple(axes)
+    return merged_axes([axes for _, axes in call.known], call.output.shape)
 
 
 def _reordered(call: Call) -> Axes:
     """Positions in another order, along some dimensions."""
-    axes, dims = _same(call), call.dims
+    axes, dims = same(call), call.dims
     return tuple(moved(axis) if number in dims else axis for number, axis in enumerate(axes))
 
 
@@ -125,7 +87,7 @@ def _reduce(call: Call) -> Axes:
     """A mean, a sum, a maximum."""
     dims = call.dims
     if call.output.ndim == call.tensor.ndim:
-        return _same(call)
+        return same(call)
     return tuple(axis for number, axis in enumerate(call.axes) if number not in dims)
 
 
@@ -171,7 +133,7 @@ def _resampled(call: Call) -> Axes:
 
 def _normalised(call: Call) -> Axes:
     """Batch, group or instance norm: where nothing else is known, the second axis counts units."""
-    axes = _same(call)
+    axes = same(call)
     if len(axes) > 1 and roles(axes[1]) == {ANYTHING} and not any(map(is_units, axes)):
         return (axes[0], whole(UNITS, call.output.shape[1]), *axes[2:])
     return axes
@@ -209,17 +171,14 @@ def _matmul(call: Call) -> Axes:
         return unknown(call.output.shape)
     left, right = call.axes_of(first), call.axes_of(second)
     shape = call.output.shape
-    before = _merged([axes[:-2] for axes in (left, right) if axes], shape[:-2])
+    before = merged_axes([axes[:-2] for axes in (left, right) if axes], shape[:-2])
     rows = left[-2] if left else whole(ANYTHING, shape[-2])
     columns = right[-1] if right else whole(UNITS if left and is_units(left[-1]) else ANYTHING, shape[-1])
     return (*before, rows, columns)
 
 
 def _einsum(call: Call) -> Axes:
-    try:
-        terms, result = call.letters
-    except LookupError:
-        return _unknown(call)
+    terms, result = call.letters
     found = []
     for letter, size in zip(result, call.output.shape, strict=True):
         fitting = [axes[term.index(letter)] for term, axes, _ in terms if axes and letter in term]
@@ -236,88 +195,8 @@ def _attention(call: Call) -> Axes:
     return (*before, values[-1] if values and call.name not in PROJECTING else units)
 
 
-# what moves axes, joins them, takes some
-
-
-def _regrouped(call: Call) -> Axes:
-    return regrouped(call.axes, call.output.shape)
-
-
-def _permuted(call: Call) -> Axes:
-    probe = torch.empty(tuple(range(1, call.tensor.ndim + 1)), device="meta")
-    turned = getattr(probe, call.name)
-    turned = turned if isinstance(turned, torch.Tensor) else turned(*call.args[1:], **call.kwargs)
-    return tuple(call.axes[size - 1] for size in turned.shape)
-
-
-def _expanded(call: Call) -> Axes:
-    """Repeated over axes that had one element, or that were not there; ``expand_as`` names them."""
-    first, *others = _merged([axes for _, axes in call.known], call.output.shape)
-    return (unknown(call.output.shape)[0] if roles(first) == {ANYTHING} else first, *others)
-
-
-def _stack(call: Call) -> Axes:
-    dim = call.given(1, "dim", "axis", default=0) % call.output.ndim
-    shape = [size for number, size in enumerate(call.output.shape) if number != dim]
-    axes = _merged([axes for _, axes in call.known], shape)
-    return (*axes[:dim], whole(ANYTHING, call.output.shape[dim]), *axes[dim:])
-
-
-def _cat(call: Call) -> Axes:
-    """Side by side: units are more units; tokens beside those of one grid leave them on it."""
-    dim = call.given(1, "dim", "axis", default=0) % call.output.ndim
-    size = call.output.shape[dim]
-    axes = list(_merged([axes for _, axes in call.known], call.output.shape))
-    along = [axes[dim] for _, axes in call.known if axes[dim : dim + 1]]
-    grids = [(tensor, grid) for tensor, axes in call.known if (grid := grid_of(axes[dim]))]
-    if any(map(is_units, along)):
-        axes[dim] = whole(UNITS, size)
-    elif len(grids) == 1:
-        owner, grid = grids[0]
-        front = 0
-        for tensor in call.tensors:
-            if tensor is owner:
-                break
-            front += tensor.shape[dim]
-        axes[dim] = _beside(grid, size, front)
-    else:
-        axes[dim] = moved(resized(along[0], size)) if len(set(map(_only_role, along))) == 1 else whole(ANYTHING, size)
-    return tuple(axes)
-
-
-def _picked(call: Call) -> Axes:
-    try:
-        picks = call.picks
-    except LookupError:
-        return _unknown(call)
-    found = []
-    for (dim, taken), size in zip(((d, t) for d, t in picks if not isinstance(t, int)), call.output.shape, strict=True):
-        if dim is None:
-            found.append(whole(ANYTHING, size))
-        elif taken is None:
-            found.append(moved(resized(call.axes[dim], size)))
-        else:
-            found.append(sliced(call.axes[dim], taken))
-    return tuple(found)
-
-
-def sliced(axis: Axis, taken: range) -> Axis:
-    """The axis of some of its positions: tokens are still on their grid if all that lie on it are taken."""
-    if len(taken) == size_of(axis):
-        return axis
-    if grid := grid_of(axis):
-        rows, columns, first = grid
-        if taken.step == 1 and taken.start <= first and first + rows * columns <= taken.stop:
-            return tokens(len(taken), (rows, columns, first - taken.start))
-    return resized(axis, len(taken))
-
-
 def _no_units(axis: Axis) -> Axis:
     return whole(ANYTHING, size_of(axis)) if is_units(axis) else axis
-
-
-def _only_role(axis: Axis) -> str:
-    return next(iter(roles(axis))) if len(roles(axis)) == 1 else ANYTHING
 
 
 _POOLINGS = "max_pool avg_pool lp_pool adaptive_max_pool adaptive_avg_pool max_unpool".split()
@@ -328,11 +207,11 @@ def _rules(names: frozenset[str] | str, rule: Callable[[Call], Axes]) -> dict[st
 
 
 _RULES = {
-    **_rules(SOFTMAXES | {"layer_norm", "rms_norm", "normalize", "cumsum", "cumprod", "glu"}, _same),
+    **_rules(SOFTMAXES | {"layer_norm", "rms_norm", "normalize", "cumsum", "cumprod", "glu", "repeat_interleave"}, same),
     **_rules("batch_norm group_norm instance_norm", _normalised),
     **_rules(REDUCTIONS, _reduce),
     **_rules(REORDERS, _reordered),
-    **_rules("pad", _padded),
+    **_rules("pad", after_padding),
     **_rules("linear", _linear),
     **_rules("lstm gru rnn_tanh rnn_relu", _recurrent),
     **_rules("conv1d conv_transpose1d", partial(_convolution, dims=1)),
@@ -342,17 +221,17 @@ _RULES = {
     **_rules(" ".join(f"{kind}2d" for kind in _POOLINGS), partial(_pooling, dims=2)),
     **_rules("max_pool2d_with_indices adaptive_max_pool2d_with_indices", partial(_pooling, dims=2)),
     **_rules("interpolate upsample", _resampled),
-    **_rules("channel_shuffle native_channel_shuffle", _same),
+    **_rules("channel_shuffle native_channel_shuffle", same),
     **_rules("grid_sample grid_sampler", _warped),
     **_rules("unfold im2col", _unfold),
     **_rules("fold col2im", _fold),
     **_rules(PRODUCTS, _matmul),
     **_rules("einsum", _einsum),
     **_rules(ATTENTIONS, _attention),
-    **_rules(REGROUPS, _regrouped),
-    **_rules(TURNS, _permuted),
-    **_rules("expand expand_as broadcast_to repeat tile", _expanded),
-    **_rules("stack", _stack),
-    **_rules(JOINS, _cat),
-    **_rules(PICKS, _picked),
+    **_rules(REGROUPS, after_regrouping),
+    **_rules(TURNS, after_turning),
+    **_rules("expand expand_as broadcast_to", after_expanding),
+    **_rules("stack", after_stacking),
+    **_rules(JOINS, after_joining),
+    **_rules(PICKS, after_picking),
 }

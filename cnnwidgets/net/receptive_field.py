@@ -187,12 +187,8 @@ class FieldRules:
 
     def _picked(self, call: Call, sees: ReceptiveField) -> ReceptiveField:
         """Slices take rows and columns from ``start`` on, ``step`` apart; whatever else is an index is not followed."""
-        try:
-            picks = call.picks
-        except LookupError:
-            return self.everything
         starts, steps = [0, 0], [1, 1]
-        for dim, taken in picks:
+        for dim, taken in call.picks:
             if dim is None or not has_places(call.axes[dim]):
                 continue
             if not isinstance(taken, range):
