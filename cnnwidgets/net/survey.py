@@ -128,8 +128,7 @@ class Survey(Calls):
                 weight=path if is_filter else None,
                 input_map=flattened if is_filter and axes == 2 else None,
                 source=source,
-                goes_on=True,
-                into_last_attention=False,
+                leads_to="output",
             )
         )
         self._trails.append(field.trail)
@@ -140,11 +139,8 @@ class Survey(Calls):
         for tensor in tensors_in(output):
             if trail := self._field_of(tensor).trail:
                 trail.mark("read")
-        attended = self._rules.trails.attended
-        rows = [
-            replace(row, goes_on=trail.goes_on, into_last_attention=trail in attended) if trail else row
-            for row, trail in zip(self._rows, self._trails, strict=True)
-        ]
+        pairs = zip(self._rows, self._trails, strict=True)
+        rows = [replace(row, leads_to=self._rules.trails.leads_to(trail)) if trail else row for row, trail in pairs]
         return Layers(rows, self._ends)
 
     def _sees(self, field: Field) -> ReceptiveField:
