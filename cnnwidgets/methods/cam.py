@@ -206,14 +206,19 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
         row = rows[max(maps, key=lambda k: (rows[k].map_shape[0], k))]
         return row, f"maps of {row.name}, the last of those with the most units"
     for row in reversed(rows):
-        if row.has_places and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower() and (to_unit or row.goes_on):
+        is_one = row.has_places and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()
+        if is_one and row.leads_to == "another order" and not to_unit:
+            raise ValueError(f"{net.name} puts the tokens of {row.name} into an order that is not known: {_NAME}")
+        if is_one and (row.leads_to != "nothing" or to_unit):
+            into = "go into the last attention" if row.leads_to == "last attention" else "are the last that lie on a grid"
             if row.is_map:
                 return row, f"maps of {row.name}, the last with maps that is no pooling"
-            into = "go into the last attention" if row.into_last_attention else "are the last that lie on a grid"
             return row, f"tokens of {row.name}, which {into}"
     where = f" before {before[0]}" if before else ""
-    lost = next((f": {_lost(row)}" for row in reversed(rows) if row.layout == "tokens"), "")
-    raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens on a known grid{lost}")
+    raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens on a known grid")
+
+
+_NAME = "name a layer whose tokens still lie as in the picture"
 
 
 # what they share
@@ -250,11 +255,8 @@ def _chosen(question: Question, layer: str | None) -> tuple[Layer, str]:
     if layer is None:
         return cam_layer(question.net, question.layers)
     row = question.net.layers[layer]
+    if not row.has_places and row.layout in ("tokens", "sequence"):
+        raise ValueError(f"where the {row.output} of {row.name} lie in the picture is not known: {_NAME}")
     if not row.has_places:
-        what = f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width"
-        raise ValueError(_lost(row) if row.layout in ("tokens", "sequence") else what)
+        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width")
     return row, f"{'maps' if row.is_map else 'tokens'} of {row.name}"
-
-
-def _lost(row: Layer) -> str:
-    return f"where the {row.output} of {row.name} lie in the picture is not known"

@@ -69,9 +69,10 @@ class Layer:
         weight: the name of the weight in the module (``conv1.weight``); None where there is none.
         input_map: the shape (C, H, W) of the map whose flattened values are the input; None where it is not one.
         source: where to find the call again: ``("module" | "function", name, ordinal from 1)``.
-        goes_on: whether what lies at its positions goes on to the output; False of what comes after the last attention of a
-            network with a class token, and of an attention's own keys and values.
-        into_last_attention: whether keys and values of the network's last attention are made of this output.
+        leads_to: what becomes of its positions: ``"output"`` (they go on to it, as far as was seen); ``"last attention"``
+            (whose keys and values are made of them); ``"another order"`` (in which tokens go into the last attention, and
+            which is not known); or ``"nothing"`` (later, only tokens beside the grid are taken, as after the last attention
+            of a network with a class token; or these are an attention's own keys and values).
         weighing: where what the call weighs with is computed of the weight (standardized, pruned), the function that gets
             it: ``(name, ordinal from 1)``; else None.
     """
@@ -87,8 +88,7 @@ class Layer:
     weight: str | None
     input_map: tuple[int, int, int] | None
     source: tuple[str, str, int]
-    goes_on: bool
-    into_last_attention: bool
+    leads_to: str
     weighing: tuple[str, int] | None = None
 
     @property

@@ -165,8 +165,7 @@ class Survey(Calls):
                 input_map=flattened if is_filter and axes == 2 else None,
                 source=source,
                 weighing=weighing if is_filter else None,
-                goes_on=True,
-                into_last_attention=False,
+                leads_to="output",
             )
         )
         self._trails.append(field.trail)
@@ -177,11 +176,8 @@ class Survey(Calls):
         for tensor in tensors_in(output):
             if trail := self._field_of(tensor).trail:
                 trail.mark("read")
-        attended = self._rules.trails.attended
-        rows = [
-            replace(row, goes_on=trail.goes_on, into_last_attention=trail in attended) if trail else row
-            for row, trail in zip(self._rows, self._trails, strict=True)
-        ]
+        pairs = zip(self._rows, self._trails, strict=True)
+        rows = [replace(row, leads_to=self._rules.trails.leads_to(trail)) if trail else row for row, trail in pairs]
         return Layers(rows, self._ends, self.ending(output))
 
     def _sees(self, field: Field) -> ReceptiveField:

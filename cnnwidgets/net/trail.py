@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from cnnwidgets.net.axes import Axes, are_placed, grid_of, has_places, is_units
-from cnnwidgets.net.call import ATTENTIONS, PICKS, PRODUCTS, PROJECTING, REGROUPS, TURNS, Call
+from cnnwidgets.net.call import ATTENTIONS, PICKS, PRODUCTS, PROJECTING, REDUCTIONS, REGROUPS, TURNS, Call
 
 _PROJECTIONS = frozenset("linear conv1d conv2d".split())
 
@@ -25,13 +25,15 @@ class Trail:
     Attributes:
         name: the function that gave it.
         made_of: the trails of its inputs whose positions are its own.
-        read: whether all positions go on from here.
+        kept: whether another tensor is made of it, position by position.
+        read: whether all positions go on from here, brought together or in another order.
         cut: whether, on some way from here, only tokens beside the grid do.
         is_projection: whether it is an attention's own product, of which keys or values are taken.
     """
 
     name: str
     made_of: tuple[Trail, ...] = ()
+    kept: bool = False
     read: bool = False
     cut: bool = False
     is_projection: bool = False
@@ -93,10 +95,21 @@ class Trails:
 
     Attributes:
         attended: what went into the last attention; empty if that does not lie in the picture.
+        disordered: what was put into another order before such an attention.
     """
 
     def __init__(self) -> None:
         self.attended: list[Trail] = []
+        self.disordered: list[Trail] = []
+        self._reordered: list[Trail] = []
+
+    def leads_to(self, trail: Trail) -> str:
+        """As told by :attr:`cnnwidgets.net.Layer.leads_to`."""
+        if trail in self.attended:
+            return "last attention"
+        if trail in self.disordered and not trail.kept:
+            return "another order"
+        return "output" if trail.goes_on else "nothing"
 
     def after(
         self, call: Call, trails: Sequence[Trail | None], softmaxed: Sequence[torch.Tensor], axes: Axes
@@ -113,6 +126,7 @@ class Trails:
             fates = _fates(call, tensor, softmaxed, is_placed)
             if "attended" in fates:
                 self.attended = []
+                self.disordered = [] if trail else self._reordered
             if trail is None:
                 continue
             if "attended" in fates:
@@ -123,8 +137,11 @@ class Trails:
                 trail.before_projection()
             if "kept" in fates:
                 made_of.append(trail)
+                trail.kept = True
             for fate in fates & {"read", "cut"}:
                 trail.mark(fate)
+            if "read" in fates and call.output.ndim == tensor.ndim and call.name not in REDUCTIONS | _PROJECTIONS:
+                self._reordered = [*self._reordered, trail]
         return Trail(call.name, tuple(made_of)) if is_placed else None
 
 

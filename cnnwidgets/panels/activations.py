@@ -307,8 +307,8 @@ def _cells(row: Layer) -> list[str]:
 def _note(row: Layer) -> str:
     """What a reader should know of an output that is no ordinary map."""
     if row.grid:
-        beside = f", without the {row.beside_grid} beside it" if row.beside_grid else ""
-        return f" · {row.layout} on the grid of {format_shape(row.grid[:2])}{beside}"
+        beside = f", without {row.beside_grid} beside it" if row.beside_grid else ""
+        return f" · on their grid of {format_shape(row.grid[:2])}{beside}"
     return {
         "vector": " · one value a unit",
         "sequence": " · a row of positions a unit",

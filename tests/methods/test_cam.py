@@ -145,19 +145,30 @@ def test_tokens_are_laid_on_their_grid_without_the_class_token():
     assert row.output_shape == (10, 768)
 
 
-def test_tokens_of_a_wide_picture_lie_where_their_patches_are():
-    class Tokens(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.embed, self.attend = nn.Conv2d(3, 8, 4, 4), nn.MultiheadAttention(8, 1, batch_first=True)
+class Tokens(nn.Module):
+    """Patches as tokens, put into an order of the network's own, and attention."""
 
-        def forward(self, x):
-            x = self.embed(x).flatten(2).transpose(1, 2)
-            x = x * 1
-            return self.attend(x, x, x)[0].mean(1)
+    def __init__(self):
+        super().__init__()
+        self.embed, self.attend = nn.Conv2d(3, 8, 4, 4), nn.MultiheadAttention(8, 1, batch_first=True)
+        self.order = torch.tensor([3, 1, 0, 5, 4, 2])
 
+    def forward(self, x):
+        x = self.embed(x).flatten(2).transpose(1, 2)[:, self.order] * 1
+        return self.attend(x, x, x)[0].mean(1)
+
+
+def test_tokens_that_cannot_be_placed_are_refused():
     net = cw.bind(Tokens().eval(), input_shape=(3, 8, 12))
-    assert cw.methods.grad_cam(net, torch.rand(3, 8, 12), 0, layer="mul").values.shape == (2, 3)
+    with pytest.raises(ValueError, match="where the 6×8 tokens of mul lie in the picture is not known"):
+        cw.methods.grad_cam(net, torch.rand(3, 8, 12), 0, layer="mul")
+
+
+def test_a_network_whose_attention_gets_tokens_in_an_order_of_its_own_is_refused_but_for_a_layer_before():
+    net, image = cw.bind(Tokens().eval(), input_shape=(3, 8, 12)), torch.rand(3, 8, 12)
+    with pytest.raises(ValueError, match="Tokens puts the tokens of transpose into an order that is not known"):
+        cw.methods.grad_cam(net, image, 0)
+    assert cw.methods.grad_cam(net, image, 0, layer="transpose").values.shape == (2, 3)
 
 
 @pytest.mark.parametrize("layer, words", [("7", "4 values: they have no height and width"), ("9", "no layer '9'")])

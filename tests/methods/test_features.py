@@ -8,12 +8,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import features
 from tests.methods.data_sets import Bad, Drawing, Pictures, bare_loop, network
 from tests.net.networks import CancelAt, Residual, cheap, unchanged
+from tests.net.transformers import TRANSFORMERS
 
 FINE = [i for i in range(50) if i not in Bad.indices]
 
@@ -258,6 +260,17 @@ def test_a_grid_has_the_averages_of_the_maps_parts():
     parts = maps["0"].reshape(3, 16, 8, 3, 8, 3).mean((3, 5))  # 16 units of 8 × 8 are 1,024 values
     np.testing.assert_allclose(found["0"].values, parts.flatten(1), atol=1e-6)
     assert found["1"].values.shape == (3, 4 * 16 * 16)
+
+
+@pytest.mark.parametrize("pool", ["grid", "mean", "max"])
+def test_tokens_on_a_grid_are_pooled_as_the_map_that_they_are(pool):
+    case = TRANSFORMERS["DeiT, distilled"]
+    net = cw.bind(case.build().eval(), input_shape=(3, *case.picture))
+    images = torch.randn(2, 3, *case.picture)
+    found = features(net, list(images), case.module, pool=pool)
+    maps = case.maps(net.trace(images, [case.module])[case.module])  # 24 units of 4 × 16
+    wanted = {"grid": F.adaptive_avg_pool2d(maps, (4, 6)).flatten(1), "mean": maps.mean((2, 3)), "max": maps.amax((2, 3))}
+    np.testing.assert_allclose(found.values, wanted[pool], atol=1e-6)
 
 
 def test_thumbnails_are_the_pictures_as_the_network_sees_them():

@@ -20,7 +20,7 @@ import cnnwidgets as cw
 from cnnwidgets import Cancelled
 from cnnwidgets.methods import activations, zero_shares
 from cnnwidgets.panels import activations as module
-from tests.net.networks import LeNet5, unchanged
+from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 from tests.panels.tiny import PATIENCE, Gated, several, under
 
 
@@ -453,6 +453,19 @@ def test_tokens_channels_last_and_vectors_are_shown(layer):
     assert panel.data()["values"].shape == panel.net.layers[layer].map_shape
     assert panel.status.kind == "ready"
     assert panel.grid.shape[:3] == list(panel.net.layers[layer].map_shape)
+
+
+def test_tokens_are_drawn_on_their_grid_and_the_title_says_what_lies_beside_it():
+    net = cw.bind(several(), input_shape=(3, 8, 12))
+    image = torch.rand(3, 8, 12, generator=torch.Generator().manual_seed(0))
+    (tokens,) = maps_by_hooks(net.module, image[None])["attention"]
+    panel = cw.FeatureMapBrowser(net, image, "attention")
+    assert tokens.shape == (1, 1 + 7 * 11, 4)
+    np.testing.assert_allclose(panel.data()["values"], tokens[0, 1:].T.reshape(4, 7, 11), atol=1e-6)
+    assert panel.grid.title == "attention · 78×4 tokens · on their grid of 7×11, without 1 beside it"
+    panel.layer = "flatten"
+    assert panel.result.maps.values.shape == (4, 7, 11)
+    assert panel.grid.title == "flatten · 4×77 · on their grid of 7×11"
 
 
 # words, controls

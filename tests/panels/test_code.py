@@ -151,6 +151,7 @@ PANELS: dict[str, Callable] = {
     "channels last": lambda path: own_browser("norm"),
     "tokens": lambda path: own_browser("attention"),
     "a sum of tokens": lambda path: own_browser("add:2"),
+    "a map in a row": lambda path: own_browser("flatten"),
     "EmbeddingExplorer: PCA of a layer": lambda path: explorer("digits", "relu4"),
     "EmbeddingExplorer: PCA of pixels": lambda path: explorer("digits", "input"),
     "EmbeddingExplorer: PCA of maps over a grid": lambda path: explorer("scenes", "layer2.0.relu:2"),

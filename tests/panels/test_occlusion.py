@@ -8,8 +8,8 @@ import pytest
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import jobs
-from tests.net.networks import LeNet5, unchanged
-from tests.panels.tiny import PATIENCE
+from tests.net.networks import LeNet5, maps_by_hooks, unchanged
+from tests.panels.tiny import PATIENCE, picture_tensor, several
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +181,19 @@ def test_the_code_gives_what_is_on_screen(net, pictures, state):
     panel = cw.OcclusionSlider(net, 5, images=pictures, **{"patch": 9, "stride": 18, **state})
     space: dict = {}
     exec(panel.code(), space)
+    np.testing.assert_allclose(space["values"].numpy(), panel.result.values, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["attention", "flatten", "norm"])
+def test_the_code_of_a_unit_of_tokens_leaves_out_the_class_token_as_the_panel_does(layer):
+    net, image = cw.bind(several(), input_shape=(3, 8, 8)), picture_tensor()
+    panel = cw.OcclusionSlider(net, image, patch=3, stride=3, score=(layer, 2), fill="zero")
+    tokens = maps_by_hooks(net.module, image[None]).get(layer)
+    if layer == "attention":
+        assert panel.result.clean == pytest.approx(float(tokens[0][0, 1:, 2].sum()), abs=1e-4)
+    space: dict = {"model": net.module, "x": image[None]}
+    code = panel.code().replace("model = ...", "model = model").replace("preprocess = ...", "preprocess = None")
+    exec(code.replace("x = ...", "x = x"), space)
     np.testing.assert_allclose(space["values"].numpy(), panel.result.values, rtol=1e-4, atol=1e-5)
 
 

@@ -131,7 +131,8 @@ def under(widget: w.Widget) -> Iterator[w.Widget]:
 
 
 class Several(nn.Module):
-    """Rows of every sort: grouped transposed convolution, free weight, functions, channels last, tokens, vectors."""
+    """Rows of every sort: grouped transposed convolution, free weight, functions, channels last, tokens behind a
+    class token, vectors."""
 
     def __init__(self):
         super().__init__()
@@ -141,6 +142,7 @@ class Several(nn.Module):
         self.norm = nn.LayerNorm(4)
         self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
         self.head = nn.Linear(4, 5)
+        self.token = nn.Parameter(torch.randn(1, 1, 4))
 
     def forward(self, x):
         x = F.relu(self.conv(x))
@@ -149,6 +151,7 @@ class Several(nn.Module):
         x = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         x = x + x.abs()
         x = x.flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(len(x), 1, 4), x], 1)
         x = x + self.attention(x, x, x)[0]
         return self.head(x.mean(1))
 
