@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
 import traitlets as t
 
 from cnnwidgets.net import BoundModel
@@ -78,10 +80,10 @@ class TargetPanel(PicturePanel):
     def _target_by_name(self, proposal) -> int | str | None:
         return by_name(self.net, proposal.value)
 
-    def class_name(self, index: int | str | None) -> str:
+    def class_name(self, index: Any) -> str:
         """What a class is called, with its number where another has the same name; the name of a function as it is."""
         names = self.net.classes
-        if not isinstance(index, int) or index >= len(names):
+        if not isinstance(index, (int, np.integer)) or index >= len(names):
             return "" if index is None else str(index)
         return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
 

@@ -41,6 +41,14 @@ def test_the_views_get_the_method_s_numbers(shown, net, pictures):
     assert shown.answers.target == net.classes[own.target]
 
 
+def test_answers_go_by_the_classes_names(net, pictures):
+    named = cw.bind(net.module, input_shape=net.input_shape, classes=[f"number {k}" for k in range(10)])
+    names = cw.OcclusionSlider(named, 3, images=pictures, patch=16, stride=16)
+    assert names.result.exact
+    assert {"number 3"} <= set(names.answers.names.values()) and "3" not in names.answers.names.values()
+    assert all(name == f"number {k}" for k, name in names.answers.names.items())
+
+
 def test_the_picture_shows_the_fill_in_the_patch(shown, net, pictures):
     mean = pictures[3][0].mean((1, 2), keepdim=True).expand(3, 64, 64)
     assert shown.picture.cover == net.picture(mean, like=pictures[3][0]).tobytes()
