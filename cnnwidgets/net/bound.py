@@ -3,36 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from cnnwidgets.net.arena import Arena
-from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, dtype_of, shape_of_input
-from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, shape_of_input
 from cnnwidgets.net.input import Input
 from cnnwidgets.net.items import is_dataset, names_of, size_of
-from cnnwidgets.net.layers import Layers, format_shape, nearest
-from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.layers import format_shape, nearest
 from cnnwidgets.net.output import Output, check_outputs
+from cnnwidgets.net.passes import Passes
 from cnnwidgets.net.pictures import check_finite, open_picture
 from cnnwidgets.net.preprocess import to_intensities, to_pixels
-from cnnwidgets.net.relu_rules import follow
-from cnnwidgets.net.replica import replicate, uncompiled
-from cnnwidgets.net.runner import Runner, look
+from cnnwidgets.net.replica import replicate
+from cnnwidgets.net.runner import Runner
 from cnnwidgets.net.telling import HIDDEN, describe, operation_by_graph, told
-from cnnwidgets.net.trace import Calls, Visit, tensors_in
 from cnnwidgets.net.volumes import refuse_volumes
-
-T = TypeVar("T")
-
-ATTEMPTS = 3
-"""Passes that are made while the weights change meanwhile, the last one of a copy of them."""
 
 
 def bind(
@@ -86,7 +77,7 @@ def bind(
     return net
 
 
-class BoundModel:
+class BoundModel(Passes):
     """A network and what is known of it; made by :func:`bind` and :func:`load`.
 
     Attributes:
@@ -122,9 +113,7 @@ class BoundModel:
         self._input = Input(model, self.device, self.name, shape, preprocess, self._run_blank)
         self._notes = list(notes)
         self._outputs = check_outputs(outputs)
-        self._told: tuple[Runner, Output] | None = None
-        self._arena = Arena()
-        self._runner: Runner | None = None
+        self._told: tuple[Runner, Output] | None = None  # of what is run, so that it is told anew with the network
 
     # what is known
 
@@ -153,53 +142,6 @@ class BoundModel:
         if self._runner is not None and self._runner.double.note:
             said.append(self._runner.double.note)
         return tuple(dict.fromkeys(said))
-
-    @property
-    def layers(self) -> Layers:
-        """The layer table, one row a call in execution order; found by running the network once.
-
-        Once the network has other parts, it is another table.
-        """
-        return self.runner.layers
-
-    @property
-    def original(self) -> nn.Module:
-        """What the double is made of: the module, or of a compiled one the module that was compiled."""
-        return uncompiled(self.module)
-
-    @property
-    def runner(self) -> Runner:
-        """What is run in the network's place, made anew whenever the network's parts have changed."""
-        with TORCH_LOCK:
-            if self._runner is not None and not self._runner.is_current(self.original):
-                self._runner = None
-            shape = self.input_shape  # where it has to be found, the network is looked at on the way
-            if self._runner is None or self._runner.shape != shape:
-                self._runner = self._look(shape)
-            return self._runner
-
-    def alike(self, module: nn.Module, name: str) -> BoundModel:
-        """A copy of the network with other weights, bound in the same way; the layer table is the same."""
-        other = copy.copy(self)
-        other.module, other.name, other._arena = module, name, Arena()
-        other._runner = replace(self.runner, double=replicate(module))
-        other._told = other._runner, self.output
-        return other
-
-    def _look(self, shape: Shape) -> Runner:
-        return look(self.original, self._blank(shape))
-
-    def _run_blank(self, shape: Shape) -> None:
-        """Run the network on zeros of a shape, whatever is known of its input; raises what it raises."""
-        with TORCH_LOCK:
-            if self._runner is None or not self._runner.is_current(self.original):
-                self._runner = self._look(shape)
-                return
-            with self._runner.running() as module, torch.no_grad():
-                module(self._blank(shape))
-
-    def _blank(self, shape: Shape) -> torch.Tensor:
-        return torch.zeros(1, *shape, device=self.device, dtype=self.dtype)
 
     @property
     def output(self) -> Output:
@@ -232,6 +174,14 @@ class BoundModel:
     def parameters(self) -> int:
         """Number of parameters, those of parts that evaluation skips (auxiliary classifiers) included."""
         return sum(p.numel() for p in self.module.parameters())
+
+    def alike(self, module: nn.Module, name: str) -> BoundModel:
+        """A copy of the network with other weights, bound in the same way; the layer table is the same."""
+        other = copy.copy(self)
+        other.module, other.name, other._arena = module, name, Arena()
+        other._runner = replace(self.runner, double=replicate(module))
+        other._told = other._runner, self.output
+        return other
 
     # pictures in and out
 
@@ -299,13 +249,7 @@ class BoundModel:
         """
         self._input.learn_shape(images, numbers)
 
-    # running
-
-    @contextmanager
-    def running(self) -> Iterator[nn.Module]:
-        """Inside, the network's double may be run: in evaluation mode, on inputs of ``dtype`` on ``device``."""
-        with self.runner.running() as module:
-            yield module
+    # answers
 
     def scores(self, images: Any) -> torch.Tensor:
         """What the network gives, as it is: float32 (N, K), on the CPU.
@@ -382,97 +326,9 @@ class BoundModel:
             raise ValueError(f"there is no class {target}: the network has {len(self.classes)}, numbered from 0")
         return int(target)
 
-    def run(self, images: Any, visit: Visit | None = None, *, cancel=None) -> Any:
-        """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
-
-        The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
-
-        Parameters:
-            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls that are shown.
-
-        Returns:
-            What the network gives, whatever that is.
-
-        Raises:
-            Cancelled: cancel was set.
-        """
-        inputs = self.prepare(images).to(self.dtype)
-        with self.running() as module, torch.no_grad(), Calls(module, visit, cancel).watching() if visit else nullcontext():
-            return module(inputs)
-
-    def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
-        """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
-
-        Raises:
-            KeyError: there is no such layer; names like it are offered.
-            Cancelled: cancel was set.
-        """
-        inputs = self.prepare(images)
-        wanted = {name: self.layers[name] for name in (self.layers.names if layers is None else layers)}
-        numbers = len(inputs) * sum(int(np.prod(row.output_shape)) for row in wanted.values())
-        rows = {row.name for row in wanted.values()}
-        found: dict[str, torch.Tensor] = {}
-
-        def keep(name: str, output: torch.Tensor) -> None:
-            if name in rows:
-                found[name] = self._arena.copy(output)
-
-        with TORCH_LOCK:  # one trace at a time fills the arena
-            self._arena.reset(numbers)
-            self.run(inputs, keep, cancel=cancel)
-        missing = [row.name for row in wanted.values() if row.name not in found]
-        if missing:
-            raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
-        return {name: found[row.name] for name, row in wanted.items()}
-
-    @contextmanager
-    def graph(
-        self, images: Any, layers: Iterable[str] = (), *, rule: str = "backpropagation", snapshot: bool = False
-    ) -> Iterator[Graph]:
-        """A forward pass of which gradients can be taken inside, as many as are wanted.
-
-        >>> with net.graph("cat.jpg", ["layer4"]) as passed:
-        ...     slope = passed.gradient(passed.output[0, 281], "layer4")
-
-        Parameters:
-            layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
-            rule: for the ReLUs on the way back from the output: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
-            snapshot: whether to copy the weights, which then may be trained meanwhile.
-
-        Raises:
-            KeyError: there is no such layer; names like it are offered.
-            NoRule: a ValueError: the network has no ReLUs, or others that the rule cannot be given to.
-            RuntimeError: somebody has changed the weights before the gradient was taken.
-        """
-        with torch.inference_mode(False), torch.enable_grad():
-            inputs = self.prepare(images).to(self.dtype)
-            rows = {name: self.layers[name] for name in layers}
-            runner = self.runner.with_snapshot(self.original) if snapshot else self.runner
-            with runner.running() as module:
-                passed = Graph(module, inputs, rows, self.layers.ending)
-                if rule != "backpropagation":
-                    follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
-                yield passed
-
-    def differentiate(
-        self, images: Any, work: Callable[[Graph], T], layers: Iterable[str] = (), *, rule: str = "backpropagation"
-    ) -> T:
-        """What ``work`` makes of a :meth:`graph`, also while somebody trains the network.
-
-        Where the weights are changed between a forward pass and its gradient, the gradient would be of neither network, and
-        autograd refuses it: the pass is made again, and the third time on a copy of the weights.
-
-        Parameters:
-            work: gets the graph, and may get another one: what it returns is all that it does.
-        """
-        for attempt in range(ATTEMPTS):
-            try:
-                with self.graph(images, layers, rule=rule, snapshot=attempt == ATTEMPTS - 1) as passed:
-                    return work(passed)
-            except RuntimeError as error:
-                if attempt == ATTEMPTS - 1 or "modified by an inplace operation" not in str(error):
-                    raise
-        raise AssertionError
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the double: another process makes its own."""
+        return {**vars(self), "_runner": None, "_told": None}
 
     def __repr__(self) -> str:
         shape = format_shape(self._input.known) if self._input.known else "input not known yet"
@@ -480,15 +336,6 @@ class BoundModel:
         known = self._told and self._told[1]  # which is not looked for here
         means = f", {known}" if known else f", outputs={self._outputs!r}" if self._outputs else ""
         return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters{means}>"
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The type of the parameters, and so of what the network takes."""
-        return dtype_of(self.module)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Without the double: another process makes its own."""
-        return {**vars(self), "_runner": None, "_told": None}
 
     def _first_table(self) -> torch.Tensor | None:
         """(3, K): what the network gives for a black picture and for two of noise; None if that is no table."""

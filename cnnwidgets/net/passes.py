@@ -1,0 +1,198 @@
+"""A network's forward passes: what is run, and what is shown, kept and differentiated on the way."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+from cnnwidgets.net.arena import Arena
+from cnnwidgets.net.checks import Shape, dtype_of
+from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.layers import Layers
+from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.relu_rules import follow
+from cnnwidgets.net.replica import uncompiled
+from cnnwidgets.net.runner import Runner, look
+from cnnwidgets.net.trace import Calls, Visit, tensors_in
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""Passes that are made while the weights change meanwhile, the last one of a copy of them."""
+
+
+class Passes(ABC):
+    """A network that can be run, without being changed; what it is given is for :class:`BoundModel` to say.
+
+    Attributes:
+        module: the very object that was passed.
+        name: what reprs call it.
+        device: where inputs go.
+    """
+
+    module: nn.Module
+    name: str
+    device: torch.device
+    _runner: Runner | None = None
+
+    @property
+    @abstractmethod
+    def input_shape(self) -> Shape:
+        """(C, H, W) of one input."""
+
+    @abstractmethod
+    def prepare(self, images: Any, *, notes: list[str] | None = None) -> torch.Tensor:
+        """The input tensor (N, C, H, W) of pictures."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters, and so of what the network takes."""
+        return dtype_of(self.module)
+
+    @property
+    def layers(self) -> Layers:
+        """The layer table, one row a call in execution order; found by running the network once.
+
+        Once the network has other parts, it is another table.
+        """
+        return self.runner.layers
+
+    @property
+    def original(self) -> nn.Module:
+        """What the double is made of: the module, or of a compiled one the module that was compiled."""
+        return uncompiled(self.module)
+
+    @property
+    def runner(self) -> Runner:
+        """What is run in the network's place, made anew whenever the network's parts have changed."""
+        with TORCH_LOCK:
+            if self._runner is not None and not self._runner.is_current(self.original):
+                self._runner = None
+            shape = self.input_shape  # where it has to be found, the network is looked at on the way
+            if self._runner is None or self._runner.shape != shape:
+                self._runner = self._look(shape)
+            return self._runner
+
+    @cached_property
+    def _arena(self) -> Arena:
+        return Arena()
+
+    def _look(self, shape: Shape) -> Runner:
+        return look(self.original, self._blank(shape))
+
+    def _run_blank(self, shape: Shape) -> None:
+        """Run the network on zeros of a shape, whatever is known of its input; raises what it raises."""
+        with TORCH_LOCK:
+            if self._runner is None or not self._runner.is_current(self.original):
+                self._runner = self._look(shape)
+                return
+            with self._runner.running() as module, torch.no_grad():
+                module(self._blank(shape))
+
+    def _blank(self, shape: Shape) -> torch.Tensor:
+        return torch.zeros(1, *shape, device=self.device, dtype=self.dtype)
+
+    @contextmanager
+    def running(self) -> Iterator[nn.Module]:
+        """Inside, the network's double may be run: in evaluation mode, on inputs of ``dtype`` on ``device``."""
+        with self.runner.running() as module:
+            yield module
+
+    def run(self, images: Any, visit: Visit | None = None, *, cancel=None) -> Any:
+        """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
+
+        The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
+
+        Parameters:
+            cancel: an object with ``is_set()``, such as a ``threading.Event``; asked between calls that are shown.
+
+        Returns:
+            What the network gives, whatever that is.
+
+        Raises:
+            Cancelled: cancel was set.
+        """
+        inputs = self.prepare(images).to(self.dtype)
+        with self.running() as module, torch.no_grad(), Calls(module, visit, cancel).watching() if visit else nullcontext():
+            return module(inputs)
+
+    def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
+        """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
+
+        Raises:
+            KeyError: there is no such layer; names like it are offered.
+            Cancelled: cancel was set.
+        """
+        inputs = self.prepare(images)
+        wanted = {name: self.layers[name] for name in (self.layers.names if layers is None else layers)}
+        numbers = len(inputs) * sum(int(np.prod(row.output_shape)) for row in wanted.values())
+        rows = {row.name for row in wanted.values()}
+        found: dict[str, torch.Tensor] = {}
+
+        def keep(name: str, output: torch.Tensor) -> None:
+            if name in rows:
+                found[name] = self._arena.copy(output)
+
+        with TORCH_LOCK:  # one trace at a time fills the arena
+            self._arena.reset(numbers)
+            self.run(inputs, keep, cancel=cancel)
+        missing = [row.name for row in wanted.values() if row.name not in found]
+        if missing:
+            raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
+        return {name: found[row.name] for name, row in wanted.items()}
+
+    @contextmanager
+    def graph(
+        self, images: Any, layers: Iterable[str] = (), *, rule: str = "backpropagation", snapshot: bool = False
+    ) -> Iterator[Graph]:
+        """A forward pass of which gradients can be taken inside, as many as are wanted.
+
+        >>> with net.graph("cat.jpg", ["layer4"]) as passed:
+        ...     slope = passed.gradient(passed.output[0, 281], "layer4")
+
+        Parameters:
+            layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
+            rule: for the ReLUs on the way back from the output: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
+            snapshot: whether to copy the weights, which then may be trained meanwhile.
+
+        Raises:
+            KeyError: there is no such layer; names like it are offered.
+            NoRule: a ValueError: the network has no ReLUs, or others that the rule cannot be given to.
+            RuntimeError: somebody has changed the weights before the gradient was taken.
+        """
+        with torch.inference_mode(False), torch.enable_grad():
+            inputs = self.prepare(images).to(self.dtype)
+            rows = {name: self.layers[name] for name in layers}
+            runner = self.runner.with_snapshot(self.original) if snapshot else self.runner
+            with runner.running() as module:
+                passed = Graph(module, inputs, rows, self.layers.ending)
+                if rule != "backpropagation":
+                    follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
+                yield passed
+
+    def differentiate(
+        self, images: Any, work: Callable[[Graph], T], layers: Iterable[str] = (), *, rule: str = "backpropagation"
+    ) -> T:
+        """What ``work`` makes of a :meth:`graph`, also while somebody trains the network.
+
+        Where the weights are changed between a forward pass and its gradient, the gradient would be of neither network, and
+        autograd refuses it: the pass is made again, and the third time on a copy of the weights.
+
+        Parameters:
+            work: gets the graph, and may get another one: what it returns is all that it does.
+        """
+        for attempt in range(ATTEMPTS):
+            try:
+                with self.graph(images, layers, rule=rule, snapshot=attempt == ATTEMPTS - 1) as passed:
+                    return work(passed)
+            except RuntimeError as error:
+                if attempt == ATTEMPTS - 1 or "modified by an inplace operation" not in str(error):
+                    raise
+        raise AssertionError
