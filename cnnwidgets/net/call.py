@@ -91,7 +91,7 @@ class Call(NamedTuple):
     @property
     def factors(self) -> tuple[torch.Tensor, torch.Tensor]:
         """The two tensors of a matrix product."""
-        first, second = list(self.tensors)[-2:]
+        first, second = self.tensors[-2:]
         return first, second
 
     def summed_axes(self, tensor: torch.Tensor) -> Axes | None:
@@ -127,7 +127,7 @@ class Call(NamedTuple):
     @property
     def queries_keys_values(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The three tensors of an attention; a whole encoder layer makes them of one."""
-        query, key, value = (list(self.tensors) * 3)[:3] if self.name in _WHOLE_LAYERS else list(self.tensors)[:3]
+        query, key, value = (self.tensor,) * 3 if self.name in _WHOLE_LAYERS else self.tensors[:3]
         return query, key, value
 
 

@@ -25,7 +25,6 @@ SMOOTH = {
     "convnext": "GELU",
     "maxvit": "GELU",
 }
-SQUARE = {"vit_b_32", "vit_l_32", "vit_b_16", "vit_l_16", "vit_h_14"}
 
 
 @pytest.mark.parametrize("name", models.list_models(module=models))

@@ -109,12 +109,23 @@ def whole(self, tokens):
     return self.attention(tokens, tokens, tokens)[0]
 
 
+def encoder_layer(self, tokens):
+    return self.layer(tokens)
+
+
 def tokens_second(self, tokens):
     tokens = tokens.transpose(0, 1)
     return self.second(tokens, tokens, tokens)[0].transpose(0, 1)
 
 
-ATTENTIONS = {"by hand": by_hand, "fused": fused, "einsum": by_letters, "module": whole, "batch second": tokens_second}
+ATTENTIONS = {
+    "by hand": by_hand,
+    "fused": fused,
+    "einsum": by_letters,
+    "module": whole,
+    "batch second": tokens_second,
+    "encoder layer": encoder_layer,
+}
 
 
 class Classifier(nn.Module):
@@ -127,6 +138,7 @@ class Classifier(nn.Module):
         self.tokens = nn.Parameter(torch.zeros(1, front, 8))
         self.q, self.k, self.v, self.qkv = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 24)
         self.attention, self.second = nn.MultiheadAttention(8, 2, batch_first=True), nn.MultiheadAttention(8, 2)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 8, batch_first=True)
         self.mlp = nn.Linear(8, 8)
 
     def forward(self, x):
@@ -151,6 +163,12 @@ def test_attention_keeps_tokens_on_their_grid_and_only_what_goes_into_it_goes_on
 def test_without_a_class_token_all_positions_go_on(attend):
     layers = bind(Classifier(attend, 1, "mean").eval(), input_shape=(3, 8, 20)).layers
     assert [layers[name].leads_to for name in ("embed", "cat", "add", "mlp", "add:2")] == ["output"] * 5
+
+
+def test_the_place_of_a_token_in_the_picture_is_the_middle_of_its_patch():
+    row = bind(Classifier(fused, 2).eval(), input_shape=(3, 8, 20)).layers["add:2"]
+    assert row.to_pixel(1, 3, (8, 20)) == (4 + 1.5, 12 + 1.5)
+    assert row.to_position(5, 14, (8, 20)) == (1, 3)
 
 
 NOT_ON_A_GRID = {
