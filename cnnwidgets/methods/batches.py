@@ -18,6 +18,7 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.items import class_of, fitting, names_of, read, size_of
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.no_trace import put_back_by
 from cnnwidgets.net.output import Output
 
 FIRST = 10
@@ -188,12 +189,14 @@ def generators_kept(home: bool = True) -> Iterator[None]:
         yield
         return
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
-    try:
-        yield
-    finally:
+
+    def put_back() -> None:
         torch.set_rng_state(states[0])
         np.random.set_state(states[1])
         random.setstate(states[2])
+
+    with put_back_by(put_back):
+        yield
 
 
 def on_main_thread() -> bool:

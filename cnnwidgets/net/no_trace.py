@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -41,6 +41,21 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if len(pressed) == 1:
             before(signal.SIGINT, pressed[0])
+
+
+@contextmanager
+def put_back_by(restore: Callable[[], object]) -> Iterator[None]:
+    """Call a function at the end, whatever ends it, an interrupt in the middle of that included: then once more."""
+    try:
+        try:
+            yield
+        finally:
+            with uninterrupted():
+                restore()
+    except KeyboardInterrupt:
+        with uninterrupted():
+            restore()
+        raise
 
 
 @contextmanager

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.net.no_trace import put_back_by, uninterrupted
+
 
 class OwnNumbers(TorchDispatchMode):
     """Inside, what torch draws on this thread comes from generators of ours, one for each device.
@@ -154,8 +156,9 @@ class Stream:
                     stack.enter_context(self._numbers)
                 yield
             finally:
-                self._states = [get() for get, _ in self._taps]
-                _write(self._taps, before)
+                with uninterrupted():
+                    self._states = [get() for get, _ in self._taps]
+                    _write(self._taps, before)
 
 
 OTHERS: tuple[tuple[Callable, Callable], ...] = (
@@ -177,11 +180,9 @@ def lent_others(seed: int) -> Iterator[Callable[[], bool]]:
     """
     with _LENT:
         before, start = [get() for get, _ in OTHERS], _seeded_others(seed)
-        _write(OTHERS, start)
-        try:
+        with put_back_by(lambda: _write(OTHERS, before)):
+            _write(OTHERS, start)
             yield lambda: pickle.dumps([get() for get, _ in OTHERS]) != pickle.dumps(start)
-        finally:
-            _write(OTHERS, before)
 
 
 @contextmanager
@@ -191,11 +192,13 @@ def torchs_kept() -> Iterator[None]:
         yield
         return
     before = torch.get_rng_state()
-    try:
-        yield
-    finally:
+
+    def put_back() -> None:
         if not torch.equal(torch.get_rng_state(), before):
             torch.set_rng_state(before)
+
+    with put_back_by(put_back):
+        yield
 
 
 def _write(taps: Sequence[tuple[Callable, Callable]], states: Sequence[Any]) -> None:

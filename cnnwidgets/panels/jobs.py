@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -43,11 +44,14 @@ class Job:
         self._done = threading.Event()
 
     def start(self) -> None:
-        """Hand it to its worker thread."""
-        self._worker.submit(self._run)
+        """Hand it to its worker thread, where torch computes with as many threads as here: sums then round alike."""
+        threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+        self._worker.submit(self._run, threads)
 
-    def _run(self) -> None:
+    def _run(self, threads: int | None) -> None:
         try:
+            if threads and threads != sys.modules["torch"].get_num_threads():
+                sys.modules["torch"].set_num_threads(threads)
             self._work(self)
         finally:
             self._first.set()

@@ -14,6 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import Panel
 from cnnwidgets.panels.errors import sentence
+from cnnwidgets.panels.jobs import Job
 from tests.panels.tiny import PATIENCE, Doubler, Gated, are_gone, under
 
 
@@ -392,3 +393,17 @@ def test_a_closed_panel_leaves_memory(make):
     del panel
     Doubler().wait()  # the worker lets go of its last job
     assert are_gone([gone])
+
+
+def test_a_worker_computes_with_as_many_threads_as_the_cell():
+    """Else sums would round differently in a panel and in the code that it shows."""
+    before, seen = torch.get_num_threads(), []
+    try:
+        for threads in (2, 1, 2):
+            torch.set_num_threads(threads)
+            job = Job(lambda job: seen.append(torch.get_num_threads()), lambda *_: None)
+            job.start()
+            assert job.wait(PATIENCE)
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [2, 1, 2]
