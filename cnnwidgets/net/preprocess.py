@@ -88,14 +88,13 @@ def stretch(values: Tensor, preprocess: Callable) -> tuple[float, float]:
     (0, 1), but the least and the greatest value where the input uses less than a quarter of that, such as 12 bits in a file
     of 16, or far more; and where the preprocessing is unknown, and the values go beyond it.
     """
-    low, high, known = _reach(values, preprocess)
-    return (0.0, 1.0) if low == high or (known and SMALL <= high - low <= LARGE) else (low, high)
+    return _stretched(*_reach(values, preprocess))
 
 
 def about_stretch(values: Tensor, preprocess: Callable) -> list[str]:
     """A sentence, if an input (C, H, W) is stretched when shown though it is known what black and white are."""
     low, high, known = _reach(values, preprocess)
-    if not known or stretch(values, preprocess) == (0, 1):
+    if not known or _stretched(low, high, known) == (0, 1):
         return []
     return [
         f"the picture's values run from {low:.3g} to {high:.3g}, where 0 is black and 1 is white: "
@@ -105,9 +104,14 @@ def about_stretch(values: Tensor, preprocess: Callable) -> list[str]:
 
 def _reach(values: Tensor, preprocess: Callable) -> tuple[float, float, bool]:
     """The least and the greatest value with the preprocessing undone, and whether [0, 1] is known to be their scale."""
-    undone = _undone(values, preprocess)
+    ends = torch.stack(torch.aminmax(values.detach().flatten(1), dim=1), 1)[:, :, None]  # of each channel: few numbers
+    undone = _undone(ends, preprocess)
     low, high = float(undone.min()), float(undone.max())
     return low, high, _mean_and_std(preprocess) is not None or (low >= -1e-3 and high <= 1 + 1e-3)
+
+
+def _stretched(low: float, high: float, known: bool) -> tuple[float, float]:
+    return (0.0, 1.0) if low == high or (known and SMALL <= high - low <= LARGE) else (low, high)
 
 
 def _in_color(shown: Tensor) -> np.ndarray:

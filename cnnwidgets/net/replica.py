@@ -48,7 +48,8 @@ class Replica:
             self._seen, self.module = _copied(original, not snapshot)
             self.module.eval()
             weights = [*zip(original.parameters(), self.module.parameters(), strict=True)]
-            self._shared = [(theirs, mine) for theirs, mine in weights if _place(theirs) == _place(mine)]
+            self._shared = [theirs for theirs, mine in weights if _place(theirs) == _place(mine)]
+            self._places = [*map(_place, self._shared)]
         self._state = State(self.module)
         self._homes = [*_homes(original, self.module)]
         self._depth = 0
@@ -62,7 +63,7 @@ class Replica:
         """Whether the original still is made of what was copied, and its weights are where they were."""
         if original is not self._original or not self._seen.is_same():
             return False
-        return all(_place(theirs) == _place(mine) for theirs, mine in self._shared)
+        return [*map(_place, self._shared)] == self._places
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
