@@ -45,15 +45,13 @@ class Runner:
 
     def with_snapshot(self, original: nn.Module) -> Runner:
         """The same with a copy of the weights: changes of the network's own do not reach it."""
-        with uninterrupted(), TORCH_LOCK:
+        with TORCH_LOCK, uninterrupted():
             return self if isinstance(self.double, Borrowed) else replace(self, double=Replica(original, snapshot=True))
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
         """Inside, the module that is yielded may be run; nobody else runs one, and Ctrl-C waits."""
-        with ExitStack() as stack:
-            stack.enter_context(uninterrupted())
-            stack.enter_context(TORCH_LOCK)
+        with TORCH_LOCK, uninterrupted(), ExitStack() as stack:  # a wait for the lock can be interrupted
             module = stack.enter_context(self.double.running())
             if self.draws_others:
                 stack.enter_context(lent_others(SEED))
@@ -65,7 +63,7 @@ class Runner:
 
 def look(original: nn.Module, picture: torch.Tensor) -> Runner:
     """Make a network's double, run it once on a picture (1, C, H, W), and tell what is seen."""
-    with uninterrupted(), TORCH_LOCK:
+    with TORCH_LOCK, uninterrupted():
         double = replicate(original)
         try:
             return _look(double, picture)
