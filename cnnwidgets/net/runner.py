@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,6 +18,9 @@ from cnnwidgets.net.no_trace import TORCH_LOCK, uninterrupted
 from cnnwidgets.net.randomness import OwnNumbers, lent_others, torchs_kept
 from cnnwidgets.net.replica import Borrowed, CannotReplicate, Replica, replicate
 from cnnwidgets.net.survey import survey
+
+CANCEL: ContextVar[Any] = ContextVar("cancel", default=None)
+"""An object with ``is_set()`` that ends a look, too, which a request takes that finds the network changed."""
 
 SEED = 0
 """Of a network that draws random numbers: every pass draws the same ones."""
@@ -78,6 +83,6 @@ def _look(double: Replica | Borrowed, picture: torch.Tensor) -> Runner:
         lent = lent_others(SEED) if alone or mentions_random(module) else nullcontext(lambda: False)
         with lent as have_moved:
             with numbers:
-                layers = survey(module, picture, foreign=double.foreign)
+                layers = survey(module, picture, foreign=double.foreign, cancel=CANCEL.get())
             draws_others = have_moved()
     return Runner(double, tuple(picture.shape[1:]), layers, numbers.drew, draws_others)

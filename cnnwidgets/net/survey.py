@@ -33,14 +33,15 @@ from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
 from cnnwidgets.net.trail import Trail
 
 
-def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]) -> Layers:
+def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor], cancel: Any = None) -> Layers:
     """The layer table of a module for a picture (1, C, H, W), by running it once.
 
     Raises:
+        Cancelled: cancel was set.
         CannotReplicate: it computes with one of the foreign tensors (by their ids): it is no double.
     """
     picture = picture.clone()
-    calls = Survey(module, picture, foreign)
+    calls = Survey(module, picture, foreign, cancel)
     with torch.no_grad(), calls.watching():
         output = module(picture)
     return calls.finish(output)
@@ -49,8 +50,8 @@ def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch
 class Survey(Calls):
     """Writes the layer table during one forward pass."""
 
-    def __init__(self, module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor]):
-        super().__init__(module, visit=lambda name, output: None)
+    def __init__(self, module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor], cancel: Any = None):
+        super().__init__(module, visit=lambda name, output: None, cancel=cancel)
         self._foreign = foreign
         self._rows: list[Layer] = []
         self._trails: list[Trail | None] = []  # of the rows

@@ -17,6 +17,7 @@ from torch import nn
 
 from cnnwidgets.net import BoundModel, Cancelled, bind
 from cnnwidgets.net.layers import nearest
+from cnnwidgets.net.runner import CANCEL
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.panels.errors import sentence
@@ -220,6 +221,7 @@ class Panel(w.VBox):
     def _work(self, job: Job) -> None:
         soon = threading.Timer(BUSY_AFTER, self._say_busy, (job,))
         soon.start()
+        of_thread = CANCEL.set(job)
         try:
             if job.cancelled:
                 raise Cancelled("cancelled before it began")
@@ -229,6 +231,7 @@ class Panel(w.VBox):
         else:
             self._finish(job, result=result)
         finally:
+            CANCEL.reset(of_thread)
             soon.cancel()
 
     def _say_busy(self, job: Job) -> None:

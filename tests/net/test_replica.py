@@ -17,7 +17,8 @@ from torch.nn.utils import parametrizations, prune, weight_norm
 import cnnwidgets as cw
 from cnnwidgets.net import bind
 from cnnwidgets.net.replica import Replica
-from tests.net.networks import Function, Residual, cheap, unchanged
+from cnnwidgets.net.runner import CANCEL
+from tests.net.networks import CancelAt, Function, Residual, cheap, unchanged
 
 IMAGE = torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
@@ -299,3 +300,18 @@ def test_two_networks_with_the_same_weights_on_two_threads():
     for thread in threads:
         thread.join()
     assert len(found) == 4 and all(torch.equal(one, wanted) for one in found)
+
+
+def test_a_look_at_a_network_that_has_changed_can_be_cancelled():
+    model = Residual()
+    net, seen = bind(model, input_shape=(3, 16, 16)), []
+    net.scores(IMAGE)
+    model.bn1.eps = 1.0
+    token = CANCEL.set(CancelAt(3))
+    try:
+        with unchanged(model), pytest.raises(cw.Cancelled):
+            net.run(IMAGE, lambda name, output: seen.append(name))
+    finally:
+        CANCEL.reset(token)
+    assert not seen
+    assert torch.equal(net.scores(IMAGE), truth(model))
