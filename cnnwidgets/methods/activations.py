@@ -82,8 +82,9 @@ def activations(
     inputs = one_picture(net, image)
     if isinstance(layers, str):
         layers = [layers]
-    names = [row.name for row in net.layers.with_units] if layers is None else list(layers)
-    rows = {name: net.layers[name] for name in names}
+    table = net.layers
+    names = [row.name for row in table.with_units] if layers is None else list(layers)
+    rows = {name: table[name] for name in names}
     for row in rows.values():
         _ = row.map_shape  # raises the sentence for a layer without units, before the network runs
     outputs = net.trace(inputs, names, cancel=cancel)

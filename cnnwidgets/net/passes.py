@@ -131,7 +131,8 @@ class Passes(ABC):
             Cancelled: cancel was set.
         """
         inputs = self.prepare(images)
-        wanted = {name: self.layers[name] for name in (self.layers.names if layers is None else layers)}
+        table = self.layers  # once: it is asked each time whether the network has changed
+        wanted = {name: table[name] for name in (table.names if layers is None else layers)}
         numbers = len(inputs) * sum(int(np.prod(row.output_shape)) for row in wanted.values())
         rows = {row.name for row in wanted.values()}
         found: dict[str, torch.Tensor] = {}
@@ -169,10 +170,11 @@ class Passes(ABC):
         """
         with torch.inference_mode(False), torch.enable_grad():
             inputs = self.prepare(images).to(self.dtype)
-            rows = {name: self.layers[name] for name in layers}
+            table = self.layers
+            rows = {name: table[name] for name in layers}
             runner = self.runner.with_snapshot(self.original) if snapshot else self.runner
             with runner.running() as module:
-                passed = Graph(module, inputs, rows, self.layers.ending)
+                passed = Graph(module, inputs, rows, table.ending)
                 if rule != "backpropagation":
                     follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
                 yield passed

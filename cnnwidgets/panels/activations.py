@@ -115,7 +115,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
             heads=["layer", "output", "parameters", "receptive field"],
-            rows=[_cells(self.net.layers[name]) for name in names],
+            rows=[*map(_cells, map(self.net.layers.__getitem__, names))],
             description="layers",
             locked="layer" in self.locked,
         )
