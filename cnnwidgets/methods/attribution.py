@@ -175,7 +175,7 @@ class Question:
         They are what is to be differentiated: of a class the score before the last softmax or sigmoid, where it can be had.
 
         Raises:
-            TypeError: a class is asked of, and the network's output is no tensor (N, classes).
+            TypeError: the score is of a class, and the network's output is not a tensor (N, classes).
             ValueError: there is no such output, or the score is not finite.
         """
 

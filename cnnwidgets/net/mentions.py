@@ -23,13 +23,13 @@ def mentions_random(module: nn.Module) -> bool:
     todo = [function for part in module.modules() for function in _functions(part)]
     while todo:
         function = todo.pop()
-        if function.__code__ in seen or function.__module__.startswith(("torch.", "torchvision.")):
+        if function.__code__ in seen or (function.__module__ or "").startswith(("torch.", "torchvision.")):
             continue
         seen.add(function.__code__)
         names = set(_names(function.__code__))
         cells = [cell.cell_contents for cell in function.__closure__ or () if cell != types.CellType()]
         for value in (*(function.__globals__[name] for name in names & function.__globals__.keys()), *cells):
-            if value in (random, np.random) if isinstance(value, types.ModuleType) else _draws(value):
+            if value is random or value is np.random or _draws(value):
                 return True
             if value is np and "random" in names:
                 return True
@@ -57,4 +57,5 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 
 def _draws(value: Any) -> bool:
-    return getattr(value, "__self__", None) in _GLOBALS
+    owner = getattr(value, "__self__", None)
+    return any(owner is one for one in _GLOBALS)  # by identity: an array, asked whether it is equal, gives an array

@@ -15,7 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import cnnwidgets as cw
-from tests.net.networks import everything
+from cnnwidgets.net.mentions import mentions_random
+from tests.net.networks import Function, everything
 
 IMAGES = torch.rand(32, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 LABELS = torch.arange(32) % 5
@@ -215,3 +216,12 @@ def test_an_interrupt_at_any_moment_leaves_nothing(name):
     assert interrupted > times / 10  # as far as the machine is as fast as before
     after = everything(model)
     assert all(after[part] == before[part] for part in before)
+
+
+def test_a_forward_pass_that_names_a_method_of_an_array_or_has_no_module_is_looked_at():
+    """Whether two arrays are equal is no yes or no; what ``exec`` makes may belong to no module."""
+    space = {"take": np.zeros(3).sum, "torch": torch}
+    exec("def forward(self, x):\n    return x.flatten(1) + float(take())", space)
+    space["forward"].__module__ = None
+    assert not mentions_random(Function(space["forward"]))
+    assert mentions_random(Shaken())
