@@ -144,11 +144,11 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
     size = size_of(dataset)
     numbers = np.arange(size) if indices is None else np.asarray(indices)
     if numbers.ndim != 1:
-        raise TypeError(f"indices are {format_shape(numbers.shape) or 'a single number'}: wanted is a row of whole numbers")
+        raise TypeError(f"indices are {format_shape(numbers.shape) or 'a single number'}: expected a row of whole numbers")
     if not len(numbers):
         raise ValueError("there is no picture: " + ("the data set is empty" if indices is None else "indices is empty"))
     if not np.issubdtype(numbers.dtype, np.integer):
-        raise TypeError(f"indices are {numbers.dtype}: wanted are whole numbers, such as np.flatnonzero gives of a mask")
+        raise TypeError(f"indices are {numbers.dtype}: expected whole numbers, such as np.flatnonzero(mask) gives")
     for wrong in numbers[(numbers < -size) | (numbers >= size)][:1]:
         raise IndexError(f"there is no item {wrong}: the data set has {size:,}, numbered from 0")
     return np.where(numbers < 0, numbers + size, numbers).astype(np.int64)
