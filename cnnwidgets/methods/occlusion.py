@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import ndimage, special
+from scipy import special
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import One, subject
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
+from cnnwidgets.methods.occlusion_order import slabs
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
@@ -26,18 +27,6 @@ USUAL = ("probability", "logit", "value")
 
 TOP = 5
 """Classes that are kept of each position, the most probable first."""
-
-LATTICE = 4
-"""The coarse picture has the positions of every so many rows and columns."""
-
-SLAB = 0.02
-"""Share of the positions that are computed before the next most interesting are looked for, until a fifth is known."""
-
-FEWEST = 32
-"""Positions of a slab at least: fewer are not worth a batch."""
-
-HOT = 0.1
-"""Share of the positions that count as the hottest: where they end is found first."""
 
 UPDATES = 0.2
 """Seconds between two updates at least."""
@@ -83,7 +72,8 @@ def occlusion(
         seed: of the noise.
         max_memory: bytes, over those of the network.
         on_update: called with a partial map and the fraction done: at once with a first-order estimate (one gradient), then
-            with exact values on a coarse grid, then with those that matter most. Without it the order is the fastest.
+            with exact values of ever more positions, those first that are spread over the picture or that the estimate says
+            matter most. Without it the order is the fastest.
         cancel: an object with ``is_set()``.
 
     Raises:
@@ -156,7 +146,7 @@ class Occlusion:
             table.estimate = self._estimate()
             table.remaining = self._expected(groups)
             on_update(table.result(), 0.0)
-            stages = self._by_interest(table, groups)
+            stages: Iterator = (_batches(wanted, groups) for wanted in slabs(table.estimate))
         else:
             stages = iter([_batches(np.ones(table.known.shape, bool), groups)])
         start = told = time.perf_counter()
@@ -174,28 +164,6 @@ class Occlusion:
         if not on_update:
             table.estimate = self._estimate()
         return table.result()
-
-    # the order
-
-    def _by_interest(self, table: _Table, groups) -> Iterator[list]:
-        """A coarse grid, then a slab at a time what is most likely to move the border of the hottest tenth.
-
-        That is where the value is next to the border's, and no neighbour is known.
-        """
-        known = table.known
-        wanted = np.zeros(known.shape, bool)
-        wanted[::LATTICE, ::LATTICE] = wanted[-1, ::LATTICE] = wanted[::LATTICE, -1] = True
-        yield _batches(wanted, groups)
-        while not known.all():
-            ranks = np.argsort(np.argsort(table.guess(), axis=None, kind="stable"), kind="stable").reshape(known.shape)
-            doubt = ndimage.distance_transform_edt(~known) / (1 + np.abs(ranks - HOT * known.size))
-            share = SLAB if known.mean() < 0.2 else 5 * SLAB
-            chosen = np.argsort(-doubt, axis=None, kind="stable")[
-                : min(max(FEWEST, int(share * known.size)), int((~known).sum()))
-            ]
-            wanted = np.zeros(known.shape, bool)
-            wanted.flat[chosen] = True
-            yield _batches(wanted, groups)
 
     def _positions(self, batches: list) -> list[Positions]:
         return [Positions(self.ys[i], self.xs[j]) for i, j in batches]

@@ -45,7 +45,7 @@ class OcclusionSlider(TargetPanel):
     The first map shows the score of the target with the patch at each position (Zeiler and Fergus 2014), the second the
     most probable class there, if the network gives probabilities. Hover a map, and the patch moves there; drag on it, and
     only this region is computed. A first-order estimate comes at once, from one gradient; then the exact values, those first
-    that decide where the hottest tenth is; estimated positions are paler.
+    that are spread over the picture or that the estimate says matter most; estimated positions are paler.
 
     Parameters:
         net: a bound network, or a module.

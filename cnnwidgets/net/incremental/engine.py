@@ -5,7 +5,10 @@ and paddings; only this window is computed, for many positions of the patch at o
 before pasted into it. From the first operation that looks at a whole map the rest is computed in full.
 
 The idea is that of Nakandala, Nagrecha, Kumar and Papakonstantinou, "Incremental and approximate computations for
-accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch network that ``torch.fx`` can follow.
+accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch network that ``torch.fx`` can follow, and without
+their approximations. Relatives compute only what changed of an edited picture or of the next frame: Li et al., "Efficient
+spatially sparse inference for conditional GANs and diffusion models" (SIGE, NeurIPS 2022), and Parger et al., "DeltaCNN:
+end-to-end CNN inference of sparse frame differences in videos" (CVPR 2022).
 """
 
 from __future__ import annotations
