@@ -119,7 +119,7 @@ class Occlusion:
         picture = self.inputs.to(net.dtype)
         covers = fill_picture(net, picture, fill, self.patch, seed)
         patches = Patches(picture, covers, patch_mask(shape, self.patch).to(picture.device))
-        self._scorer = Scorer(net, patches, watch=self._watch or self.own, max_memory=max_memory)
+        self._scorer = Scorer(net, patches, watch=self._watch or self.own, stride=self.stride, max_memory=max_memory)
         self.target = self._target_of(target)
         self.answer = self._answers(self._scorer.clean)[0]
 

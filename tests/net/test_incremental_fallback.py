@@ -191,7 +191,7 @@ def test_an_operation_wrongly_taken_for_pointwise_is_found_out(monkeypatch):
     )
     right = program.is_pointwise
     monkeypatch.setattr(program, "is_pointwise", lambda node, module: node.target is torch.flip or right(node, module))
-    assert assert_right(net) == "plain batches: windows of its maps do not give the scores of whole pictures"
+    assert assert_right(net) == "plain batches: windows of its maps are not those of whole pictures"
     monkeypatch.undo()
     with torch.no_grad():
         net.module.head.bias.add_(0)  # the program is found anew

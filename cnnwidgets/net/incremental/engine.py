@@ -5,7 +5,7 @@ and paddings; only this window is computed, for many positions of the patch at o
 before pasted into it. From the first operation that looks at a whole map the rest is computed in full.
 
 The idea is that of Nakandala, Nagrecha, Kumar and Papakonstantinou, "Incremental and approximate computations for
-accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch network that ``torch.fx`` can follow, and without
+accelerating deep CNN inference" (Krypton, SIGMOD 2019), here for any PyTorch network that ``torch.fx`` can follow, without
 their approximations. Relatives compute only what changed of an edited picture or of the next frame: Li et al., "Efficient
 spatially sparse inference for conditional GANs and diffusion models" (SIGE, NeurIPS 2022), and Parger et al., "DeltaCNN:
 end-to-end CNN inference of sparse frame differences in videos" (CVPR 2022).
@@ -13,6 +13,7 @@ end-to-end CNN inference of sparse frame differences in videos" (CVPR 2022).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -43,9 +44,12 @@ class Engine:
     """One picture, ready for patches.
 
     Attributes:
-        clean: the network's output without a patch.
+        clean: the folded network's output without a patch.
         watch: a step whose output is wanted too, or None.
+        watched: that output, without a patch.
     """
+
+    watched: Tensor | None = None
 
     def __init__(self, program: Program, patches: Patches, watch: Step | None = None):
         self.program, self.patches, self.watch = program, patches, watch
@@ -59,6 +63,30 @@ class Engine:
                 self.clean = value
             elif node in needed:
                 self._clean[needed[node]] = value
+            if watch and node is watch.node:
+                self.watched = value
+
+    def under(self, patches: Patches) -> Engine:
+        """The same picture, whose maps are shared, under another fill."""
+        other = copy.copy(self)
+        other.patches, other._fill = patches, by_cell(patches.fill)
+        return other
+
+    def whole(self, pictures: Tensor) -> tuple[dict[Step, Tensor], Any, Tensor | None]:
+        """By the folded network, of whole pictures: the maps that something takes whole, the output, the watched output."""
+        wanted = {step.node: step for step in (*self.program.frontier, self.watch) if step}
+        maps: dict[Step, Tensor] = {}
+        output: Any = None
+        for node, value in self.program.values(pictures.contiguous(memory_format=torch.channels_last)):
+            if node.op == "output":
+                output = value
+            elif node in wanted:
+                maps[wanted[node]] = value
+        return maps, output, maps.get(self.watch) if self.watch else None
+
+    def clean_map(self, step: Step) -> Tensor:
+        """What a step gave, of those whose maps are kept, without a patch."""
+        return self._clean[step]
 
     @property
     def clean_bytes(self) -> int:

@@ -93,7 +93,7 @@ class Program:
         outputs: the steps that the network's output is made of.
         frontier: windowed steps that something takes whole maps of.
         constants: the values of the steps that do not depend on the picture.
-        proven: set once windows and whole pictures have been seen to give the same scores.
+        proven: for what patches windows were seen to give the scores of whole pictures, and how much those changed.
         routes: what was found for batches of positions; kept here for the next picture.
     """
 
@@ -116,7 +116,7 @@ class Program:
         for used, step in last.items():
             if used not in self.outputs:
                 step.last.append(used)
-        self.proven = False
+        self.proven: dict[tuple, list[float]] = {}
         self.frontier = {used for step in self.steps if step.kind == "whole" for used in step.live if used.windowed}
         self.frontier.update(step for step in self.outputs if step.windowed)
         self.routes: OrderedDict[tuple, Route] = OrderedDict()

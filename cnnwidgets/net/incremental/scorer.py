@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.net.bound import BoundModel
+from cnnwidgets.net.incremental import proof
 from cnnwidgets.net.incremental.engine import Engine, Found
 from cnnwidgets.net.incremental.folding import NotTraceable, NoWindows, first_line, fold
 from cnnwidgets.net.incremental.patches import Patches
@@ -29,8 +30,8 @@ NUMBERS = 2**22
 FEWEST_WINDOWS, FEWEST_PICTURES = 64, 16
 """... but not fewer than these, if memory allows it."""
 
-TOLERANCE = 1e-4
-"""Difference between two ways to the same scores that rounding explains, in parts of the largest score (in float32)."""
+
+OTHER_SCORES = "its graph gives other scores than the network itself"
 
 
 class Positions(NamedTuple):
@@ -48,6 +49,15 @@ class Scores(NamedTuple):
 
     outputs: Tensor
     watched: Tensor | None
+
+    def rows(self, which: list[int]) -> Scores:
+        """Those of some of the positions."""
+        return Scores(self.outputs[which], None if self.watched is None else self.watched[which])
+
+    def off(self, others: Scores) -> list[float]:
+        """The largest difference to other scores, of the outputs and of what is watched."""
+        pairs = zip(self, others, strict=True)
+        return [0.0 if one is None or other is None else proof.largest(one - other) for one, other in pairs]
 
 
 class Watch(NamedTuple):
@@ -68,10 +78,11 @@ class Scorer:
         net: a bound network.
         patches: the picture and what covers it.
         watch: a unit whose sum over its map is wanted too; or a score that the user makes of the output.
+        stride: (rows, columns) of the grid on which the patch will mostly lie, in pixels.
         max_memory: bytes, over those of the network.
 
     Attributes:
-        clean: of the picture itself.
+        clean: of the picture itself, computed as those of the patches are: where a patch is not seen, they are the same.
         how: a sentence that says how the scores are computed.
         seconds: that the network takes for one whole picture.
 
@@ -79,8 +90,16 @@ class Scorer:
         ValueError: the network's output for the picture is not finite.
     """
 
-    def __init__(self, net: BoundModel, patches: Patches, *, watch: Watch | OwnScore | None = None, max_memory: int = 2**29):
-        self.net, self.patches = net, patches
+    def __init__(
+        self,
+        net: BoundModel,
+        patches: Patches,
+        *,
+        watch: Watch | OwnScore | None = None,
+        stride: tuple[int, int] = (1, 1),
+        max_memory: int = 2**29,
+    ):
+        self.net, self.patches, self._stride = net, patches, stride
         self._watch = watch if isinstance(watch, Watch) else None
         self._own = watch if isinstance(watch, OwnScore) else None
         self._most, self._memory = BATCH, max_memory
@@ -128,17 +147,13 @@ class Scorer:
 
     def _make_engine(self, module: nn.Module) -> Engine:
         program = _program(self.net, module, self._watch)
-        step = self._watched_step(program)
-        engine = Engine(program, self.patches, step)
-        try:
-            clean = self._read(engine.clean, 1, self.clean.watched)
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a dict in place of a class of one's own, say
-            raise NoWindows(f"its graph gives another output than the network itself ({first_line(error)})") from error
-        if not self._agree(clean, self.clean):
-            raise NoWindows("its graph gives other scores than the network itself")
-        if not program.proven:
-            self._prove(engine)
-            program.proven = True
+        engine = Engine(program, self.patches, self._watched_step(program))
+        clean = self._read_folded(engine.clean, engine.watched, 1)
+        proven = self.patches.size, self._stride, self._watch or (self._own and self._own.function)
+        if proven not in program.proven:
+            program.proven[proven] = self._prove(engine, clean)
+        self._compare(clean, self.clean, program.proven[proven], OTHER_SCORES)
+        self.clean = clean
         return engine
 
     def _watched_step(self, program: Program) -> Step | None:
@@ -151,14 +166,40 @@ class Scorer:
             raise NoWindows(f"{layer.name} is no step of its graph")
         return steps[number - 1]
 
-    def _prove(self, engine: Engine) -> None:
-        """Windows side by side and whole pictures alone give the same scores, in the corners and in the middle."""
-        (height, width), (tall, wide) = self.patches.picture.shape[2:], self.patches.size
-        tops, lefts = (np.array([0, max(0, size - patch) // 2, size - 1]) for size, patch in ((height, tall), (width, wide)))
-        windows = self._whole(engine, engine.windows(engine.route(tops, lefts)), len(tops))
-        alone = [self._plain(picture) for picture in self.patches.pictures(tops, lefts).contiguous().split(1)]
-        if not self._agree(windows, _joined(alone)):
-            raise NoWindows("windows of its maps do not give the scores of whole pictures")
+    def _prove(self, engine: Engine, clean: Scores) -> list[float]:
+        """Windows side by side give the maps and the scores of whole pictures, and the network alone gives them, too.
+
+        Returns:
+            What a patch changes at most, of the outputs and of the watched score.
+        """
+        noisy = engine.under(proof.noise(self.patches))
+        batches = [Positions(*batch) for batch in proof.batches(engine, self._stride)]
+        found = [noisy.windows(noisy.route(*batch)) for batch in batches]
+        pictures = [noisy.patches.pictures(*batch.part(0, 1)) for batch in batches]
+        whole = [noisy.whole(picture) for picture in pictures]
+        for windows, (maps, _, _) in zip(found, whole, strict=True):
+            for step, one in windows.items():
+                effect = proof.largest(maps[step] - engine.clean_map(step))
+                if not proof.alike(one[:1], maps[step], effect, self.net.dtype):
+                    raise NoWindows("windows of its maps are not those of whole pictures")
+        counts = [len(batch.tops) for batch in batches]
+        joined = {step: torch.cat([windows[step] for windows in found]) for step in found[0]}
+        scores = self._whole(noisy, joined, sum(counts))
+        first = scores.rows(np.cumsum([0, *counts[:-1]]).tolist())
+        dense = _joined([self._read_folded(output, watched, 1) for _, output, watched in whole])
+        effects = dense.off(clean)
+        self._compare(first, dense, effects, "windows of its maps do not give the scores of whole pictures")
+        self._compare(dense.rows([0]), self._plain(pictures[0]), effects, OTHER_SCORES)
+        return effects
+
+    def _compare(self, one: Scores, other: Scores, effects: Sequence[float], otherwise: str) -> None:
+        """A NoWindows that says ``otherwise`` unless the scores are the same."""
+        for a, b, effect in zip(one, other, effects, strict=True):
+            if (a is None) != (b is None) or (a is not None and b is not None and not self._same(a, b, effect)):
+                raise NoWindows(otherwise)
+
+    def _same(self, one: Tensor, other: Tensor, effect: float) -> bool:
+        return one.shape == other.shape and proof.alike(one, other, effect, self.net.dtype)
 
     def _with_windows(self, engine: Engine, batches: Iterable[Positions]) -> Iterator[tuple[Positions, Scores]]:
         """Windows batch by batch; what looks at whole maps, for several batches at once.
@@ -208,8 +249,14 @@ class Scorer:
         if self._one_by_one and count > 1:
             each = [{step: values[k : k + 1] for step, values in found.items()} for k in range(count)]
             return _joined([self._whole(engine, one, 1) for one in each])
-        output, watched = engine.outputs(found, count)
-        return self._read(output, count, self._watch.sum(watched) if self._watch and watched is not None else None)
+        return self._read_folded(*engine.outputs(found, count), count)
+
+    def _read_folded(self, output: Any, watched: Tensor | None, count: int) -> Scores:
+        """The scores of so many positions, of the folded network's output for them and of that of the watched layer."""
+        try:
+            return self._read(output, count, self._watch.sum(watched) if self._watch and watched is not None else None)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:  # a dict in place of a class of one's own, say
+            raise NoWindows(f"its graph gives another output than the network itself ({first_line(error)})") from error
 
     @property
     def _one_by_one(self) -> bool:
@@ -257,8 +304,11 @@ class Scorer:
             beside = self._plain(torch.cat([self.patches.picture, self.patches.fill, -self.patches.picture]))
         except RuntimeError:
             return False
-        first = Scores(beside.outputs[:1], None if beside.watched is None else beside.watched[:1])
-        return self._agree(first, self.clean)
+        first, effects = beside.rows([0]), beside.rows([1, 2]).off(beside.rows([0]))
+        return all(
+            a is None or b is None or self._same(a, b, effect)
+            for a, b, effect in zip(first, self.clean, effects, strict=True)
+        )
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""
@@ -281,14 +331,6 @@ class Scorer:
         if table is None and watched is None:
             table = self.net.check_scores(output, count)  # raises
         return Scores(torch.zeros(count, 0) if table is None else table.detach().float().cpu().clone(), watched)
-
-    def _agree(self, one: Scores, other: Scores) -> bool:
-        return all(a is None or b is None or not a.numel() or self._same(a, b) for a, b in zip(one, other, strict=True))
-
-    def _same(self, one: Tensor, other: Tensor) -> bool:
-        tolerance = max(TOLERANCE, 64 * torch.finfo(self.net.dtype).eps)
-        one, other = one.float().cpu(), other.float().cpu()
-        return bool((one - other).abs().max() <= tolerance * other.abs().max().clamp(min=1e-6))
 
 
 def _joined(parts: Sequence[Scores]) -> Scores:

@@ -1,0 +1,60 @@
+"""What shows, at run time, that windows give what whole pictures give: noise that covers the picture at some places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnwidgets.net.incremental.engine import Engine
+from cnnwidgets.net.incremental.patches import Patches
+
+EFFECT = 1e-3
+"""Difference between two ways to the same numbers that is let pass, in parts of what the patch changes of them ..."""
+
+UNITS = {torch.float16: 16, torch.bfloat16: 8}
+"""... and of rounding, in units of the last place of the largest number; 64 of those of other dtypes."""
+
+
+def noise(patches: Patches) -> Patches:
+    """The same picture under noise of its own range: whatever the picture is, a patch changes every pixel that it covers."""
+    values = torch.cat([patches.picture, patches.fill, torch.zeros_like(patches.fill)]).float()
+    low, high = values.amin().item(), values.amax().item()
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.rand(patches.fill.shape, generator=generator) * (high - low or 1.0) + low
+    return Patches(patches.picture, drawn.to(patches.fill), torch.ones_like(patches.mask))
+
+
+def batches(engine: Engine, stride: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Two batches of two positions as a grid of that stride has them: of its largest group, and of the one at its end.
+
+    So no map is whole that is computed in windows when it comes to it, neither in the middle nor at the border.
+    """
+    height, width = engine.patches.picture.shape[2:]
+    grid = np.arange(0, height, stride[0]), np.arange(0, width, stride[1])
+    groups = engine.groups(*grid)
+    largest = [
+        places[(group := max(found, key=len))[len(group) // 2 :][:2]] for places, found in zip(grid, groups, strict=True)
+    ]
+    last = [places[max(found, key=lambda group: group[-1])[-2:]] for places, found in zip(grid, groups, strict=True)]
+    for rows, columns in (largest, last):
+        count = max(len(rows), len(columns))
+        yield np.resize(rows, count), np.resize(columns, count)
+
+
+def alike(one: Tensor, other: Tensor, effect: float, dtype: torch.dtype) -> bool:
+    """Whether two ways gave the same numbers, of which a patch changes as much as ``effect``, up to rounding in a dtype."""
+    one, other = one.double().cpu(), other.double().cpu()
+    unit = UNITS.get(dtype, 64) * torch.finfo(dtype).eps
+    finite = one.isfinite() & other.isfinite()
+    one, other, rest = one[finite], other[finite], torch.equal(one[~finite].nan_to_num(), other[~finite].nan_to_num())
+    tolerance = EFFECT * effect + unit * largest(other)
+    return rest and largest(one - other) <= tolerance
+
+
+def largest(values: Tensor) -> float:
+    """The largest magnitude, 0 of none; of numbers that are not finite the largest that is."""
+    values = values[values.isfinite()]
+    return values.abs().amax().item() if values.numel() else 0.0
