@@ -53,7 +53,8 @@ class Engine:
 
     def __init__(self, program: Program, patches: Patches, watch: Step | None = None):
         self.program, self.patches, self.watch = program, patches, watch
-        needed = {step.node: step for step in _needed(program) | ({watch} if watch and watch.windowed else set())}
+        wanted = {*_needed(program), *program.selections, *([watch] if watch and watch.windowed else [])}
+        needed = {step.node: step for step in wanted}
         self._clean: dict[Step, Tensor] = {}
         self._cells: dict[Canvas, Tensor] = {}
         self._fill = by_cell(patches.fill)
@@ -116,12 +117,16 @@ class Engine:
         routes[key] = route  # the last one that was used
         return route
 
-    def matters(self, tops: np.ndarray, lefts: np.ndarray) -> np.ndarray:
-        """bool (N,): whether a patch changes anything of the maps that the scores, or the watched sum, are made of."""
-        used = [step.number for step in (*self.program.frontier, self.watch) if step and step.windowed]
+    def seen(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """bool (N,), (N,): whether a patch changes any of the maps that the output, and the watched one, are made of."""
+        watched = {self.watch} if self.watch and self.watch.windowed else self.program.frontier
         axes = self.program.axis(0, self.patches.size[0]), self.program.axis(1, self.patches.size[1])
         rows, columns = (axis.changed(places) for axis, places in zip(axes, (tops, lefts), strict=True))
-        return np.any(((rows[0] < rows[1]) & (columns[0] < columns[1]))[used], axis=0)
+        changed = (rows[0] < rows[1]) & (columns[0] < columns[1])
+        output, watch = (
+            np.any(changed[[step.number for step in steps]], axis=0) for steps in (self.program.frontier, watched)
+        )
+        return output, watch
 
     def share(self, route: Route) -> float:
         """The work of a batch, in parts of that of as many forward passes."""
@@ -148,9 +153,14 @@ class Engine:
                 del values[used]
         return taken
 
-    def outputs(self, found: Found, count: int) -> tuple[Any, Tensor | None]:
-        """The network's output and the watched step's, of what :meth:`windows` gave for N positions."""
+    def outputs(self, found: Found, count: int) -> tuple[Any, Tensor | None, tuple[np.ndarray, np.ndarray]]:
+        """The network's output and the watched step's, of what :meth:`windows` gave for N positions.
+
+        And bool (N,), (N,): which of them are as without a patch, because they are made of a part of the maps that it leaves
+        alone. Rounding may tell otherwise: a product of matrices rounds otherwise in a larger batch.
+        """
         values, watched = dict(found), found.get(self.watch) if self.watch else None
+        clean: dict[Step, np.ndarray] = {}
         for step in self.program.steps:
             match step.kind:
                 case "shape":
@@ -160,10 +170,18 @@ class Engine:
                 case "whole":
                     values[step] = self._call(step, values.__getitem__)
                     watched = values[step] if step is self.watch else watched
+                    if step in self.program.selections:
+                        clean[step] = _equal(values[step], self._clean[step])
+                    elif all(used in clean for used in step.live):
+                        clean[step] = np.all([clean[used] for used in step.live], axis=0)
                     for used in step.last:
                         values.pop(used, None)
         constants = self.program.constants
-        return self.program.output(lambda step: constants[step] if step in constants else values[step]), watched
+        output = self.program.output(lambda step: constants[step] if step in constants else values[step])
+        none = np.zeros(count, bool)
+        same = [clean.get(step, none) for step in self.program.outputs if step not in constants]
+        of_output = np.all(same, axis=0) if same else ~none
+        return output, watched, (of_output, clean.get(self.watch, none) if self.watch else of_output)
 
     # the steps
 
@@ -221,6 +239,11 @@ class Engine:
             return node.target(*args, **kwargs)
         module = module_of(self.program.graph, node)
         return module(*args, **kwargs) if module else getattr(args[0], node.target)(*args[1:], **kwargs)
+
+
+def _equal(values: Tensor, clean: Tensor) -> np.ndarray:
+    """bool (N,): of which of N positions a step's values are to the bit those (1, ...) without a patch."""
+    return (values == clean).flatten(1).all(1).cpu().numpy()
 
 
 def _needed(program: Program) -> set[Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
@@ -92,6 +94,7 @@ class Program:
         windowed: those of which windows can be computed.
         outputs: the steps that the network's output is made of.
         frontier: windowed steps that something takes whole maps of.
+        selections: steps without windows that take a part of a map as it is.
         constants: the values of the steps that do not depend on the picture.
         proven: for what patches windows were seen to give the scores of whole pictures, and how much those changed.
         routes: what was found for batches of positions; kept here for the next picture.
@@ -119,6 +122,9 @@ class Program:
         self.proven: dict[tuple, list[float]] = {}
         self.frontier = {used for step in self.steps if step.kind == "whole" for used in step.live if used.windowed}
         self.frontier.update(step for step in self.outputs if step.windowed)
+        self.selections = {
+            step for step in self.steps if step.kind == "whole" and step.shape[:1] == (1,) and _selects(step.node)
+        }
         self.routes: OrderedDict[tuple, Route] = OrderedDict()
         self._axes: dict[tuple[int, int], Axis] = {}
 
@@ -250,6 +256,13 @@ class Axis:
 
 def _convolves(node: fx.Node, module: nn.Module | None) -> bool:
     return node.target is F.conv2d or isinstance(module, nn.Conv2d)
+
+
+def _selects(node: fx.Node) -> bool:
+    return node.target in _SELECT
+
+
+_SELECT = (operator.getitem, torch.narrow, torch.select, torch.index_select, "narrow", "select", "index_select")
 
 
 def _asks_shape(node: fx.Node) -> bool:

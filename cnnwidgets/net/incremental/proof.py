@@ -11,11 +11,11 @@ from torch import Tensor
 from cnnwidgets.net.incremental.engine import Engine
 from cnnwidgets.net.incremental.patches import Patches
 
-EFFECT = 1e-3
+EFFECT = 2e-4
 """Difference between two ways to the same numbers that is let pass, in parts of what the patch changes of them ..."""
 
-UNITS = {torch.float16: 16, torch.bfloat16: 8}
-"""... and of rounding, in units of the last place of the largest number; 64 of those of other dtypes."""
+UNITS = {torch.float16: 8, torch.bfloat16: 8}
+"""... and of rounding, in units of the last place of the largest number; 32 of those of other dtypes."""
 
 
 def noise(patches: Patches) -> Patches:
@@ -47,7 +47,7 @@ def batches(engine: Engine, stride: tuple[int, int]) -> Iterator[tuple[np.ndarra
 def alike(one: Tensor, other: Tensor, effect: float, dtype: torch.dtype) -> bool:
     """Whether two ways gave the same numbers, of which a patch changes as much as ``effect``, up to rounding in a dtype."""
     one, other = one.double().cpu(), other.double().cpu()
-    unit = UNITS.get(dtype, 64) * torch.finfo(dtype).eps
+    unit = UNITS.get(dtype, 32) * torch.finfo(dtype).eps
     finite = one.isfinite() & other.isfinite()
     one, other, rest = one[finite], other[finite], torch.equal(one[~finite].nan_to_num(), other[~finite].nan_to_num())
     tolerance = EFFECT * effect + unit * largest(other)

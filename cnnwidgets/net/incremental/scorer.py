@@ -54,6 +54,12 @@ class Scores(NamedTuple):
         """Those of some of the positions."""
         return Scores(self.outputs[which], None if self.watched is None else self.watched[which])
 
+    def put(self, which: Sequence[np.ndarray], clean: Scores) -> None:
+        """Of some positions, bool (N,) for the outputs and (N,) for what is watched, the clean scores to the last digit."""
+        for values, rows, one in zip(self, which, clean, strict=True):
+            if values is not None and one is not None:
+                values[torch.from_numpy(rows)] = one[0]
+
     def off(self, others: Scores) -> list[float]:
         """The largest difference to other scores, of the outputs and of what is watched."""
         pairs = zip(self, others, strict=True)
@@ -237,10 +243,7 @@ class Scorer:
             maps = {step: values[start : start + len(part.tops)] for step, values in found.items()}
             with self.net.running(), torch.no_grad():
                 scores = self._whole(engine, maps, len(part.tops))
-            unseen = torch.from_numpy(~engine.matters(*part))
-            for values, clean in zip(scores, self.clean, strict=True):
-                if values is not None and clean is not None:
-                    values[unseen] = clean[0]  # to the last digit
+            scores.put([~seen for seen in engine.seen(*part)], self.clean)
             return scores
 
         yield from self._in_parts(positions, lambda _: self._fitting_whole(engine), finish)
@@ -249,7 +252,10 @@ class Scorer:
         if self._one_by_one and count > 1:
             each = [{step: values[k : k + 1] for step, values in found.items()} for k in range(count)]
             return _joined([self._whole(engine, one, 1) for one in each])
-        return self._read_folded(*engine.outputs(found, count), count)
+        output, watched, same = engine.outputs(found, count)
+        scores = self._read_folded(output, watched, count)
+        scores.put(same, self.clean)
+        return scores
 
     def _read_folded(self, output: Any, watched: Tensor | None, count: int) -> Scores:
         """The scores of so many positions, of the folded network's output for them and of that of the watched layer."""
