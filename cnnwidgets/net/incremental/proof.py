@@ -28,20 +28,17 @@ def noise(patches: Patches) -> Patches:
 
 
 def batches(engine: Engine, stride: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Two batches of two positions as a grid of that stride has them: of its largest group, and of the one at its end.
+    """Two positions in the middle, and one at the end, as a grid of that stride has them and as they are grouped there.
 
     So no map is whole that is computed in windows when it comes to it, neither in the middle nor at the border.
     """
     height, width = engine.patches.picture.shape[2:]
     grid = np.arange(0, height, stride[0]), np.arange(0, width, stride[1])
-    groups = engine.groups(*grid)
-    largest = [
-        places[(group := max(found, key=len))[len(group) // 2 :][:2]] for places, found in zip(grid, groups, strict=True)
-    ]
-    last = [places[max(found, key=lambda group: group[-1])[-2:]] for places, found in zip(grid, groups, strict=True)]
-    for rows, columns in (largest, last):
-        count = max(len(rows), len(columns))
-        yield np.resize(rows, count), np.resize(columns, count)
+    groups = [max(found, key=len) for found in engine.groups(*grid)]
+    rows, columns = (places[group[(len(group) - 1) // 2 :][:2]] for places, group in zip(grid, groups, strict=True))
+    count = max(len(rows), len(columns))
+    yield np.resize(rows, count), np.resize(columns, count)
+    yield grid[0][-1:], grid[1][-1:]
 
 
 def alike(one: Tensor, other: Tensor, effect: float, dtype: torch.dtype) -> bool:

@@ -173,29 +173,26 @@ class Scorer:
         return steps[number - 1]
 
     def _prove(self, engine: Engine, clean: Scores) -> list[float]:
-        """Windows side by side give the maps and the scores of whole pictures, and the network alone gives them, too.
+        """Windows give the maps and the scores of a whole picture in the middle, and those of the network itself at the end.
 
         Returns:
             What a patch changes at most, of the outputs and of the watched score.
         """
         noisy = engine.under(proof.noise(self.patches))
         batches = [Positions(*batch) for batch in proof.batches(engine, self._stride)]
-        found = [noisy.windows(noisy.route(*batch)) for batch in batches]
+        middle, end = (noisy.windows(noisy.route(*batch)) for batch in batches)
         pictures = [noisy.patches.pictures(*batch.part(0, 1)) for batch in batches]
-        whole = [noisy.whole(picture) for picture in pictures]
-        for windows, (maps, _, _) in zip(found, whole, strict=True):
-            for step, one in windows.items():
-                effect = proof.largest(maps[step] - engine.clean_map(step))
-                if not proof.alike(one[:1], maps[step], effect, self.net.dtype):
-                    raise NoWindows("windows of its maps are not those of whole pictures")
-        counts = [len(batch.tops) for batch in batches]
-        joined = {step: torch.cat([windows[step] for windows in found]) for step in found[0]}
-        scores = self._whole(noisy, joined, sum(counts))
-        first = scores.rows(np.cumsum([0, *counts[:-1]]).tolist())
-        dense = _joined([self._read_folded(output, watched, 1) for _, output, watched in whole])
-        effects = dense.off(clean)
-        self._compare(first, dense, effects, "windows of its maps do not give the scores of whole pictures")
-        self._compare(dense.rows([0]), self._plain(pictures[0]), effects, OTHER_SCORES)
+        maps, output, watched = noisy.whole(pictures[0])
+        for step, windows in middle.items():
+            effect = proof.largest(maps[step] - engine.clean_map(step))
+            if not proof.alike(windows[:1], maps[step], effect, self.net.dtype):
+                raise NoWindows("windows of its maps are not those of whole pictures")
+        scores = self._whole(
+            noisy, {step: torch.cat([middle[step], end[step]]) for step in middle}, len(batches[0].tops) + 1
+        )
+        whole = _joined([self._read_folded(output, watched, 1), self._plain(pictures[1])])
+        effects = whole.off(clean)
+        self._compare(scores.rows([0, -1]), whole, effects, "windows of its maps do not give the scores of whole pictures")
         return effects
 
     def _compare(self, one: Scores, other: Scores, effects: Sequence[float], otherwise: str) -> None:
