@@ -13,6 +13,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.methods import occlusion
 from cnnwidgets.net.incremental import folding, program
+from cnnwidgets.net.incremental.refusals import NotTraceable
 from tests.net.brute_force import answers, lively
 from tests.net.networks import Function, unchanged
 
@@ -321,5 +322,5 @@ def test_folding_leaves_no_trace():
         folding.fold(net.module)
     assert assert_right(net) == "exact windows in 1 of 1 convolutions"
     broken = bound(branching, conv1=nn.Conv2d(2, 4, 3), head=nn.Linear(4, 3))
-    with unchanged(broken.module), pytest.raises(folding.NotTraceable):
+    with unchanged(broken.module), pytest.raises(NotTraceable):
         folding.fold(broken.module)

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-from cnnwidgets.net.incremental.folding import Folding
+from cnnwidgets.net.incremental.convolution import Folding
 from cnnwidgets.net.incremental.geometry import Slide
+from cnnwidgets.net.incremental.hooks import computes_as
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Sliding:
     cells: Callable[..., Tensor] | None = None
 
 
-def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], Any], size, out) -> Sliding | None:
+def sliding(node: fx.Node, module: Any, constant: Callable[[Any], Any], size, out) -> Sliding | None:
     """The node as a sliding operation, or None.
 
     Parameters:
@@ -49,7 +50,7 @@ def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], A
         constant: gives the value of an argument that does not depend on the picture.
         size, out: shapes (1, C, H, W) of its input and output.
     """
-    if isinstance(module, nn.Conv2d) and module.padding_mode == "zeros":
+    if computes_as(module, (nn.Conv2d, Folding)) and module.padding_mode == "zeros":
         options = module.stride, module.padding, module.dilation, module.groups
         folding = module if isinstance(module, Folding) else None
         return _convolution(module.weight, module.bias, *options, size, out, folding)
@@ -58,9 +59,9 @@ def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], A
         given.pop("input")
         usual = {"bias": None, "stride": 1, "padding": 0, "dilation": 1, "groups": 1}
         return _convolution(**{name: constant(value) for name, value in (usual | given).items()}, size=size, out=out)
-    if type(module) is nn.MaxPool2d and not module.return_indices:
+    if computes_as(module, (nn.MaxPool2d,)) and not module.return_indices:
         return _max_pool(module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode, size, out)
-    if type(module) is nn.AvgPool2d:
+    if computes_as(module, (nn.AvgPool2d,)):
         divisor = module.divisor_override
         return _average_pool(
             module.kernel_size, module.stride, module.padding, module.ceil_mode, module.count_include_pad, divisor, size, out
@@ -79,19 +80,37 @@ def sliding(node: fx.Node, module: nn.Module | None, constant: Callable[[Any], A
     return None
 
 
-def is_pointwise(node: fx.Node, module: nn.Module | None) -> bool:
+def is_pointwise(node: fx.Node, module: Any) -> bool:
     """Whether a cell of the output depends on the same cell of the inputs alone, over all channels."""
     match node.op:
         case "call_module":
-            return type(module) in _POINTWISE_MODULES or (type(module) is nn.BatchNorm2d and module.running_mean is not None)
+            if computes_as(module, (nn.BatchNorm2d,)):
+                return module.running_mean is not None and not module.training
+            return computes_as(module, _POINTWISE_MODULES)
         case "call_method":
-            return node.target in _POINTWISE_METHODS or (node.target == "unsqueeze" and node.args[1:] == (1,))
-        case "call_function" if node.target is torch.cat:
-            return _axis_of_cat(node) in (1, -3)
+            return node.target in _POINTWISE_METHODS or (node.target == "unsqueeze" and _argument(node, 1, "dim") == 1)
+        case "call_function" if node.target in _JOINING:
+            return _argument(node, 1, "dim", _argument(node, 1, "axis", 0)) in (1, -3)
         case "call_function" if node.target is operator.getitem:
             return isinstance(node.args[1], tuple) and len(node.args[1]) == 2 and node.args[1][0] == slice(None)
+        case "call_function" if node.target is getattr:
+            return bool(node.args[1] == "data")
+        case "call_function" if node.target in _WHILE_TRAINING:
+            return _argument(node, *_WHILE_TRAINING[node.target]) is False
         case "call_function":
-            return node.target in _POINTWISE or (node.target is torch.unsqueeze and node.args[1:] == (1,))
+            return node.target in _POINTWISE or (node.target is torch.unsqueeze and _argument(node, 1, "dim") == 1)
+    return False
+
+
+def is_made_anew(node: fx.Node, module: nn.Module | None) -> bool:
+    """Whether the memory of a node's output is sure to be nobody else's."""
+    match node.op:
+        case "call_module":
+            return computes_as(module, _POINTWISE_MODULES - _PASSING_ON | _ANEW)
+        case "call_method":
+            return node.target in _POINTWISE_METHODS - {"contiguous", "float", "detach"}
+        case "call_function":
+            return node.target in _POINTWISE or node.target in _JOINING or node.target in _SLIDING
     return False
 
 
@@ -177,8 +196,8 @@ def _pair(value) -> tuple[int, int]:
     return (value[0], value[-1])
 
 
-def _axis_of_cat(node: fx.Node) -> Any:
-    return node.kwargs.get("dim", node.kwargs.get("axis", node.args[1] if len(node.args) > 1 else 0))
+def _argument(node: fx.Node, place: int, name: str, usual: Any = None) -> Any:
+    return node.kwargs.get(name, node.args[place] if len(node.args) > place else usual)
 
 
 _CONVOLUTION = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
@@ -198,12 +217,25 @@ _NAMES = "relu relu6 leaky_relu elu selu celu gelu silu mish softplus sigmoid lo
 _ARITHMETIC = (
     "add sub mul div true_divide neg abs pow sqrt exp log square clamp clamp_min clamp_max maximum minimum relu sigmoid tanh"
 )
-_POINTWISE_METHODS = frozenset((*_ARITHMETIC.split(), "contiguous", "clone", "float"))
+_POINTWISE_METHODS = frozenset((*_ARITHMETIC.split(), "contiguous", "clone", "float", "detach"))
 _POINTWISE = frozenset(
     (
         *(getattr(F, name) for name in _NAMES.split()),
         *(getattr(torch, name) for name in _ARITHMETIC.split()),
         *(operator.add, operator.sub, operator.mul, operator.truediv, operator.neg, operator.pow),
-        *(F.dropout, F.dropout2d, F.local_response_norm, F.batch_norm, F.threshold, F.softsign),
+        *(F.local_response_norm, F.threshold, F.softsign),
     )
 )
+_WHILE_TRAINING: dict[Any, tuple[int, str, bool]] = {
+    F.dropout: (2, "training", True),
+    F.dropout2d: (2, "training", True),
+    F.batch_norm: (5, "training", False),
+}
+"""Functions that act on single cells unless they train: where they are told, by what name, and what they do if not."""
+
+_JOINING = frozenset((torch.cat, torch.concat, torch.concatenate))
+_SLIDING = frozenset((F.conv2d, F.max_pool2d, torch.max_pool2d, F.avg_pool2d))
+_PASSING_ON = frozenset(
+    (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.ChannelShuffle)
+)
+_ANEW = frozenset((nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.Linear, nn.MaxPool2d, nn.AvgPool2d))

@@ -18,6 +18,9 @@ from torch.fx.node import map_arg
 from cnnwidgets.net.incremental.folding import activation_of, module_of
 from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
 from cnnwidgets.net.incremental.operations import Sliding, is_addition, is_pointwise, keeps_cells, sliding
+from cnnwidgets.net.incremental.refusals import NoWindows
+from cnnwidgets.net.incremental.tracing import version
+from cnnwidgets.net.trace import tensors_in
 
 if TYPE_CHECKING:
     from cnnwidgets.net.incremental.routes import Route
@@ -129,12 +132,20 @@ class Program:
         self._axes: dict[tuple[int, int], Axis] = {}
 
     def values(self, picture: Tensor) -> Iterator[tuple[fx.Node, Any]]:
-        """Every node and its value for one picture, in order; what no later node needs is let go."""
+        """Every node and its value for one picture, in order; what no later node needs is let go.
+
+        Raises:
+            NoWindows: a node overwrites what it is given: maps that are kept would not stay as they are.
+        """
         interpreter = fx.Interpreter(self.graph)
         interpreter.args_iter = iter((picture,))
         needed = {node: len(node.users) for node in self.graph.graph.nodes}
         for node in self.graph.graph.nodes:
+            given = [*tensors_in([interpreter.env[used] for used in node.all_input_nodes])]
+            before = [*map(version, given)]
             interpreter.env[node] = interpreter.run_node(node)
+            if [*map(version, given)] != before:
+                raise NoWindows(f"{node.name} overwrites what it is given")
             yield node, interpreter.env[node]
             for used in node.all_input_nodes:
                 needed[used] -= 1
@@ -194,7 +205,7 @@ class Program:
             step.kind = "sliding"
         elif is_pointwise(node, module) and len(step.shape) in (3, 4):
             constants = [self.constants[used] for used in step.inputs if used.kind == "constant"]
-            same_size = all(used.size == step.size for used in step.live)
+            same_size = all(used.size == step.size and len(used.shape) == len(first.shape) for used in step.live)
             if same_size and all(isinstance(value, Tensor) and keeps_cells(node, value) for value in constants):
                 step.kind = "pointwise"
 

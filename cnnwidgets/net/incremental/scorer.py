@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.incremental import proof
 from cnnwidgets.net.incremental.engine import Engine, Found
-from cnnwidgets.net.incremental.folding import NotTraceable, NoWindows, first_line, fold
+from cnnwidgets.net.incremental.folding import fold
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
+from cnnwidgets.net.incremental.refusals import NotTraceable, NoWindows, first_line
 from cnnwidgets.net.layers import Layer
 from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
+from cnnwidgets.net.trace import Cancelled
 
 BATCH = 256
 """Positions that are computed at once at most."""
@@ -117,11 +119,12 @@ class Scorer:
             try:
                 self._engine: Engine | None = self._make_engine(module)
                 self.how = _describe(self._engine.program)
-            except RuntimeError as error:
+            except Cancelled:
+                raise
+            except Exception as error:  # of any kind: a network's code is anybody's
                 self._engine, reason = None, error
         if self._engine is None:
-            self._alone = self._one_by_one or isinstance(reason, NotTraceable) or not self._takes_batches()
-            self.how = f"{'one picture after the other' if self._alone else 'plain batches'}: {first_line(reason)}"
+            self._go_plain(reason)
 
     def groups(self, tops: np.ndarray, lefts: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Group the rows and the columns of a grid of positions: indices of those that are best computed together."""
@@ -138,11 +141,21 @@ class Scorer:
 
         Between two of them the network is as it was, and nothing is locked.
         """
-        if self._engine is None:
-            for batch in batches:
-                yield from self._in_parts(batch, self._plain_fitting, self._plain_covered)
-        else:
-            yield from self._with_windows(self._engine, batches)
+        left = [*batches]
+        if self._engine:
+            done = 0
+            try:
+                for part, scores in self._with_windows(self._engine, left):
+                    yield part, scores
+                    done += len(part.tops)
+                return
+            except Cancelled:
+                raise
+            except Exception as error:
+                self._go_plain(error)
+            left = [Positions(*(np.concatenate(places)[done:] for places in zip(*left, strict=True)))]
+        for batch in left:
+            yield from self._in_parts(batch, self._plain_fitting, self._plain_covered)
 
     def at(self, top: int, left: int) -> Scores:
         """The scores with the patch at one place."""
@@ -294,6 +307,13 @@ class Scorer:
 
     # the plain way
 
+    def _go_plain(self, reason: Exception) -> None:
+        """Take whole pictures from now on, and say why."""
+        self._engine = None
+        self._alone = self._one_by_one or isinstance(reason, NotTraceable) or not self._takes_batches()
+        why = first_line(reason) if isinstance(reason, NoWindows) else f"windows of its maps fail ({first_line(reason)})"
+        self.how = f"{'one picture after the other' if self._alone else 'plain batches'}: {why}"
+
     def _plain_covered(self, part: Positions, _: int) -> Scores:
         return self._plain(self.patches.pictures(*part))
 
@@ -305,7 +325,9 @@ class Scorer:
         """Whether a picture's scores are the same beside other pictures."""
         try:
             beside = self._plain(torch.cat([self.patches.picture, self.patches.fill, -self.patches.picture]))
-        except RuntimeError:
+        except Cancelled:
+            raise
+        except Exception:
             return False
         first, effects = beside.rows([0]), beside.rows([1, 2]).off(beside.rows([0]))
         return all(
@@ -348,17 +370,24 @@ def _describe(program: Program) -> str:
     return f"exact windows in {windowed} of {len(program.convolutions)} convolutions"
 
 
-_PROGRAMS: WeakKeyDictionary[BoundModel, tuple[object, Program]] = WeakKeyDictionary()
+_PROGRAMS: WeakKeyDictionary[BoundModel, tuple[object, Program | NoWindows]] = WeakKeyDictionary()
 
 
 def _program(net: BoundModel, module: nn.Module, watch: Watch | None) -> Program:
-    """The program of a network's double; that of the last time, if the weights are the same."""
+    """The program of a network's double, or why there is none; that of the last time, if the weights are the same."""
     keep = frozenset([watch.layer.source[1]]) if watch else frozenset()
-    key = keep, net.input_shape, _state(net.original)
+    key = keep, net.input_shape, module, _state(net.original)
     if net not in _PROGRAMS or _PROGRAMS[net][0] != key:
         picture = torch.zeros(1, *net.input_shape, device=net.device, dtype=net.dtype)
-        _PROGRAMS[net] = key, Program(fold(module, keep), picture.contiguous(memory_format=torch.channels_last))
-    return _PROGRAMS[net][1]
+        picture = picture.contiguous(memory_format=torch.channels_last)
+        try:
+            _PROGRAMS[net] = key, Program(fold(module, keep, picture), picture)
+        except NoWindows as error:
+            _PROGRAMS[net] = key, type(error)(str(error))
+    found = _PROGRAMS[net][1]
+    if isinstance(found, NoWindows):
+        raise type(found)(str(found))
+    return found
 
 
 def _state(module: nn.Module) -> tuple:
