@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -48,10 +49,15 @@ class Network(nn.Module):
         self.operations.append(operation)
         self.lines.append(f"{inspect.getsource(operation).strip()}  {said}")
 
-    def part(self, module: nn.Module) -> nn.Module:
-        """The module, as a part of the network."""
-        self.add_module(f"part{len(self._modules)}", module)
-        return module
+    def part(self, module: nn.Module) -> str:
+        """Take the module as a part; returns its name."""
+        name = f"part{len(self._modules)}"
+        self.add_module(name, module)
+        return name
+
+    def __getitem__(self, name: str) -> Any:
+        """A part, or a parameter of the network's own."""
+        return getattr(self, name)
 
     def forward(self, x):
         for operation in self.operations:
@@ -133,25 +139,25 @@ class Maker:
         }
         make = self.one_of(nn.Conv2d, nn.Conv2d, nn.Conv2d, Scaled)
         try:
-            conv = make(channels, out, kernel, padding_mode=mode, **options)
+            module = make(channels, out, kernel, padding_mode=mode, **options)
         except ValueError:
             return False
         if self.one_of(0, 0, 0, 0, 1):
-            conv = self.one_of(parametrizations.weight_norm, parametrizations.spectral_norm)(conv)
-        conv = self.network.part(conv)
+            module = self.one_of(parametrizations.weight_norm, parametrizations.spectral_norm)(module)
+        conv = self.network.part(module)
         rest = (options["stride"], options["padding"], options["dilation"], groups)
         named = {"stride": rest[0], "padding": rest[1], "dilation": rest[2], "groups": groups}
         form = self.one_of(
-            lambda net, x: conv(x),
-            lambda net, x: conv(x),
-            lambda net, x: conv(x),
-            lambda net, x: conv(input=x),
-            lambda net, x: F.conv2d(x, conv.weight, conv.bias, *rest),
-            lambda net, x: F.conv2d(input=x, weight=conv.weight, bias=conv.bias, **named),
-            lambda net, x: torch.conv2d(x, conv.weight, conv.bias, *rest),
-            lambda net, x: F.conv2d(x, conv.weight, padding="same", dilation=rest[2], groups=groups),
+            lambda net, x: net[conv](x),
+            lambda net, x: net[conv](x),
+            lambda net, x: net[conv](x),
+            lambda net, x: net[conv](input=x),
+            lambda net, x: F.conv2d(x, net[conv].weight, net[conv].bias, *rest),
+            lambda net, x: F.conv2d(input=x, weight=net[conv].weight, bias=net[conv].bias, **named),
+            lambda net, x: torch.conv2d(x, net[conv].weight, net[conv].bias, *rest),
+            lambda net, x: F.conv2d(x, net[conv].weight, padding="same", dilation=rest[2], groups=groups),
         )
-        return self.add(form, conv)
+        return self.add(form, options)
 
     def activation(self) -> bool:
         relu, again = self.network.part(nn.ReLU(self.flip())), self.network.part(Leaky(self.flip()))
@@ -161,10 +167,10 @@ class Maker:
             )
         )
         form = self.one_of(
-            lambda net, x: relu(x),
-            lambda net, x: relu(input=x),
-            lambda net, x: module(x),
-            lambda net, x: again(x),
+            lambda net, x: net[relu](x),
+            lambda net, x: net[relu](input=x),
+            lambda net, x: net[module](x),
+            lambda net, x: net[again](x),
             lambda net, x: F.relu(x),
             lambda net, x: F.relu(input=x, inplace=True),
             lambda net, x: F.relu(x, True),
@@ -188,7 +194,7 @@ class Maker:
             lambda net, x: F.glu(x, 1),
             lambda net, x: F.prelu(x, net.scale.view(1)),
         )
-        return self.add(form, module)
+        return self.add(form)
 
     def norm(self) -> bool:
         channels = self.shape[1]
@@ -197,18 +203,17 @@ class Maker:
         without = self.network.part(nn.BatchNorm2d(channels, track_running_stats=False))
         return self.add(
             self.one_of(
-                lambda net, x: batch(x),
-                lambda net, x: batch(x),
-                lambda net, x: batch(input=x),
-                lambda net, x: instance(x),
-                lambda net, x: group(x),
-                lambda net, x: layer(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
+                lambda net, x: net[batch](x),
+                lambda net, x: net[batch](x),
+                lambda net, x: net[batch](input=x),
+                lambda net, x: net[instance](x),
+                lambda net, x: net[group](x),
+                lambda net, x: net[layer](x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
                 lambda net, x: F.local_response_norm(x, 3),
                 lambda net, x: F.layer_norm(x, x.shape[1:]),
                 lambda net, x: F.normalize(x, dim=1),
-                lambda net, x: without(x),
-            ),
-            batch,
+                lambda net, x: net[without](x),
+            )
         )
 
     def pool(self) -> bool:
@@ -218,9 +223,9 @@ class Maker:
         mean = self.network.part(nn.AvgPool2d(kernel, stride, padding, ceil, self.flip()))
         return self.add(
             self.one_of(
-                lambda net, x: most(x),
-                lambda net, x: mean(x),
-                lambda net, x: mean(input=x),
+                lambda net, x: net[most](x),
+                lambda net, x: net[mean](x),
+                lambda net, x: net[mean](input=x),
                 lambda net, x: F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil),
                 lambda net, x: F.max_pool2d(input=x, kernel_size=kernel, stride=stride),
                 lambda net, x: F.avg_pool2d(x, kernel, stride, padding, ceil),
@@ -236,7 +241,7 @@ class Maker:
             self.one_of(
                 lambda net, x: F.pad(x, edge, mode),
                 lambda net, x: F.pad(x, (-1, 0, 0, -1)),
-                lambda net, x: pad(x),
+                lambda net, x: net[pad](x),
                 lambda net, x: x.flip(3),
                 lambda net, x: torch.roll(x, 1, 2),
                 lambda net, x: x.transpose(2, 3),
@@ -257,20 +262,20 @@ class Maker:
         narrow = self.network.part(nn.Conv2d(channels, channels, 1))
         return self.add(
             self.one_of(
-                lambda net, x: x + same(x),
-                lambda net, x: x.add_(same(x)),
-                lambda net, x: torch.add(input=x, other=same(x), alpha=2),
-                lambda net, x: F.relu(same(x) + narrow(x)),
-                lambda net, x: F.relu_(same(x).add_(x)),
-                lambda net, x: torch.cat([x, same(x)], 1),
-                lambda net, x: torch.cat(tensors=(x, narrow(x)), dim=1),
+                lambda net, x: x + net[same](x),
+                lambda net, x: x.add_(net[same](x)),
+                lambda net, x: torch.add(input=x, other=net[same](x), alpha=2),
+                lambda net, x: F.relu(net[same](x) + net[narrow](x)),
+                lambda net, x: F.relu_(net[same](x).add_(x)),
+                lambda net, x: torch.cat([x, net[same](x)], 1),
+                lambda net, x: torch.cat(tensors=(x, net[narrow](x)), dim=1),
                 lambda net, x: x + net.scale.mean(),
                 lambda net, x: x.mul_(0.5).sub_(1),
                 lambda net, x: 1 - x,
                 lambda net, x: x**2,
                 lambda net, x: -x,
                 increment,
-                lambda net, x: torch.einsum("nchw,cd->ndhw", x, narrow.weight[:, :, 0, 0]),
+                lambda net, x: torch.einsum("nchw,cd->ndhw", x, net[narrow].weight[:, :, 0, 0]),
                 lambda net, x: F.dropout(x, training=net.training),
             ),
         )
@@ -281,12 +286,12 @@ class Maker:
         same = self.network.part(nn.Conv2d(channels, channels, 3, padding=1))
         narrow = self.network.part(nn.Conv2d(channels, channels, 1))
         places = nn.Parameter(torch.randn(1, 1, height, width, generator=torch.Generator().manual_seed(3)))
-        self.network.register_parameter(f"places{len(self.network.lines)}", places)
+        self.network.register_parameter(named := f"places{len(self.network.lines)}", places)
         return self.add(
             self.one_of(
                 lambda net, x: torch.cat([x, x[:, :, :1]], -2),
-                lambda net, x: x * torch.sigmoid(narrow(x.mean((2, 3), keepdim=True))),
-                lambda net, x: x * places,
+                lambda net, x: x * torch.sigmoid(net[narrow](x.mean((2, 3), keepdim=True))),
+                lambda net, x: x * net[named],
                 lambda net, x: x - x.mean((2, 3), keepdim=True),
                 lambda net, x: x - x.mean(0),
                 lambda net, x: x / x.abs().amax(),
@@ -302,7 +307,7 @@ class Maker:
                 used_again,
                 lambda net, x: torch.matmul(x, x.transpose(2, 3)) @ x,
                 lambda net, x: torch.cumsum(x, 3),
-                lambda net, x: torch.stack([x, same(x)]).amax(0),
+                lambda net, x: torch.stack([x, net[same](x)]).amax(0),
                 lambda net, x: F.adaptive_avg_pool2d(x, 4),
                 lambda net, x: F.adaptive_max_pool2d(x, (3, 5)),
                 lambda net, x: F.lp_pool2d(x, 2, 2),
@@ -319,17 +324,51 @@ class Maker:
         mean = self.network.part(nn.Linear(channels, 3))
         network = self.network
         head = self.one_of(
-            lambda net, x: flat(x.flatten(1)),
-            lambda net, x: flat(x.reshape(len(x), -1)),
-            lambda net, x: flat(torch.flatten(input=x, start_dim=1)),
-            lambda net, x: mean(x.mean((2, 3))),
-            lambda net, x: mean(F.adaptive_avg_pool2d(x, 1).flatten(1)),
-            lambda net, x: mean(x.amax(dim=(2, 3))),
-            lambda net, x: mean(x[:, :, height // 2, width // 2]),
-            lambda net, x: flat(x.flatten(1)) + 1000,
+            lambda net, x: net[flat](x.flatten(1)),
+            lambda net, x: net[flat](x.reshape(len(x), -1)),
+            lambda net, x: net[flat](torch.flatten(input=x, start_dim=1)),
+            lambda net, x: net[mean](x.mean((2, 3))),
+            lambda net, x: net[mean](F.adaptive_avg_pool2d(x, 1).flatten(1)),
+            lambda net, x: net[mean](x.amax(dim=(2, 3))),
+            lambda net, x: net[mean](x[:, :, height // 2, width // 2]),
+            lambda net, x: net[flat](x.flatten(1)) + 1000,
         )
         network.add(head)
+        if self.one_of(0, 0, 0, 0, 1):
+            self.hook(self.one_of(*(network[name] for name in network._modules)))
         return lively(network, seed=int(self.rng.integers(2**31)))
+
+    def hook(self, part: nn.Module) -> None:
+        """As users put them on: to ablate, to look, to change what goes in or what comes out."""
+        form = self.one_of(ablate, scale_by_place, when_low, look, mix)
+        part.register_forward_hook(form)
+        if self.one_of(0, 0, 1):
+            part.register_forward_pre_hook(double_inputs)
+        self.network.lines.append(f"{form.__name__} on {part}")
+
+
+def ablate(module, args, output):
+    output[:, :1] = 0
+
+
+def scale_by_place(module, args, output):
+    return output * torch.linspace(0, 1, output.shape[-1], dtype=output.dtype)
+
+
+def when_low(module, args, output):
+    return output * 2 if output.amin() < -1.5 else None
+
+
+def look(module, args, output):
+    module.seen = output.detach().mean().item()
+
+
+def mix(module, args, output):
+    return output - output.mean(0, keepdim=True) / 2
+
+
+def double_inputs(module, args):
+    return (args[0] * 2, *args[1:]) if args else None
 
 
 def increment(net, x):

@@ -17,6 +17,7 @@ from torch.fx.node import map_arg
 
 from cnnwidgets.net.incremental.folding import activation_of, module_of
 from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
+from cnnwidgets.net.incremental.hooks import After, Before, is_hooked
 from cnnwidgets.net.incremental.operations import Sliding, is_addition, is_pointwise, keeps_cells, sliding
 from cnnwidgets.net.incremental.refusals import NoWindows
 from cnnwidgets.net.incremental.tracing import version
@@ -99,6 +100,7 @@ class Program:
         frontier: windowed steps that something takes whole maps of.
         selections: steps without windows that take a part of a map as it is.
         constants: the values of the steps that do not depend on the picture.
+        hooked: whether hooks of the user see, or change, what is computed; they may mix pictures in ways that seldom show.
         proven: for what patches windows were seen to give the scores of whole pictures, and how much those changed.
         routes: what was found for batches of positions; kept here for the next picture.
     """
@@ -122,6 +124,7 @@ class Program:
         for used, step in last.items():
             if used not in self.outputs:
                 step.last.append(used)
+        self.hooked = any(isinstance(part, (Before, After)) or is_hooked(part) for part in graph.modules())
         self.proven: dict[tuple, list[float]] = {}
         self.frontier = {used for step in self.steps if step.kind == "whole" for used in step.live if used.windowed}
         self.frontier.update(step for step in self.outputs if step.windowed)

@@ -41,6 +41,11 @@ def batches(engine: Engine, stride: tuple[int, int]) -> Iterator[tuple[np.ndarra
     yield grid[0][-1:], grid[1][-1:]
 
 
+def beside(maps: Tensor) -> Tensor:
+    """Of the maps of N positions: (N + 3, ...), beside others that would show in their scores if batches were mixed."""
+    return torch.cat([maps, -3 * maps[:1], 100 * maps[:1], torch.zeros_like(maps[:1])])
+
+
 def alike(one: Tensor, other: Tensor, effect: float, dtype: torch.dtype) -> bool:
     """Whether two ways gave the same numbers, of which a patch changes as much as ``effect``, up to rounding in a dtype."""
     one, other = one.double().cpu(), other.double().cpu()

@@ -200,12 +200,11 @@ class Scorer:
             effect = proof.largest(maps[step] - engine.clean_map(step))
             if not proof.alike(windows[:1], maps[step], effect, self.net.dtype):
                 raise NoWindows("windows of its maps are not those of whole pictures")
-        scores = self._whole(
-            noisy, {step: torch.cat([middle[step], end[step]]) for step in middle}, len(batches[0].tops) + 1
-        )
+        joined = {step: proof.beside(torch.cat([middle[step], end[step]])) for step in middle}
+        scores = self._whole(noisy, joined, len(batches[0].tops) + 4).rows([0, len(batches[0].tops)])
         whole = _joined([self._read_folded(output, watched, 1), self._plain(pictures[1])])
         effects = whole.off(clean)
-        self._compare(scores.rows([0, -1]), whole, effects, "windows of its maps do not give the scores of whole pictures")
+        self._compare(scores, whole, effects, "windows of its maps do not give the scores of whole pictures")
         return effects
 
     def _compare(self, one: Scores, other: Scores, effects: Sequence[float], otherwise: str) -> None:
@@ -259,7 +258,7 @@ class Scorer:
         yield from self._in_parts(positions, lambda _: self._fitting_whole(engine), finish)
 
     def _whole(self, engine: Engine, found: Found, count: int) -> Scores:
-        if self._one_by_one and count > 1:
+        if (self._one_by_one or engine.program.hooked) and count > 1:
             each = [{step: values[k : k + 1] for step, values in found.items()} for k in range(count)]
             return _joined([self._whole(engine, one, 1) for one in each])
         output, watched, same = engine.outputs(found, count)
