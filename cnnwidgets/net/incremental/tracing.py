@@ -141,11 +141,9 @@ class Tracer(fx.Tracer):
     @contextmanager
     def _answering(self, root: Whole) -> Iterator[None]:
         """Inside, forward passes that ask ``isinstance`` ask the tracer; of everything but a Value it says what it is."""
-        forwards = [inspect.unwrap(type(part).forward) for part in root.modules()]
+        forwards = [inspect.unwrap(type(part).forward) for part in root.network.modules()]
         spaces = {id(space): space for forward in forwards if (space := getattr(forward, "__globals__", None))}
-        asking = [
-            space for space in spaces.values() if not space["__name__"].startswith("torch.") and "isinstance" not in space
-        ]
+        asking = [space for space in spaces.values() if "isinstance" not in space and _is_of_users(space)]
         for space in asking:
             space["isinstance"] = self.isinstance
         try:
