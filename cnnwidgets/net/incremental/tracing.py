@@ -194,7 +194,7 @@ class Tracer(fx.Tracer):
         if self.is_elsewhere:
             return forward(*args, **kwargs)
         if self.is_leaf_module(m, "") or not is_hooked(m):
-            return super().call_module(m, forward, args, kwargs)
+            return super().call_module(m, m.forward, args, kwargs)
         args, kwargs = self._seen_before(m, args, kwargs)
         output = super().call_module(m, m.forward, args, kwargs)
         return self._call_hooks("after", After(m), (output, args, kwargs)) if m._forward_hooks else output
