@@ -79,7 +79,7 @@ def _place_arguments(node: fx.Node, module: nn.Module | None) -> None:
         given = inspect.signature(module.forward).bind(*args, **kwargs)
         node.args, node.kwargs = given.args, given.kwargs
         return
-    if not args:
+    if not args and not kwargs.keys() & _BEFORE_INPUT:
         args = tuple(kwargs.pop(name) for name in ("input", "tensors", "self") if name in kwargs)[:1]
     if len(args) == 1 and "other" in kwargs:
         args = *args, kwargs.pop("other")
@@ -132,3 +132,6 @@ def _add(folded: fx.GraphModule, node: fx.Node, module: nn.Module) -> str:
 
 
 _ACTIVATIONS: dict[Any, str] = {nn.ReLU: "relu", nn.Hardswish: "hardswish", nn.SiLU: "swish"}
+
+_BEFORE_INPUT = {"condition", "sorted_sequence"}
+"""What a few functions of torch have for a first argument though they have an ``input`` too."""

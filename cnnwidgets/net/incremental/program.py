@@ -19,7 +19,7 @@ from cnnwidgets.net.incremental.folding import activation_of, module_of
 from cnnwidgets.net.incremental.geometry import Intervals, around, tidy
 from cnnwidgets.net.incremental.hooks import After, Before, is_hooked
 from cnnwidgets.net.incremental.operations import Sliding, is_addition, is_pointwise, keeps_cells, sliding
-from cnnwidgets.net.incremental.refusals import NoWindows
+from cnnwidgets.net.incremental.refusals import MixesPictures, NoWindows
 from cnnwidgets.net.incremental.tracing import version
 from cnnwidgets.net.trace import tensors_in
 
@@ -191,6 +191,8 @@ class Program:
             self.constants[step] = value
         elif _asks_shape(node):
             step.kind = "shape"
+        elif isinstance(value, Tensor) and not value.ndim and any(used.shape for used in step.live):
+            raise MixesPictures(f"{node.name} is one number of all pictures of a batch")
         elif shape and all(used.windowed for used in step.live):
             self._find_windows(step)
         self._of[node] = step

@@ -16,6 +16,10 @@ class NotTraceable(NoWindows):
     """A forward pass that ``torch.fx`` cannot follow: it may branch on values."""
 
 
+class MixesPictures(NoWindows):
+    """A forward pass in which pictures of a batch change each other's scores."""
+
+
 def cannot_follow(why: str) -> NotTraceable:
     """What is raised of a forward pass that does something which cannot be written down as a graph."""
     return NotTraceable(f"torch.fx cannot follow its forward pass ({why})")

@@ -17,7 +17,7 @@ from cnnwidgets.net.incremental.engine import Engine, Found
 from cnnwidgets.net.incremental.folding import fold
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
-from cnnwidgets.net.incremental.refusals import NotTraceable, NoWindows, first_line
+from cnnwidgets.net.incremental.refusals import MixesPictures, NotTraceable, NoWindows, first_line
 from cnnwidgets.net.layers import Layer
 from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
@@ -309,7 +309,7 @@ class Scorer:
     def _go_plain(self, reason: Exception) -> None:
         """Take whole pictures from now on, and say why."""
         self._engine = None
-        self._alone = self._one_by_one or isinstance(reason, NotTraceable) or not self._takes_batches()
+        self._alone = self._one_by_one or isinstance(reason, (MixesPictures, NotTraceable)) or not self._takes_batches()
         why = first_line(reason) if isinstance(reason, NoWindows) else f"windows of its maps fail ({first_line(reason)})"
         self.how = f"{'one picture after the other' if self._alone else 'plain batches'}: {why}"
 

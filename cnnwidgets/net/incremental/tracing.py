@@ -141,11 +141,9 @@ class Tracer(fx.Tracer):
     @contextmanager
     def _answering(self, root: Whole) -> Iterator[None]:
         """Inside, forward passes that ask ``isinstance`` ask the tracer; of everything but a Value it says what it is."""
-        forwards = [inspect.unwrap(type(part).forward) for part in root.modules()]
+        forwards = [inspect.unwrap(type(part).forward) for part in root.network.modules()]
         spaces = {id(space): space for forward in forwards if (space := getattr(forward, "__globals__", None))}
-        asking = [
-            space for space in spaces.values() if not space["__name__"].startswith("torch.") and "isinstance" not in space
-        ]
+        asking = [space for space in spaces.values() if "isinstance" not in space and _is_of_users(space)]
         for space in asking:
             space["isinstance"] = self.isinstance
         try:
@@ -196,7 +194,7 @@ class Tracer(fx.Tracer):
         if self.is_elsewhere:
             return forward(*args, **kwargs)
         if self.is_leaf_module(m, "") or not is_hooked(m):
-            return super().call_module(m, forward, args, kwargs)
+            return super().call_module(m, m.forward, args, kwargs)
         args, kwargs = self._seen_before(m, args, kwargs)
         output = super().call_module(m, m.forward, args, kwargs)
         return self._call_hooks("after", After(m), (output, args, kwargs)) if m._forward_hooks else output
