@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.incremental.engine import Engine, Found
 from cnnwidgets.net.incremental.folding import NotTraceable, NoWindows, first_line, fold
@@ -127,6 +128,8 @@ class Scorer:
     # the fast way
 
     def _make_engine(self, module: nn.Module) -> Engine:
+        if reason := self.net.why_alone(self.patches.picture):
+            raise NoWindows(reason)
         program = _program(self.net, module, self._watch)
         step = self._watched_step(program)
         engine = Engine(program, self.patches, step)
@@ -253,12 +256,19 @@ class Scorer:
 
     def _takes_batches(self) -> bool:
         """Whether a picture's scores are the same beside other pictures."""
-        try:
-            beside = self._plain(torch.cat([self.patches.picture, self.patches.fill, -self.patches.picture]))
-        except RuntimeError:
+        if not self.net.takes_batches(self.patches.picture):
             return False
-        first = Scores(beside.outputs[:1], None if beside.watched is None else beside.watched[:1])
-        return self._agree(first, self.clean)
+        if self._own is None:
+            return True
+        try:
+            return not depends_on_others(lambda pictures: [[v] for v in self._watched_of(pictures)], self.patches.picture)
+        except (TypeError, ValueError, RuntimeError):
+            return False
+
+    def _watched_of(self, pictures: Tensor) -> Tensor:
+        watched = self._plain(pictures).watched
+        assert watched is not None
+        return watched
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""
