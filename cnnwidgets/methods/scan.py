@@ -55,6 +55,7 @@ class Scan:
         total: number of pictures that were asked for.
         rate: pictures a second in this run.
         remaining: seconds left at that rate; 0 if all is done, NaN if nothing has been.
+        notes: sentences on the network.
     """
 
     results: Any
@@ -63,6 +64,7 @@ class Scan:
     total: int
     rate: float
     remaining: float
+    notes: tuple[str, ...] = ()
 
     @property
     def done(self) -> float:
@@ -231,6 +233,7 @@ class _Run:
             total,
             rate,
             (total - done) / (rate or float("nan")) if done < total else 0.0,
+            self.job.net.notes,
         )
 
 
