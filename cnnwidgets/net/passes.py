@@ -106,19 +106,18 @@ class Passes(ABC):
         if self.draws:
             return self.runner.about_draws
         for attempt in range(ATTEMPTS):
-            runner, weights = self.runner, fingerprint(self.original)
-            found = self._evidence
+            runner, weights, found = self.runner, fingerprint(self.original), self._evidence
             if found is not None and found.runner is runner and found.weights == weights:
-                break
+                return found.sentence
+            is_last = attempt == ATTEMPTS - 1
+            looked_at = runner.with_snapshot(self.original) if is_last else runner
             if picture is None:
                 picture = torch.randn(1, *runner.shape, generator=torch.Generator().manual_seed(1))
-            is_last = attempt == ATTEMPTS - 1  # somebody trains it meanwhile
-            looked_at = runner.with_snapshot(self.original) if is_last else runner
-            found = Evidence(runner, weights, look_beside(looked_at, picture.detach().to(self.device, self.dtype)))
-            if is_last or fingerprint(self.original) == weights:
-                self._evidence = found
-                break
-        return found.sentence
+            sentence = look_beside(looked_at, picture.detach().to(self.device, self.dtype))
+            if is_last or fingerprint(self.original) == weights:  # else somebody trains it, and passes were of other weights
+                self._evidence = Evidence(runner, weights, sentence)
+                return sentence
+        raise AssertionError
 
     @cached_property
     def _arena(self) -> Arena:
