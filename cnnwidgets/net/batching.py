@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
 
 
 def fingerprint(module: nn.Module) -> tuple:
-    """What differs once weights or buffers have changed; by their sums too: a change through ``.data`` leaves no other sign."""
+    """What differs once weights or buffers have changed; by sums too: a change through ``.data`` leaves no other sign."""
     held = [*module.parameters(), *module.buffers()]
     return tuple((id(each), 0 if each.is_inference() else each._version, repr(each.detach().sum().item())) for each in held)
 
@@ -118,8 +118,7 @@ def _pairs(picture: Tensor) -> list[Tensor]:
 
 def _are_equal(one: Sequence[Tensor], other: Sequence[Tensor]) -> bool:
     return len(one) == len(other) and all(
-        a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all())
-        for a, b in zip(one, other, strict=True)
+        a.shape == b.shape and bool(((a == b) | (a.isnan() & b.isnan())).all()) for a, b in zip(one, other, strict=True)
     )
 
 

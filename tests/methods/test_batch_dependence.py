@@ -32,7 +32,9 @@ def attribution(net, method, **more):
 def test_a_map_of_a_network_that_mixes_is_that_of_pictures_shown_alone(method, how):
     model = MIXING[how]()
     net = cw.bind(model, input_shape=SHAPE)
-    apart = cw.bind(Function(lambda self, x: torch.cat([self.body(one) for one in x.split(1)]), body=model), input_shape=SHAPE)
+    apart = cw.bind(
+        Function(lambda self, x: torch.cat([self.body(one) for one in x.split(1)]), body=model), input_shape=SHAPE
+    )
     expected = attribution(apart, method)
     assert np.ptp(expected) > 0
     np.testing.assert_allclose(attribution(net, method), expected, rtol=1e-3, atol=1e-4 * np.ptp(expected))

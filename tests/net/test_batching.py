@@ -36,7 +36,9 @@ def test_a_network_that_mixes_its_batch_is_noticed_and_left_as_it_is(how):
     assert note.startswith("the answer to a picture depends on the others in its batch")
 
 
-@pytest.mark.parametrize("image", [torch.zeros(3, 12, 12), torch.ones(3, 12, 12), picture()], ids=["black", "one color", "noise"])
+@pytest.mark.parametrize(
+    "image", [torch.zeros(3, 12, 12), torch.ones(3, 12, 12), picture()], ids=["black", "one color", "noise"]
+)
 @pytest.mark.parametrize("how", MIXING)
 def test_no_picture_that_it_is_tried_with_hides_that(how, image):
     assert not bind(MIXING[how](), input_shape=SHAPE).takes_batches(image[None])
