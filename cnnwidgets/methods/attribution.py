@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import Function, OwnScore
@@ -142,13 +143,12 @@ class Question:
         inputs: (1, C, H, W), the picture.
         asked: one entry a score.
         layers: those that have to be kept to tell them.
-        notes: sentences on the network and on the picture.
     """
 
     def __init__(self, net: BoundModel, image: Any, target: Target, unit: Unit | Sequence[Unit] | None):
         said: list[str] = []
         self.net, self.inputs, self._about_score = net, one_picture(net, image, said), ""
-        self.notes = (*net.notes, *said)
+        self._said = tuple(said)
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
@@ -161,13 +161,34 @@ class Question:
         self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the network and on the picture."""
+        return (*self.net.notes, *self._said)
+
+    @property
     def alone(self) -> bool:
         """Whether a function that is asked takes one picture at a time; known after the first one."""
         return any(asked.own.alone for asked in self.asked if asked.own)
 
     def at_once(self, max_memory: int) -> int:
-        """How many pictures may go through the network at once."""
-        return 1 if self.alone else at_once(self.net, max_memory)
+        """How many pictures may go through the network at once: one where the answer depends on the others."""
+        if self.alone or not self.net.takes_batches(self.inputs) or any(map(self._mixes, self.asked)):
+            return 1
+        return at_once(self.net, max_memory)
+
+    def _mixes(self, asked: Asked) -> bool:
+        """Whether a function that is asked makes a picture's score of the other pictures' outputs too."""
+        own = asked.own
+        if own is None:
+            return False
+
+        def rows(pictures: Tensor) -> list[list[Tensor]]:
+            return [[value] for value in own(self.net.run(pictures), len(pictures)).detach()]
+
+        try:
+            return depends_on_others(rows, self.inputs)
+        except (TypeError, ValueError, RuntimeError):  # of several pictures
+            return True
 
     def scores(self, passed: Graph) -> list[Tensor]:
         """For each score that is asked its values (N,) in a pass. The predicted class is that of the first pass.

@@ -31,6 +31,7 @@ class Faithfulness:
         random: float32 (orders, steps + 1), deletion in random orders. Read backwards they are insertion, so that the areas
             of both are the same.
         fill: what pixels are replaced by.
+        notes: sentences on the network and on the picture.
     """
 
     method: str
@@ -40,6 +41,7 @@ class Faithfulness:
     insertion: np.ndarray
     random: np.ndarray
     fill: str
+    notes: tuple[str, ...] = ()
 
     @property
     def deletion_area(self) -> float:
@@ -150,7 +152,14 @@ def faithfulness(
             on_update(None, (some[-1] + 1) / len(found))
     deletion, insertion, *others = found.reshape(len(places), len(counts))
     return Faithfulness(
-        attribution.method, question.asked[0].name, counts / values.size, deletion, insertion, np.stack(others), fill
+        attribution.method,
+        question.asked[0].name,
+        counts / values.size,
+        deletion,
+        insertion,
+        np.stack(others),
+        fill,
+        question.notes,
     )
 
 

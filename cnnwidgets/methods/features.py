@@ -53,6 +53,7 @@ class Features:
         remaining: seconds left; 0 if all is done.
         output: what the network's outputs mean.
         regression: float32 (n, k), the first values of a regression, k = 3 or as many as there are; or None.
+        notes: sentences on the network.
     """
 
     layer: str
@@ -69,6 +70,7 @@ class Features:
     remaining: float
     output: Output
     regression: np.ndarray | None
+    notes: tuple[str, ...] = ()
 
     @property
     def predicted(self) -> np.ndarray | None:
@@ -290,4 +292,5 @@ def _features(net: BoundModel, layer: str, values: np.ndarray, done: Scan) -> Fe
         total=done.total,
         rate=done.rate,
         remaining=done.remaining,
+        notes=net.notes,
     )

@@ -135,8 +135,8 @@ def smoothgrad(
         return question.answer(list(found), method="smoothgrad", signed=_is_signed(reduce))
 
     for done, count in _counted(samples, question.at_once(max_memory)):
-        drawn = torch.randn(count, *inputs.shape[1:], generator=generator)
-        total += _summed(question, inputs + deviation * drawn.to(inputs))
+        each = [torch.randn(inputs.shape[1:], generator=generator) for _ in range(count)]  # the same in parts of any size
+        total += _summed(question, inputs + deviation * torch.stack(each).to(inputs))
         _tell(on_update, cancel, partial(result, done), done / samples)
     return result(samples)
 

@@ -50,6 +50,8 @@ def occlusion(
 ) -> OcclusionMap:
     """How the score changes when a patch covers a part of the picture, for every position of a grid; all values are exact.
 
+    Of a network that draws random numbers when it answers they are those of one draw, the same one for every position.
+
     >>> result = cw.methods.occlusion(net, "cat.jpg", "tabby", patch=32, stride=8)
     >>> result.drop.shape
     (25, 25)
@@ -99,14 +101,13 @@ class Occlusion:
         ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
         answer: what the network says of the picture itself.
         own: the function of the output that is watched; None where it is a class or a unit.
-        notes: sentences on the network and on the picture.
     """
 
     def __init__(self, net, image, target=None, *, patch, stride, fill, shape, score, region, seed, max_memory=512 * 2**20):
         self.net = net
         said: list[str] = []
         self.inputs = one_picture(net, image, said)
-        self.notes = (*net.notes, *said)
+        self._said = tuple(said)
         self.size = height, width = net.input_shape[1:]
         self.patch = _pair("patch", patch if patch is not None else usual_patch(self.size))
         self.stride = _pair("stride", stride if stride is not None else usual_stride(self.patch))
@@ -122,6 +123,11 @@ class Occlusion:
         self._scorer = Scorer(net, patches, watch=self._watch or self.own, stride=self.stride, max_memory=max_memory)
         self.target = self._target_of(target)
         self.answer = self._answers(self._scorer.clean)[0]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences on the network and on the picture."""
+        return (*self.net.notes, *self._said)
 
     def at(self, y: int, x: int) -> Answer:
         """What the network says with the patch's first row and column there: one incremental pass."""
@@ -304,6 +310,7 @@ class _Table:
             how=of._scorer.how,
             output=of.net.output.sentence,
             notes=of.notes,
+            draws=of.net.draws,
         )
 
 

@@ -1,4 +1,4 @@
-"""What occlusion finds: a map of answers, exact where the network was asked and joined in between."""
+"""What occlusion finds: a map of answers where the network was asked, joined in between."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class OcclusionMap:
         classes: int (rows, columns, k), the most probable classes with the patch there, the most probable first; -1 where it
             is not known. k is 0 where the network gives no probabilities.
         chances: float32 (rows, columns, k), their probabilities.
-        known: bool (rows, columns), where values are exact; elsewhere they are estimates.
+        known: bool (rows, columns), where the network was asked; elsewhere values are estimates.
         estimate: float32 (rows, columns), the first-order estimate of the values, from one gradient.
         ys, xs: int (rows,), (columns,): the patch's first row and column, in pixels of the input.
         patch: (rows, columns) of the patch, in pixels. At the border it is cut off, not shifted.
@@ -69,6 +69,7 @@ class OcclusionMap:
         how: how they are computed.
         output: what the network gives, and how that is known.
         notes: sentences on the network and on the picture, and what to beware of.
+        draws: whether the network draws random numbers when it answers: then the values are those of one draw.
     """
 
     target: int | str | None
@@ -92,11 +93,17 @@ class OcclusionMap:
     how: str
     output: str
     notes: tuple[str, ...] = ()
+    draws: bool = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether the network was asked for every position."""
+        return bool(self.known.all())
 
     @property
     def exact(self) -> bool:
-        """Whether every value is exact."""
-        return bool(self.known.all())
+        """Whether every value is exact: of a network that draws random numbers none is."""
+        return self.complete and not self.draws
 
     @property
     def top(self) -> np.ndarray:
@@ -150,7 +157,8 @@ class OcclusionMap:
         return subject(self.target)
 
     def __repr__(self) -> str:
-        known = "exact" if self.exact else f"{self.known.sum()} of {self.known.size} exact"
+        how = "of one draw" if self.draws else "exact"
+        known = how if self.complete else f"{self.known.sum()} of {self.known.size} {how}"
         return (
             f"<occlusion of {self._of}: {format_shape(self.values.shape)} positions, {known}, "
             f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"

@@ -39,6 +39,7 @@ class Job:
         reducers: fresh ones: every part gets copies of its own.
         layers: for every layer that a reducer asks for the name of its row.
         threads: of torch, in whatever process: with other numbers of threads sums round differently.
+        alone: whether the network is shown one picture at a time: its answer depends on the others in a batch.
         lent, stopped: between threads of this process: one has the network in its hands; nobody waits for it any more.
     """
 
@@ -47,6 +48,7 @@ class Job:
     reducers: Sequence[Any]
     layers: dict[str, str]
     threads: int
+    alone: bool = False
     lent: bool = False
     stopped: bool = False
 
@@ -99,7 +101,7 @@ def compute(job: Job, loaded: Loaded) -> Part:
     reducers = copy.deepcopy(job.reducers)
     if loaded.inputs is not None:
         with torch_threads(job.threads):
-            scores, outputs = _run_network(job.net, loaded.inputs, job.layers)
+            scores, outputs = _outputs(job, loaded.inputs)
             batch = Batch(loaded.indices, loaded.labels, loaded.inputs, scores, outputs, job.net.output)
             for reducer in reducers:
                 reducer.update(batch)
@@ -126,8 +128,18 @@ def torch_threads(number: int) -> Iterator[None]:
             torch.set_num_threads(before)
 
 
-def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) -> tuple[Any, dict[str, torch.Tensor]]:
+def _outputs(job: Job, inputs: torch.Tensor) -> tuple[Any, dict[str, torch.Tensor]]:
     """The scores (N, K), None if there are none, and copies of some layers' outputs."""
+    if not job.alone:
+        return _run_network(job.net, inputs, job.layers)
+    each = [_run_network(job.net, one, job.layers) for one in inputs.split(1)]
+    scores, outputs = zip(*each, strict=True)
+    together = {name: torch.cat([some[name] for some in outputs]) for name in job.layers}
+    return None if scores[0] is None else torch.cat(scores), together
+
+
+def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The same of one pass."""
     found: dict[str, torch.Tensor] = {}
     rows = set(layers.values())
 

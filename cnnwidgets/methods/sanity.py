@@ -36,6 +36,7 @@ class Sanity:
             1 for the same order; NaN where a map is the same everywhere.
         similarity: float64 (methods, depths), the structural similarity (SSIM) of the displays with the original's: 1 for
             the same picture; NaN where that has fewer than three rows or columns.
+        notes: sentences on the network and on the picture.
     """
 
     target: int | str | None
@@ -47,6 +48,7 @@ class Sanity:
     maps: np.ndarray
     correlation: np.ndarray
     similarity: np.ndarray
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {value:.2f}" for name, value in zip(self.methods, self.correlation[:, -1], strict=True))
@@ -121,6 +123,7 @@ def sanity_check(
             np.array(maps).swapaxes(0, 1),
             correlation,
             similarity,
+            question.notes,
         )
 
     for depth in depths:

@@ -55,6 +55,7 @@ class Scan:
         total: number of pictures that were asked for.
         rate: pictures a second in this run.
         remaining: seconds left at that rate; 0 if all is done, NaN if nothing has been.
+        notes: sentences on the network.
     """
 
     results: Any
@@ -63,6 +64,7 @@ class Scan:
     total: int
     rate: float
     remaining: float
+    notes: tuple[str, ...] = ()
 
     @property
     def done(self) -> float:
@@ -105,7 +107,7 @@ def scan(
             will do, and a data set of Hugging Face.
         reducers: fresh :class:`Reducer` objects, in a list or by name; they are copied, and left as they are.
         indices: numbers of the items that are wanted, negative ones from the end; all by default.
-        batch_size: pictures that the network sees at once.
+        batch_size: pictures that the network sees at once; one where the answer to a picture depends on the others.
         workers: processes that load ahead, as in ``torch.utils.data.DataLoader``; without an executor.
         checkpoint: a file that is written every few seconds and at the end. Where it exists, the scan goes on from
             it; it is of the same network, pictures, batch size and reducers, or an error.
@@ -139,6 +141,7 @@ def _scan(net, loader, reducers, workers, checkpoint, executor, on_update, cance
         fresh,
         layers={name: net.layers[name].name for one in fresh for name in getattr(one, "layers", ())},
         threads=torch.get_num_threads(),
+        alone=loader.batch_size > 1 and len(loader.order) > 1 and not net.takes_batches(),
     )
     run = _Run(job, reducers, Checkpoint(checkpoint, job) if checkpoint is not None else None)
     positions = range(run.position, len(job.loader))
@@ -230,6 +233,7 @@ class _Run:
             total,
             rate,
             (total - done) / (rate or float("nan")) if done < total else 0.0,
+            self.job.net.notes,
         )
 
 

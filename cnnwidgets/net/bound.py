@@ -139,8 +139,10 @@ class BoundModel(Passes):
             said.append(
                 f"the data set names {len(names):,} classes, and the network has {count:,} outputs: they go by number"
             )
-        if self._runner is not None and self._runner.double.note:
-            said.append(self._runner.double.note)
+        if self._runner is not None:
+            said += filter(None, (self._runner.double.note, self._runner.about_draws))
+            if self._evidence is not None and self._evidence.runner is self._runner:
+                said += filter(None, [self._evidence.sentence])
         return tuple(dict.fromkeys(said))
 
     @property
@@ -252,16 +254,18 @@ class BoundModel(Passes):
     # answers
 
     def scores(self, images: Any) -> torch.Tensor:
-        """What the network gives, as it is: float32 (N, K), on the CPU.
+        """What the network gives for each picture, as it is: float32 (N, K), on the CPU.
+
+        Where the answer to a picture depends on the others in its batch, each is shown alone.
 
         Raises:
             TypeError: the network's output is no tensor (N, K).
             ValueError: the class names are not as many as the outputs.
         """
         inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
-        with self.running() as module, torch.no_grad():
-            output = module(inputs.to(self.dtype))
-        return self.check_scores(output, len(inputs)).detach().float().cpu().clone()
+        parts = inputs.split(1 if len(inputs) > 1 and not self.takes_batches(inputs[:1]) else max(1, len(inputs)))
+        tables = [self.check_scores(self.run(part), len(part)).detach().float().cpu() for part in parts]
+        return torch.cat(tables).clone()
 
     def probabilities(self, images: Any) -> torch.Tensor:
         """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.
@@ -328,14 +332,15 @@ class BoundModel(Passes):
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the double: another process makes its own."""
-        return {**vars(self), "_runner": None, "_told": None}
+        return {**vars(self), "_runner": None, "_told": None, "_evidence": None}
 
     def __repr__(self) -> str:
         shape = format_shape(self._input.known) if self._input.known else "input not known yet"
         doubt = f" ({self._input.doubt})" if self._input.doubt else ""
         known = self._told and self._told[1]  # which is not looked for here
         means = f", {known}" if known else f", outputs={self._outputs!r}" if self._outputs else ""
-        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters{means}>"
+        draws = ", draws random numbers" if self._runner is not None and self._runner.about_draws else ""
+        return f"<{self.name}: {shape}{doubt}, {self.parameters:,} parameters{means}{draws}>"
 
     def _first_table(self) -> torch.Tensor | None:
         """(3, K): what the network gives for a black picture and for two of noise; None if that is no table."""

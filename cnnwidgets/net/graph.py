@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.graph import GradientEdge, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
 from cnnwidgets.net.layers import Ending, Layer
+from cnnwidgets.net.places import Place, SingleViews, versions
 from cnnwidgets.net.telling import ACTIVATIONS, before_activation
-from cnnwidgets.net.trace import first_tensor
+from cnnwidgets.net.trace import first_tensor, tensors_in
 
 
 class Graph:
@@ -31,24 +31,35 @@ class Graph:
 
     def __init__(self, module: nn.Module, inputs: Tensor, layers: Mapping[str, Layer], ending: Ending):
         self.inputs = inputs.requires_grad_()
-        self.maps: dict[str, Tensor] = {}
         self._layers = dict(layers)
-        self._edges: dict[str, GradientEdge] = {}
+        try:
+            self._run(module, ending)
+        except RuntimeError as error:
+            if "returns multiple views" not in str(error):  # of a function such as chunk, with an in-place one on them
+                raise
+            with SingleViews():
+                self._run(module, ending)
+
+    def _run(self, module: nn.Module, ending: Ending) -> None:
+        self.maps: dict[str, Tensor] = {}
+        self._places: dict[str, Place] = {}
         given: list[Tensor] = []
 
         def take(args: tuple, kwargs: Mapping[str, Any]) -> None:
             if (argument := first_tensor((args, kwargs))) is not None:
                 given.append(argument.clone())  # which an in-place function overwrites
 
-        copy = inputs.clone()  # which the network may overwrite
+        copy = self.inputs.clone()  # which the network may overwrite
         with ExitStack() as taps:
-            for name, row in layers.items():
+            for name, row in self._layers.items():
                 taps.enter_context(_tapped(module, row.source, partial(self._keep, name)))
             if ending.operation in ACTIVATIONS:
                 taps.enter_context(FunctionTap(ending.function, ending.number, given=take))
             self.output = module(copy)
-        self.before = before_activation(ending, given[0] if given else None, self.output, len(inputs))
-        if missing := [name for name in layers if name not in self.maps]:
+        for place in self._places.values():
+            place.settle()
+        self.before = before_activation(ending, given[0] if given else None, self.output, len(self.inputs))
+        if missing := [name for name in self._layers if name not in self.maps]:
             raise RuntimeError(f"this picture takes another path through the network: {missing[0]} was not run")
 
     def gradient(self, score: Tensor, layer: str | None = None, *, last: bool = False) -> Tensor:
@@ -59,47 +70,58 @@ class Graph:
         Parameters:
             last: whether the graph may be given up meanwhile, which saves memory and time.
         """
-        source = self.inputs if layer is None else self._edges.get(layer)
-        found = None
-        if source is not None and score.requires_grad:
-            (found,) = torch.autograd.grad(score, source, retain_graph=not last, allow_unused=True)
+        found, place = None, None if layer is None else self._places.get(layer)
+        if layer is None and score.requires_grad:
+            (found,) = torch.autograd.grad(score, self.inputs, retain_graph=not last, allow_unused=True)
+        elif place is not None and score.requires_grad:
+            found = place.gradient(score, retain=not last)
         if found is None:
             return torch.zeros_like(self.inputs if layer is None else self.maps[layer])
         return found if layer is None else self._layers[layer].by_unit(found)
 
-    def _keep(self, name: str, output: Tensor) -> None:
+    def _keep(self, name: str, output: Tensor, was_written: bool) -> None:
         """An in-place function that comes later changes neither the copy nor the place in the graph."""
         with torch._C.DisableTorchFunction():  # what is called here is no call of the network's that a tap should count
             copy = output.dequantize() if output.is_quantized else output.clone()
             self.maps[name] = self._layers[name].by_unit(copy)
-        if output.requires_grad:
-            self._edges[name] = get_gradient_edge(output)
+            if output.requires_grad:
+                self._places[name] = Place(output, was_written)
 
 
 @contextmanager
-def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Callable[[Tensor], None]) -> Iterator[None]:
-    """Inside, ``keep(output)`` gets the output of the call that is to be found at a source of the layer table."""
+def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Keep) -> Iterator[None]:
+    """Inside, ``keep`` gets the output of the call that is to be found at a source of the layer table."""
     how, name, number = source
     thread = threading.get_ident()
     if how == "function":
         with FunctionTap(name, number, keep=keep):
             yield
         return
-    calls = 0
+    calls, before = 0, [0]
+
+    def note(part: nn.Module, args: tuple) -> None:
+        if threading.get_ident() == thread:  # and not of a cell that runs the same module
+            before[:] = versions([*tensors_in(args)])
 
     def hook(part: nn.Module, args: tuple, output: Any) -> None:
         nonlocal calls
-        if threading.get_ident() == thread:  # and not of a cell that runs the same module
+        if threading.get_ident() == thread:
             calls += 1
             tensor = first_tensor(output)
             if calls == number and tensor is not None:
-                keep(tensor)
+                keep(tensor, versions([*tensors_in(args)]) != before)
 
-    handle = nn.Module.register_forward_hook(dict(module.named_modules())[name], hook)
+    tapped = dict(module.named_modules())[name]
+    handles = nn.Module.register_forward_pre_hook(tapped, note), nn.Module.register_forward_hook(tapped, hook)
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
+
+
+Keep = Callable[[Tensor, bool], None]
+"""Gets what a call has given, and whether the call has written to its arguments."""
 
 
 class FunctionTap(TorchFunctionMode):
@@ -111,7 +133,7 @@ class FunctionTap(TorchFunctionMode):
         number: int,
         *,
         given: Callable[[tuple, Mapping[str, Any]], None] | None = None,
-        keep: Callable[[Tensor], None] | None = None,
+        keep: Keep | None = None,
     ):
         super().__init__()
         self._name, self._number, self._given, self._keep = name, number, given, keep
@@ -126,8 +148,10 @@ class FunctionTap(TorchFunctionMode):
         if self._given:
             with torch._C.DisableTorchFunction():  # no call of the network's, as in Graph._keep
                 self._given(args, kwargs)
+        arguments = [*tensors_in((args, kwargs))]
+        before = versions(arguments)
         output = func(*args, **kwargs)
         tensor = first_tensor(output)
         if self._keep and tensor is not None:
-            self._keep(tensor)
+            self._keep(tensor, versions(arguments) != before)
         return output

@@ -215,10 +215,11 @@ class Layers(Sequence[Layer]):
 
     Attributes:
         ending: how the forward pass ends.
+        drawing: the first layer that random numbers are drawn for; empty if none are.
     """
 
-    def __init__(self, rows: Sequence[Layer], ends: dict[str, str], ending: Ending):
-        self._rows, self.ending = tuple(rows), ending
+    def __init__(self, rows: Sequence[Layer], ends: dict[str, str], ending: Ending, drawing: str = ""):
+        self._rows, self.ending, self.drawing = tuple(rows), ending, drawing
         self._by_name = {row.name: row for row in rows}
         self._by_name |= {block: self._by_name[name] for block, name in ends.items() if block not in self._by_name}
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.net.arena import Arena
+from cnnwidgets.net.batching import Evidence, fingerprint, look_beside
 from cnnwidgets.net.checks import Shape, dtype_of
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers
@@ -41,6 +42,7 @@ class Passes(ABC):
     name: str
     device: torch.device
     _runner: Runner | None = None
+    _evidence: Evidence | None = None
 
     @property
     @abstractmethod
@@ -79,6 +81,43 @@ class Passes(ABC):
             if self._runner is None or self._runner.shape != shape:
                 self._runner = self._look(shape)
             return self._runner
+
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws random numbers when it answers; every pass here draws the same ones."""
+        return self.runner.draws or self.runner.draws_others
+
+    def takes_batches(self, picture: torch.Tensor | None = None) -> bool:
+        """Whether a picture is given the same answer beside others as alone, so that several may be shown at once.
+
+        Parameters: as of :meth:`why_alone`.
+        """
+        return not self.why_alone(picture)
+
+    def why_alone(self, picture: torch.Tensor | None = None) -> str:
+        """A sentence on why pictures must be shown one at a time; empty if several may be shown at once.
+
+        It is found out by a few passes, once, and anew when weights or parts have changed. A network that draws random
+        numbers draws others for each picture of a batch; alone, all pictures get the same ones.
+
+        Parameters:
+            picture: (1, C, H, W), preprocessed, which is shown beside others; noise by default.
+        """
+        if self.draws:
+            return self.runner.about_draws
+        for attempt in range(ATTEMPTS):
+            runner, weights, found = self.runner, fingerprint(self.original), self._evidence
+            if found is not None and found.runner is runner and found.weights == weights:
+                return found.sentence
+            is_last = attempt == ATTEMPTS - 1
+            looked_at = runner.with_snapshot(self.original) if is_last else runner
+            if picture is None:
+                picture = torch.randn(1, *runner.shape, generator=torch.Generator().manual_seed(1))
+            sentence = look_beside(looked_at, picture.detach().to(self.device, self.dtype))
+            if is_last or fingerprint(self.original) == weights:  # else somebody trains it, and passes were of other weights
+                self._evidence = Evidence(runner, weights, sentence)
+                return sentence
+        raise AssertionError
 
     @cached_property
     def _arena(self) -> Arena:

@@ -44,6 +44,17 @@ class Runner:
     draws: bool
     draws_others: bool
 
+    @property
+    def about_draws(self) -> str:
+        """A sentence for the reader on a network that draws; empty of all others."""
+        if not (self.draws or self.draws_others):
+            return ""
+        first = f" (first in {self.layers.drawing})" if self.layers.drawing else ""
+        return (
+            f"the network draws random numbers when it answers, in evaluation mode too{first}: every pass here draws the "
+            "same ones, so this is one draw of many"
+        )
+
     def is_current(self, original: nn.Module) -> bool:
         """Whether all of this still is true of a network."""
         return self.double.is_current(original)
@@ -83,6 +94,6 @@ def _look(double: Replica | Borrowed, picture: torch.Tensor) -> Runner:
         lent = lent_others(SEED) if alone or mentions_random(module) else nullcontext(lambda: False)
         with lent as have_moved:
             with numbers:
-                layers = survey(module, picture, foreign=double.foreign, cancel=CANCEL.get())
+                layers = survey(module, picture, double.foreign, CANCEL.get(), lambda: numbers.drew)
             draws_others = have_moved()
     return Runner(double, tuple(picture.shape[1:]), layers, numbers.drew, draws_others)

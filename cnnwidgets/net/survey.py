@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -33,15 +33,24 @@ from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
 from cnnwidgets.net.trail import Trail
 
 
-def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor], cancel: Any = None) -> Layers:
+def survey(
+    module: nn.Module,
+    picture: torch.Tensor,
+    foreign: Mapping[int, torch.Tensor],
+    cancel: Any = None,
+    has_drawn: Callable[[], bool] = lambda: False,
+) -> Layers:
     """The layer table of a module for a picture (1, C, H, W), by running it once.
+
+    Parameters:
+        has_drawn: whether random numbers were drawn so far.
 
     Raises:
         Cancelled: cancel was set.
         CannotReplicate: it computes with one of the foreign tensors (by their ids): it is no double.
     """
     picture = picture.clone()
-    calls = Survey(module, picture, foreign, cancel)
+    calls = Survey(module, picture, foreign, cancel, has_drawn)
     with torch.no_grad(), calls.watching():
         output = module(picture)
     return calls.finish(output)
@@ -50,9 +59,16 @@ def survey(module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch
 class Survey(Calls):
     """Writes the layer table during one forward pass."""
 
-    def __init__(self, module: nn.Module, picture: torch.Tensor, foreign: Mapping[int, torch.Tensor], cancel: Any = None):
+    def __init__(
+        self,
+        module: nn.Module,
+        picture: torch.Tensor,
+        foreign: Mapping[int, torch.Tensor],
+        cancel: Any,
+        has_drawn: Callable[[], bool],
+    ):
         super().__init__(module, visit=lambda name, output: None, cancel=cancel)
-        self._foreign = foreign
+        self._foreign, self._has_drawn, self._drawing = foreign, has_drawn, ""
         self._rows: list[Layer] = []
         self._trails: list[Trail | None] = []  # of the rows
         self._ends: dict[str, str] = {}
@@ -134,6 +150,8 @@ class Survey(Calls):
         field = self._field_of(output)
         if field is _CONSTANT:  # of parameters alone: its costs are the next row's
             return
+        if not self._drawing and self._has_drawn():
+            self._drawing = name
         macs, self._macs.macs = self._macs.macs, 0
         used, self._parameters = self._parameters, []
         flattened = flattened_map(self._input_axes[-1]) if self._input_axes else None
@@ -179,7 +197,7 @@ class Survey(Calls):
                 trail.mark("read")
         pairs = zip(self._rows, self._trails, strict=True)
         rows = [replace(row, leads_to=self._rules.trails.leads_to(trail)) if trail else row for row, trail in pairs]
-        return Layers(rows, self._ends, self.ending(output))
+        return Layers(rows, self._ends, self.ending(output), self._drawing)
 
     def _sees(self, field: Field) -> ReceptiveField:
         """What a map's position sees; a map on its side has no rectangle for it."""

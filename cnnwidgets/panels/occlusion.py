@@ -211,15 +211,15 @@ class OcclusionSlider(TargetPanel):
             score="" if self._told(result) == self._quantity(result) else self._quantity(result),
             answer={},
         )
-        if self.y is None or self.x is None or (result.exact and (self.y, self.x) == self._begun):
+        if self.y is None or self.x is None or (result.complete and (self.y, self.x) == self._begun):
             self.y, self.x = self._begun = self._hottest(result)  # as long as nobody has moved the patch
         self._place_box()
 
     def summary(self, result: OcclusionMap) -> str:
-        known, count = int(result.known.sum()), result.known.size
-        some = f"{known:,} of {count:,} positions are exact, the others are estimates (paler)"
+        count = result.known.size
+        every = f"all {count:,} positions are" if count > 1 else "the one position is"
         parts = [
-            (f"all {count:,} positions are exact" if count > 1 else "the one position is exact") if result.exact else some,
+            f"{every} {_worth(result)}" if result.complete else _so_far(result),
             f"{self._quantity(result)} from {result.values.min():.3g} to {result.values.max():.3g}, "
             f"{result.clean:.3g} without the patch",
         ]
@@ -233,7 +233,7 @@ class OcclusionSlider(TargetPanel):
         left = f"about {_seconds(partial.remaining)} left"
         if not known:
             return f"A first-order estimate, from one gradient · {count:,} positions to compute, {left}"
-        return f"{known:,} of {count:,} positions are exact, the others are estimates (paler) · {left}"
+        return f"{_so_far(partial)} · {left}"
 
     def data(self) -> dict[str, np.ndarray]:
         """``values``, ``probability``, ``top`` (rows, columns), ``ys``, ``xs``, and ``picture`` uint8 (H, W, 3)."""
@@ -348,6 +348,16 @@ def _plain(answer: Answer) -> dict[str, Any]:
         "classes": answer.classes.tolist(),
         "chances": answer.chances.tolist(),
     }
+
+
+def _worth(result: OcclusionMap) -> str:
+    """What the values of the positions are that were computed."""
+    return "those of one draw of the network's random numbers" if result.draws else "exact"
+
+
+def _so_far(result: OcclusionMap) -> str:
+    known, count = int(result.known.sum()), result.known.size
+    return f"{known:,} of {count:,} positions are {_worth(result)}, the others are estimates (paler)"
 
 
 def _span(result: OcclusionMap) -> tuple[float, float]:

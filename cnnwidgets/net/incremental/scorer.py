@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.incremental import proof
 from cnnwidgets.net.incremental.engine import Engine, Found
 from cnnwidgets.net.incremental.folding import fold
+from cnnwidgets.net.incremental.hooks import is_hooked
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.incremental.refusals import MixesPictures, NotTraceable, NoWindows, first_line
@@ -309,7 +311,10 @@ class Scorer:
     def _go_plain(self, reason: Exception) -> None:
         """Take whole pictures from now on, and say why."""
         self._engine = None
-        self._alone = self._one_by_one or isinstance(reason, (MixesPictures, NotTraceable)) or not self._takes_batches()
+        hooked = any(map(is_hooked, self.net.original.modules()))
+        self._alone = (
+            self._one_by_one or hooked or isinstance(reason, (MixesPictures, NotTraceable)) or not self._takes_batches()
+        )
         why = first_line(reason) if isinstance(reason, NoWindows) else f"windows of its maps fail ({first_line(reason)})"
         self.how = f"{'one picture after the other' if self._alone else 'plain batches'}: {why}"
 
@@ -322,17 +327,21 @@ class Scorer:
 
     def _takes_batches(self) -> bool:
         """Whether a picture's scores are the same beside other pictures."""
+        if not self.net.takes_batches(self.patches.picture):
+            return False
+        if self._own is None:
+            return True
         try:
-            beside = self._plain(torch.cat([self.patches.picture, self.patches.fill, -self.patches.picture]))
+            return not depends_on_others(lambda pictures: [[v] for v in self._watched_of(pictures)], self.patches.picture)
         except Cancelled:
             raise
         except Exception:
             return False
-        first, effects = beside.rows([0]), beside.rows([1, 2]).off(beside.rows([0]))
-        return all(
-            a is None or b is None or self._same(a, b, effect)
-            for a, b, effect in zip(first, self.clean, effects, strict=True)
-        )
+
+    def _watched_of(self, pictures: Tensor) -> Tensor:
+        watched = self._plain(pictures).watched
+        assert watched is not None
+        return watched
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""
