@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnwidgets.net.arguments import checked
+
 
 class Patience:
     """Says when a validation loss has not got better for too long; the same for a live training and a recorded one.
@@ -28,6 +30,7 @@ class Patience:
         ValueError: one of them is out of range.
     """
 
+    @checked
     def __init__(self, patience: int, min_delta: float = 0.0):
         if isinstance(patience, bool) or not isinstance(patience, (int, np.integer)) or patience < 1:
             raise ValueError(f"patience is {patience!r}; it must be a whole number of at least 1")
@@ -73,6 +76,7 @@ class Stop:
         return self.best - self.lowest if math.isfinite(self.lowest) else 0.0
 
 
+@checked
 def early_stopping(losses: Sequence[float] | np.ndarray, patience: int, min_delta: float = 0.0) -> Stop:
     """Where a training with these validation losses, one an epoch, would have stopped (see :class:`Patience`).
 

@@ -11,7 +11,7 @@ import traitlets as t
 from cnnwidgets.methods import Occlusion, OcclusionMap
 from cnnwidgets.methods.attribution import One
 from cnnwidgets.methods.fills import FILLS, SHAPES
-from cnnwidgets.methods.occlusion import usual_patch, usual_stride
+from cnnwidgets.methods.occlusion import EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
@@ -87,7 +87,11 @@ class OcclusionSlider(TargetPanel):
         control=None
     )
 
-    asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region"))
+    edges = t.Enum(EDGES, "cut", help="whether the border cuts the last patch of a row off, or leaves it out").tag(
+        control=Choice(lambda panel: [("cut off by the border", "cut"), ("whole patches alone", "inside")])
+    )
+
+    asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region", "edges"))
 
     def __init__(self, net, image: Any = 0, target: One | None = None, **options):
         self._session: Occlusion | None = None
@@ -144,6 +148,7 @@ class OcclusionSlider(TargetPanel):
             shape=self.shape,
             score=tuple(self.score) if isinstance(self.score, (list, tuple)) else self.score,
             region=self.region or None,
+            edges=self.edges,
             seed=self.seed,
         )
 
