@@ -171,7 +171,7 @@ def check(name: str, value: Any, kinds: Sequence[Kind]) -> None:
 def said(value: Any) -> str:
     """A value in a sentence: as Python writes it, if that is short; else what it is."""
     if isinstance(value, (np.ndarray, torch.Tensor)) and value.ndim:
-        return f"{_article(type(value).__name__)} {format_shape(value.shape)}"
+        return f"{'an array' if isinstance(value, np.ndarray) else 'a tensor'} {format_shape(value.shape)}"
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, type):
@@ -182,15 +182,11 @@ def said(value: Any) -> str:
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
-    """A text that is one of some; else a ValueError with those that look most like it.
-
-    >>> one_of("fill", "meen", ("mean", "zero"))
-    ValueError: fill is 'meen'. Did you mean 'mean'? Expected is one of 'mean', 'zero'
-    """
+    """A text that is one of some; else a ValueError with those that look most like it."""
     if isinstance(value, str) and value in choices:
         return value
     near = nearest(value, choices) if isinstance(value, str) else ""
-    raise ValueError(f"{name} is {said(value)}{'.' + near if near else ';'} expected one of {', '.join(map(repr, choices))}")
+    raise ValueError(f"{name} is {said(value)}; expected one of {', '.join(map(repr, choices))}{'.' + near if near else ''}")
 
 
 def _article(noun: str) -> str:

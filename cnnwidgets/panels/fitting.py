@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.net.arguments import said
+from cnnwidgets.net.arguments import is_number, said
 from cnnwidgets.net.layers import nearest
 
 _NOBODY = t.HasTraits()
@@ -94,8 +94,8 @@ def _problem(trait: t.TraitType, name: str, value: Any) -> str:
 
 
 def _takes(trait: t.TraitType, value: Any) -> bool:
-    if isinstance(value, float) and not math.isfinite(value) and isinstance(trait, t.Float):
-        return False  # no view can show it, and a NaN is never equal to itself
+    if isinstance(trait, (t.Int, t.Float)) and not is_number(value):
+        return False  # no view can show what is not finite, and a NaN is never equal to itself
     validate = getattr(trait, "validate", None)
     try:
         if validate:

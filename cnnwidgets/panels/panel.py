@@ -338,7 +338,7 @@ class Panel(Fitting, w.VBox):
         if isinstance(names, str) or not isinstance(names, Iterable):
             raise TypeError(f"{what} is {said(names)}; expected a list of names, such as [{public[0]!r}]")
         for name in names:
-            if name not in public:
+            if not isinstance(name, str) or name not in public:
                 near = nearest(name, public) if isinstance(name, str) else ""
                 taken = f": {what} takes these names" if what else ""
                 raise TypeError(f"{type(self).__name__} has no {said(name)}.{near} It has {', '.join(public)}{taken}.")
