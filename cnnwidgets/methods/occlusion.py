@@ -154,7 +154,8 @@ class Occlusion:
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
         self.own = OwnScore(target) if callable(target) else None
-        check("score", score, [KINDS["None"], KINDS["str"], KINDS["Pair"]])
+        if isinstance(score, (np.ndarray, torch.Tensor)):
+            check("score", score, [KINDS["str"], KINDS["Pair"]])
         self._watch = _watched(net, score)
         self.score = _usual_score(net, score, self.own)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region, one_of("edges", edges, EDGES))

@@ -21,8 +21,8 @@ from cnnwidgets.net.layers import format_shape, nearest
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BY_NAME = {"cancel": "Cancel | None", "seed": "Seed", "max_memory": "Count"}
-"""What some arguments are, in whatever function: more than their annotation says."""
+BY_NAME = {"seed": "Seed", "max_memory": "Bytes"}
+"""What a whole number of some name is, in every function: more than its annotation says."""
 
 LONGEST = 60
 """Letters of a value that a sentence repeats at most."""
@@ -61,6 +61,13 @@ def _is_row(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return holds
 
 
+def _is_iterable_of_texts(value: Any) -> bool:
+    """Whether a value may give texts one by one; one that is used up by looking is taken at its word."""
+    if isinstance(value, (str, bytes, type)) or not hasattr(value, "__iter__"):
+        return False
+    return not hasattr(value, "__len__") or all(isinstance(one, str) for one in value)
+
+
 def _is_array(value: Any) -> bool:
     """Whether a value is numbers in rows and columns."""
     try:
@@ -89,15 +96,14 @@ KINDS: dict[str, Kind] = {
     "int": Kind("a whole number", is_whole),
     "Seed": Kind("a whole number from 0 to 4,294,967,295", lambda value: is_whole(value) and 0 <= int(value) < 2**32),
     "Count": Kind("a whole number of at least 1", lambda value: is_whole(value) and int(value) >= 1),
+    "Bytes": Kind("a whole number of bytes", lambda value: is_whole(value) and int(value) >= 0),
     "float": Kind("a number", is_number),
     "str": Kind("a text", _is(str)),
     "Path": Kind("a path", _is(Path)),
     "Sequence[int]": Kind("a list of whole numbers", _is_row(is_number)),
     "Sequence[float]": Kind("a list of numbers", _is_row(lambda value: hasattr(value, "__float__"))),
     "Sequence[str]": Kind("a list of texts", _is_row(_is(str))),
-    "Iterable[str]": Kind(
-        "a list of texts", lambda value: not isinstance(value, str) and np.iterable(value) and all(map(_is(str), value))
-    ),
+    "Iterable[str]": Kind("a list of texts", _is_iterable_of_texts),
     "np.ndarray": Kind("an array of numbers", _is_array),
     "torch.Tensor": Kind("a tensor", _is(torch.Tensor)),
     "Callable": Kind("a function", callable),
@@ -106,7 +112,7 @@ KINDS: dict[str, Kind] = {
     "Scheduler": Kind("a learning-rate scheduler", _can("step")),
     "Iterable[Any]": Kind(
         "batches of pictures and labels, such as a DataLoader gives",
-        lambda value: np.iterable(value) and not isinstance(value, (str, bytes, type)),
+        lambda value: hasattr(value, "__iter__") and not isinstance(value, (str, bytes, type)),  # iter() draws a seed
     ),
     "Pair": Kind("a pair (layer, unit)", _is((tuple, list))),
     "Pool": Kind("a text", _is(str)),
@@ -121,30 +127,46 @@ KINDS: dict[str, Kind] = {
 """By the words of annotations. What has another word in its annotation is checked where it is used."""
 
 
-def checked(function: Callable[P, T]) -> Callable[P, T]:
-    """A function that checks what it is given by its annotations, and tells of names that it does not have.
+NUMBERS = ("int", "Seed", "Count", "Bytes", "float", "Sequence[int]", "Sequence[float]")
+"""Kinds for which a wrong value is a ValueError, out of range or none at all, as in :mod:`cnnwidgets.methods.parameters`."""
+
+
+def checking(*own: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Makes a function check what it is given by its annotations, and tell of names that it does not have.
+
+    Parameters:
+        own: names of the arguments that the function checks itself, and tells more of.
 
     Raises:
         TypeError: an argument is of another kind than its annotation says, or there is no such parameter.
-        ValueError: it is of that kind, and out of range.
+        ValueError: it is no such number.
     """
-    signature = inspect.signature(function)
-    kinds = {name: _kinds_of(name, parameter.annotation) for name, parameter in signature.parameters.items()}
-    name = function.__qualname__.removesuffix(".__init__")
 
-    @functools.wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> T:
-        check_names(name, kwargs, signature)
-        try:
-            given = signature.bind(*args, **kwargs).arguments
-        except TypeError as error:
-            raise TypeError(f"{name}: {error}") from None
-        for argument, value in given.items():
-            if kinds[argument]:
-                check(argument, value, kinds[argument])
-        return function(*args, **kwargs)
+    def make(function: Callable[P, T]) -> Callable[P, T]:
+        signature = inspect.signature(function)
+        kinds = {name: _kinds_of(name, parameter.annotation) for name, parameter in signature.parameters.items()}
+        kinds |= dict.fromkeys(own, ())
+        name = function.__qualname__.removesuffix(".__init__")
 
-    return call
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            check_names(name, kwargs, signature)
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError as error:
+                raise TypeError(f"{name}: {error}") from None
+            for argument, value in given.items():
+                if kinds[argument]:
+                    check(argument, value, kinds[argument])
+            return function(*args, **kwargs)
+
+        return call
+
+    return make
+
+
+checked = checking()
+"""Makes a function check all that it is given."""
 
 
 def check_names(function: str, given: Mapping[str, Any], signature: inspect.Signature) -> None:
@@ -163,9 +185,8 @@ def check(name: str, value: Any, kinds: Sequence[Kind]) -> None:
     if any(kind.holds(value) for kind in kinds):
         return
     expected = " or ".join(dict.fromkeys(kind.words for kind in kinds))
-    in_range = any(kind in (KINDS["Seed"], KINDS["Count"]) for kind in kinds) and is_whole(value)
-    not_finite = isinstance(value, float) and not math.isfinite(value) and KINDS["float"] in kinds
-    raise (ValueError if in_range or not_finite else TypeError)(f"{name} is {said(value)}; expected {expected}")
+    of_numbers = any(kind is KINDS[word] for kind in kinds for word in NUMBERS)
+    raise (ValueError if of_numbers else TypeError)(f"{name} is {said(value)}; expected {expected}")
 
 
 def said(value: Any) -> str:
@@ -195,9 +216,11 @@ def _article(noun: str) -> str:
 
 def _kinds_of(name: str, annotation: Any) -> tuple[Kind, ...]:
     """The kinds that an annotation names; none if there is a word that is not known, which then may be anything."""
-    annotation = BY_NAME.get(name, annotation)
+    if name == "cancel":
+        annotation = "Cancel | None"
     if not isinstance(annotation, str):
         return ()
+    annotation = re.sub(r"\bint\b(?!\])", BY_NAME.get(name, "int"), annotation)
     words = [word.partition("[")[0] if word.startswith("Callable") else word for word in _union(annotation)]
     return tuple(KINDS[word] for word in words) if all(word in KINDS for word in words) else ()
 

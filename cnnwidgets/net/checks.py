@@ -65,7 +65,7 @@ def class_names(classes: Any) -> tuple[str, ...]:
     """
     if isinstance(classes, Set):
         raise TypeError(f"classes is a {type(classes).__name__}, which has no order: expected a list, a tuple or a dict")
-    if isinstance(classes, (str, bytes)) or not isinstance(classes, Iterable):
+    if not isinstance(classes, Iterable):
         raise TypeError(f"classes is {said(classes)}; expected a list of names, or a dict")
     if not isinstance(classes, Mapping):
         return tuple(map(str, classes))

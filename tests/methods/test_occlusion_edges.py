@@ -74,7 +74,7 @@ WRONG = {
     ),
     "a number": ({"edges": 1}, TypeError, "edges is 1; expected a text"),
     "a region of two": ({"region": (1, 2)}, ValueError, r"region is (1, 2); expected [top, left, height, width] in pixels"),
-    "a region of one number": ({"region": 5}, TypeError, "region is 5; expected a list of whole numbers or None"),
+    "a region of one number": ({"region": 5}, ValueError, "region is 5; expected a list of whole numbers or None"),
 }
 
 

@@ -31,21 +31,21 @@ def asked(
 
 
 WRONG = {
-    "a text for a whole number": ({"count": "3"}, TypeError, "count is '3'; expected a whole number"),
-    "a fraction": ({"count": 2.5}, TypeError, "count is 2.5; expected a whole number"),
-    "True for a number": ({"count": True}, TypeError, "count is True; expected a whole number"),
+    "a text for a whole number": ({"count": "3"}, ValueError, "count is '3'; expected a whole number"),
+    "a fraction": ({"count": 2.5}, ValueError, "count is 2.5; expected a whole number"),
+    "True for a number": ({"count": True}, ValueError, "count is True; expected a whole number"),
     "None where it is no choice": ({"word": None}, TypeError, "word is None; expected a text"),
     "NaN": ({"share": math.nan}, ValueError, "share is nan; expected a number"),
     "infinity": ({"share": -math.inf}, ValueError, "share is -inf; expected a number"),
-    "an array": ({"share": np.zeros(3)}, TypeError, "share is an array 3; expected a number"),
+    "an array": ({"share": np.zeros(3)}, ValueError, "share is an array 3; expected a number"),
     "a tensor": ({"word": torch.zeros(2, 3)}, TypeError, "word is a tensor 2×3; expected a text"),
     "a number for a flag": ({"flag": 1}, TypeError, "flag is 1; expected True or False"),
     "a number for texts": ({"layers": 3}, TypeError, "layers is 3; expected a text or a list of texts or None"),
     "numbers for texts": ({"layers": [1, 2]}, TypeError, "layers is [1, 2]; expected a text or a list of texts or None"),
     "a text for a function": ({"on_update": "f"}, TypeError, "on_update is 'f'; expected a function or None"),
     "a seed below 0": ({"seed": -1}, ValueError, "seed is -1; expected a whole number from 0 to 4,294,967,295"),
-    "a class": ({"count": int}, TypeError, "count is the class int; expected a whole number"),
-    "an object": ({"count": object()}, TypeError, "count is an object; expected a whole number"),
+    "a class": ({"count": int}, ValueError, "count is the class int; expected a whole number"),
+    "an object": ({"count": object()}, ValueError, "count is an object; expected a whole number"),
     "a misspelt name": (
         {"cuont": 3},
         TypeError,
@@ -107,7 +107,6 @@ def test_a_long_value_is_told_by_its_kind():
 
 BIND = {
     "a number of classes": ({"classes": 10}, TypeError, "classes is 10; expected a list of names, or a dict"),
-    "one name": ({"classes": "cat"}, TypeError, "classes is 'cat'; expected a list of names, or a dict"),
     "one side": ({"input_shape": 224}, ValueError, r"input_shape=224: wanted is \(C, H, W\)"),
     "texts": ({"input_shape": "abc"}, ValueError, r"input_shape='abc': wanted is \(C, H, W\)"),
     "fractions": ({"input_shape": (1, 0.5, 3)}, ValueError, r"input_shape=\(1, 0.5, 3\): wanted is \(C, H, W\)"),
@@ -130,10 +129,10 @@ def test_bind_refuses_what_does_not_fit(what):
 
 
 ASKED_OF_THE_NETWORK = {
-    "a text for k": (lambda net, x: net.predict(x, "3"), TypeError, "k is '3'; expected a whole number of at least 1"),
+    "a text for k": (lambda net, x: net.predict(x, "3"), ValueError, "k is '3'; expected a whole number of at least 1"),
     "no answer": (lambda net, x: net.predict(x, 0), ValueError, "k is 0; expected a whole number of at least 1"),
-    "a list of targets": (lambda net, x: net.target([1]), TypeError, r"target is \[1\]; expected a whole number or a text"),
-    "no target": (lambda net, x: net.target(math.nan), TypeError, "target is nan; expected a whole number or a text"),
+    "a list of targets": (lambda net, x: net.target([1]), ValueError, r"target is \[1\]; expected a whole number or a text"),
+    "no target": (lambda net, x: net.target(math.nan), ValueError, "target is nan; expected a whole number or a text"),
     "a path as a tensor": (lambda net, x: net.picture("a.png"), TypeError, "tensor is 'a.png'; expected a tensor"),
     "many pictures": (
         lambda net, x: net.picture(torch.rand(2, 1, 32, 32)),
