@@ -58,6 +58,10 @@ def _expected(trait: t.TraitType) -> str:
             return "a text"
         case t.Dict():
             return "a dict"
+        case t.Tuple():
+            return "a tuple"
+        case t.List() if type(trait._trait) is t.Any or trait._trait is None:
+            return "a list"
         case t.List():
             many = f"{trait._minlen} of them" if trait._minlen == trait._maxlen else ""
             return f"a list, each item {expected(trait._trait)}" + (f", {many}" if many else "")

@@ -71,8 +71,10 @@ class OcclusionSlider(TargetPanel):
     shape = t.Enum(SHAPES, "rectangle", help="shape of the patch").tag(
         control=Choice(lambda panel: [(shape, shape) for shape in SHAPES])
     )
-    score = t.Any(
-        None,
+    score = t.Union(
+        [t.Unicode(), t.List(), t.Tuple()],
+        default_value=None,
+        allow_none=True,
         help="what is watched: 'probability', 'logit', 'value', or [layer, unit]: the sum of its map; by default the "
         "target's probability, or its value",
     ).tag(control=Choice(lambda panel: _scores(panel.net.output)))
@@ -266,8 +268,11 @@ class OcclusionSlider(TargetPanel):
     # the patch
 
     def _place_box(self) -> None:
-        """Put the patch with its centre on y and x."""
+        """Put the patch with its centre on y and x; where the score is lowest, if one of them is None."""
         result = self._result
+        if self.y is None or self.x is None:
+            with self.hold_trait_notifications():
+                self.y, self.x = self._begun = self._hottest(result)
         (tall, wide), (height, width) = result.patch, result.size
         top = min(max(0, round(self.y - (tall - 1) / 2)), max(height - tall, int(result.ys[-1])))
         left = min(max(0, round(self.x - (wide - 1) / 2)), max(width - wide, int(result.xs[-1])))
