@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.net import BoundModel, Layer
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
 
 
@@ -55,6 +56,7 @@ class FeatureMaps:
         return f"<{self.layer.name}: {format_shape(self.values.shape)} values, {self.zeros:.0%} zeros>"
 
 
+@checked
 def activations(
     net: BoundModel, image: Any, layers: Iterable[str] | str | None = None, *, cancel=None
 ) -> dict[str, FeatureMaps]:
@@ -93,6 +95,7 @@ def activations(
     return {name: FeatureMaps(rows[name], rows[name].by_unit(outputs[name])[0].numpy()) for name in names}
 
 
+@checked
 def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]:
     """The share of zeros in the output of every layer with units, for one picture: name to share, in execution order.
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnwidgets.net.arguments import checked
+
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Aligned:
@@ -36,6 +38,7 @@ class Aligned:
         return f"<{len(self.points):,} points aligned: {mirror}, scaled by {self.scale:.3g}>"
 
 
+@checked
 def align(points: np.ndarray, before: np.ndarray, *, scale: bool = True, mirror: bool = False) -> Aligned:
     """Turn, scale and shift a layout so that the squared distances to the one before are least (Schönemann 1966).
 

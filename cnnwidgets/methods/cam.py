@@ -15,6 +15,7 @@ from torch import Tensor
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, enlarge
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 
@@ -22,6 +23,7 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 """The map (rows, columns), of a layer's maps and the gradient with respect to them, both (units, rows, columns)."""
 
 
+@checked
 def grad_cam(
     net: BoundModel,
     image: Any,
@@ -59,6 +61,7 @@ def grad_cam(
     return _weighted("grad_cam", weigh, net, image, target, unit, layer, relu, upsample)
 
 
+@checked
 def grad_cam_plus_plus(
     net: BoundModel,
     image: Any,
@@ -83,6 +86,7 @@ def grad_cam_plus_plus(
     return _weighted("grad_cam_plus_plus", weigh, net, image, target, unit, layer, relu, upsample)
 
 
+@checked
 def layer_cam(
     net: BoundModel,
     image: Any,
@@ -105,6 +109,7 @@ def layer_cam(
     return _weighted("layer_cam", weigh, net, image, target, unit, layer, relu, upsample)
 
 
+@checked
 def score_cam(
     net: BoundModel,
     image: Any,
@@ -154,6 +159,7 @@ def score_cam(
     return _answer(question, "score_cam", found, clean, row, note, relu, upsample)
 
 
+@checked
 def guided_grad_cam(
     net: BoundModel,
     image: Any,

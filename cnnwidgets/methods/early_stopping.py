@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cnnwidgets.net.arguments import checking, is_number, is_whole, said
+
 
 class Patience:
     """Says when a validation loss has not got better for too long; the same for a live training and a recorded one.
@@ -29,9 +31,9 @@ class Patience:
     """
 
     def __init__(self, patience: int, min_delta: float = 0.0):
-        if isinstance(patience, bool) or not isinstance(patience, (int, np.integer)) or patience < 1:
+        if not is_whole(patience) or patience < 1:
             raise ValueError(f"patience is {patience!r}; it must be a whole number of at least 1")
-        if not 0 <= min_delta < math.inf:
+        if not is_number(min_delta) or min_delta < 0:
             raise ValueError(f"min_delta is {min_delta!r}; it must be a number of at least 0")
         self.patience, self.min_delta = int(patience), float(min_delta)
         self.best, self.best_epoch, self.waited, self._epoch = math.inf, -1, 0, -1
@@ -73,6 +75,7 @@ class Stop:
         return self.best - self.lowest if math.isfinite(self.lowest) else 0.0
 
 
+@checking("losses", "patience", "min_delta")
 def early_stopping(losses: Sequence[float] | np.ndarray, patience: int, min_delta: float = 0.0) -> Stop:
     """Where a training with these validation losses, one an epoch, would have stopped (see :class:`Patience`).
 
@@ -80,9 +83,13 @@ def early_stopping(losses: Sequence[float] | np.ndarray, patience: int, min_delt
     Stop(epoch=3, stopped=True, best_epoch=1, best=0.5, lowest_epoch=4, lowest=0.4, saved=1)
 
     Raises:
+        TypeError: losses are no numbers.
         ValueError: there is no loss, or patience or min_delta is out of range.
     """
-    record = np.asarray(losses, float)
+    try:
+        record = np.asarray(losses, float)
+    except (TypeError, ValueError):
+        raise TypeError(f"losses is {said(losses)}; expected a list of numbers, one an epoch") from None
     if record.ndim != 1 or not len(record):
         raise ValueError(f"losses has shape {record.shape}; it must be a list of at least one number, one an epoch")
     rule = Patience(patience, min_delta)

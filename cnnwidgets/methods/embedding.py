@@ -14,6 +14,7 @@ from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
 from cnnwidgets.methods.layouts import TSNE, UMAP, Components, Way
 from cnnwidgets.methods.neighbours import Trust, matrix, trust
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.arguments import checked
 
 METHODS = tuple(PARAMETERS)
 
@@ -91,6 +92,7 @@ class Embedding:
         return f"<{self.method} of {len(self.points):,} pictures with {self.features.shape[1]:,} values{progress}{loss}>"
 
 
+@checked
 def embed(
     features: Any,
     method: str = "tsne",
@@ -147,6 +149,7 @@ class Layout:
         iteration: how many were done.
     """
 
+    @checked
     def __init__(self, features: Any, method: str = "tsne", *, seed: int = 0, labels: Any = None, **params: Any):
         self.features = matrix(features)
         n, d = self.features.shape
@@ -220,6 +223,7 @@ class Layout:
         return f"Layout({self.embedding!r})"
 
 
+@checked
 def noise_like(features: Any, seed: int = 0) -> np.ndarray:
     """Independent Gaussian noise with the shape, means and variances of features: float32 (n, d), groups that are none."""
     values = matrix(features)

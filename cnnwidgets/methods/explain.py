@@ -19,8 +19,10 @@ from cnnwidgets.methods.lime import lime
 from cnnwidgets.methods.occlusion import occlusion
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.arguments import checked
 
 
+@checked
 def attribute(
     net: BoundModel, image: Any, target: Target = None, *, method: str = "saliency", **options
 ) -> Attribution | list[Attribution]:

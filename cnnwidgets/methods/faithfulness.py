@@ -15,6 +15,7 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
 
 
@@ -75,6 +76,7 @@ class Faithfulness:
         )
 
 
+@checked
 def faithfulness(
     net: BoundModel,
     image: Any,
@@ -181,6 +183,7 @@ class Pointing:
         return self.hit
 
 
+@checked
 def pointing_game(attribution: Attribution, mask: np.ndarray, *, tolerance: float = 0) -> Pointing:
     """Does the maximum of a map lie on the object?
 

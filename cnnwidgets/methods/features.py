@@ -17,6 +17,7 @@ from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.arguments import checking
 from cnnwidgets.net.output import Output
 
 TOP = 3
@@ -92,6 +93,7 @@ class Features:
         return f"<{self.layer}: {len(self.values):,} pictures, {self.values.shape[1]:,} values each{skipped}>"
 
 
+@checking("indices", "batch_size", "workers", "executor")
 def features(
     net: BoundModel,
     dataset: Any,

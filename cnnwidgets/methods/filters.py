@@ -14,6 +14,7 @@ from scipy.spatial.distance import squareform
 from torch import nn
 
 from cnnwidgets.net import BoundModel, Layer
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.graph import FunctionTap
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
@@ -104,6 +105,7 @@ class Filters:
         return self._rows / np.maximum(self.norms, np.finfo(np.float32).tiny)[:, None]
 
 
+@checked
 def filters(net: BoundModel, layer: str | None = None) -> Filters:
     """The filters of a convolution or a fully connected layer, as the network uses them.
 

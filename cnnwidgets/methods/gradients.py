@@ -18,6 +18,7 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.relu_rules import follow
 
@@ -30,6 +31,7 @@ FIRST_STEPS = 9
 """Gradients on the way from a baseline to the picture at least."""
 
 
+@checked
 def saliency(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
 ) -> Attribution | list[Attribution]:
@@ -60,6 +62,7 @@ def saliency(
     return _plain("saliency", net, image, target, unit, reduce)
 
 
+@checked
 def gradient_x_input(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "signed"
 ) -> Attribution | list[Attribution]:
@@ -70,6 +73,7 @@ def gradient_x_input(
     return _plain("gradient_x_input", net, image, target, unit, reduce, times_input=True)
 
 
+@checked
 def deconvnet(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
 ) -> Attribution | list[Attribution]:
@@ -83,6 +87,7 @@ def deconvnet(
     return _plain("deconvnet", net, image, target, unit, reduce, rule="deconvnet")
 
 
+@checked
 def guided_backprop(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
 ) -> Attribution | list[Attribution]:
@@ -97,6 +102,7 @@ def guided_backprop(
     return _plain("guided_backprop", net, image, target, unit, reduce, rule="guided")
 
 
+@checked
 def smoothgrad(
     net: BoundModel,
     image: Any,
@@ -141,6 +147,7 @@ def smoothgrad(
     return result(samples)
 
 
+@checked
 def integrated_gradients(
     net: BoundModel,
     image: Any,

@@ -16,6 +16,7 @@ import numpy as np
 
 from cnnwidgets.methods.early_stopping import Stop, early_stopping
 from cnnwidgets.methods.schedule_groups import shared
+from cnnwidgets.net.arguments import KINDS, check
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,9 +125,13 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
     """The histories in a file that :func:`save` has written, to the last bit, and what else is known about them.
 
     Raises:
+        FileNotFoundError, TypeError: there is no such file, or that is no path.
         ValueError: the file holds no histories.
     """
+    check("path", path, [KINDS["str"], KINDS["Path"]])
     path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {str(Path.cwd())!r})")
     try:
         if path.suffix == ".npz":
             with np.load(path) as file:

@@ -12,6 +12,7 @@ import torch
 from cnnwidgets.methods.attribution import Attribution, Question, Target, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
 
 
@@ -62,6 +63,7 @@ class Lime:
         return f"<LIME of {subject(self.target)}: {len(self.coefficients)} superpixels, R² {self.r_squared:.2f} (weighted)>"
 
 
+@checked
 def lime(
     net: BoundModel,
     image: Any,

@@ -20,6 +20,7 @@ from cnnwidgets.methods.schedules import check_steps
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Scheduler, Step, train
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.arguments import checking
 
 SMOOTHING = 2.0
 """Steps: the standard deviation of the bell curve that losses are averaged with. It looks both ways, so nothing lags."""
@@ -84,6 +85,7 @@ class RangeTest:
         )
 
 
+@checking("low", "high", "steps", "momentum", "weight_decay", "seed")
 def lr_finder(
     task: Task,
     *,

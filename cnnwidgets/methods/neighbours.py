@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from cnnwidgets.net.arguments import checked
+
 USUAL = 10
 """Neighbours that are looked at."""
 
@@ -79,6 +81,7 @@ class Separation:
     measured: int
 
 
+@checked
 def nearest(features: Any, k: int = USUAL, *, metric: str = "euclidean", rows: np.ndarray | None = None) -> np.ndarray:
     """The nearest others of each point: int (n, k), the nearest first; of equally near ones the first in the data is first.
 
@@ -94,6 +97,7 @@ def nearest(features: Any, k: int = USUAL, *, metric: str = "euclidean", rows: n
     return np.concatenate(chunks)
 
 
+@checked
 def trust(
     features: Any, points: np.ndarray, k: int | None = None, *, metric: str = "euclidean", seed: int = 0, most: int = MOST
 ) -> Trust:
@@ -138,6 +142,7 @@ def trust(
     return Trust(k, n, rows, np.concatenate(scores).astype(np.float32), np.concatenate(kept).astype(np.float32))
 
 
+@checked
 def separation(
     features: Any, labels: Any, k: int | None = None, *, metric: str = "euclidean", seed: int = 0, most: int = MOST
 ) -> Separation:

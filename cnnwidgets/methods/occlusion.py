@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.methods.occlusion_order import slabs
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.arguments import KINDS, check, checked, one_of, said
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
@@ -25,6 +26,12 @@ from cnnwidgets.net.pictures import check_finite
 USUAL = ("probability", "logit", "value")
 """Scores of the target."""
 
+Pixels: TypeAlias = "int | Sequence[int]"
+"""A number of pixels, or two: rows and columns."""
+
+EDGES = ("cut", "inside")
+"""What becomes of the last patch of a row: the border cuts it off, or it is left out."""
+
 TOP = 5
 """Classes that are kept of each position, the most probable first."""
 
@@ -32,17 +39,19 @@ UPDATES = 0.2
 """Seconds between two updates at least."""
 
 
+@checked
 def occlusion(
     net: BoundModel,
     image: Any,
     target: One | None = None,
     *,
-    patch: int | Sequence[int] | None = None,
-    stride: int | Sequence[int] | None = None,
+    patch: Pixels | None = None,
+    stride: Pixels | None = None,
     fill: str = "mean",
     shape: str = "rectangle",
     score: Score | None = None,
     region: Sequence[int] | None = None,
+    edges: str = "cut",
     seed: int = 0,
     max_memory: int = 512 * 2**20,
     on_update: Callable[[OcclusionMap, float], None] | None = None,
@@ -71,6 +80,10 @@ def occlusion(
         score: ``"probability"``, ``"logit"``, ``"value"``, or (layer, unit) for the sum of a unit's map, whatever the
             network's output is; by default the target's probability, and of a regression or a function the value.
         region: (top, left, height, width) in pixels: only positions whose patch has its centre in it.
+        edges: how many positions a side of W pixels has for a patch of F and a stride of S. With ``"cut"`` there are
+            ceil((W - F) / S) + 1, as Captum has it: the border cuts the last patch off, so that no pixel is left out. With
+            ``"inside"`` there are floor((W - F) / S) + 1, the output size of a convolution: whole patches alone. They are 29
+            and 28 for 64, 9 and 2, and the same where S divides W - F.
         seed: of the noise.
         max_memory: bytes, over those of the network.
         on_update: called with a partial map and the fraction done: at once with a first-order estimate (one gradient), then
@@ -79,16 +92,18 @@ def occlusion(
         cancel: an object with ``is_set()``.
 
     Raises:
-        ValueError: a patch, stride, target, fill, score or region that does not fit, or an output that is not finite.
+        TypeError: something of another kind than is expected.
+        ValueError: a patch, stride, target, fill, score, region or edges that does not fit, or an output that is not finite.
         Cancelled: cancel was set; its ``partial`` is the map as far as it is known.
     """
-    options = {
+    options: dict[str, Any] = {
         "patch": patch,
         "stride": stride,
         "fill": fill,
         "shape": shape,
         "score": score,
         "region": region,
+        "edges": edges,
         "seed": seed,
     }
     return Occlusion(net, image, target, max_memory=max_memory, **options).map(on_update=on_update, cancel=cancel)
@@ -103,8 +118,24 @@ class Occlusion:
         own: the function of the output that is watched; None where it is a class or a unit.
     """
 
-    def __init__(self, net, image, target=None, *, patch, stride, fill, shape, score, region, seed, max_memory=512 * 2**20):
-        self.net = net
+    @checked
+    def __init__(
+        self,
+        net: BoundModel,
+        image: Any,
+        target: One | None = None,
+        *,
+        patch: Pixels | None,
+        stride: Pixels | None,
+        fill: str,
+        shape: str,
+        score: Score | None,
+        region: Sequence[int] | None,
+        seed: int,
+        edges: str = "cut",
+        max_memory: int = 512 * 2**20,
+    ):
+        self.net: Any = net
         said: list[str] = []
         self.inputs = one_picture(net, image, said)
         self._said = tuple(said)
@@ -114,9 +145,11 @@ class Occlusion:
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
         self.own = OwnScore(target) if callable(target) else None
+        if isinstance(score, (np.ndarray, torch.Tensor)):
+            check("score", score, [KINDS["str"], KINDS["Pair"]])
         self._watch = _watched(net, score)
         self.score = _usual_score(net, score, self.own)
-        self.ys, self.xs = _grid(self.size, self.patch, self.stride, region)
+        self.ys, self.xs = _grid(self.size, self.patch, self.stride, region, one_of("edges", edges, EDGES))
         picture = self.inputs.to(net.dtype)
         covers = fill_picture(net, picture, fill, self.patch, seed)
         patches = Patches(picture, covers, patch_mask(shape, self.patch).to(picture.device))
@@ -325,11 +358,15 @@ def _batches(wanted: np.ndarray, groups: tuple[list[np.ndarray], list[np.ndarray
     return found
 
 
-def _grid(size, patch, stride, region) -> tuple[np.ndarray, np.ndarray]:
-    """Where the patch begins, by rows and by columns; the last one may be cut off by the border."""
+def _grid(size, patch, stride, region, edges: str) -> tuple[np.ndarray, np.ndarray]:
+    """Where the patch begins, by rows and by columns; with ``"cut"`` the last one may be cut off by the border."""
+    if region is not None and len(region) != 4:
+        raise ValueError(f"region is {said(region)}; expected [top, left, height, width] in pixels")
     axes = []
     for k in range(2):
-        places = np.arange(-(-(size[k] - patch[k]) // stride[k]) + 1) * stride[k]
+        rest = size[k] - patch[k]
+        count = rest // stride[k] if edges == "inside" else -(-rest // stride[k])
+        places = np.arange(count + 1) * stride[k]
         places = places[places < size[k]]  # a step longer than the patch may end beyond the border
         if region is not None:
             middle = places + (patch[k] - 1) / 2

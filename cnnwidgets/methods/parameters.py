@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnwidgets.net.arguments import is_number
 from cnnwidgets.net.layers import nearest
 
 
@@ -44,14 +45,13 @@ class Parameter:
                     return list(value)
             return [self._number(name, one) for one in value]
         if self.choices:
-            if value not in self.choices:
+            if np.ndim(value) or isinstance(value, dict) or value not in self.choices:
                 raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, self.choices))}")
             return self.choices[self.choices.index(value)]
         return self._number(name, value)
 
     def _number(self, name: str, value: Any) -> int | float:
-        number = hasattr(value, "__float__") and not np.ndim(value)
-        if not number or not self.low <= value <= self.high or (self.whole and value % 1):
+        if not is_number(value) or not self.low <= value <= self.high or (self.whole and value % 1):
             kind = "a whole number" if self.whole else "a number"
             raise ValueError(f"{name} is {value!r}; it must be {kind} from {self.low:g} to {self.high:g}")
         return int(value) if self.whole else float(value)

@@ -26,6 +26,7 @@ from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Step, evaluate, train
 from cnnwidgets.methods.verdict import Verdict, verdict_on
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.arguments import checking
 
 TURN = 0.2
 """Seconds that a run trains before it is the next one's turn."""
@@ -74,6 +75,7 @@ class Race:
         return cls(tuple(found), **about)
 
 
+@checking("seeds", "steps", "patience", "min_delta")
 def race(
     task: Task,
     specs: Sequence[dict[str, Any]],

@@ -10,6 +10,7 @@ import torch
 
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.net import Layer
+from cnnwidgets.net.arguments import checked
 
 CHUNK = 2**22
 """Values of a layer that are converted to float64 at once."""
@@ -106,9 +107,11 @@ class ActivationStatistics:
         layer: a row of ``net.layers``.
 
     Raises:
+        TypeError: it is something else, such as a layer's name.
         ValueError: the layer has no units.
     """
 
+    @checked
     def __init__(self, layer: Layer) -> None:
         units = layer.map_shape[0]
         self.layer, self.layers = layer, [layer.name]

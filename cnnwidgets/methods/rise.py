@@ -11,8 +11,10 @@ from torch import Tensor
 
 from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.arguments import checked
 
 
+@checked
 def rise(
     net: BoundModel,
     image: Any,

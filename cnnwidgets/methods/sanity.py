@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize, remove_weight_norm
 from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.explain import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.no_trace import TORCH_LOCK
 from cnnwidgets.net.replica import duplicate
 from cnnwidgets.net.survey import weight_of
@@ -55,6 +56,7 @@ class Sanity:
         return f"<sanity of {subject(self.target)}: rank correlation at depth {self.depths[-1]}: {last}>"
 
 
+@checked
 def sanity_check(
     net: BoundModel,
     image: Any,
@@ -139,6 +141,7 @@ def sanity_check(
     return result()
 
 
+@checked
 def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     """A copy of a network whose last layers have random weights; biases and normalisations stay.
 

@@ -17,6 +17,7 @@ from cnnwidgets.methods.batches import Batch, Loader, Skipped, generators_kept, 
 from cnnwidgets.methods.checkpoint import Checkpoint, restore
 from cnnwidgets.methods.parts import Job, Part, ask, elsewhere, here
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.arguments import checking
 
 UPDATES = 0.5
 """Seconds between two updates at least."""
@@ -76,6 +77,7 @@ class Scan:
         return f"<scan: {self.seen:,} of {self.total:,} pictures{skipped}>"
 
 
+@checking("indices", "batch_size", "workers", "executor")
 def scan(
     net: BoundModel,
     dataset: Any,

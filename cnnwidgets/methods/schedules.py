@@ -19,6 +19,7 @@ from cnnwidgets.methods.schedule_code import listing, making
 from cnnwidgets.methods.schedule_groups import alike, label, momentum_of, rate_of, recorded, shared
 from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.arguments import checking, is_number
 
 MOST_TOLD = 4
 """Groups that go their own ways, of which a sentence tells one by one."""
@@ -100,6 +101,7 @@ class Schedule:
         return f"<schedule: {title(self.spec)}, {len(self.steps):,} steps, {told(self)}>"
 
 
+@checking("steps")
 def schedule(
     spec: dict[str, Any] | LRScheduler,
     steps: int,
@@ -286,9 +288,11 @@ def title(spec: dict[str, Any]) -> str:
     """A schedule in a few words: its name, or its kind and what was set of it."""
     if spec.get("name"):
         return str(spec["name"])
+    if spec.get("kind") not in [*KINDS]:
+        return f"kind {spec.get('kind')!r}"
     own = KINDS[spec["kind"]].parameters
     parts = [f"{name} {_short(spec[name])}" for name in own if name in spec and name not in ("losses", "rates", "at")]
-    start = f" {spec['lr']:.3g}" if "lr" in spec else ""
+    start = f" {float(spec['lr']):.3g}" if is_number(spec.get("lr")) else ""
     return KINDS[spec["kind"]].title + start + (f" ({', '.join(parts)})" if parts else "")
 
 

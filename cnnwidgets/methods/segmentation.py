@@ -13,6 +13,7 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.faithfulness import by_pixel
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
 
 
@@ -38,6 +39,7 @@ class Segmentation:
         return f"<segmentation by {self.attribution.method}: {self.mask.mean():.1%} of the picture, from {counts}>"
 
 
+@checked
 def segment(
     net: BoundModel,
     image: Any,
@@ -109,6 +111,7 @@ def segment(
     return Segmentation(chance >= 0.5, chance, seeds, taken)
 
 
+@checked
 def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
     """The pixels that two masks share, in parts of those that either has: 1 if they are the same, 0 if they are apart.
 

@@ -15,6 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from cnnwidgets import samples
 from cnnwidgets.methods.copies import trainable_copy
 from cnnwidgets.methods.criteria import Loss
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.items import read
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.randomness import Stream
@@ -88,6 +89,7 @@ class Task:
 
 
 @cache
+@checked
 def task(name: str) -> Task:
     """A sample network, to be trained on its data: "digits" (LeNet-5, 1,297 pictures) or "scenes" (2,000 of them).
 

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from cnnwidgets.methods.criteria import Loss, accuracy, fit_labels, scores_of
 from cnnwidgets.methods.schedule_groups import rate_of, shared
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.items import read_batch
 
 
@@ -55,6 +56,7 @@ class Evaluation(NamedTuple):
     labels: Tensor
 
 
+@checked
 def train(
     model: nn.Module,
     loader: Iterable[Any],
@@ -98,6 +100,7 @@ def train(
         yield Step(loss.item(), accuracy(scores, labels, criterion), rates, len(labels))
 
 
+@checked
 def evaluate(model: nn.Module, loader: Iterable[Any], *, criterion: Loss = F.cross_entropy) -> Evaluation:
     """What a model in evaluation mode makes of a data set; afterwards its modules are in the modes they were in.
 

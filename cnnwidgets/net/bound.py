@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.net.arena import Arena
+from cnnwidgets.net.arguments import KINDS, check
 from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, shape_of_input
 from cnnwidgets.net.input import Input
 from cnnwidgets.net.items import is_dataset, names_of, size_of
@@ -19,7 +20,7 @@ from cnnwidgets.net.layers import format_shape, nearest
 from cnnwidgets.net.output import Output, check_outputs
 from cnnwidgets.net.passes import Passes
 from cnnwidgets.net.pictures import check_finite, open_picture
-from cnnwidgets.net.preprocess import to_intensities, to_pixels
+from cnnwidgets.net.preprocess import one_input, to_intensities, to_pixels
 from cnnwidgets.net.replica import replicate
 from cnnwidgets.net.runner import Runner
 from cnnwidgets.net.telling import HIDDEN, describe, operation_by_graph, told
@@ -101,6 +102,7 @@ class BoundModel(Passes):
         notes=(),
     ):
         check_module(model)
+        check("preprocess", preprocess, [KINDS["None"], KINDS["Callable"]])
         self.module = model
         self.name = name or type(model).__name__
         before = ", as it was before torch.compile" if self.original is not model else ""
@@ -209,12 +211,12 @@ class BoundModel(Passes):
         Parameters:
             like: another input, on whose scale it is shown where the values of that one have to be stretched.
         """
-        scale = None if like is None else like.reshape(like.shape[-3:])
-        return to_pixels(tensor.reshape(tensor.shape[-3:]), self.preprocess, scale)
+        scale = None if like is None else one_input("like", like)
+        return to_pixels(one_input("tensor", tensor), self.preprocess, scale)
 
     def intensities(self, tensor: torch.Tensor) -> np.ndarray:
         """The same picture in full depth, for another network: float32 (H, W, 3) in [0, 1], not stretched to be shown."""
-        return to_intensities(tensor.reshape(tensor.shape[-3:]), self.preprocess)
+        return to_intensities(one_input("tensor", tensor), self.preprocess)
 
     def takes(self, tensor: torch.Tensor) -> bool:
         """Whether a preprocessed picture (C, H, W) has the input's shape, as far as that is known."""
@@ -300,9 +302,10 @@ class BoundModel(Passes):
         Several labels have a probability each; a regression gives its first k values, as (name, value).
 
         Raises:
-            TypeError: the network's output is no tensor (N, K).
-            ValueError: the output is not finite, or the class names are not as many as the outputs.
+            TypeError: the network's output is no tensor (N, K), or k is no whole number.
+            ValueError: k is below 1, the output is not finite, or the class names are not as many as the outputs.
         """
+        check("k", k, [KINDS["Count"]])
         scores = self.scores(images)
         check_finite(scores, f"the output of {self.name}")
         answers = self.output.answers(scores)
@@ -324,6 +327,7 @@ class BoundModel(Passes):
             if target not in self.classes:
                 raise ValueError(f"there is no class {target!r}.{nearest(target, self.classes)}")
             return self.classes.index(target)
+        check("target", target, [KINDS["int"], KINDS["str"]])
         if not self.classes:
             raise TypeError(f"{self.output.sentence}: there is no class {target}; give target= a function of the output")
         if not 0 <= int(target) < len(self.classes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import reprlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from operator import itemgetter
 from typing import Any
 
@@ -15,6 +15,7 @@ from PIL import Image
 from torch import fx, nn
 from torch.nn.parameter import is_lazy
 
+from cnnwidgets.net.arguments import is_whole, said
 from cnnwidgets.net.layers import format_shape
 
 Shape = tuple[int, int, int]
@@ -64,6 +65,8 @@ def class_names(classes: Any) -> tuple[str, ...]:
     """
     if isinstance(classes, Set):
         raise TypeError(f"classes is a {type(classes).__name__}, which has no order: expected a list, a tuple or a dict")
+    if not isinstance(classes, Iterable):
+        raise TypeError(f"classes is {said(classes)}; expected a list of names, or a dict")
     if not isinstance(classes, Mapping):
         return tuple(map(str, classes))
     keys, values = list(classes), list(classes.values())
@@ -88,7 +91,11 @@ def device_of(model: nn.Module, device) -> torch.device:
         raise ValueError("the parameters are on the meta device, where they have no values: load weights first")
     if device is None:
         return next(iter(model.parameters()), torch.empty(0)).device
-    device = torch.empty(0, device=device).device
+    try:
+        device = torch.empty(0, device=device).device
+    except (RuntimeError, TypeError, AssertionError) as error:
+        why = str(error).splitlines()[0] if isinstance(device, (str, torch.device)) else "expected a name, such as 'cpu'"
+        raise ValueError(f"device is {said(device)}, which torch cannot use here: {why}") from None
     if homes and homes != {device}:
         raise ValueError(
             f"device={str(device)!r}, but the model is on {', '.join(sorted(map(str, homes)))}: "
@@ -104,10 +111,10 @@ def dtype_of(model: nn.Module) -> torch.dtype:
 
 def shape_of_input(shape: Sequence[int]) -> Shape:
     """An input shape as a user gives it, checked."""
-    shape = tuple(int(side) for side in shape)
-    if len(shape) != 3 or min(shape) < 1:
-        raise ValueError(f"input_shape={shape}: wanted is (C, H, W), without the batch axis")
-    return shape
+    sides = tuple(shape) if isinstance(shape, (Sequence, np.ndarray)) and not isinstance(shape, (str, bytes)) else ()
+    if len(sides) != 3 or not all(is_whole(side) and side >= 1 for side in sides):
+        raise ValueError(f"input_shape={said(shape)}: wanted is (C, H, W), without the batch axis")
+    return int(sides[0]), int(sides[1]), int(sides[2])
 
 
 def shape_of_preprocess(preprocess: Callable, channels: int | None) -> Shape | None:

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -225,13 +225,22 @@ class Layers(Sequence[Layer]):
 
     def __getitem__(self, key):
         if not isinstance(key, str):
-            return self._rows[key]
+            return self._by_number(key)
         if key not in self._by_name:
             raise UnknownLayer(f"the network has no layer {key!r}.{nearest(key, list(self._by_name))}")
         return self._by_name[key]
 
+    def _by_number(self, key: Any) -> Layer | tuple[Layer, ...]:
+        try:
+            return self._rows[key]
+        except IndexError:  # which also ends a loop over the numbers
+            raise IndexError(f"there is no row {key}: the network has {len(self)}, numbered from 0") from None
+        except (TypeError, ValueError, RuntimeError):
+            what = type(key).__name__
+            raise TypeError(f"a layer is asked for by a {what}; expected its name or its number") from None
+
     def __contains__(self, key: object) -> bool:
-        return key in self._by_name or key in self._rows
+        return (isinstance(key, str) and key in self._by_name) or key in self._rows
 
     def __iter__(self) -> Iterator[Layer]:
         return iter(self._rows)

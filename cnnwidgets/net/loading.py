@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cnnwidgets import samples
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.preprocess import Preprocess
@@ -18,7 +19,8 @@ DOWNLOAD_TIMEOUT = 20.0
 """Seconds without an answer after which a download of weights is given up."""
 
 
-def load(name: str, weights: str | None = "DEFAULT") -> BoundModel:
+@checked
+def load(name: str, weights: str | int | None = "DEFAULT") -> BoundModel:
     """A bound network: a bundled sample, or any torchvision classification model.
 
     >>> net = cw.load("scenes")
@@ -61,7 +63,7 @@ def _sample(name: str, weights: str | int | None) -> BoundModel:
     )
 
 
-def _torchvision(name: str, weights: str | None) -> BoundModel:
+def _torchvision(name: str, weights: str | int | None) -> BoundModel:
     from torchvision import models
 
     if name not in models.list_models(module=models):
@@ -73,7 +75,7 @@ def _torchvision(name: str, weights: str | None) -> BoundModel:
         raise ValueError(
             f"{name} has no weights {weights!r}; there are {', '.join(choices.__members__)}, or None for random"
         )
-    chosen = None if weights is None else choices["DEFAULT" if weights == "DEFAULT" else weights]
+    chosen = None if weights is None else choices[str(weights)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # googlenet's and inception_v3's, on their initial weights
         with _download(name, chosen) if chosen else contextlib.nullcontext():

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnwidgets.net.arguments import said
+
 KINDS = {
     "logits": "logits, of which a softmax makes probabilities",
     "log_probabilities": "logarithms of probabilities, as a log-softmax gives them",
@@ -196,8 +198,8 @@ class Output:
 
 def check_outputs(outputs: str | None) -> str | None:
     """What a user says of the outputs, if it is one of :data:`KINDS`; else a ValueError lists them."""
-    if outputs is not None and outputs not in KINDS:
-        raise ValueError(f"outputs is {outputs!r}; it must be one of {', '.join(map(repr, KINDS))}")
+    if outputs is not None and not (isinstance(outputs, str) and outputs in KINDS):
+        raise ValueError(f"outputs is {said(outputs)}; it must be one of {', '.join(map(repr, KINDS))}")
     return outputs
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.net.arena import Arena
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.batching import Evidence, fingerprint, look_beside
 from cnnwidgets.net.checks import Shape, dtype_of
 from cnnwidgets.net.graph import Graph
@@ -162,6 +163,7 @@ class Passes(ABC):
         with self.running() as module, torch.no_grad(), Calls(module, visit, cancel).watching() if visit else nullcontext():
             return module(inputs)
 
+    @checked
     def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
         """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from cnnwidgets.net.arguments import KINDS, check, said
 from cnnwidgets.net.pictures import Opened, intensities, is_deep, plain
 
 SMALL, LARGE = 0.25, 8
@@ -100,6 +101,14 @@ def about_stretch(values: Tensor, preprocess: Callable) -> list[str]:
         f"the picture's values run from {low:.3g} to {high:.3g}, where 0 is black and 1 is white: "
         "they are stretched to be shown, and the network gets them as they are"
     ]
+
+
+def one_input(name: str, tensor: Any) -> Tensor:
+    """One picture's input (C, H, W), of that or of (1, C, H, W); a TypeError or ValueError for anything else."""
+    check(name, tensor, [KINDS["torch.Tensor"]])
+    if tensor.ndim not in (3, 4) or (len(tensor) != 1 and tensor.ndim == 4):
+        raise ValueError(f"{name} is {said(tensor)}; expected the input of one picture, (C, H, W) or (1, C, H, W)")
+    return tensor.reshape(tensor.shape[-3:])
 
 
 def _reach(values: Tensor, preprocess: Callable) -> tuple[float, float, bool]:

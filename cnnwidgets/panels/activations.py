@@ -10,12 +10,12 @@ import ipywidgets as w
 import numpy as np
 import torch
 import traitlets as t
-from torch import nn
 
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
-from cnnwidgets.net import BoundModel, Layer, bind
+from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
+from cnnwidgets.panels.beside import Beside
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.jobs import on_worker
 from cnnwidgets.panels.picture import PicturePanel
@@ -39,6 +39,8 @@ class Browsed:
         inputs: the picture as the network takes it, (1, C, H, W).
         maps: the layer's maps.
         beside: the maps of the second picture or network, if there is one.
+        other: the second picture as the network takes it; None if there is none, or it is a network that is beside.
+        other_name: what the second one is called.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: what the network says, in words, or a sentence why it says nothing; None until it is computed.
         notes: sentences on the network and on the picture.
@@ -47,6 +49,8 @@ class Browsed:
     inputs: torch.Tensor
     maps: FeatureMaps
     beside: FeatureMaps | None = None
+    other: torch.Tensor | None = None
+    other_name: str = "beside"
     zeros: dict[str, float] | None = None
     predicted: str | None = None
     notes: tuple[str, ...] = ()
@@ -59,6 +63,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
     >>> cw.FeatureMapBrowser(net, cw.samples.scenes())               # pick among the pictures of a data set
     >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes())     # and begin with number 7
     >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")       # or beside=another_net: under the same cursor
+    >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes(), beside=5)
 
     Choose a layer in the list (arrow keys move through the depth; the cursor stays where it is in the picture). Hovering a
     map gives unit, position and value, and shows in the picture what that position sees: its receptive field. The chart
@@ -69,7 +74,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
         layer: a name in ``net.layers``; by default the first.
         images: the list or data set that numbers count in.
-        beside: a second picture, or a second network.
+        beside: a second picture, or its number; or a second network.
     """
 
     layer = t.Unicode(None, allow_none=True, help="layer whose maps are shown; by default the first").tag(control=None)
@@ -78,15 +83,16 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
     orders = ("index", "maximum", "mean")
     sort = t.Enum(orders, "index", help="order of the units: index, falling maximum or falling mean").tag(control=None)
 
-    asks = frozenset(("image", "layer"))
+    beside = Beside(None, help="a second picture, or its number in the data set; or a second network").tag(control=None)
 
-    def __init__(self, net, image: Any = 0, layer: str | None = None, *, beside: Any = None, **options):
-        self._beside_net = _as_net(beside)
-        self._beside_image = None if self._beside_net else beside
+    asks = frozenset(("image", "layer", "beside"))
+
+    def __init__(self, net, image: Any = 0, layer: str | None = None, **options):
         self._cache: OrderedDict[tuple, FeatureMaps] = OrderedDict()
         self._inputs: torch.Tensor | None = None
+        self._looked_beside: Any = None
         self._charted: dict[str, float] | None = None
-        super().__init__(net, image, **({"layer": layer} if layer else {}), **options)
+        super().__init__(net, image, layer=layer, **options)
 
     @property
     def layer_names(self) -> list[str]:
@@ -131,7 +137,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         tools = self.toolbox()
         self.table.layout = w.Layout(flex="1 1 380px", min_width="0")
         head = [self.picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
-        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
+        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, self._build_beside()], layout=box)]
 
     def compute(self, job: Job) -> Browsed:
         said: list[str] = []
@@ -141,9 +147,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
             self._inputs = inputs
         layer = self.layer or self.layer_names[0]
         browsed = Browsed(inputs, self._maps(self.net, inputs, layer, job), notes=(*self.net.notes, *said))
-        other = self._other(inputs, layer)
-        if other:
-            browsed = replace(browsed, beside=self._maps(*other, job, beside=True))
+        browsed = self._with_beside(browsed, layer, job)
         before = self._result
         if before and before.zeros and torch.equal(inputs, before.inputs):
             return replace(browsed, zeros=before.zeros, predicted=before.predicted)
@@ -154,9 +158,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         row = result.maps.layer
         title = f"{row.name} · {row.output}{_note(row)}"
         self._draw_maps(self.grid, result.maps, f"{self.net.name} · {title}" if result.beside else title)
-        if result.beside:
-            other = result.beside.layer
-            self._draw_maps(self.second, result.beside, f"{self._beside_title} · {other.name} · {other.output}")
+        self._draw_beside(result)
         self.picture.show(
             self.net.picture(result.inputs),
             field=_field(row),
@@ -195,7 +197,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
         result = self.shown
         maps, row = result.maps, result.maps.layer
-        shown = [(self.net.name, maps), *([(self._beside_title, result.beside)] if result.beside else [])]
+        shown = [(self.net.name, maps), *([(result.other_name, result.beside)] if result.beside else [])]
         figure = twin.new_figure(10.0, 4.6)
         left, *rights = figure.subplots(1, 1 + len(shown), width_ratios=[1, *[2.6 / len(shown)] * len(shown)])
         left.imshow(self.net.picture(result.inputs))
@@ -212,38 +214,45 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
     # the second picture or network
 
-    def _build_beside(self) -> list[w.Widget]:
-        if self._beside_net is None and self._beside_image is None:
-            return []
+    def _build_beside(self) -> w.Widget:
         self.second = ImageGrid(noun="unit", orders=dict.fromkeys(self.orders, b""), tools=False)
-        self.second.layout = w.Layout(flex="1 1 380px", min_width="0")
-        for trait in ("cursor", "sort", "tile", *COLORING, *([] if self._beside_net else ["selected"])):
+        own = [] if isinstance(self.beside, BoundModel) else ["selected"]  # another network's units are others
+        for trait in ("cursor", "sort", "tile", *COLORING, *own):
             self.tie((self.grid, trait), (self.second, trait))
-        if self._beside_net:
-            return [self.second]
-        picture = ImageView(title="Beside", width=250)
-        picture.show(self.net.picture(self.net.prepare(self._beside_image)))
-        return [w.VBox([picture, self.second], layout=w.Layout(flex="1 1 380px", min_width="0"))]
+        self.second_picture = ImageView(title="Beside", width=250)
+        self._beside_box = w.VBox([self.second_picture, self.second])
+        self._beside_box.layout = w.Layout(flex="1 1 380px", min_width="0", display="none")
+        return self._beside_box
 
-    @property
-    def _beside_title(self) -> str:
-        return self._beside_net.name if self._beside_net else "beside"
+    def _with_beside(self, browsed: Browsed, layer: str, job: Job) -> Browsed:
+        """With the maps of the second picture; or of the same layer of another network, or that at the same depth."""
+        beside, inputs = self.beside, browsed.inputs
+        if beside is not self._looked_beside:
+            for key in [key for key in self._cache if key[0]]:
+                del self._cache[key]
+            self._looked_beside = beside
+        if beside is None:
+            return browsed
+        if not isinstance(beside, BoundModel):
+            other = self.net.prepare(self._taken(beside))
+            return replace(browsed, beside=self._maps(self.net, other, layer, job, beside=True), other=other)
+        beside.learn_input_shape([inputs[0]])
+        given = inputs if beside.takes_inputs_of(self.net) else self.net.intensities(inputs)
+        if layer not in beside.layers:
+            mine, theirs = self.layer_names, [row.name for row in beside.layers.with_units]
+            depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
+            layer = theirs[round(depth * (len(theirs) - 1))]
+        maps = self._maps(beside, beside.prepare(given), layer, job, beside=True)
+        return replace(browsed, beside=maps, other_name=beside.name)
 
-    def _other(self, inputs: torch.Tensor, layer: str) -> tuple[BoundModel, torch.Tensor, str] | None:
-        """Network, input and layer of what is shown beside; in another network the same layer, or that at the same depth."""
-        if self._beside_image is not None:
-            return self.net, self.net.prepare(self._beside_image), layer
-        if self._beside_net is None:
-            return None
-        net = self._beside_net
-        net.learn_input_shape([inputs[0]])
-        given = inputs if net.takes_inputs_of(self.net) else self.net.intensities(inputs)
-        if layer in net.layers:
-            return net, net.prepare(given), layer
-        mine = self.layer_names
-        theirs = [row.name for row in net.layers.with_units]
-        depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
-        return net, net.prepare(given), theirs[round(depth * (len(theirs) - 1))]
+    def _draw_beside(self, result: Browsed) -> None:
+        self._beside_box.layout.display = "" if result.beside else "none"
+        self.second_picture.layout.display = "none" if result.other is None else ""
+        if result.beside:
+            row = result.beside.layer
+            self._draw_maps(self.second, result.beside, f"{result.other_name} · {row.name} · {row.output}")
+        if result.other is not None:
+            self.second_picture.show(self.net.picture(result.other))
 
     # inside
 
@@ -293,10 +302,6 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         """A layer was chosen by its number in the table or the chart, which list the same layers."""
         if number >= 0 and "layer" not in self.locked and not on_worker():  # the worker only marks what it has drawn
             self.layer = self.layer_names[number]
-
-
-def _as_net(beside: Any) -> BoundModel | None:
-    return bind(beside) if isinstance(beside, nn.Module) else beside if isinstance(beside, BoundModel) else None
 
 
 def _cells(row: Layer) -> list[str]:

@@ -13,6 +13,7 @@ from cnnwidgets.methods.backward_rules import EXAMPLES, table
 from cnnwidgets.panels import backward_rules_tables as stages
 from cnnwidgets.panels.backward_rules_still import still
 from cnnwidgets.panels.controls import Choice
+from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import NumberTables
 from cnnwidgets.views.number_tables import digits
@@ -41,7 +42,7 @@ class BackwardRules(Panel):
         input, weights, above: numbers in rows and columns instead of the example's.
 
     Raises:
-        traitlets.TraitError: numbers are not finite, larger than 1e100, or of another shape than the example's.
+        ValueError: numbers are not finite, larger than 1e100, or of another shape than the example's.
     """
 
     example = t.Enum(tuple(EXAMPLES), "relu", help="what is gone through").tag(
@@ -68,7 +69,7 @@ class BackwardRules(Panel):
         try:
             return table(value, np.shape(getattr(EXAMPLES[example], name))).tolist()
         except ValueError as error:
-            raise t.TraitError(f"{name} of the example {example!r}: {error}") from None
+            raise Unfit(f"{name} of the example {example!r}: {error}") from None
 
     @property
     def numbers(self) -> dict[str, list[list[float]]]:

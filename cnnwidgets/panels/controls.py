@@ -10,6 +10,7 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.net.arguments import is_number
 from cnnwidgets.net.own_score import name_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Slider:
         slider = w.IntSlider(min=low, max=max(low, high), description=_label(name), continuous_update=True)
 
         def show(value: Any) -> None:
-            if isinstance(value, (int, float, list)):
+            if is_number(value) or (isinstance(value, list) and value and all(map(is_number, value))):
                 slider.value = round(np.mean(value))  # which the slider moves to its nearest end if it is beyond
 
         _tie(panel, name, slider, show)

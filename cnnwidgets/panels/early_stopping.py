@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.methods import History, Race, Stop, early_stopping
+from cnnwidgets.net.arguments import said
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number, Slider
 from cnnwidgets.panels.curves import blank, dress
@@ -53,7 +54,7 @@ class EarlyStopping(Panel):
         elif isinstance(history, Race):
             history = history.histories[0]
         self.history = history if isinstance(history, History) else None
-        self.losses = np.asarray(history.validation_loss if isinstance(history, History) else history, float)
+        self.losses = history.validation_loss if isinstance(history, History) else _losses(history)
         super().__init__(None, patience=patience, **options)
 
     @property
@@ -139,6 +140,23 @@ class EarlyStopping(Panel):
         axes.set(xlabel="epoch", ylabel="loss", ylim=(0, 1.05 * top if math.isfinite(top) and top else 1.0))
         axes.legend(fontsize=9)
         return figure
+
+
+def _losses(given: Any) -> np.ndarray:
+    """float64 (epochs,): the validation losses in a list; a TypeError says what else is taken."""
+    if isinstance(given, dict):
+        key = next((key for key in ("val_loss", "validation_loss") if key in given), next(iter(given), "val_loss"))
+        hint = f" such as history[{key!r}]"
+    try:
+        losses = np.asarray(None if isinstance(given, dict) else given, float)
+    except (TypeError, ValueError):
+        losses = np.empty(())
+    if losses.ndim != 1:
+        raise TypeError(
+            f"history is {said(given)}; expected a History, a Race, a file that one was saved to, "
+            f"or the validation losses in a list{hint if isinstance(given, dict) else ''}"
+        )
+    return losses
 
 
 _CODE = """\

@@ -110,7 +110,7 @@ class EmbeddingExplorer(LayoutParameters):
         self._charted: Mapping[str, Separation] = {}
         self._moved: np.ndarray | None = None
         self._placing = False
-        super().__init__(bound(net, dataset), method=method, **({"layer": layer} if layer else {}), **options)
+        super().__init__(bound(net, dataset), method=method, layer=layer, **options)
 
     @property
     def layer_names(self) -> list[str]:

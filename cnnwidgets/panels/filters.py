@@ -13,6 +13,7 @@ from cnnwidgets.net.layers import Layer, format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
+from cnnwidgets.panels.picture import bound
 from cnnwidgets.views import ImageGrid, MatrixView
 from cnnwidgets.views.image_grid import SCALES, tiled
 
@@ -50,7 +51,7 @@ class FilterGrid(GridPanel):
     asks = frozenset(("layer",))
 
     def __init__(self, net, layer: str | None = None, **options):
-        super().__init__(net, **({"layer": layer} if layer else {}), **options)
+        super().__init__(bound(net, ()), layer=layer, **options)
 
     @property
     def channels(self) -> int:

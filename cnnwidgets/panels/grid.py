@@ -8,6 +8,8 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.net.arguments import said
+from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.sheet import draw_maps
 from cnnwidgets.views import ImageGrid
@@ -40,7 +42,7 @@ class GridPanel(Panel):
     def _rising(self, proposal):
         low, high = proposal.value
         if not low < high:
-            raise t.TraitError(f"limits are [lowest, highest], not {proposal.value}")
+            raise Unfit(f"limits are {said(proposal.value)}; expected [lowest, highest]")
         return proposal.value
 
     def draw_maps(self, axes: Axes, maps: np.ndarray, title: str, quantity: str) -> None:

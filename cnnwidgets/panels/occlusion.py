@@ -11,7 +11,7 @@ import traitlets as t
 from cnnwidgets.methods import Occlusion, OcclusionMap
 from cnnwidgets.methods.attribution import One
 from cnnwidgets.methods.fills import FILLS, SHAPES
-from cnnwidgets.methods.occlusion import usual_patch, usual_stride
+from cnnwidgets.methods.occlusion import EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
@@ -71,8 +71,10 @@ class OcclusionSlider(TargetPanel):
     shape = t.Enum(SHAPES, "rectangle", help="shape of the patch").tag(
         control=Choice(lambda panel: [(shape, shape) for shape in SHAPES])
     )
-    score = t.Any(
-        None,
+    score = t.Union(
+        [t.Unicode(), t.List(), t.Tuple()],
+        default_value=None,
+        allow_none=True,
         help="what is watched: 'probability', 'logit', 'value', or [layer, unit]: the sum of its map; by default the "
         "target's probability, or its value",
     ).tag(control=Choice(lambda panel: _scores(panel.net.output)))
@@ -87,7 +89,11 @@ class OcclusionSlider(TargetPanel):
         control=None
     )
 
-    asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region"))
+    edges = t.Enum(EDGES, "cut", help="whether the border cuts the last patch of a row off, or leaves it out").tag(
+        control=Choice(lambda panel: [("cut off by the border", "cut"), ("whole patches alone", "inside")])
+    )
+
+    asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region", "edges"))
 
     def __init__(self, net, image: Any = 0, target: One | None = None, **options):
         self._session: Occlusion | None = None
@@ -144,6 +150,7 @@ class OcclusionSlider(TargetPanel):
             shape=self.shape,
             score=tuple(self.score) if isinstance(self.score, (list, tuple)) else self.score,
             region=self.region or None,
+            edges=self.edges,
             seed=self.seed,
         )
 
@@ -261,8 +268,11 @@ class OcclusionSlider(TargetPanel):
     # the patch
 
     def _place_box(self) -> None:
-        """Put the patch with its centre on y and x."""
+        """Put the patch with its centre on y and x; where the score is lowest, if one of them is None."""
         result = self._result
+        if self.y is None or self.x is None:
+            with self.hold_trait_notifications():
+                self.y, self.x = self._begun = self._hottest(result)
         (tall, wide), (height, width) = result.patch, result.size
         top = min(max(0, round(self.y - (tall - 1) / 2)), max(height - tall, int(result.ys[-1])))
         left = min(max(0, round(self.x - (wide - 1) / 2)), max(width - wide, int(result.xs[-1])))

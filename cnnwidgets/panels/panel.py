@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,11 +16,13 @@ import traitlets as t
 from torch import nn
 
 from cnnwidgets.net import BoundModel, Cancelled, bind
+from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.runner import CANCEL
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.panels.errors import sentence
+from cnnwidgets.panels.fitting import Fitting
 from cnnwidgets.panels.jobs import LOCK, WORKER, Job, on_worker
 from cnnwidgets.views import StatusStrip
 
@@ -34,7 +36,7 @@ BUSY_AFTER = 0.25
 """Seconds after which a computation says that it is under way; shorter ones do not flicker."""
 
 
-class Panel(w.VBox):
+class Panel(Fitting, w.VBox):
     """A method, its views and its controls, in one box.
 
     A subclass declares its state as traits tagged ``control=`` (see :mod:`cnnwidgets.panels.controls`; None for a trait
@@ -68,13 +70,15 @@ class Panel(w.VBox):
     def __init__(
         self, net: BoundModel | nn.Module | None, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
     ):
+        if layout is not None and not isinstance(layout, (dict, w.Layout)):
+            raise TypeError(f"layout is {said(layout)}; expected an ipywidgets.Layout, or a dict such as {{'width': '80%'}}")
         if net is not None:
             self.net = net if isinstance(net, BoundModel) else bind(net)
         self.controls: dict[str, w.Widget] = {}
         self.ties: list[tuple[tuple[w.Widget, str], tuple[w.Widget, str]]] = []
-        self.hidden, self.locked = list(hide), list(lock)
-        self._check_names([*hide, *lock, *state])
-        super().__init__(**state, **({"layout": layout} if layout else {}))
+        self.hidden, self.locked = (self._check_names(what, names) for what, names in (("hide", hide), ("lock", lock)))
+        self._check_names("", state)
+        super().__init__(**state, **({} if layout is None else {"layout": layout}))
         self.status = StatusStrip(on_cancel=self.cancel, on_code=self._show_code)
         self._begin()
 
@@ -310,9 +314,11 @@ class Panel(w.VBox):
 
         Raises:
             TypeError: a name is no public trait; names like it are offered.
-            traitlets.TraitError: a value does not fit; nothing is changed.
+            ValueError: a value does not fit; nothing is changed.
         """
-        self._check_names(state)
+        if not isinstance(state, dict):
+            raise TypeError(f"a state is {said(state)}; expected a dict, as panel.state gives")
+        self._check_names("", state)
         traits = self.public_traits()
         before = {name: getattr(self, name) for name in state}
         after = {name: _decode(traits[name], value) for name, value in state.items()}
@@ -326,13 +332,17 @@ class Panel(w.VBox):
                     setattr(self, name, value)
             raise
 
-    def _check_names(self, names) -> None:
+    def _check_names(self, what: str, names: Iterable[str]) -> list[str]:
+        """Names of public traits, as a list; a TypeError for others, which says whose argument they are of."""
+        public = list(self.public_traits())
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise TypeError(f"{what} is {said(names)}; expected a list of names, such as [{public[0]!r}]")
         for name in names:
-            if name not in self.public_traits():
-                raise TypeError(
-                    f"{type(self).__name__} has no {name!r}.{nearest(name, list(self.public_traits()))} "
-                    f"It has {', '.join(self.public_traits())}."
-                )
+            if not isinstance(name, str) or name not in public:
+                near = nearest(name, public) if isinstance(name, str) else ""
+                taken = f": {what} takes these names" if what else ""
+                raise TypeError(f"{type(self).__name__} has no {said(name)}.{near} It has {', '.join(public)}{taken}.")
+        return list(names)
 
     # showing
 

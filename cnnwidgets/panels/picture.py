@@ -16,9 +16,11 @@ from PIL import Image
 from torch import nn
 
 from cnnwidgets.net import BoundModel, bind
+from cnnwidgets.net.arguments import is_whole
 from cnnwidgets.net.items import fitting, is_dataset, read, size_of
 from cnnwidgets.net.pictures import open_picture
 from cnnwidgets.panels.controls import Slider
+from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
 
 
@@ -47,6 +49,17 @@ class Picture(t.Any):
                 return {"png": _base64(lambda file: picture.save(file, "PNG"))}
 
     def decode(self, value: Any) -> Any:
+        """What :meth:`encode` made of a picture.
+
+        Raises:
+            Unfit: it is a dict, and no picture can be read from it.
+        """
+        try:
+            return self._read(value)
+        except Exception as error:  # of base64, of NumPy, of Pillow: whatever is wrong with a file that was changed
+            raise Unfit(f"the state holds no picture that can be read under {self.name!r}: {error}") from None
+
+    def _read(self, value: Any) -> Any:
         match value:
             case {"npy": text}:
                 return torch.from_numpy(np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False))
@@ -77,6 +90,7 @@ class PicturePanel(Panel):
 
     def __init__(self, net, image: Any = 0, *, images=None, **options):
         held = is_dataset(image)  # pictures to pick from, and no picture itself
+        self._is_counted = held or images is not None
         self.images: Any = image if held else images if images is not None else ()
         size_of(self.images)  # raises the sentence for what has no numbered items
         super().__init__(bound(net, self.images), image=0 if held else image, **options)
@@ -89,15 +103,21 @@ class PicturePanel(Panel):
     @property
     def source(self) -> Any:
         """The picture itself, taken from the data set if it is a number."""
-        if not isinstance(self.image, int):
-            if self.image is None:
-                raise ValueError("there is no picture yet: give one")
-            return _picture_in(self.image)
+        return self._taken(self.image)
+
+    def _taken(self, image: Any) -> Any:
+        """A picture, taken from the data set if it is a number."""
+        if image is None:
+            raise ValueError("there is no picture yet: give one")
+        if not is_whole(image):
+            return _picture_in(image)
+        if not self._is_counted:
+            raise ValueError(f"{image} is the number of a picture: say of which data set, images=..., or give the picture")
         if not len(self.images):
             raise ValueError("the data set is empty: there is no picture to show")
-        if not 0 <= self.image < len(self.images):
-            raise ValueError(f"there is no picture {self.image}: the data set has {len(self.images)}, numbered from 0")
-        return picture_at(self.net, self.images, self.image)
+        if not 0 <= image < len(self.images):
+            raise ValueError(f"there is no picture {image}: the data set has {len(self.images)}, numbered from 0")
+        return picture_at(self.net, self.images, image)
 
     def remarks(self, result: Any) -> Sequence[str]:
         return list(dict.fromkeys([*result.notes, *self.net.notes]))  # of which some are known by now only

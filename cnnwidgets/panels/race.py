@@ -84,7 +84,7 @@ class TrainingRace(Panel):
             about = {one.name: {**one.spec, "name": one.name} for one in self._replay.histories}
             options |= {"specs": [*about.values()], "steps": self._replay.steps, "unit": self._replay.unit}
         own = None if isinstance(model, str) else "your own"
-        super().__init__(None, **{"task": own or model, "specs": list(specs), **options})
+        super().__init__(None, **{"task": own or model, "specs": specs, **options})
 
     @property
     def task_names(self) -> list[str]:

@@ -95,7 +95,7 @@ class SaliencyPanel(TargetPanel):
             target, *others = target or [None]
             options["others"] = others
         if methods is not None:
-            options["methods"] = [methods] if isinstance(methods, str) else list(methods)
+            options["methods"] = [methods] if isinstance(methods, str) else methods
         self._all_depths = False
         self._under_way = ""
         super().__init__(net, image, target=target, **options)

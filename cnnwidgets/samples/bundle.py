@@ -81,12 +81,12 @@ def sample(name: str, epoch: int | None = None) -> Sample:
     >>> image, label = cnnwidgets.samples.scenes()[0]
     >>> scenes.classes[scenes.module(image[None]).argmax()]
     """
-    if name not in NAMES:
+    if not isinstance(name, str) or name not in NAMES:
         raise ValueError(f"no sample is named {name!r}; there are {', '.join(map(repr, NAMES))}")
     epochs = tuple(sorted(int(path.stem.removeprefix(f"{name}-")) for path in WEIGHTS.glob(f"{name}-*.safetensors")))
     if epoch is None:
         epoch = epochs[-1]
-    if epoch not in epochs:
+    if not isinstance(epoch, int) or epoch not in epochs:
         raise ValueError(f"{name!r} has no weights of epoch {epoch!r}; it has {', '.join(map(str, epochs))}")
 
     path = WEIGHTS / f"{name}-{epoch:03}.safetensors"

@@ -294,7 +294,7 @@ class Maker:
                 lambda net, x: x * net[named],
                 lambda net, x: x - x.mean((2, 3), keepdim=True),
                 lambda net, x: x - x.mean(0),
-                lambda net, x: x / x.abs().amax(),
+                lambda net, x: x / (1 + x.abs().amax()),
                 overwrite_a_row,
                 overwrite_channels,
                 overwrite_a_view,

@@ -20,7 +20,7 @@ DTYPES = [torch.float32] * 5 + [torch.float64, torch.float16, torch.bfloat16]
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_networks(part):
     hows = Counter(how for seed in range(part, COUNT, PARTS) for how in check(seed))
-    assert hows["exact windows"] > 0.3 * hows.total(), hows
+    assert hows["exact windows"] > 0.2 * hows.total(), hows
 
 
 def check(seed: int) -> list[str]:

@@ -31,6 +31,7 @@ NUMBERS = (
         "playing": st.just(False),  # what moves takes long
         "selection": st.lists(st.integers(0, 9)),
     }
+    | {"beside": st.none() | st.integers(0, 9)}
     | {name: st.none() | st.integers(1, 99) for name in ("iterations", "neighbours", "epochs")}
 )
 
