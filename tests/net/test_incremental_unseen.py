@@ -71,7 +71,7 @@ def test_of_a_function_of_a_part_of_the_output(own, extent):
 def test_of_a_unit_whose_map_sees_a_corner():
     def forward(self, x):
         left = self.conv1(x[..., :8])
-        return self.head(maps(self, x).mean((2, 3))) + left.mean()
+        return self.head(maps(self, x).mean((2, 3))) + left.mean((1, 2, 3))[:, None]
 
     net = bound(forward, head=nn.Linear(4, 3))
     assert_exactly_zero(net, (SIZE, 8), score=("conv1", 3))
