@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
-from cnnwidgets.net.incremental.operations import is_made_anew
+from cnnwidgets.net.incremental.operations import is_made_anew, passes_on
 from cnnwidgets.net.incremental.refusals import NoWindows
 from cnnwidgets.net.incremental.tracing import IN_PLACE, names_writing
 from cnnwidgets.net.trace import tensors_in
@@ -29,7 +29,7 @@ def out_of_place(graph: fx.GraphModule, picture: Tensor | None) -> None:
     """
     writing = {node: target for node in graph.graph.nodes if (target := _overwritten(node, graph)) is not None}
     sharing: dict[fx.Node, list[fx.Node]] = {}
-    if not all(_is_private(node, writing, graph) for node in writing):
+    if not all(_is_private(target, node, writing, graph) for node, target in writing.items()):
         sharing = _sharing(graph, writing, picture)
     order = {node: number for number, node in enumerate(graph.graph.nodes)}
     renewed: dict[fx.Node, list[fx.Node]] = {}  # what a node's value was in the end, after each that wrote into it
@@ -40,7 +40,6 @@ def out_of_place(graph: fx.GraphModule, picture: Tensor | None) -> None:
             for now in renewed.setdefault(same, [same]):
                 now.replace_all_uses_with(node, later.__contains__)
             renewed[same].append(node)
-    graph.recompile()
 
 
 def _overwritten(node: fx.Node, graph: fx.GraphModule) -> fx.Node | None:
@@ -63,15 +62,18 @@ def _writes(node: fx.Node, graph: fx.GraphModule) -> bool:
     return False
 
 
-def _is_private(node: fx.Node, writing: dict[fx.Node, fx.Node], graph: fx.GraphModule) -> bool:
-    """Whether what a node writes into was made for it: nobody else reads it, and it is no view."""
-    target = writing[node]
-    if [*target.users] != [node]:
+def _is_private(node: fx.Node, reader: fx.Node, writing: dict[fx.Node, fx.Node], graph: fx.GraphModule) -> bool:
+    """Whether nobody but one reader reads the memory of a node's output: it was made for it, or is of what was."""
+    if [*node.users] != [reader]:
         return False
-    if target in writing:
-        return _is_private(target, writing, graph)
-    module = graph.get_submodule(str(target.target)) if target.op == "call_module" else None
-    return target.op == "placeholder" or is_made_anew(target, module)
+    if node in writing:
+        return _is_private(writing[node], node, writing, graph)
+    module = graph.get_submodule(str(node.target)) if node.op == "call_module" else None
+    if node.op == "placeholder" or is_made_anew(node, module):
+        return True
+    if not passes_on(node, module):
+        return False
+    return all(_is_private(used, node, writing, graph) for used in node.all_input_nodes)
 
 
 def _sharing(graph: fx.GraphModule, writing: dict[fx.Node, fx.Node], picture: Tensor | None) -> dict[fx.Node, list[fx.Node]]:
@@ -168,6 +170,8 @@ def _make_out_of_place(node: fx.Node, graph: fx.GraphModule) -> None:
 
 
 def _is_flagged(node: fx.Node) -> bool:
+    if "inplace" not in node.kwargs and True not in node.args:
+        return False
     given = _given(node)
     return given is not None and bool(given.arguments.get("inplace", False))
 

@@ -114,6 +114,11 @@ def is_made_anew(node: fx.Node, module: nn.Module | None) -> bool:
     return False
 
 
+def passes_on(node: fx.Node, module: nn.Module | None) -> bool:
+    """Whether the memory of a node's output is its own, or that of one of its inputs."""
+    return computes_as(module, _PASSING_ON) if node.op == "call_module" else node.op in ("call_function", "call_method")
+
+
 def is_addition(node: fx.Node) -> bool:
     """Whether the node adds two tensors."""
     adds = node.target in (operator.add, torch.add) if node.op == "call_function" else node.target == "add"

@@ -122,9 +122,14 @@ class Tracer(fx.Tracer):
     def __init__(self) -> None:
         super().__init__()
         self._thread = threading.get_ident()
-        self._casting = _casting()
+        self._kinds = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+        self._casting = self._casts()
         self._is_open = True
         self.refused: NoWindows | None = None
+
+    def _casts(self) -> list[torch.dtype | None]:
+        """What autocast casts to, on each kind of device."""
+        return [torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None for kind in self._kinds]
 
     def refuse(self, why: str) -> NoReturn:
         """Give up, whatever the forward pass makes of the error."""
@@ -165,7 +170,7 @@ class Tracer(fx.Tracer):
     def create_node(self, *args: Any, **kwargs: Any) -> fx.Node:
         if not self._is_open:
             raise TraceError("a forward pass was traced, and is over")
-        if _casting() != self._casting:
+        if self._casts() != self._casting:
             self.refused = NoWindows("it computes under autocast")
             raise self.refused
         return super().create_node(*args, **kwargs)
@@ -219,8 +224,3 @@ class Tracer(fx.Tracer):
 
 def _is_of_users(space: dict[str, Any]) -> bool:
     return not str(space.get("__name__")).startswith(("torch.", "cnnwidgets."))
-
-
-def _casting() -> tuple:
-    kinds = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
-    return tuple(torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None for kind in kinds)
