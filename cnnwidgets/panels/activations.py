@@ -111,10 +111,10 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
             self.layer = names[0]
         self.grid = self.make_grid("unit")
         self.picture = ImageView(title="Input", width=250)
-        self.chart = ChartView(height=270)
+        self.chart = ChartView(height=270, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
-            heads=["layer", "output", "parameters", "receptive field"],
+            heads=["layer", "kind", "output", "parameters", "receptive field"],
             rows=[*map(_cells, map(self.net.layers.__getitem__, names))],
             description="layers",
             locked="layer" in self.locked,
@@ -126,10 +126,10 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         self.chart.observe(self._take_click, "clicked")
         box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
         self.picture.layout = w.Layout(flex="0 1 250px", min_width="160px")
-        self.chart.layout = w.Layout(flex="1 1 260px", min_width="0")
+        self.chart.layout = w.Layout(flex="1 1 240px", min_width="0")
         self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
         tools = self.toolbox()
-        self.table.layout = w.Layout(flex="1 1 380px", min_width="0")
+        self.table.layout = w.Layout(flex="2 1 430px", min_width="0")
         head = [self.picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
         return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
 
@@ -301,7 +301,7 @@ def _as_net(beside: Any) -> BoundModel | None:
 
 def _cells(row: Layer) -> list[str]:
     """A layer's line in the table."""
-    return [row.name, row.output, f"{row.parameters:,}", str(row.receptive_field or "no map")]
+    return [row.name, row.kind, row.output, f"{row.parameters:,}", str(row.receptive_field or "no map")]
 
 
 def _note(row: Layer) -> str:
@@ -337,7 +337,7 @@ def _sparsity(zeros: dict[str, float]) -> Any:
     )  # fmt: skip
     figure = go.Figure(bar)
     figure.update_layout(
-        title={"text": "Share of zeros by depth (click: go there)", "font": {"size": 14}},
+        title={"text": "Share of zeros by depth", "font": {"size": 14}},
         yaxis={"title": {"text": "% zeros", "font": {"size": 13}}, "range": [0, 100]},
         xaxis={"title": {"text": "layer, in order of execution", "font": {"size": 13}}, "showticklabels": False},
         bargap=0.1,

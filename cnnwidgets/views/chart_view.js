@@ -59,9 +59,16 @@ function render({ model, el }) {
       ...(root.clientWidth < NARROW && { legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" } }),
       ...(editable() && { dragmode: false }),
       ...themed,
+      ...(figure.layout.title && { title: hinted(figure.layout.title) }),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
       font: { color: style.color, size: 13, ...figure.layout.font },
     };
+  };
+
+  /** The title, and what a click does, where one does anything. */
+  const hinted = (title) => {
+    const hint = model.get("fixed") ? "" : model.get("hint");
+    return hint && title.text ? { ...title, text: `${title.text} (${hint})` } : title;
   };
 
   /** Figures with the same one keep what was zoomed to. */
@@ -94,7 +101,7 @@ function render({ model, el }) {
   const drawOver = () => [knots, rule, readout].forEach((part) => part.draw());
   const attach = () => {
     plot.removeAllListeners?.(); // plotly forgets them itself where the configuration changed
-    plot.on("plotly_click", (event) => put(model, { clicked: pointOf(event) }));
+    plot.on("plotly_click", (event) => model.get("fixed") || put(model, { clicked: pointOf(event) }));
     plot.on("plotly_hover", (event) => put(model, { hovered: pointOf(event) }));
     plot.on("plotly_unhover", () => put(model, { hovered: [] }));
     plot.on("plotly_relayout", ask);
@@ -185,7 +192,7 @@ function render({ model, el }) {
     () => model.off("msg:custom", takeAppended),
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
-    listen(model, ["marked", "height", "readout", "fixed"], ask),
+    listen(model, ["marked", "height", "readout", "fixed", "hint"], ask),
     listen(model, ["description"], describe),
     listen(model, ["line", "line_label"], () => (tellRole(), rule.draw())),
     watch(root, paint),

@@ -8,7 +8,7 @@ function render({ model, el }) {
   const id = `cw-row-${Math.random().toString(36).slice(2)}-`;
 
   const reload = () => {
-    const line = (cells, tag) => h("tr", {}, ...cells.map((text) => h(tag, {}, text)));
+    const line = (cells, tag) => h("tr", {}, ...cells.map((text) => h(tag, { title: text }, text)));
     head.replaceChildren(line(model.get("heads"), "th"));
     body.replaceChildren(...model.get("rows").map((cells, index) => {
       const row = line(cells, "td");
@@ -18,6 +18,7 @@ function render({ model, el }) {
       return row;
     }));
     scroll.setAttribute("aria-label", model.get("description"));
+    scroll.setAttribute("aria-disabled", String(model.get("locked")));
     scroll.style.maxHeight = `${model.get("height")}px`;
     mark();
   };
@@ -52,7 +53,7 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
-  const ends = [listen(model, ["rows", "heads", "height", "description"], once(reload)), listen(model, ["selected"], mark), watch(scroll, mark)];
+  const ends = [listen(model, ["rows", "heads", "height", "description", "locked"], once(reload)), listen(model, ["selected"], mark), watch(scroll, mark)];
   reload();
   return () => ends.forEach((end) => end());
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import traitlets as t
 
 from cnnwidgets.views.view import View
@@ -9,6 +12,8 @@ from cnnwidgets.views.view import View
 
 class TableView(View, module="table_view.js"):
     """A table of which one row is selected; the arrow keys move through it."""
+
+    without_kernel: ClassVar[Mapping[str, Any]] = {"locked": True}
 
     heads = t.List(t.Unicode(), help="names of the columns; the first is aligned to the left").tag(sync=True)
     rows = t.List(t.List(t.Unicode()), help="cells, row by row").tag(sync=True)
