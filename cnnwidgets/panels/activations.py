@@ -110,12 +110,13 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         if self.layer is None:
             self.layer = names[0]
         self.grid = self.make_grid("unit")
-        self.picture = ImageView(title="Input", width=250)
+        self.picture = ImageView(title="Input", width=250 if self._beside_image is None else 180)
         self.chart = ChartView(height=270, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
             heads=["layer", "kind", "output", "parameters", "receptive field"],
             rows=[*map(_cells, map(self.net.layers.__getitem__, names))],
+            left=2,
             description="layers",
             locked="layer" in self.locked,
         )
@@ -125,13 +126,14 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         self.table.observe(lambda change: self._go_to(change.new), "selected")
         self.chart.observe(self._take_click, "clicked")
         box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
-        self.picture.layout = w.Layout(flex="0 1 250px", min_width="160px")
+        self.picture.layout = w.Layout(flex=f"0 1 {self.picture.width}px", min_width="160px")
         self.chart.layout = w.Layout(flex="1 1 240px", min_width="0")
         self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
         tools = self.toolbox()
-        self.table.layout = w.Layout(flex="2 1 430px", min_width="0")
-        head = [self.picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
-        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *self._build_beside()], layout=box)]
+        self.table.layout = w.Layout(flex="2 1 420px", min_width="0")
+        pictures, grids = self._build_beside()
+        head = [self.picture, *pictures, *([] if "layer" in self.hidden else [self.table]), self.chart]
+        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *grids], layout=box)]
 
     def compute(self, job: Job) -> Browsed:
         said: list[str] = []
@@ -212,18 +214,20 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
     # the second picture or network
 
-    def _build_beside(self) -> list[w.Widget]:
+    def _build_beside(self) -> tuple[list[w.Widget], list[w.Widget]]:
+        """The second picture, and the second grid, row beside row with the first."""
         if self._beside_net is None and self._beside_image is None:
-            return []
-        self.second = ImageGrid(noun="unit", orders=dict.fromkeys(self.orders, b""), tools=False)
+            return [], []
+        orders = dict.fromkeys(self.orders, b"")
+        self.second = ImageGrid(noun="unit", orders=orders, hide=self.hidden, lock=self.locked)
         self.second.layout = w.Layout(flex="1 1 380px", min_width="0")
         for trait in ("cursor", "sort", "tile", *COLORING, *([] if self._beside_net else ["selected"])):
             self.tie((self.grid, trait), (self.second, trait))
         if self._beside_net:
-            return [self.second]
-        picture = ImageView(title="Beside", width=250)
+            return [], [self.second]
+        picture = ImageView(title="Beside", width=self.picture.width, layout=self.picture.layout)
         picture.show(self.net.picture(self.net.prepare(self._beside_image)))
-        return [w.VBox([picture, self.second], layout=w.Layout(flex="1 1 380px", min_width="0"))]
+        return [picture], [self.second]
 
     @property
     def _beside_title(self) -> str:

@@ -1,6 +1,7 @@
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
 const NARROW = 480; // CSS pixels below which a legend goes under the curves
+const TITLED = 330; // CSS pixels below which a title and its hint are two lines
 
 function initialize({ model, held }) {
   keepAppended(model, held);
@@ -68,7 +69,8 @@ function render({ model, el }) {
   /** The title, and what a click does, where one does anything. */
   const hinted = (title) => {
     const hint = model.get("fixed") ? "" : model.get("hint");
-    return hint && title.text ? { ...title, text: `${title.text} (${hint})` } : title;
+    const gap = root.clientWidth < TITLED ? "<br>" : " ";
+    return hint && title.text ? { ...title, text: `${title.text}${gap}(${hint})` } : title;
   };
 
   /** Figures with the same one keep what was zoomed to. */

@@ -15,8 +15,9 @@ class TableView(View, module="table_view.js"):
 
     without_kernel: ClassVar[Mapping[str, Any]] = {"locked": True}
 
-    heads = t.List(t.Unicode(), help="names of the columns; the first is aligned to the left").tag(sync=True)
+    heads = t.List(t.Unicode(), help="names of the columns").tag(sync=True)
     rows = t.List(t.List(t.Unicode()), help="cells, row by row").tag(sync=True)
+    left = t.Int(1, help="how many columns are aligned to the left").tag(sync=True)
     selected = t.Int(-1, help="index of the selected row; -1 for none").tag(sync=True)
     locked = t.Bool(False, help="whether the selection cannot be changed by hand").tag(sync=True)
     height = t.Int(250, help="largest height in CSS pixels; more is scrolled").tag(sync=True)
