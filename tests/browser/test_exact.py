@@ -90,6 +90,28 @@ def test_no_panel_has_a_horizontal_scrollbar(shown):
     shown.page.set_viewport_size({"width": 1280, "height": 2200})
 
 
+VIEWS = ".cw-chart, .cw-stage, .cw-image .cw-canvas, .cw-heat .cw-canvas, .cw-maps, .cw-answer, .cw-matrices, .cw-flow"
+"""All views that do not scroll by themselves."""
+
+
+def test_the_wheel_over_any_view_scrolls_the_page(shown):
+    page = shown.page
+    page.set_viewport_size({"width": 1280, "height": 720})
+    where = "() => document.querySelector('.jp-WindowedPanel-outer').scrollTop"
+    tried = set()
+    for view in page.locator(f":is({VIEWS}):visible").all():
+        view.scroll_into_view_if_needed()
+        page.wait_for_timeout(100)
+        view.hover(force=True)
+        before = page.evaluate(where)
+        for _ in range(10):
+            page.mouse.wheel(0, -5)
+        page.wait_for_function(f"(before) => ({where})() < before - 30", arg=before)
+        tried.add(view.get_attribute("class").split()[-1])
+    assert tried >= {"cw-chart", "cw-stage", "cw-canvas", "cw-maps", "cw-answer", "cw-matrices", "cw-flow"}
+    page.set_viewport_size({"width": 1280, "height": 2200})
+
+
 def test_a_hand_types_an_exact_value_slides_to_a_short_one_and_a_word_is_refused(shown):
     shown.python("panels['SchedulePlayground'].restore(dict(specs=[{'kind': 'cosine', 'lr': 0.05}], steps=30, selected=0))")
     cell = cell_of(shown, list(PANELS).index("SchedulePlayground"))

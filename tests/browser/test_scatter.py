@@ -316,6 +316,38 @@ def test_a_part_of_a_name_finds_classes_and_enter_selects_their_points(scattered
     scattered.wait_python("scatter.selection.tolist()", "[13, 33]")
 
 
+def test_of_many_classes_those_that_occur_are_listed_the_largest_first(scattered):
+    scattered.python("groups = np.array([700] * 9 + [3] * 20 + [41] * 11)")
+    scattered.python("scatter.show(POINTS, colors=groups, names=[f'kind {k}' for k in range(1000)])")
+    legend = scattered.cell(0).locator(".cw-classes button")
+    scattered.cell(0).get_by_text("kind 700").first.wait_for()
+    assert [text.split() for text in legend.all_inner_texts()] == [
+        ["kind", "3", "20"],
+        ["kind", "41", "11"],
+        ["kind", "700", "9"],
+    ]
+    legend.nth(0).dblclick()
+    scattered.wait_python("scatter.hidden == [k for k in range(1000) if k != 3]", "True")
+
+
+def test_the_points_stay_in_their_place_when_a_class_is_hidden(scattered):
+    canvas = canvas_of(scattered)
+    before = canvas.bounding_box()
+    scattered.cell(0).locator(".cw-classes button").first.click()
+    scattered.cell(0).get_by_text("show all classes").wait_for()
+    assert canvas.bounding_box() == before
+    scattered.python("scatter.selection = range(20, 25)")
+    scattered.cell(0).get_by_text("5 selected").first.wait_for()
+    assert canvas.bounding_box()["width"] == before["width"]
+
+
+def test_code_that_hides_a_class_leaves_the_selection_alone(scattered):
+    canvas = canvas_of(scattered)
+    redrawn(canvas, lambda: scattered.python("scatter.selection = [5, 15]; scatter.hidden = [1]"))
+    scattered.page.wait_for_timeout(300)
+    assert scattered.python("print(scatter.selection.tolist())") == "[5, 15]"
+
+
 def test_a_dark_page_has_dark_paper_and_the_points_stay(scattered):
     canvas = canvas_of(scattered)
     assert pixel(canvas, {"x": 4, "y": 4}) == [255, 255, 255]
