@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -21,7 +22,8 @@ def told(code, tmp_path):
     ("low", "high", "step"), [("0", "1", "0.005"), ("0", "20", "0.1"), ("-1", "63", "1"), ("0", "63", "0.5")]
 )
 def test_the_places_of_a_slider_are_the_decimals_that_they_are_written_as(low, high, step, tmp_path):
-    code = f"(({{ count, at }}) => Array.from({{ length: count + 1 }}, (_, k) => at(k)))(placesOf({low}, {high}, {step}, false))"
+    every = "({ count, at }) => Array.from({ length: count + 1 }, (_, k) => at(k))"
+    code = f"({every})(placesOf({low}, {high}, {step}, false))"
     steps = int((Decimal(high) - Decimal(low)) / Decimal(step))
     assert told(code, tmp_path) == [float(Decimal(low) + k * Decimal(step)) for k in range(steps + 1)]
 
@@ -37,7 +39,7 @@ def test_the_last_place_is_the_end_also_where_the_steps_do_not_meet_it(tmp_path)
 def test_the_places_of_a_logarithmic_slider_rise_by_a_tenth_at_most_and_have_two_digits(tmp_path):
     places = told("logPlaces(1e-6, 100)", tmp_path)
     assert (places[0], places[-1]) == (1e-6, 100.0)
-    assert all(1 < after / before <= 1.1 + 1e-9 for before, after in zip(places, places[1:], strict=False))
+    assert all(1 < after / before <= 1.1 + 1e-9 for before, after in pairwise(places))
     assert all(float(f"{place:.1e}") == place for place in places)
     assert {1e-5, 2e-5, 0.001, 0.002, 0.02, 0.03, 0.05, 0.1, 0.5, 10.0} <= set(places), "those of the lectures"
 
