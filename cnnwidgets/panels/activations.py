@@ -110,7 +110,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         if self.layer is None:
             self.layer = names[0]
         self.grid = self.make_grid("unit")
-        self.picture = ImageView(title="Input", width=250 if self._beside_image is None else 180)
+        self.picture = ImageView(title="Input", width=250 if self._beside_image is None else 150)
         self.chart = ChartView(height=270, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
@@ -130,7 +130,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         self.chart.layout = w.Layout(flex="1 1 240px", min_width="0")
         self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
         tools = self.toolbox()
-        self.table.layout = w.Layout(flex="2 1 420px", min_width="0")
+        self.table.layout = w.Layout(flex="2 1 470px", min_width="0")
         pictures, grids = self._build_beside()
         head = [self.picture, *pictures, *([] if "layer" in self.hidden else [self.table]), self.chart]
         return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, *grids], layout=box)]

@@ -56,7 +56,7 @@ function render({ model, el }) {
     const themed = Object.fromEntries(Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key,
       /^[xy]axis/.test(key) ? { ...axis, ...value, ...(held[key] && { range: held[key], autorange: false }) } : value]));
     return {
-      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: revision(),
+      margin: { l: 50, r: 12, t: isTall() ? 50 : 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: revision(),
       ...(root.clientWidth < NARROW && { legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" } }),
       ...(editable() && { dragmode: false }),
       ...themed,
@@ -67,10 +67,10 @@ function render({ model, el }) {
   };
 
   /** The title, and what a click does, where one does anything. */
+  const hint = () => (model.get("fixed") ? "" : model.get("hint"));
+  const isTall = () => hint() !== "" && root.clientWidth < TITLED;
   const hinted = (title) => {
-    const hint = model.get("fixed") ? "" : model.get("hint");
-    const gap = root.clientWidth < TITLED ? "<br>" : " ";
-    return hint && title.text ? { ...title, text: `${title.text}${gap}(${hint})` } : title;
+    return hint() && title.text ? { ...title, text: `${title.text}${isTall() ? "<br>" : " "}(${hint()})` } : title;
   };
 
   /** Figures with the same one keep what was zoomed to. */
