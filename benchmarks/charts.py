@@ -57,7 +57,7 @@ def figures() -> Iterator[Figure]:
 
 def redrawn(opened: Notebook, moves: int = 15) -> Iterator[Figure]:
     """From the key on a slider to the pixels of the curves."""
-    slider = opened.cell(0).locator(".widget-hslider", has_text="gamma").locator(".noUi-handle")
+    slider = opened.cell(0).get_by_role("slider", name="gamma")
     slider.focus()
     times = []
     for _ in range(moves):

@@ -116,12 +116,13 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         if self.layer is None:
             self.layer = names[0]
         self.grid = self.make_grid("unit")
-        self.picture = ImageView(title="Input", width=250)
-        self.chart = ChartView(height=270)
+        self.picture = ImageView(title="Input", width=250 if self._beside_image is None else 150)
+        self.chart = ChartView(height=270, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
-            heads=["layer", "output", "parameters", "receptive field"],
+            heads=["layer", "kind", "output", "parameters", "receptive field"],
             rows=[*map(_cells, map(self.net.layers.__getitem__, names))],
+            left=2,
             description="layers",
             locked="layer" in self.locked,
         )
@@ -131,13 +132,14 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         self.table.observe(lambda change: self._go_to(change.new), "selected")
         self.chart.observe(self._take_click, "clicked")
         box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
-        self.picture.layout = w.Layout(flex="0 1 250px", min_width="160px")
-        self.chart.layout = w.Layout(flex="1 1 260px", min_width="0")
+        self.picture.layout = w.Layout(flex=f"0 1 {self.picture.width}px", min_width="160px")
+        self.chart.layout = w.Layout(flex="1 1 240px", min_width="0")
         self.grid.layout = w.Layout(flex="1 1 380px", min_width="0")
         tools = self.toolbox()
-        self.table.layout = w.Layout(flex="1 1 380px", min_width="0")
-        head = [self.picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
-        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, self._build_beside()], layout=box)]
+        self.table.layout = w.Layout(flex="2 1 470px", min_width="0")
+        self._build_beside()
+        head = [self.picture, self.second_picture, *([] if "layer" in self.hidden else [self.table]), self.chart]
+        return [*tools, w.HBox(head, layout=box), w.HBox([self.grid, self.second], layout=box)]
 
     def compute(self, job: Job) -> Browsed:
         said: list[str] = []
@@ -214,15 +216,16 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
     # the second picture or network
 
-    def _build_beside(self) -> w.Widget:
-        self.second = ImageGrid(noun="unit", orders=dict.fromkeys(self.orders, b""), tools=False)
+    def _build_beside(self) -> None:
+        """The second picture beside the first, and the second grid, row beside row with the first."""
+        orders = dict.fromkeys(self.orders, b"")
+        self.second = ImageGrid(noun="unit", orders=orders, hide=self.hidden, lock=self.locked)
+        self.second.layout = w.Layout(flex="1 1 380px", min_width="0", display="none")
         own = [] if isinstance(self.beside, BoundModel) else ["selected"]  # another network's units are others
         for trait in ("cursor", "sort", "tile", *COLORING, *own):
             self.tie((self.grid, trait), (self.second, trait))
-        self.second_picture = ImageView(title="Beside", width=250)
-        self._beside_box = w.VBox([self.second_picture, self.second])
-        self._beside_box.layout = w.Layout(flex="1 1 380px", min_width="0", display="none")
-        return self._beside_box
+        self.second_picture = ImageView(title="Beside", width=self.picture.width)
+        self.second_picture.layout = w.Layout(flex=f"0 1 {self.picture.width}px", min_width="160px", display="none")
 
     def _with_beside(self, browsed: Browsed, layer: str, job: Job) -> Browsed:
         """With the maps of the second picture; or of the same layer of another network, or that at the same depth."""
@@ -246,7 +249,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         return replace(browsed, beside=maps, other_name=beside.name)
 
     def _draw_beside(self, result: Browsed) -> None:
-        self._beside_box.layout.display = "" if result.beside else "none"
+        self.second.layout.display = "" if result.beside else "none"
         self.second_picture.layout.display = "none" if result.other is None else ""
         if result.beside:
             row = result.beside.layer
@@ -306,7 +309,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
 def _cells(row: Layer) -> list[str]:
     """A layer's line in the table."""
-    return [row.name, row.output, f"{row.parameters:,}", str(row.receptive_field or "no map")]
+    return [row.name, row.kind, row.output, f"{row.parameters:,}", str(row.receptive_field or "no map")]
 
 
 def _note(row: Layer) -> str:
@@ -342,7 +345,7 @@ def _sparsity(zeros: dict[str, float]) -> Any:
     )  # fmt: skip
     figure = go.Figure(bar)
     figure.update_layout(
-        title={"text": "Share of zeros by depth (click: go there)", "font": {"size": 14}},
+        title={"text": "Share of zeros by depth", "font": {"size": 14}},
         yaxis={"title": {"text": "% zeros", "font": {"size": 13}}, "range": [0, 100]},
         xaxis={"title": {"text": "layer, in order of execution", "font": {"size": 13}}, "showticklabels": False},
         bargap=0.1,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import ipywidgets as w
 import numpy as np
@@ -12,6 +15,7 @@ import traitlets as t
 
 from cnnwidgets.net.arguments import is_number
 from cnnwidgets.net.own_score import name_of
+from cnnwidgets.views import More, NumberSlider
 
 if TYPE_CHECKING:
     from cnnwidgets.panels.panel import Panel
@@ -57,17 +61,23 @@ class Choice:
 
 @dataclass(frozen=True)
 class Slider:
-    """A slider over whole numbers; ``bounds(panel)`` gives the lowest and the highest. Of a pair it shows the mean."""
+    """A slider over numbers; ``bounds(panel)`` gives the lowest and the highest.
+
+    Numbers are whole, unless the trait is a float: then halves, too. Of a pair the slider stands at the mean, and its field
+    says both.
+    """
 
     bounds: Callable[[Panel], tuple[int, int]]
 
     def build(self, panel: Panel, name: str) -> w.Widget:
         low, high = self.bounds(panel)
-        slider = w.IntSlider(min=low, max=max(low, high), description=_label(name), continuous_update=True)
+        whole = not isinstance(panel.traits()[name], t.Float)
+        slider = NumberSlider(min=low, max=max(low, high), step=1 if whole else 0.5, whole=whole, description=_label(name))
 
         def show(value: Any) -> None:
-            if is_number(value) or (isinstance(value, list) and value and all(map(is_number, value))):
-                slider.value = round(np.mean(value))  # which the slider moves to its nearest end if it is beyond
+            pair = isinstance(value, list) and all(map(is_number, value))
+            slider.words = ", ".join(map(str, value)) if pair else ""
+            slider.value = float(np.mean(value)) if pair else value if is_number(value) else None
 
         _tie(panel, name, slider, show)
         return slider
@@ -191,27 +201,42 @@ def toolbox(panel: Panel) -> list[w.Widget]:
             part.disabled = name in panel.locked
         panel.controls[name] = widget
         controls.append(widget)
-    box = w.Box(controls[:MOST_SHOWN], layout=w.Layout(flex_flow="row wrap"))
-    more = w.Accordion([w.Box(controls[MOST_SHOWN:], layout=w.Layout(flex_flow="row wrap"))], titles=["More"])
-    return [box, *([more] if controls[MOST_SHOWN:] else [])]
+    first, rest = (
+        w.Box(some, layout=w.Layout(flex_flow="row wrap")) for some in (controls[:MOST_SHOWN], controls[MOST_SHOWN:])
+    )
+    return [first, *([More("More", rest)] if controls[MOST_SHOWN:] else [])]
+
+
+_SHOWING: WeakSet[w.Widget] = WeakSet()
+"""Controls in which something is being shown."""
+
+
+@contextmanager
+def shown_only(control: w.Widget) -> Iterator[None]:
+    """Inside, what changes in a control is no hand's doing, and its trait stays."""
+    _SHOWING.add(control)
+    try:
+        yield
+    finally:
+        _SHOWING.discard(control)
+
+
+def is_by_hand(control: w.Widget) -> bool:
+    """Whether what changes in a control now is a hand's doing."""
+    return control not in _SHOWING
 
 
 def _tie(
     panel: Panel, name: str, control: w.Widget, show: Callable[[Any], None], take: Callable[[Any], Any] = lambda value: value
 ) -> None:
     """Keep a trait and a control the same: what ``show`` does to the control is no hand's doing, and is not taken."""
-    showing = False
 
     def to_control(_=None) -> None:
-        nonlocal showing
-        showing = True
-        try:
+        with shown_only(control):
             show(getattr(panel, name))
-        finally:
-            showing = False
 
     def to_panel(change) -> None:
-        if not showing:
+        if is_by_hand(control):
             setattr(panel, name, take(change.new))
 
     to_control()

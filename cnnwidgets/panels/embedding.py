@@ -41,7 +41,7 @@ from cnnwidgets.panels.neighbourhood import Neighbourhood
 from cnnwidgets.panels.picture import Picture, bound
 from cnnwidgets.panels.runs import Run, Runs
 from cnnwidgets.panels.snippets import embedding_lines
-from cnnwidgets.views import ChartView, ScatterView
+from cnnwidgets.views import ChartView, ScatterView, View
 from cnnwidgets.views.scatter_atlas import atlas
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ class EmbeddingExplorer(LayoutParameters):
         self._drawn: tuple = ()
         self._drawn_beside: dict[w.Widget, np.ndarray] = {}
         self._charted: Mapping[str, Separation] = {}
+        self._why_none = ""
         self._moved: np.ndarray | None = None
         self._placing = False
         super().__init__(bound(net, dataset), method=method, layer=layer, **options)
@@ -165,7 +166,7 @@ class EmbeddingExplorer(LayoutParameters):
         for view in self.compared:
             self.tie((self.scatter, "hidden"), (view, "hidden"))
             view.layout = w.Layout(display="none", flex="1 1 220px", min_width="0")
-        self.chart = ChartView(height=300)
+        self.chart = ChartView(height=300, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(charts.by_depth(self.layer_names, {}), "how well the classes separate, by depth")
         self.chart.observe(self._take_click, "clicked")
         self.play = w.Button(layout=w.Layout(width="100px"))
@@ -231,9 +232,11 @@ class EmbeddingExplorer(LayoutParameters):
                 )
                 view.show(points, title=title, **shades)
                 self._drawn_beside[view] = points
-        if result.separation and result.separation != self._charted:
-            self._charted = result.separation
-            self.chart.show(charts.by_depth(self.layer_names, result.separation), "how well the classes separate, by depth")
+        why = "" if result.separation else charts.why_none(result.features.labels)
+        if (result.separation and result.separation != self._charted) or why != self._why_none:
+            self._charted, self._why_none = result.separation, why
+            figure = charts.by_depth(self.layer_names, result.separation, why)
+            self.chart.show(figure, f"how well the classes separate, by depth{why and f': {why}'}")
         names = [*self._charted]
         self.chart.marked = names.index(result.features.layer) if result.features.layer in names else -1
         self._show_play(result)
@@ -277,6 +280,14 @@ class EmbeddingExplorer(LayoutParameters):
     def figure(self) -> Figure:
         result = self.shown
         return charts.still(result.points, self._colors(result), result.title, result.compared)
+
+    def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
+        listed = self.beside.selected.layout.display != "none"  # nobody would bring the list up to date
+        return {
+            self.scatter: {"lock": ["picked", *(["selected"] if listed else [])]},
+            self.beside.picture: None if self.image is None else {},
+            **{grid: {"lock": ["unit"]} for grid in (self.beside.alike, self.beside.near, self.beside.selected)},
+        }
 
     # computing
 

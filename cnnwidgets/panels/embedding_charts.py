@@ -22,8 +22,23 @@ MOST_NAMED = 16
 """Layers whose names fit under the chart."""
 
 
-def by_depth(names: Sequence[str], found: Mapping[str, Separation]) -> Any:
-    """How well the classes separate, layer by layer, as a plotly figure: x is the layer's place in ``names``."""
+def why_none(labels: np.ndarray) -> str:
+    """Why it cannot be told how well classes separate, of pictures with these labels, -1 for none; empty if it can."""
+    known = labels[labels >= 0]
+    classes = len(np.unique(known))
+    if not classes:
+        return "no picture has a label"
+    if classes < 2:
+        return "needs two classes"
+    return "needs two pictures of one class" if classes == len(known) else ""
+
+
+def by_depth(names: Sequence[str], found: Mapping[str, Separation], why: str = "") -> Any:
+    """How well the classes separate, layer by layer, as a plotly figure: x is the layer's place in ``names``.
+
+    Parameters:
+        why: the reason why nothing is found.
+    """
     import plotly.graph_objects as go
 
     known = [place for place, name in enumerate(names) if name in found]
@@ -41,7 +56,7 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation]) -> Any:
         )  # fmt: skip
     low = min([0.0, *(one.silhouette for one in found.values() if np.isfinite(one.silhouette))])
     figure.update_layout(
-        title={"text": "How well the classes separate, by depth (click: go there)", "font": {"size": 14}, "x": 0.01},
+        title={"text": "How well the classes separate, by depth", "font": {"size": 14}, "x": 0.01},
         xaxis={
             "title": {"text": "layer, in order of execution", "font": {"size": 13}},
             "range": [-0.5, len(names) - 0.5],
@@ -53,6 +68,11 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation]) -> Any:
         margin={"t": 56, "l": 50, "r": 12, "b": 40},
         template="none",
     )
+    if why:
+        figure.update_layout(title_text="How well the classes separate", showlegend=False)
+        figure.add_annotation(
+            text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 15, "color": GREY}
+        )
     return figure
 
 

@@ -51,6 +51,7 @@ class Explained:
         faithful: by method the deletion and insertion curves of the first row's map, if they were asked for.
         segmentation: the object of the first row, cut out, if it was asked for; or the sentence why there is none.
         notes: sentences on the network and on the picture.
+        asked: all methods that were asked for, of which some may have no maps yet.
     """
 
     inputs: torch.Tensor
@@ -63,6 +64,7 @@ class Explained:
     faithful: dict[str, Faithfulness] = field(default_factory=dict)
     segmentation: Segmentation | str | None = None
     notes: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
     @property
     def found(self) -> dict[str, list[Attribution]]:
@@ -125,7 +127,7 @@ class Explainer:
                 self._kept = {key: value for key, value in self._kept.items() if left not in key}
             self._rows = rows
         output, predicted = self.net.output, self._once("predicted", lambda: _said(self.net, inputs))
-        explained = Explained(inputs, predicted, output, rows, {}, depth, notes=notes)
+        explained = Explained(inputs, predicted, output, rows, {}, depth, notes=notes, asked=tuple(methods))
         network = self._network(depth, seed)
         if cut_out and rows[0].unit is None:
             found = self._once(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
@@ -14,7 +15,7 @@ from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.picture import bound
-from cnnwidgets.views import ImageGrid, MatrixView
+from cnnwidgets.views import ImageGrid, MatrixView, View
 from cnnwidgets.views.image_grid import SCALES, tiled
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class FilterGrid(GridPanel):
         if self.layer is None and self.net.layers.weighted:
             self.layer = self.net.layers.weighted[0].name
         self.grid = self.make_grid("filter")
-        self.alike = ImageGrid(tools=False, tile=84, height=240, noun="filter")
+        self.alike = ImageGrid(tools=False, tile=84, height=240, noun="filter", lock=["unit"])
         self.kernel = MatrixView()
         for trait in COLORING:
             self.tie((self.grid, trait), (self.alike, trait))
@@ -89,7 +90,6 @@ class FilterGrid(GridPanel):
         slider = self.controls.get("channel")
         if slider:
             slider.max = max(self.channels - 1, -1)
-            slider.value = self.channel
             slider.layout.display = "" if self.channels > 1 else "none"
         self._draw_grid()
         self._draw_selected()
@@ -131,6 +131,9 @@ class FilterGrid(GridPanel):
         title = f"{self.net.name} · {result.layer.name} · {len(maps)} filters"
         self.draw_maps(figure.subplots(), maps[order], title, "weight")
         return figure
+
+    def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
+        return {self.grid: {"lock": ["unit"]}}
 
     def _shown(self, result: Filters) -> np.ndarray:
         return result.values[: max(1, MOST_WEIGHTS // result.values[0].size)]

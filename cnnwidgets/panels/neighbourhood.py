@@ -35,8 +35,8 @@ class Neighbourhood(w.VBox):
         self._numbers: dict[ImageGrid, list[int]] = {}
         self.picture = ImageView(title="Click a point: its picture and its neighbours", width=200)
         self.alike, self.near, self.selected = (self._make_grid() for _ in range(3))
-        views = [self.picture, self.alike, self.near, self.selected]
-        super().__init__(views, layout=w.Layout(flex="1 1 280px", min_width="0"))
+        views = [self.selected, self.picture, self.alike, self.near]
+        super().__init__(views, layout=w.Layout(flex="1 1 280px", min_width="0", max_height="640px", overflow="hidden auto"))
 
     def look_at(self, number: int, found: Features, pixels: Features, words: Sequence[str]) -> None:
         """Show a picture and, if it has a point, its neighbours in a layer and in pixels, as soon as they are found.

@@ -289,6 +289,8 @@ class OcclusionSlider(TargetPanel):
         if self.y is None or self.x is None or max(abs(self.y - centre[0]), abs(self.x - centre[1])) >= 1:
             with self.hold_trait_notifications():
                 self.y, self.x = centre
+        if [tall, wide] != list(self._result.patch):  # it was dragged while its size changed
+            self._place_box()
         if not self._known(top, left):
             self._wanted = top, left
             if self._job is None or self._job.ended:

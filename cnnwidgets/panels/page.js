@@ -58,4 +58,5 @@ const place = (part, parent) => {
   el.style.flexWrap = part.direction === "row" ? "wrap" : "nowrap"; // a column that may wrap is as high as if it were narrow
   part.children.forEach((child) => place(child, el));
 };
+document.getElementById("copy").textContent = content.copy;
 if (content.tree) place(content.tree, document.getElementById("panel"));

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +24,7 @@ from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.panels.errors import sentence
 from cnnwidgets.panels.fitting import Fitting
 from cnnwidgets.panels.jobs import LOCK, WORKER, Job, on_worker
-from cnnwidgets.views import StatusStrip
+from cnnwidgets.views import StatusStrip, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -120,6 +120,10 @@ class Panel(Fitting, w.VBox):
     def progress(self, partial: Any) -> str:
         """The sentence in the status strip while a partial result is shown, or None when there is none yet."""
         return "Computing …"
+
+    def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
+        """Traits of views that are other in a page without a kernel, lists added to; None for a view that it leaves out."""
+        return {}
 
     def code(self) -> str:
         """The plain PyTorch lines that give what is on screen, in a variable ``values``."""

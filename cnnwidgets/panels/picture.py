@@ -22,6 +22,7 @@ from cnnwidgets.net.pictures import open_picture
 from cnnwidgets.panels.controls import Slider
 from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
+from cnnwidgets.views import UploadButton
 
 
 class Picture(t.Any):
@@ -127,15 +128,15 @@ class PicturePanel(Panel):
         if not len(self.images):
             row.children = [c for c in row.children if c is not self.controls.get("image")]
         if "image" not in self.hidden:
-            upload = w.FileUpload(accept="image/*", description="Upload a picture", disabled="image" in self.locked)
-            upload.layout.width = "auto"
-            upload.observe(self._take_upload, "value")
+            upload = UploadButton(
+                description="Upload a picture", accept="image/*", tooltip="use a picture of your own",
+                disabled="image" in self.locked, on_file=self._take_upload,
+            )  # fmt: skip
             row.children = [*row.children, upload]
         return [row, *more]
 
-    def _take_upload(self, change) -> None:
-        if change.new:
-            self.image = bytes(change.new[0].content)
+    def _take_upload(self, content: bytes) -> None:
+        self.image = content
 
 
 def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:

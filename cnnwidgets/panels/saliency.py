@@ -14,10 +14,11 @@ from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import check_unit
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.methods.segmentation import Segmentation
+from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
-from cnnwidgets.panels.controls import Choice, Several, Slider, Tick
+from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.jobs import Job, import_for_explaining
@@ -96,7 +97,7 @@ class SaliencyPanel(TargetPanel):
             options["others"] = others
         if methods is not None:
             options["methods"] = [methods] if isinstance(methods, str) else methods
-        self._all_depths = False
+        self._all_depths = self._checking = False
         self._under_way = ""
         super().__init__(net, image, target=target, **options)
 
@@ -125,31 +126,41 @@ class SaliencyPanel(TargetPanel):
             tooltip="every depth of the sanity check, from the last layer down", disabled="randomised" in self.locked,
         )  # fmt: skip
         self.check.on_click(lambda _: self.check_all())
-        return [*self.toolbox(), self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
+        tools = self.toolbox()
+        if slider := self.controls.get("randomised"):
+            slider.observe(self._take_depth, "value")
+        return [*tools, self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
         all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
+        self._checking = all_depths
         said: list[str] = []
         inputs = one_picture(self.net, self.source, said)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
         depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
+        explained: Explained | None = None
         for k, depth in enumerate(depths):
 
             def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
                 self._under_way = method
-                if partial.maps:
-                    job.update(partial, (k + fraction) / len(depths))
+                if all_depths or partial.maps:  # one depth after the other is shown, and no half of one
+                    job.update(None if all_depths else partial, (k + fraction) / len(depths))
 
-            explained = self._explainer.explain(
-                inputs, rows, methods, depth, self.seed, faithful=self.faithful and depth == depths[-1],
-                cut_out=self.outline == "segmentation", notes=(*self.net.notes, *said), on_update=show, cancel=job,
-            )  # fmt: skip
+            try:
+                explained = self._explainer.explain(
+                    inputs, rows, methods, depth, self.seed, faithful=self.faithful and depth == depths[-1],
+                    cut_out=self.outline == "segmentation", notes=(*self.net.notes, *said), on_update=show, cancel=job,
+                )  # fmt: skip
+            except Cancelled as stopped:
+                raise Cancelled("cancelled", partial=explained if all_depths else stopped.partial) from stopped
             if depth != depths[-1]:
                 job.update(explained, (k + 1) / len(depths))
+        assert explained is not None  # there is a depth at least
         return explained
 
     def draw(self, result: Explained) -> None:
         self._draw_maps()
+        self._show_depth(result.depth)
         if tried := any(len(by_depth) > 1 for by_depth in result.agreements.values()):
             figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
             self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
@@ -177,7 +188,11 @@ class SaliencyPanel(TargetPanel):
         return text[:1].upper() + text[1:]
 
     def progress(self, partial: Explained | None) -> str:
-        return f"Computing {NAMES.get(self._under_way, '')} …"
+        doing = NAMES.get(self._under_way, "")
+        if not self._checking:
+            return f"Computing {doing} …"
+        depth = self._result.depth if self._result else 0
+        return f"{depth} of {len(self._cascade)} layers random · computing the next: {doing} …"
 
     def data(self) -> dict[str, np.ndarray]:
         """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
@@ -241,11 +256,17 @@ class SaliencyPanel(TargetPanel):
         mask = self._mask()
         self.table.show(
             self.net.picture(result.inputs),
-            [[cell(result, method, k, mask) for method in result.maps] for k in range(len(result.rows))],
+            [[cell(result, method, k, mask) for method in result.asked] for k in range(len(result.rows))],
             rows=[row.name for row in result.rows],
-            columns=[NAMES[method] for method in result.maps],
+            columns=[NAMES[method] for method in result.asked],
             mask=self._outlined(result),
         )
+
+    def _show_depth(self, depth: int) -> None:
+        """Let the slider stand where the maps are, while the sanity check goes through all depths."""
+        if slider := self.controls.get("randomised"):
+            with shown_only(slider):
+                slider.value = depth
 
     def _outlined(self, result: Explained) -> np.ndarray | None:
         if self.outline == "segmentation":
@@ -271,6 +292,12 @@ class SaliencyPanel(TargetPanel):
     def _place_cursor(self) -> None:
         if self.y is not None and self.x is not None:
             self.table.cursor = [self.y, self.x]
+
+    def _take_depth(self, change) -> None:
+        """A hand moved the slider from where a cancelled sanity check had left it to the depth that is asked for."""
+        at_rest = self._result and self._job and self._job.ended
+        if is_by_hand(change.owner) and at_rest and self._result.depth != change.new == self.randomised:
+            self.ask()
 
     def _take_unit(self, change) -> None:
         """A unit was clicked in a linked panel."""

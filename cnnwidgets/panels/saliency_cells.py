@@ -37,6 +37,8 @@ def cell(result: Explained, method: str, row: int, mask: np.ndarray | None) -> C
     Parameters:
         mask: bool (height, width), where the object is; None if that is not known.
     """
+    if method not in result.maps:
+        return Cell(None, text="not computed yet")
     found = result.maps[method]
     if isinstance(found, str):
         return Cell(None, text=found)

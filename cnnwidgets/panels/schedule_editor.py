@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,14 +10,12 @@ import ipywidgets as w
 from cnnwidgets.methods import KINDS
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.schedule_parameters import COMMON, parameters_of
+from cnnwidgets.views import More, NumberSlider
 
 MENU = [(kind.title, name) for name, kind in KINDS.items() if name != "recorded"]
 
-LOG_SLIDER = (-6, 2)
-"""Powers of ten between which a learning rate slides."""
-
-LOG_STEP = 0.02
-"""Between two places of that slider, in powers of ten."""
+RATES = (1e-6, 100.0)
+"""Learning rates between which a slider slides."""
 
 SHARE_STEP = 0.005
 """Of a slider from 0 to 1."""
@@ -41,11 +38,12 @@ class ScheduleEditor(w.VBox):
         self.kind.observe(self._take_kind, "value")
         self.fields: dict[str, w.Widget] = {}
         self._built: tuple = ()
-        self._own, self._common = (w.Box(layout=w.Layout(flex_flow="row wrap", flex="1 1 340px")) for _ in range(2))
+        self._own = w.Box(layout=w.Layout(flex_flow="row wrap", flex="1 1 340px"))
+        self._common = w.Box(layout=w.Layout(flex_flow="row wrap"))
         super().__init__(
             [
                 w.HBox([self.kind, self._own], layout=w.Layout(flex_flow="row wrap")),
-                more("warm-up, optimizer, momentum, weight decay", self._common),
+                More("warm-up, optimizer, momentum, weight decay", self._common),
             ]
         )
 
@@ -70,6 +68,7 @@ class ScheduleEditor(w.VBox):
     def _build(self, kind: str, steps: int) -> None:
         table = parameters_of(kind) if kind in KINDS else {}
         hidden = ("groups", "rates" if kind == "recorded" else "losses")
+        before = [*self.fields.values()]
         self.fields = {name: _field(name, row, steps) for name, row in table.items() if name not in hidden}
         for name, field in self.fields.items():
             field.observe(lambda change, name=name: self._take_value(name, change.new), "value")
@@ -77,6 +76,8 @@ class ScheduleEditor(w.VBox):
         self._own.children = own
         self._common.children = [field for field in self.fields.values() if field not in own]
         self._built = kind, steps
+        for field in before:
+            field.close()
 
     def _take_kind(self, change) -> None:
         """Another kind begins with its usual values; what both kinds know stays."""
@@ -89,56 +90,61 @@ class ScheduleEditor(w.VBox):
     def _take_value(self, name: str, value: Any) -> None:
         if self._showing:
             return
-        if name == "lr" and abs(math.log10(value / self._spec.get("lr", value))) < LOG_STEP * 0.6:
-            return  # the browser moves a slider to its nearest step: no hand's doing
         row = parameters_of(self._spec["kind"])[name]
         spec = {key: old for key, old in self._spec.items() if key not in (name, "name")}
         if not (row.default is None and value == 0):
-            spec[name] = _numbers(value, row) if row.many else value
+            spec[name] = _numbers(value, row) if row.many else _kept(value, row)
+        self._spec = spec  # another value may change before this one is drawn
         self._take(spec)
 
 
-def more(title: str, *children: w.Widget) -> w.Accordion:
-    """What is folded away until somebody wants it."""
-    return w.Accordion([w.VBox(children)], titles=[title])
-
-
 def _field(name: str, row: Parameter, steps: int) -> w.Widget:
-    style = {"description_width": "initial"}
     label = name if row.default is not None else f"{name} (0: usual)"
-    usual: dict[str, Any] = {"description": label, "tooltip": row.help, "style": style}
+    usual: dict[str, Any] = {"description": label, "tooltip": row.help}
+    style = {"style": {"description_width": "initial"}}
     low, high = 0.0 if row.default is None else row.low or 0.0, row.high or 0.0
     if row.many:
-        field: w.Widget = w.Text(continuous_update=False, **usual)
+        field: w.Widget = w.Text(continuous_update=False, **style, **usual)
     elif row.choices == (False, True):
-        field = w.Checkbox(indent=False, **usual)
+        field = w.Checkbox(indent=False, **style, **usual)
     elif row.choices:
-        field = w.Dropdown(options=list(row.choices), **usual)
+        field = w.Dropdown(options=list(row.choices), **style, **usual)
     elif name == "lr":
-        field = w.FloatLogSlider(base=10, min=LOG_SLIDER[0], max=LOG_SLIDER[1], step=LOG_STEP, readout_format=".3g", **usual)
+        field = NumberSlider(logarithmic=True, min=RATES[0], max=RATES[1], low=low, high=high, **usual)
     elif row.whole:
-        field = w.IntSlider(min=int(low), max=int(min(high, max(steps, 10))), **usual)
+        field = NumberSlider(min=int(low), max=int(min(high, max(steps, 10))), whole=True, high=high, **usual)
     elif high <= 1 and (row.default == 0 or row.default is None or row.default >= SHARE_STEP):
-        field = w.FloatSlider(min=low, max=high, step=SHARE_STEP, readout_format=".3f", **usual)
+        field = NumberSlider(min=low, max=high, step=SHARE_STEP, **usual)
     elif high <= MOST_SLID:
-        field = w.FloatSlider(min=low, max=high, step=0.1, **usual)
+        field = NumberSlider(min=low, max=high, step=0.1, **usual)
     else:
-        field = w.BoundedFloatText(min=low, max=high, continuous_update=False, **usual)
+        field = w.BoundedFloatText(min=low, max=high, continuous_update=False, **style, **usual)
     field.layout.width = "auto" if isinstance(field, w.Checkbox) else "min(330px, 100%)"
     return field
 
 
 def _put(field: w.Widget, value: Any) -> None:
-    """Show a value: a list as words, none as 0, and one beyond a slider's end by moving that end."""
+    """Show a value: a list as words, none as 0, and one beyond a field's end by moving that end."""
     if isinstance(field, w.Text):
-        field.value = ", ".join(f"{one:g}" for one in value) if isinstance(value, (list, tuple)) else str(value)
+        field.value = ", ".join(map(_written, value)) if isinstance(value, (list, tuple)) else str(value)
     elif isinstance(field, (w.Dropdown, w.Checkbox)):
         field.value = value
     elif isinstance(value, (int, float)) or value is None:
         value = value or 0
-        if not isinstance(field, w.FloatLogSlider):
+        if isinstance(field, w.BoundedFloatText):
             field.min, field.max = min(field.min, value), max(field.max, value)
         field.value = value
+
+
+def _kept(value: Any, row: Parameter) -> Any:
+    """What a control gave as a spec has it: 1 from the browser is 1.0, where numbers need not be whole."""
+    return float(value) if isinstance(value, int) and not (row.whole or row.choices) else value
+
+
+def _written(number: Any) -> str:
+    """A number as short as it can be said exactly."""
+    short = f"{number:g}"
+    return short if float(short) == number else repr(number)
 
 
 def _numbers(text: str, row: Parameter) -> Any:

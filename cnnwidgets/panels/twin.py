@@ -6,12 +6,13 @@ import base64
 import html
 import io
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
-from cnnwidgets.views import StatusStrip, View
+from cnnwidgets.views import View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,7 +44,9 @@ def bundle(panel: Panel) -> dict[str, str]:
 def page(panel: Panel) -> str:
     """One HTML page with the panel's views, their data and the modules that draw them; nothing is loaded from elsewhere."""
     views: list[View] = []
-    tree = _tree(panel, views)
+    other = panel.without_kernel() if hasattr(panel, "without_kernel") else {}
+    tree = _tree(panel, views, other)
+    states = [_state(view, other.get(view) or {}) for view in views]
     modules = {type(view).__name__: view._esm for view in views}
     ids = {view.model_id: index for index, view in enumerate(views)}
     ties = [
@@ -52,9 +55,10 @@ def page(panel: Panel) -> str:
         if all(widget.model_id in ids for widget, _ in pair)
     ]
     content = {
+        "copy": _what_works(panel, views, states),
         "tree": tree,
         "ties": ties,
-        "views": [{"module": type(view).__name__, "state": _state(view)} for view in views],
+        "views": [{"module": type(view).__name__, "state": state} for view, state in zip(views, states, strict=True)],
         "modules": {name: str(module) for name, module in modules.items()},
     }
     bundles = {}
@@ -73,25 +77,40 @@ def page(panel: Panel) -> str:
     )
 
 
-def _tree(widget: w.Widget, views: list[View]) -> Any:
-    """The widgets' nesting as lists and view numbers; controls of ipywidgets need a kernel and stay out."""
-    if isinstance(widget, StatusStrip) or widget.layout.display == "none":
+def _tree(widget: w.Widget, views: list[View], other: Mapping[View, Any]) -> Any:
+    """The widgets' nesting as lists and view numbers; what needs a kernel, as ipywidgets' controls do, stays out."""
+    if widget.layout.display == "none":
         return None
     if isinstance(widget, View):
+        if widget.needs_kernel or other.get(widget, {}) is None:
+            return None
         views.append(widget)
         return {"view": len(views) - 1, "flex": widget.layout.flex or ""}
     if isinstance(widget, w.Box):
-        inside = [part for child in widget.children if (part := _tree(child, views)) is not None]
+        inside = [part for child in widget.children if (part := _tree(child, views, other)) is not None]
         direction = "column" if isinstance(widget, w.VBox) else "row"
         return {"direction": direction, "flex": widget.layout.flex or "", "children": inside} if inside else None
     return None
 
 
-def _state(view: View) -> dict[str, Any]:
-    """The view's traits, bytes as base64."""
+def _state(view: View, other: Mapping[str, Any]) -> dict[str, Any]:
+    """The view's traits, bytes as base64, some of them other than with a kernel; what is locked stays locked."""
     names = set(view.trait_names(sync=True)) - set(w.DOMWidget.class_trait_names())
     state = {name: _plain(getattr(view, name)) for name in sorted(names) if not name.startswith("_")}
-    return {**state, **view.without_kernel}
+    for name, value in (*view.without_kernel.items(), *other.items()):
+        state[name] = sorted({*state[name], *value}) if isinstance(value, list) else value
+    return state
+
+
+def _what_works(panel: Panel, views: Sequence[View], states: Sequence[Mapping[str, Any]]) -> str:
+    """One line for who opens the page."""
+    locks = [lock if isinstance(lock := state.get("lock"), list) else [] for state in states]
+    words = [*dict.fromkeys(word for view, lock in zip(views, locks, strict=True) for word in view.hands(lock))]
+    copied = f"A copy of {panel!r}, without a kernel"
+    if not words:
+        return f"{copied}."
+    *first, last = words
+    return f"{copied}: {', '.join(first)}{' and ' if first else ''}{last} {'work' if first else 'works'}."
 
 
 def _plain(value: Any) -> Any:

@@ -73,11 +73,11 @@ function render({ model, el }) {
     );
     const [fill, tick] = [h("span", { className: "cw-fill" }), h("span", { className: "cw-tick", title: `without the patch ${tell(before.probability)}` })];
     fill.style.width = along(shown.probability);
-    tick.style.left = along(before.probability);
+    tick.style.setProperty("--at", along(before.probability)); // within the meter, at its ends too
     meter.replaceChildren(fill, tick);
     meter.setAttribute("aria-label", `${span.length ? quantity : "probability"} ${tell(shown.probability)}, without the patch ${tell(before.probability)}`);
     other.textContent = model.get("score") ? `${model.get("score")}: ${about}${format(shown.value)}, was ${format(before.value)}` : "";
-    const told = before.classes.length ? [list("without the patch", before), ...(here ? [list("with the patch", here)] : [])] : [];
+    const told = before.classes.length ? [list("without the patch", before), here ? list("with the patch", here) : h("div", { className: "cw-place" })] : [];
     lists.replaceChildren(...told);
     note.textContent = here?.far ? `≈: the nearest position that is computed, ${format(here.far)} pixels away` : "";
     root.dataset.exact = String(!here?.far);

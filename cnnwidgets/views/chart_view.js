@@ -1,6 +1,7 @@
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
 const NARROW = 480; // CSS pixels below which a legend goes under the curves
+const TITLED = 330; // CSS pixels below which a title and its hint are two lines
 
 function initialize({ model, held }) {
   keepAppended(model, held);
@@ -55,13 +56,21 @@ function render({ model, el }) {
     const themed = Object.fromEntries(Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key,
       /^[xy]axis/.test(key) ? { ...axis, ...value, ...(held[key] && { range: held[key], autorange: false }) } : value]));
     return {
-      margin: { l: 50, r: 12, t: 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: revision(),
+      margin: { l: 50, r: 12, t: isTall() ? 50 : 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: revision(),
       ...(root.clientWidth < NARROW && { legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" } }),
       ...(editable() && { dragmode: false }),
       ...themed,
+      ...(figure.layout.title && { title: hinted(figure.layout.title) }),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
       font: { color: style.color, size: 13, ...figure.layout.font },
     };
+  };
+
+  /** The title, and what a click does, where one does anything. */
+  const hint = () => (model.get("fixed") ? "" : model.get("hint"));
+  const isTall = () => hint() !== "" && root.clientWidth < TITLED;
+  const hinted = (title) => {
+    return hint() && title.text ? { ...title, text: `${title.text}${isTall() ? "<br>" : " "}(${hint()})` } : title;
   };
 
   /** Figures with the same one keep what was zoomed to. */
@@ -94,7 +103,7 @@ function render({ model, el }) {
   const drawOver = () => [knots, rule, readout].forEach((part) => part.draw());
   const attach = () => {
     plot.removeAllListeners?.(); // plotly forgets them itself where the configuration changed
-    plot.on("plotly_click", (event) => put(model, { clicked: pointOf(event) }));
+    plot.on("plotly_click", (event) => model.get("fixed") || put(model, { clicked: pointOf(event) }));
     plot.on("plotly_hover", (event) => put(model, { hovered: pointOf(event) }));
     plot.on("plotly_unhover", () => put(model, { hovered: [] }));
     plot.on("plotly_relayout", ask);
@@ -185,7 +194,7 @@ function render({ model, el }) {
     () => model.off("msg:custom", takeAppended),
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
-    listen(model, ["marked", "height", "readout", "fixed"], ask),
+    listen(model, ["marked", "height", "readout", "fixed", "hint"], ask),
     listen(model, ["description"], describe),
     listen(model, ["line", "line_label"], () => (tellRole(), rule.draw())),
     watch(root, paint),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 import gzip
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, ClassVar
@@ -73,7 +73,8 @@ class ChartView(
     )
     line = t.Float(None, allow_none=True, help="x of a vertical line that can be dragged; None for none").tag(sync=True)
     line_label = t.Unicode(help="what the line says").tag(sync=True)
-    fixed = t.Bool(False, help="whether nothing can be dragged, as where no kernel would answer").tag(sync=True)
+    fixed = t.Bool(False, help="whether nothing can be dragged or clicked, as where no kernel would answer").tag(sync=True)
+    hint = t.Unicode(help="what a click on a point does, which the title says; empty for nothing").tag(sync=True)
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
     description = t.Unicode("chart", help="what the chart says, for those who cannot see it").tag(sync=True)
 
@@ -82,6 +83,9 @@ class ChartView(
         self._curves = self._figures = 0
         super().__init__(**traits)
         self.on_msg(self._answer)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        return ["hover"]
 
     def show(self, figure: Figure, description: str) -> None:
         """Show a figure, with a sentence that says what it shows; what was appended to the one before goes."""

@@ -26,8 +26,7 @@ function render({ model, el }) {
   const step = (places, k) => (places.length > 1 ? places[1] - places[0] : model.get("patch")[k]);
 
   const reload = () => {
-    title.textContent = model.get("title");
-    canvas.setAttribute("aria-label", `${model.get("title")}; arrow keys move the patch`);
+    title.textContent = title.title = model.get("title");
     picture = pictureOf(model.get("pixels"), size(), true);
     [values, known] = [typed(Float32Array, model.get("values")), typed(Uint8Array, model.get("known"))];
     const [rows, columns] = [model.get("ys").length, model.get("xs").length];
@@ -45,6 +44,8 @@ function render({ model, el }) {
     draw();
   };
 
+  const others = (count) => `${count} ${count === 1 ? "other" : "others"}`;
+
   const drawLegends = () => {
     bar.hidden = labelled();
     swatches.hidden = !labelled();
@@ -54,7 +55,7 @@ function render({ model, el }) {
       const share = (count) => (count && count < values.length / 100 ? "< 1 %" : `${Math.round((100 * count) / values.length)} %`);
       const shown = names.slice(0, palette().length).map((name, index) => [classColor(index), name, share(counts[index])]);
       const rest = counts.slice(palette().length).reduce((sum, count) => sum + count, 0);
-      if (rest) shown.push([classColor(palette().length), `${names.length - palette().length} others`, share(rest)]);
+      if (rest) shown.push([classColor(palette().length), others(names.length - palette().length), share(rest)]);
       swatches.replaceChildren(...shown.map(([color, name, part]) => {
         const chip = h("span", { className: "cw-chip" });
         chip.style.background = color;
@@ -91,6 +92,8 @@ function render({ model, el }) {
     whole.hidden = model.get("region").length !== 4 || model.get("lock").includes("region");
     opacity.value = model.get("opacity");
     line.textContent = describe();
+    const moves = model.get("lock").includes("box") ? "" : "; arrow keys move the patch";
+    canvas.setAttribute("aria-label", `${model.get("title")}${moves}`);
   };
 
   const drawBox = (context, box, scale, color) => {
@@ -109,7 +112,8 @@ function render({ model, el }) {
 
   const describe = () => {
     const at = cell();
-    if (at < 0) return "hover: move the patch · drag: only a region";
+    if (at < 0) return [["box", "hover: move the patch"], ["region", "drag: only a region"]]
+      .filter(([what]) => !model.get("lock").includes(what)).map(([, hint]) => hint).join(" · ");
     const value = values[at];
     const told = labelled() ? model.get("names")[value] ?? "not known yet" : `${known[at] ? "" : "≈ "}${format(value)}`;
     return `${model.get("quantity")}: ${told} · patch on ${describeBox(model.get("box"), size())}`;

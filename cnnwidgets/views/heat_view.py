@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import traitlets as t
@@ -19,6 +20,8 @@ class HeatView(View, module="heat_view.js"):
 
     Hovering moves the patch; the arrow keys do, too. Dragging draws a region, Escape takes it away.
     """
+
+    without_kernel: ClassVar[Mapping[str, Any]] = {"lock": ["region"]}
 
     pixels = t.Bytes(help="(height, width, 3) bytes: the picture; empty for none").tag(sync=True)
     shape = t.List(t.Int(), [0, 0], help="[height, width] of the picture, in pixels").tag(sync=True)
@@ -41,6 +44,9 @@ class HeatView(View, module="heat_view.js"):
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: box, region").tag(sync=True)
     width = t.Int(330, help="largest width in CSS pixels").tag(sync=True)
     title = t.Unicode(help="a line above the map").tag(sync=True)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        return [*([] if "box" in lock else ["hover"]), "opacity"]
 
     def show(
         self,

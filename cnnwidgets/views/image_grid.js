@@ -206,7 +206,10 @@ function render({ model, el }) {
   };
 
   const describe = (what) => {
-    if (!what || what.map >= data.count) return `${data.count} ${model.get("noun")}s · hover for values, click to select, arrow keys to move`;
+    if (!what || what.map >= data.count) {
+      const hands = model.get("lock").includes("unit") ? "" : ", click to select, arrow keys to move";
+      return `${data.count} ${model.get("noun")}s · hover for values${hands}`;
+    }
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {
       const place = model.get("mosaic").length ? part(what.row, what.column) : what;
@@ -302,7 +305,7 @@ function render({ model, el }) {
     listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
     listen(model, ["scale", "limits", "contrast", "colors"], recolor),
     listen(model, ["orders", "sort", "tile", "height"], rearrange),
-    listen(model, ["selected", "cursor"], draw),
+    listen(model, ["selected", "cursor", "lock"], draw),
     watch(scroll, rearrange),
     draw.stop,
   );

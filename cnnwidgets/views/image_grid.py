@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import traitlets as t
@@ -62,6 +62,10 @@ class ImageGrid(View, module="image_grid.js"):
     ).tag(sync=True)
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: these, and unit, the selection").tag(sync=True)
     tools = t.Bool(True, help="whether the controls and the legend are shown").tag(sync=True)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        tools = [word for word in ("sort", "colors") if self.tools and word not in {*self.hide, *lock}]
+        return ["hover", *tools, *([] if "unit" in lock else ["selection"])]
 
     def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits) -> None:
         """Put maps on the canvas, in one message.

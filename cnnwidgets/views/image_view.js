@@ -7,27 +7,29 @@ function render({ model, el }) {
   const root = h("div", { className: "cw cw-image", "data-lm-suppress-shortcuts": "true" }, title, canvas, caption);
   el.append(root);
   let source = null;
-  let patch = null;
+  let [cover, mask] = [null, new Uint8Array(0)];
   let size = { height: 0, width: 0 };
 
   const reload = () => {
     const [height, width] = model.get("shape");
     size = { height, width };
-    title.textContent = model.get("title");
+    title.textContent = title.title = model.get("title");
     title.hidden = !title.textContent;
     if (height * width) source = pictureOf(model.get("pixels"), [height, width]);
     reloadPatch();
   };
 
-  /** The patch as a picture of its own: its cover is cut out by its mask when it is drawn. */
+  /** The patch as a picture of its own: its cover is cut out by its mask when it is drawn, for the box may come later. */
   const reloadPatch = () => {
-    const [, , tall, wide] = model.get("box");
-    const mask = typed(Uint8Array, model.get("mask"));
-    patch = mask.length && mask.length === tall * wide ? { cover: pictureOf(model.get("cover"), model.get("shape")), mask } : null;
+    mask = typed(Uint8Array, model.get("mask"));
+    cover = mask.length ? pictureOf(model.get("cover"), model.get("shape")) : null;
+    draw();
+  };
+
+  const tellHands = () => {
     canvas.tabIndex = movable() ? 0 : -1;
     canvas.style.touchAction = movable() ? "none" : "";
     canvas.setAttribute("aria-label", (model.get("title") || "picture") + (movable() ? ", arrow keys move the patch" : ""));
-    draw();
   };
 
   const movable = () => model.get("box").length === 4 && !model.get("lock");
@@ -43,6 +45,7 @@ function render({ model, el }) {
   const zoom = () => zoomOf(root, model.get("width"), size.width);
 
   const paint = () => {
+    tellHands();
     if (!size.height || !size.width || !root.clientWidth) return;
     const scale = zoom();
     const [width, height] = [size.width * scale, size.height * scale];
@@ -61,7 +64,7 @@ function render({ model, el }) {
     }
     const box = model.get("box");
     if (box.length === 4) {
-      if (patch) drawPatch(context, box, scale);
+      if (mask.length && mask.length === box[2] * box[3]) drawPatch(context, box, scale);
       frame(context, box.map((v) => v * scale), width, height);
     }
     const told = seen ? describe(seen) : box.length === 4 ? `patch on ${describeBox(box, model.get("shape"))}` : "";
@@ -80,13 +83,13 @@ function render({ model, el }) {
     for (let i = 0; i < tall; i++) {
       for (let j = 0; j < wide; j++) {
         let end = j;
-        while (end < wide && patch.mask[i * wide + end]) end++;
+        while (end < wide && mask[i * wide + end]) end++;
         if (end > j) context.rect((left + j) * scale, (top + i) * scale, (end - j) * scale, scale);
         j = end;
       }
     }
     context.clip();
-    context.drawImage(patch.cover, 0, 0, size.width * scale, size.height * scale);
+    context.drawImage(cover, 0, 0, size.width * scale, size.height * scale);
     context.restore();
   };
 
@@ -147,8 +150,8 @@ function render({ model, el }) {
 
   const ends = [
     listen(model, ["pixels", "shape", "title"], once(reload)),
-    listen(model, ["cover", "mask", "lock"], once(reloadPatch)),
-    listen(model, ["cursor", "field", "caption", "width", "box"], draw),
+    listen(model, ["cover", "mask"], once(reloadPatch)),
+    listen(model, ["cursor", "field", "caption", "width", "box", "lock"], draw),
     watch(root, draw),
     draw.stop,
   ];

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 import numpy as np
 import traitlets as t
 
@@ -26,6 +28,9 @@ class ImageView(View, module="image_view.js"):
     width = t.Int(280, help="largest width in CSS pixels").tag(sync=True)
     title = t.Unicode(help="a line above the picture").tag(sync=True)
     caption = t.Unicode(help="a line below the picture").tag(sync=True)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        return ["the patch"] if self.box and not self.lock else []
 
     def show(self, picture: np.ndarray, **traits) -> None:
         """Show a uint8 picture (height, width, 3), and set further traits in the same message."""

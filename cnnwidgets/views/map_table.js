@@ -72,7 +72,12 @@ function render({ model, el }) {
   };
 
   const cellOf = (map, name) => {
-    if (!map.about.shape) return h("div", { className: "cw-cell cw-none", role: "cell" }, map.about.text);
+    if (!map.about.shape) {
+      const none = h("div", { className: "cw-none" }, map.about.text);
+      none.style.aspectRatio = `${size()[1]} / ${size()[0]}`; // as large as a map
+      none.style.maxWidth = `${model.get("width")}px`;
+      return h("div", { className: "cw-cell", role: "cell" }, none);
+    }
     map.canvas.setAttribute("aria-label", `${name}; arrow keys move the cursor`);
     map.canvas.addEventListener("pointermove", (event) => moveTo(pixelAt(map.canvas, event)));
     map.canvas.addEventListener("pointerdown", (event) => moveTo(pixelAt(map.canvas, event)));

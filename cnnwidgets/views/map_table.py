@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,9 @@ class MapTable(View, module="map_table.js"):
     cursor = t.List(t.Float(), help="[row, column] of the picture, in pixels; empty for none").tag(sync=True)
     lock = t.Bool(False, help="whether the cursor cannot be moved by hand").tag(sync=True)
     width = t.Int(240, help="largest width of a map, in CSS pixels").tag(sync=True)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        return ["hover", "opacity"]
 
     def show(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -71,6 +71,9 @@ class NumberTables(View, module="number_tables.js"):
         super().__init__(**traits)
         self._on_edit = on_edit
         self.on_msg(self._take_edit)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        return ["hover", *(["steps"] if self.stepping == "free" and len(self.steps) > 1 else [])]
 
     def show(self, tables: Sequence[NumberTable], steps: Sequence[str], step: int) -> None:
         """Show tables as they are at a step, in one message."""

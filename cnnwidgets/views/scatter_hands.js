@@ -9,7 +9,7 @@ const CLICK = 4; // CSS pixels that a click may move
  */
 function useHands(canvas, model, view) {
   const down = new Map(); // pointers that are down, and where
-  let drag = null;
+  let [drag, entered] = [null, false]; // entered: a click has taken the wheel, until the pointer leaves
   const place = (event) => {
     const area = canvas.getBoundingClientRect();
     return [event.clientX - area.left, event.clientY - area.top];
@@ -25,6 +25,7 @@ function useHands(canvas, model, view) {
     if (event.button !== 0) return;
     canvas.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
+    entered = event.pointerType === "mouse";
     const at = place(event);
     down.set(event.pointerId, at);
     view.draft(null);
@@ -66,11 +67,14 @@ function useHands(canvas, model, view) {
     drag = null;
     view.draft(null);
   });
-  canvas.addEventListener("pointerleave", () => view.hover(-1));
+  const leave = () => (entered = false);
+  canvas.addEventListener("pointerleave", () => (leave(), view.hover(-1)));
+  canvas.addEventListener("blur", leave);
   canvas.addEventListener("dblclick", () => view.fit());
   canvas.addEventListener("wheel", (event) => {
+    if (!(entered || event.ctrlKey || event.metaKey)) return; // the page's
     const unit = [1, 16, 400][event.deltaMode];
-    const turned = event.deltaY * unit * (event.ctrlKey ? 5 : 1); // a pinch on a touchpad has ctrlKey
+    const turned = event.deltaY * unit * (event.ctrlKey && Math.abs(event.deltaY) < 50 ? 5 : 1); // a pinch on a touchpad has ctrlKey
     view.zoom(2 ** (-turned / 300), ...place(event));
     event.preventDefault();
   }, { passive: false });
@@ -81,6 +85,7 @@ function useHands(canvas, model, view) {
     else if (way) view.step(way);
     else if (event.key === "Enter") view.pick(model.get("hovered"), false);
     else if (event.key === "Escape") {
+      leave();
       if (drag) drag = null;
       else view.clear();
       view.draft(null);
@@ -91,6 +96,14 @@ function useHands(canvas, model, view) {
     event.preventDefault();
     event.stopPropagation();
   });
+}
+
+const COMMAND = /Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl";
+
+/** What hands can do, in words. */
+function hintOf(model) {
+  const around = model.get("lock").includes("selected") ? [] : ["shift-drag: box", "alt-drag: lasso"];
+  return [`${COMMAND}+wheel, or a click and the wheel: zoom`, ...around].join(" · ");
 }
 
 /** The line that is being drawn around points. */

@@ -2,8 +2,12 @@
 
 const SEARCH_FROM = 13; // names
 
-/** A legend with a button a class, and a search box if there are many; `select(classes, add)` selects their points. */
-function classLegend(model, select) {
+/**
+ * A legend with a button a class, and a search box if there are many: then of the classes that occur, by their number.
+ *
+ * `put(hidden)` hides classes, `select(classes, add)` selects their points.
+ */
+function classLegend(model, put, select) {
   const find = "find classes: type a part of a name; Enter selects the points";
   const search = h("input", { type: "search", placeholder: "find classes", title: find, "aria-label": find });
   const hint = "classes: a click hides or shows one, a double click or a shift-click shows it alone";
@@ -14,7 +18,7 @@ function classLegend(model, select) {
   let buttons = [], before = "";
 
   const locked = () => model.get("lock").includes("hidden");
-  const hide = (hidden) => locked() || put(model, { hidden: hidden.sort((a, b) => a - b) });
+  const hide = (hidden) => locked() || put(hidden.sort((a, b) => a - b));
   const toggle = (index) => {
     const hidden = model.get("hidden");
     hide(hidden.includes(index) ? hidden.filter((one) => one !== index) : [...hidden, index]);
@@ -58,7 +62,9 @@ function classLegend(model, select) {
   const mark = () => {
     const hidden = new Set(model.get("hidden"));
     buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(!hidden.has(index))));
-    all.hidden = !hidden.size || locked();
+    all.hidden = locked();
+    all.style.visibility = hidden.size ? "" : "hidden"; // its room is kept
+    list.title = locked() ? "" : hint;
   };
   /** Show the points of each class, and last of none, with the classes' colours, and how many points were added. */
   const show = (counts, colors, added) => {
@@ -67,10 +73,13 @@ function classLegend(model, select) {
     if (now === before) return;
     before = now;
     buttons = names.map((name, index) => buttonOf(name, index, counts[index], colors[index % colors.length]));
-    list.replaceChildren(...buttons);
+    const many = names.length >= SEARCH_FROM;
+    const order = names.map((_, index) => index).filter((index) => !many || counts[index]);
+    if (many) order.sort((a, b) => counts[b] - counts[a] || a - b);
+    list.replaceChildren(...order.map((index) => buttons[index]));
     const rest = [["no class", "cw-shape-0 cw-none", names.length ? counts[names.length] : 0], ["added", "cw-ring", added]];
     others.replaceChildren(...rest.filter(([, , number]) => number).map((one) => entry("div", ...one)));
-    search.hidden = names.length < SEARCH_FROM;
+    search.hidden = !many;
     element.hidden = !names.length && !added;
     filter();
     mark();

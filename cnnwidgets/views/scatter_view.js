@@ -1,6 +1,7 @@
 // Points, or pictures as points, in the plane. Moving, hovering, selecting and hiding happen here, without the kernel.
 
 const NARROW = 600; // CSS pixels: below, the legend lies under the points
+const ZOOM = [0.5, 50]; // the least and the most of what shows all points
 const [HIDDEN, FADED, PLAIN, CHOSEN] = [0, 1, 2, 3];
 
 function render({ model, el }) {
@@ -69,8 +70,7 @@ function render({ model, el }) {
     const known = (trait) => typed(Int32Array, model.get(trait));
     joined = known("added").filter((i) => i < count());
     links = known("edges").map((i) => (i < count() ? i : 0));
-    selection = known("selected").filter((i) => i < count());
-    if (selection.some((i) => !shown[i])) select(selection.filter((i) => shown[i]));
+    selection = known("selected").filter((i) => i < count() && shown[i]); // what is hidden stays selected until a hand hides it
     card.forget();
     refresh();
   };
@@ -199,9 +199,9 @@ function render({ model, el }) {
   const describe = () => {
     const summary = summaryOf(model, count(), selection.length, count() - placed.reduce((sum, one) => sum + one, 0));
     const told = [model.get("title"), summary].filter(Boolean).join(": ");
-    canvas.setAttribute("aria-label", `${told}; arrow keys move from point to point, Enter picks`);
-    const hint = `${summary} · wheel: zoom · shift-drag: box · alt-drag: lasso`;
-    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : hint;
+    const picks = model.get("lock").includes("picked") ? "" : ", Enter picks";
+    canvas.setAttribute("aria-label", `${told}; arrow keys move from point to point${picks}`);
+    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : `${summary} · ${hintOf(model)}`;
   };
   const draw = drawer(canvas, paint);
   const refresh = () => ((stale = true), draw());
@@ -213,6 +213,13 @@ function render({ model, el }) {
     put(model, { selected: new Uint8Array(selection.buffer) });
     refresh();
   };
+  /** A hand hides classes, and their points are selected no longer. */
+  const hideClasses = (hidden) => {
+    put(model, { hidden });
+    if (selection.byteLength < (model.get("selected")?.byteLength ?? 0) && !model.get("lock").includes("selected")) select(selection);
+  };
+  /** The camera of all points, or of those that are not hidden. */
+  const fitted = () => (model.get("hidden").length ? Camera.of(boundsOf(points, shown), size()) : home);
   const view = {
     look: (next) => {
       [camera, following] = [next, false];
@@ -220,13 +227,14 @@ function render({ model, el }) {
     },
     pan: (dx, dy) => view.look(camera.moved(dx, dy)),
     zoom: (factor, x = size()[0] / 2, y = size()[1] / 2) => {
-      const scale = Math.max(home.scale / 8, Math.min(home.scale * 1e4, camera.scale * factor));
+      const [least, most] = ZOOM.map((times) => times * fitted().scale);
+      const scale = Math.max(least, Math.min(most, camera.scale * factor));
       view.look(camera.zoomed(scale, x, y, size()));
     },
     fit: () => {
       following = true;
       aim();
-      if (model.get("hidden").length) view.look(Camera.of(boundsOf(points, shown), size())); // those that are left
+      if (model.get("hidden").length) view.look(fitted());
     },
     find: (x, y) => {
       if (motion) return -1;
@@ -260,7 +268,7 @@ function render({ model, el }) {
     clear: () => selection.length && !model.get("lock").includes("selected") && select([]),
     draft: (corners) => ((draft = corners), draw()),
   };
-  const legend = classLegend(model, (classes, add) => {
+  const legend = classLegend(model, hideClasses, (classes, add) => {
     const [wanted, group] = [new Set(classes), typed(Uint16Array, model.get("group"))];
     const found = Array.from(group.keys()).filter((i) => shown[i] && wanted.has(group[i]));
     if (!model.get("lock").includes("selected")) select(found, add);

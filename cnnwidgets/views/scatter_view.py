@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import traitlets as t
@@ -47,7 +47,8 @@ class ScatterView(
     >>> scatter.selection   # what was drawn around with the lasso
     array([ 3, 17, 28], dtype=int32)
 
-    Dragging moves, the wheel zooms, shift-drag draws a box and alt-drag a lasso around points; a click picks a point.
+    Dragging moves, Ctrl and the wheel zoom (or the wheel alone after a click, until the pointer leaves), from half to 50
+    times the scale that shows all; shift-drag draws a box and alt-drag a lasso around points; a click picks a point.
     Hovering, hiding classes and zooming ask the kernel for nothing. The axes have one scale and no numbers: an
     embedding has no units.
     """
@@ -88,6 +89,9 @@ class ScatterView(
     height = t.Int(520, help="largest height of the points in CSS pixels").tag(sync=True)
     tools = t.Bool(True, help="whether buttons, legend and the line below are shown").tag(sync=True)
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: picked, selected, hidden").tag(sync=True)
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        return ["hover", *([] if "selected" in lock or not self.tools else ["selection"])]
 
     def show(
         self,

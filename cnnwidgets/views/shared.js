@@ -154,16 +154,17 @@ const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
 /** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
 function drawLegend(canvas, words, lo, hi, color, names, mark) {
-  const [width, bar, pad] = [220, 12, 30];
+  const [width, bar, step, font] = [220, 12, 220 / 256, "12px sans-serif"];
+  const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
+  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
+  const measured = Object.assign(canvas.getContext("2d"), { font });
+  const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
   const context = resize(canvas, width + 2 * pad, mark ? 50 : 34);
-  const step = width / 256;
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
     context.fillRect(pad + i * step, 0, step + 1, bar);
   });
-  Object.assign(context, { fillStyle: color, font: "12px sans-serif", textAlign: "center" });
-  const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
+  Object.assign(context, { fillStyle: color, font, textAlign: "center" });
   values.forEach((value, i) => {
     const x = pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width;
     context.fillRect(x - 0.5, bar, 1, 4);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import traitlets as t
 
@@ -11,6 +12,8 @@ from cnnwidgets.views.view import View
 
 class StatusStrip(View, module="status_strip.js"):
     """A sentence, progress and Cancel, and the code that gives what is on screen."""
+
+    needs_kernel: ClassVar[bool] = True
 
     message = t.Unicode(help="a sentence").tag(sync=True)
     kind = t.Enum(("ready", "busy", "error"), "ready", help="how the sentence is meant").tag(sync=True)

@@ -8,7 +8,8 @@ function render({ model, el }) {
   const id = `cw-row-${Math.random().toString(36).slice(2)}-`;
 
   const reload = () => {
-    const line = (cells, tag) => h("tr", {}, ...cells.map((text) => h(tag, {}, text)));
+    const left = model.get("left");
+    const line = (cells, tag) => h("tr", {}, ...cells.map((text, k) => h(tag, { title: text, className: k < left ? "cw-left" : "" }, text)));
     head.replaceChildren(line(model.get("heads"), "th"));
     body.replaceChildren(...model.get("rows").map((cells, index) => {
       const row = line(cells, "td");
@@ -18,6 +19,7 @@ function render({ model, el }) {
       return row;
     }));
     scroll.setAttribute("aria-label", model.get("description"));
+    scroll.setAttribute("aria-disabled", String(model.get("locked")));
     scroll.style.maxHeight = `${model.get("height")}px`;
     mark();
   };
@@ -30,7 +32,11 @@ function render({ model, el }) {
     if (row) { // scrolls the list alone, never the page
       const [top, bottom] = [row.offsetTop - head.offsetHeight, row.offsetTop + row.offsetHeight];
       if (top < scroll.scrollTop) scroll.scrollTop = top;
-      else if (bottom > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = bottom - scroll.clientHeight;
+      else if (bottom > scroll.scrollTop + scroll.clientHeight) {
+        const least = bottom - scroll.clientHeight; // and on to where a row begins: none is cut under the head
+        const first = [...body.children].find((one) => one.offsetTop - head.offsetHeight >= least);
+        scroll.scrollTop = (first ?? row).offsetTop - head.offsetHeight;
+      }
     }
     stamp(scroll);
   };
@@ -52,7 +58,7 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
-  const ends = [listen(model, ["rows", "heads", "height", "description"], once(reload)), listen(model, ["selected"], mark), watch(scroll, mark)];
+  const ends = [listen(model, ["rows", "heads", "height", "description", "locked"], once(reload)), listen(model, ["selected"], mark), watch(scroll, mark)];
   reload();
   return () => ends.forEach((end) => end());
 }

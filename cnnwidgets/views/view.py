@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -60,6 +60,13 @@ class View(anywidget.AnyWidget):
 
     without_kernel: ClassVar[Mapping[str, Any]] = {}
     """Traits that are other in a page without a kernel."""
+
+    needs_kernel: ClassVar[bool] = False
+    """Whether it is of no use without a kernel: then a page without one leaves it out."""
+
+    def hands(self, lock: Collection[str]) -> Sequence[str]:
+        """What a hand can do without a kernel, a word each, where some traits are locked."""
+        return ()
 
     def __init_subclass__(cls, *, module: str | Sequence[str] = (), **kwargs):
         if module:

@@ -92,6 +92,31 @@ def test_a_place_between_the_grids_is_computed_by_the_kernel(sliding):
     assert "19–27" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
 
 
+COVER = """(canvas) => {
+    const [context, size] = [canvas.getContext('2d'), canvas.clientWidth / 64];
+    return [...context.getImageData(31.5 * size, 22.5 * size, 1, 1).data].slice(0, 3); }"""
+"""The colour of the picture at row 22, column 31."""
+
+
+def test_the_patch_is_drawn_in_its_new_size_when_the_slider_moves(sliding):
+    picture, *_ = canvases(sliding)
+    sliding.python("panel.y, panel.x = 22, 31")
+    sliding.cell(1).get_by_text("patch on rows 18–26, columns 27–35").first.wait_for()
+    cover = sliding.python("print(panel.net.picture(panel.session.cover, like=panel.session.inputs)[22, 31].tolist())")
+    bare = sliding.python("print(panel.data()['picture'][22, 31].tolist())")
+    assert cover != bare
+    slider = sliding.cell(1).get_by_role("slider", name="patch")
+    for size in (10, 11, 12):
+        slider.press("ArrowRight")
+        sliding.wait_python("panel.wait() and panel.error is None and panel.shown.patch", f"({size}, {size})", seconds=60)
+        wanted = sliding.python("top, left, *_ = panel.picture.box\nprint(f'rows {top}–{top + panel.shown.patch[0] - 1}')")
+        sliding.page.wait_for_function(
+            "([e, t]) => e.innerText.includes(t)",
+            arg=[sliding.cell(1).locator(".cw-image .cw-line").element_handle(), wanted],
+        )
+        assert str(picture.evaluate(COVER)) == cover, "the cover, and no empty frame"
+
+
 def test_arrow_keys_move_the_patch_and_the_cell_stays_in_its_place(sliding):
     picture, *_ = canvases(sliding)
     picture.focus()

@@ -153,9 +153,8 @@ def test_an_open_code_listing_follows_the_layer(browsing):
 
 
 def test_dragging_the_slider_changes_the_picture(browsing):
-    handle = browsing.cell(1).locator(".noUi-handle").first
-    box = handle.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    box = browsing.cell(1).get_by_role("slider", name="image").bounding_box()
+    x, y = box["x"] + 8, box["y"] + box["height"] / 2  # the handle, at the left end
     browsing.page.mouse.move(x, y)
     browsing.page.mouse.down()
     for step in range(20):

@@ -66,7 +66,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     explained.wait_python("panel.methods", "['saliency', 'grad_cam', 'guided_backprop']")
 
     # the sanity check: a key on the slider, and the chart is there
-    handle = explained.cell(1).locator(".widget-slider", has_text="randomised").locator(".noUi-handle")
+    handle = explained.cell(1).get_by_role("slider", name="randomised")
     handle.focus()
     page.keyboard.press("ArrowRight")
     explained.wait_python("panel.wait() and panel.result.depth", "1", seconds=60)

@@ -199,6 +199,78 @@ def test_dragging_moves_the_wheel_zooms_around_the_pointer_and_a_double_click_sh
     assert scattered.python("print(scatter.selection.tolist())") == "[]"
 
 
+SPREAD = """() => {
+    const data = document.querySelector('.cw-points').getContext('2d');
+    const { width, height } = data.canvas;
+    const pixels = new Uint32Array(data.getImageData(0, 0, width, height).data.buffer);
+    const drawn = (x) => Array.from({ length: height }, (_, y) => pixels[y * width + x]).some((one) => one !== pixels[0]);
+    const columns = [...Array(width).keys()].filter(drawn);
+    return columns.at(-1) - columns[0]; }"""
+"""How many pixels the drawn points take from left to right."""
+
+
+def scrolled(opened):
+    """How far the notebook is scrolled."""
+    return opened.page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollTop")
+
+
+def test_the_wheel_over_the_points_scrolls_the_page_and_zooms_with_control_or_after_a_click(notebook):
+    opened = notebook(START, *["print('\\n' * 60)"] * 3)
+    opened.page.set_viewport_size({"width": 1280, "height": 720})
+    for cell in range(4):
+        opened.run(cell)
+    canvas = canvas_of(opened)
+    canvas.wait_for()
+    canvas.scroll_into_view_if_needed()
+    canvas.hover()
+    middle = {"x": canvas.bounding_box()["width"] / 2, "y": 30}
+    before, spread = scrolled(opened), opened.page.evaluate(SPREAD)
+    for _ in range(10):
+        opened.page.mouse.wheel(0, 20)
+    opened.page.wait_for_function(
+        "(n) => document.querySelector('.jp-WindowedPanel-outer').scrollTop >= n", arg=before + 200
+    )
+    assert opened.page.evaluate(SPREAD) == spread, "the points stay as they are"
+
+    canvas.scroll_into_view_if_needed()
+    canvas.hover(position=middle)
+    here = scrolled(opened)
+    opened.page.keyboard.down("Control")
+    redrawn(canvas, lambda: opened.page.mouse.wheel(0, 100))
+    opened.page.keyboard.up("Control")
+    assert scrolled(opened) == here and opened.page.evaluate(SPREAD) < spread
+
+    redrawn(canvas, lambda: canvas.dblclick(position=middle))  # which is a click, too
+    redrawn(canvas, lambda: opened.page.mouse.wheel(0, 100))
+    assert scrolled(opened) == here and opened.page.evaluate(SPREAD) < spread
+    canvas.press("Escape")
+    opened.page.mouse.wheel(0, -50)
+    opened.page.wait_for_function("(n) => document.querySelector('.jp-WindowedPanel-outer').scrollTop < n", arg=here)
+    assert "Ctrl+wheel" in opened.cell(0).locator(".cw-scatter .cw-line").inner_text()
+
+
+def test_the_points_are_never_smaller_than_half_nor_larger_than_fifty_times_all_in_view(scattered):
+    canvas = canvas_of(scattered)
+    spread = scattered.page.evaluate(SPREAD)
+    smaller = scattered.cell(0).get_by_role("button", name="zoom out")
+    for _ in range(20):
+        redrawn(canvas, lambda: smaller.click())
+    radius = 10  # of the points at both ends
+    assert spread / 2 - radius <= scattered.page.evaluate(SPREAD) <= spread / 2 + radius
+    line = np.array([[0, 0], [12, 0], [12 / 50 / 4, 0]])
+    scattered.python(f"scatter.show(np.array({line.tolist()}), tween=0)")
+    canvas.page.wait_for_function("(c) => c.ariaLabel.startsWith('Animals: 3 points')", arg=canvas.element_handle())
+    redrawn(canvas, lambda: scattered.cell(0).get_by_role("button", name="all points in view").click())
+    first, wide = place(canvas, 0, line), canvas.evaluate("(c) => c.clientWidth") - 56
+    canvas.hover(position=first)
+    scattered.page.keyboard.down("Control")
+    for _ in range(20):
+        redrawn(canvas, lambda: scattered.page.mouse.wheel(0, -400))
+    scattered.page.keyboard.up("Control")
+    canvas.hover(position={"x": first["x"] + wide / 4, "y": first["y"]})
+    scattered.wait_python("scatter.hovered", "2")
+
+
 def test_keys_go_from_point_to_point_zoom_and_pick(scattered):
     canvas = canvas_of(scattered)
     scattered.python("scatter.picked = 0")  # the rightmost of the first class
@@ -242,6 +314,38 @@ def test_a_part_of_a_name_finds_classes_and_enter_selects_their_points(scattered
     assert legend.inner_text().split() == ["kind", "13", "<b>", "2"]
     search.press("Enter")
     scattered.wait_python("scatter.selection.tolist()", "[13, 33]")
+
+
+def test_of_many_classes_those_that_occur_are_listed_the_largest_first(scattered):
+    scattered.python("groups = np.array([700] * 9 + [3] * 20 + [41] * 11)")
+    scattered.python("scatter.show(POINTS, colors=groups, names=[f'kind {k}' for k in range(1000)])")
+    legend = scattered.cell(0).locator(".cw-classes button")
+    scattered.cell(0).get_by_text("kind 700").first.wait_for()
+    assert [text.split() for text in legend.all_inner_texts()] == [
+        ["kind", "3", "20"],
+        ["kind", "41", "11"],
+        ["kind", "700", "9"],
+    ]
+    legend.nth(0).dblclick()
+    scattered.wait_python("scatter.hidden == [k for k in range(1000) if k != 3]", "True")
+
+
+def test_the_points_stay_in_their_place_when_a_class_is_hidden(scattered):
+    canvas = canvas_of(scattered)
+    before = canvas.bounding_box()
+    scattered.cell(0).locator(".cw-classes button").first.click()
+    scattered.cell(0).get_by_text("show all classes").wait_for()
+    assert canvas.bounding_box() == before
+    scattered.python("scatter.selection = range(20, 25)")
+    scattered.cell(0).get_by_text("5 selected").first.wait_for()
+    assert canvas.bounding_box()["width"] == before["width"]
+
+
+def test_code_that_hides_a_class_leaves_the_selection_alone(scattered):
+    canvas = canvas_of(scattered)
+    redrawn(canvas, lambda: scattered.python("scatter.selection = [5, 15]; scatter.hidden = [1]"))
+    scattered.page.wait_for_timeout(300)
+    assert scattered.python("print(scatter.selection.tolist())") == "[5, 15]"
 
 
 def test_a_dark_page_has_dark_paper_and_the_points_stay(scattered):
@@ -330,8 +434,8 @@ def test_a_page_without_a_kernel_hovers_selects_and_hides(page, tmp_path):
     drag(canvas, around(canvas, 1), "Alt")
     page.get_by_text("Clear 10 selected").wait_for()
     page.get_by_text("Clear 10 selected").click()
-    page.get_by_text("40 points in 4 classes · wheel").wait_for()
+    page.get_by_text("40 points in 4 classes · Ctrl+wheel").wait_for()
     page.locator(".cw-classes button").nth(2).click()
     canvas.hover(position=place(canvas, 27))
-    page.get_by_text("40 points in 4 classes · wheel").wait_for()
+    page.get_by_text("40 points in 4 classes · Ctrl+wheel").wait_for()
     assert problems == []

@@ -42,7 +42,7 @@ def test_a_schedule_is_bent_by_a_slider_and_its_code_copied(playground):
     cell = playground.cell(PLAYGROUND)
     playground.python("panel.selected = 1")
     cell.locator(".widget-dropdown select").filter(has_text="2. step decay").wait_for()
-    slider = cell.locator(".widget-hslider", has_text="step_size").locator(".noUi-handle")
+    slider = cell.get_by_role("slider", name="step_size")
     for _ in range(3):
         slider.press("ArrowRight")
     playground.wait_python("panel.specs[1]['step_size']", "33")

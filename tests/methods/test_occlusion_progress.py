@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -183,7 +182,7 @@ def overwriting():
 
 
 @pytest.mark.parametrize(
-    "build, how", [(small, "exact windows in 2 of 2"), (attentive, "exact windows in 1 of 2"), (overwriting, "plain batches")]
+    "build, how", [(small, "exact windows in 2 of 2"), (attentive, "exact windows in 1 of 2"), (overwriting, "plain batch")]
 )
 def test_scarce_memory_changes_nothing_but_the_time(build, how, monkeypatch):
     net = cw.bind(build(), input_shape=(3, 12, 12))

@@ -7,7 +7,6 @@ import json
 import threading
 from functools import cache
 
-import ipywidgets as w
 import numpy as np
 import pytest
 import torch
@@ -20,6 +19,7 @@ import cnnwidgets as cw
 from cnnwidgets import Cancelled
 from cnnwidgets.methods import activations, zero_shares
 from cnnwidgets.panels import activations as module
+from cnnwidgets.views import NumberSlider, UploadButton
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 from tests.panels.tiny import PATIENCE, Gated, several, under
 
@@ -116,7 +116,7 @@ def test_the_strip_counts_zeros_and_silent_units(browser, digits, data):
 
 
 def test_every_layer_with_units_is_in_the_table_with_its_shape_parameters_and_field(browser, digits):
-    assert browser.table.rows[0] == ["conv1", "6×28×28", "156", "5×5"]
+    assert browser.table.rows[0] == ["conv1", "Conv2d", "6×28×28", "156", "5×5"]
     assert [row[0] for row in browser.table.rows] == digits.layers.names
     assert browser.table.rows[browser.table.selected][0] == "conv1"
 
@@ -239,10 +239,9 @@ def test_a_list_of_pictures_is_a_data_set(digits, data, tmp_path):
 
 
 def test_an_uploaded_picture_is_shown(browser, digits):
-    (upload,) = [widget for widget in under(browser) if isinstance(widget, w.FileUpload)]
+    (upload,) = [widget for widget in under(browser) if isinstance(widget, UploadButton)]
     content = png()
-    file = {"name": "cat.png", "type": "image/png", "size": len(content), "last_modified": 0, "content": memoryview(content)}
-    upload.set_state({"value": [file]})
+    upload._handle_custom_msg({"kind": "upload", "name": "cat.png"}, [memoryview(content)])
     np.testing.assert_array_equal(browser.data()["values"], activations(digits, content, "conv1")["conv1"].values)
     assert json.loads(json.dumps(browser.state))["image"]["png"]
 
@@ -484,7 +483,7 @@ def test_the_selected_unit_is_read_in_python(browser):
     assert browser.grid.selected == 2
 
 
-@pytest.mark.parametrize(("name", "kind"), [("image", w.FileUpload), ("image", w.IntSlider)])
+@pytest.mark.parametrize(("name", "kind"), [("image", UploadButton), ("image", NumberSlider)])
 def test_a_hidden_picture_cannot_be_changed_and_a_locked_one_shows_but_is_disabled(digits, data, name, kind):
     hidden = cw.FeatureMapBrowser(digits, data, hide=[name])
     assert [widget for widget in under(hidden) if isinstance(widget, kind)] == []
@@ -501,7 +500,7 @@ def test_a_hidden_layer_table_is_not_on_the_page(digits, data):
 
 def test_without_a_data_set_there_is_no_slider(digits, data):
     panel = cw.FeatureMapBrowser(digits, data[0][0])
-    assert [widget for widget in under(panel) if isinstance(widget, w.IntSlider)] == []
+    assert [widget for widget in under(panel) if isinstance(widget, NumberSlider)] == []
 
 
 def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):

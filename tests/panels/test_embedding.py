@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 import time
 import weakref
@@ -566,6 +567,18 @@ def test_separation_is_the_method_s_in_every_layer(explore):
     panel.layer = "conv2"
     assert panel.result.separation["conv2"] == separation(panel.result.features.values, found.features.labels)
     assert panel.layer_names[panel.chart.marked] == "conv2"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "why"), [([0, 1, 2, 3, 4, 5], "needs two pictures of one class"), ([3] * 6, "needs two classes")]
+)
+def test_where_classes_cannot_be_compared_the_chart_says_why(explore, net, pictures, wanted, why):
+    of = {label: [k for k in range(500) if pictures[k][1] == label] for label in set(wanted)}
+    chosen = [of[label].pop() for label in wanted]
+    panel = explore(net, Subset(pictures, chosen), method="pca", layer="fc3")
+    assert panel.result.separation == {}
+    (said,) = json.loads(panel.chart.figure)["layout"]["annotations"]
+    assert said["text"] == why and why in panel.chart.description
 
 
 def test_a_click_in_the_chart_goes_to_the_layer(explore):

@@ -69,6 +69,15 @@ def test_y_x_and_the_box_say_the_same(panel):
     assert (panel.y, panel.x) == (44, 6)
 
 
+def test_a_patch_that_is_dragged_while_its_size_changes_keeps_the_new_size(panel):
+    _ = panel.result
+    panel.patch = 13
+    assert panel.result.patch == (13, 13)
+    panel.picture.box = [20, 30, 9, 9]  # as the hand had it
+    for view in (panel.picture, panel.answers, panel.heat, panel.tops):
+        assert view.box == [18, 28, 13, 13]
+
+
 def test_the_patch_stays_in_the_picture(panel):
     _ = panel.result
     panel.y, panel.x = 0, 900

@@ -15,6 +15,7 @@ import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.sanity import randomised
 from cnnwidgets.panels import explained
+from cnnwidgets.panels.saliency_cells import NAMES
 from tests.net.networks import unchanged
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -139,6 +140,44 @@ def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pic
     panel.check_all()
     go.set()
     assert len(panel.result.agreements["saliency"]) == 17
+
+
+def test_while_the_sanity_check_runs_the_strip_and_the_slider_are_those_of_the_maps(panel, net, pictures):
+    assert panel.result.depth == 0
+    seen, slider = [], panel.controls["randomised"]
+
+    def look(_):
+        seen.append((slider.value, panel.status.message, list(panel.table.columns), [*panel.table.cells]))
+
+    panel.status.observe(look, "message")
+    panel.check_all()
+    assert panel.result.depth == 0 and panel.randomised == 0, "the trait stays what was asked for"
+    panel.status.unobserve(look, "message")
+    moving = [one for one in seen if " layers random" in one[1]]
+    assert [depth for depth, *_ in moving] == sorted(depth for depth, *_ in moving), "one layer after the other"
+    assert {depth for depth, *_ in moving} == set(range(17))
+    assert all(message.startswith(f"{depth} of 16 layers random") for depth, message, *_ in moving)
+    assert {tuple(columns) for _, _, columns, _ in moving} == {("saliency", "guided backprop", "Grad-CAM")}
+    assert all("shape" in about for *_, cells in moving for about in cells), "no map vanishes"
+    assert slider.value == 0
+
+
+def test_a_cancelled_sanity_check_stays_at_its_depth_and_the_slider_goes_back_by_hand(panel):
+    assert panel.result.depth == 0
+    slider = panel.controls["randomised"]
+
+    def stop(change):
+        if change.new == 3:
+            panel.cancel()
+
+    slider.observe(stop, "value")
+    panel.check_all()
+    assert panel.wait(60) and isinstance(panel.error, cw.Cancelled)
+    slider.unobserve(stop, "value")
+    assert (panel.shown.depth, slider.value, panel.randomised) == (3, 3, 0)
+    assert panel.shown.maps.keys() == set(FAST) and "the last 3 layers are random" in panel.status.message
+    slider.set_state({"value": 0})
+    assert panel.result.depth == 0 and slider.value == 0
 
 
 def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
@@ -305,7 +344,8 @@ def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, 
     monkeypatch.setitem(METHODS, method, cancelled)
     panel.methods = ["layer_cam", method]
     assert panel.wait(30) and isinstance(panel.error, cw.Cancelled)
-    assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM"]
+    assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM", NAMES[method]]
+    assert ["shape" in about for about in panel.table.cells] == [True, False], "its column keeps its place"
     assert panel.status.kind == "ready" and panel.status.message.startswith("Cancelled. The network says 6")
     panel.methods = FAST
     assert panel.result.maps.keys() == set(FAST)

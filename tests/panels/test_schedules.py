@@ -8,15 +8,17 @@ import json
 import subprocess
 import sys
 
+import ipywidgets as w
 import numpy as np
 import pytest
 import torch
 from torch.optim import lr_scheduler
 
 import cnnwidgets as cw
+from cnnwidgets.methods.schedule_parameters import parameters_of
 from cnnwidgets.panels import schedules
 from cnnwidgets.panels.schedule_presets import PRESETS
-from tests.panels.tiny import PATIENCE
+from tests.panels.tiny import PATIENCE, under
 
 
 @pytest.fixture
@@ -88,11 +90,34 @@ def test_another_kind_keeps_what_both_know(panel):
     assert panel.result[0].lr[50] == pytest.approx(0.25)
 
 
-def test_where_a_slider_s_steps_lie_changes_nothing(panel):
-    panel.specs = [{"kind": "cosine", "lr": 0.05, "name": "mine"}]
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_field_shows_the_exact_value_and_none_is_rounded_by_a_stock_slider(panel, preset):
+    panel.presets.value = preset
+    for number, spec in enumerate(PRESETS[preset].specs):
+        panel.selected = number
+        assert panel.wait(PATIENCE) and panel.specs[number] == spec
+        for name, field in panel.editor.fields.items():
+            exact = spec.get(name, parameters_of(spec["kind"])[name].default)
+            shown = field.value
+            if isinstance(field, w.Text):
+                shown = [float(one) for one in shown.split(",")]
+            assert shown == (0 if exact is None else exact), name
+    stock = (w.FloatSlider, w.FloatLogSlider, w.FloatRangeSlider)  # which send back what they have rounded
+    assert [widget for widget in under(panel) if isinstance(widget, stock)] == []
+
+
+def test_a_long_number_in_a_list_keeps_its_digits_when_another_is_changed(panel):
+    panel.specs = [{"kind": "drawn", "at": [0, 10.123456789, 99], "rates": [0.1, 0.123456789, 0.0]}]
     assert panel.wait(PATIENCE)
-    panel.editor.fields["lr"].value = 0.0501  # as the browser answers
-    assert panel.specs == [{"kind": "cosine", "lr": 0.05, "name": "mine"}]
+    assert panel.editor.fields["rates"].value == "0.1, 0.123456789, 0"
+    panel.editor.fields["rates"].value = "0.2, 0.123456789, 0"
+    assert panel.specs[0]["at"] == [0, 10.123456789, 99] and panel.specs[0]["rates"] == [0.2, 0.123456789, 0.0]
+
+
+def test_two_values_that_change_at_once_are_both_kept_and_whole_ones_from_the_browser_are_floats(panel):
+    panel.editor.fields["gamma"].set_state({"value": 1})
+    panel.editor.fields["lr"].set_state({"value": 1})
+    assert repr(panel.specs[0]["gamma"]) == "1.0" and repr(panel.specs[0]["lr"]) == "1.0"
 
 
 def test_schedules_are_added_and_removed(panel):
