@@ -96,8 +96,6 @@ class SaliencyPanel(TargetPanel):
             options["others"] = others
         if methods is not None:
             options["methods"] = [methods] if isinstance(methods, str) else list(methods)
-        self._all_depths = False
-        self._under_way = ""
         super().__init__(net, image, target=target, **options)
 
     @t.validate("others")
@@ -128,17 +126,21 @@ class SaliencyPanel(TargetPanel):
         return [*self.toolbox(), self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
-        all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
         said: list[str] = []
         inputs = one_picture(self.net, self.source, said)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
-        depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
+        depths = (
+            [*range(len(self._cascade) + 1), self.randomised]
+            if getattr(job.state, "all_depths", False)
+            else [self.randomised]
+        )
         for k, depth in enumerate(depths):
 
             def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
-                self._under_way = method
+                done = (k + fraction) / len(depths)
                 if partial.maps:
-                    job.update(partial, (k + fraction) / len(depths))
+                    job.update(partial, done)
+                job.say(f"Computing {NAMES[method]} …", done)
 
             explained = self._explainer.explain(
                 inputs, rows, methods, depth, self.seed, faithful=self.faithful and depth == depths[-1],
@@ -149,7 +151,7 @@ class SaliencyPanel(TargetPanel):
         return explained
 
     def draw(self, result: Explained) -> None:
-        self._draw_maps()
+        self._draw_maps(result)
         if tried := any(len(by_depth) > 1 for by_depth in result.agreements.values()):
             figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
             self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
@@ -168,16 +170,13 @@ class SaliencyPanel(TargetPanel):
                 parts.append(f"{result.quantity(k) if method in OF_CLASSES else 'score'} {one.score:.3g} of {row.name}")
             notes = dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
             parts += [note for note in notes if note not in result.notes]
-        if self.outline == "segmentation" and result.segmentation is not None:
+        if self.asked.outline == "segmentation" and result.segmentation is not None:
             parts.append(about_cut_out(result.segmentation, self._mask()))
         if result.depth:
             last = "the last layer is" if result.depth == 1 else f"the last {result.depth} layers are"
             parts.append(f"{last} random: a map that stays shows the picture, not the network")
         text = " · ".join(dict.fromkeys(parts))
         return text[:1].upper() + text[1:]
-
-    def progress(self, partial: Explained | None) -> str:
-        return f"Computing {NAMES.get(self._under_way, '')} …"
 
     def data(self) -> dict[str, np.ndarray]:
         """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
@@ -207,8 +206,7 @@ class SaliencyPanel(TargetPanel):
 
     def check_all(self) -> None:
         """Randomise layer after layer, down to the first: the whole sanity check."""
-        self._all_depths = True
-        self.ask()
+        self.ask(all_depths=True)
 
     # computing
 
@@ -236,8 +234,7 @@ class SaliencyPanel(TargetPanel):
 
     # drawing
 
-    def _draw_maps(self) -> None:
-        result: Explained = self._result
+    def _draw_maps(self, result: Explained) -> None:
         mask = self._mask()
         self.table.show(
             self.net.picture(result.inputs),
@@ -248,15 +245,16 @@ class SaliencyPanel(TargetPanel):
         )
 
     def _outlined(self, result: Explained) -> np.ndarray | None:
-        if self.outline == "segmentation":
+        if self.asked.outline == "segmentation":
             return result.segmentation.mask if isinstance(result.segmentation, Segmentation) else None
-        return self._mask() if self.outline == "object" else None
+        return self._mask() if self.asked.outline == "object" else None
 
     def _mask(self) -> np.ndarray | None:
         """bool (height, width), where the object is, if the pictures know it."""
         mask_of = getattr(self.images, "mask", None)
-        if isinstance(self.image, int) and callable(mask_of):
-            mask = mask_of(self.image)
+        image = self.asked.image
+        if isinstance(image, int) and callable(mask_of):
+            mask = mask_of(image)
             if mask.shape == self.net.input_shape[1:] and mask.any():
                 return mask
         return None

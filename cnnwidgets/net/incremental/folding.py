@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from cnnwidgets.net.locks import TRACING
+
 
 class NoWindows(RuntimeError):
     """Windows of maps cannot be used for a network, or would give wrong scores; the message says why."""
@@ -42,7 +44,8 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset()) -> fx.GraphModul
         module = module.module
     tracer, attributes = _Tracer(), set(vars(module))
     try:
-        graph = tracer.trace(module)
+        with TRACING:
+            graph = tracer.trace(module)
         folded = fx.GraphModule(module, graph)
     except Exception as error:
         raise NotTraceable(f"torch.fx cannot follow its forward pass ({first_line(error)})") from error
