@@ -14,7 +14,7 @@ from torch import nn
 
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.layers import nearest
-from cnnwidgets.panels import twin
+from cnnwidgets.panels import cells, held, twin
 from cnnwidgets.panels.computing import FIRST_PICTURE, Computing, drawing_still, missing, public_names
 from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.panels.errors import sentence
@@ -23,6 +23,8 @@ from cnnwidgets.views import StatusStrip
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from cnnwidgets.panels.linking import Link
 
 
 class Panel(Computing, w.VBox):
@@ -53,6 +55,7 @@ class Panel(Computing, w.VBox):
     _twin: Any = None
     """The still picture under the live view, as long as it is that of a computation that goes on."""
     _jslinks: Sequence[w.Widget] = ()
+    _made: Sequence[w.Widget] = ()
 
     def __init__(
         self, net: BoundModel | nn.Module | None, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None, **state
@@ -60,12 +63,14 @@ class Panel(Computing, w.VBox):
         if net is not None:
             self.net = net if isinstance(net, BoundModel) else bind(net)
         self.controls: dict[str, w.Widget] = {}
+        self.links: list[Link] = []
         self.ties: list[tuple[tuple[w.Widget, str], tuple[w.Widget, str]]] = []
         self.hidden, self.locked = list(hide), list(lock)
         self._check_names([*hide, *lock, *state])
         super().__init__(**state, **({"layout": layout} if layout else {}))
         self.status = StatusStrip(on_cancel=self.cancel, on_code=self._show_code)
         self._begin()
+        cells.remember(self)
 
     def _begin(self, change=None) -> None:
         """Build the panel and ask for its first result."""
@@ -73,14 +78,15 @@ class Panel(Computing, w.VBox):
         if change:
             self.unobserve(self._begin, asks)
         try:
-            body = self.build()
+            with held.making() as made:
+                body = self.build()
         except Exception as error:  # a network that cannot run is a sentence in the panel, not a lost cell
             self.children = [self.status]
             self._fail(error)
             if asks:  # perhaps it can with the next picture
                 self.observe(self._begin, asks)
         else:
-            self._error = None
+            self._error, self._made = None, made
             self.children = [*body, self.status]
             if asks:
                 self.observe(lambda change: self.ask(), asks)
@@ -173,6 +179,8 @@ class Panel(Computing, w.VBox):
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
+        self._open_again()
+        cells.remember(self)
         if self._job:
             self._job.wait_for_picture(FIRST_PICTURE)
         live = super()._repr_mimebundle_()
@@ -200,6 +208,7 @@ class Panel(Computing, w.VBox):
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The live view, a PNG of what it shows, and a line of text."""
+        self._open_again()
         if self._job:
             self._job.wait_for_picture(FIRST_PICTURE)
         return {**self._still(), **super()._repr_mimebundle_(include=include, exclude=exclude)}
@@ -223,10 +232,26 @@ class Panel(Computing, w.VBox):
         Path(path).write_text(twin.page(self), "utf-8")
 
     def close(self) -> None:
-        """Stop the computation, and remove the panel and all that it holds from the page and from memory."""
+        """Stop the computation, and remove the panel and all that it holds from the page and from the kernel's memory.
+
+        It is linked to no other panel any more. Whoever has it may go on using it; displayed again, it is there again.
+        """
         self._stop()
-        for widget in [*self._jslinks, *_held_by(self)]:
-            widget.close()
+        for link in [*self.links]:
+            link.leave(self)
+        super().close()
+        held.close(*self._jslinks, *self.children, *self._made)
+        self.layout.close()
+
+    def _open_again(self) -> None:
+        """Bring back what :meth:`close` has removed."""
+        if self.comm is None:
+            held.open_again(self, *self._jslinks)
+            if self._job and self._job.cancelled:
+                self.ask()
+
+    def __del__(self) -> None:
+        """Nobody has it any more: then nothing is computed, and no lock is needed, which another thread might hold."""
         super().close()
 
     def __repr__(self) -> str:
@@ -237,11 +262,6 @@ class Panel(Computing, w.VBox):
             if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
         ]
         return f"{type(self).__name__}({', '.join([self.subject, *said])})"
-
-
-def _held_by(box: w.Widget) -> list[w.Widget]:
-    """All widgets in a box, and those in them: ipywidgets keeps each one alive until it is closed."""
-    return [widget for child in getattr(box, "children", ()) for widget in (child, *_held_by(child))]
 
 
 def _encode(trait: t.TraitType, value: Any) -> Any:
