@@ -7,6 +7,7 @@ A front end that does not say which cell runs, a callback and an ``Output`` widg
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -66,13 +67,17 @@ def _begin(cell: str | None) -> None:
 
 def _end(shell: Any, cell: str | None) -> None:
     """A cell has run: what it showed before, and no longer, is closed."""
-    run = _RUNS.get(cell, 0)
+    run, closed = _RUNS.get(cell, 0), False
     for panel, cells in [*_CELLS.items()]:
         if cells.get(cell, run) < run:
             del cells[cell]
             if not cells and not _is_part(panel):
                 panel.close()
                 _forget(shell, panel)
+                closed = True
+    if closed:
+        del panel
+        gc.collect()  # a panel and its views hold each other, and perhaps many maps
 
 
 def _is_part(panel: Panel) -> bool:

@@ -238,15 +238,17 @@ class Computing:
 
     def _take(self, result: Any, job: Job) -> None:
         """Show a result, and remember what it was asked with."""
-        if result is not self._result:
-            self._result, self.asked = result, job.state
+        self._result, self.asked = result, job.state
         self.draw(result)
 
     def _take_partial(self, partial: Any, job: Job) -> str:
         """Show what a cancelled computation left, if it left anything; returns what to say of it."""
         if partial is None:
             return "What is shown was computed before."
-        self._take(partial, job)
+        if partial is self._result:
+            self.draw(partial)
+        else:
+            self._take(partial, job)
         return self._said(partial)
 
     def _came(self, job: Job, error: Exception | None) -> None:

@@ -204,6 +204,11 @@ class Pool:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
             self._ended(TO_STOP)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return bool(self._live)
+
     def wait(self, timeout: float) -> bool:
         """Wait until no job runs; False if the time is over first."""
         end = time.monotonic() + timeout
