@@ -210,7 +210,7 @@ class EmbeddingExplorer(LayoutParameters):
         return now
 
     def draw(self, result: Explored) -> None:
-        drawn = (result.features, self.color, result.added, result.trust if self.color in TRUST else None)
+        drawn = (result.features, self.asked.color, result.added, result.trust if self.asked.color in TRUST else None)
         if drawn != self._drawn:
             self._draw_points(result)
             self._drawn, self._drawn_beside = drawn, {}
@@ -325,7 +325,7 @@ class EmbeddingExplorer(LayoutParameters):
     # drawing
 
     def _colors(self, result: Explored) -> PointColors:
-        return self.coloring.of(self.color, result.features, result.trust)
+        return self.coloring.of(self.asked.color, result.features, result.trust)
 
     def _draw_points(self, result: Explored) -> None:
         found, added = result.features, result.added
@@ -334,7 +334,7 @@ class EmbeddingExplorer(LayoutParameters):
         if added:
             groups.append(added.features)
             points.append(added.points)
-            shades.append(self.coloring.of_others(self.color, colors, added.features))
+            shades.append(self.coloring.of_others(self.asked.color, colors, added.features))
         places = places_of(np.concatenate([one.labels for one in groups]), classes)
         names = tuple(classes.values())
         same = names == found.classes
