@@ -59,7 +59,7 @@ def running(long: cw.SaliencyPanel) -> Iterator[None]:
 
 def filters(net) -> Callable[[], object]:
     panel = cw.FilterGrid(net)
-    layers = itertools.cycle(row.name for row in net.layers.weighted)
+    layers = itertools.cycle(row.name for row in [*net.layers.weighted[1:], net.layers.weighted[0]])
 
     def answer() -> None:
         panel.layer = next(layers)
@@ -71,7 +71,7 @@ def filters(net) -> Callable[[], object]:
 def maps(net, pictures) -> Callable[[], object]:
     panel = cw.FeatureMapBrowser(net, pictures)
     panel.wait()
-    layers = itertools.cycle(panel.layer_names)
+    layers = itertools.cycle([*panel.layer_names[1:], panel.layer_names[0]])
 
     def answer() -> None:
         panel._cache.clear()
@@ -83,7 +83,7 @@ def maps(net, pictures) -> Callable[[], object]:
 
 def browsed(net, pictures) -> Callable[[], object]:
     panel = cw.FeatureMapBrowser(net, pictures)
-    numbers = itertools.cycle(range(40))
+    numbers = itertools.cycle([*range(1, 40), 0])
 
     def answer() -> None:
         panel.image = next(numbers)

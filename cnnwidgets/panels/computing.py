@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -237,9 +237,17 @@ class Computing:
         self._came(job, error)
 
     def _take(self, result: Any, job: Job) -> None:
-        """Show a result, and remember what it was asked with."""
+        """Show a result, and remember what it was asked with; one that cannot be drawn leaves what was there before."""
+        before = self._result, self.asked
         self._result, self.asked = result, job.state
-        self.draw(result)
+        try:
+            self.draw(result)
+        except Exception:
+            self._result, self.asked = before
+            if self._result is not None:
+                with suppress(Exception):
+                    self.draw(self._result)
+            raise
 
     def _take_partial(self, partial: Any, job: Job) -> str:
         """Show what a cancelled computation left, if it left anything; returns what to say of it."""

@@ -206,3 +206,20 @@ def test_an_explorer_asked_for_a_color_that_there_is_not_keeps_its_still():
     assert panel.status.kind == "error"
     for one, other in zip(drawn(panel), before, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_what_cannot_be_drawn_leaves_what_was_there_before():
+    class Fragile(Doubler):
+        def draw(self, result):
+            super().draw(result)
+            if result == 14:
+                raise ValueError("14 cannot be drawn")
+
+    panel = Fragile(number=3)
+    assert panel.result == 6
+    before = shown(panel)
+    panel.number = 7
+    with pytest.raises(ValueError, match="14 cannot be drawn"):
+        _ = panel.result
+    assert (panel.shown, panel.asked.number, shown(panel)) == (6, 3, before)
+    assert "14 cannot be drawn" in panel.status.message
