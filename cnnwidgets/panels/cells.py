@@ -87,12 +87,9 @@ def _is_part(panel: Panel) -> bool:
 
 def _forget(shell: Any, panel: Panel) -> None:
     """Let go of it where IPython keeps outputs: ``Out``, ``_``, ``_7``."""
-    names, outputs = shell.user_ns, shell.user_ns.get("Out", {})
+    outputs = shell.user_ns.get("Out", {})
     for number in [number for number, value in outputs.items() if value is panel]:
         del outputs[number]
-    for name in [name for name, value in names.items() if value is panel and re.fullmatch(r"_{1,3}|_\d+", name)]:
-        if hasattr(shell.displayhook, name):
-            setattr(shell.displayhook, name, "")
+    for names in (shell.user_ns, shell.user_ns_hidden, vars(shell.displayhook)):
+        for name in [name for name, value in names.items() if value is panel and re.fullmatch(r"_{1,3}|_\d+", name)]:
             names[name] = ""
-        else:
-            del names[name]

@@ -35,12 +35,16 @@ class Link:
             self.leave(panel)
 
     def leave(self, panel: Panel) -> None:
-        """Let a panel go its own way again."""
+        """Let a panel go its own way again, and whoever then shares nothing with another one."""
         panel.links = [link for link in panel.links if link is not self]
         for (name, *_), group in self._shared.items():
             if panel in group:
                 group.remove(panel)
                 panel.unobserve(self._spread, name)
+        groups = self._shared.values()
+        sharing = {one for group in groups if len(group) > 1 for one in group}
+        for other in {one for group in groups for one in group} - sharing:
+            self.leave(other)
 
     def _spread(self, change) -> None:
         kind = _kind(change.name, change.owner.public_traits()[change.name])
