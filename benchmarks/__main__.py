@@ -10,7 +10,19 @@ from importlib.metadata import version
 
 from benchmarks.timing import table
 
-TOPICS = ("start", "browse", "trace", "occlusion", "gradients", "scatter", "embedding", "scan", "schedules", "charts")
+TOPICS = (
+    "start",
+    "browse",
+    "trace",
+    "occlusion",
+    "gradients",
+    "scatter",
+    "embedding",
+    "scan",
+    "schedules",
+    "charts",
+    "beside",
+)
 
 
 def main() -> None:

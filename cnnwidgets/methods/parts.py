@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from cnnwidgets.methods.batches import Batch, Loaded, Loader, Skipped, generators_kept
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.locks import Lock
 from cnnwidgets.net.trace import Calls
 
 AHEAD = 2
@@ -113,10 +113,13 @@ def ask(cancel) -> None:
         raise Cancelled("cancelled")
 
 
+_COUNTING, _OPENING = Lock(), Lock()
+
+
 @contextmanager
 def torch_threads(number: int) -> Iterator[None]:
-    """Inside, torch computes with so many threads; nobody else computes meanwhile, because that holds for the process."""
-    with TORCH_LOCK:
+    """Inside, torch computes with so many threads; in parts that holds for the process, so one at a time changes it."""
+    with _COUNTING:
         before = torch.get_num_threads()
         if before == number:
             yield
@@ -180,7 +183,7 @@ class Parcel:
             return self._job
         assert self._address is not None
         key, where = self._address
-        with TORCH_LOCK:
+        with _OPENING:
             if key not in _OPENED:
                 _OPENED.clear()
                 _OPENED[key] = pickle.loads(where.read_bytes() if isinstance(where, Path) else where)

@@ -16,7 +16,7 @@ from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.explain import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
-from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.locks import ITSELF
 from cnnwidgets.net.replica import duplicate
 from cnnwidgets.net.survey import weight_of
 
@@ -161,7 +161,7 @@ def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     rows = cascade(net)
     if not 0 <= depth <= len(rows):
         raise ValueError(f"depth is {depth}; {net.name} has {len(rows)} layers with weights")
-    with TORCH_LOCK:
+    with ITSELF:
         module = duplicate(net.original)
     generator = torch.Generator().manual_seed(seed)
     for row in rows[:depth]:

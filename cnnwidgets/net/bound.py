@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from torch import nn
 
-from cnnwidgets.net.arena import Arena
 from cnnwidgets.net.arguments import KINDS, check
 from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, shape_of_input
 from cnnwidgets.net.input import Input
@@ -101,6 +100,7 @@ class BoundModel(Passes):
         code=None,
         notes=(),
     ):
+        super().__init__()
         check_module(model)
         check("preprocess", preprocess, [KINDS["None"], KINDS["Callable"]])
         self.module = model
@@ -182,7 +182,8 @@ class BoundModel(Passes):
     def alike(self, module: nn.Module, name: str) -> BoundModel:
         """A copy of the network with other weights, bound in the same way; the layer table is the same."""
         other = copy.copy(self)
-        other.module, other.name, other._arena = module, name, Arena()
+        Passes.__init__(other)
+        other.module, other.name = module, name
         other._runner = replace(self.runner, double=replicate(module))
         other._told = other._runner, self.output
         return other

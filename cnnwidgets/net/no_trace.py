@@ -1,4 +1,4 @@
-"""One pass at a time, not cut off in the middle; and for what cannot be copied, the way to run it itself and put it back."""
+"""Passes that are not cut off in the middle; and for what cannot be copied, the way to run it itself and put it back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,6 @@ from types import FrameType
 
 import torch
 from torch import Tensor, nn
-
-TORCH_LOCK = threading.RLock()
-"""Held whenever a bound network runs: panels compute on a thread of their own."""
 
 
 @contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from cnnwidgets.net.batching import Evidence, fingerprint, look_beside
 from cnnwidgets.net.checks import Shape, dtype_of
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers
-from cnnwidgets.net.no_trace import TORCH_LOCK
+from cnnwidgets.net.locks import Lock
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.replica import uncompiled
 from cnnwidgets.net.runner import Runner, look
@@ -44,6 +43,10 @@ class Passes(ABC):
     device: torch.device
     _runner: Runner | None = None
     _evidence: Evidence | None = None
+
+    def __init__(self) -> None:
+        self._looking = Lock()  # held while the network is looked at: others wait for what is seen
+        self._arena, self._filling = Arena(), Lock()  # one trace at a time fills the arena
 
     @property
     @abstractmethod
@@ -75,7 +78,7 @@ class Passes(ABC):
     @property
     def runner(self) -> Runner:
         """What is run in the network's place, made anew whenever the network's parts have changed."""
-        with TORCH_LOCK:
+        with self._looking:
             if self._runner is not None and not self._runner.is_current(self.original):
                 self._runner = None
             shape = self.input_shape  # where it has to be found, the network is looked at on the way
@@ -120,21 +123,18 @@ class Passes(ABC):
                 return sentence
         raise AssertionError
 
-    @cached_property
-    def _arena(self) -> Arena:
-        return Arena()
-
     def _look(self, shape: Shape) -> Runner:
         return look(self.original, self._blank(shape))
 
     def _run_blank(self, shape: Shape) -> None:
         """Run the network on zeros of a shape, whatever is known of its input; raises what it raises."""
-        with TORCH_LOCK:
+        with self._looking:
             if self._runner is None or not self._runner.is_current(self.original):
                 self._runner = self._look(shape)
                 return
-            with self._runner.running() as module, torch.no_grad():
-                module(self._blank(shape))
+            runner = self._runner
+        with runner.running() as module, torch.no_grad():
+            module(self._blank(shape))
 
     def _blank(self, shape: Shape) -> torch.Tensor:
         return torch.zeros(1, *shape, device=self.device, dtype=self.dtype)
@@ -178,17 +178,29 @@ class Passes(ABC):
         rows = {row.name for row in wanted.values()}
         found: dict[str, torch.Tensor] = {}
 
-        def keep(name: str, output: torch.Tensor) -> None:
-            if name in rows:
-                found[name] = self._arena.copy(output)
+        with self._empty_arena(numbers) as arena:
 
-        with TORCH_LOCK:  # one trace at a time fills the arena
-            self._arena.reset(numbers)
+            def keep(name: str, output: torch.Tensor) -> None:
+                if name in rows:
+                    found[name] = arena.copy(output)
+
             self.run(inputs, keep, cancel=cancel)
         missing = [row.name for row in wanted.values() if row.name not in found]
         if missing:
             raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
         return {name: found[row.name] for name, row in wanted.items()}
+
+    @contextmanager
+    def _empty_arena(self, numbers: int) -> Iterator[Arena]:
+        """Room for so many numbers; a new one where another trace is filling that which is used again."""
+        free = self._filling.acquire(blocking=False)
+        try:
+            arena = self._arena if free else Arena()
+            arena.reset(numbers)
+            yield arena
+        finally:
+            if free:
+                self._filling.release()
 
     @contextmanager
     def graph(

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.net.locks import Lock
 from cnnwidgets.net.no_trace import put_back_by, uninterrupted
 
 
@@ -78,7 +79,7 @@ class OwnNumbers(TorchDispatchMode):
                 of_all.set_state(before)
 
 
-_LENT = threading.RLock()
+_LENT = Lock()
 """Held while a global generator is lent: they are lent to one at a time."""
 
 _CHANCES = ("dropout_p", "dropout", "p")
@@ -191,14 +192,15 @@ def torchs_kept() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = torch.get_rng_state()
+    with _LENT:  # else it might be put back to what was lent
+        before = torch.get_rng_state()
 
-    def put_back() -> None:
-        if not torch.equal(torch.get_rng_state(), before):
-            torch.set_rng_state(before)
+        def put_back() -> None:
+            if not torch.equal(torch.get_rng_state(), before):
+                torch.set_rng_state(before)
 
-    with put_back_by(put_back):
-        yield
+        with put_back_by(put_back):
+            yield
 
 
 def _write(taps: Sequence[tuple[Callable, Callable]], states: Sequence[Any]) -> None:

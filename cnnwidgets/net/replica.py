@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from cnnwidgets.net.locks import ITSELF, Lock
 from cnnwidgets.net.no_trace import no_trace
 from cnnwidgets.net.state import State
 
@@ -34,6 +35,7 @@ class Replica:
 
     Attributes:
         module: the double.
+        waited_for: what a thread waits for that runs it: nothing, for where another thread runs it, it gets a spare one.
         note: a sentence for the reader; there is none, because a double computes what its original does.
 
     Raises:
@@ -43,7 +45,10 @@ class Replica:
     note = ""
 
     def __init__(self, original: nn.Module, *, snapshot: bool = False):
-        self._original = original
+        self._original, self._snapshot = original, snapshot
+        self.waited_for: AbstractContextManager[Any] = nullcontext()
+        self._in_use = Lock()  # by the thread that runs it
+        self._spares: list[Replica] = []
         with torch.inference_mode(False), torch.no_grad():
             self._seen, self.module = _copied(original, not snapshot)
             self.module.eval()
@@ -67,7 +72,36 @@ class Replica:
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
-        """Inside, the double may be run. It begins with the original's buffers, and forgets what it has learned."""
+        """Inside, the double, or a spare one, may be run by this thread.
+
+        It begins with the original's buffers, and forgets what it has learned.
+        """
+        if self._in_use.acquire(blocking=self._snapshot):
+            try:
+                with self._run() as module:
+                    yield module
+            finally:
+                self._in_use.release()
+            return
+        spare = self._spare()
+        with spare.running() as module:
+            yield module
+        self._spares.append(spare)
+
+    def _spare(self) -> Replica:
+        """Another double, which no other thread has; those that were made of something else by now are dropped."""
+        while self._spares:
+            try:
+                spare = self._spares.pop()
+            except IndexError:  # the last one was taken meanwhile
+                break
+            if spare.is_current(self._original):
+                return spare
+        with ITSELF:
+            return Replica(self._original)
+
+    @contextmanager
+    def _run(self) -> Iterator[nn.Module]:
         if not self._depth:  # within a pass whose graph is kept, what it has saved must not change
             self._take_over_buffers()
         self._depth += 1
@@ -99,6 +133,8 @@ class Borrowed:
 
     Attributes: as of :class:`Replica`.
     """
+
+    waited_for = ITSELF
 
     def __init__(self, original: nn.Module, reason: Exception | str):
         self.module, self._seen, self.foreign = original, State(original), {}  # type: ignore[var-annotated]

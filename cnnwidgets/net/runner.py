@@ -13,8 +13,9 @@ import torch
 from torch import nn
 
 from cnnwidgets.net.layers import Layers
+from cnnwidgets.net.locks import ITSELF
 from cnnwidgets.net.mentions import mentions_random
-from cnnwidgets.net.no_trace import TORCH_LOCK, uninterrupted
+from cnnwidgets.net.no_trace import uninterrupted
 from cnnwidgets.net.randomness import OwnNumbers, lent_others, torchs_kept
 from cnnwidgets.net.replica import Borrowed, CannotReplicate, Replica, replicate
 from cnnwidgets.net.survey import survey
@@ -61,13 +62,13 @@ class Runner:
 
     def with_snapshot(self, original: nn.Module) -> Runner:
         """The same with a copy of the weights: changes of the network's own do not reach it."""
-        with TORCH_LOCK, uninterrupted():
+        with ITSELF, uninterrupted():
             return self if isinstance(self.double, Borrowed) else replace(self, double=Replica(original, snapshot=True))
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
-        """Inside, the module that is yielded may be run; nobody else runs one, and Ctrl-C waits."""
-        with TORCH_LOCK, uninterrupted(), ExitStack() as stack:  # a wait for the lock can be interrupted
+        """Inside, the module that is yielded may be run; no other thread runs that one, and Ctrl-C waits."""
+        with self.double.waited_for, uninterrupted(), ExitStack() as stack:  # a wait for a lock can be interrupted
             module = stack.enter_context(self.double.running())
             if self.draws_others:
                 stack.enter_context(lent_others(SEED))
@@ -79,7 +80,7 @@ class Runner:
 
 def look(original: nn.Module, picture: torch.Tensor) -> Runner:
     """Make a network's double, run it once on a picture (1, C, H, W), and tell what is seen."""
-    with TORCH_LOCK, uninterrupted():
+    with ITSELF, uninterrupted():
         double = replicate(original)
         try:
             return _look(double, picture)

@@ -17,7 +17,7 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.beside import Beside
 from cnnwidgets.panels.grid import COLORING, GridPanel
-from cnnwidgets.panels.jobs import on_worker
+from cnnwidgets.panels.jobs import in_job
 from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
@@ -147,7 +147,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         if self._inputs is None or not torch.equal(inputs, self._inputs):
             self._cache.clear()
             self._inputs = inputs
-        layer = self.layer or self.layer_names[0]
+        layer = job.state.layer or self.layer_names[0]
         browsed = Browsed(inputs, self._maps(self.net, inputs, layer, job), notes=(*self.net.notes, *said))
         browsed = self._with_beside(browsed, layer, job)
         before = self._result
@@ -303,7 +303,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
     def _go_to(self, number: int) -> None:
         """A layer was chosen by its number in the table or the chart, which list the same layers."""
-        if number >= 0 and "layer" not in self.locked and not on_worker():  # the worker only marks what it has drawn
+        if number >= 0 and "layer" not in self.locked and not in_job():  # a job only marks what it has drawn
             self.layer = self.layer_names[number]
 
 

@@ -27,7 +27,7 @@ from cnnwidgets.panels.controls import Choice, Number, Steps
 from cnnwidgets.panels.errors import sentence
 from cnnwidgets.panels.explored import WORDS, Added, Explored
 from cnnwidgets.panels.gathering import Gathering
-from cnnwidgets.panels.jobs import LAYOUTS, LOCK, Job
+from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.layout_parameters import (
     COMPARISONS,
     PERPLEXITIES,
@@ -96,7 +96,6 @@ class EmbeddingExplorer(LayoutParameters):
         "layer method color compare perplexity early_exaggeration iterations neighbours minimum_distance epochs supervised "
         "pool learning_rate metric seed limit playing".split()
     )
-    worker = LAYOUTS
 
     def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
         self.dataset, self._columns = dataset, columns or {}
@@ -104,7 +103,6 @@ class EmbeddingExplorer(LayoutParameters):
         self._runs = Runs()
         self._restart = self._watched = False
         self._added: list[Any] = []
-        self._doing = ""
         self._drawn: tuple = ()
         self._drawn_beside: dict[w.Widget, np.ndarray] = {}
         self._charted: Mapping[str, Separation] = {}
@@ -161,7 +159,7 @@ class EmbeddingExplorer(LayoutParameters):
         self.scatter.observe(self._take_picked, "picked")
         self.react(self._take_selection, "selection")
         self.react(self._take_image, "image")
-        self.beside = Neighbourhood(self.net, self.dataset, open=self._open, fail=self._say_failed)
+        self.beside = Neighbourhood(self.net, self.dataset, aside=self.aside, open=self._open)
         self.compared = [ScatterView(tools=False, height=260) for _ in PERPLEXITIES]
         for view in self.compared:
             self.tie((self.scatter, "hidden"), (view, "hidden"))
@@ -184,10 +182,9 @@ class EmbeddingExplorer(LayoutParameters):
         return [*tools, w.HBox([main, self.beside], layout=flow), w.HBox(self.compared, layout=flow), self.chart]
 
     def compute(self, job: Job) -> Explored:
-        asked = SimpleNamespace(**{name: getattr(self, name) for name in self.asks})  # a hand may change them meanwhile
-        tell, gathered = partial(self._tell, job), self._gathering.key
+        asked, gathered = job.state, self._gathering.key
         try:
-            found, pixels = self._gathering.features(asked.layer, asked.pool, asked.limit, tell, job)
+            found, pixels = self._gathering.features(asked.layer, asked.pool, asked.limit, job.say, job)
         except Cancelled:
             raise Cancelled("cancelled", partial=self._result) from None
         if self._gathering.key != gathered:
@@ -207,14 +204,14 @@ class EmbeddingExplorer(LayoutParameters):
             return now
         self._watched = False
         now = self._compare(now, asked, job)
-        self._gathering.separate(tell, job)
+        self._gathering.separate(job.say, job)
         now = replace(now, separation=self._gathering.separation)
         if job.cancelled:
             raise Cancelled("cancelled", partial=now)
         return now
 
     def draw(self, result: Explored) -> None:
-        drawn = (result.features, self.color, result.added, result.trust if self.color in TRUST else None)
+        drawn = (result.features, self.asked.color, result.added, result.trust if self.asked.color in TRUST else None)
         if drawn != self._drawn:
             self._draw_points(result)
             self._drawn, self._drawn_beside = drawn, {}
@@ -264,7 +261,7 @@ class EmbeddingExplorer(LayoutParameters):
         return self.net.notes
 
     def progress(self, partial: Explored | None) -> str:
-        return partial.progress if partial else self._doing
+        return partial.progress if partial else super().progress(partial)
 
     def data(self) -> dict[str, np.ndarray]:
         """``points`` (n, 2) as on screen, ``values`` (n, d) of the layer, ``indices`` and ``labels`` (n,)."""
@@ -316,20 +313,12 @@ class EmbeddingExplorer(LayoutParameters):
                 raise Cancelled("cancelled", partial=self._result)
             if run.layout.preparing:
                 preparing = run.layout.preparing
-                self._tell(job, f"{preparing[0].upper()}{preparing[1:]} …", run.done)
+                job.say(f"{preparing[0].upper()}{preparing[1:]} …", run.done)
             start = time.monotonic()
             run.step(FRAME if self._watched else None)
             tell()
             if self._watched:
                 time.sleep(max(0.0, 1 / FRAMES - (time.monotonic() - start)))
-
-    def _tell(self, job: Job, doing: str, fraction: float) -> None:
-        """Say what is being done."""
-        self._doing = doing
-        job.update(None, fraction)
-
-    def _tell_beside(self, job: Job, title: str, run: Run) -> None:
-        self._tell(job, f"Beside it: {title} …", run.done)
 
     def _key(self, asked: SimpleNamespace, found: Features, *other: Any) -> tuple:
         return self._gathering.key, key_of(asked, found), *other
@@ -339,7 +328,7 @@ class EmbeddingExplorer(LayoutParameters):
         for title, other in variants(asked, len(now.points)):
             key = self._key(asked, now.features, title)
             run = self._runs.get(key, partial(run_of, asked, now.features, now.points, **other))
-            self._run_on(run, job, partial(self._tell_beside, job, title, run))
+            self._run_on(run, job, partial(_say_beside, job, title, run))
             now = replace(now, compared=(*now.compared, (title, run.points, "noise" not in other)))
             job.update(now, 1.0)
         return now
@@ -347,7 +336,7 @@ class EmbeddingExplorer(LayoutParameters):
     # drawing
 
     def _colors(self, result: Explored) -> PointColors:
-        return self.coloring.of(self.color, result.features, result.trust)
+        return self.coloring.of(self.asked.color, result.features, result.trust)
 
     def _draw_points(self, result: Explored) -> None:
         found, added = result.features, result.added
@@ -356,7 +345,7 @@ class EmbeddingExplorer(LayoutParameters):
         if added:
             groups.append(added.features)
             points.append(added.points)
-            shades.append(self.coloring.of_others(self.color, colors, added.features))
+            shades.append(self.coloring.of_others(self.asked.color, colors, added.features))
         places = places_of(np.concatenate([one.labels for one in groups]), classes)
         names = tuple(classes.values())
         same = names == found.classes
@@ -469,11 +458,12 @@ class EmbeddingExplorer(LayoutParameters):
         hidden = len(set(self.selection)) - len(points)
         self.beside.show_selection(points, found, self.coloring.words(found), hidden)
 
-    def _say_failed(self, error: Exception) -> None:
-        self.status.say(sentence(error), "error")
-
     def _take_click(self, change) -> None:
         """A layer's point in the chart was clicked."""
         if change.new and "layer" not in self.locked:
             self.layer = [*self._charted][change.new[1]]
             self.chart.clicked = []  # so that the same point can be clicked again
+
+
+def _say_beside(job: Job, title: str, run: Run) -> None:
+    job.say(f"Beside it: {title} …", run.done)

@@ -97,8 +97,9 @@ class FilterGrid(GridPanel):
     def summary(self, result: Filters) -> str:
         row, dead = result.layer, int(result.dead.sum())
         parts = [f"{row.name}: {len(result.values)} filters of {format_shape(result.values.shape[1:])} weights"]
-        if self.layer and not self.net.layers[self.layer].weight:
-            parts.insert(0, f"{self.layer} has no filters; shown are those of the layer before it")
+        asked = self.asked.layer
+        if asked and not self.net.layers[asked].weight:
+            parts.insert(0, f"{asked} has no filters; shown are those of the layer before it")
         if len(self._shown(result)) < len(result.values):
             parts.append(f"the first {len(self._shown(result))} are shown")
         if result.layer.input_map:

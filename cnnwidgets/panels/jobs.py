@@ -1,24 +1,34 @@
-"""Computations off the cell's thread: the newest request wins, and a stale result is dropped."""
+"""Computations off the cell's thread: a panel's newest request wins, and no panel waits for another's.
+
+A panel has a :class:`Line`: its jobs run one after the other, and of those that wait only the newest runs. Each line that
+has something to do has a thread of the :class:`Pool` to itself. The threads are daemons and are stopped at exit, so that no
+script is kept from ending.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
 import threading
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from queue import Empty, SimpleQueue
+from types import SimpleNamespace
 from typing import Any
 
-WORKER = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets")
-"""Where panels compute."""
+from cnnwidgets.net.locks import Lock
+from cnnwidgets.net.runner import CANCEL
 
-LAYOUTS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-layouts")
-"""A worker for what takes long without torch: other panels need not wait for it."""
-
-TRAININGS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="cnnwidgets-trainings")
-"""A worker for trainings, which go on while other panels answer."""
-
-LOCK = threading.RLock()
+LOCK = Lock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
+
+LINGER = 2.0
+"""Seconds that a thread without work waits for more before it ends."""
+
+TO_CANCEL, TO_STOP = 1.0, 4.0
+"""Seconds that the end of the interpreter waits for jobs that were cancelled, then for those that had to be interrupted."""
 
 
 class Job:
@@ -26,42 +36,55 @@ class Job:
 
     It is itself the ``cancel`` that methods take, and its :meth:`update` their ``on_update``.
 
+    Parameters:
+        work: called with the job, on a thread of its own.
+        on_update: called with the job and what :meth:`update` is given.
+        state: what it was asked with, by name.
+
     Attributes:
         ended: set by the panel once it has taken the outcome; later updates are too late.
     """
 
     ended = False
 
-    def __init__(
-        self,
-        work: Callable[[Job], None],
-        on_update: Callable[[Job, Any, float], None],
-        worker: ThreadPoolExecutor = WORKER,
-    ):
-        self._work, self._on_update, self._worker = work, on_update, worker
-        self._stop = threading.Event()
-        self._first = threading.Event()
-        self._done = threading.Event()
+    def __init__(self, work: Callable[[Job], None], on_update: Callable[..., None] | None = None, **state: Any):
+        self._work, self._on_update, self.state = work, on_update, SimpleNamespace(**state)
+        self._threads = _torch_threads()  # as many as here: sums then round alike
+        self._line: Line | None = None
+        self._awaited: Job | None = None
+        self._renew()
 
-    def start(self) -> None:
-        """Hand it to its worker thread, where torch computes with as many threads as here: sums then round alike."""
-        threads = sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
-        self._worker.submit(self._run, threads)
+    def _renew(self) -> None:
+        self._stop, self._first, self._done = threading.Event(), threading.Event(), threading.Event()
 
-    def _run(self, threads: int | None) -> None:
+    def _run(self) -> None:
+        running, cancel = _RUNNING.set(self), CANCEL.set(self)
         try:
-            if threads and threads != sys.modules["torch"].get_num_threads():
-                sys.modules["torch"].set_num_threads(threads)
+            if self._threads and self._threads != _torch_threads():
+                sys.modules["torch"].set_num_threads(self._threads)
             self._work(self)
         finally:
-            self._first.set()
-            self._done.set()
+            _RUNNING.reset(running)
+            CANCEL.reset(cancel)
+            self._end()
+
+    def _end(self) -> None:
+        self._first.set()
+        self._done.set()
 
     def update(self, partial: Any = None, fraction: float = 0.0) -> None:
         """Show a partial result and the fraction that is done, between 0 and 1."""
-        self._on_update(self, partial, fraction)
+        self._tell(partial, fraction, "")
         if partial is not None:
             self._first.set()
+
+    def say(self, words: str, fraction: float = 0.0) -> None:
+        """Say what is being done."""
+        self._tell(None, fraction, words)
+
+    def _tell(self, *about: Any) -> None:
+        if self._on_update:
+            self._on_update(self, *about)
 
     def rest(self, seconds: float) -> None:
         """Wait, unless it is cancelled meanwhile."""
@@ -79,12 +102,193 @@ class Job:
         return self.cancelled
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it has ended; False if the time is over first."""
-        return self._done.wait(timeout)
+        """Wait until it has ended; False if the time is over first.
+
+        Raises:
+            RuntimeError: the caller is a job that this one waits for, or this one itself.
+        """
+        caller = _RUNNING.get()
+        if self._done.is_set() or (self.ended and caller is self):
+            return True
+        if caller is None:
+            return self._done.wait(timeout)
+        with POOL.lock:
+            if caller._is_before(self):
+                raise RuntimeError("a computation cannot wait for its own result, nor for one that waits for it")
+            caller._awaited = self
+        try:
+            return self._done.wait(timeout)
+        finally:
+            caller._awaited = None
 
     def wait_for_picture(self, timeout: float) -> bool:
         """Wait until there is something to show."""
         return self._first.wait(timeout)
+
+    def _is_before(self, other: Job | None) -> bool:
+        """Whether another job ends only after this one."""
+        while other is not None and other is not self:
+            before = other._line.running if other._line else None
+            other = other._awaited if before in (None, other) else before
+        return other is self
+
+
+class Line:
+    """Jobs one after the other; of those that wait only the newest is run."""
+
+    def __init__(self) -> None:
+        self.running: Job | None = None
+        self._waiting: Job | None = None
+
+    def put(self, job: Job) -> None:
+        """Cancel the job that is running, and run this one as soon as that has ended."""
+        with POOL.lock:
+            job._line = self
+            self.clear()
+            self._waiting = job
+            if self.running is None:
+                self.advance()
+
+    def advance(self) -> None:
+        """What was running has ended: run what waits."""
+        self.running, self._waiting = self._waiting, None
+        if self.running and not POOL.give(self.running):
+            self.running.cancel()
+            self.running._end()
+            self.running = None
+
+    def clear(self) -> None:
+        """Cancel what is running, and drop what waits."""
+        with POOL.lock:
+            stale, self._waiting = self._waiting, None
+            for job in (stale, self.running):
+                if job:
+                    job.cancel()
+            if stale:
+                stale._end()
+
+
+class Pool:
+    """Daemon threads, as many as there are jobs to run; one that has nothing to do ends after a while.
+
+    Attributes:
+        lock: guards the lines, the threads, and who waits for whom.
+    """
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self._idle: list[SimpleQueue[Job]] = []
+        self._live: dict[Job, threading.Thread | None] = {}
+        self._closed = False
+        threading._register_atexit(self.close)  # type: ignore[attr-defined]  # before threads of executors are waited for
+        os.register_at_fork(after_in_child=self._forget)
+
+    def give(self, job: Job) -> bool:
+        """Run a job; False at the end of the interpreter."""
+        if self._closed:
+            return False
+        self._live[job] = None
+        (self._idle.pop() if self._idle else self._start_thread()).put(job)
+        return True
+
+    def close(self) -> None:
+        """Cancel all jobs and see their threads end: one that torch runs in could not be ended by the interpreter."""
+        with self.lock:
+            self._closed = True
+            for job in self._live:
+                if job._line:
+                    job._line.clear()
+                job.cancel()
+        if not self._ended(TO_CANCEL):
+            for thread in self._threads():
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
+            self._ended(TO_STOP)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job runs."""
+        return bool(self._live)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until no job runs; False if the time is over first."""
+        end = time.monotonic() + timeout
+        while jobs := self._jobs():
+            if not jobs[0]._done.wait(max(0.0, end - time.monotonic())):
+                return False
+            time.sleep(0)  # its thread is about to say so
+        return True
+
+    def _jobs(self) -> list[Job]:
+        with self.lock:
+            return list(self._live)
+
+    def _threads(self) -> list[threading.Thread]:
+        with self.lock:
+            return [thread for thread in self._live.values() if thread]
+
+    def _ended(self, timeout: float) -> bool:
+        end = time.monotonic() + timeout
+        for thread in self._threads():
+            thread.join(max(0.0, end - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads())
+
+    def _start_thread(self) -> SimpleQueue[Job]:
+        inbox: SimpleQueue[Job] = SimpleQueue()
+        threading.Thread(target=self._serve, args=(inbox,), name="cnnwidgets", daemon=True).start()
+        return inbox
+
+    def _serve(self, inbox: SimpleQueue[Job]) -> None:
+        """One job after the other, each of which may be of another line."""
+        while job := self._next(inbox):
+            self._live[job] = threading.current_thread()
+            try:
+                job._run()
+                with self.lock:
+                    if not self._closed:
+                        self._idle.append(inbox)  # the next of this line
+            finally:
+                with self.lock:
+                    self._live.pop(job, None)
+                    if job._line:
+                        job._line.advance()
+            del job  # with all that it holds, before the wait for the next one
+
+    def _next(self, inbox: SimpleQueue[Job]) -> Job | None:
+        if self._closed:
+            return None
+        try:
+            return inbox.get(timeout=LINGER)
+        except Empty:
+            with self.lock:
+                if inbox in self._idle:
+                    self._idle.remove(inbox)
+                    return None
+            return inbox.get()  # given at the last moment
+
+    def _forget(self) -> None:
+        """In a forked child there are no threads: its lines begin anew."""
+        live, self._live, self._idle = self._live, {}, []
+        for job in live:
+            job._renew()
+            job.cancel()
+            job._end()
+            if job._line:
+                job._line.running = job._line._waiting = None
+
+
+POOL = Pool()
+
+_RUNNING: ContextVar[Job | None] = ContextVar("running", default=None)
+"""The job that this thread runs."""
+
+
+def _torch_threads() -> int | None:
+    return sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
+
+
+def in_job() -> bool:
+    """Whether the caller is a job, and no hand: what it shows was computed."""
+    return _RUNNING.get() is not None
 
 
 def import_for_trainings() -> None:
@@ -110,8 +314,3 @@ def import_for_explaining() -> None:
     import sklearn.linear_model  # noqa: F401
 
     skimage.segmentation.slic, skimage.segmentation.random_walker, skimage.metrics.structural_similarity  # noqa: B018
-
-
-def on_worker() -> bool:
-    """Whether the caller runs on a worker thread, which must not wait for itself."""
-    return threading.current_thread().name.startswith("cnnwidgets")

@@ -23,16 +23,28 @@ class Link:
             known = next((panel for panel in (first, *others) if getattr(panel, name) is not none), first)
             for panel in (first, *others):
                 setattr(panel, name, getattr(known, name))
-        self._for_all(Panel.observe)
+        for panel in panels:
+            panel.links.append(self)
+        for (name, *_), group in self._shared.items():
+            for panel in group:
+                panel.observe(self._spread, name)
 
     def unlink(self) -> None:
         """Let every panel go its own way again."""
-        self._for_all(Panel.unobserve)
+        for panel in {panel for group in self._shared.values() for panel in group}:
+            self.leave(panel)
 
-    def _for_all(self, action) -> None:
+    def leave(self, panel: Panel) -> None:
+        """Let a panel go its own way again, and whoever then shares nothing with another one."""
+        panel.links = [link for link in panel.links if link is not self]
         for (name, *_), group in self._shared.items():
-            for panel in group:
-                action(panel, self._spread, name)
+            if panel in group:
+                group.remove(panel)
+                panel.unobserve(self._spread, name)
+        groups = self._shared.values()
+        sharing = {one for group in groups if len(group) > 1 for one in group}
+        for other in {one for group in groups for one in group} - sharing:
+            self.leave(other)
 
     def _spread(self, change) -> None:
         kind = _kind(change.name, change.owner.public_traits()[change.name])

@@ -13,7 +13,7 @@ from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number
 from cnnwidgets.panels.curves import blank, dress
-from cnnwidgets.panels.jobs import TRAININGS, import_for_trainings
+from cnnwidgets.panels.jobs import import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import task_lines
 from cnnwidgets.views import ChartView
@@ -52,7 +52,6 @@ class LRFinder(Panel):
     seed = t.Int(0, min=0, help="of what is left to chance").tag(control=Number(0, 10_000, whole=True))
 
     asks = frozenset("low high steps momentum weight_decay seed".split())
-    worker = TRAININGS
 
     def __init__(self, model: Any = "digits", loader=None, **options):
         self._model, self._loader = model, loader
@@ -74,8 +73,9 @@ class LRFinder(Panel):
 
     def compute(self, job: Job) -> RangeTest:
         job.update(None, 0.0)
-        settings = {name: getattr(self, name) for name in self.asks}
-        return lr_finder(task_of(self._model, self._loader, self._loader), **settings, on_update=job.update, cancel=job)
+        return lr_finder(
+            task_of(self._model, self._loader, self._loader), **vars(job.state), on_update=job.update, cancel=job
+        )
 
     def draw(self, result: RangeTest) -> None:
         self.chart.show(_plot(result), "loss of each step by its learning rate")

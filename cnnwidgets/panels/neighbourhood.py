@@ -25,13 +25,12 @@ class Neighbourhood(w.VBox):
     """A picture large, and small ones that a click opens: its neighbours, and what is selected.
 
     Parameters:
+        aside: does what a hand asks for beside a computation, see :meth:`cnnwidgets.panels.Panel.aside`.
         open: called with the number (in the data set) of a small picture that was clicked.
-        fail: called with what went wrong when a picture should be shown.
     """
 
-    def __init__(self, net: BoundModel, dataset: Any, open: Callable[[int], None], fail: Callable[[Exception], None]):
-        self._net, self._dataset, self._open, self._fail = net, dataset, open, fail
-        self._wanted: tuple | None = None
+    def __init__(self, net: BoundModel, dataset: Any, aside: Callable[..., None], open: Callable[[int], None]):
+        self._net, self._dataset, self._aside, self._open = net, dataset, aside, open
         self._numbers: dict[ImageGrid, list[int]] = {}
         self.picture = ImageView(title="Click a point: its picture and its neighbours", width=200)
         self.alike, self.near, self.selected = (self._make_grid() for _ in range(3))
@@ -45,30 +44,21 @@ class Neighbourhood(w.VBox):
             number: of the picture in the data set.
             words: the label of each point.
         """
-        self._wanted = number, found, pixels, words
-        Job(lambda job: self._look(), lambda *_: None).start()
+        self._aside("look", lambda job: self._look(job, number, found, pixels, words))
 
     def show_selection(self, points: np.ndarray, found: Features, words: Sequence[str], hidden: int = 0) -> None:
         """Show the pictures of selected points; ``hidden`` others are selected and have no point."""
         some = f"the first {MOST} of {len(points):,} selected" if len(points) > MOST else f"{len(points):,} selected"
         self._fill(self.selected, points[:MOST], found, words, f"{some}, {hidden:,} not shown" if hidden else some)
 
-    def _look(self) -> None:
-        """On the worker thread; the newest wish only."""
-        wanted, self._wanted = self._wanted, None
-        if wanted is None:
-            return
-        number, found, pixels, words = wanted
+    def _look(self, job: Job, number: int, found: Features, pixels: Features, words: Sequence[str]) -> None:
         rows: np.ndarray = np.flatnonzero(found.indices == number)
-        try:
-            picture = self._net.picture(self._net.prepare(picture_at(self._net, self._dataset, number))[0])
-            k = min(NEAREST, len(found.values) - 1) if len(rows) else 0
-            alike, near = ((nearest(one.values, k, rows=rows)[0] if k else rows[:0]) for one in (found, pixels))
-        except Exception as error:
-            with LOCK:
-                self._fail(error)
-            return
+        picture = self._net.picture(self._net.prepare(picture_at(self._net, self._dataset, number))[0])
+        k = min(NEAREST, len(found.values) - 1) if len(rows) else 0
+        alike, near = ((nearest(one.values, k, rows=rows)[0] if k else rows[:0]) for one in (found, pixels))
         with LOCK:
+            if job.cancelled:  # another one is wanted by now
+                return
             said, answer = ", which has no point", ""
             for point in rows.tolist():
                 said, answer = words[point] and f": {words[point]}", self._answer(found, point)

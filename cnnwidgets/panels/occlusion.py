@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -13,6 +14,7 @@ from cnnwidgets.methods.attribution import One
 from cnnwidgets.methods.fills import FILLS, SHAPES
 from cnnwidgets.methods.occlusion import EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
+from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
@@ -33,6 +35,13 @@ _FILL_NAMES = {
     "noise": "noise",
     "blur": "blurred picture",
 }
+
+
+@dataclass(frozen=True, repr=False)
+class Covered(OcclusionMap):
+    """A map, and the picture that it is of, ready for a patch anywhere."""
+
+    session: Occlusion = field(kw_only=True, compare=False)
 
 
 class OcclusionSlider(TargetPanel):
@@ -96,24 +105,20 @@ class OcclusionSlider(TargetPanel):
     asks = frozenset(("image", "target", "patch", "stride", "fill", "shape", "score", "seed", "region", "edges"))
 
     def __init__(self, net, image: Any = 0, target: One | None = None, **options):
-        self._session: Occlusion | None = None
-        self._wanted: tuple[int, int] | None = None
         self._begun: tuple[float, float] | None = None
         super().__init__(net, image, target=target, **options)
 
     @property
     def answer(self) -> Answer:
         """What the network says with the patch where it is; waits for it."""
-        _ = self.result
+        result: Covered = self.result
         top, left, *_ = self.picture.box
-        return self._known(top, left) or self.session.at(top, left)
+        return _known(result, top, left) or result.session.at(top, left)
 
     @property
     def session(self) -> Occlusion:
         """The picture of what is on screen, ready for a patch anywhere."""
-        _ = self.shown
-        assert self._session is not None
-        return self._session
+        return self.shown.session
 
     # Panel's parts
 
@@ -139,34 +144,36 @@ class OcclusionSlider(TargetPanel):
             view.layout = w.Layout(flex="0 1 330px", min_width="160px")
         return [*self.toolbox(), self.answers, w.HBox([self.picture, self.heat, self.tops], layout=flow)]
 
-    def compute(self, job: Job) -> OcclusionMap:
+    def compute(self, job: Job) -> Covered:
+        asked = job.state
         session = Occlusion(
             self.net,
             self.source,
-            self.target,
-            patch=self.patch,
-            stride=self.stride,
-            fill=self.fill,
-            shape=self.shape,
-            score=tuple(self.score) if isinstance(self.score, (list, tuple)) else self.score,
-            region=self.region or None,
-            edges=self.edges,
-            seed=self.seed,
+            asked.target,
+            patch=asked.patch,
+            stride=asked.stride,
+            fill=asked.fill,
+            shape=asked.shape,
+            score=tuple(asked.score) if isinstance(asked.score, (list, tuple)) else asked.score,
+            region=asked.region or None,
+            edges=asked.edges,
+            seed=asked.seed,
         )
 
-        def show(partial: OcclusionMap, fraction: float) -> None:
-            self._session = session
-            self._probe()
-            job.update(partial, fraction)
+        def covered(found: OcclusionMap) -> Covered:
+            return Covered(**{one.name: getattr(found, one.name) for one in fields(found)}, session=session)
 
-        return session.map(on_update=show, cancel=job)
+        try:
+            return covered(session.map(on_update=lambda found, done: job.update(covered(found), done), cancel=job))
+        except Cancelled as stopped:
+            raise Cancelled("cancelled", partial=stopped.partial and covered(stopped.partial)) from stopped
 
-    def draw(self, result: OcclusionMap) -> None:
-        assert self._session is not None  # compute() has made it
-        picture = self.net.picture(self._session.inputs)
+    def draw(self, result: Covered) -> None:
+        inputs = result.session.inputs
+        picture = self.net.picture(inputs)
         self.picture.show(
             picture,
-            cover=self.net.picture(self._session.cover, like=self._session.inputs).tobytes(),
+            cover=self.net.picture(result.session.cover, like=inputs).tobytes(),
             mask=result.mask.astype(np.uint8).tobytes(),
             step=list(result.stride),
             title=f"Drag the patch ({format_shape(result.patch)} pixels)",
@@ -246,18 +253,18 @@ class OcclusionSlider(TargetPanel):
         """``values``, ``probability``, ``top`` (rows, columns), ``ys``, ``xs``, and ``picture`` uint8 (H, W, 3)."""
         result = self.result
         names = ("values", "probability", "top", "ys", "xs")
-        return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(self.session.inputs)}
+        return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(result.session.inputs)}
 
     def code(self) -> str:
-        result, own = self.result, self.session.own
-        lines = occlusion_lines(self.net, result, own, fill=self.fill, shape=self.shape, seed=self.seed)
+        result: Covered = self.result
+        lines = occlusion_lines(self.net, result, result.session.own, fill=self.fill, shape=self.shape, seed=self.seed)
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
 
     def figure(self) -> Figure:
         result, box = self.shown, self.picture.box
         return still(
             result,
-            self.session.covered(*box[:2]),
+            result.session.covered(*box[:2]),
             box,
             title=f"{self.net.name}: input {format_shape(self.net.input_shape)}",
             quantity=self._quantity(result),
@@ -291,37 +298,18 @@ class OcclusionSlider(TargetPanel):
                 self.y, self.x = centre
         if [tall, wide] != list(self._result.patch):  # it was dragged while its size changed
             self._place_box()
-        if not self._known(top, left):
-            self._wanted = top, left
-            if self._job is None or self._job.ended:
-                Job(lambda job: self._probe(), lambda *_: None).start()
+        if not _known(self._result, top, left):
+            self.aside("probe", lambda job: self._probe(self._result, top, left))
 
-    def _known(self, top: int, left: int) -> Answer | None:
-        """The answer with the patch there, if the map has it."""
-        result: OcclusionMap = self._result
-        i, j = np.flatnonzero(result.ys == top), np.flatnonzero(result.xs == left)
-        if not (len(i) and len(j) and result.known[i[0], j[0]]):
-            return None
-        here = int(i[0]), int(j[0])
-        values = float(result.values[here]), float(result.probability[here])
-        return Answer(*values, result.classes[here], result.chances[here])
-
-    def _probe(self) -> None:
-        """Ask the network about the place where the patch was dragged to; the newest one only. On the worker thread."""
-        wanted, self._wanted = self._wanted, None
-        session = self._session
-        if wanted is None or session is None:
-            return
-        try:
-            answer = session.at(*wanted)
-        except Exception as error:
-            with LOCK:
-                self._fail(error)
-            return
+    def _probe(self, result: Covered, top: int, left: int) -> None:
+        """Ask the network about the place where the patch was dragged to."""
+        answer = result.session.at(top, left)
         with LOCK:
+            if not (self._result and self._result.session is result.session):  # another picture, by now
+                return
             names = {str(index): self.class_name(index) for index in answer.classes.tolist()}
             self.answers.names = {**self.answers.names, **names}
-            self.answers.answer = {"box": [*wanted, *session.patch], **_plain(answer)}
+            self.answers.answer = {"box": [top, left, *result.patch], **_plain(answer)}
 
     def _hottest(self, result: OcclusionMap) -> tuple[float, float]:
         """The centre of the patch where the score is lowest."""
@@ -346,6 +334,16 @@ class OcclusionSlider(TargetPanel):
         """What the large number is: the target's probability, where it has one."""
         has_one = isinstance(result.target, int) and len(result.answer.classes)
         return f"p({self.class_name(result.target)})" if has_one else self._quantity(result)
+
+
+def _known(result: OcclusionMap, top: int, left: int) -> Answer | None:
+    """The answer with the patch there, if the map has it."""
+    i, j = np.flatnonzero(result.ys == top), np.flatnonzero(result.xs == left)
+    if not (len(i) and len(j) and result.known[i[0], j[0]]):
+        return None
+    here = int(i[0]), int(j[0])
+    values = float(result.values[here]), float(result.probability[here])
+    return Answer(*values, result.classes[here], result.chances[here])
 
 
 def _scores(output: Output) -> list[tuple[str, str]]:

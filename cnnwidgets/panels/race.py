@@ -19,7 +19,7 @@ from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
 from cnnwidgets.panels.curves import blank
-from cnnwidgets.panels.jobs import TRAININGS, import_for_trainings
+from cnnwidgets.panels.jobs import import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.views import ChartView
@@ -62,7 +62,6 @@ class TrainingRace(Panel):
     unit = t.Enum(UNITS, "epoch", help="what a step is").tag(control=None)
 
     asks = frozenset("task seeds patience min_delta specs steps unit".split())
-    worker = TRAININGS
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -97,8 +98,6 @@ class SaliencyPanel(TargetPanel):
             options["others"] = others
         if methods is not None:
             options["methods"] = [methods] if isinstance(methods, str) else methods
-        self._all_depths = self._checking = False
-        self._under_way = ""
         super().__init__(net, image, target=target, **options)
 
     @t.validate("others")
@@ -132,8 +131,7 @@ class SaliencyPanel(TargetPanel):
         return [*tools, self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
-        all_depths, self._all_depths = self._all_depths, False  # at once: what comes later may be another request's
-        self._checking = all_depths
+        all_depths = getattr(job.state, "all_depths", False)
         said: list[str] = []
         inputs = one_picture(self.net, self.source, said)
         rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
@@ -142,9 +140,10 @@ class SaliencyPanel(TargetPanel):
         for k, depth in enumerate(depths):
 
             def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
-                self._under_way = method
-                if all_depths or partial.maps:  # one depth after the other is shown, and no half of one
-                    job.update(None if all_depths else partial, (k + fraction) / len(depths))
+                done = (k + fraction) / len(depths)
+                if partial.maps and not all_depths:  # one depth after the other is shown, and no half of one
+                    job.update(partial, done)
+                job.say(f"{self._under_way(depths, k)}{NAMES[method]} …", done)
 
             try:
                 explained = self._explainer.explain(
@@ -159,7 +158,7 @@ class SaliencyPanel(TargetPanel):
         return explained
 
     def draw(self, result: Explained) -> None:
-        self._draw_maps()
+        self._draw_maps(result)
         self._show_depth(result.depth)
         if tried := any(len(by_depth) > 1 for by_depth in result.agreements.values()):
             figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
@@ -179,7 +178,7 @@ class SaliencyPanel(TargetPanel):
                 parts.append(f"{result.quantity(k) if method in OF_CLASSES else 'score'} {one.score:.3g} of {row.name}")
             notes = dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
             parts += [note for note in notes if note not in result.notes]
-        if self.outline == "segmentation" and result.segmentation is not None:
+        if self.asked.outline == "segmentation" and result.segmentation is not None:
             parts.append(about_cut_out(result.segmentation, self._mask()))
         if result.depth:
             last = "the last layer is" if result.depth == 1 else f"the last {result.depth} layers are"
@@ -187,12 +186,11 @@ class SaliencyPanel(TargetPanel):
         text = " · ".join(dict.fromkeys(parts))
         return text[:1].upper() + text[1:]
 
-    def progress(self, partial: Explained | None) -> str:
-        doing = NAMES.get(self._under_way, "")
-        if not self._checking:
-            return f"Computing {doing} …"
-        depth = self._result.depth if self._result else 0
-        return f"{depth} of {len(self._cascade)} layers random · computing the next: {doing} …"
+    def _under_way(self, depths: Sequence[int], k: int) -> str:
+        """What is being done while the k-th depth is computed: the words before the method's name."""
+        if len(depths) == 1:
+            return "Computing "
+        return f"{depths[k - 1] if k else 0} of {len(self._cascade)} layers random · computing the next: "
 
     def data(self) -> dict[str, np.ndarray]:
         """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
@@ -222,8 +220,7 @@ class SaliencyPanel(TargetPanel):
 
     def check_all(self) -> None:
         """Randomise layer after layer, down to the first: the whole sanity check."""
-        self._all_depths = True
-        self.ask()
+        self.ask(all_depths=True)
 
     # computing
 
@@ -251,8 +248,7 @@ class SaliencyPanel(TargetPanel):
 
     # drawing
 
-    def _draw_maps(self) -> None:
-        result: Explained = self._result
+    def _draw_maps(self, result: Explained) -> None:
         mask = self._mask()
         self.table.show(
             self.net.picture(result.inputs),
@@ -269,15 +265,16 @@ class SaliencyPanel(TargetPanel):
                 slider.value = depth
 
     def _outlined(self, result: Explained) -> np.ndarray | None:
-        if self.outline == "segmentation":
+        if self.asked.outline == "segmentation":
             return result.segmentation.mask if isinstance(result.segmentation, Segmentation) else None
-        return self._mask() if self.outline == "object" else None
+        return self._mask() if self.asked.outline == "object" else None
 
     def _mask(self) -> np.ndarray | None:
         """bool (height, width), where the object is, if the pictures know it."""
         mask_of = getattr(self.images, "mask", None)
-        if isinstance(self.image, int) and callable(mask_of):
-            mask = mask_of(self.image)
+        image = self.asked.image
+        if isinstance(image, int) and callable(mask_of):
+            mask = mask_of(image)
             if mask.shape == self.net.input_shape[1:] and mask.any():
                 return mask
         return None

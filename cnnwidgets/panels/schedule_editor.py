@@ -10,6 +10,7 @@ import ipywidgets as w
 from cnnwidgets.methods import KINDS
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.schedule_parameters import COMMON, parameters_of
+from cnnwidgets.panels import held
 from cnnwidgets.views import More, NumberSlider
 
 MENU = [(kind.title, name) for name, kind in KINDS.items() if name != "recorded"]
@@ -67,6 +68,7 @@ class ScheduleEditor(w.VBox):
 
     def _build(self, kind: str, steps: int) -> None:
         table = parameters_of(kind) if kind in KINDS else {}
+        held.close(*self.fields.values())
         hidden = ("groups", "rates" if kind == "recorded" else "losses")
         before = [*self.fields.values()]
         self.fields = {name: _field(name, row, steps) for name, row in table.items() if name not in hidden}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -154,7 +155,8 @@ class SchedulePlayground(Panel):
         return [*parts, self.chart, self.loss_chart, self.start]
 
     def compute(self, job: Job) -> tuple[Schedule, ...]:
-        specs, steps = [self._driven(spec, self.steps) for spec in self.specs], self.steps
+        steps = job.state.steps
+        specs = [self._driven(spec, job.state) for spec in job.state.specs]
         if not specs:
             raise ValueError("there is no schedule on screen: add one, or choose a preset")
         keys = [f"{steps} {spec}" for spec in specs]
@@ -172,13 +174,13 @@ class SchedulePlayground(Panel):
         self._draw_losses()
 
     def summary(self, result: tuple[Schedule, ...]) -> str:
-        exact = all(len(one.steps) == self.steps for one in result)
+        exact = all(len(one.steps) == self.asked.steps for one in result)
         rates = [f"{title(one.spec)}: {told(one)}" for one in result]
         unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
         more = [] if exact else ["a sketch, until all steps are made"]
         if any(one.moves_momentum for one in result if one.spec["kind"] == "recorded"):
             more = ["the momentum of yours moves, which the code and a training do not follow", *more]
-        return " · ".join([f"{self.steps:,} {unit}", *rates, *self._aside, *more])
+        return " · ".join([f"{self.asked.steps:,} {unit}", *rates, *self._aside, *more])
 
     def progress(self, partial: tuple[Schedule, ...] | None) -> str:
         return self.summary(partial) if partial else "Stepping …"
@@ -239,17 +241,14 @@ class SchedulePlayground(Panel):
             self._own.follow(self.steps, self._losses(self.steps))
             self.specs = [self._own.spec if self._own.gives(spec) else spec for spec in self.specs]
 
-    def _driven(self, spec: dict[str, Any], steps: int) -> dict[str, Any]:
+    def _driven(self, spec: dict[str, Any], asked: SimpleNamespace) -> dict[str, Any]:
         """A spec, with a validation loss if it waits for a plateau and has none of its own."""
         if spec.get("kind") != "plateau" or spec.get("losses"):
             return spec
-        return {**spec, "losses": self._losses(steps)}
+        return {**spec, "losses": _losses(asked.losses, asked.loss_knots, asked.steps)}
 
     def _losses(self, steps: int) -> list[float]:
-        if self.losses:
-            return list(self.losses)
-        at, heights = zip(*self.loss_knots, strict=True)
-        return np.interp(np.arange(steps), at, heights).tolist()
+        return _losses(self.losses, self.loss_knots, steps)
 
     def _follow(self, spec: dict[str, Any], steps: int, job: Job) -> Schedule:
         if self._own and self._own.gives(spec):
@@ -266,15 +265,16 @@ class SchedulePlayground(Panel):
 
     def _draw_chart(self) -> None:
         result: tuple[Schedule, ...] = self._result
-        selected = self._chosen
-        spec = self.specs[selected]
+        specs = self.asked.specs
+        selected = min(self.selected, len(specs) - 1)
+        spec = specs[selected]
         knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
-        names = [title(spec) for spec in self.specs]
+        names = [title(spec) for spec in specs]
         self.chart.draggable = [len(charts.curves_of(result))] if knots and "specs" not in self.locked else []
         figure = charts.rates(result, selected, log=self.log, unit=self.unit, knots=knots)
         self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(names)}")
-        self._draw_menu(names, selected)
-        self.editor.show(spec, self.steps, "specs" in self.locked)
+        self._draw_menu([title(spec) for spec in self.specs], self._chosen)
+        self.editor.show(self.specs[self._chosen], self.steps, "specs" in self.locked)
 
     def _draw_menu(self, names: list[str], selected: int) -> None:
         self._showing = True
@@ -286,14 +286,14 @@ class SchedulePlayground(Panel):
             self._showing = False
 
     def _draw_losses(self) -> None:
-        waits = any(spec.get("kind") == "plateau" and not spec.get("losses") for spec in self.specs)
+        asked = self.asked
+        waits = any(spec.get("kind") == "plateau" and not spec.get("losses") for spec in asked.specs)
         self.loss_chart.layout.display = "" if waits else "none"
         if waits:
-            knots = [] if self.losses else self.loss_knots
+            knots = [] if asked.losses else asked.loss_knots
             self.loss_chart.draggable = [1] if knots else []
-            self.loss_chart.show(
-                charts.losses(self._losses(self.steps), knots, self.unit), "the validation loss of a plateau"
-            )
+            losses = _losses(asked.losses, asked.loss_knots, asked.steps)
+            self.loss_chart.show(charts.losses(losses, knots, self.unit), "the validation loss of a plateau")
 
     # hands
 
@@ -338,3 +338,11 @@ class SchedulePlayground(Panel):
     def _take_loss_drag(self, change) -> None:
         if change.new:
             self.loss_knots = [list(knot) for knot in moved([tuple(knot) for knot in self.loss_knots], change, self.steps)]
+
+
+def _losses(losses: list[float], knots: list[list[float]], steps: int) -> list[float]:
+    """A validation loss of so many steps: as it is given, else as it is drawn."""
+    if losses:
+        return list(losses)
+    at, heights = zip(*knots, strict=True)
+    return np.interp(np.arange(steps), at, heights).tolist()

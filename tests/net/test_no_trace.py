@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import random
 import threading
-import time
 import weakref
 
 import numpy as np
@@ -214,25 +213,6 @@ def test_two_threads_at_once_leave_no_trace():
     for thread in threads:
         thread.join()
     assert everything(model) == before
-
-
-def test_one_thread_at_a_time_runs_a_bound_network():
-    inside, most = set(), []
-
-    def forward(self, x):
-        inside.add(threading.get_ident())
-        time.sleep(0.01)
-        most.append(len(inside))
-        inside.discard(threading.get_ident())
-        return x.flatten(1)
-
-    nets = [bind(Function(forward), input_shape=(3, 2, 2)) for _ in range(3)]  # also of different networks
-    threads = [threading.Thread(target=net.scores, args=(torch.zeros(3, 2, 2),)) for net in nets]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert set(most) == {1}
 
 
 @pytest.mark.parametrize("use", ["layers", "predict", "trace"])

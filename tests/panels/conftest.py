@@ -12,8 +12,7 @@ from tests.panels.tiny import PATIENCE
 @pytest.fixture(autouse=True)
 def idle_workers():
     yield
-    for worker in (jobs.LAYOUTS, jobs.TRAININGS, jobs.WORKER):
-        worker.submit(lambda: None).result(PATIENCE)
+    jobs.POOL.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -313,7 +313,7 @@ def test_a_selected_picture_that_has_no_point_stays_selected_and_is_said(explore
 
 def settled(panel):
     assert panel.wait(PATIENCE)
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     return panel.beside
 
 
@@ -709,7 +709,7 @@ def test_a_closed_panel_leaves_memory(net, pictures):
     panel.close()
     assert all(widget.comm is None for widget in under(panel))
     del panel
-    jobs.LAYOUTS.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     assert are_gone(gone)
 
 

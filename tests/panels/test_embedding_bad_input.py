@@ -110,7 +110,7 @@ def test_few_pictures_are_shown(explore, n, method):
     panel = explore(Pictures(n), method=method)
     assert works(panel)
     panel.image = n - 1
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     assert panel.scatter.picked == n - 1
     assert panel.status.kind == "ready"
     for color in ("trustworthiness", "confidence"):
@@ -162,7 +162,7 @@ def test_labels_far_beyond_the_names(explore, classes):
     assert works(panel)
     assert panel.scatter.names == ["1000000000000", "1000000000001"]
     panel.image = 3
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     assert panel.beside.picture.title == "Picture 3: 1000000000001"
 
 
@@ -186,7 +186,7 @@ def test_items_that_are_dicts_or_lists(explore):
     assert works(panel)
     for i in (4, 5):
         panel.image = i
-        jobs.WORKER.submit(lambda: None).result(PATIENCE)
+        assert jobs.POOL.wait(PATIENCE)
         assert panel.beside.picture.title == f"Picture {i}: {i % 4}"
         assert panel.status.kind == "ready"
 
@@ -212,10 +212,10 @@ def test_a_picture_that_is_lost_later_is_a_sentence(explore):
     panel = explore(dataset, method="pca")
     assert works(panel)
     panel.image = 0
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     assert (panel.status.kind, "the file is truncated" in panel.status.message) == ("error", True)
     panel.image = 1
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     assert panel.beside.picture.title == "Picture 1: 1"
     assert panel.result
 
@@ -242,7 +242,7 @@ def test_a_network_in_train_mode_stays_so(explore):
         panel = explore(net=cw.bind(module, input_shape=(3, 12, 12)))
         assert works(panel)
         panel.image = 3
-        jobs.WORKER.submit(lambda: None).result(PATIENCE)
+        assert jobs.POOL.wait(PATIENCE)
     assert module.training
 
 

@@ -91,7 +91,7 @@ def test_a_place_that_is_not_in_the_grid_is_computed(panel, net, pictures):
     tensor[:, 13:22, 24:33] = tensor.mean((1, 2), keepdim=True)
     wanted = net.scores(tensor).softmax(1)[0, panel.result.target]
     assert panel.answer.probability == pytest.approx(float(wanted), abs=1e-5)
-    jobs.WORKER.submit(lambda: None).result(PATIENCE)
+    assert jobs.POOL.wait(PATIENCE)
     assert panel.answers.answer["box"] == [13, 24, 9, 9]
     assert panel.answers.answer["probability"] == pytest.approx(float(wanted), abs=1e-5)
 

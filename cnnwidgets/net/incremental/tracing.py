@@ -15,6 +15,7 @@ from torch.fx.proxy import TraceError
 
 from cnnwidgets.net.incremental.hooks import After, Before, is_hooked, is_own
 from cnnwidgets.net.incremental.refusals import NoWindows, cannot_follow
+from cnnwidgets.net.locks import TRACING
 from cnnwidgets.net.state import State
 
 IN_PLACE = tuple("iadd isub imul itruediv ifloordiv imod ipow imatmul iand ior ixor ilshift irshift".split())
@@ -42,7 +43,7 @@ class Whole(nn.Module):
 def graph_of(network: nn.Module, tracer: Tracer) -> fx.GraphModule:
     """The forward pass as a graph, whose modules are the network's own; raises whatever stands in the way."""
     whole = Whole(network)
-    with untouched(network):
+    with untouched(network), TRACING:
         graph = tracer.trace(whole)
     if tracer.refused:  # and the forward pass has caught that
         raise tracer.refused

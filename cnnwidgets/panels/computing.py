@@ -1,0 +1,324 @@
+"""What asks for computations and takes their outcomes: the newest request wins, and what is drawn comes from one result."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets as t
+
+from cnnwidgets.net import Cancelled
+from cnnwidgets.net.layers import nearest
+from cnnwidgets.panels.errors import sentence
+from cnnwidgets.panels.jobs import LOCK, Job, Line
+
+if TYPE_CHECKING:
+    from cnnwidgets.views import StatusStrip
+
+FIRST_PICTURE = 20.0
+"""Seconds that showing a panel waits at most for its first picture."""
+
+BUSY_AFTER = 0.25
+"""Seconds after which a computation says that it is under way; shorter ones do not flicker."""
+
+
+class Computing:
+    """A panel's computations, and what it has of them.
+
+    Attributes:
+        asked: the traits in ``asks`` as they were when the result on screen was asked for.
+    """
+
+    asks: ClassVar[Set[str] | None] = frozenset()
+    """Names of the public traits that a computation depends on; None: it is made once."""
+
+    asked: SimpleNamespace = SimpleNamespace()
+    status: StatusStrip
+    _line: Line
+    _asides: dict[str, Line]
+    _job: Job | None = None
+    _result: Any = None
+    _error: Exception | None = None
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if isinstance(cls.asks, Set):
+            _check_asks(cls, cls.asks)
+
+    def __new__(cls, *args, **options):
+        made = super().__new__(cls, *args, **options)
+        made._line, made._asides = Line(), {}
+        return made
+
+    # for subclasses
+
+    def compute(self, job: Job) -> Any:
+        raise missing(self, "compute(job), which gives its result")
+
+    def draw(self, result: Any) -> None:
+        raise missing(self, "draw(result), which shows its views what to show")
+
+    def summary(self, result: Any) -> str:
+        """The sentence in the status strip."""
+        return ""
+
+    def remarks(self, result: Any) -> Sequence[str]:
+        """Sentences on the network and the picture that stand in the status strip after the summary."""
+        return ()
+
+    def progress(self, partial: Any) -> str:
+        """The sentence in the status strip while a partial result is shown, or None when there is none yet."""
+        return "Computing …"
+
+    # asking
+
+    def ask(self, **wishes: Any) -> None:
+        """Ask for a computation with the present state; one that is under way is cancelled and its result dropped.
+
+        Parameters:
+            wishes: what only this request is asked with: ``job.state`` has it, beside the traits in ``asks``.
+        """
+        with LOCK:
+            state = {name: getattr(self, name) for name in self.asks or ()}
+            self._job = Job(self._work, self._update, **state, **wishes)
+            self._line.put(self._job)
+
+    def aside(self, key: str, work: Callable[[Job], None]) -> None:
+        """Do what a hand asks meanwhile, beside the computation; of what has the same key the newest only.
+
+        What it raises shows in the strip.
+        """
+
+        def run(job: Job) -> None:
+            try:
+                work(job)
+            except Cancelled:
+                pass
+            except Exception as error:
+                with LOCK:
+                    self.status.say(sentence(error), "error")
+
+        with LOCK:
+            self._asides.setdefault(key, Line()).put(Job(run))
+
+    def cancel(self) -> None:
+        """Stop the computation; what is on screen stays."""
+        with LOCK:
+            if self._job:
+                self._job.cancel()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until what was asked for is there; False if the time (in seconds) is over first.
+
+        Raises:
+            RuntimeError: it would wait for ever: what is asked for waits for the caller, which is its own computation, or
+                a draw, a reaction, or an observer of what they set.
+        """
+        if LOCK.held:
+            raise RuntimeError(
+                f"a draw, a reaction, or an observer of what they set cannot wait for the result of {type(self).__name__}, "
+                "which waits for it to end: let it use the result that is on screen, which draw is given"
+            )
+        end = None if timeout is None else time.monotonic() + timeout
+        while (job := self._job) is not None:
+            if not job.wait(None if end is None else max(0.0, end - time.monotonic())):
+                return False
+            if job is self._job:
+                break
+        return True
+
+    @property
+    def result(self) -> Any:
+        """What the method gave for the present state. Waits for it; raises what the computation raised.
+
+        After a Cancel it raises ``Cancelled``: what is on screen (see :attr:`shown`) belongs to an earlier state.
+        """
+        self.wait()
+        if self._error:
+            raise self._error
+        return self._result
+
+    @property
+    def shown(self) -> Any:
+        """The result that is on screen: for the present state, or if that fails or takes long the one before."""
+        panel, result = _STILL.get()
+        if panel is self:
+            return result
+        self.wait(FIRST_PICTURE)
+        return self._result if self._result is not None else self.result
+
+    @property
+    def error(self) -> Exception | None:
+        """The exception of the last computation, or None."""
+        return self._error
+
+    def react(self, action: Callable[[], None], *names: str) -> None:
+        """Call an action when one of the traits changes and there is a result.
+
+        What it raises shows in the strip until it works again. It cannot wait for ``result``: the lock is held.
+        """
+        slip: Exception | None = None
+
+        def react(change) -> None:
+            nonlocal slip
+            with LOCK:
+                if self._result is None:
+                    return
+                try:
+                    action()
+                except Exception as error:
+                    slip = error
+                    self._fail(error)
+                else:
+                    if slip is not None and self._error is slip:
+                        self._error = None
+                        self.status.say(self._said(self._result))
+
+        self.observe(react, names)  # type: ignore[attr-defined]
+
+    # the outcome
+
+    def _work(self, job: Job) -> None:
+        soon = threading.Timer(BUSY_AFTER, self._say_busy, (job,))
+        soon.daemon = True
+        try:
+            if job.cancelled:
+                raise Cancelled("cancelled before it began")
+            soon.start()
+            result = self.compute(job)
+        except Exception as error:
+            self._finish(job, error=error)
+        else:
+            self._finish(job, result=result)
+        finally:
+            soon.cancel()
+
+    def _say_busy(self, job: Job) -> None:
+        """A job takes long: say so, unless it already told how far it is."""
+        with LOCK:
+            if job is self._job and not (job.cancelled or job.ended or self.status.kind == "busy"):
+                self.status.say("Computing …", "busy")
+
+    def _update(self, job: Job, partial: Any, fraction: float, words: str) -> None:
+        with LOCK:
+            if job is not self._job or job.cancelled or job.ended:
+                return
+            if partial is not None:
+                self._take(partial, job)
+            self.status.say(words or self.progress(partial), "busy", fraction)
+
+    def _finish(self, job: Job, result: Any = None, error: Exception | None = None) -> None:
+        with LOCK:
+            job.ended = True
+            if job is not self._job:
+                return
+            if error is None:
+                try:
+                    self._error = None
+                    self._take(result, job)
+                    self.status.say(self._said(result))
+                except Exception as failed:
+                    error = failed
+            if isinstance(error, Cancelled):
+                self._error = error
+                try:
+                    said = self._take_partial(error.partial, job)
+                except Exception as failed:
+                    self._fail(failed)
+                else:
+                    self.status.say(f"Cancelled. {said}")
+            elif error is not None:
+                self._fail(error)
+        self._came(job, error)
+
+    def _take(self, result: Any, job: Job) -> None:
+        """Show a result, and remember what it was asked with; one that cannot be drawn leaves what was there before."""
+        before = self._result, self.asked
+        self._result, self.asked = result, job.state
+        try:
+            self.draw(result)
+        except Exception:
+            self._result, self.asked = before
+            if self._result is not None:
+                with suppress(Exception):
+                    self.draw(self._result)
+            raise
+
+    def _take_partial(self, partial: Any, job: Job) -> str:
+        """Show what a cancelled computation left, if it left anything; returns what to say of it."""
+        if partial is None:
+            return "What is shown was computed before."
+        if partial is self._result:
+            self.draw(partial)
+        else:
+            self._take(partial, job)
+        return self._said(partial)
+
+    def _came(self, job: Job, error: Exception | None) -> None:
+        """A computation has ended, and what came of it is on screen; the lock is not held."""
+
+    def _said(self, result: Any) -> str:
+        return " · ".join(filter(None, [self.summary(result), *self.remarks(result)]))
+
+    def _fail(self, error: Exception) -> None:
+        self._error = error
+        self.status.say(sentence(error), "error")
+
+    def _stop(self) -> None:
+        """Stop all that is computed, for good."""
+        self.cancel()
+        for line in (self._line, *self._asides.values()):
+            line.clear()
+
+
+@contextmanager
+def drawing_still(panel: Computing, result: Any) -> Iterator[None]:
+    """Inside, what ``panel.shown`` says is this result, and nothing is waited for."""
+    drawn = _STILL.set((panel, result))
+    try:
+        yield
+    finally:
+        _STILL.reset(drawn)
+
+
+_STILL: ContextVar[tuple[Computing | None, Any]] = ContextVar("still", default=(None, None))
+"""The panel of which this thread draws a still, and the result that it shows."""
+
+
+def public_names(cls: type) -> dict[str, t.TraitType]:
+    """The traits that make a panel's state, in the order of their declaration, a subclass' own first."""
+    named: dict[str, Any] = {}
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            named.setdefault(name, value)
+    return {name: value for name, value in named.items() if isinstance(value, t.TraitType) and "control" in value.metadata}
+
+
+def missing(panel: Any, what: str) -> NotImplementedError:
+    """What a panel's author has left out."""
+    return NotImplementedError(f"{type(panel).__name__} has no {what}")
+
+
+def _check_asks(cls: type[Computing], asks: Set[str]) -> None:
+    """Names that are no public traits would ask for nothing; and where there are none, nothing would be asked for anew.
+
+    Raises:
+        TypeError: so it is. A class that has no ``compute`` yet may leave ``asks`` to its subclasses.
+    """
+    names = list(public_names(cls))
+    for name in asks:
+        if name not in names:
+            raise TypeError(
+                f"{cls.__name__}.asks has {name!r}, which is none of its public traits.{nearest(name, names)} "
+                f"It has {', '.join(names) or 'none'}."
+            )
+    if not asks and cls.compute is not Computing.compute:
+        raise TypeError(
+            f"{cls.__name__} has a compute, and no asks: expected the names of the public traits that it depends on, "
+            "or None if it is computed once"
+        )
