@@ -26,7 +26,7 @@ from cnnwidgets.net.axes import (
 )
 from cnnwidgets.net.call import Call
 from cnnwidgets.net.layers import Ending, Layer, Layers, ReceptiveField
-from cnnwidgets.net.receptive_field import Field, FieldRules, pixels, whole_picture
+from cnnwidgets.net.receptive_field import Field, FieldRules, Mirrored, pixels, whole_picture
 from cnnwidgets.net.replica import CannotReplicate
 from cnnwidgets.net.telling import ACTIVATIONS, describe
 from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
@@ -211,7 +211,8 @@ class Survey(Calls):
     def _sees(self, field: Field) -> ReceptiveField:
         """What a map's position sees; a map on its side has no rectangle for it."""
         upright = rows_and_columns(field.axes) in (CHANNELS_FIRST, CHANNELS_LAST)
-        return field.sees if upright else self._rules.everything
+        sees = field.sees if upright else self._rules.everything
+        return sees.bound if isinstance(sees, Mirrored) else sees
 
     def _parameter(self, path: str) -> nn.Parameter | None:
         owner, _, attribute = path.rpartition(".")
