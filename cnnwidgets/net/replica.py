@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnwidgets.net.no_trace import no_trace
+from cnnwidgets.net.no_trace import no_trace, without_inference_tensors
 from cnnwidgets.net.state import State
 
 TRIES = 3
@@ -112,7 +112,7 @@ class Borrowed:
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
-        with no_trace(self.module):
+        with no_trace(self.module), without_inference_tensors(self.module):
             yield self.module
 
 
