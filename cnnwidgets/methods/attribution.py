@@ -13,6 +13,7 @@ from torch import Tensor
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.batching import depends_on_others
+from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import Function, OwnScore
@@ -151,7 +152,7 @@ class Question:
         self._said = tuple(said)
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
-        self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
+        self.many = isinstance(target, (list, tuple)) or _are_units(unit)
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
@@ -170,11 +171,14 @@ class Question:
         """Whether a function that is asked takes one picture at a time; known after the first one."""
         return any(asked.own.alone for asked in self.asked if asked.own)
 
-    def at_once(self, max_memory: int) -> int:
+    def at_once(self, max_memory: float) -> int:
         """How many pictures may go through the network at once: one where the answer depends on the others."""
+        most = at_once(self.net, max_memory)
+        if most == 1:
+            return 1
         if self.alone or not self.net.takes_batches(self.inputs) or any(map(self._mixes, self.asked)):
             return 1
-        return at_once(self.net, max_memory)
+        return most
 
     def _mixes(self, asked: Asked) -> bool:
         """Whether a function that is asked makes a picture's score of the other pictures' outputs too."""
@@ -283,11 +287,16 @@ def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tens
     return torch.nn.functional.interpolate(flat, tuple(size), mode=mode, **align).reshape(*values.shape[:-2], *size)
 
 
-def at_once(net: BoundModel, max_memory: int) -> int:
+def at_once(net: BoundModel, max_memory: float) -> int:
     """How many pictures may go through a network at once with the graph kept."""
     numbers = sum(int(np.prod(row.output_shape)) for row in net.layers)
     size = torch.finfo(net.dtype).bits // 8
-    return max(1, min(64, max_memory // max(1, 2 * numbers * size)))
+    return int(max(1, min(64, max_memory // max(1, 2 * numbers * size))))
+
+
+def _are_units(unit: Any) -> bool:
+    """Whether several units are asked of: a list that does not begin with the name of a layer."""
+    return isinstance(unit, (list, tuple)) and not (unit and isinstance(unit[0], str))
 
 
 def _asked_of(net: BoundModel, target: One | None) -> Asked:
@@ -298,11 +307,12 @@ def _asked_of(net: BoundModel, target: One | None) -> Asked:
 
 def check_unit(net: BoundModel, unit: Unit) -> Unit:
     """A unit, or one of its values, with whole numbers; a KeyError or ValueError says what there is instead."""
-    if len(unit) not in (2, 4):
+    pair = isinstance(unit, (tuple, list)) and len(unit) in (2, 4)
+    numbers = [whole_or_none(number) for number in unit[1:]] if pair else []
+    if not pair or None in numbers or not isinstance(unit[0], str):
         raise ValueError(f"unit is {unit!r}; it must be (layer, unit) or (layer, unit, row, column)")
     row = net.layers[unit[0]]
-    numbers = [int(number) for number in unit[1:]]
     for what, number, count in zip(("unit", "row", "column"), numbers, row.map_shape, strict=False):
-        if not 0 <= number < count:
+        if not 0 <= number < count:  # type: ignore[operator]  # none is None
             raise ValueError(f"there is no {what} {number}: {row.name} has {count}, numbered from 0")
     return (unit[0], *numbers)  # type: ignore[return-value]

@@ -12,6 +12,7 @@ import torch
 from scipy import integrate, ndimage
 
 from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
@@ -133,8 +134,7 @@ def faithfulness(
         raise ValueError(
             f"the attribution is of {format_shape(values.shape)} pixels, the picture has {format_shape(inputs.shape[2:])}"
         )
-    if not 1 <= steps <= values.size or randoms < 1:
-        raise ValueError(f"steps is {steps}, randoms {randoms}; wanted are 1 to {values.size} and at least 1")
+    steps, randoms, seed = whole("steps", steps, 1, values.size), whole("randoms", randoms, 1), whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
     shuffled = np.stack([rng.permutation(values.size) for _ in range(randoms)])
     important = shuffled[0][np.argsort(-values.ravel()[shuffled[0]], kind="stable")]
@@ -202,6 +202,7 @@ def pointing_game(attribution: Attribution, mask: np.ndarray, *, tolerance: floa
     Raises:
         ValueError: the mask has another size, or is empty.
     """
+    tolerance = real("tolerance", tolerance, 0)
     values, mask = by_pixel(attribution), np.asarray(mask, bool)
     if mask.shape != values.shape or not mask.any():
         what = format_shape(mask.shape) if mask.any() else "empty"

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
@@ -127,8 +128,7 @@ def smoothgrad(
         on_update: called with the mean so far and the fraction done.
         cancel: an object with ``is_set()``.
     """
-    if samples < 1 or noise < 0:
-        raise ValueError(f"samples is {samples} and noise {noise}; wanted are at least 1 and 0")
+    samples, noise, seed = whole("samples", samples, 1), real("noise", noise, 0), whole("seed", seed, 0)
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
     inputs = question.inputs
     deviation = noise * float(inputs.max() - inputs.min())
@@ -178,6 +178,7 @@ def integrated_gradients(
         on_update: called with what the steps so far give, and the fraction done if all of them are needed.
         cancel: an object with ``is_set()``.
     """
+    tolerance, steps = real("tolerance", tolerance, 0), whole("steps", steps, 1)
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
     inputs = question.inputs
     if isinstance(baseline, str):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.attribution import Attribution, Question, Target, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
@@ -115,8 +116,8 @@ def lime(
         TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
         Cancelled: cancel was set; its ``partial`` is what the subsets so far give, None if there are none.
     """
-    if samples < 1 or alpha < 0 or width <= 0:
-        raise ValueError(f"samples, alpha, width are {samples}, {alpha}, {width}; at least 1, 0 and more than 0 are wanted")
+    samples, seed = whole("samples", samples, 1), whole("seed", seed, 0)
+    alpha, width = real("alpha", alpha, 0), real("width", width, above=0)
     question = Question(net, image, target, None)
     inputs = question.inputs
     clean = question.answers(inputs)[0].tolist()
@@ -152,12 +153,11 @@ def lime(
 def _segments(net: BoundModel, inputs: torch.Tensor, superpixels: int | np.ndarray) -> np.ndarray:
     """int64 (height, width), numbered from 0 without gaps."""
     size = inputs.shape[2:]
-    if np.ndim(superpixels) == 0:
+    if not isinstance(superpixels, (np.ndarray, torch.Tensor, list, tuple)) or np.ndim(superpixels) == 0:
         from skimage.segmentation import slic  # here, because it takes a second
 
-        if not 2 <= superpixels <= size.numel():
-            raise ValueError(f"superpixels is {superpixels}; wanted are 2 to {size.numel()}, or a map of them")
-        found = slic(net.picture(inputs), n_segments=int(superpixels), start_label=0)
+        count = whole("superpixels", superpixels, 2, size.numel())
+        found = slic(net.picture(inputs), n_segments=count, start_label=0)
     else:
         found = np.asarray(superpixels)
         if found.shape != tuple(size):

@@ -16,7 +16,8 @@ from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.methods.occlusion_order import slabs
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.arguments import KINDS, check, checked, one_of, said
+from cnnwidgets.net.arguments import KINDS, check, checked, one_of
+from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
@@ -360,8 +361,8 @@ def _batches(wanted: np.ndarray, groups: tuple[list[np.ndarray], list[np.ndarray
 
 def _grid(size, patch, stride, region, edges: str) -> tuple[np.ndarray, np.ndarray]:
     """Where the patch begins, by rows and by columns; with ``"cut"`` the last one may be cut off by the border."""
-    if region is not None and len(region) != 4:
-        raise ValueError(f"region is {said(region)}; expected [top, left, height, width] in pixels")
+    if region is not None:
+        region = _region(region)
     axes = []
     for k in range(2):
         rest = size[k] - patch[k]
@@ -377,12 +378,27 @@ def _grid(size, patch, stride, region, edges: str) -> tuple[np.ndarray, np.ndarr
     return axes[0], axes[1]
 
 
+def _region(region: Any) -> list[int]:
+    """The four numbers of a region, checked."""
+    numbers = _numbers(region)
+    if len(numbers) != 4 or None in numbers:
+        raise ValueError(f"region: expected [top, left, height, width], whole numbers of pixels, got {region!r}")
+    return numbers  # type: ignore[return-value]  # none is None
+
+
+def _numbers(value: Any) -> list[int | None]:
+    """Those of a list, a tuple or a flat array, None in the place of what is no whole number; none of all else."""
+    if isinstance(value, (np.ndarray, torch.Tensor)):
+        value = value.tolist()
+    return [whole_or_none(number) for number in value] if isinstance(value, (list, tuple)) else []
+
+
 def _pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
-    given = np.ravel(value).tolist()
-    pair = given * 2 if np.ndim(value) == 0 else given
-    if len(pair) != 2 or not all(isinstance(n, (int, float)) and n >= 1 and n % 1 == 0 for n in pair):
+    number = whole_or_none(value)
+    pair = _numbers(value) if number is None else [number] * 2
+    if len(pair) != 2 or not all(number is not None and 1 <= number < 2**31 for number in pair):
         raise ValueError(f"{what} is {value!r}; it must be a whole number of pixels of at least 1, or two: rows and columns")
-    return int(pair[0]), int(pair[1])
+    return pair[0], pair[1]  # type: ignore[return-value]  # none is None
 
 
 def _usual_score(net: BoundModel, score: Score | None, own: OwnScore | None) -> Score:
@@ -403,9 +419,10 @@ def _watched(net: BoundModel, score: Score | None) -> Watch | None:
     """The unit of a layer that a score is of, None for a score of the output."""
     if score is None or score in USUAL:
         return None
-    if not isinstance(score, (tuple, list)) or len(score) != 2:
+    unit = whole_or_none(score[1]) if isinstance(score, (tuple, list)) and len(score) == 2 else None
+    if unit is None or not isinstance(score[0], str):
         raise ValueError(f"score is {score!r}; it must be {', '.join(map(repr, USUAL))} or a pair (layer, unit)")
-    layer, unit = net.layers[score[0]], int(score[1])
+    layer = net.layers[score[0]]
     if not 0 <= unit < layer.map_shape[0]:
         raise ValueError(f"there is no unit {unit}: {layer.name} has {layer.map_shape[0]}, numbered from 0")
     return Watch(layer, unit)

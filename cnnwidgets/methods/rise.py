@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
@@ -62,10 +63,8 @@ def rise(
         TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
         Cancelled: cancel was set; its ``partial`` is what the masks so far give, None if there are none.
     """
-    if cells < 1 or samples < 1 or not 0 < keep < 1:
-        raise ValueError(
-            f"cells, samples, keep are {cells}, {samples}, {keep}; at least 1, 1 and between 0 and 1 are wanted"
-        )
+    cells, samples, seed = whole("cells", cells, 1), whole("samples", samples, 1), whole("seed", seed, 0)
+    keep = real("keep", keep, above=0, below=1)
     question = Question(net, image, target, None)
     clean = question.answers(question.inputs)[0].tolist()
     height, width = question.inputs.shape[2:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from scipy import stats
 from torch import nn
 from torch.nn.utils import parametrize, remove_weight_norm
 
+from cnnwidgets.methods.arguments import whole
 from cnnwidgets.methods.attribution import Attribution, One, Question, subject
 from cnnwidgets.methods.explain import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
@@ -98,7 +99,12 @@ def sanity_check(
         raise ValueError(
             f"{net.name} shows no layer with weights, so nothing can be randomized; bind a model that is not scripted"
         )
-    depths = range(len(layers)) if depths is None else depths
+    seed = whole("seed", seed, 0)
+    if depths is not None and (isinstance(depths, (str, bytes)) or not isinstance(depths, Iterable)):
+        raise ValueError(f"depths: expected a list of whole numbers, got {depths!r}")
+    depths = range(len(layers)) if depths is None else [whole("depths", depth) for depth in depths]
+    if isinstance(methods, str) or not isinstance(methods, Iterable):
+        raise ValueError(f"methods: expected a list of names, got {methods!r}")
     if not methods or not len(depths) or not all(0 <= depth < len(layers) for depth in depths):
         raise ValueError(
             f"methods are {methods}, depths {depths}; wanted are some of each, depths of 0 to {len(layers) - 1}"
@@ -158,7 +164,7 @@ def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     Raises:
         ValueError: there are not so many layers with weights, or a weight is no parameter that could be replaced.
     """
-    rows = cascade(net)
+    rows, depth, seed = cascade(net), whole("depth", depth), whole("seed", seed, 0)
     if not 0 <= depth <= len(rows):
         raise ValueError(f"depth is {depth}; {net.name} has {len(rows)} layers with weights")
     with ITSELF:

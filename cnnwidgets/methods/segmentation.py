@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cnnwidgets.methods.activations import one_picture
+from cnnwidgets.methods.arguments import real
 from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.faithfulness import by_pixel
 from cnnwidgets.methods.gradients import guided_backprop
@@ -87,6 +88,8 @@ def segment(
 
     if attribution is not None and target is not None:
         raise ValueError("the target is that of the attribution: give one of the two")
+    foreground, background, beta = real("foreground", foreground), real("background", background), real("beta", beta, 0)
+    smooth = None if smooth is None else real("smooth", smooth, 0)
     if not 0 <= background < foreground <= 1:
         raise ValueError(
             f"background is {background}, foreground {foreground}; wanted are quantiles, 0 to 1, the first lower"

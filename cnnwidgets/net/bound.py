@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.net.arguments import KINDS, check
-from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, shape_of_input
+from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, shape_of_input, whole_or_none
 from cnnwidgets.net.input import Input
 from cnnwidgets.net.items import is_dataset, names_of, size_of
 from cnnwidgets.net.layers import format_shape, nearest
@@ -331,9 +331,12 @@ class BoundModel(Passes):
         check("target", target, [KINDS["int"], KINDS["str"]])
         if not self.classes:
             raise TypeError(f"{self.output.sentence}: there is no class {target}; give target= a function of the output")
-        if not 0 <= int(target) < len(self.classes):
+        index = whole_or_none(target)
+        if index is None:
+            raise ValueError(f"target: expected a class's index or name, or a function of the output, got {target!r}")
+        if not 0 <= index < len(self.classes):
             raise ValueError(f"there is no class {target}: the network has {len(self.classes)}, numbered from 0")
-        return int(target)
+        return index
 
     def __getstate__(self) -> dict[str, Any]:
         """Without the double: another process makes its own."""

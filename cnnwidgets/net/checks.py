@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import math
+import operator
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
@@ -193,3 +195,13 @@ def takes_others(shape: Shape, run: Callable[[Shape], Any]) -> bool:
             except Exception:  # whatever it is, it is not accepted
                 continue
     return False
+
+
+def whole_or_none(value: Any) -> int | None:
+    """A whole number, of whatever type; None for all else."""
+    if isinstance(value, (float, np.floating)):
+        return int(value) if math.isfinite(value) and value % 1 == 0 else None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,29 @@ def no_trace(module: nn.Module) -> Iterator[None]:
             _put_back(part, named)
         for held, value in values:
             _give_values(held, value)
+
+
+@contextmanager
+def without_inference_tensors(module: nn.Module) -> Iterator[None]:
+    """Inside, a module that was made under ``torch.inference_mode`` has copies of its tensors that autograd takes."""
+    copies: dict[int, Tensor] = {}
+    homes: list[tuple[Any, str, Tensor]] = []
+    for part in module.modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            continue
+        for home in (part._parameters, part._buffers):
+            homes += [(home, name, held) for name, held in home.items() if held is not None and held.is_inference()]
+    with torch.inference_mode(False), torch.no_grad():
+        for home, name, held in homes:
+            twin = copies.get(id(held))
+            if twin is None:
+                twin = held.clone() if not isinstance(held, nn.Parameter) else nn.Parameter(held.clone(), held.requires_grad)
+            home[name] = copies[id(held)] = twin
+    try:
+        yield
+    finally:
+        for home, name, held in homes:
+            home[name] = held
 
 
 def _put_back(part: nn.Module, named: dict[str, Tensor | None]) -> None:

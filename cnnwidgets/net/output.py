@@ -132,7 +132,7 @@ class Output:
         """
         if self.has_logits or not self.has_probabilities:
             return self.sentence
-        last = "sigmoid" if self.is_binary or self.kind == "labels" else "softmax"
+        last = "sigmoid" if self.is_binary or self.kind == "labels" or "sigmoid" in self.why else "softmax"
         if has_before:
             return f"{self.sentence}; the score is the logit, before the {last}"
         return f"{self.sentence}; the score is the {_NOUNS[self.kind][0]}, after the {last} and not before it"

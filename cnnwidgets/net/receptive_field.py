@@ -6,12 +6,14 @@ rule says what the positions of the output see. Whatever no rule knows sees the 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from operator import add, sub
 
+import numpy as np
 import torch
 
 from cnnwidgets.net.axes import (
@@ -30,6 +32,7 @@ from cnnwidgets.net.axes import (
 from cnnwidgets.net.axis_rules import axes_after
 from cnnwidgets.net.call import JOINS, PICKS, REDUCTIONS, REGROUPS, REORDERS, SOFTMAXES, TURNS, Call
 from cnnwidgets.net.layers import Pair, ReceptiveField
+from cnnwidgets.net.spans import Span
 from cnnwidgets.net.trail import Trail, Trails
 
 
@@ -48,6 +51,27 @@ class Field:
     axes: Axes = ()
     trail: Trail | None = None
     is_share: bool = False
+
+
+@dataclass(frozen=True)
+class Mirrored(ReceptiveField):
+    """Behind a mirrored border: the field of a regular grid, and what each position along rows and columns really sees."""
+
+    spans: tuple[Span, Span] = dataclasses.field(kw_only=True, compare=False, repr=False)
+
+    @property
+    def plain(self) -> ReceptiveField:
+        """The field of the grid."""
+        return ReceptiveField(self.size, self.step, self.offset, self.status)
+
+    @property
+    def bound(self) -> ReceptiveField:
+        """The smallest boxes on the grid's steps that hold what every position sees."""
+        grids = zip(self.spans, self.offset, self.step, self.size, strict=True)
+        beyond = [span.excess(*grid) for span, *grid in grids]
+        before, after = zip(*beyond, strict=True)
+        size = _pair(add, self.size, _pair(add, before, after))
+        return ReceptiveField(size, self.step, _pair(sub, self.offset, before), "bound")
 
 
 def whole_picture(size: tuple[int, int]) -> ReceptiveField:
@@ -126,39 +150,57 @@ class FieldRules:
         low = _pair(min, a.offset, b.offset)
         high = _pair(max, _pair(add, a.offset, a.size), _pair(add, b.offset, b.size))
         status = "exact" if {a.status, b.status} == {"exact"} else "bound"
-        return ReceptiveField(_pair(sub, high, low), a.step, low, status)
+        found = ReceptiveField(_pair(sub, high, low), a.step, low, status)
+        if not (isinstance(a, Mirrored) or isinstance(b, Mirrored)):
+            return found
+        counts = [len(span.lows) for span in next(each for each in (a, b) if isinstance(each, Mirrored)).spans]
+        both = zip(self._spans(a, counts), self._spans(b, counts), strict=True)
+        return _mirrored(found, [one.or_of(other) for one, other in both])
 
-    def _window(self, sees: ReceptiveField, kernel, stride, padding, dilation=1, status=None) -> ReceptiveField:
+    def _spans(self, sees: ReceptiveField, counts: Sequence[int]) -> tuple[Span, Span]:
+        """What each of so many rows and columns of positions sees."""
+        if isinstance(sees, Mirrored):
+            return sees.spans
+        grids = zip(sees.offset, sees.step, sees.size, counts, self.everything.size, strict=True)
+        rows, columns = (Span.regular(offset, step, size, count, int(side)) for offset, step, size, count, side in grids)
+        return rows, columns
+
+    def _window(self, sees: ReceptiveField, call, kernel, stride, padding, dilation=1, status=None) -> ReceptiveField:
         """A window that slides over rows and columns: convolution and pooling."""
         kernel, stride, padding, dilation = map(_two, (kernel, stride, padding, dilation))
         reach = tuple((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
-        return ReceptiveField(
+        found = ReceptiveField(
             size=tuple(s + r * t for s, r, t in zip(sees.size, reach, sees.step, strict=True)),
             step=tuple(t * s for t, s in zip(sees.step, stride, strict=True)),
             offset=tuple(o - p * t for o, p, t in zip(sees.offset, padding, sees.step, strict=True)),
             status=status or sees.status,
         )
+        if not isinstance(sees, Mirrored):
+            return found
+        axes = zip(sees.spans, kernel, stride, padding, dilation, call.output.shape[-2:], strict=True)
+        return _mirrored(found, [span.windows(k, s, p, d, count) for span, k, s, p, d, count in axes])
 
     def _conv2d(self, sees, call, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> ReceptiveField:
         if not isinstance(weight, torch.Tensor):  # of torch.ops.quantized: packed with what else there is
-            return self._window(sees, weight.unpack()[0].shape[-2:], weight.stride(), weight.padding(), weight.dilation())
+            kernel = weight.unpack()[0].shape[-2:]
+            return self._window(sees, call, kernel, weight.stride(), weight.padding(), weight.dilation())
         kernel, dilation = weight.shape[-2:], _two(dilation)
         if padding == "same":  # torch puts the odd pixel at the end
             padding = tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
         elif padding == "valid":
             padding = 0
-        return self._window(sees, kernel, stride, padding, dilation)
+        return self._window(sees, call, kernel, stride, padding, dilation)
 
     def _max_pool2d(
         self, sees, call, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
     ) -> ReceptiveField:
-        return self._window(sees, kernel_size, stride or kernel_size, padding, dilation)
+        return self._window(sees, call, kernel_size, stride or kernel_size, padding, dilation)
 
     def _lp_pool2d(self, sees, call, norm_type, kernel_size, stride=None, ceil_mode=False) -> ReceptiveField:
-        return self._window(sees, kernel_size, stride or kernel_size, 0)
+        return self._window(sees, call, kernel_size, stride or kernel_size, 0)
 
     def _avg_pool2d(self, sees, call, kernel_size, stride=None, padding=0, *rest, **more) -> ReceptiveField:
-        return self._window(sees, kernel_size, stride or kernel_size, padding)
+        return self._window(sees, call, kernel_size, stride or kernel_size, padding)
 
     def _adaptive_avg_pool2d(self, sees, call, output_size, return_indices=False) -> ReceptiveField:
         """Windows from floor(i * n / m) to ceil((i + 1) * n / m): even ones if m divides n, else up to two wider."""
@@ -166,14 +208,24 @@ class FieldRules:
         if call.output.shape[-2:] == (1, 1):
             return self.everything
         if all(ratio.is_integer() for ratio in ratios):
-            return self._window(sees, tuple(map(int, ratios)), tuple(map(int, ratios)), 0)
-        return self._window(sees, tuple(math.ceil(r) + 2 for r in ratios), ratios, 1, status="bound")
+            return self._window(sees, call, tuple(map(int, ratios)), tuple(map(int, ratios)), 0)
+        plain = sees.plain if isinstance(sees, Mirrored) else sees
+        found = self._window(plain, call, tuple(math.ceil(r) + 2 for r in ratios), ratios, 1, status="bound")
+        if not isinstance(sees, Mirrored):
+            return found
+        axes = zip(sees.spans, ratios, call.output.shape[-2:], strict=True)
+        return _mirrored(found, [span.at(_adapted(ratio, count)) for span, ratio, count in axes])
 
     def _pad(self, sees, call, pad, mode="constant", value=None) -> ReceptiveField:
         if mode == "circular":
             return self.everything
-        left, top = pad[0], pad[2] if len(pad) > 2 else 0  # further ones pad with units or pictures
-        return self._window(sees, 1, 1, (top, left), status=None if mode == "constant" else "bound")
+        left, right, top, bottom = (*pad, 0, 0)[:4]  # further ones pad with units or pictures
+        if mode == "constant":
+            return self._window(sees, call, 1, 1, (top, left))
+        plain = sees.plain if isinstance(sees, Mirrored) else sees
+        borders = zip(self._spans(sees, call.tensor.shape[-2:]), ((top, bottom), (left, right)), strict=True)
+        found = self._window(plain, call, 1, 1, (top, left), status="bound")
+        return _mirrored(found, [span.bordered(*border, mode) for span, border in borders])
 
     def _cat(self, call: Call, fields: Sequence[Field], axes: Axes) -> ReceptiveField:
         """Side by side along the units: each unit sees what its branch sees, and the rectangle around all is a bound."""
@@ -187,7 +239,7 @@ class FieldRules:
 
     def _picked(self, call: Call, sees: ReceptiveField) -> ReceptiveField:
         """Slices take rows and columns from ``start`` on, ``step`` apart; whatever else is an index is not followed."""
-        starts, steps = [0, 0], [1, 1]
+        starts, steps, counts = [0, 0], [1, 1], [0, 0]
         for dim, taken in call.picks:
             if dim is None or not has_places(call.axes[dim]):
                 continue
@@ -195,8 +247,13 @@ class FieldRules:
                 return self.everything
             for side, role in enumerate((ROWS, COLUMNS)):
                 if roles(call.axes[dim]) == {role}:
-                    starts[side], steps[side] = taken.start, taken.step
-        return self._window(sees, 1, steps, [-start for start in starts])
+                    starts[side], steps[side], counts[side] = taken.start, taken.step, len(taken)
+        plain = sees.plain if isinstance(sees, Mirrored) else sees
+        found = self._window(plain, call, 1, steps, [-start for start in starts])
+        if not isinstance(sees, Mirrored):
+            return found
+        axes = zip(sees.spans, steps, starts, counts, strict=True)
+        return _mirrored(found, [span.windows(1, step, -start, 1, count) for span, step, start, count in axes])
 
 
 _WINDOWS = frozenset(
@@ -206,6 +263,17 @@ _ALIASES = {"adaptive_max_pool2d": "adaptive_avg_pool2d", "max_pool2d_with_indic
 _ALONG_DIMENSIONS = (
     SOFTMAXES | REDUCTIONS | REORDERS | frozenset("linear layer_norm rms_norm normalize glu cumsum cumprod".split())
 )
+
+
+def _mirrored(sees: ReceptiveField, spans: Sequence[Span]) -> Mirrored:
+    return Mirrored(sees.size, sees.step, sees.offset, "bound", spans=(spans[0], spans[1]))
+
+
+def _adapted(ratio: float, count: int) -> np.ndarray:
+    """The positions of each window of an adaptive pooling; -1 beyond its end."""
+    firsts, ends = (np.floor(np.arange(count) * ratio + 1e-9), np.ceil(np.arange(1, count + 1) * ratio - 1e-9))
+    found = firsts[:, None] + np.arange(int((ends - firsts).max(initial=0)))
+    return np.where(found < ends[:, None], found, -1).astype(int)
 
 
 def _lie_alike(some: Axes, all_axes: Axes) -> bool:

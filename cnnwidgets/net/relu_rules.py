@@ -36,13 +36,15 @@ def follow(rule: str, outputs: Iterable[Tensor], *, needed: bool = True) -> int:
     Raises:
         NoRule: there is no ReLU, though one is needed; or there is a function like it that has no such rule (SiLU, GELU,
             leaky ReLU); or a part of the graph that may be or hold a ReLU and does not show it (``torch.maximum``, a custom
-            function). A ReLU that is written as a product, ``x * (x > 0)``, cannot be told from any other.
+            function). A ReLU that is written as a product, ``x * (x > 0)``, cannot be told from any other. The one within
+            ``F.lp_pool2d``, which is of sizes and lets all of them pass, is no activation and follows no rule.
     """
-    ruled = 0
-    for node in _nodes(outputs):
+    ruled, nodes = 0, [*_nodes(outputs)]
+    of_sizes = {part for node in nodes for part in _relu_of_sizes(node)}
+    for node in nodes:
         if reason := _hides(node) or _OTHERS.get(_kind(node)):
             raise NoRule(f"the rules for a ReLU cannot be followed in this network: it has {reason}")
-        if _is_relu(node):
+        if _is_relu(node) and node not in of_sizes:
             node.register_hook(_by(RULES[rule]))
             ruled += 1
     if needed and not ruled:
@@ -82,6 +84,16 @@ def _is_relu(node: Node) -> bool:
         return True
     floor = _FLOORS.get(kind)
     return floor is not None and _is_zero(getattr(node, floor, None))
+
+
+def _relu_of_sizes(node: Node) -> Iterator[Node]:
+    """The ReLU within ``F.lp_pool2d`` and its likes, where a number is ``sign(x) * relu(abs(x))``: it changes nothing."""
+    factors = [factor for factor, _ in node.next_functions if factor is not None] if _kind(node) == "Mul" else []
+    if [*map(_kind, factors)] == ["Sign", "Relu"]:
+        sign, relu = factors
+        size = relu.next_functions[0][0]
+        if size is not None and _kind(size) == "Abs" and size.next_functions == sign.next_functions:
+            yield relu
 
 
 def _is_zero(value) -> bool:

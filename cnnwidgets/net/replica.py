@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnwidgets.net.locks import ITSELF, Lock
-from cnnwidgets.net.no_trace import no_trace
+from cnnwidgets.net.no_trace import no_trace, without_inference_tensors
 from cnnwidgets.net.state import State
 
 TRIES = 3
@@ -148,7 +148,7 @@ class Borrowed:
 
     @contextmanager
     def running(self) -> Iterator[nn.Module]:
-        with no_trace(self.module):
+        with no_trace(self.module), without_inference_tensors(self.module):
             yield self.module
 
 

@@ -26,7 +26,7 @@ from cnnwidgets.net.axes import (
 )
 from cnnwidgets.net.call import Call
 from cnnwidgets.net.layers import Ending, Layer, Layers, ReceptiveField
-from cnnwidgets.net.receptive_field import Field, FieldRules, pixels, whole_picture
+from cnnwidgets.net.receptive_field import Field, FieldRules, Mirrored, pixels, whole_picture
 from cnnwidgets.net.replica import CannotReplicate
 from cnnwidgets.net.telling import ACTIVATIONS, describe
 from cnnwidgets.net.trace import Calls, first_tensor, tensors_in
@@ -127,13 +127,21 @@ class Survey(Calls):
 
     def _follow_ending(self, name: str, args: tuple, output) -> None:
         """Note what may be the last operation of the forward pass; what only reshapes or casts a tensor keeps its note."""
-        made, found = first_tensor(output), None
-        if name in ACTIVATIONS or name == "linear":
-            found = name, self._function, self._count["function", self._function]
-        elif name in _RESHAPES and args and isinstance(args[0], torch.Tensor):
-            found = self._last_operation(args[0])
+        made, found = first_tensor(output), self._operation(_ENDINGS.get(name, name), args)
         if made is not None and found:
             self._last[made] = found, _version(made)
+
+    def _operation(self, name: str, args: tuple) -> tuple[str, str, int] | None:
+        """What a call is at the end of a network, by itself or with what it was given."""
+        if name in ACTIVATIONS or name in ("linear", "logsumexp"):
+            return name, self._function, self._count["function", self._function]
+        before = [self._last_operation(each) for each in args if isinstance(each, torch.Tensor)]
+        if name in _RESHAPES and before:
+            return before[0]
+        if name in _HARDLY_ANYTHING and len(before) == 1:
+            return before[0] if before[0] and before[0][0] in ACTIVATIONS else None
+        written = [(_WRITTEN[name, last[0]], *last[1:]) for last in before if last and (name, last[0]) in _WRITTEN]
+        return written[0] if written else None
 
     def _last_operation(self, tensor: torch.Tensor) -> tuple[str, str, int] | None:
         found, version = self._last.get(tensor, (None, None))
@@ -144,7 +152,8 @@ class Survey(Calls):
         what = describe(output)
         if not isinstance(output, torch.Tensor):
             return Ending(None, "", "", 0, what)
-        return Ending(tuple(output.shape), *(self._last_operation(output) or ("", "", 0)), what)
+        last = self._last_operation(output)
+        return Ending(tuple(output.shape), *(last if last and last[0] != "logsumexp" else ("", "", 0)), what)
 
     def saw_call(self, name, kind, output):
         field = self._field_of(output)
@@ -202,7 +211,8 @@ class Survey(Calls):
     def _sees(self, field: Field) -> ReceptiveField:
         """What a map's position sees; a map on its side has no rectangle for it."""
         upright = rows_and_columns(field.axes) in (CHANNELS_FIRST, CHANNELS_LAST)
-        return field.sees if upright else self._rules.everything
+        sees = field.sees if upright else self._rules.everything
+        return sees.bound if isinstance(sees, Mirrored) else sees
 
     def _parameter(self, path: str) -> nn.Parameter | None:
         owner, _, attribute = path.rpartition(".")
@@ -283,6 +293,15 @@ def _layout(tensor: torch.Tensor, axes: Axes, batch: int) -> tuple[str, Grid | N
     return "other", None
 
 
+_ENDINGS = {"special_softmax": "softmax", "special_log_softmax": "log_softmax", "special_expit": "sigmoid"}
+_WRITTEN = {
+    ("log", "softmax"): "log_softmax",
+    ("log", "sigmoid"): "log_sigmoid",
+    ("sub", "logsumexp"): "log_softmax",  # z - z.logsumexp(1)
+}
+"""What an operation makes of what went before it: ``torch.log(softmax(z))``."""
+_HARDLY_ANYTHING = frozenset("add clamp clip clamp_min clamp_max nan_to_num".split())
+"""With numbers, so that no logarithm of 0 is taken: whether it changes anything is looked at later."""
 _CONSTANT = Field(whole_picture((0, 0)))  # known by identity: what does not depend on the picture
 _FUSED = {f"{name}_relu": name for name in ("conv2d", "linear", "add", "mul", "cat")}  # of torch.ops.quantized
 _WEIGHING = frozenset(("conv2d", "conv_transpose2d", "linear"))

@@ -116,7 +116,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         if self.layer is None:
             self.layer = names[0]
         self.grid = self.make_grid("unit")
-        self.picture = ImageView(title="Input", width=250 if self._beside_image is None else 150)
+        self.picture = ImageView(title="Input", width=150 if self._beside_is_picture else 250)
         self.chart = ChartView(height=270, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
@@ -215,6 +215,10 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         return figure
 
     # the second picture or network
+
+    @property
+    def _beside_is_picture(self) -> bool:
+        return self.beside is not None and not isinstance(self.beside, BoundModel)
 
     def _build_beside(self) -> None:
         """The second picture beside the first, and the second grid, row beside row with the first."""

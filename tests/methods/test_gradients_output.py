@@ -30,6 +30,15 @@ SOFTMAXES = {
     "sigmoid_": lambda z: z.sigmoid_(),
     "F.hardsigmoid": F.hardsigmoid,
     "F.logsigmoid": F.logsigmoid,
+    "torch.log_softmax": lambda z: torch.log_softmax(z, 1),
+    "torch.special": lambda z: torch.special.log_softmax(z, 1),
+    "the logarithm of a softmax": lambda z: torch.log(F.softmax(z, 1)),
+    "Tensor.log of it": lambda z: z.softmax(1).log(),
+    "the logarithm with an epsilon": lambda z: torch.log(F.softmax(z, 1) + 1e-9),
+    "the logarithm of a clamped one": lambda z: z.softmax(1).clamp(1e-7, 1).log(),
+    "less the logarithm of the sum": lambda z: z - z.logsumexp(1, keepdim=True),
+    "the logarithm of a sigmoid": lambda z: z.sigmoid().log(),
+    "torch.special.expit": torch.special.expit,
 }
 
 
@@ -67,6 +76,40 @@ def test_a_sure_network_has_a_gradient_though_its_softmax_has_none():
     assert not torch.autograd.grad(model(x)[0, 1], x)[0].any()
     found = cw.methods.saliency(cw.bind(model, input_shape=(3, 2, 2)), x.detach()[0])
     assert found.target == 1 and found.values.tolist() == [[1, 1], [1, 1]]
+
+
+LOGARITHMS = [name for name in SOFTMAXES if "log" in name.lower()]
+
+
+@pytest.mark.parametrize("written", LOGARITHMS)
+@pytest.mark.parametrize("method", GRADIENTS)
+def test_a_sure_network_of_log_probabilities_has_the_maps_of_its_logits(written, method):
+    """Where the class is certain the gradient of its log-probability vanishes: the softmax trap."""
+    image, sure = picture(), small()
+    with torch.no_grad():
+        sure[-1].bias[3] += 12
+    plain = cw.bind(sure, input_shape=(3, 12, 12))
+    net = cw.bind(Function(lambda self, x: SOFTMAXES[written](self.body(x)), body=sure).eval(), input_shape=(3, 12, 12))
+    wanted, found = (cw.methods.attribute(one, image, 3, method=method) for one in (plain, net))
+    assert plain.probabilities(image)[0, 3] > 0.999
+    np.testing.assert_allclose(found.values, wanted.values, atol=1e-5 * np.abs(wanted.values).max())
+    assert found.score == pytest.approx(wanted.score, rel=1e-5)
+    assert any("the score is the logit, before the s" in note for note in found.notes)
+
+
+def test_what_goes_into_a_logarithm_of_something_else_is_not_taken_for_it():
+    halved = ending(lambda z: torch.log(z.softmax(1) / 2))
+    found = cw.methods.saliency(halved, picture(), 1)
+    image = picture()[None].requires_grad_()
+    (wanted,) = torch.autograd.grad((small()(image).softmax(1) / 2).log()[0, 1], image)
+    np.testing.assert_allclose(found.values, wanted[0].abs().amax(0), rtol=1e-4, atol=1e-7)
+    assert not any("before the" in note for note in found.notes)
+
+
+def test_the_last_operation_of_log_probabilities_is_told_by_its_name():
+    for written in LOGARITHMS:
+        output = ending(SOFTMAXES[written]).output
+        assert output.kind == "log_probabilities" and output.why.startswith("its last operation is a log-s"), written
 
 
 BY_HAND = {

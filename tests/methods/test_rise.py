@@ -119,5 +119,5 @@ def test_a_cancelled_one_hands_out_what_it_has_and_leaves_the_network_as_it_was(
 
 @pytest.mark.parametrize("wrong", [{"keep": 0}, {"keep": 1}, {"samples": 0}, {"cells": 0}])
 def test_numbers_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(ValueError, match="cells, samples, keep are"):
+    with pytest.raises(ValueError, match="expected a "):
         rise(bound(), picture(), **wrong)

@@ -374,11 +374,6 @@ def test_softmax_without_a_dimension_is_over_the_units():
     assert field.status == "exact"
 
 
-@pytest.mark.parametrize("mode", ["reflect", "replicate"])
-def test_mirrored_borders_are_a_bound(mode):
-    assert check(nn.Conv2d(2, 2, 3, padding=1, padding_mode=mode), (2, 9, 11)) == "bound"
-
-
 def test_concatenated_branches_are_bounded_by_the_widest():
     class Branches(nn.Module):
         def __init__(self):

@@ -168,3 +168,31 @@ def test_what_cannot_be_ruled_is_refused_with_the_reason(forward, reason, rule):
     with pytest.raises(NoRule, match=reason):
         back(net, image, rule=rule)
     assert back(net, image, rule="backpropagation").abs().max() > 0
+
+
+def pooled(pool):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 6, 3), nn.ReLU(), pool, nn.Conv2d(6, 4, 3), pool, nn.Flatten(), nn.Linear(4, 3)).eval()
+
+
+@pytest.mark.parametrize("peer, rule", [(GuidedBackprop, "guided"), (Deconvolution, "deconvnet")])
+@pytest.mark.parametrize("power", [1, 2])
+def test_the_relu_of_sizes_within_a_power_pooling_follows_no_rule_as_in_captum(power, peer, rule):
+    model, image = pooled(nn.LPPool2d(power, 2)), picture()
+    theirs = peer(model).attribute(image[None].clone().requires_grad_(), target=1)
+    found = back(bind(model, input_shape=(3, 12, 12)), image, 1, rule=rule)
+    assert theirs.abs().max() > 0
+    assert torch.allclose(found, theirs, rtol=1e-5, atol=1e-8)
+
+
+def test_a_network_whose_only_relu_is_within_a_power_pooling_has_none():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LPPool2d(2, 2), nn.Flatten(), nn.Linear(100, 3))
+    with pytest.raises(NoRule, match="there is no ReLU"):
+        back(bind(model, input_shape=(3, 12, 12)), picture(), rule="guided")
+
+
+def test_a_relu_of_sizes_that_the_network_writes_itself_follows_the_rule():
+    model, image = nn.Sequential(nn.Conv2d(3, 4, 3), Function(lambda self, x: x.abs()), nn.ReLU(), nn.Flatten()), picture()
+    model.append(nn.Linear(400, 3))
+    theirs = GuidedBackprop(model).attribute(image[None].clone().requires_grad_(), target=1)
+    assert torch.allclose(back(bind(model, input_shape=(3, 12, 12)), image, 1, rule="guided"), theirs, rtol=1e-5, atol=1e-8)
