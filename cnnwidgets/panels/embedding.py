@@ -99,7 +99,7 @@ class EmbeddingExplorer(LayoutParameters):
     worker = LAYOUTS
 
     def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
-        self.dataset, self._columns = dataset, columns or {}
+        self.dataset, self._columns = dataset, {} if columns is None else columns
         self._scanning = {"workers": workers, "executor": executor}
         self._runs = Runs()
         self._restart = self._watched = False

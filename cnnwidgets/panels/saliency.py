@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -95,7 +96,9 @@ class SaliencyPanel(TargetPanel):
             target, *others = target or [None]
             options["others"] = others
         if methods is not None:
-            options["methods"] = [methods] if isinstance(methods, str) else methods
+            options["methods"] = (
+                [methods] if isinstance(methods, str) or not isinstance(methods, Iterable) else list(methods)
+            )
         self._all_depths = False
         self._under_way = ""
         super().__init__(net, image, target=target, **options)
