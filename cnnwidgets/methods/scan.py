@@ -19,6 +19,9 @@ from cnnwidgets.methods.parts import Job, Part, ask, elsewhere, here
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking
 
+MOST_WORKERS = 256
+"""Processes that may load pictures: more are a slip of the hand, and fill the memory."""
+
 UPDATES = 0.5
 """Seconds between two updates at least."""
 
@@ -244,6 +247,8 @@ def _check(batch_size: int, workers: int, executor: Executor | None) -> None:
         raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number of at least 1")
     if not isinstance(workers, int) or workers < 0:
         raise ValueError(f"workers is {workers!r}; it must be a whole number, 0 for none")
+    if workers > MOST_WORKERS:
+        raise ValueError(f"workers is {workers:,}; at most {MOST_WORKERS} are taken: each is a process with its own memory")
     if workers and executor is not None:
         raise ValueError("workers= load for a scan without an executor; an executor's workers load their own pictures")
     if executor is not None and not hasattr(executor, "submit"):

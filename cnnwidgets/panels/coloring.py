@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnwidgets.methods import Features
 from cnnwidgets.methods.neighbours import Trust
+from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import nearest
 
 TRUST = ("trustworthiness", "neighbours kept")
@@ -46,6 +47,8 @@ class Coloring:
 
     def __init__(self, labels: Sequence[str] | None, columns: Mapping[str, Any], size: int):
         self.labels = tuple(map(str, () if labels is None else labels))
+        if not isinstance(columns, Mapping):
+            raise TypeError(f"columns is {said(columns)}; expected a dict of names and a list of values for each")
         self.columns = {name: np.asarray(values) for name, values in columns.items()}
         for name, values in self.columns.items():
             if values.shape != (size,):

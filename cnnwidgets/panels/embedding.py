@@ -98,7 +98,7 @@ class EmbeddingExplorer(LayoutParameters):
     )
 
     def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
-        self.dataset, self._columns = dataset, columns or {}
+        self.dataset, self._columns = dataset, {} if columns is None else columns
         self._scanning = {"workers": workers, "executor": executor}
         self._runs = Runs()
         self._restart = self._watched = False

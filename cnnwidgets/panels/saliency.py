@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
@@ -97,7 +97,9 @@ class SaliencyPanel(TargetPanel):
             target, *others = target or [None]
             options["others"] = others
         if methods is not None:
-            options["methods"] = [methods] if isinstance(methods, str) else methods
+            options["methods"] = (
+                [methods] if isinstance(methods, str) or not isinstance(methods, Iterable) else list(methods)
+            )
         super().__init__(net, image, target=target, **options)
 
     @t.validate("others")
