@@ -83,6 +83,15 @@ def test_a_network_made_under_inference_mode_has_the_maps_of_any_other(kind, met
     assert all(parameter.is_inference() for parameter in model.parameters())
 
 
+def test_occlusion_has_windows_there_too():
+    with torch.inference_mode():
+        net = cw.bind(small(24), input_shape=(3, 24, 24))
+    other = cw.bind(small(24), input_shape=(3, 24, 24))
+    found, expected = (cw.methods.occlusion(one, picture(24), 1, patch=2, stride=4) for one in (net, other))
+    assert found.how == expected.how and found.how.startswith("exact windows")
+    np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)
+
+
 def test_a_network_looked_at_under_inference_mode_can_be_differentiated_later():
     net = cw.bind(small(), input_shape=SHAPE)
     with torch.inference_mode():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnwidgets.net.batching import depends_on_others
+from cnnwidgets.net.batching import depends_on_others, fingerprint
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.incremental import proof
 from cnnwidgets.net.incremental.engine import Engine, Found
@@ -167,6 +167,8 @@ class Scorer:
     # the fast way
 
     def _make_engine(self, module: nn.Module) -> Engine:
+        if self.net.draws:
+            raise NoWindows(self.net.why_alone())
         program = _program(self.net, module, self._watch)
         engine = Engine(program, self.patches, self._watched_step(program))
         clean = self._read_folded(engine.clean, engine.watched, 1)
@@ -399,10 +401,10 @@ def _program(net: BoundModel, module: nn.Module, watch: Watch | None) -> Program
 
 
 def _state(module: nn.Module) -> tuple:
-    """What differs once weights, parts or hooks were changed; by a sum too: through ``.data`` leaves no other sign."""
-    tensors = [*module.parameters(), *module.buffers()]
+    """What differs once weights, parts or hooks were changed."""
     hooks = [(id(part), *part._forward_hooks, *part._forward_pre_hooks) for part in module.modules()]
-    return *hooks, *((id(tensor), tensor._version, tensor.data_ptr(), tensor.detach().sum().item()) for tensor in tensors)
+    places = tuple(tensor.data_ptr() for tensor in (*module.parameters(), *module.buffers()))
+    return *hooks, *places, *fingerprint(module)
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
