@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -20,7 +20,7 @@ from cnnwidgets.net.incremental.hooks import is_hooked
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.incremental.refusals import MixesPictures, NotTraceable, NoWindows, first_line
-from cnnwidgets.net.layers import Layer
+from cnnwidgets.net.incremental.scores import Positions, Scores, Watch, joined
 from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
 from cnnwidgets.net.trace import Cancelled
@@ -36,49 +36,6 @@ FEWEST_WINDOWS, FEWEST_PICTURES = 64, 16
 
 
 OTHER_SCORES = "its graph gives other scores than the network itself"
-
-
-class Positions(NamedTuple):
-    """Where a patch lies: int (N,) rows and columns of the picture."""
-
-    tops: np.ndarray
-    lefts: np.ndarray
-
-    def part(self, start: int, count: int) -> Positions:
-        return Positions(self.tops[start : start + count], self.lefts[start : start + count])
-
-
-class Scores(NamedTuple):
-    """Of N positions: what the network gives, (N, K), with K = 0 if that is no table; and the watched score (N,) or None."""
-
-    outputs: Tensor
-    watched: Tensor | None
-
-    def rows(self, which: list[int]) -> Scores:
-        """Those of some of the positions."""
-        return Scores(self.outputs[which], None if self.watched is None else self.watched[which])
-
-    def put(self, which: Sequence[np.ndarray], clean: Scores) -> None:
-        """Of some positions, bool (N,) for the outputs and (N,) for what is watched, the clean scores to the last digit."""
-        for values, rows, one in zip(self, which, clean, strict=True):
-            if values is not None and one is not None:
-                values[torch.from_numpy(rows)] = one[0]
-
-    def off(self, others: Scores) -> list[float]:
-        """The largest difference to other scores, of the outputs and of what is watched."""
-        pairs = zip(self, others, strict=True)
-        return [0.0 if one is None or other is None else proof.largest(one - other) for one, other in pairs]
-
-
-class Watch(NamedTuple):
-    """A unit of a layer, of which the sum over its map is wanted."""
-
-    layer: Layer
-    unit: int
-
-    def sum(self, output: Tensor) -> Tensor:
-        """The unit's sums (N,), of the layer's output for N pictures."""
-        return self.layer.by_unit(output)[:, self.unit].sum((1, 2)).float().cpu()
 
 
 class Scorer:
@@ -204,9 +161,9 @@ class Scorer:
             effect = proof.largest(maps[step] - engine.clean_map(step))
             if not proof.alike(windows[:1], maps[step], effect, self.net.dtype):
                 raise NoWindows("windows of its maps are not those of whole pictures")
-        joined = {step: proof.beside(torch.cat([middle[step], end[step]])) for step in middle}
-        scores = self._whole(noisy, joined, len(batches[0].tops) + 4).rows([0, len(batches[0].tops)])
-        whole = _joined([self._read_folded(output, watched, 1), self._plain(pictures[1])])
+        maps_beside = {step: proof.beside(torch.cat([middle[step], end[step]])) for step in middle}
+        scores = self._whole(noisy, maps_beside, len(batches[0].tops) + 4).rows([0, len(batches[0].tops)])
+        whole = joined([self._read_folded(output, watched, 1), self._plain(pictures[1])])
         effects = whole.off(clean)
         self._compare(scores, whole, effects, "windows of its maps do not give the scores of whole pictures")
         return effects
@@ -264,7 +221,7 @@ class Scorer:
     def _whole(self, engine: Engine, found: Found, count: int) -> Scores:
         if (self._one_by_one or engine.program.hooked) and count > 1:
             each = [{step: values[k : k + 1] for step, values in found.items()} for k in range(count)]
-            return _joined([self._whole(engine, one, 1) for one in each])
+            return joined([self._whole(engine, one, 1) for one in each])
         output, watched, same = engine.outputs(found, count)
         scores = self._read_folded(output, watched, count)
         scores.put(same, self.clean)
@@ -366,11 +323,6 @@ class Scorer:
         if table is None and watched is None:
             table = self.net.check_scores(output, count)  # raises
         return Scores(torch.zeros(count, 0) if table is None else table.detach().float().cpu().clone(), watched)
-
-
-def _joined(parts: Sequence[Scores]) -> Scores:
-    outputs, watched = zip(*parts, strict=True)
-    return Scores(torch.cat(outputs), None if watched[0] is None else torch.cat(watched))
 
 
 def _describe(program: Program) -> str:
