@@ -382,7 +382,7 @@ def _region(region: Any) -> list[int]:
     """The four numbers of a region, checked."""
     numbers = _numbers(region)
     if len(numbers) != 4 or None in numbers:
-        raise ValueError(f"region: expected [top, left, height, width], whole numbers of pixels, got {region!r}")
+        raise ValueError(f"region is {region!r}; expected [top, left, height, width], whole numbers of pixels")
     return numbers  # type: ignore[return-value]  # none is None
 
 
