@@ -19,7 +19,7 @@ def whole(name: str, value: Any, least: int | None = None, most: int | None = No
     """
     found = whole_or_none(value)
     if found is None or (least is not None and found < least) or (most is not None and found > most):
-        raise ValueError(f"{name}: expected a whole number{_bounds(least, most)}, got {said(value)}")
+        raise ValueError(f"{name} is {said(value)}; expected a whole number{_bounds(least, most)}")
     return found
 
 
@@ -41,7 +41,7 @@ def real(
         bounds = f" above {above:g}" if above is not None else _bounds(least, None)
     fits = found is not None and (least is None or found >= least) and (above is None or found > above)
     if not fits or (below is not None and cast(float, found) >= below):
-        raise ValueError(f"{name}: expected a number{bounds}, got {said(value)}")
+        raise ValueError(f"{name} is {said(value)}; expected a number{bounds}")
     return cast(float, found)
 
 

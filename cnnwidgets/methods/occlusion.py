@@ -16,7 +16,7 @@ from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
 from cnnwidgets.methods.occlusion_order import slabs
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.arguments import KINDS, check, checked, one_of
+from cnnwidgets.net.arguments import KINDS, check, checked, one_of, said
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
@@ -382,7 +382,7 @@ def _region(region: Any) -> list[int]:
     """The four numbers of a region, checked."""
     numbers = _numbers(region)
     if len(numbers) != 4 or None in numbers:
-        raise ValueError(f"region: expected [top, left, height, width], whole numbers of pixels, got {region!r}")
+        raise ValueError(f"region is {said(region)}; expected [top, left, height, width] in pixels")
     return numbers  # type: ignore[return-value]  # none is None
 
 

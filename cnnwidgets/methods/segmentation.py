@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real
-from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.attribution import Attribution, One
 from cnnwidgets.methods.faithfulness import by_pixel
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel
@@ -44,7 +44,7 @@ class Segmentation:
 def segment(
     net: BoundModel,
     image: Any,
-    target: int | str | None = None,
+    target: One | None = None,
     *,
     attribution: Attribution | None = None,
     foreground: float = 0.99,
@@ -71,7 +71,7 @@ def segment(
     Parameters:
         net: a bound network.
         image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name; by default the one that is predicted.
+        target: a class's index or name, or a function of the output; by default the class that is predicted.
         attribution: a map of the picture, instead of guided backpropagation of the target; a smaller one is enlarged, of
             (C, H, W) values the sizes are summed up.
         foreground, background: quantiles of the map, at least and at most which a pixel is a seed.

@@ -60,25 +60,24 @@ def call(method, **options):
 @pytest.mark.parametrize("method, name", [(method, name) for method in WHOLE for name in WHOLE[method]])
 def test_a_count_is_a_whole_number(method, name):
     for wrong in [*NO_NUMBERS, 2.5, WHOLE[method][name] - 1]:
-        with pytest.raises(ValueError, match=rf"{name}(: expected a whole number| is -1)"):
+        with pytest.raises(ValueError, match=rf"{name} is (?s:.*)expected|{name} is -1"):
             call(method, **{name: wrong})
     call(method, **{name: np.int64(1)})
-    call(method, **{name: 1.0})
 
 
 @pytest.mark.parametrize("method, name", [(method, name) for method in REAL for name in REAL[method]])
 def test_an_amount_is_a_finite_number(method, name):
     for wrong in NO_NUMBERS:
-        with pytest.raises(ValueError, match=f"{name}: expected a number"):
+        with pytest.raises(ValueError, match=rf"{name} is .*; expected a number"):
             call(method, **{name: wrong})
 
 
 @pytest.mark.parametrize("method", ["occlusion", "rise", "lime", "smoothgrad", "integrated_gradients"])
 def test_memory_is_a_number_of_bytes(method):
     for wrong in ["big", None, (1, 2), NAN]:
-        with pytest.raises(ValueError, match="max_memory: expected a number, got"):
+        with pytest.raises(ValueError, match=r"max_memory is .*; expected a whole number of bytes"):
             call(method, max_memory=wrong)
-    call(method, max_memory=float("inf"))
+    call(method, max_memory=np.int64(2**20))
 
 
 WRONG = {
@@ -92,7 +91,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_what_is_no_box_and_no_unit_is_refused_by_occlusion_and_the_next_valid_one_works(name):
     for wrong in [*WRONG[name], object(), *([(0.5, 0, 4, 4), (True, [1], 2, 3)] if name == "region" else [])]:
-        with pytest.raises(ValueError, match=rf"{name}(: expected| is )"):
+        with pytest.raises(ValueError, match=rf"{name} is .*(expected|must be)"):
             call("occlusion", **{name: wrong})
     assert call("occlusion").complete
 
@@ -105,7 +104,7 @@ def test_a_region_may_be_an_array():
 @pytest.mark.parametrize("method", ["occlusion", "rise", "lime", "saliency", "grad_cam"])
 def test_what_is_no_class_is_refused(method):
     for wrong in [NAN, float("inf"), 2.5, b"x", {}, object()]:
-        with pytest.raises(ValueError, match="target: expected a class's index or name, or a function of the output, got"):
+        with pytest.raises(ValueError, match=r"target is .*; expected a whole number or a text"):
             getattr(cw.methods, method)(bound(), picture(), wrong)
     found = getattr(cw.methods, method)(bound(), picture(), torch.tensor(2), **SMALL.get(method, {}))
     assert found.target == 2
@@ -119,18 +118,13 @@ def test_what_is_no_unit_is_refused(wrong):
 
 @pytest.mark.parametrize("wrong", ["saliency", 3, None])
 def test_methods_and_depths_of_a_sanity_check_are_lists(wrong):
-    with pytest.raises(ValueError, match="methods: expected a list of names, got"):
+    with pytest.raises(TypeError, match=r"methods is .*; expected a list of texts"):
         call("sanity_check", methods=wrong)
     if wrong is not None:
-        with pytest.raises(ValueError, match="depths: expected a list of whole numbers, got"):
+        with pytest.raises(ValueError, match=r"depths is .*; expected a list of whole numbers"):
             call("sanity_check", depths=wrong)
 
 
 def test_a_number_is_taken_in_whatever_type_it_comes():
     assert [whole("n", value) for value in (3, np.int8(3), 3.0, np.float32(3), torch.tensor(3))] == [3] * 5
     assert [real("n", value, 0) for value in (1, np.float32(0.5), torch.tensor(0.25))] == [1, 0.5, 0.25]
-
-
-def test_what_is_given_is_not_printed_at_length():
-    with pytest.raises(ValueError, match=r"samples: expected a whole number of at least 1, got a list$"):
-        call("rise", samples=[*range(100)])

@@ -145,9 +145,9 @@ def test_updates_tell_the_fraction_done():
     [
         ({"attribution": given(np.eye(12), target=None)}, "of a unit"),
         ({"attribution": given(np.eye(5))}, "of 5×5 pixels, the picture has 12×12"),
-        ({"steps": 0}, "steps: expected a whole number from 1 to 144, got 0"),
-        ({"steps": 145}, "from 1 to 144, got 145"),
-        ({"randoms": 0}, "randoms: expected a whole number of at least 1, got 0"),
+        ({"steps": 0}, "steps is 0; expected a whole number from 1 to 144"),
+        ({"steps": 145}, "steps is 145; expected a whole number from 1 to 144"),
+        ({"randoms": 0}, "randoms is 0; expected a whole number of at least 1"),
         ({"fill": "fog"}, "fill is 'fog'"),
     ],
 )

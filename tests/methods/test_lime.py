@@ -169,10 +169,10 @@ def test_updates_are_of_the_subsets_so_far_and_a_cancelled_one_hands_them_out():
 @pytest.mark.parametrize(
     "wrong, sentence",
     [
-        ({"samples": 0}, "samples: expected a whole number of at least 1, got 0"),
-        ({"alpha": -1}, "alpha: expected a number of at least 0, got -1"),
-        ({"width": 0}, "width: expected a number above 0, got 0"),
-        ({"superpixels": 1}, "superpixels: expected a whole number from 2 to 144, got 1"),
+        ({"samples": 0}, "samples is 0; expected a whole number of at least 1"),
+        ({"alpha": -1}, "alpha is -1; expected a number of at least 0"),
+        ({"width": 0}, "width is 0; expected a number above 0"),
+        ({"superpixels": 1}, "superpixels is 1; expected a whole number from 2 to 144"),
         ({"superpixels": np.eye(3)}, "a map of 3×3, the picture is 12×12"),
         ({"fill": "fog"}, "fill is 'fog'"),
         ({"target": "dog"}, "there is no class 'dog'"),
