@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.arguments import is_whole, said
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import Function, OwnScore
@@ -23,6 +24,8 @@ picture: (N,) for N pictures, or a single number, and it then gets the outputs o
 
 Target: TypeAlias = "One | list[One] | tuple[One, ...] | None"
 Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
+
+UNIT = "(layer, unit) or (layer, unit, row, column)"
 
 DISPLAYED = 0.995
 """Share of the values that a display shows without cutting them off."""
@@ -149,6 +152,7 @@ class Question:
         said: list[str] = []
         self.net, self.inputs, self._about_score = net, one_picture(net, image, said), ""
         self.notes = (*net.notes, *said)
+        _check_units(unit)
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or (unit is not None and not (unit and isinstance(unit[0], str)))
@@ -275,10 +279,15 @@ def _asked_of(net: BoundModel, target: One | None) -> Asked:
     return PREDICTED if target is None else Asked(net.target(target), None)
 
 
+def _check_units(unit: Any) -> None:
+    if unit is not None and not isinstance(unit, (list, tuple)):
+        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}, or a list of them")
+
+
 def check_unit(net: BoundModel, unit: Unit) -> Unit:
     """A unit, or one of its values, with whole numbers; a KeyError or ValueError says what there is instead."""
-    if len(unit) not in (2, 4):
-        raise ValueError(f"unit is {unit!r}; it must be (layer, unit) or (layer, unit, row, column)")
+    if not isinstance(unit, (list, tuple)) or len(unit) not in (2, 4) or not all(map(is_whole, unit[1:])):
+        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}")
     row = net.layers[unit[0]]
     numbers = [int(number) for number in unit[1:]]
     for what, number, count in zip(("unit", "row", "column"), numbers, row.map_shape, strict=False):

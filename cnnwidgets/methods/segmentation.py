@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.attribution import Attribution, One
 from cnnwidgets.methods.faithfulness import by_pixel
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel
@@ -43,7 +43,7 @@ class Segmentation:
 def segment(
     net: BoundModel,
     image: Any,
-    target: int | str | None = None,
+    target: One | None = None,
     *,
     attribution: Attribution | None = None,
     foreground: float = 0.99,
@@ -96,6 +96,8 @@ def segment(
     values = by_pixel(taken)
     if values.shape != inputs.shape[2:]:
         raise ValueError(f"the map has {format_shape(values.shape)} pixels, the picture {format_shape(inputs.shape[2:])}")
+    if smooth is not None and not 0 <= smooth <= max(values.shape):
+        raise ValueError(f"smooth is {smooth}; it must be a number of pixels from 0 to {max(values.shape)}")
     values = ndimage.gaussian_filter(values, min(values.shape) / 64 if smooth is None else smooth)
     low, high = np.quantile(values, [background, foreground])
     seeds = (values >= high).astype(np.int8)
