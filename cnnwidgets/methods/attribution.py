@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.arguments import said
 from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
@@ -25,6 +26,8 @@ picture: (N,) for N pictures, or a single number, and it then gets the outputs o
 
 Target: TypeAlias = "One | list[One] | tuple[One, ...] | None"
 Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
+
+UNIT = "(layer, unit) or (layer, unit, row, column)"
 
 DISPLAYED = 0.995
 """Share of the values that a display shows without cutting them off."""
@@ -150,6 +153,7 @@ class Question:
         said: list[str] = []
         self.net, self.inputs, self._about_score = net, one_picture(net, image, said), ""
         self._said = tuple(said)
+        _check_units(unit)
         if unit is not None and target is not None:
             raise ValueError("the score is of a class or of a unit: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or _are_units(unit)
@@ -305,12 +309,17 @@ def _asked_of(net: BoundModel, target: One | None) -> Asked:
     return PREDICTED if target is None else Asked(net.target(target), None)
 
 
+def _check_units(unit: Any) -> None:
+    if unit is not None and not isinstance(unit, (list, tuple)):
+        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}, or a list of them")
+
+
 def check_unit(net: BoundModel, unit: Unit) -> Unit:
     """A unit, or one of its values, with whole numbers; a KeyError or ValueError says what there is instead."""
     pair = isinstance(unit, (tuple, list)) and len(unit) in (2, 4)
     numbers = [whole_or_none(number) for number in unit[1:]] if pair else []
     if not pair or None in numbers or not isinstance(unit[0], str):
-        raise ValueError(f"unit is {unit!r}; it must be (layer, unit) or (layer, unit, row, column)")
+        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}")
     row = net.layers[unit[0]]
     for what, number, count in zip(("unit", "row", "column"), numbers, row.map_shape, strict=False):
         if not 0 <= number < count:  # type: ignore[operator]  # none is None

@@ -19,7 +19,7 @@ from cnnwidgets.methods.lime import lime
 from cnnwidgets.methods.occlusion import occlusion
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.arguments import checked, one_of
 
 
 @checked
@@ -36,9 +36,7 @@ def attribute(
     Raises:
         ValueError: there is no such method, or what the function raises.
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}; it must be one of {', '.join(map(repr, METHODS))}")
-    return METHODS[method](net, image, target, **options)
+    return METHODS[one_of("method", method, METHODS)](net, image, target, **options)
 
 
 def occlusion_drops(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:

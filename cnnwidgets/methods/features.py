@@ -17,7 +17,7 @@ from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled, Layer
-from cnnwidgets.net.arguments import checking
+from cnnwidgets.net.arguments import checking, one_of
 from cnnwidgets.net.output import Output
 
 TOP = 3
@@ -142,8 +142,7 @@ def features(
             ``pool="flatten"`` takes it); and whatever :func:`scan` raises.
         Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
     """
-    if pool not in get_args(Pool):
-        raise ValueError(f"pool is {pool!r}; it must be one of {', '.join(map(repr, get_args(Pool)))}")
+    one_of("pool", pool, get_args(Pool))
     several = layer is not None and not isinstance(layer, str)
     numbers = numbers_of(dataset, indices)
     with generators_kept():

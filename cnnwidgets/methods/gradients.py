@@ -19,7 +19,7 @@ from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.arguments import checked, one_of
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.relu_rules import follow
 
@@ -274,8 +274,7 @@ def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:
 
 def _reduction(reduce: str) -> Callable[[Tensor], Tensor]:
     """(C, H, W) to (H, W), or as it is."""
-    if reduce not in REDUCTIONS:
-        raise ValueError(f"reduce is {reduce!r}; it must be one of {', '.join(map(repr, REDUCTIONS))}")
+    one_of("reduce", reduce, REDUCTIONS)
     return {
         "max": lambda values: values.abs().amax(0),
         "sum": lambda values: values.abs().sum(0),

@@ -20,7 +20,7 @@ from cnnwidgets.methods.schedules import check_steps
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Scheduler, Step, train
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.arguments import checking
+from cnnwidgets.net.arguments import checking, is_number, said
 
 SMOOTHING = 2.0
 """Steps: the standard deviation of the bell curve that losses are averaged with. It looks both ways, so nothing lags."""
@@ -85,7 +85,7 @@ class RangeTest:
         )
 
 
-@checking("low", "high", "steps", "momentum", "weight_decay", "seed")
+@checking("low", "high", "steps")
 def lr_finder(
     task: Task,
     *,
@@ -118,8 +118,11 @@ def lr_finder(
         ValueError: a value is out of range, or the loader is empty.
         Cancelled: cancel was set; its ``partial`` is the test as far as it came, or None.
     """
-    if not 0 < low < high < math.inf:
-        raise ValueError(f"the rates go from {low!r} to {high!r}: they must be above 0, and rise")
+    if not (is_number(low) and is_number(high) and 0 < low < high):
+        raise ValueError(f"the rates go from {said(low)} to {said(high)}: they must be above 0, and rise")
+    for name, value in (("momentum", momentum), ("weight_decay", weight_decay)):
+        if value < 0:
+            raise ValueError(f"{name} is {value}; it must be a number of at least 0")
     if check_steps(steps) < 10:
         raise ValueError(f"steps is {steps}; the test needs at least 10")
     model, stream = task.stream(seed)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.arguments import checked, one_of, said
 
 USUAL = 10
 """Neighbours that are looked at."""
@@ -197,6 +197,10 @@ def _silhouette(sums: np.ndarray, counts: np.ndarray, own: np.ndarray) -> np.nda
     return np.divide(beside - within, largest, out=np.zeros(len(own)), where=known)
 
 
+_OF_SCIPY = ("braycurtis", "canberra", "chebyshev", "correlation", "hamming", "jaccard", "mahalanobis", "sqeuclidean")
+"""Distances that scikit-learn takes from SciPy, beside its own."""
+
+
 def matrix(features: Any) -> np.ndarray:
     """Features as a floating (n, d) array: an array, or what has them as ``values``.
 
@@ -220,7 +224,10 @@ def matrix(features: Any) -> np.ndarray:
 def _distances(points: np.ndarray, rows: np.ndarray, metric: str) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Some rows at a time, and their distances to all points; infinite to themselves."""
     from sklearn.metrics import pairwise_distances
+    from sklearn.metrics.pairwise import PAIRWISE_DISTANCE_FUNCTIONS
 
+    known = [*PAIRWISE_DISTANCE_FUNCTIONS, *_OF_SCIPY]
+    one_of("metric", metric, [name for name in known if name not in ("precomputed", "nan_euclidean")])
     step = max(1, CHUNK // len(points))
     for start in range(0, len(rows), step):
         chunk = rows[start : start + step]
@@ -263,7 +270,14 @@ def _sample(n: int, most: int, seed: int) -> np.ndarray:
 
 
 def _all(points: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
-    return np.arange(len(points)) if rows is None else np.asarray(rows)
+    if rows is None:
+        return np.arange(len(points))
+    found = np.asarray(rows)
+    if found.ndim != 1 or not found.size or found.dtype.kind not in "iu":
+        raise ValueError(f"rows is {said(rows)}; expected at least one whole number, in a row")
+    for row in found[(found < 0) | (found >= len(points))]:
+        raise ValueError(f"there is no point {row}: there are {len(points):,}, numbered from 0")
+    return found
 
 
 def _check_k(k: int, largest: int, n: int) -> None:

@@ -26,7 +26,7 @@ from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Step, evaluate, train
 from cnnwidgets.methods.verdict import Verdict, verdict_on
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.arguments import checking
+from cnnwidgets.net.arguments import checking, said
 
 TURN = 0.2
 """Seconds that a run trains before it is the next one's turn."""
@@ -114,6 +114,8 @@ def race(
         TypeError, ValueError: what is wrong with a schedule, a seed or the data, in a sentence.
         Cancelled: cancel was set; its ``partial`` is the race as far as it came.
     """
+    if not isinstance(specs, (list, tuple)):
+        raise TypeError(f"specs is {said(specs)}; expected a list of schedules, see cw.methods.schedule")
     if not specs:
         raise ValueError("there is no schedule to train with")
     if unit not in UNITS:

@@ -68,6 +68,8 @@ def rise(
     question = Question(net, image, target, None)
     clean = question.answers(question.inputs)[0].tolist()
     height, width = question.inputs.shape[2:]
+    if cells > max(height, width):
+        raise ValueError(f"cells is {cells}; the picture has {height}×{width} pixels: fewer cells a side are wanted")
     masks = Masks((height, width), cells, keep, samples, seed)
     total, squares = torch.zeros(2, len(clean), height, width, dtype=torch.float64)
 

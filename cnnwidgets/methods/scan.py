@@ -17,7 +17,7 @@ from cnnwidgets.methods.batches import Batch, Loader, Skipped, generators_kept, 
 from cnnwidgets.methods.checkpoint import Checkpoint, restore
 from cnnwidgets.methods.parts import Job, Part, ask, elsewhere, here
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.arguments import checking
+from cnnwidgets.net.arguments import checking, said
 
 MOST_WORKERS = 256
 """Processes that may load pictures: more are a slip of the hand, and fill the memory."""
@@ -129,6 +129,7 @@ def scan(
         Cancelled: cancel was set; its ``partial`` is the :class:`Scan` as far as it came, or None.
     """
     _check(batch_size, workers, executor)
+    _check_reducers(reducers)
     order = numbers_of(dataset, indices)
     ask(cancel)
     with generators_kept():
@@ -240,6 +241,16 @@ class _Run:
             (total - done) / (rate or float("nan")) if done < total else 0.0,
             self.job.net.notes,
         )
+
+
+def _check_reducers(reducers: Any) -> None:
+    listed = reducers.values() if isinstance(reducers, Mapping) else reducers
+    if isinstance(listed, (str, bytes, type)) or not hasattr(listed, "__iter__"):
+        raise TypeError(f"reducers is {said(reducers)}; expected a list of reducers, or a dict of them")
+    for one in listed:
+        if isinstance(one, type) or not all(callable(getattr(one, name, None)) for name in ("update", "merge", "result")):
+            hint = f": give an instance, {one.__name__}()" if isinstance(one, type) else ""
+            raise TypeError(f"{said(one)} is no reducer, which has update(), merge() and result(){hint}")
 
 
 def _check(batch_size: int, workers: int, executor: Executor | None) -> None:

@@ -99,6 +99,8 @@ def segment(
     values = by_pixel(taken)
     if values.shape != inputs.shape[2:]:
         raise ValueError(f"the map has {format_shape(values.shape)} pixels, the picture {format_shape(inputs.shape[2:])}")
+    if smooth is not None and not 0 <= smooth <= max(values.shape):
+        raise ValueError(f"smooth is {smooth}; it must be a number of pixels from 0 to {max(values.shape)}")
     values = ndimage.gaussian_filter(values, min(values.shape) / 64 if smooth is None else smooth)
     low, high = np.quantile(values, [background, foreground])
     seeds = (values >= high).astype(np.int8)

@@ -15,7 +15,7 @@ from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, S
 from cnnwidgets import samples
 from cnnwidgets.methods.copies import trainable_copy
 from cnnwidgets.methods.criteria import Loss
-from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.arguments import KINDS, check, checked
 from cnnwidgets.net.items import read
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.randomness import Stream
@@ -52,15 +52,19 @@ class Task:
     draws: bool = True
 
     def __post_init__(self):
+        check("model", self.model, [KINDS["nn.Module"], KINDS["Callable"]])
+        check("criterion", self.criterion, [KINDS["Loss"]])
         for loader, what in ((self.train, "training"), (self.validation, "validation")):
             if loader is None:
                 raise ValueError(f"a network of your own needs a {what} loader, which gives batches of pictures and labels")
+            check(f"the {what} loader", loader, [KINDS["Iterable[Any]"]])
             if hasattr(loader, "__len__") and len(loader) == 0:
                 raise ValueError(f"the {what} loader is empty: it gives no batch")
 
     def start(self) -> nn.Module:
         """The network before its first step, free to be trained."""
         model = trainable_copy(self.model) if isinstance(self.model, nn.Module) else self.model()
+        check("what model() makes", model, [KINDS["nn.Module"]])
         if not any(parameter.requires_grad for parameter in model.parameters()):
             raise ValueError("there is nothing to train: no parameter of the network requires a gradient")
         return model
@@ -88,8 +92,8 @@ class Task:
         return f"Task({self.name})"
 
 
-@cache
 @checked
+@cache
 def task(name: str) -> Task:
     """A sample network, to be trained on its data: "digits" (LeNet-5, 1,297 pictures) or "scenes" (2,000 of them).
 

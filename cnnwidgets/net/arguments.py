@@ -8,7 +8,7 @@ import math
 import operator
 import re
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -21,7 +21,7 @@ from cnnwidgets.net.layers import format_shape, nearest
 P = ParamSpec("P")
 T = TypeVar("T")
 
-BY_NAME = {"seed": "Seed", "max_memory": "Bytes"}
+BY_NAME = {"seed": "Seed", "max_memory": "Bytes", "most": "Count"}
 """What a whole number of some name is, in every function: more than its annotation says."""
 
 LONGEST = 60
@@ -152,13 +152,15 @@ def checking(*own: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
             check_names(name, kwargs, signature)
             try:
-                given = signature.bind(*args, **kwargs).arguments
+                given = signature.bind(*args, **kwargs)
             except TypeError as error:
                 raise TypeError(f"{name}: {error}") from None
-            for argument, value in given.items():
+            for argument, value in given.arguments.items():
                 if kinds[argument]:
                     check(argument, value, kinds[argument])
-            return function(*args, **kwargs)
+                if isinstance(value, np.generic):  # NumPy's numbers are none for torch's generators
+                    given.arguments[argument] = value.item()
+            return function(*given.args, **given.kwargs)
 
         return call
 
@@ -202,12 +204,13 @@ def said(value: Any) -> str:
     return text if plain and len(text) <= LONGEST else _article(type(value).__name__)
 
 
-def one_of(name: str, value: Any, choices: Sequence[str]) -> str:
+def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     """A text that is one of some; else a ValueError with those that look most like it."""
-    if isinstance(value, str) and value in choices:
+    known = list(choices)
+    if isinstance(value, str) and value in known:
         return value
-    near = nearest(value, choices) if isinstance(value, str) else ""
-    raise ValueError(f"{name} is {said(value)}; expected one of {', '.join(map(repr, choices))}{'.' + near if near else ''}")
+    near = nearest(value, known) if isinstance(value, str) else ""
+    raise ValueError(f"{name} is {said(value)}; it must be one of {', '.join(map(repr, known))}{'.' + near if near else ''}")
 
 
 def _article(noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.net.arguments import said
+from cnnwidgets.net.arguments import one_of
 
 KINDS = {
     "logits": "logits, of which a softmax makes probabilities",
@@ -198,9 +198,7 @@ class Output:
 
 def check_outputs(outputs: str | None) -> str | None:
     """What a user says of the outputs, if it is one of :data:`KINDS`; else a ValueError lists them."""
-    if outputs is not None and not (isinstance(outputs, str) and outputs in KINDS):
-        raise ValueError(f"outputs is {said(outputs)}; it must be one of {', '.join(map(repr, KINDS))}")
-    return outputs
+    return None if outputs is None else one_of("outputs", outputs, KINDS)
 
 
 def _percent(chance: float) -> str:

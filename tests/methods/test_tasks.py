@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, WeightedRandomSampler
 
+import cnnwidgets as cw
 from cnnwidgets import samples
 from cnnwidgets.methods import Task, task
 from cnnwidgets.methods.tasks import loader as in_batches
@@ -118,3 +119,28 @@ def test_batches_in_memory_are_those_of_a_plain_loader():
         else:
             assert not torch.equal(everything[0], pictures().tensors[0])
             torch.testing.assert_close(everything[0].sort(0).values, pictures().tensors[0].sort(0).values)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "sentence"),
+    [
+        ({"model": 3}, TypeError, "model is 3; expected a torch.nn.Module or a function"),
+        ({"model": {"weight": 1}}, TypeError, "model is {'weight': 1}; expected a torch.nn.Module or a function"),
+        ({"criterion": "mse"}, TypeError, "criterion is 'mse'; expected a function of scores and labels"),
+        ({"train": 5}, TypeError, "the training loader is 5; expected batches of pictures and labels, such as a DataLoader"),
+        ({"validation": "test"}, TypeError, "the validation loader is 'test'; expected batches of pictures and labels"),
+        ({"train": None}, ValueError, "a network of your own needs a training loader"),
+    ],
+)
+def test_what_is_no_task_is_told(given, kind, sentence):
+    batch = [(torch.zeros(2, 4), torch.zeros(2, dtype=torch.long))]
+    right = {"model": torch.nn.Linear(4, 2), "train": batch, "validation": batch}
+    with pytest.raises(kind) as raised:
+        cw.methods.Task(**{**right, **given})
+    assert str(raised.value).startswith(sentence)
+
+
+def test_what_a_function_makes_is_a_network():
+    batch = [(torch.zeros(2, 4), torch.zeros(2, dtype=torch.long))]
+    with pytest.raises(TypeError, match=r"what model\(\) makes is 3; expected a torch\.nn\.Module"):
+        cw.methods.lr_finder(cw.methods.Task(lambda: 3, batch, batch))
