@@ -33,13 +33,13 @@ def test_it_comes_back_from_a_state_in_a_panel_that_had_none(digits, data):
     first = cw.FeatureMapBrowser(digits, 3, images=data, beside=5)
     second = cw.FeatureMapBrowser(digits, 3, images=data)
     assert "beside" not in second.data()
-    assert second._beside_box.layout.display == "none"
+    assert second.second.layout.display == "none"
     second.restore(json.loads(json.dumps(first.state)))
     np.testing.assert_array_equal(second.data()["beside"], first.data()["beside"])
-    assert second._beside_box.layout.display == ""
+    assert second.second.layout.display == ""
     second.beside = None
     assert "beside" not in second.data()
-    assert second._beside_box.layout.display == "none"
+    assert second.second.layout.display == "none"
 
 
 def test_a_picture_comes_back_from_a_state_too(digits, data):

@@ -13,7 +13,7 @@ import pytest
 import cnnwidgets as cw
 from cnnwidgets.panels import Panel
 from cnnwidgets.panels.jobs import LOCK, POOL
-from cnnwidgets.views import StatusStrip, View
+from cnnwidgets.views import View
 from tests.panels.tiny import PATIENCE, Doubler, under
 
 LOSSES = [2.0, 1.5, 1.7, 1.6, 1.4, 1.9, 1.8]
@@ -62,8 +62,8 @@ def drawn(panel: Panel) -> list[np.ndarray]:
 
 
 def shown(panel: Panel) -> list[tuple[str, dict]]:
-    """The traits of all views, without the sizes and places of a layout."""
-    views = [widget for widget in under(panel) if isinstance(widget, View) and not isinstance(widget, StatusStrip)]
+    """The traits of all views but controls, which show what is asked for; without the sizes and places of a layout."""
+    views = [widget for widget in under(panel) if isinstance(widget, View) and not widget.needs_kernel]
     names = [set(view.trait_names(sync=True)) - set(w.DOMWidget.class_trait_names()) for view in views]
     return [
         (type(view).__name__, {name: getattr(view, name) for name in sorted(some)})
