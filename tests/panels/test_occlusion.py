@@ -204,8 +204,8 @@ def test_the_code_gives_what_is_on_screen(net, pictures, state):
 @pytest.mark.parametrize("layer", ["attention", "flatten", "norm"])
 def test_the_code_of_a_unit_of_tokens_leaves_out_the_class_token_as_the_panel_does(layer):
     net, image = cw.bind(several(), input_shape=(3, 8, 8)), picture_tensor()
+    tokens = maps_by_hooks(net.module, image[None]).get(layer)  # before a panel runs the module's hooks, too
     panel = cw.OcclusionSlider(net, image, patch=3, stride=3, score=(layer, 2), fill="zero")
-    tokens = maps_by_hooks(net.module, image[None]).get(layer)
     if layer == "attention":
         assert panel.result.clean == pytest.approx(float(tokens[0][0, 1:, 2].sum()), abs=1e-4)
     space: dict = {"model": net.module, "x": image[None]}
