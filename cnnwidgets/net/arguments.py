@@ -47,7 +47,7 @@ def is_number(value: Any) -> bool:
     """Whether a value is a finite number, of any library; True and False are none."""
     if isinstance(value, (bool, np.bool_, str, type)) or not hasattr(value, "__float__") or np.ndim(value):
         return False
-    return math.isfinite(float(value))
+    return is_whole(value) or math.isfinite(float(value))
 
 
 def _is_row(of: Callable[[Any], bool]) -> Callable[[Any], bool]:
