@@ -9,6 +9,8 @@ from tests.browser.lab import SCENES
 pytestmark = pytest.mark.browser
 
 TOUR = Path(__file__).parents[2] / "notebooks" / "tour.ipynb"
+SHOWN = 10
+"""Panels of the tour."""
 BROWSER = "panel = cw.FeatureMapBrowser(net, 3, 'layer2.0.relu', images=pictures)\npanel"
 
 
@@ -47,7 +49,7 @@ def test_the_tour_runs_top_to_bottom_and_every_panel_draws(notebook):
     opened.run_all()
     opened.page.wait_for_function(opened.IDLE)
     panels = opened.page.locator(".cw-status")
-    assert panels.count() == 8
+    assert panels.count() == SHOWN
     for canvas in opened.page.locator(".cw-grid canvas.cw-canvas:visible").all():
         canvas.scroll_into_view_if_needed()
         assert colors(canvas) > 10
@@ -61,7 +63,7 @@ def test_a_saved_notebook_shows_the_still_pictures_before_it_is_run(notebook):
     opened = notebook(file=TOUR)
     pictures = opened.page.locator(".jp-RenderedImage img:visible")
     pictures.first.wait_for()
-    assert pictures.count() == 8
+    assert pictures.count() == SHOWN
     assert all(picture.evaluate("(img) => img.naturalWidth") > 400 for picture in pictures.all())
 
 
