@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
 
-from cnnwidgets.net.incremental.engine import Engine
 from cnnwidgets.net.incremental.patches import Patches
 
 EFFECT = 2e-4
@@ -27,18 +24,15 @@ def noise(patches: Patches) -> Patches:
     return Patches(patches.picture, drawn.to(patches.fill), torch.ones_like(patches.mask))
 
 
-def batches(engine: Engine, stride: tuple[int, int]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Two positions in the middle, and one at the end, as a grid of that stride has them and as they are grouped there.
+def places(patches: Patches, stride: tuple[int, int]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of a grid of that stride a position in the middle and the last one, where the border cuts the patch off.
 
-    So no map is whole that is computed in windows when it comes to it, neither in the middle nor at the border.
+    Alone, each has the smallest windows that there are: no map is whole that is computed in windows beside other positions.
     """
-    height, width = engine.patches.picture.shape[2:]
-    grid = np.arange(0, height, stride[0]), np.arange(0, width, stride[1])
-    groups = [max(found, key=len) for found in engine.groups(*grid)]
-    rows, columns = (places[group[(len(group) - 1) // 2 :][:2]] for places, group in zip(grid, groups, strict=True))
-    count = max(len(rows), len(columns))
-    yield np.resize(rows, count), np.resize(columns, count)
-    yield grid[0][-1:], grid[1][-1:]
+    sizes = patches.picture.shape[2:]
+    rows, columns = (np.arange(0, size, step) for size, step in zip(sizes, stride, strict=True))
+    middle = rows[[(len(rows) - 1) // 2]], columns[[(len(columns) - 1) // 2]]
+    return [middle, (rows[-1:], columns[-1:])]
 
 
 def beside(maps: Tensor) -> Tensor:

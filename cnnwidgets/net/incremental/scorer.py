@@ -153,16 +153,16 @@ class Scorer:
             What a patch changes at most, of the outputs and of the watched score.
         """
         noisy = engine.under(proof.noise(self.patches))
-        batches = [Positions(*batch) for batch in proof.batches(engine, self._stride)]
-        middle, end = (noisy.windows(noisy.route(*batch)) for batch in batches)
-        pictures = [noisy.patches.pictures(*batch.part(0, 1)) for batch in batches]
+        positions = [Positions(*place) for place in proof.places(self.patches, self._stride)]
+        middle, end = (noisy.windows(noisy.route(*place)) for place in positions)
+        pictures = [noisy.patches.pictures(*place) for place in positions]
         maps, output, watched = noisy.whole(pictures[0])
         for step, windows in middle.items():
             effect = proof.largest(maps[step] - engine.clean_map(step))
-            if not proof.alike(windows[:1], maps[step], effect, self.net.dtype):
+            if not proof.alike(windows, maps[step], effect, self.net.dtype):
                 raise NoWindows("windows of its maps are not those of whole pictures")
-        maps_beside = {step: proof.beside(torch.cat([middle[step], end[step]])) for step in middle}
-        scores = self._whole(noisy, maps_beside, len(batches[0].tops) + 4).rows([0, len(batches[0].tops)])
+        side_by_side = {step: proof.beside(torch.cat([middle[step], end[step]])) for step in middle}
+        scores = self._whole(noisy, side_by_side, 5).rows([0, 1])
         whole = joined([self._read_folded(output, watched, 1), self._plain(pictures[1])])
         effects = whole.off(clean)
         self._compare(scores, whole, effects, "windows of its maps do not give the scores of whole pictures")
