@@ -36,8 +36,8 @@ def places(patches: Patches, stride: tuple[int, int]) -> list[tuple[np.ndarray, 
 
 
 def beside(maps: Tensor) -> Tensor:
-    """Of the maps of N positions: (N + 3, ...), beside others that would show in their scores if batches were mixed."""
-    return torch.cat([maps, -3 * maps[:1], 100 * maps[:1], torch.zeros_like(maps[:1])])
+    """The maps of N positions beside one a hundred times as large, which would show in their scores if they were mixed."""
+    return torch.cat([maps, 100 * maps[:1]])
 
 
 def alike(one: Tensor, other: Tensor, effect: float, dtype: torch.dtype) -> bool:

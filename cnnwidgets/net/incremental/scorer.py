@@ -162,7 +162,7 @@ class Scorer:
             if not proof.alike(windows, maps[step], effect, self.net.dtype):
                 raise NoWindows("windows of its maps are not those of whole pictures")
         side_by_side = {step: proof.beside(torch.cat([middle[step], end[step]])) for step in middle}
-        scores = self._whole(noisy, side_by_side, 5).rows([0, 1])
+        scores = self._whole(noisy, side_by_side, 3).rows([0, 1])
         whole = joined([self._read_folded(output, watched, 1), self._plain(pictures[1])])
         effects = whole.off(clean)
         self._compare(scores, whole, effects, "windows of its maps do not give the scores of whole pictures")
