@@ -23,7 +23,7 @@ class Patience:
     A loss is better if it is below the best so far by more than ``min_delta``; a loss that is NaN is never better.
 
     Parameters:
-        patience: epochs without a better loss that are borne; at least 1.
+        patience: epochs to wait for a better loss; at least 1.
         min_delta: how much better counts as better, at least 0.
 
     Raises:

@@ -240,6 +240,6 @@ def _labels(labels: Any, method: str, n: int) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.shape != (n,) or labels.dtype.kind not in "iu":
         raise ValueError(
-            f"labels of shape {labels.shape} and type {labels.dtype} were given; wanted are {n:,} whole numbers, -1 unknown"
+            f"labels of shape {labels.shape} and type {labels.dtype} given; expected {n:,} whole numbers, -1 where unknown"
         )
     return labels

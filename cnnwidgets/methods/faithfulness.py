@@ -206,7 +206,7 @@ def pointing_game(attribution: Attribution, mask: np.ndarray, *, tolerance: floa
     values, mask = by_pixel(attribution), np.asarray(mask, bool)
     if mask.shape != values.shape or not mask.any():
         what = format_shape(mask.shape) if mask.any() else "empty"
-        raise ValueError(f"the mask is {what}; wanted are {format_shape(values.shape)} pixels, some of them True")
+        raise ValueError(f"the mask is {what}; expected {format_shape(values.shape)} pixels, at least one of them True")
     near = ndimage.distance_transform_edt(~mask) <= tolerance
     if np.ptp(values) == 0:
         return Pointing(False, None, float(near.mean()))

@@ -209,7 +209,7 @@ def matrix(features: Any) -> np.ndarray:
     """
     values = np.asarray(getattr(features, "values", features))
     if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(f"features have shape {values.shape}; wanted is (pictures, values), with at least one of each")
+        raise ValueError(f"features have shape {values.shape}; expected (pictures, values), with at least one of each")
     if values.dtype not in (np.float32, np.float64):
         values = values.astype(np.float64)
     finite = np.isfinite(values).all(1)

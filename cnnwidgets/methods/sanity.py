@@ -107,7 +107,7 @@ def sanity_check(
         raise ValueError(f"methods: expected a list of names, got {methods!r}")
     if not methods or not len(depths) or not all(0 <= depth < len(layers) for depth in depths):
         raise ValueError(
-            f"methods are {methods}, depths {depths}; wanted are some of each, depths of 0 to {len(layers) - 1}"
+            f"methods are {methods}, depths {depths}; expected at least one of each, and depths of 0 to {len(layers) - 1}"
         )
 
     def explain(of: BoundModel) -> list[Any]:

@@ -300,7 +300,7 @@ def test_every_parameter_is_in_the_result_and_in_the_table(method):
         ({"method": "t-sne"}, ValueError, "there is no method 't-sne': use 'pca', 'tsne', 'umap'. Did you mean 'tsne'?"),
         ({"method": "umap", "neighbours": 500, "n": 100}, ValueError, "100 pictures have at most 99 each"),
         ({"labels": CLASSES}, ValueError, "labels are for method='umap'"),
-        ({"method": "umap", "labels": CLASSES[:5]}, ValueError, "wanted are 600 whole numbers"),
+        ({"method": "umap", "labels": CLASSES[:5]}, ValueError, "expected 600 whole numbers"),
     ],
 )
 def test_a_parameter_that_does_not_fit_is_a_sentence(change, error, sentence):
@@ -314,7 +314,7 @@ def test_a_parameter_that_does_not_fit_is_a_sentence(change, error, sentence):
 @pytest.mark.parametrize(
     ("features", "sentence"),
     [
-        (SOME[0], r"features have shape \(64,\); wanted is \(pictures, values\)"),
+        (SOME[0], r"features have shape \(64,\); expected \(pictures, values\)"),
         (SOME[:0], r"features have shape \(0, 64\)"),
         (np.where(np.arange(600)[:, None] == 7, np.nan, SOME), "the features of picture 7 are NaN or infinite"),
         (np.ones((20, 5)), "all 20 pictures have the same features: there is no layout of them; take another layer"),

@@ -171,6 +171,15 @@ def test_a_hook_on_a_convolution_keeps_it_from_being_folded():
     assert assert_right(net) == "exact windows in 1 of 2 convolutions"
 
 
+def test_pictures_that_are_mixed_only_where_one_is_extreme_are_found_out():
+    def forward(self, x):
+        x = self.conv1(x)
+        return self.head((x * (1 + (x.abs().amax((0, 1, 2, 3), keepdim=True) > 20).to(x))).flatten(1))
+
+    net = bound(forward, conv1=nn.Conv2d(2, 4, 3), head=nn.Linear(256, 3))
+    assert assert_right(net).endswith("windows of its maps do not give the scores of whole pictures")
+
+
 def test_an_operation_wrongly_taken_for_pointwise_is_found_out(monkeypatch):
     net = bound(
         lambda self, x: self.head(self.conv2(torch.flip(self.conv1(x), (3,))).flatten(1)),
