@@ -11,13 +11,13 @@ import numpy as np
 import torch
 import traitlets as t
 
+from cnnwidgets.base.jobs import in_job
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.beside import Beside
 from cnnwidgets.panels.grid import COLORING, GridPanel
-from cnnwidgets.panels.jobs import in_job
 from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
@@ -25,7 +25,7 @@ from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 CACHE_BYTES = 256 * 2**20
 """Maps of layers that were looked at are kept up to this size, for one picture."""

@@ -9,11 +9,11 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets import methods
+from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.methods.backward_rules import EXAMPLES, table
 from cnnwidgets.panels import backward_rules_tables as stages
 from cnnwidgets.panels.backward_rules_still import still
 from cnnwidgets.panels.controls import Choice
-from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import NumberTables
 from cnnwidgets.views.number_tables import digits
@@ -21,7 +21,7 @@ from cnnwidgets.views.number_tables import digits
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 NUMBERS = ("input", "weights", "above")
 """The traits that are tables of numbers."""

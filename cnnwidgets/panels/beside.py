@@ -7,8 +7,8 @@ from weakref import WeakValueDictionary
 
 from torch import nn
 
+from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.net import BoundModel, bind
-from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.picture import Picture
 
 _NETWORKS: WeakValueDictionary[int, BoundModel] = WeakValueDictionary()

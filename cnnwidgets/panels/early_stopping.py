@@ -23,7 +23,7 @@ from cnnwidgets.views.palette import GREY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 TRAINING, VALIDATION, STOP, BEST = GREY, "#0072b2", "#d55e00", "#009e73"
 

@@ -15,6 +15,8 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.base.errors import sentence
+from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import METHODS
@@ -24,10 +26,8 @@ from cnnwidgets.net.items import names_of
 from cnnwidgets.panels import embedding_charts as charts
 from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of
 from cnnwidgets.panels.controls import Choice, Number, Steps
-from cnnwidgets.panels.errors import sentence
 from cnnwidgets.panels.explored import WORDS, Added, Explored
 from cnnwidgets.panels.gathering import Gathering
-from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.layout_parameters import (
     COMPARISONS,
     PERPLEXITIES,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cnnwidgets.base.errors import sentence
 from cnnwidgets.methods import METHODS, Attribution
 from cnnwidgets.methods.attribution import Unit, usual_scale
 from cnnwidgets.methods.faithfulness import Faithfulness, faithfulness
@@ -19,7 +20,6 @@ from cnnwidgets.methods.segmentation import Segmentation, segment
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.output import Output
 from cnnwidgets.net.own_score import Function
-from cnnwidgets.panels.errors import sentence
 
 CANCELLABLE = frozenset(("smoothgrad", "integrated_gradients", "score_cam", "occlusion", "rise", "lime"))
 """Methods that take long, and can be cancelled while they run."""

@@ -21,7 +21,7 @@ from cnnwidgets.views.image_grid import SCALES, tiled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 MOST_WEIGHTS = 8_000_000
 """Weights that are sent to the browser at most; vgg16's first fully connected layer has 103 million."""

@@ -8,8 +8,8 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.net.arguments import said
-from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.sheet import draw_maps
 from cnnwidgets.views import ImageGrid

@@ -8,12 +8,12 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number
 from cnnwidgets.panels.curves import blank, dress
-from cnnwidgets.panels.jobs import import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import task_lines
 from cnnwidgets.views import ChartView
@@ -22,7 +22,7 @@ from cnnwidgets.views.palette import GREY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 POINTS, CURVE, MARK = GREY, "#0072b2", "#d55e00"
 

@@ -8,9 +8,9 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 
+from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, nearest
 from cnnwidgets.net import BoundModel
-from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.picture import picture_at
 from cnnwidgets.views import ImageGrid, ImageView
 

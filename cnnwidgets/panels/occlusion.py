@@ -9,6 +9,7 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Occlusion, OcclusionMap
 from cnnwidgets.methods.attribution import One
 from cnnwidgets.methods.fills import FILLS, SHAPES
@@ -18,7 +19,6 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
-from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.panels.occlusion_charts import still
 from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel

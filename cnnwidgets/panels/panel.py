@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
-import traitlets as t
 from torch import nn
 
+from cnnwidgets.base import cells, held
+from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
+from cnnwidgets.base.errors import sentence
+from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.state import Stateful
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import said
-from cnnwidgets.net.layers import nearest
-from cnnwidgets.panels import cells, held, twin
-from cnnwidgets.panels.computing import FIRST_PICTURE, Computing, drawing_still, missing, public_names
+from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
-from cnnwidgets.panels.errors import sentence
-from cnnwidgets.panels.fitting import Fitting
-from cnnwidgets.panels.jobs import LOCK, Job
 from cnnwidgets.views import StatusStrip, View
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.linking import Link
+    from cnnwidgets.base.linking import Link
 
 
-class Panel(Fitting, Computing, w.VBox):
+class Panel(Stateful, Computing, w.VBox):
     """A method, its views and its controls, in one box.
 
     A subclass declares its state as traits tagged ``control=`` (see :mod:`cnnwidgets.panels.controls`; None for a trait
@@ -69,8 +68,8 @@ class Panel(Fitting, Computing, w.VBox):
         self.controls: dict[str, w.Widget] = {}
         self.links: list[Link] = []
         self.ties: list[tuple[tuple[w.Widget, str], tuple[w.Widget, str]]] = []
-        self.hidden, self.locked = (self._check_names(what, names) for what, names in (("hide", hide), ("lock", lock)))
-        self._check_names("", state)
+        self.hidden, self.locked = (self.check_names(what, names) for what, names in (("hide", hide), ("lock", lock)))
+        self.check_names("", state)
         super().__init__(**state, **({} if layout is None else {"layout": layout}))
         self.status = StatusStrip(on_cancel=self.cancel, on_code=self._show_code)
         self._begin()
@@ -134,53 +133,6 @@ class Panel(Fitting, Computing, w.VBox):
         for other in others:
             self.ties.append((first, other))
             self._jslinks = [*self._jslinks, w.jslink(first, other)]
-
-    # state
-
-    @classmethod
-    def public_traits(cls) -> dict[str, t.TraitType]:
-        """The traits that make the state, in the order of their declaration, a subclass' own first."""
-        return public_names(cls)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """The public traits as a dict that JSON can carry."""
-        return {name: _encode(trait, getattr(self, name)) for name, trait in self.public_traits().items()}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Set the public traits from a :attr:`state`; traits that it does not name keep their values.
-
-        Raises:
-            TypeError: a name is no public trait; names like it are offered.
-            ValueError: a value does not fit; nothing is changed.
-        """
-        if not isinstance(state, dict):
-            raise TypeError(f"a state is {said(state)}; expected a dict, as panel.state gives")
-        self._check_names("", state)
-        traits = self.public_traits()
-        before = {name: getattr(self, name) for name in state}
-        after = {name: _decode(traits[name], value) for name, value in state.items()}
-        try:
-            with self.hold_trait_notifications():
-                for name, value in after.items():
-                    setattr(self, name, value)
-        except t.TraitError:
-            with self.hold_trait_notifications():
-                for name, value in before.items():
-                    setattr(self, name, value)
-            raise
-
-    def _check_names(self, what: str, names: Iterable[str]) -> list[str]:
-        """Names of public traits, as a list; a TypeError for others, which says whose argument they are of."""
-        public = list(self.public_traits())
-        if isinstance(names, str) or not isinstance(names, Iterable):
-            raise TypeError(f"{what} is {said(names)}; expected a list of names, such as [{public[0]!r}]")
-        for name in names:
-            if not isinstance(name, str) or name not in public:
-                near = nearest(name, public) if isinstance(name, str) else ""
-                taken = f": {what} takes these names" if what else ""
-                raise TypeError(f"{type(self).__name__} has no {said(name)}.{near} It has {', '.join(public)}{taken}.")
-        return list(names)
 
     # showing
 
@@ -276,11 +228,3 @@ class Panel(Fitting, Computing, w.VBox):
             if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
         ]
         return f"{type(self).__name__}({', '.join([self.subject, *said])})"
-
-
-def _encode(trait: t.TraitType, value: Any) -> Any:
-    return trait.encode(value) if hasattr(trait, "encode") else value
-
-
-def _decode(trait: t.TraitType, value: Any) -> Any:
-    return trait.decode(value) if hasattr(trait, "decode") else value

@@ -15,12 +15,12 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
+from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import is_whole
 from cnnwidgets.net.items import fitting, is_dataset, read, size_of
 from cnnwidgets.net.pictures import open_picture
 from cnnwidgets.panels.controls import Slider
-from cnnwidgets.panels.fitting import Unfit
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import UploadButton
 

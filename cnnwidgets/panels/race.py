@@ -11,6 +11,7 @@ import numpy as np
 import traitlets as t
 from scipy.stats import t as student
 
+from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import History, Race, Verdict, race
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
@@ -19,7 +20,6 @@ from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
 from cnnwidgets.panels.curves import blank
-from cnnwidgets.panels.jobs import import_for_trainings
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.views import ChartView
@@ -27,7 +27,7 @@ from cnnwidgets.views import ChartView
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 
 class TrainingRace(Panel):

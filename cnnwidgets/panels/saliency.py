@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import traitlets as t
 
+from cnnwidgets.base.jobs import Job, import_for_explaining
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import check_unit
@@ -22,7 +23,6 @@ from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
-from cnnwidgets.panels.jobs import Job, import_for_explaining
 from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
 from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
 from cnnwidgets.panels.snippets import own_lines, picture_lines, tidy

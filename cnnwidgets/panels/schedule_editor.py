@@ -7,10 +7,10 @@ from typing import Any
 
 import ipywidgets as w
 
+from cnnwidgets.base import held
 from cnnwidgets.methods import KINDS
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.schedule_parameters import COMMON, parameters_of
-from cnnwidgets.panels import held
 from cnnwidgets.views import More, NumberSlider
 
 MENU = [(kind.title, name) for name, kind in KINDS.items() if name != "recorded"]

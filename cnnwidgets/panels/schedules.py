@@ -12,6 +12,7 @@ import traitlets as t
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import Schedule, schedule
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedule_groups import settings_of
@@ -19,7 +20,6 @@ from cnnwidgets.methods.schedules import sketch, title, told
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
 from cnnwidgets.panels.curves import blank
-from cnnwidgets.panels.jobs import import_for_trainings
 from cnnwidgets.panels.knots import moved
 from cnnwidgets.panels.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.panels.panel import Panel
@@ -32,7 +32,7 @@ from cnnwidgets.views import ChartView
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.jobs import Job
+    from cnnwidgets.base.jobs import Job
 
 LONG = 5_000
 """Steps beyond which a sketch is shown first."""

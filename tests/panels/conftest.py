@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import cnnwidgets as cw
-from cnnwidgets.panels import jobs
+from cnnwidgets.base import jobs
 from tests.panels.tiny import PATIENCE
 
 

@@ -6,8 +6,8 @@ import pytest
 import traitlets as t
 from torch import nn
 
+from cnnwidgets.base.jobs import LOCK
 from cnnwidgets.panels import Panel
-from cnnwidgets.panels.jobs import LOCK
 from cnnwidgets.views import MatrixView
 
 WIDGET = "application/vnd.jupyter.widget-view+json"

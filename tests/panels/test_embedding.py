@@ -15,9 +15,10 @@ from torch import nn
 from torch.utils.data import Subset
 
 import cnnwidgets as cw
+from cnnwidgets.base import jobs
 from cnnwidgets.methods import separation
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import gathering, jobs
+from cnnwidgets.panels import gathering
 from cnnwidgets.panels.panel import FIRST_PICTURE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged

@@ -14,8 +14,8 @@ from torch import nn
 from torch.utils.data import Dataset, IterableDataset
 
 import cnnwidgets as cw
+from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import jobs
 from cnnwidgets.panels.gathering import Gathering
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged

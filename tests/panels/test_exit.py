@@ -11,7 +11,7 @@ BEGINNING = """
 import time
 import torch
 import cnnwidgets as cw
-from cnnwidgets.panels.jobs import POOL
+from cnnwidgets.base.jobs import POOL
 """
 
 MAKES = {

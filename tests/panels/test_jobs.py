@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from cnnwidgets.panels import jobs
-from cnnwidgets.panels.jobs import LOCK, POOL, Job, Line
+from cnnwidgets.base import jobs
+from cnnwidgets.base.jobs import LOCK, POOL, Job, Line
 from tests.panels.tiny import PATIENCE, Doubler
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import cnnwidgets as cw
+from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import jobs
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 from tests.panels.tiny import PATIENCE, picture_tensor, several
 

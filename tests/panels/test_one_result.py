@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import cnnwidgets as cw
+from cnnwidgets.base.jobs import LOCK, POOL
 from cnnwidgets.panels import Panel
-from cnnwidgets.panels.jobs import LOCK, POOL
 from cnnwidgets.views import View
 from tests.panels.tiny import PATIENCE, Doubler, under
 

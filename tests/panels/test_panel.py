@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.base.errors import sentence
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import Panel
-from cnnwidgets.panels.errors import sentence
 from tests.panels.tiny import PATIENCE, Doubler, Gated, are_gone, under
 
 
@@ -137,7 +137,7 @@ def test_a_partial_result_is_drawn_with_its_progress():
 
 
 def test_progress_stays_until_there_is_more(monkeypatch):
-    monkeypatch.setattr("cnnwidgets.panels.computing.BUSY_AFTER", 0.02)
+    monkeypatch.setattr("cnnwidgets.base.computing.BUSY_AFTER", 0.02)
     panel = Halves()
     panel.wait()
     with panel.standing_still(5):
@@ -146,7 +146,7 @@ def test_progress_stays_until_there_is_more(monkeypatch):
 
 
 def test_a_long_computation_says_so_and_a_short_one_does_not_flicker(monkeypatch):
-    monkeypatch.setattr("cnnwidgets.panels.computing.BUSY_AFTER", 0.05)
+    monkeypatch.setattr("cnnwidgets.base.computing.BUSY_AFTER", 0.05)
     panel = Doubler()
     panel.wait()
     with panel.standing_still(5):

@@ -22,7 +22,7 @@ import psutil
 from IPython.display import display
 from ipywidgets.widgets.widget import _instances
 import cnnwidgets as cw
-from cnnwidgets.panels import jobs
+from cnnwidgets.base import jobs
 from tests.panels.tiny import Doubler
 
 net, made = cw.load("digits"), weakref.WeakSet()

@@ -11,7 +11,7 @@ import traitlets as t
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets.panels.fitting import Unfit, expected
+from cnnwidgets.base.fitting import Unfit, expected
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,14 @@ from __future__ import annotations
 import gc
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import ipywidgets as w
 
-from cnnwidgets.panels.held import all_open
+from cnnwidgets.base.held import all_open
 
-if TYPE_CHECKING:
-    from cnnwidgets.panels.panel import Panel
-
-_CELLS: WeakKeyDictionary[Panel, dict[str | None, int]] = WeakKeyDictionary()
+_CELLS: WeakKeyDictionary[Any, dict[str | None, int]] = WeakKeyDictionary()
 """Of each panel the cells that made or displayed it (None: nobody knows), and in which of their runs."""
 
 _RUNS: dict[str | None, int] = {}
@@ -30,7 +27,7 @@ _SHELLS: list[Any] = []
 """That tell when a cell runs."""
 
 
-def remember(panel: Panel) -> None:
+def remember(panel: Any) -> None:
     """The cell that is running has made or displayed a panel."""
     if shell := _shell():
         cell = None if _in_output(shell) else _cell(shell)
@@ -80,12 +77,12 @@ def _end(shell: Any, cell: str | None) -> None:
         gc.collect()  # a panel and its views hold each other, and perhaps many maps
 
 
-def _is_part(panel: Panel) -> bool:
+def _is_part(panel: Any) -> bool:
     """Whether another widget holds it."""
     return any(panel in getattr(one, "children", ()) for one in all_open())
 
 
-def _forget(shell: Any, panel: Panel) -> None:
+def _forget(shell: Any, panel: Any) -> None:
     """Let go of it where IPython keeps outputs: ``Out``, ``_``, ``_7``."""
     outputs = shell.user_ns.get("Out", {})
     for number in [number for number, value in outputs.items() if value is panel]:

@@ -6,14 +6,14 @@ from collections import defaultdict
 
 import traitlets as t
 
-from cnnwidgets.panels.panel import Panel
+from cnnwidgets.base.state import Stateful
 
 
 class Link:
     """Panels that share every public trait they have in common; made by :func:`link`."""
 
-    def __init__(self, panels: tuple[Panel, ...]):
-        sharing: dict[tuple, list[Panel]] = defaultdict(list)
+    def __init__(self, panels: tuple[Stateful, ...]):
+        sharing: dict[tuple, list[Stateful]] = defaultdict(list)
         for panel in panels:
             for name, trait in panel.public_traits().items():
                 sharing[_kind(name, trait)].append(panel)
@@ -34,7 +34,7 @@ class Link:
         for panel in {panel for group in self._shared.values() for panel in group}:
             self.leave(panel)
 
-    def leave(self, panel: Panel) -> None:
+    def leave(self, panel: Stateful) -> None:
         """Let a panel go its own way again, and whoever then shares nothing with another one."""
         panel.links = [link for link in panel.links if link is not self]
         for (name, *_), group in self._shared.items():
@@ -53,7 +53,7 @@ class Link:
                 setattr(panel, change.name, change.new)
 
 
-def link(*panels: Panel) -> Link:
+def link(*panels: Stateful) -> Link:
     """Make panels share every public trait that they have in common (``layer``, ``unit``, ``image``, ``y``, ``x``, ...).
 
     The first panel's values are taken over by the others; where it has none, those of the first that has one.
@@ -64,7 +64,7 @@ def link(*panels: Panel) -> Link:
         TypeError: something is no panel, or there are fewer than two.
     """
     for panel in panels:
-        if not isinstance(panel, Panel):
+        if not isinstance(panel, Stateful):
             raise TypeError(f"link takes panels, not a {type(panel).__name__}")
     if len(panels) < 2:
         raise TypeError("link takes two panels or more")

@@ -10,12 +10,11 @@ from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import traitlets as t
-
+from cnnwidgets.base.errors import sentence
+from cnnwidgets.base.jobs import LOCK, Job, Line
+from cnnwidgets.base.state import public_names
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import nearest
-from cnnwidgets.panels.errors import sentence
-from cnnwidgets.panels.jobs import LOCK, Job, Line
 
 if TYPE_CHECKING:
     from cnnwidgets.views import StatusStrip
@@ -288,15 +287,6 @@ def drawing_still(panel: Computing, result: Any) -> Iterator[None]:
 
 _STILL: ContextVar[tuple[Computing | None, Any]] = ContextVar("still", default=(None, None))
 """The panel of which this thread draws a still, and the result that it shows."""
-
-
-def public_names(cls: type) -> dict[str, t.TraitType]:
-    """The traits that make a panel's state, in the order of their declaration, a subclass' own first."""
-    named: dict[str, Any] = {}
-    for base in cls.__mro__:
-        for name, value in vars(base).items():
-            named.setdefault(name, value)
-    return {name: value for name, value in named.items() if isinstance(value, t.TraitType) and "control" in value.metadata}
 
 
 def missing(panel: Any, what: str) -> NotImplementedError:

@@ -1,0 +1,91 @@
+"""What a panel is asked with: its public traits, as a dict that JSON can carry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import traitlets as t
+
+from cnnwidgets.base.fitting import Fitting
+from cnnwidgets.net.arguments import said
+from cnnwidgets.net.layers import nearest
+
+if TYPE_CHECKING:
+    from cnnwidgets.base.linking import Link
+
+
+class Stateful(Fitting):
+    """An object whose state is its public traits: those tagged ``control=``.
+
+    Attributes:
+        links: those that share traits with it, see :func:`cnnwidgets.link`.
+    """
+
+    links: list[Link]
+
+    @classmethod
+    def public_traits(cls) -> dict[str, t.TraitType]:
+        """The traits that make the state, in the order of their declaration, a subclass' own first."""
+        return public_names(cls)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The public traits as a dict that JSON can carry."""
+        return {name: _encode(trait, getattr(self, name)) for name, trait in self.public_traits().items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Set the public traits from a :attr:`state`; traits that it does not name keep their values.
+
+        Raises:
+            TypeError: a name is no public trait; names like it are offered.
+            ValueError: a value does not fit; nothing is changed.
+        """
+        if not isinstance(state, dict):
+            raise TypeError(f"a state is {said(state)}; expected a dict, as panel.state gives")
+        self.check_names("", state)
+        traits = self.public_traits()
+        before = {name: getattr(self, name) for name in state}
+        after = {name: _decode(traits[name], value) for name, value in state.items()}
+        try:
+            with self.hold_trait_notifications():
+                for name, value in after.items():
+                    setattr(self, name, value)
+        except t.TraitError:
+            with self.hold_trait_notifications():
+                for name, value in before.items():
+                    setattr(self, name, value)
+            raise
+
+    def check_names(self, what: str, names: Iterable[str]) -> list[str]:
+        """Names of public traits, as a list.
+
+        Raises:
+            TypeError: a name is none, which says whose argument (``what``) it is.
+        """
+        public = list(self.public_traits())
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise TypeError(f"{what} is {said(names)}; expected a list of names, such as [{public[0]!r}]")
+        for name in names:
+            if not isinstance(name, str) or name not in public:
+                near = nearest(name, public) if isinstance(name, str) else ""
+                taken = f": {what} takes these names" if what else ""
+                raise TypeError(f"{type(self).__name__} has no {said(name)}.{near} It has {', '.join(public)}{taken}.")
+        return list(names)
+
+
+def public_names(cls: type) -> dict[str, t.TraitType]:
+    """The traits that make a class' state, in the order of their declaration, a subclass' own first."""
+    named: dict[str, Any] = {}
+    for base in cls.__mro__:
+        for name, value in vars(base).items():
+            named.setdefault(name, value)
+    return {name: value for name, value in named.items() if isinstance(value, t.TraitType) and "control" in value.metadata}
+
+
+def _encode(trait: t.TraitType, value: Any) -> Any:
+    return trait.encode(value) if hasattr(trait, "encode") else value
+
+
+def _decode(trait: t.TraitType, value: Any) -> Any:
+    return trait.decode(value) if hasattr(trait, "decode") else value
