@@ -1,5 +1,7 @@
 // What the network answers, before and with the patch where it is.
 
+import { drawer, format, h, listen, position, typed } from "./shared.js";
+
 function render({ model, el }) {
   const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });
   const meter = h("div", { className: "cw-meter" });

@@ -1,5 +1,8 @@
 // A figure's curves as numbers: from lists, plotly's base64 arrays, columns beside the figure, and what was appended.
 
+import { LONG, ascends, bisect, thin } from "./chart_thin.js";
+import { typed } from "./shared.js";
+
 const KINDS = {
   f8: Float64Array, f4: Float32Array, i4: Int32Array, u4: Uint32Array, i2: Int16Array, u2: Uint16Array, i1: Int8Array, u1: Uint8Array,
 };
@@ -20,7 +23,7 @@ function numbersOf(values) {
 }
 
 /** A figure from its JSON, its columns as numbers. */
-function figureOf(text, columns) {
+export function figureOf(text, columns) {
   const figure = JSON.parse(text || "null");
   for (const trace of figure?.data ?? []) {
     for (const axis of ["x", "y"]) {
@@ -32,7 +35,7 @@ function figureOf(text, columns) {
 }
 
 /** A figure's curves, {trace, x, y}; x and y are null where a trace is no curve of numbers. */
-function curvesOf(figure, appended, draggable) {
+export function curvesOf(figure, appended, draggable) {
   return figure.data.map((trace, number) => {
     if (!/^scatter(gl)?$/.test(trace.type ?? "scatter")) return { trace, x: null, y: null };
     const y = numbersOf(trace.y ?? []);
@@ -54,7 +57,7 @@ function joined(old, more, first) {
 }
 
 /** Keep what the kernel appends in the model's own state: for views to come, and for saved pages. */
-function keepAppended(model, held) {
+export function keepAppended(model, held) {
   const keep = (message, buffers) => {
     if (message?.kind !== "extend") return;
     const appended = model.get("appended"); // changed in place: what is set would be sent back to the kernel
@@ -74,7 +77,7 @@ function keepAppended(model, held) {
 }
 
 /** What plotly draws of a curve: all of it, or what `thin` keeps, whose indices it gives as `kept`. */
-function drawnOf({ trace, x, y, ascends: sorted }, range, columns, logX, logY) {
+export function drawnOf({ trace, x, y, ascends: sorted }, range, columns, logX, logY) {
   const long = (trace.mode ?? "lines") === "lines" && (trace.type ?? "scatter") === "scatter" && !trace.stackgroup;
   if (!long || !sorted || x.length <= LONG) return { trace: { ...trace } };
   const value = (at) => (logX ? Math.log10(at) : at);

@@ -1,9 +1,13 @@
 // Handles over the points of draggable curves: dragged by mouse or touch, moved by arrow keys, added and removed.
 
+import { clamp, eachFrame, pixelsOf, useDrag } from "./chart_line.js";
+import { exact } from "./chart_readout.js";
+import { h, put } from "./shared.js";
+
 const SETTLE = 1000; // ms in which figures that the kernel made before the hand let go may still come
 
 /** `chart` gives `curves()`, the `place(curve)` of one in a drawn subplot, `ranges()` of all axes, and `redraw()`. */
-function useKnots(layer, model, chart) {
+export function useKnots(layer, model, chart) {
   const handles = [];
   let hand = null; // the point that a hand has, or had last: { curve, point, x, y, ranges, until, answered }
 

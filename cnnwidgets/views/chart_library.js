@@ -3,7 +3,7 @@
 const PATIENCE = 20_000;
 
 /** Plotly; `ends` takes the function that gives up asking, for a chart that is removed may never get its answer. */
-function plotly(model, ends) {
+export function plotly(model, ends) {
   globalThis.__cnnwidgets_plotly ??= new Promise((resolve, reject) => {
     const fail = (error) => {
       clearTimeout(late);

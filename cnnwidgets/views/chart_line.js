@@ -1,15 +1,18 @@
 // A vertical line over the first subplot, which is dragged or moved by arrow keys; and how things over a chart are dragged.
 
+import { exact } from "./chart_readout.js";
+import { ARROWS, h, put } from "./shared.js";
+
 const STEP = 2; // CSS pixels of an arrow key; ten times as many with Shift
 
 /** Run an action at most once a frame, however often it is asked for. */
-function eachFrame(action) {
+export function eachFrame(action) {
   let frame = 0;
   return () => { frame ||= requestAnimationFrame(() => ((frame = 0), action())); };
 }
 
 /** Let an element be dragged: `grab()` gives where it is, `move(left, top)` where it is to be; `drop(moved)` ends it. */
-function useDrag(element, { grab, move, drop }) {
+export function useDrag(element, { grab, move, drop }) {
   let from = null;
   element.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
@@ -31,7 +34,7 @@ function useDrag(element, { grab, move, drop }) {
 }
 
 /** What an arrow key asks for, in pixels to the right and down; null for any other key. */
-function pixelsOf(event) {
+export function pixelsOf(event) {
   const arrow = ARROWS[event.key];
   if (!arrow) return null;
   event.preventDefault();
@@ -39,10 +42,10 @@ function pixelsOf(event) {
   return arrow.toReversed().map((by) => by * STEP * (event.shiftKey ? 10 : 1));
 }
 
-const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
+export const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
 
 /** The line that `line` is the x of. */
-function useLine(layer, model, chart) {
+export function useLine(layer, model, chart) {
   const label = h("span", { className: "cw-rule-label" });
   const rule = h("div", { className: "cw-rule", role: "slider", tabIndex: 0, hidden: true }, h("span", { className: "cw-grip" }), label);
   layer.append(rule);

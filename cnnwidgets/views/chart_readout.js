@@ -1,7 +1,10 @@
 // The exact values at the pointer, in a line below the chart, with a guide through the chart; arrow keys move it too.
 
+import { bisect } from "./chart_thin.js";
+import { h } from "./shared.js";
+
 /** Up to six significant digits, all of an integer, with a true minus sign. */
-function exact(value) {
+export function exact(value) {
   const size = Math.abs(value);
   const short = Number.isInteger(value) && size < 1e9 ? String(value)
     : size >= 1e6 || size < 1e-4 ? value.toExponential(5).replace(/\.?0+e/, "e")
@@ -21,7 +24,7 @@ function nearest({ x, ascends: sorted }, axis, pixel) {
 }
 
 /** `chart` gives `plots()`, the drawn subplots, `told(plot)`, their curves with a name and a colour, and `title(axis)`. */
-function useReadout(layer, line, chart) {
+export function useReadout(layer, line, chart) {
   const guide = h("div", { className: "cw-guide", hidden: true });
   layer.append(guide);
   let at = null; // { id, x }: a subplot, and where in it

@@ -1,9 +1,9 @@
 // Which points of a long curve are drawn: in each pixel column the lowest and the highest, so that no spike is lost.
 
-const LONG = 4000; // points that plotly draws fast enough as they are
+export const LONG = 4000; // points that plotly draws fast enough as they are
 
 /** The first index whose x is at least a value; x ascends. */
-function bisect(x, value) {
+export function bisect(x, value) {
   let [low, high] = [0, x.length];
   while (low < high) {
     const middle = (low + high) >> 1;
@@ -14,7 +14,7 @@ function bisect(x, value) {
 }
 
 /** Whether numbers never fall, and all are numbers. */
-function ascends(x) {
+export function ascends(x) {
   for (let i = 1; i < x.length; i++) if (!(x[i] >= x[i - 1])) return false;
   return x[0] === x[0];
 }
@@ -25,7 +25,7 @@ function ascends(x) {
  * `range` is what is visible, as plotly has it: the exponents, if `logX`. With `logY`, what is not positive is a gap. The
  * ends, the lowest and the highest point stay wherever they are, so that plotly finds the same range by itself.
  */
-function thin(x, y, range, columns, logX, logY) {
+export function thin(x, y, range, columns, logX, logY) {
   const value = (at) => (logX ? 10 ** at : at);
   const [lo, hi] = [Math.min(...range), Math.max(...range)];
   const begin = Math.max(0, bisect(x, value(lo)) - 1);

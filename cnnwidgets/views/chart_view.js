@@ -1,5 +1,12 @@
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
+import { curvesOf, drawnOf, figureOf, keepAppended } from "./chart_curves.js";
+import { useKnots } from "./chart_knots.js";
+import { plotly } from "./chart_library.js";
+import { eachFrame, useLine } from "./chart_line.js";
+import { useReadout } from "./chart_readout.js";
+import { ARROWS, h, listen, once, put, stamp, watch } from "./shared.js";
+
 const NARROW = 480; // CSS pixels below which a legend goes under the curves
 const TITLED = 330; // CSS pixels below which a title and its hint are two lines
 

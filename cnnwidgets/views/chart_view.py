@@ -25,18 +25,7 @@ POINT = 16
 """Bytes of an appended point."""
 
 
-class ChartView(
-    View,
-    module=(
-        "chart_library.js",
-        "chart_curves.js",
-        "chart_thin.js",
-        "chart_readout.js",
-        "chart_line.js",
-        "chart_knots.js",
-        "chart_view.js",
-    ),
-):
+class ChartView(View, module="chart_view.js"):
     """An ordinary plotly figure, drawn by plotly.js, which is sent at most once a page.
 
     >>> chart = ChartView(readout=True)

@@ -1,5 +1,7 @@
 // A map over a picture: a cell a position of the patch, coloured by size or by class.
 
+import { ARROWS, colorTable, cssColor, describeBox, drawLegend, drawer, format, h, listen, once, outline, pictureOf, put, resize, typed, watch, zoomOf } from "./shared.js";
+
 const PALE = 0.45;
 
 function render({ model, el }) {

@@ -1,5 +1,7 @@
 // Many small maps on one canvas. Sorting, scale, colours, zoom, hover and selection happen here, without the kernel.
 
+import { choice, colorTable, drawLegend, drawer, elided, format, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
+
 const LABEL = 18;
 const SPOTS_FROM = 36; // CSS pixels: smaller tiles show the cursor only where the pointer is
 

@@ -1,5 +1,7 @@
 // One picture, and on it the rectangle that the position under the cursor sees, or a patch that is dragged.
 
+import { ARROWS, describeBox, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch, zoomOf } from "./shared.js";
+
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: -1 });
   const title = h("div", { className: "cw-title" });

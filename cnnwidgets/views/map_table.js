@@ -1,5 +1,7 @@
 // Maps over one picture, in a table: a canvas a cell, and one cursor for all of them.
 
+import { ARROWS, choice, colorTable, drawLegend, drawer, format, h, listen, once, outline, pictureOf, position, put, resize, typed, watch } from "./shared.js";
+
 const CODES = 32767;
 
 function render({ model, el }) {

@@ -1,5 +1,7 @@
 // Small matrices with a number in every cell, coloured around zero.
 
+import { colorTable, cssColor, format, h, listen, once, stamp, typed } from "./shared.js";
+
 const MOST_NUMBERS = 16;
 
 function render({ model, el }) {

@@ -1,5 +1,7 @@
 // A button that shows what is folded away, and folds it away again: in the browser, whatever the kernel does.
 
+import { h, listen, put, stamp } from "./shared.js";
+
 function render({ model, el }) {
   const sign = h("span", { className: "cw-more-sign", "aria-hidden": "true" }, "▸");
   const words = h("span", {});

@@ -1,6 +1,8 @@
 // A slider over a number, and a field that says it exactly. Only what a hand does is sent: a value between the slider's
 // places is shown at the nearest one, and stays what it is.
 
+import { h, listen, once, put, stamp } from "./shared.js";
+
 const DIGITS = 12; // significant ones that a place keeps: 3 steps of 0.1 are 0.3
 
 /** The places of a logarithmic slider: numbers of two digits, about evenly apart. */

@@ -1,5 +1,7 @@
 // Tables of numbers that follow from each other: to edit, to point at, to step through.
 
+import { ARROWS, h, listen, once, put, stamp } from "./shared.js";
+
 const LONG_TEXT = 2.6; // characters beyond which a number is written smaller
 const LONG_WAS = 3; // the same, for what was there before
 const [RULED, PLAIN, SIGN] = [34, 12, 42]; // pixels of a row that are no cells: a column's in a box, one's without, a sign's

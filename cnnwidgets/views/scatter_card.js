@@ -1,5 +1,8 @@
 // What is known of a point: a card beside it, and a sentence; and what is said of all.
 
+import { NONE } from "./scatter_marks.js";
+import { format, h, position, resize, typed } from "./shared.js";
+
 const ENLARGED = 112; // CSS pixels of the picture on the card
 
 /** The three most probable classes of a point, as [name, probability in percent]. */
@@ -14,7 +17,7 @@ function answersOf(model, i) {
 
 const classOf = (model, index) => model.get("classes")[index] ?? model.get("names")[index] ?? String(index);
 const percent = (value) => (value < 1 ? "< 1 %" : `${Math.round(value)} %`);
-const grouped = (count) => count.toLocaleString("en");
+export const grouped = (count) => count.toLocaleString("en");
 
 /** A point's number in the data set and its label, or the value or class that colours it. */
 function factsOf(model, i) {
@@ -34,13 +37,13 @@ function factsOf(model, i) {
 }
 
 /** "#12 · label: seven · 7 98 %, 1 2 %" */
-function sentenceOf(model, i) {
+export function sentenceOf(model, i) {
   const answers = answersOf(model, i).map(([name, chance]) => `${name} ${percent(chance)}`);
   return [...factsOf(model, i), ...(answers.length ? [`network: ${answers.join(", ")}`] : [])].join(" · ");
 }
 
 /** "1,797 points in 10 classes, 30 selected, 3 without a position" */
-function summaryOf(model, count, selected, placeless) {
+export function summaryOf(model, count, selected, placeless) {
   const many = (number, one, more) => `${grouped(number)} ${number === 1 ? one : more}`;
   const classes = model.get("names").length;
   const told = [many(count, "point", "points") + (classes ? ` in ${many(classes, "class", "classes")}` : "")];
@@ -50,7 +53,7 @@ function summaryOf(model, count, selected, placeless) {
 }
 
 /** A card that is put beside a point and stays inside its parent. */
-function pointCard(model) {
+export function pointCard(model) {
   const picture = h("canvas", { className: "cw-enlarged" });
   const text = h("div", { className: "cw-facts" });
   const element = h("div", { className: "cw-card", hidden: true }, picture, text);

@@ -1,5 +1,8 @@
 // What hands do on a scatter: drag, wheel, pinch, draw around points, hover, click, keys; and the buttons above it.
 
+import { grouped } from "./scatter_card.js";
+import { ARROWS, h, listen, put } from "./shared.js";
+
 const CLICK = 4; // CSS pixels that a click may move
 
 /**
@@ -7,7 +10,7 @@ const CLICK = 4; // CSS pixels that a click may move
  *
  * `draft(line)` draws a line while it is drawn, `enclose(line, add)` selects the points in it.
  */
-function useHands(canvas, model, view) {
+export function useHands(canvas, model, view) {
   const down = new Map(); // pointers that are down, and where
   let [drag, entered] = [null, false]; // entered: a click has taken the wheel, until the pointer leaves
   const place = (event) => {
@@ -101,13 +104,13 @@ function useHands(canvas, model, view) {
 const COMMAND = /Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl";
 
 /** What hands can do, in words. */
-function hintOf(model) {
+export function hintOf(model) {
   const around = model.get("lock").includes("selected") ? [] : ["shift-drag: box", "alt-drag: lasso"];
   return [`${COMMAND}+wheel, or a click and the wheel: zoom`, ...around].join(" · ");
 }
 
 /** The line that is being drawn around points. */
-function drawDraft(context, line, color) {
+export function drawDraft(context, line, color) {
   context.beginPath();
   line.forEach((corner) => context.lineTo(...corner));
   context.closePath();
@@ -120,7 +123,7 @@ function drawDraft(context, line, color) {
 }
 
 /** The buttons above a scatter; `ends` takes what unties them. */
-function scatterTools(model, view, ends) {
+export function scatterTools(model, view, ends) {
   const button = (text, title, action) => {
     const one = h("button", { title, "aria-label": title }, text);
     one.addEventListener("click", action);

@@ -1,5 +1,9 @@
 // The classes of the points: what they look like, how many there are, which are hidden.
 
+import { grouped } from "./scatter_card.js";
+import { shapeOf } from "./scatter_marks.js";
+import { h, put } from "./shared.js";
+
 const SEARCH_FROM = 13; // names
 
 /**
@@ -7,7 +11,7 @@ const SEARCH_FROM = 13; // names
  *
  * `put(hidden)` hides classes, `select(classes, add)` selects their points.
  */
-function classLegend(model, put, select) {
+export function classLegend(model, put, select) {
   const find = "find classes: type a part of a name; Enter selects the points";
   const search = h("input", { type: "search", placeholder: "find classes", title: find, "aria-label": find });
   const hint = "classes: a click hides or shows one, a double click or a shift-click shows it alone";

@@ -1,6 +1,8 @@
 // Many points as pixels: each mark is a stamp of smooth edges, written into an array of words without a drawing call.
 
-const NONE = 65535; // stands for no class, or no value
+import { colorTable, rgba, typed } from "./shared.js";
+
+export const NONE = 65535; // stands for no class, or no value
 const HUES = 7; // so many classes share a shape
 const STEPS = 4; // a mark lies at a quarter of a pixel
 
@@ -16,10 +18,10 @@ const SHAPES = [
 ];
 
 /** The shape of a class's marks, as a number. */
-const shapeOf = (index) => Math.floor(index / HUES) % SHAPES.length;
+export const shapeOf = (index) => Math.floor(index / HUES) % SHAPES.length;
 
 /** Any CSS colour as a word, as in colorTable. */
-function wordOf(color) {
+export function wordOf(color) {
   const pixel = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
   const context = pixel.getContext("2d", { willReadFrequently: true });
   context.fillStyle = color;
@@ -35,7 +37,7 @@ function mixed(from, to, share) {
 }
 
 /** What the points look like: a slot each, and for each slot its shape and words; `counts` has the points of each slot. */
-function lookOf(model, count, paper, ink) {
+export function lookOf(model, count, paper, ink) {
   const [group, value] = [typed(Uint16Array, model.get("group")), typed(Uint16Array, model.get("value"))];
   const words = model.get("palette").map(wordOf);
   const grey = mixed(paper, ink, 110);
@@ -57,7 +59,7 @@ function lookOf(model, count, paper, ink) {
 }
 
 /** Words of a picture, with a margin in which the marks at its edges end; and the stamps that fit it. */
-class Frame {
+export class Frame {
   constructor(width, height) {
     Object.assign(this, { width, height, margin: 64, stride: width + 128, made: new Map() });
     this.image = new ImageData(this.stride, height + 128);
@@ -107,7 +109,7 @@ class Stamps {
  *
  * `look` has each point's `slots`, and for each slot its shape; `fills` and `rims` the words of each slot.
  */
-function stampPoints(frame, stamps, { points, order, kinds, camera, ratio }, kind, look, fills, rims) {
+export function stampPoints(frame, stamps, { points, order, kinds, camera, ratio }, kind, look, fills, rims) {
   const { words, stride, margin, width, height } = frame;
   const [zoom, reach] = [camera.scale * ratio, stamps.reach];
   const [left, top] = [width / 2 - camera.x * zoom, height / 2 + camera.y * zoom];

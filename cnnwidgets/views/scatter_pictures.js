@@ -1,5 +1,7 @@
 // Pictures as points: which of them are shown, so that none covers another, and where they lie in their atlas.
 
+import { boundsOf } from "./scatter_space.js";
+
 const NEVER = 32767;
 
 /**
@@ -8,7 +10,7 @@ const NEVER = 32767;
  * Points are asked in a fixed order, level after level. So what is shown depends on the zoom alone and not on what is in
  * view, and a picture that is shown stays when one zooms in.
  */
-class Thinning {
+export class Thinning {
   constructor(points, shown, order) {
     const [left, bottom, right, top] = boundsOf(points, shown);
     this.levels = new Int16Array(shown.length).fill(NEVER);
@@ -52,7 +54,7 @@ class Thinning {
 }
 
 /** The pictures of all points, in one; `ready` is called once they are decoded. */
-class Atlas {
+export class Atlas {
   constructor(model, ready) {
     const bytes = model.get("atlas");
     [this.tall, this.wide, this.across] = model.get("tile");

@@ -3,7 +3,7 @@
 const PAD = 28; // CSS pixels around the points when all are in view
 
 /** A fixed order without a pattern, so that no class lies on top of another because it comes later. */
-function shuffled(count) {
+export function shuffled(count) {
   const order = Int32Array.from({ length: count }, (_, i) => i);
   let seed = 1;
   for (let i = count - 1; i > 0; i--) {
@@ -15,7 +15,7 @@ function shuffled(count) {
 }
 
 /** [left, bottom, right, top] of the points that are shown; a square around 0 if there are none. */
-function boundsOf(points, shown) {
+export function boundsOf(points, shown) {
   let [left, bottom, right, top] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < shown.length; i++) {
     if (!shown[i]) continue;
@@ -29,7 +29,7 @@ function boundsOf(points, shown) {
 }
 
 /** What is in view: its middle in the points' units, y up, and CSS pixels a unit. Sizes are [width, height], in them. */
-class Camera {
+export class Camera {
   constructor(x, y, scale) { Object.assign(this, { x, y, scale }); }
   /** The camera that has bounds in view. */
   static of([left, bottom, right, top], size) {
@@ -52,7 +52,7 @@ class Camera {
 }
 
 /** A grid of cells over the shown points, a few points a cell. */
-class PointIndex {
+export class PointIndex {
   constructor(points, shown) {
     const [left, bottom, right, top] = boundsOf(points, shown);
     const count = shown.reduce((sum, one) => sum + one, 0);
@@ -90,7 +90,7 @@ class PointIndex {
 }
 
 /** Numbers of the shown points inside a closed line [[x, y], ...], ascending. */
-function inside(line, points, shown) {
+export function inside(line, points, shown) {
   const xs = line.map((corner) => corner[0]);
   const ys = line.map((corner) => corner[1]);
   const [left, right, bottom, top] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
@@ -108,7 +108,7 @@ function inside(line, points, shown) {
 }
 
 /** Number of the shown point next to a place in a direction [down, right]: within 45 degrees of it, else on that side. */
-function ahead([x, y], points, shown, [down, right], but) {
+export function ahead([x, y], points, shown, [down, right], but) {
   let [best, least, beside, aside] = [-1, Infinity, -1, Infinity];
   for (let i = 0; i < shown.length; i++) {
     if (!shown[i] || i === but) continue;

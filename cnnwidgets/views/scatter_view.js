@@ -1,5 +1,13 @@
 // Points, or pictures as points, in the plane. Moving, hovering, selecting and hiding happen here, without the kernel.
 
+import { pointCard, sentenceOf, summaryOf } from "./scatter_card.js";
+import { drawDraft, hintOf, scatterTools, useHands } from "./scatter_hands.js";
+import { classLegend } from "./scatter_legend.js";
+import { Frame, lookOf, stampPoints, wordOf } from "./scatter_marks.js";
+import { Atlas, Thinning } from "./scatter_pictures.js";
+import { Camera, PointIndex, ahead, boundsOf, inside, shuffled } from "./scatter_space.js";
+import { colorTable, cssColor, drawLegend, drawer, h, listen, once, put, resize, typed, watch } from "./shared.js";
+
 const NARROW = 600; // CSS pixels: below, the legend lies under the points
 const ZOOM = [0.5, 50]; // the least and the most of what shows all points
 const [HIDDEN, FADED, PLAIN, CHOSEN] = [0, 1, 2, 3];

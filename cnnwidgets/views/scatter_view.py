@@ -29,18 +29,7 @@ def _bytes(help: str, **tags) -> t.Bytes:
     return t.Bytes(help=help).tag(sync=True, **tags)
 
 
-class ScatterView(
-    View,
-    module=(
-        "scatter_space.js",
-        "scatter_marks.js",
-        "scatter_pictures.js",
-        "scatter_card.js",
-        "scatter_legend.js",
-        "scatter_hands.js",
-        "scatter_view.js",
-    ),
-):
+class ScatterView(View, module="scatter_view.js"):
     """Points in the plane, coloured by class or by value, or drawn as their pictures; 100,000 can be moved by hand.
 
     >>> scatter.show(points, colors=labels, names=["cat", "dog"])

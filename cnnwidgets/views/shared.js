@@ -8,7 +8,7 @@ const ANCHORS = {
 };
 
 /** 256 colours as little-endian RGBA words, ready for a Uint32Array over ImageData. */
-function colorTable(name) {
+export function colorTable(name) {
   const anchors = ANCHORS[name].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
   return Uint32Array.from({ length: 256 }, (_, i) => {
     const at = (i / 255) * (anchors.length - 1);
@@ -18,11 +18,11 @@ function colorTable(name) {
   });
 }
 
-const rgba = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
-const cssColor = (word) => `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
+export const rgba = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+export const cssColor = (word) => `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
 
 /** A number with three significant digits and a true minus sign. */
-function format(value) {
+export function format(value) {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
@@ -33,7 +33,7 @@ function format(value) {
 const FOCUSABLE = new Set(["button", "canvas", "input", "select"]);
 
 /** An element with properties, attributes (aria-, data-, role) and children; strings become text, never markup. */
-function h(tag, properties = {}, ...children) {
+export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   if (FOCUSABLE.has(tag) || "tabIndex" in properties) element.setAttribute("data-lm-suppress-shortcuts", "true");
   for (const [key, value] of Object.entries(properties)) {
@@ -45,7 +45,7 @@ function h(tag, properties = {}, ...children) {
 }
 
 /** A labelled drop-down that is tied to a trait of the model; `ends` takes the function that unties it. */
-function choice(model, trait, label, options, title, ends) {
+export function choice(model, trait, label, options, title, ends) {
   const select = h("select", { title }, ...options.map(([value, text]) => h("option", { value }, text)));
   const show = () => (select.value = model.get(trait));
   select.addEventListener("change", () => put(model, { [trait]: select.value }));
@@ -55,13 +55,13 @@ function choice(model, trait, label, options, title, ends) {
 }
 
 /** Set traits and send them; without a kernel they still change in the browser. */
-function put(model, values) {
+export function put(model, values) {
   for (const [key, value] of Object.entries(values)) model.set(key, value);
   model.save_changes();
 }
 
 /** The bytes of a trait as a typed array, whatever the host delivers (DataView, ArrayBuffer, Uint8Array). */
-function typed(Type, bytes) {
+export function typed(Type, bytes) {
   if (!bytes) return new Type(0);
   const buffer = bytes.buffer ?? bytes;
   const [start, length] = [bytes.byteOffset ?? 0, bytes.byteLength];
@@ -71,7 +71,7 @@ function typed(Type, bytes) {
 }
 
 /** Give a canvas a size in CSS pixels, sharp on every screen; returns its context, in CSS pixels. */
-function resize(canvas, width, height) {
+export function resize(canvas, width, height) {
   const ratio = window.devicePixelRatio || 1;
   const [w, hgt] = [Math.max(1, Math.round(width * ratio)), Math.max(1, Math.round(height * ratio))];
   if (canvas.width !== w || canvas.height !== hgt) Object.assign(canvas, { width: w, height: hgt });
@@ -84,10 +84,10 @@ function resize(canvas, width, height) {
 }
 
 /** Count up `data-seq` of an element: it has been drawn once more. */
-const stamp = (element) => (element.dataset.seq = String(Number(element.dataset.seq ?? 0) + 1));
+export const stamp = (element) => (element.dataset.seq = String(Number(element.dataset.seq ?? 0) + 1));
 
 /** Run `draw` at most once a frame, however often it is asked for, and stamp the element after each. */
-function drawer(element, draw) {
+export function drawer(element, draw) {
   let frame = 0;
   const ask = () => {
     frame ||= requestAnimationFrame(() => {
@@ -101,7 +101,7 @@ function drawer(element, draw) {
 }
 
 /** Run an action once for any number of calls in the same turn: traits that arrive together. */
-function once(action) {
+export function once(action) {
   let asked = false;
   return () => {
     if (!asked) queueMicrotask(() => ((asked = false), action()));
@@ -110,13 +110,13 @@ function once(action) {
 }
 
 /** Subscribe to traits; returns a function that ends it. */
-function listen(model, traits, action) {
+export function listen(model, traits, action) {
   traits.forEach((trait) => model.on(`change:${trait}`, action));
   return () => traits.forEach((trait) => model.off(`change:${trait}`, action));
 }
 
 /** Call back when the element's size or the page's theme changes, and when it comes into view; returns what ends it. */
-function watch(element, action) {
+export function watch(element, action) {
   let before = "";
   const size = new ResizeObserver(() => {
     const now = `${element.clientWidth} ${element.clientHeight}`;
@@ -132,7 +132,7 @@ function watch(element, action) {
 }
 
 /** Two strokes, so that a line shows on any picture. */
-function outline(context, x, y, width, height, color, thickness = 2) {
+export function outline(context, x, y, width, height, color, thickness = 2) {
   context.lineWidth = thickness + 2;
   context.strokeStyle = "rgb(0 0 0 / 70%)";
   context.strokeRect(x, y, width, height);
@@ -142,7 +142,7 @@ function outline(context, x, y, width, height, color, thickness = 2) {
 }
 
 /** A text, or as much of its beginning as fits into a width. */
-function elided(context, text, width) {
+export function elided(context, text, width) {
   if (context.measureText(text).width <= width) return text;
   let end = text.length;
   while (end > 1 && context.measureText(`${text.slice(0, end)}…`).width > width) end--;
@@ -150,10 +150,10 @@ function elided(context, text, width) {
 }
 
 /** The model's row and column of a cursor, or null. */
-const position = (cursor) => (cursor?.length === 2 ? cursor : null);
+export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
 /** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
-function drawLegend(canvas, words, lo, hi, color, names, mark) {
+export function drawLegend(canvas, words, lo, hi, color, names, mark) {
   const [width, bar, step, font] = [220, 12, 220 / 256, "12px sans-serif"];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
   const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
@@ -181,7 +181,7 @@ function drawLegend(canvas, words, lo, hi, color, names, mark) {
 }
 
 /** A canvas with a picture of (height, width, 3) bytes; grey if asked. */
-function pictureOf(bytes, [height, width], grey = false) {
+export function pictureOf(bytes, [height, width], grey = false) {
   const canvas = Object.assign(document.createElement("canvas"), { height, width });
   const pixels = typed(Uint8Array, bytes);
   if (pixels.length < 3 * height * width || !pixels.length) return canvas;
@@ -196,13 +196,13 @@ function pictureOf(bytes, [height, width], grey = false) {
 }
 
 /** CSS pixels for a picture's pixel in an element: whole ones where pixels are to be seen. */
-function zoomOf(element, most, width) {
+export function zoomOf(element, most, width) {
   const scale = Math.max(80, Math.min(element.clientWidth || most, most)) / width;
   return scale > 2 ? Math.floor(scale) : scale;
 }
 
-const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+export const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** "rows 3–11, columns 40–48" of a box [top, left, height, width], as far as it is in a picture [height, width]. */
-const describeBox = (box, shape) => ["rows", "columns"]
+export const describeBox = (box, shape) => ["rows", "columns"]
   .map((noun, k) => `${noun} ${Math.max(0, box[k])}–${Math.min(shape[k], box[k] + box[2 + k]) - 1}`).join(", ");

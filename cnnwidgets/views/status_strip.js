@@ -1,5 +1,7 @@
 // What the panel is doing, in a sentence; progress and Cancel; the code that gives what is on screen.
 
+import { h, listen, once, stamp } from "./shared.js";
+
 function render({ model, el }) {
   const message = h("span", { className: "cw-message", role: "status", "aria-live": "polite" });
   const bar = h("progress", { max: 1, "aria-label": "progress" });

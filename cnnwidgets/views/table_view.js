@@ -1,5 +1,7 @@
 // A table of which one row is selected, by click or by the keys of a list.
 
+import { h, listen, once, put, stamp, watch } from "./shared.js";
+
 function render({ model, el }) {
   const body = h("tbody");
   const head = h("thead");

@@ -1,5 +1,7 @@
 // A button that takes a file from the reader's own disk.
 
+import { h, listen } from "./shared.js";
+
 function render({ model, el }) {
   const file = h("input", { type: "file", hidden: true, tabIndex: -1 });
   const button = h("button", { className: "cw-upload" });

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
-import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,41 +9,13 @@ from typing import Any, ClassVar
 import anywidget
 import numpy as np
 
+from cnnwidgets.views.modules import inlined, packed
+
 _HERE = Path(__file__).parent
-
-_COMMENTS = re.compile(r"^ *(//.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
-
-_UNPACK = """const unpacked = (async () => {
-  const packed = Uint8Array.from(atob("PACKED"), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const address = URL.createObjectURL(new Blob([await new Response(stream).text()], { type: "text/javascript" }));
-  const { default: view } = await import(address);
-  URL.revokeObjectURL(address);
-  return view;
-})();
-export default {
-  initialize({ model }) {
-    const held = [];
-    const hold = (...message) => held.push(message);
-    model.on("msg:custom", hold);
-    unpacked.then((view) => {
-      model.off("msg:custom", hold);
-      view.initialize?.({ model, held });
-    });
-  },
-  render: async (context) => (await unpacked).render(context),
-};
-"""
-"""The module is there at once and the view later: a host gives a module two seconds, also on a page that is busy.
-
-Messages that come meanwhile are held for the view's own ``initialize({ model, held })``.
-"""
 
 
 class View(anywidget.AnyWidget):
-    """An anywidget whose ES module is ``shared.js`` followed by a file, or some files, of the subclass' own.
-
-    Beside the last of them lies the style sheet that follows ``views.css``.
+    """An anywidget with an ES module, beside which lies the style sheet that follows ``views.css``.
 
     >>> class ImageGrid(View, module="image_grid.js"): ...
 
@@ -68,23 +37,12 @@ class View(anywidget.AnyWidget):
         """What a hand can do without a kernel, a word each, where some traits are locked."""
         return ()
 
-    def __init_subclass__(cls, *, module: str | Sequence[str] = (), **kwargs):
+    def __init_subclass__(cls, *, module: str = "", **kwargs):
         if module:
-            own = [module] if isinstance(module, str) else module
-            cls.source = _joined("shared.js", *own)
-            cls._esm = _packed(cls.source)
-            cls._css = _joined("views.css", own[-1].replace(".js", ".css"))
+            cls.source = inlined(_HERE / module)
+            cls._esm = packed(cls.source)
+            cls._css = "".join((_HERE / name).read_text("utf-8") for name in ("views.css", module.replace(".js", ".css")))
         super().__init_subclass__(**kwargs)
-
-
-def _joined(*names: str) -> str:
-    return "".join((_HERE / name).read_text("utf-8") for name in names)
-
-
-def _packed(source: str) -> str:
-    """A module that unpacks and exports another one."""
-    content = gzip.compress(_COMMENTS.sub("", source).encode(), mtime=0)
-    return _UNPACK.replace("PACKED", base64.b64encode(content).decode())
 
 
 def numbers(values, dtype=np.float32) -> bytes:

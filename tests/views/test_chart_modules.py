@@ -9,11 +9,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tests.views.test_modules import SOURCES, needs_node, node
+from tests.views.test_modules import module, needs_node, node
 
 pytestmark = needs_node
 THIN = (
-    SOURCES["chart_thin.js"]
+    module("chart_thin.js")
     + """
 const n = 100000, x = Float64Array.from({ length: n }, (_, i) => i), y = x.map((i) => Math.sin(i / 5000));
 const say = (kept) => console.log(JSON.stringify(Array.from(kept)));
@@ -83,7 +83,7 @@ def test_plotlys_arrays_and_lists_are_read_as_numbers(tmp_path):
       [x && Array.from(x, String), y && Array.from(y, String), trace.x?.length ?? null]);
     console.log(JSON.stringify(told));
     """
-    sources = SOURCES["shared.js"] + SOURCES["chart_curves.js"] + SOURCES["chart_thin.js"]
+    sources = module("chart_curves.js")
     assert json.loads(node(sources + code, tmp_path)) == [
         [["1.5", "NaN", "-Infinity"], ["1", "-300"], 3],
         [["1.5", "NaN", "-Infinity"], ["1", "2", "3"], 3],
@@ -99,4 +99,4 @@ def test_plotlys_arrays_and_lists_are_read_as_numbers(tmp_path):
      ("NaN", "NaN"), ("-Infinity", "−Infinity"), ("0", "0"), ("100000.4", "100000"), ("1e-5", "1e-5")],
 )  # fmt: skip
 def test_values_are_told_with_six_digits(value, text, tmp_path):
-    assert node(SOURCES["chart_readout.js"] + f"console.log(exact({value}));", tmp_path).strip() == text
+    assert node(module("chart_readout.js") + f"console.log(exact({value}));", tmp_path).strip() == text

@@ -8,10 +8,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.views.test_modules import SOURCES, needs_node, node
+from tests.views.test_modules import module, needs_node, node
 
 pytestmark = needs_node
-SLIDER = SOURCES["number_slider.js"].replace("export default { render };", "")
+SLIDER = module("number_slider.js")
 
 
 def told(code, tmp_path):

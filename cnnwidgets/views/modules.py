@@ -1,0 +1,66 @@
+"""ES modules as one text: a file and what it imports, each once, so that no build step and no second file is needed."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import re
+from pathlib import Path
+
+_IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[^"]+)";\n', re.MULTILINE)
+
+_EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
+
+_COMMENTS = re.compile(r"^ *(//.*|/\*\*[\s\S]*?\*/)\n", re.MULTILINE)
+
+_UNPACK = """const unpacked = (async () => {
+  const packed = Uint8Array.from(atob("PACKED"), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const address = URL.createObjectURL(new Blob([await new Response(stream).text()], { type: "text/javascript" }));
+  const { default: view } = await import(address);
+  URL.revokeObjectURL(address);
+  return view;
+})();
+export default {
+  initialize({ model }) {
+    const held = [];
+    const hold = (...message) => held.push(message);
+    model.on("msg:custom", hold);
+    unpacked.then((view) => {
+      model.off("msg:custom", hold);
+      view.initialize?.({ model, held });
+    });
+  },
+  render: async (context) => (await unpacked).render(context),
+};
+"""
+"""The module is there at once and the view later: a host gives a module two seconds, also on a page that is busy.
+
+Messages that come meanwhile are held for the view's own ``initialize({ model, held })``.
+"""
+
+
+def inlined(file: Path) -> str:
+    """A module with what it imports in front, each file once. All share one scope, so that their names differ.
+
+    An import names what it takes, ``import { h, put } from "./shared.js";``, and renames nothing.
+    """
+    return "".join(_parts(file.resolve(), {}).values())
+
+
+def _parts(file: Path, found: dict[Path, str]) -> dict[Path, str]:
+    """The texts of a module and of its imports, in the order in which they are needed."""
+    if file not in found:
+        source = file.read_text("utf-8")
+        found[file] = ""
+        for address in _IMPORT.findall(source):
+            _parts((file.parent / address).resolve(), found)
+        del found[file]  # after what it imports
+        found[file] = _EXPORT.sub("", _IMPORT.sub("", source))
+    return found
+
+
+def packed(source: str) -> str:
+    """A module that unpacks and exports another one: a third of its text."""
+    content = gzip.compress(_COMMENTS.sub("", source).encode(), mtime=0)
+    return _UNPACK.replace("PACKED", base64.b64encode(content).decode())
