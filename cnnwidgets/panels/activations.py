@@ -11,12 +11,12 @@ import numpy as np
 import torch
 import traitlets as t
 
+from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.jobs import in_job
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.beside import Beside
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy

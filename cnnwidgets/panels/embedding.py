@@ -16,6 +16,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.base.errors import sentence
+from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
@@ -38,7 +39,6 @@ from cnnwidgets.panels.layout_parameters import (
     variants,
 )
 from cnnwidgets.panels.neighbourhood import Neighbourhood
-from cnnwidgets.panels.picture import Picture, bound
 from cnnwidgets.panels.runs import Run, Runs
 from cnnwidgets.panels.snippets import embedding_lines
 from cnnwidgets.views import ChartView, ScatterView, View
@@ -90,7 +90,7 @@ class EmbeddingExplorer(LayoutParameters):
     playing = t.Bool(True, help="whether the layout moves on").tag(control=None)
     thumbnails = t.Bool(False, help="whether points are drawn as their pictures").tag(control=None)
     selection = t.List(t.Int(), help="numbers of the selected pictures in the data set").tag(control=None)
-    image = Picture(None, help="number of the picked picture in the data set").tag(control=None)
+    image = Image(None, help="number of the picked picture in the data set").tag(control=None)
 
     asks = frozenset(
         "layer method color compare perplexity early_exaggeration iterations neighbours minimum_distance epochs supervised "

@@ -9,12 +9,12 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.base.image import bound
 from cnnwidgets.methods import Filters, filters
 from cnnwidgets.net.layers import Layer, format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
-from cnnwidgets.panels.picture import bound
 from cnnwidgets.views import ImageGrid, MatrixView, View
 from cnnwidgets.views.image_grid import SCALES, tiled
 

@@ -11,6 +11,7 @@ import torch
 import traitlets as t
 
 from cnnwidgets.base.jobs import Job, import_for_explaining
+from cnnwidgets.base.target import Targets, by_name, class_options
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import check_unit
@@ -26,7 +27,7 @@ from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
 from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
 from cnnwidgets.panels.snippets import own_lines, picture_lines, tidy
-from cnnwidgets.panels.target import TargetPanel, Targets, by_name, class_options
+from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import ChartView, MapTable
 
 if TYPE_CHECKING:

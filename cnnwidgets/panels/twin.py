@@ -71,7 +71,6 @@ def page(panel: Panel) -> str:
         (here / "page.html")
         .read_text("utf-8")
         .replace("/* TITLE */", html.escape(repr(panel)))
-        .replace("/* CSS */", "".join(dict.fromkeys(str(view._css) for view in views)))
         .replace("/* SHIM */", (here / "page.js").read_text("utf-8"))
         .replace("/* CONTENT */", _script_safe(json.dumps(content | {"bundles": bundles})))
     )

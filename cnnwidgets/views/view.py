@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-import anywidget
 import numpy as np
 
 from cnnwidgets.views.modules import inlined, packed
+from cnnwidgets.views.syncing import Syncing
 
 _HERE = Path(__file__).parent
 
 
-class View(anywidget.AnyWidget):
+class View(Syncing):
     """An anywidget with an ES module, beside which lies the style sheet that follows ``views.css``.
 
     >>> class ImageGrid(View, module="image_grid.js"): ...
@@ -26,6 +26,9 @@ class View(anywidget.AnyWidget):
 
     source: ClassVar[str]
     """The ES module, before it is packed."""
+
+    style: ClassVar[str]
+    """The style sheet, which is packed with it."""
 
     without_kernel: ClassVar[Mapping[str, Any]] = {}
     """Traits that are other in a page without a kernel."""
@@ -40,8 +43,8 @@ class View(anywidget.AnyWidget):
     def __init_subclass__(cls, *, module: str = "", **kwargs):
         if module:
             cls.source = inlined(_HERE / module)
-            cls._esm = packed(cls.source)
-            cls._css = "".join((_HERE / name).read_text("utf-8") for name in ("views.css", module.replace(".js", ".css")))
+            cls.style = "".join((_HERE / name).read_text("utf-8") for name in ("views.css", module.replace(".js", ".css")))
+            cls._esm = packed(cls.source, cls.style)
         super().__init_subclass__(**kwargs)
 
 

@@ -167,8 +167,8 @@ def test_another_network_beside_gets_the_picture_as_it_is(xray):
 
 @pytest.mark.parametrize("kind", ["uint16", "int16", "float32", "five channels", "CMYK"])
 def test_a_panels_state_keeps_the_depth_of_its_picture(kind, xray):
+    from cnnwidgets.base.image import Image as Picture
     from cnnwidgets.net.pictures import open_picture
-    from cnnwidgets.panels.picture import Picture
 
     given = {
         "uint16": xray,

@@ -17,8 +17,8 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 import cnnwidgets as cw
+from cnnwidgets.base.image import Image as Picture
 from cnnwidgets.net.pictures import open_picture
-from cnnwidgets.panels.picture import Picture
 from tests.panels.tiny import Doubler
 
 NUMBERS = (

@@ -16,11 +16,11 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
+from cnnwidgets.base.image import Image as Picture
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.preprocess import Preprocess
 from cnnwidgets.panels import Panel, twin
 from cnnwidgets.panels.controls import Choice, Slider
-from cnnwidgets.panels.picture import Picture
 from cnnwidgets.views import MatrixView
 
 PATIENCE = 20.0

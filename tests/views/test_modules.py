@@ -23,6 +23,12 @@ SHIM = Path(panels.__file__).with_name("page.js").read_text("utf-8")
 MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "createContextualFragment"]
 ADDRESSES = r"https?:|[\"'`]//|\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource"
 
+TAKE = (
+    "URL.createObjectURL = (blob) => "
+    "(globalThis.sent = blob, 'data:text/javascript,export default 5; export const css = 1');\n"
+)
+"""Lets node see what is unpacked."""
+
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 every_source = pytest.mark.parametrize("source", [*SOURCES.values(), SHIM], ids=[*SOURCES, "page.js"])
 
@@ -58,7 +64,8 @@ def test_a_module_imports_what_it_uses_and_nothing_else(name, tmp_path):
     copies = tmp_path / "views"
     shutil.copytree(file.parent, copies, ignore=lambda _, names: [one for one in names if not one.endswith(".js")])
     (copies / "package.json").write_text('{"type": "module"}', "utf-8")
-    taken = [one for names in re.findall(r"^import \{([^}]*)\}", SOURCES[name], re.MULTILINE) for one in names.split(",")]
+    imports = re.findall(r"^import \{([^}]*)\}", SOURCES[name], re.MULTILINE)
+    taken = [one for names in imports for one in names.split(",")]
     node(
         f'globalThis.window = {{}}; globalThis.navigator ??= {{ platform: "" }}; await import({json.dumps((copies / name).as_uri())});',
         tmp_path,
@@ -87,18 +94,18 @@ def test_the_module_has_all_its_imports_in_it_and_exports_render(view):
 @needs_node
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_what_is_sent_is_about_half_the_bytes_and_unpacks_to_all_but_the_comments(view, tmp_path):
-    assert len(view._esm) < 0.55 * len(view.source)
-    take = "URL.createObjectURL = (blob) => (globalThis.sent = blob, 'data:text/javascript,export default 5');\n"
-    unpacked = node(take + str(view._esm) + "await unpacked; console.log(await sent.text());", tmp_path)
-    lines = [[line for line in uncommented(text).splitlines() if line.strip()] for text in (unpacked, view.source)]
+    assert len(view._esm) < 0.55 * (len(view.source) + len(view.style))
+    unpacked = node(TAKE + str(view._esm) + "await unpacked; console.log(await sent.text());", tmp_path)
+    source, style = unpacked.split("export const css = ")
+    lines = [[line for line in uncommented(text).splitlines() if line.strip()] for text in (source, view.source)]
     assert lines[0] == lines[1]
+    assert json.loads(style.strip().rstrip(";")) == view.style
 
 
 @needs_node
 def test_the_module_is_there_before_it_is_unpacked(tmp_path):
     """A host gives a module two seconds, and drops every message to one that is late."""
-    take = "URL.createObjectURL = (blob) => (globalThis.sent = blob, 'data:text/javascript,export default 5');\n"
-    assert node(take + str(views.MapTable._esm) + "console.log(typeof sent);", tmp_path).strip() == "undefined"
+    assert node(TAKE + str(views.MapTable._esm) + "console.log(typeof sent);", tmp_path).strip() == "undefined"
 
 
 @every_source
@@ -125,7 +132,7 @@ def test_a_view_looks_for_nothing_outside_its_element(source):
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_the_style_sheet_loads_nothing_and_names_only_our_classes(view):
-    css = re.sub(r"/\*.*?\*/", "", str(view._css), flags=re.DOTALL)
+    css = re.sub(r"/\*.*?\*/", "", view.style, flags=re.DOTALL)
     assert not re.search(r"@import|url\(|https?:", css)
     rules = re.findall(r"([^{}]+)\{[^{}]*\}", css)
     outside = [rule.strip() for rule in rules if not rule.strip().startswith(("@", ".cw", ":root", "from", "to"))]

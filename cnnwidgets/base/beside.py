@@ -8,14 +8,14 @@ from weakref import WeakValueDictionary
 from torch import nn
 
 from cnnwidgets.base.fitting import Unfit
+from cnnwidgets.base.image import Image
 from cnnwidgets.net import BoundModel, bind
-from cnnwidgets.panels.picture import Picture
 
 _NETWORKS: WeakValueDictionary[int, BoundModel] = WeakValueDictionary()
 """Networks that are in a state, by their id: as long as they live, the state brings them back."""
 
 
-class Beside(Picture):
+class Beside(Image):
     """A picture, its number in the panel's data set, or a network. In a panel's state a network is its name."""
 
     def validate(self, obj: Any, value: Any) -> Any:
