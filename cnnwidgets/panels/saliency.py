@@ -21,13 +21,13 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
-from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
 from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
 from cnnwidgets.panels.snippets import own_lines, picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel, Targets, by_name, class_options
 from cnnwidgets.views import ChartView, MapTable
+from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,7 +19,6 @@ from cnnwidgets.methods.schedule_groups import settings_of
 from cnnwidgets.methods.schedules import sketch, title, told
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
-from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.knots import moved
 from cnnwidgets.panels.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.panels.panel import Panel
@@ -28,6 +27,7 @@ from cnnwidgets.panels.schedule_editor import ScheduleEditor
 from cnnwidgets.panels.schedule_presets import PRESETS
 from cnnwidgets.panels.snippets import tidy
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
