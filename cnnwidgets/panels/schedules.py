@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import Schedule, schedule
+from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedule_groups import settings_of
 from cnnwidgets.methods.schedules import sketch, title, told
@@ -25,7 +26,6 @@ from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
 from cnnwidgets.panels.schedule_presets import PRESETS
-from cnnwidgets.panels.snippets import tidy
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
 
