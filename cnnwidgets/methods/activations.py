@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cnnwidgets.methods.code.layers import layer_lines
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
@@ -51,6 +52,10 @@ class FeatureMaps:
         if by not in ("maximum", "mean"):
             raise ValueError(f"maps are sorted by 'index', 'maximum' or 'mean', not by {by!r}")
         return np.argsort(-getattr(self, by), kind="stable")
+
+    def code(self, net: BoundModel) -> str:
+        """Plain PyTorch lines that put the ``values`` there, with ``model`` and its input ``x`` (1, C, H, W)."""
+        return layer_lines(net.layers[self.layer.name])
 
     def __repr__(self) -> str:
         return f"<{self.layer.name}: {format_shape(self.values.shape)} values, {self.zeros:.0%} zeros>"

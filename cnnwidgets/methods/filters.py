@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +22,17 @@ from cnnwidgets.net.survey import weight_argument, weight_of
 
 DEAD = 1e-3
 """A filter whose norm is below this part of the layer's median norm is called dead."""
+
+ORDERS = ("index", "norm", "similarity")
+"""What filters can be sorted by."""
+
+
+class Kernels(NamedTuple):
+    """Kernels of one filter: ``values`` float32 (k, height, width), a title for each of them, and a caption for all."""
+
+    values: np.ndarray
+    titles: list[str]
+    caption: str
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,7 +52,7 @@ class Filters:
 
     @property
     def in_color(self) -> bool:
-        """Whether a filter is a colour picture: it looks at three channels, and at more than one pixel."""
+        """Whether a filter is a color picture: it looks at three channels, and at more than one pixel."""
         return self.values.shape[1] == 3 and self.values[0, 0].size > 1
 
     @cached_property
@@ -79,6 +90,83 @@ class Filters:
             case "similarity":
                 return self._by_similarity
         raise ValueError(f"filters are sorted by 'index', 'norm' or 'similarity', not by {by!r}")
+
+    def first(self, most: int) -> tuple[int, dict[str, np.ndarray]]:
+        """How many of the first filters have at most so many weights together, and the orders of these, by name.
+
+        There is at least one. By similarity only all filters have an order.
+        """
+        count = min(len(self.values), max(1, most // self.values[0].size))
+        possible = ORDERS if count == len(self.values) else ORDERS[:2]
+        return count, {by: order[order < count] for by in possible for order in [self.order(by)]}
+
+    def pictures(self, channel: int = -1, count: int | None = None) -> tuple[np.ndarray, list[int]]:
+        """The filters as pictures of one input channel, or of all for -1; the first ``count``, or all of them.
+
+        First layers are in color; other filters have their channels side by side, in order, in a picture near a square;
+        weights of an input that is no map are the pixels of one.
+
+        Returns:
+            float32 (filters, height, width), or (filters, height, width, 3) in color; and of pictures made of parts
+            [rows, columns, parts]: the size of a part and their number, else an empty list.
+
+        Raises:
+            ValueError: there is no such channel.
+        """
+        values, channels = self.values[:count], self.values.shape[1]
+        if channel >= channels:
+            raise ValueError(
+                f"there is no channel {channel}: {self.layer.name} has {channels}, numbered from 0; -1 shows all"
+            )
+        if values.shape[1:3] == (1, 1) and values.shape[3] > 1:
+            return tiled(values.reshape(len(values), -1, 1, 1))
+        if channel >= 0 or channels == 1:
+            return values[:, max(channel, 0)], []
+        return (values.transpose(0, 2, 3, 1), []) if self.in_color else tiled(values)
+
+    def kernels(self, filter: int, channel: int = -1) -> Kernels:
+        """A filter's kernel for one input channel; for -1 its three colors, or the three kernels with the largest norms."""
+        each = self.values[filter]
+        if each.shape[:2] == (1, 1):
+            each = each.reshape(-1, 1, 1)
+        norms = np.linalg.norm(each.reshape(len(each), -1), axis=1)
+        if channel >= 0:
+            chosen = [channel]
+        else:
+            chosen = [0, 1, 2] if self.in_color else np.argsort(-norms, kind="stable")[:3].tolist()
+        some = channel < 0 and len(chosen) < len(each)
+        which = f" (the {len(chosen)} strongest of {len(each)} channels)" if some else ""
+        dead = " · dead: next to zero beside the layer's other filters" if self.dead[filter] else ""
+        names = ["red", "green", "blue"] if self.in_color else [f"channel {c}" for c in range(len(each))]
+        titles = [f"{names[c]}, norm {norms[c]:.2g}" for c in chosen]
+        return Kernels(each[chosen], titles, f"norm {self.norms[filter]:.3g}{which}{dead}")
+
+    @property
+    def title(self) -> str:
+        """The layer's name and kind, and the shape of a filter."""
+        return f"{self.layer.name} · {self.layer.kind}, {format_shape(self.values.shape[1:])}"
+
+    def summary(self, shown: int | None = None) -> str:
+        """The number of filters, their shape, and how many are dead; ``shown``: how many of them are shown."""
+        count, dead = len(self.values), int(self.dead.sum())
+        parts = [f"{self.layer.name}: {count} filters of {format_shape(self.values.shape[1:])} weights"]
+        if shown is not None and shown < count:
+            parts.append(f"the first {shown} are shown")
+        if self.layer.input_map:
+            parts.append("each row is drawn as the map that it weighs")
+        return " · ".join([*parts, f"{dead} dead" if dead else "none dead"])
+
+    def code(self, net: BoundModel, channel: int = -1) -> str:
+        """The plain PyTorch lines that put the filters, of one input channel or of all for -1, into ``values``."""
+        owner, _, attribute = str(self.layer.weight).rpartition(".")
+        part = f"model.get_submodule({owner!r})" if owner else "model"
+        lines = [net.code, f"values = {part}.{attribute}.detach()"]
+        if self.transposed:
+            lines.append(f"values = values.unflatten(0, ({self.transposed}, -1)).transpose(1, 2).flatten(0, 1)")
+        lines.append(f"values = values.reshape{self.values.shape}  # filters, channels, height, width")
+        if channel >= 0:
+            lines.append(f"values = values[:, {channel}]")
+        return "\n".join(lines)
 
     @cached_property
     def _by_similarity(self) -> np.ndarray:
@@ -143,6 +231,34 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
     if weight.ndim == 2:
         weight = weight.reshape(len(weight), *(row.input_map or (1, 1, weight.shape[1])))
     return Filters(row, np.ascontiguousarray(weight.numpy()), transposed)
+
+
+def layer_with_filters(net: BoundModel, layer: str) -> Layer:
+    """The row of a layer that has filters; of one that has none (a ReLU, say) that of the last one before it that has.
+
+    Where there is none before it either, the layer's own row.
+
+    Raises:
+        KeyError: there is no such layer; names like it are offered.
+    """
+    row = net.layers[layer]
+    before = net.layers[: net.layers.names.index(row.name)]
+    return row if row.weight else next((other for other in reversed(before) if other.weight), row)
+
+
+def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Maps made of parts, laid side by side: (maps, parts, rows, columns) to (maps, height, width) and
+    [rows, columns, parts].
+
+    The parts fill a square from left to right and top to bottom; what remains of it is 0.
+    """
+    count, parts, rows, columns = values.shape
+    across = int(np.ceil(np.sqrt(parts)))
+    down = -(-parts // across)
+    canvas = np.zeros((count, down * across, rows, columns), values.dtype)
+    canvas[:, :parts] = values
+    canvas = canvas.reshape(count, down, across, rows, columns).swapaxes(2, 3)
+    return canvas.reshape(count, down * rows, across * columns), [rows, columns, parts]
 
 
 def _weight_in_use(net: BoundModel, row: Layer, module: nn.Module) -> torch.Tensor:

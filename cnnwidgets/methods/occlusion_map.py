@@ -10,6 +10,8 @@ import numpy as np
 from scipy import interpolate, ndimage
 
 from cnnwidgets.methods.attribution import subject
+from cnnwidgets.methods.code.occlusion import occlusion_lines
+from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import format_shape
 
 Score: TypeAlias = "str | tuple[str, int]"
@@ -149,6 +151,29 @@ class OcclusionMap:
                 total[here] += drop * covered
                 count[here] += covered
         return (total / np.maximum(count, 1)).astype(np.float32)
+
+    def code(
+        self, net: BoundModel, *, fill: str = "mean", shape: str = "rectangle", seed: int = 0, alone: bool = False
+    ) -> str:
+        """Plain PyTorch lines that put ``values`` of every position there, with ``model`` and its input ``x`` (1, C, H, W).
+
+        Parameters:
+            fill, shape, seed: those that :func:`~cnnwidgets.methods.occlusion` was given.
+            alone: whether a function that is watched takes one picture at a time.
+        """
+        return occlusion_lines(
+            net,
+            target=self.target,
+            score=self.score,
+            ys=self.ys,
+            xs=self.xs,
+            patch=self.patch,
+            stride=self.stride,
+            fill=fill,
+            shape=shape,
+            seed=seed,
+            alone=alone,
+        )
 
     @property
     def _of(self) -> str:

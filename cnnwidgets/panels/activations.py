@@ -14,12 +14,13 @@ import traitlets as t
 from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.jobs import in_job
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
+from cnnwidgets.methods.code.pictures import picture_lines
+from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.picture import PicturePanel
-from cnnwidgets.panels.snippets import layer_lines, picture_lines, tidy
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         return {"values": result.maps.values, "picture": self.net.picture(result.inputs), **beside}
 
     def code(self) -> str:
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), layer_lines(self.result.maps.layer)]))
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.maps.code(self.net)]))
 
     def figure(self) -> Figure:
         from matplotlib.patches import Rectangle

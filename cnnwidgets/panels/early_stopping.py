@@ -15,9 +15,9 @@ from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number, Slider
-from cnnwidgets.panels.curves import blank, dress
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:

@@ -11,12 +11,13 @@ import traitlets as t
 
 from cnnwidgets.base.image import bound
 from cnnwidgets.methods import Filters, filters
-from cnnwidgets.net.layers import Layer, format_shape
+from cnnwidgets.methods.filters import ORDERS, layer_with_filters
+from cnnwidgets.net.layers import Layer
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.views import ImageGrid, MatrixView, View
-from cnnwidgets.views.image_grid import SCALES, tiled
+from cnnwidgets.views.image_grid import SCALES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -44,7 +45,7 @@ class FilterGrid(GridPanel):
     channel = t.Int(-1, help="input channel that is shown; -1: all of them").tag(
         control=Slider(lambda panel: (-1, panel.channels - 1))
     )
-    orders = ("index", "norm", "similarity")
+    orders = ORDERS
     sort = t.Enum(orders, "index", help="order: index, falling norm, or neighbours alike").tag(control=None)
 
     scale = t.Enum(SCALES, "layer", help="what the colours span: each filter, the layer, or fixed limits").tag(control=None)
@@ -77,13 +78,9 @@ class FilterGrid(GridPanel):
         return [*self.toolbox(), self.grid, self.detail]
 
     def compute(self, job: Job) -> Filters:
-        row = self.net.layers[self.layer] if self.layer else None
-        if row and not row.weight:  # linked to a browser, say, that shows a ReLU: the layer that feeds it
-            before = self.net.layers[: self.net.layers.names.index(row.name)]
-            row = next((other for other in reversed(before) if other.weight), row)
-        result = filters(self.net, row and row.name)
-        self._orders(result)  # takes a while the first time: here, not while the lock is held
-        return result
+        found = filters(self.net, layer_with_filters(self.net, self.layer).name if self.layer else None)
+        self._orders(found)  # takes a while the first time: here, not while the lock is held
+        return found
 
     def draw(self, result: Filters) -> None:
         self.channel = min(self.channel, self.channels - 1)
@@ -95,16 +92,10 @@ class FilterGrid(GridPanel):
         self._draw_selected()
 
     def summary(self, result: Filters) -> str:
-        row, dead = result.layer, int(result.dead.sum())
-        parts = [f"{row.name}: {len(result.values)} filters of {format_shape(result.values.shape[1:])} weights"]
-        asked = self.asked.layer
+        asked, said = self.asked.layer, result.summary(self._shown(result))
         if asked and not self.net.layers[asked].weight:
-            parts.insert(0, f"{asked} has no filters; shown are those of the layer before it")
-        if len(self._shown(result)) < len(result.values):
-            parts.append(f"the first {len(self._shown(result))} are shown")
-        if result.layer.input_map:
-            parts.append("each row is drawn as the map that it weighs")
-        return " · ".join([*parts, f"{dead} dead" if dead else "none dead"])
+            return f"{asked} has no filters; shown are those of the layer before it · {said}"
+        return said
 
     def data(self) -> dict[str, np.ndarray]:
         """``values`` (filters, channels, height, width), of one channel without that axis; ``norms`` (filters,)."""
@@ -113,16 +104,7 @@ class FilterGrid(GridPanel):
         return {"values": values, "norms": result.norms}
 
     def code(self) -> str:
-        result = self.result
-        owner, _, attribute = result.layer.weight.rpartition(".")
-        part = f"model.get_submodule({owner!r})" if owner else "model"
-        lines = [self.net.code, f"values = {part}.{attribute}.detach()"]
-        if result.transposed:
-            lines.append(f"values = values.unflatten(0, ({result.transposed}, -1)).transpose(1, 2).flatten(0, 1)")
-        lines.append(f"values = values.reshape{result.values.shape}  # filters, channels, height, width")
-        if self.channel >= 0:
-            lines.append(f"values = values[:, {self.channel}]")
-        return "\n".join(lines)
+        return self.result.code(self.net, self.channel)
 
     def figure(self) -> Figure:
         result = self.shown
@@ -136,40 +118,26 @@ class FilterGrid(GridPanel):
     def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
         return {self.grid: {"lock": ["unit"]}}
 
-    def _shown(self, result: Filters) -> np.ndarray:
-        return result.values[: max(1, MOST_WEIGHTS // result.values[0].size)]
+    def _shown(self, result: Filters) -> int:
+        """How many filters are on screen."""
+        return result.first(MOST_WEIGHTS)[0]
 
     def _orders(self, result: Filters) -> dict[str, np.ndarray]:
-        """The orders of the filters on screen; by similarity only if they are all there."""
-        shown = len(self._shown(result))
-        possible = self.orders if shown == len(result.values) else self.orders[:2]
-        return {by: result.order(by)[result.order(by) < shown] for by in possible}
+        return result.first(MOST_WEIGHTS)[1]
 
     def _maps(self, result: Filters) -> tuple[np.ndarray, list[int]]:
         """What the tiles show: (filters, height, width[, 3]), and their mosaic."""
-        values, channels = self._shown(result), result.values.shape[1]
-        if self.channel >= channels:
-            raise ValueError(
-                f"there is no channel {self.channel}: {result.layer.name} has {channels}, numbered from 0; -1 shows all"
-            )
-        if values.shape[1:3] == (1, 1) and values.shape[3] > 1:  # weights of an input that is no map
-            return tiled(values.reshape(len(values), -1, 1, 1))
-        if self.channel >= 0 or values.shape[1] == 1:
-            return values[:, max(self.channel, 0)], []
-        if result.in_color:
-            return values.transpose(0, 2, 3, 1), []
-        return tiled(values)
+        return result.pictures(self.channel, self._shown(result))
 
     def _draw_grid(self) -> None:
-        result = self._result
+        result: Filters = self._result
         maps, mosaic = self._maps(result)
-        orders = self._orders(result)
-        title = f"{result.layer.name} · {result.layer.kind}, {format_shape(result.values.shape[1:])}"
-        self.grid.show(maps, orders=orders, dim=result.dead[: len(maps)], mosaic=mosaic, title=title)
+        dim = result.dead[: len(maps)]
+        self.grid.show(maps, orders=self._orders(result), dim=dim, mosaic=mosaic, title=result.title)
 
     def _draw_selected(self) -> None:
         result, unit = self._result, self.unit
-        shown = 0 <= unit < len(self._shown(result))
+        shown = 0 <= unit < self._shown(result)
         self.detail.layout.display = "" if shown else "none"
         if not shown:
             return
@@ -182,22 +150,7 @@ class FilterGrid(GridPanel):
             title=f"Filter {unit} and the {len(alike)} most like it (cosine)" if alike else f"Filter {unit}",
             labels=[str(unit), *(f"{other}: {cosine:.2f}" for other, cosine in alike)],
         )
-        kernels = result.values[unit]
-        if kernels.shape[:2] == (1, 1):
-            kernels = kernels.reshape(-1, 1, 1)
-        strengths = np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1)
-        if self.channel >= 0:
-            chosen = [self.channel]
-        elif result.in_color:
-            chosen = [0, 1, 2]
-        else:
-            chosen = np.argsort(-strengths, kind="stable")[:3].tolist()
-        names = ["red", "green", "blue"] if result.in_color else [f"channel {c}" for c in range(len(kernels))]
-        which = "" if len(chosen) == len(kernels) else f" (the {len(chosen)} strongest of {len(kernels)} channels)"
-        caption = f"norm {result.norms[unit]:.3g}{which if self.channel < 0 else ''}"
-        if result.dead[unit]:
-            caption += " · dead: next to zero beside the layer's other filters"
-        self.kernel.show(kernels[chosen], [f"{names[c]}, norm {strengths[c]:.2g}" for c in chosen], caption)
+        self.kernel.show(*result.kernels(unit, self.channel))
 
 
 def _line(row: Layer) -> str:

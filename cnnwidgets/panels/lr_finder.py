@@ -13,10 +13,10 @@ from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number
-from cnnwidgets.panels.curves import blank, dress
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import task_lines
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:

@@ -12,6 +12,8 @@ import traitlets as t
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Occlusion, OcclusionMap
 from cnnwidgets.methods.attribution import One
+from cnnwidgets.methods.code.pictures import picture_lines
+from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.fills import FILLS, SHAPES
 from cnnwidgets.methods.occlusion import EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
@@ -20,7 +22,6 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.occlusion_charts import still
-from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
@@ -257,7 +258,9 @@ class OcclusionSlider(TargetPanel):
 
     def code(self) -> str:
         result: Covered = self.result
-        lines = occlusion_lines(self.net, result, result.session.own, fill=self.fill, shape=self.shape, seed=self.seed)
+        own = result.session.own
+        about = {"fill": self.fill, "shape": self.shape, "seed": self.seed, "alone": own is not None and own.alone}
+        lines = result.code(self.net, **about)
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
 
     def figure(self) -> Figure:

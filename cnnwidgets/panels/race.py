@@ -19,10 +19,10 @@ from cnnwidgets.methods.tasks import SAMPLES, Task, task_of
 from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
-from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -12,8 +12,8 @@ from cnnwidgets.methods.schedule_groups import label as label_of
 from cnnwidgets.methods.schedule_groups import rated_alike
 from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, STROKES, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import FONT, STROKES, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:

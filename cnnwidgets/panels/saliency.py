@@ -15,6 +15,10 @@ from cnnwidgets.base.target import Targets, by_name, class_options
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.attribution import check_unit
+from cnnwidgets.methods.code.attribution import attribution_lines, randomised_lines
+from cnnwidgets.methods.code.pictures import picture_lines
+from cnnwidgets.methods.code.scores import own_lines
+from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.methods.segmentation import Segmentation
 from cnnwidgets.net import Cancelled
@@ -22,13 +26,11 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
-from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
-from cnnwidgets.panels.saliency_code import attribution_lines, randomised_lines
-from cnnwidgets.panels.snippets import own_lines, picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import ChartView, MapTable
+from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -202,8 +204,8 @@ class SaliencyPanel(TargetPanel):
 
     def code(self) -> str:
         found, aim = self.result.found, self.result.rows[0].target
-        own = aim if callable(aim) else None
-        lines = [attribution_lines(self.net, name, maps[0], self._options(name), own) for name, maps in found.items()]
+        own = name_of(aim) if callable(aim) else None
+        lines = [attribution_lines(self.net, name, maps[0], self._options(name)) for name, maps in found.items()]
         depth = self.result.depth
         model = [randomised_lines(self.net, depth, self.seed)] if depth else []
         return tidy(

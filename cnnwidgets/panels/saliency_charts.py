@@ -10,7 +10,7 @@ import numpy as np
 from cnnwidgets.methods.faithfulness import Faithfulness
 from cnnwidgets.methods.sanity import Agreement
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, LAYOUT, look, short
+from cnnwidgets.views.curves import FONT, LAYOUT, look, short
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedules import Course, title
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.curves import FONT, LAYOUT, STROKES, dress, in_legend, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import FONT, LAYOUT, STROKES, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:

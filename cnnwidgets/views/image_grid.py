@@ -91,20 +91,6 @@ class ImageGrid(View, module="image_grid.js"):
                 self.selected = -1
 
 
-def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Maps made of parts, laid side by side: (maps, parts, rows, columns) to (maps, height, width) and their ``mosaic``.
-
-    The parts fill a square from left to right and top to bottom; what remains of it is 0, and the view leaves it out.
-    """
-    count, parts, rows, columns = values.shape
-    across = int(np.ceil(np.sqrt(parts)))
-    down = -(-parts // across)
-    canvas = np.zeros((count, down * across, rows, columns), values.dtype)
-    canvas[:, :parts] = values
-    canvas = canvas.reshape(count, down, across, rows, columns).swapaxes(2, 3)
-    return canvas.reshape(count, down * rows, across * columns), [rows, columns, parts]
-
-
 def quantize(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Each map scaled to bytes between its smallest and largest value: (uint8 like maps, lo (maps,), hi (maps,))."""
     if not maps.size:

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrizations
 
 import cnnwidgets as cw
 from cnnwidgets.methods import Filters, filters
+from cnnwidgets.methods.filters import layer_with_filters, tiled
 from tests.net.networks import Function, LeNet5, unchanged
 
 
@@ -227,6 +228,112 @@ def test_neighbours_by_similarity_keep_families_together():
 def test_filters_are_not_sorted_by_anything_else():
     with pytest.raises(ValueError, match="'index', 'norm' or 'similarity', not by 'colour'"):
         of(np.ones((2, 1, 1, 1))).order("colour")
+
+
+# pictures
+
+
+@given(st.integers(0, 3), st.integers(1, 11), st.integers(1, 4), st.integers(1, 4))
+def test_every_part_lies_where_its_mosaic_says(count, parts, rows, columns):
+    values = np.arange(1, count * parts * rows * columns + 1, dtype=np.float32).reshape(count, parts, rows, columns)
+    maps, mosaic = tiled(values)
+    assert mosaic == [rows, columns, parts]
+    right = maps.shape[2] // columns
+    for part in range(parts):
+        top, left = part // right * rows, part % right * columns
+        np.testing.assert_array_equal(maps[:, top : top + rows, left : left + columns], values[:, part])
+    assert np.count_nonzero(maps) == values.size  # the rest of the square is 0
+
+
+@given(st.integers(1, 200))
+def test_parts_fill_a_square_with_less_than_a_row_to_spare(parts):
+    maps, _ = tiled(np.ones((1, parts, 1, 1), np.float32))
+    down, right = maps.shape[1:]
+    assert down <= right <= down + 1
+    assert 0 <= down * right - parts < right
+
+
+def test_first_filters_of_a_network_in_color_are_in_color():
+    found = filters(cw.load("scenes"))
+    maps, mosaic = found.pictures()
+    assert mosaic == []
+    np.testing.assert_array_equal(maps, found.values.transpose(0, 2, 3, 1))
+
+
+def test_deep_filters_have_all_channels_side_by_side_or_one():
+    found = filters(cw.load("digits"), "conv2")
+    maps, mosaic = found.pictures()
+    assert (maps.shape, mosaic) == ((16, 10, 15), [5, 5, 6])  # six parts: two rows of three
+    np.testing.assert_array_equal(maps[:, 5:10, 5:10], found.values[:, 4])
+    maps, mosaic = found.pictures(4, count=3)
+    assert mosaic == []
+    np.testing.assert_array_equal(maps, found.values[:3, 4])
+
+
+def test_weights_of_a_vector_fill_a_square():
+    found = filters(cw.load("digits"), "fc2")
+    maps, mosaic = found.pictures()
+    assert (maps.shape, mosaic) == ((84, 11, 11), [1, 1, 120])
+    np.testing.assert_array_equal(maps.reshape(84, 121)[:, :120], found.values.reshape(84, 120))
+
+
+def test_a_channel_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="there is no channel 6: conv2 has 6, numbered from 0; -1 shows all"):
+        filters(cw.load("digits"), "conv2").pictures(6)
+
+
+def test_the_first_filters_are_as_many_as_have_so_many_weights_and_at_least_one():
+    found = of(np.arange(24).reshape(6, 1, 2, 2))
+    for most, want in ((0, 1), (7, 1), (8, 2), (23, 5), (24, 6), (1000, 6)):
+        count, orders = found.first(most)
+        assert count == want
+        assert orders["norm"].tolist() == list(range(count))[::-1]
+        assert [*orders] == ["index", "norm", *(["similarity"] if count == 6 else [])]
+
+
+@pytest.mark.parametrize("channel", [-1, 0, 3])
+def test_kernels_of_a_filter_are_the_chosen_one_or_the_three_strongest(channel):
+    values = np.random.default_rng(0).normal(size=(2, 5, 3, 3)) * np.array([1, 4, 2, 0, 3])[:, None, None]
+    found = of(values)
+    shown = found.kernels(1, channel)
+    which = [channel] if channel >= 0 else [1, 4, 2]
+    np.testing.assert_array_equal(shown.values, found.values[1, which])
+    norms = np.sqrt((values[1] ** 2).sum((1, 2)))
+    assert shown.titles == [f"channel {c}, norm {norms[c]:.2g}" for c in which]
+    some = " (the 3 strongest of 5 channels)" if channel < 0 else ""
+    assert shown.caption == f"norm {np.sqrt((norms**2).sum()):.3g}{some}"
+
+
+def test_kernels_of_a_color_filter_are_red_green_and_blue_and_of_a_vector_its_strongest_weights():
+    scenes = filters(cw.load("scenes")).kernels(5)
+    assert [title.split(",")[0] for title in scenes.titles] == ["red", "green", "blue"]
+    vector = of([[[[1, -4, 2, 3]]]]).kernels(0)
+    assert vector.values.ravel().tolist() == [-4, 3, 2]
+    assert vector.titles[0] == "channel 1, norm 4"
+
+
+def test_a_summary_counts_filters_and_those_that_are_dead_or_not_shown():
+    net = cw.bind(LeNet5(), input_shape=(1, 32, 32))
+    net.module.conv1.weight.data[[1, 4]] = 0
+    assert filters(net).title == "conv1 · Conv2d, 1×5×5"
+    assert filters(net).summary() == filters(net).summary(6) == "conv1: 6 filters of 1×5×5 weights · 2 dead"
+    said = "fc1: 120 filters of 16×5×5 weights · the first 7 are shown · each row is drawn as the map that it weighs"
+    assert filters(net, "fc1").summary(7) == f"{said} · none dead"
+
+
+def test_the_code_gives_the_values_and_those_of_a_channel(mixed):
+    for row, channel in product(mixed.layers.weighted, (-1, 0)):
+        found, space = filters(mixed, row.name), {"model": mixed.module}
+        exec(found.code(mixed, channel).replace(mixed.code, ""), space)
+        np.testing.assert_array_equal(space["values"].numpy(), found.values if channel < 0 else found.values[:, channel])
+
+
+def test_the_layer_before_one_without_filters_stands_for_it():
+    net = cw.load("digits")
+    assert layer_with_filters(net, "conv2").name == "conv2"
+    assert layer_with_filters(net, "relu2").name == layer_with_filters(net, "pool2").name == "conv2"
+    first = cw.bind(nn.Sequential(nn.ReLU(), nn.Conv2d(1, 2, 3)), input_shape=(1, 8, 8))
+    assert layer_with_filters(first, "0").name == "0"
 
 
 # dead

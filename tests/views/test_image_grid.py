@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from cnnwidgets.views import ImageGrid, ImageView, MatrixView
-from cnnwidgets.views.image_grid import quantize, tiled
+from cnnwidgets.views.image_grid import quantize
 from tests.views.wire import sent
 
 SMALLEST_RANGE = float(np.finfo(np.float32).tiny) * 255
@@ -80,29 +80,6 @@ def test_the_maps_that_are_given_stay_as_they_are():
     before = maps.copy()
     ImageGrid().show(maps)
     np.testing.assert_array_equal(maps, before)
-
-
-# tiled
-
-
-@given(st.integers(0, 3), st.integers(1, 11), st.integers(1, 4), st.integers(1, 4))
-def test_every_part_lies_where_its_mosaic_says(count, parts, rows, columns):
-    values = np.arange(1, count * parts * rows * columns + 1, dtype=np.float32).reshape(count, parts, rows, columns)
-    maps, mosaic = tiled(values)
-    assert mosaic == [rows, columns, parts]
-    right = maps.shape[2] // columns
-    for part in range(parts):
-        top, left = part // right * rows, part % right * columns
-        np.testing.assert_array_equal(maps[:, top : top + rows, left : left + columns], values[:, part])
-    assert np.count_nonzero(maps) == values.size  # the rest of the square is 0
-
-
-@given(st.integers(1, 200))
-def test_parts_fill_a_square_with_less_than_a_row_to_spare(parts):
-    maps, _ = tiled(np.ones((1, parts, 1, 1), np.float32))
-    down, right = maps.shape[1:]
-    assert down <= right <= down + 1
-    assert 0 <= down * right - parts < right
 
 
 # show

@@ -1,4 +1,4 @@
-"""How charts of curves over time look in every panel: their axes, their legend, their colours."""
+"""How charts of curves look in every panel: their axes, their legend, their colors and dashes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ STROKES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
 """The same for Matplotlib."""
 
 ORDER = (5, 4, 2, 3, 0, 1, 6)
-"""Of the palette's colours: those that lie furthest apart come first."""
+"""Of the palette's colors: those that lie furthest apart come first."""
 
 
 def look(number: int) -> tuple[str, str]:
-    """The colour and the dash of a curve, by its number."""
+    """The color and the dash of a curve, by its number: seven colors, six dashes, 42 pairs before one comes again."""
     return OKABE_ITO[ORDER[number % len(ORDER)]], DASHES[number % len(DASHES)]
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from cnnwidgets.methods import Attribution
+from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.code.scores import bind_lines, identifier
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.own_score import Function
-from cnnwidgets.panels.snippets import bind_lines, identifier
 
 _CHANNELS = {"max": ".abs().amax(0)", "sum": ".abs().sum(0)"}
 
@@ -53,15 +52,9 @@ _WEIGHTED = {
 }
 
 
-def attribution_lines(
-    net: BoundModel, method: str, found: Attribution, options: dict[str, Any], own: Function | None = None
-) -> str:
-    """The lines of one method's map; those of the library where plain ones would be as long as the method itself.
-
-    Parameters:
-        own: the function of the output that the map is of, which goes by its name.
-    """
-    score = _score(net, found.target, own)
+def attribution_lines(net: BoundModel, method: str, found: Attribution, options: dict[str, Any]) -> str:
+    """The lines of one method's map; those of the library where plain ones would be as long as the method itself."""
+    score = _score(net, found)
     if found.unit is None and score and method in ("saliency", "gradient_x_input", "deconvnet", "guided_backprop"):
         values = f"gradient[0]{_CHANNELS.get(options.get('reduce', ''), '')}"
         if method == "gradient_x_input":
@@ -81,8 +74,8 @@ def attribution_lines(
     if found.layer and method not in ("guided_grad_cam",):
         options = {**options, "layer": found.layer}
     given = ", ".join(f"{key}={value!r}" for key, value in {**about, **options}.items())
-    if own:
-        given = given.replace(f"target={found.target!r}", f"target={identifier(own)}")
+    if isinstance(found.target, str):
+        given = given.replace(f"target={found.target!r}", f"target={identifier(found.target)}")
     return textwrap.dedent(
         f"""\
         import cnnwidgets as cw
@@ -91,14 +84,15 @@ def attribution_lines(
     )
 
 
-def _score(net: BoundModel, target: int | str | None, own: Function | None) -> str:
+def _score(net: BoundModel, found: Attribution) -> str:
     """The expression of what is differentiated; empty where plain lines cannot get at it: what goes into a last softmax."""
-    if own:
-        return f"{identifier(own)}(model.eval()(x)).sum()"
+    if isinstance(found.target, str):
+        return f"{identifier(found.target)}(model.eval()(x)).sum()"
     output = net.output
     if output.is_binary or (output.has_probabilities and not output.has_logits):
         return ""
-    return f"model.eval()(x).reshape(1, -1)[0, {target}]" if output.count == 1 else f"model.eval()(x)[0, {target}]"
+    call = "model.eval()(x)"
+    return f"{call}.reshape(1, -1)[0, {found.target}]" if output.count == 1 else f"{call}[0, {found.target}]"
 
 
 def randomised_lines(net: BoundModel, depth: int, seed: int) -> str:
