@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import textwrap
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -11,9 +13,9 @@ import ipywidgets as w
 import numpy as np
 
 from cnnwidgets.base import cells, held, page
-from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still
+from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
 from cnnwidgets.base.errors import sentence
-from cnnwidgets.base.figures import figure_of, png
+from cnnwidgets.base.figures import DPI, Group, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Box
 
@@ -34,7 +36,10 @@ class Displayed(Computing):
 
     def code(self) -> str:
         """The plain PyTorch lines that give what is on screen, in a variable ``values``."""
-        return self.result.code(self.net)  # type: ignore[attr-defined]
+        result = self.result
+        if not hasattr(result, "code"):
+            raise missing(self, "code()")
+        return result.code(self.net)  # type: ignore[attr-defined]
 
     def data(self) -> dict[str, np.ndarray]:
         """The arrays on screen, by name."""
@@ -45,7 +50,7 @@ class Displayed(Computing):
     def figure(self) -> Figure:
         """What is on screen as a Matplotlib figure: the stills of all views, as they are laid out."""
         _ = self.shown  # waits for it
-        return figure_of(self._box)
+        return figure_of(_group(self._box))
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page, in which all works that needs no kernel; what needs one says so."""
@@ -112,7 +117,7 @@ class Displayed(Computing):
             return {}
         try:
             with drawing_still(self, self._result):
-                return {"image/png": png(self.figure()), "text/plain": repr(self)}
+                return {"image/png": _png(self.figure()), "text/plain": repr(self)}
         except Exception as error:
             if self._error is None:
                 self.status.say(sentence(error), "error")
@@ -153,3 +158,17 @@ class Displayed(Computing):
             if isinstance(value, (str, int, float, Path)) and value != traits[name].default_value
         ]
         return f"{type(self).__name__}({', '.join([self.subject, *said])})"  # type: ignore[attr-defined]
+
+
+def _group(part: Part) -> Any:
+    """What is on screen of a part of a layout."""
+    if not isinstance(part, Box):
+        return _group(part._box) if isinstance(part, Displayed) else part
+    shown = [(one, weight) for one, weight in zip(part.parts, part.weights, strict=True) if one not in part.hidden]
+    return Group(part.direction, [_group(one) for one, _ in shown], [weight for _, weight in shown])
+
+
+def _png(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    return base64.b64encode(buffer.getvalue()).decode()

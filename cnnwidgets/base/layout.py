@@ -47,13 +47,17 @@ class Box:
             if isinstance(part, Box):
                 yield from part.boxes()
 
+    @property
+    def weights(self) -> Sequence[float]:
+        """One a part."""
+        return [*self.grow, *[1] * (len(self.parts) - len(self.grow))]
+
     def wire(self) -> dict[str, Any]:
         """What the panel's module lays out: its views by reference."""
-        weights = [*self.grow, *[1] * len(self.parts)]
         return {
             self.direction: [
                 {**_wire(part), "grow": weight, "hidden": part in self.hidden}
-                for part, weight in zip(self.parts, weights, strict=False)
+                for part, weight in zip(self.parts, self.weights, strict=True)
             ],
             "basis": self.basis,
             "follows": self.follows,

@@ -66,6 +66,7 @@ class Panel(Stateful, Displayed, Syncing):
     _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
+    asks: ClassVar = None
     net: BoundModel
     drawing: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Names of the methods that draw, and of the traits that each follows."""

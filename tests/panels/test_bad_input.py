@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 import cnnwidgets as cw
 from tests.net.networks import LeNet5, unchanged
-from tests.panels.tiny import under
+from tests.base.tiny import under
 
 
 class Empty(Dataset):

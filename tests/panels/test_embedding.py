@@ -22,7 +22,7 @@ from cnnwidgets.panels import gathering
 from cnnwidgets.panels.panel import FIRST_PICTURE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE, are_gone, under
+from tests.base.tiny import PATIENCE, are_gone, under
 
 QUICK = {"limit": 60, "iterations": 60}
 

@@ -19,7 +19,7 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.panels.gathering import Gathering
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE
+from tests.base.tiny import PATIENCE
 
 QUICK = {"limit": 50, "iterations": 30}
 

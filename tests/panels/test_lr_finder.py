@@ -8,7 +8,7 @@ import torch
 
 import cnnwidgets as cw
 from tests.panels.test_race import data, network
-from tests.panels.tiny import PATIENCE
+from tests.base.tiny import PATIENCE
 
 
 @pytest.fixture(scope="module")

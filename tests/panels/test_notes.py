@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 import cnnwidgets as cw
-from tests.panels.tiny import PATIENCE
+from tests.base.tiny import PATIENCE
 
 RNG = np.random.default_rng(0)
 GUESSED = "the input size 3×224×224 was guessed, and the network takes others, too: pass input_shape= or images= to cw.bind"

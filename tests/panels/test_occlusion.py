@@ -9,7 +9,7 @@ import cnnwidgets as cw
 from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
-from tests.panels.tiny import PATIENCE, picture_tensor, several
+from tests.base.tiny import PATIENCE, picture_tensor, several
 
 
 @pytest.fixture(scope="module")

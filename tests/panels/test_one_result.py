@@ -14,7 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.base.jobs import LOCK, POOL
 from cnnwidgets.panels import Panel
 from cnnwidgets.views import View
-from tests.panels.tiny import PATIENCE, Doubler, under
+from tests.base.tiny import PATIENCE, Doubler, under
 
 LOSSES = [2.0, 1.5, 1.7, 1.6, 1.4, 1.9, 1.8]
 SCENES = {"patch": 16, "stride": 8}

@@ -12,7 +12,7 @@ from torch import nn
 import cnnwidgets as cw
 from tests.methods.small import small
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE, preprocess
+from tests.base.tiny import PATIENCE, preprocess
 
 
 class Net(nn.Module):

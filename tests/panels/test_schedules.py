@@ -18,7 +18,7 @@ import cnnwidgets as cw
 from cnnwidgets.methods.schedule_parameters import parameters_of
 from cnnwidgets.panels import schedules
 from cnnwidgets.panels.schedule_presets import PRESETS
-from tests.panels.tiny import PATIENCE, under
+from tests.base.tiny import PATIENCE, under
 
 
 @pytest.fixture

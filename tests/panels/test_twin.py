@@ -19,7 +19,7 @@ from PIL import Image
 from torch import nn
 
 import cnnwidgets as cw
-from tests.panels.tiny import Doubler
+from tests.base.tiny import Doubler
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HOSTILE = ["<img src=x onerror=alert(1)>", "</script><script>alert(2)</script>", '"><b onclick="alert(3)">', "a&amp;b\u2028"]

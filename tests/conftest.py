@@ -6,7 +6,7 @@ import pytest
 
 import cnnwidgets as cw
 from cnnwidgets.base import jobs
-from tests.panels.tiny import PATIENCE
+from tests.base.tiny import PATIENCE
 
 
 @pytest.fixture(autouse=True)

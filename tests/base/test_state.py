@@ -19,7 +19,7 @@ from PIL import Image
 import cnnwidgets as cw
 from cnnwidgets.base.image import Image as Picture
 from cnnwidgets.net.pictures import open_picture
-from tests.panels.tiny import Doubler
+from tests.base.tiny import Doubler
 
 NUMBERS = (
     {name: st.integers(0, 9) for name in ("image", "picture", "number")}

@@ -13,8 +13,8 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.base.errors import sentence
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import Panel
-from tests.panels.tiny import PATIENCE, Doubler, Gated, are_gone, under
+from cnnwidgets.base import Panel
+from tests.base.tiny import PATIENCE, Doubler, Gated, are_gone, control, under
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_cancelling_what_is_done_changes_nothing(panel):
 
 def test_the_cancel_button_cancels(panel):
     with panel.standing_still(5):
-        panel.status._handle_custom_msg({"kind": "cancel"}, [])
+        panel._handle_custom_msg({"kind": "cancel"}, [])
         assert panel.wait(PATIENCE)
     assert panel.drawn == [2]
 
@@ -122,9 +122,9 @@ def test_the_cancel_button_cancels(panel):
 class Halves(Doubler):
     """Shows a half first."""
 
-    def compute(self, job):
-        job.update(self.number, 0.5)
-        return super().compute(job)
+    def compute(self, state, job):
+        job.update(state.number, 0.5)
+        return super().compute(state, job)
 
 
 def test_a_partial_result_is_drawn_with_its_progress():
@@ -161,8 +161,8 @@ def test_a_long_computation_says_so_and_a_short_one_does_not_flicker(monkeypatch
 class Late(Doubler):
     """Shows a part at the end."""
 
-    def compute(self, job):
-        result = super().compute(job)
+    def compute(self, state, job):
+        result = super().compute(state, job)
         job.update(100 + result, 0.9)
         return result
 
@@ -190,7 +190,6 @@ def test_traits_set_from_several_threads_end_with_the_result_of_the_last_state(p
         thread.join(PATIENCE)
     assert panel.result == panel.drawn[-1] == 2 * panel.number
     assert said(panel) == ("ready", f"twice {panel.number} is {panel.result}")
-    assert panel.controls["number"].value == panel.number
 
 
 def test_random_numbers_drawn_while_a_panel_computes_do_not_come_again():
@@ -256,7 +255,7 @@ def test_a_panel_that_cannot_be_built_is_a_sentence_and_no_exception(monkeypatch
     monkeypatch.setattr(Doubler, "build", lambda self: 1 / 0)
     panel = Doubler()
     assert panel.status.kind == "error"
-    assert panel.status in panel.children
+    assert panel._status["text"].startswith("ZeroDivisionError: division by zero")
     with pytest.raises(ZeroDivisionError):
         _ = panel.result
 
@@ -296,24 +295,22 @@ def test_unknown_traits_offer_the_nearest(make):
 
 
 def test_a_control_and_its_trait_follow_each_other(panel):
-    panel.controls["number"].value = 8
-    panel.controls["word"].value = "two"
+    panel.set_state({"number": 8, "word": "two"})
     assert (panel.number, panel.word, panel.result) == (8, "two", 16)
     panel.number, panel.word = 9, "one"
-    assert (panel.controls["number"].value, panel.controls["word"].value) == (9, "one")
+    assert panel.get_state(["number", "word"]) == {"number": 9, "word": "one"}
 
 
 def test_a_hidden_control_is_not_there_and_a_locked_one_cannot_be_moved():
     panel = Doubler(hide=["number"], lock=["word"], number=3)
-    assert set(panel.controls) == {"word"}
-    assert panel.controls["word"].disabled
+    assert [(spec["name"], spec["locked"]) for spec in panel._controls] == [("word", True)]
     assert panel.result == 6
     panel.number, panel.word = 4, "two"  # by code both can be changed
-    assert (panel.result, panel.controls["word"].value) == (8, "two")
+    assert (panel.result, panel.get_state("word")) == (8, {"word": "two"})
 
 
 def test_a_control_says_what_it_does(panel):
-    assert {name: control.tooltip for name, control in panel.controls.items()} == {
+    assert {name: control(panel, name)["help"] for name in ("number", "word")} == {
         "number": "what is doubled",
         "word": "a word",
     }
@@ -347,7 +344,7 @@ def test_the_repr_is_stable_and_names_the_net_and_what_is_not_the_default(panel)
 def test_the_code_button_shows_the_code(panel):
     panel.number = 5
     panel.wait()
-    panel.status._handle_custom_msg({"kind": "code"}, [])
+    panel._handle_custom_msg({"kind": "code"}, [])
     assert panel.status.code == "values = [[2.0 * 5]]"
     panel.number = -5
     panel.wait()
@@ -355,7 +352,7 @@ def test_the_code_button_shows_the_code(panel):
 
 def test_code_that_cannot_be_given_is_a_comment(panel, monkeypatch):
     monkeypatch.setattr(panel, "code", lambda: 1 / 0)
-    panel.status._handle_custom_msg({"kind": "code"}, [])
+    panel._handle_custom_msg({"kind": "code"}, [])
     assert all(line.startswith("#") for line in panel.status.code.splitlines())
     assert "division by zero" in panel.status.code
 

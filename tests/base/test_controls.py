@@ -7,7 +7,7 @@ import pytest
 
 import cnnwidgets as cw
 from cnnwidgets.views import More, NumberSlider, UploadButton
-from tests.panels.tiny import PATIENCE, Doubler, under
+from tests.base.tiny import PATIENCE, Doubler, under
 
 STOCK = (w.IntSlider, w.FloatSlider, w.FloatLogSlider, w.Accordion, w.FileUpload)
 """Widgets that send back what they have rounded, that keys do not open, or whose tooltip is "null"."""

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 import cnnwidgets as cw
-from tests.panels.tiny import Doubler
+from tests.base.tiny import Doubler
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from IPython.display import display
 from ipywidgets.widgets.widget import _instances
 import cnnwidgets as cw
 from cnnwidgets.base import jobs
-from tests.panels.tiny import Doubler
+from tests.base.tiny import Doubler
 
 net, made = cw.load("digits"), weakref.WeakSet()
 
@@ -160,8 +160,8 @@ def test_a_closed_panel_that_somebody_still_has_works_and_is_shown_again(kernel)
     kernel.run("q.number = 4")
     assert kernel.says("q.result") == 8
     kernel.run("q", "two")
-    assert kernel.says("[is_open(q), q.result, q.controls['number'].value]") == [True, 8, 4]
-    kernel.run("q.controls['number'].value = 6")
+    assert kernel.says("[is_open(q), q.result, q.get_state('number')['number']]") == [True, 8, 4]
+    kernel.run("q.set_state({'number': 6})")
     assert kernel.says("q.result") == 12
 
 

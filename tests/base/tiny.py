@@ -16,11 +16,11 @@ import traitlets as t
 from PIL import Image
 from torch import nn
 
+from cnnwidgets.base import Panel, controls, draws
 from cnnwidgets.base.image import Image as Picture
+from cnnwidgets.base.traits import Choice, Cursor, public
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.preprocess import Preprocess
-from cnnwidgets.panels import Panel, twin
-from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.views import MatrixView
 
 PATIENCE = 20.0
@@ -29,12 +29,10 @@ PATIENCE = 20.0
 class Doubler(Panel):
     """Twice a number. Its computation waits at a gate; ``deaf`` says that it does not hear a cancel there."""
 
-    number = t.Int(1, help="what is doubled").tag(control=Slider(lambda panel: (-9, 99)))
-    word = t.Unicode("one", help="a word").tag(control=Choice(lambda panel: [("One", "one"), ("Two", "two")]))
-    place = t.Float(0.0, help="a place").tag(control=None)
-    picture = Picture(None, help="a picture").tag(control=None)
-
-    asks = frozenset(("number",))
+    number = public(t.Int(1, help="what is doubled"), controls.Slider(bounds=lambda panel: (-9, 99)))
+    word = Choice(("one", "two"), texts=("One", "Two"), then="nothing", help="a word")
+    place = Cursor(help="a place")
+    picture = public(Picture(None, help="a picture"), None, then="nothing")
 
     def __init__(self, net: nn.Module | None = None, *, deaf: bool = False, **options):
         self.gate, self.started, self.deaf = threading.Event(), threading.Event(), deaf
@@ -45,23 +43,28 @@ class Doubler(Panel):
 
     def build(self):
         self.view = MatrixView()
-        self.react(self._say_place, "place")
-        return [*self.toolbox(), self.view]
+        return self.view
 
-    def compute(self, job):
-        number = self.number
-        self.begun.append(number)
+    def compute(self, state, job):
+        self.begun.append(state.number)
         self.started.set()
         while not self.gate.wait(0.001):
             if job.is_set() and not self.deaf:
                 raise Cancelled
-        if number < 0:
-            raise ValueError(f"{number} is below zero")
-        return 2 * number
+        if state.number < 0:
+            raise ValueError(f"{state.number} is below zero")
+        return 2 * state.number
 
-    def draw(self, result):
+    @draws()
+    def draw_number(self, result):
         self.drawn.append(result)
         self.view.show(np.full((1, 1, 1), result))
+
+    @draws("place")
+    def draw_place(self, result):
+        if self.place is not None and self.place > 1:
+            raise ValueError(f"there is no place {self.place}")
+        self.view.caption = f"at {self.place}"
 
     def summary(self, result):
         return f"twice {self.number} is {result}"
@@ -71,16 +74,6 @@ class Doubler(Panel):
 
     def code(self):
         return f"values = [[2.0 * {self.number}]]"
-
-    def figure(self):
-        figure = twin.new_figure(2, 2)
-        figure.subplots().imshow([[self.shown]])
-        return figure
-
-    def _say_place(self):
-        if self.place > 1:
-            raise ValueError(f"there is no place {self.place}")
-        self.view.caption = f"at {self.place}"
 
     @contextmanager
     def standing_still(self, number: int) -> Iterator[None]:
@@ -118,6 +111,11 @@ class Gated(nn.Module):
             yield
         finally:
             self.gate.set()
+
+
+def control(panel: Panel, name: str) -> dict:
+    """A control as the browser gets it; a KeyError where there is none."""
+    return {spec["name"]: spec for spec in panel._controls}[name]
 
 
 def under(widget: w.Widget) -> Iterator[w.Widget]:

@@ -12,7 +12,7 @@ import torch
 
 from cnnwidgets.base import jobs
 from cnnwidgets.base.jobs import LOCK, POOL, Job, Line
-from tests.panels.tiny import PATIENCE, Doubler
+from tests.base.tiny import PATIENCE, Doubler
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_jobs_of_a_panel_never_run_at_once():
     inside, most = [], []
 
     class Counted(Doubler):
-        def compute(self, job):
+        def compute(self, state, job):
             inside.append(job)
             most.append(len(inside))
             time.sleep(0.002)
@@ -265,7 +265,7 @@ def test_who_holds_the_lock_gets_the_sentence_at_once(panel):
 @pytest.mark.parametrize("wait", WAITS)
 def test_a_computation_that_reads_its_own_result_is_a_sentence(wait):
     class Selfish(Doubler):
-        def compute(self, job):
+        def compute(self, state, job):
             return WAITS[wait](self)
 
     panel = Selfish()
@@ -278,8 +278,8 @@ def test_a_stale_computation_that_reads_the_result_is_a_sentence_too():
     raised = []
 
     class Selfish(Doubler):
-        def compute(self, job):
-            found = super().compute(job)
+        def compute(self, state, job):
+            found = super().compute(state, job)
             if job.cancelled:
                 with pytest.raises(RuntimeError, match="a computation cannot wait for its own result"):
                     _ = self.result
@@ -301,8 +301,8 @@ class Sum(Doubler):
         self.other = other
         super().__init__(**options)
 
-    def compute(self, job):
-        found = super().compute(job)
+    def compute(self, state, job):
+        found = super().compute(state, job)
         return found + self.other.result if self.other else found
 
 
