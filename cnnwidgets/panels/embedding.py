@@ -15,13 +15,13 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import METHODS
 from cnnwidgets.methods.features import signature
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
 from cnnwidgets.panels import embedding_charts as charts
 from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.panels import Panel
 from tests.panels.tiny import PATIENCE, Doubler, Gated, are_gone, under
 
