@@ -10,10 +10,10 @@ from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.jobs import LOCK, Job, Line
 from cnnwidgets.base.state import public_names
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.layers import nearest
 
 FIRST_PICTURE = 20.0

@@ -14,10 +14,10 @@ import numpy as np
 
 from cnnwidgets.base import cells, held, page
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.figures import DPI, Group, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Box
+from cnnwidgets.net.errors import sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

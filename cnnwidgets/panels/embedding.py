@@ -15,14 +15,14 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
-from cnnwidgets.methods.embedding import METHODS
+from cnnwidgets.methods.embedding import EMBEDDINGS
 from cnnwidgets.methods.features import signature
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
 from cnnwidgets.panels import embedding_charts as charts
 from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of
@@ -74,7 +74,7 @@ class EmbeddingExplorer(LayoutParameters):
     layer = t.Unicode(None, allow_none=True, help="layer whose features are laid out; 'input' are the pixels").tag(
         control=Steps(lambda panel: panel.layer_names)
     )
-    method = t.Enum(METHODS, "tsne", help="how features are laid out in two dimensions").tag(
+    method = t.Enum(EMBEDDINGS, "tsne", help="how features are laid out in two dimensions").tag(
         control=Choice(lambda panel: [(words, name) for name, words in WORDS.items()])
     )
     color = t.Unicode("label", help="what colours the points").tag(control=Choice(lambda panel: panel.coloring.options()))

@@ -257,11 +257,7 @@ class OcclusionSlider(TargetPanel):
         return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(result.session.inputs)}
 
     def code(self) -> str:
-        result: Covered = self.result
-        own = result.session.own
-        about = {"fill": self.fill, "shape": self.shape, "seed": self.seed, "alone": own is not None and own.alone}
-        lines = result.code(self.net, **about)
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.code(self.net)]))
 
     def figure(self) -> Figure:
         result, box = self.shown, self.picture.box

@@ -13,11 +13,11 @@ from torch import nn
 
 from cnnwidgets.base import cells, held
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.state import Stateful
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import said
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.views import StatusStrip, View

@@ -16,7 +16,7 @@ from cnnwidgets.views.palette import GREY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from cnnwidgets.panels.explained import Explained
+    from cnnwidgets.methods import Comparison
 
 
 def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
@@ -93,9 +93,9 @@ def _curve(axis: str, x: np.ndarray, y: np.ndarray, name: str, line: dict[str, A
     return {"x": x, "y": y, "name": name, "mode": "lines", "line": line, **aside}
 
 
-def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], title: str) -> Figure:
+def still(result: Comparison, picture: np.ndarray, names: Mapping[str, str], title: str) -> Figure:
     """The maps over the picture as a Matplotlib figure, with the values in its artists."""
-    columns = list(result.maps)
+    columns = [name for name in result.asked if name not in result.pending]
     figure = twin.new_figure(2.6 * (len(columns) + 1), 2.9 * len(result.rows) + 0.3)
     axes = figure.subplots(len(result.rows), len(columns) + 1, squeeze=False)
     height, width = picture.shape[:2]
@@ -105,14 +105,13 @@ def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], titl
         first.set_title(title if row == 0 else "", fontsize=9)
         first.set_ylabel(short(name, 30))
         for method, each in zip(columns, others, strict=True):
-            found = result.maps[method]
             each.set_title(names[method] if row == 0 else "")
-            if isinstance(found, str):
-                each.text(0.5, 0.5, found, ha="center", va="center", wrap=True, fontsize=8, transform=each.transAxes)
+            if why := result.refused.get(method):
+                each.text(0.5, 0.5, why, ha="center", va="center", wrap=True, fontsize=8, transform=each.transAxes)
                 continue
             each.imshow(picture.mean(2), cmap="gray", vmin=0, vmax=255)
-            scale, signed = result.scale(method), found[row].signed
-            colors = {"cmap": "RdBu_r", "vmin": -scale} if signed else {"cmap": "viridis", "vmin": 0}
+            found, scale = result.maps[method], result.scale(method)
+            colors = {"cmap": "RdBu_r", "vmin": -scale} if found[row].signed else {"cmap": "viridis", "vmin": 0}
             extent = (-0.5, width - 0.5, height - 0.5, -0.5)
             drawn = each.imshow(found[row].at_input(), vmax=scale, alpha=0.75, extent=extent, **colors)
             figure.colorbar(drawn, ax=each, shrink=0.7)

@@ -39,7 +39,6 @@ class TargetPanel(PicturePanel):
 
     def class_name(self, index: Any) -> str:
         """What a class is called, with its number where another has the same name; the name of a function as it is."""
-        names = self.net.classes
-        if not isinstance(index, (int, np.integer)) or index >= len(names):
-            return "" if index is None else str(index)
-        return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
+        if isinstance(index, (int, np.integer)):
+            return self.net.class_name(int(index))
+        return "" if index is None else str(index)

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets.base.errors import sentence
-from cnnwidgets.net import Cancelled
 from cnnwidgets.base import Panel
+from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from tests.base.tiny import PATIENCE, Doubler, Gated, are_gone, control, under
 
 

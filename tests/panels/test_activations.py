@@ -20,8 +20,8 @@ from cnnwidgets import Cancelled
 from cnnwidgets.methods import activations, zero_shares
 from cnnwidgets.panels import activations as module
 from cnnwidgets.views import NumberSlider, UploadButton
-from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 from tests.base.tiny import PATIENCE, Gated, several, under
+from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 
 
 @pytest.fixture(scope="module")

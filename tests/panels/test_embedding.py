@@ -20,9 +20,9 @@ from cnnwidgets.methods import separation
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import gathering
 from cnnwidgets.panels.panel import FIRST_PICTURE
+from tests.base.tiny import PATIENCE, are_gone, under
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.base.tiny import PATIENCE, are_gone, under
 
 QUICK = {"limit": 60, "iterations": 60}
 

@@ -17,9 +17,9 @@ import cnnwidgets as cw
 from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels.gathering import Gathering
+from tests.base.tiny import PATIENCE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.base.tiny import PATIENCE
 
 QUICK = {"limit": 50, "iterations": 30}
 

@@ -106,7 +106,7 @@ def test_what_became_of_a_picture_is_said_and_gone_with_the_next(kind, tmp_path)
 def test_of_a_map_only_what_is_its_own_stands_below_it():
     panel = cw.SaliencyPanel(cw.bind(network()), Image.fromarray(RNG.integers(0, 256, (300, 300, 3), dtype=np.uint8)))
     assert panel.wait(PATIENCE) and GUESSED in panel.status.message
-    assert all(GUESSED in one.notes for maps in panel.result.found.values() for one in maps)
+    assert all(GUESSED in one.notes for maps in panel.result.maps.values() for one in maps)
     assert not any("guessed" in cell["text"] for cell in panel.table.cells)
     panel.close()
 

@@ -8,8 +8,8 @@ import pytest
 import cnnwidgets as cw
 from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
-from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 from tests.base.tiny import PATIENCE, picture_tensor, several
+from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,9 @@ from torch.optim import SGD, Adagrad, Adam
 from torch.optim import lr_scheduler as S
 
 import cnnwidgets as cw
+from tests.base.tiny import PATIENCE
 from tests.panels.test_race import curve, data, network
 from tests.panels.test_schedules import drawn
-from tests.base.tiny import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore:Seems like")  # of the copy that is stepped by hand
 
