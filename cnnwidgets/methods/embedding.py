@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
-from cnnwidgets.methods.layouts import TSNE, UMAP, Components, Way
+from cnnwidgets.methods.layouts import PCA, Fitted, Layouter
 from cnnwidgets.methods.neighbours import Trust, matrix, trust
+from cnnwidgets.methods.tsne_layout import TSNE
+from cnnwidgets.methods.umap_layout import UMAP
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checked
 
@@ -39,6 +41,7 @@ class Embedding:
             other methods and before the first step.
         explained: float (2,), the axes' shares of the variance; None but for PCA.
         features: (n, d), what is laid out.
+        fitted: what the method knows of the features, which places other pictures; it stays as it is while points move.
     """
 
     points: np.ndarray
@@ -50,7 +53,7 @@ class Embedding:
     loss: float | None
     explained: np.ndarray | None
     features: np.ndarray
-    way: Way = field(repr=False)
+    fitted: Fitted
 
     @cached_property
     def trust(self) -> Trust:
@@ -84,7 +87,7 @@ class Embedding:
             raise ValueError(
                 f"the pictures to add have {others.shape[1]:,} values each; those laid out have {self.features.shape[1]:,}"
             )
-        return np.asarray(self.way.add(others, self.points.astype(float)), np.float32)
+        return np.asarray(self.fitted.add(others, self.points.astype(float)), np.float32)
 
     def __repr__(self) -> str:
         progress = f", iteration {self.iteration:,} of {self.iterations:,}" if self.iterations else ""
@@ -169,47 +172,47 @@ class Layout:
         self.iteration = 0
         self._pace = 0.0
         if method == "pca":
-            self._way: Way = Components(self.features, seed)
+            self._layouter: Layouter = PCA(self.features, seed)
         elif method == "tsne":
-            self._way = TSNE(self.features, seed, self.params)
+            self._layouter = TSNE(self.features, seed, self.params)
         else:
-            self._way = UMAP(self.features, seed, self.params, labels)
+            self._layouter = UMAP(self.features, seed, self.params, labels)
 
     @property
     def embedding(self) -> Embedding:
         """The layout as it is: at first that of PCA."""
-        way = self._way
+        layouter = self._layouter
         return Embedding(
-            points=way.points.astype(np.float32),
+            points=layouter.points.astype(np.float32),
             method=self.method,
             params=dict(self.params),
             seed=self.seed,
             iteration=self.iteration,
-            iterations=way.iterations,
-            loss=way.loss,
-            explained=way.explained,
+            iterations=layouter.iterations,
+            loss=layouter.loss,
+            explained=layouter.explained,
             features=self.features,
-            way=way,
+            fitted=layouter.fitted,
         )
 
     @property
     def finished(self) -> bool:
-        return self.iteration >= self._way.iterations
+        return self.iteration >= self._layouter.iterations
 
     @property
     def preparing(self) -> str:
         """What the next step has to do first, for who waits for it; empty if nothing."""
-        return self._way.preparing
+        return self._layouter.preparing
 
     def step(self, iterations: int | None = None) -> Embedding:
         """Go on by so many iterations, by default as many as take a twentieth of a second; nothing once it is finished."""
         if iterations is None:
             iterations = 1 if not self._pace else int(np.clip(FRAME / self._pace, 1, MOST_AT_ONCE))
-        last = min(self.iteration + iterations, self._way.iterations)
+        last = min(self.iteration + iterations, self._layouter.iterations)
         prepared = not self.preparing
         start, first = time.perf_counter(), self.iteration
         while self.iteration < last:
-            self.iteration += self._way.step(self.iteration, last - self.iteration)
+            self.iteration += self._layouter.step(self.iteration, last - self.iteration)
         if prepared and self.iteration > first:
             self._pace = (time.perf_counter() - start) / (self.iteration - first)
         return self.embedding
@@ -217,7 +220,7 @@ class Layout:
     def restart(self) -> None:
         """Back to the layout of PCA; neighbours that were found are kept."""
         self.iteration = 0
-        self._way.begin()
+        self._layouter.begin()
 
     def __repr__(self) -> str:
         return f"Layout({self.embedding!r})"

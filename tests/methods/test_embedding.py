@@ -107,7 +107,7 @@ def test_early_exaggeration_is_that_of_opentsne():
 
     features = SOME + np.random.default_rng(0).normal(0, 0.1, SOME.shape)  # no two neighbours equally near
     layout = Layout(features, components=64)
-    theirs = TSNEEmbedding(layout._way.points.copy(), PerplexityBasedNN(features, 30, method="exact"))
+    theirs = TSNEEmbedding(layout._layouter.points.copy(), PerplexityBasedNN(features, 30, method="exact"))
     theirs.optimize(
         30,
         inplace=True,
@@ -211,6 +211,18 @@ def test_pictures_join_a_layout_that_stays(method, tsne, umap_layout):
     assert joined.dtype == np.float32
     assert np.array_equal(layout.points, before)
     assert np.array_equal(joined, layout.add(DIGITS[600:620]))
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_who_joins_an_early_layout_changes_no_later_one(method):
+    layout, other = (Layout(SOME[:60], method, **SHORT[method]) for _ in range(2))
+    early = layout.step(5)
+    joined = early.add(SOME[60:63])
+    layout.step(200)
+    early.add(SOME[60:63])
+    assert np.array_equal(layout.embedding.points, other.step(200).points)
+    assert np.array_equal(early.add(SOME[60:63]), joined)
+    assert not np.array_equal(layout.embedding.add(SOME[60:63]), joined)
 
 
 def test_pictures_join_a_tsne_next_to_their_class(tsne):
