@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnwidgets.methods.code.embedding import layout_lines
 from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
 from cnnwidgets.methods.layouts import PCA, Fitted, Layouter
 from cnnwidgets.methods.neighbours import Trust, matrix, trust
@@ -42,6 +43,7 @@ class Embedding:
         explained: float (2,), the axes' shares of the variance; None but for PCA.
         features: (n, d), what is laid out.
         fitted: what the method knows of the features, which places other pictures; it stays as it is while points move.
+        labels: int (n,), of a supervised UMAP; else None.
     """
 
     points: np.ndarray
@@ -54,6 +56,7 @@ class Embedding:
     explained: np.ndarray | None
     features: np.ndarray
     fitted: Fitted
+    labels: np.ndarray | None = None
 
     @cached_property
     def trust(self) -> Trust:
@@ -88,6 +91,13 @@ class Embedding:
                 f"the pictures to add have {others.shape[1]:,} values each; those laid out have {self.features.shape[1]:,}"
             )
         return np.asarray(self.fitted.add(others, self.points.astype(float)), np.float32)
+
+    def code(self) -> str:
+        """Plain lines that lay the features out that are in ``values``: their ``points``, (n, 2).
+
+        PCA gives these again. t-SNE and UMAP give points that are as good: they add up, or draw chance, in another order.
+        """
+        return layout_lines(self.method, self.params, seed=self.seed, n=len(self.points), labels=self.labels)
 
     def __repr__(self) -> str:
         progress = f", iteration {self.iteration:,} of {self.iterations:,}" if self.iterations else ""
@@ -148,7 +158,7 @@ class Layout:
 
     Attributes:
         features: (n, d).
-        method, seed, params: as of :class:`Embedding`.
+        method, seed, params, labels: as of :class:`Embedding`.
         iteration: how many were done.
     """
 
@@ -165,8 +175,7 @@ class Layout:
             raise ValueError(
                 f"the features of picture {zero} are all 0, which have no direction: use another metric than cosine"
             )
-        if labels is not None:
-            labels = _labels(labels, method, n)
+        self.labels = None if labels is None else _labels(labels, method, n)
         if method == "tsne" and (self.params["metric"] != "euclidean" or d <= self.params["components"]):
             self.params["components"] = None  # the features are taken as they are
         self.iteration = 0
@@ -176,7 +185,7 @@ class Layout:
         elif method == "tsne":
             self._layouter = TSNE(self.features, seed, self.params)
         else:
-            self._layouter = UMAP(self.features, seed, self.params, labels)
+            self._layouter = UMAP(self.features, seed, self.params, self.labels)
 
     @property
     def embedding(self) -> Embedding:
@@ -193,6 +202,7 @@ class Layout:
             explained=layouter.explained,
             features=self.features,
             fitted=layouter.fitted,
+            labels=self.labels,
         )
 
     @property

@@ -19,6 +19,7 @@ from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
+from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.embedding import METHODS
 from cnnwidgets.methods.features import signature
 from cnnwidgets.net import Cancelled
@@ -40,7 +41,6 @@ from cnnwidgets.panels.layout_parameters import (
 from cnnwidgets.panels.neighbourhood import Neighbourhood
 from cnnwidgets.panels.picture import Picture, bound
 from cnnwidgets.panels.runs import Run, Runs
-from cnnwidgets.panels.snippets import embedding_lines
 from cnnwidgets.views import ChartView, ScatterView, View
 from cnnwidgets.views.scatter_atlas import atlas
 
@@ -270,9 +270,7 @@ class EmbeddingExplorer(LayoutParameters):
 
     def code(self) -> str:
         result = self.result
-        return embedding_lines(
-            self.net, self.dataset, result.features, result.embedding, pool=self.pool, supervised=self.supervised
-        )
+        return tidy(f"{result.features.code(self.net, self.dataset)}\n{result.embedding.code()}")
 
     def figure(self) -> Figure:
         result = self.shown

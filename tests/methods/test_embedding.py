@@ -20,7 +20,7 @@ from sklearn.manifold import trustworthiness as peer_trustworthiness
 
 from cnnwidgets.methods.embedding import METHODS, Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import LEAST, PARAMETERS
-from cnnwidgets.methods.neighbours import separation
+from cnnwidgets.methods.neighbours import separation, trust
 from cnnwidgets.net import Cancelled
 
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -211,6 +211,26 @@ def test_pictures_join_a_layout_that_stays(method, tsne, umap_layout):
     assert joined.dtype == np.float32
     assert np.array_equal(layout.points, before)
     assert np.array_equal(joined, layout.add(DIGITS[600:620]))
+
+
+@pytest.mark.parametrize("options", [{}, {"metric": "cosine"}])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_code_gives_a_layout_as_good(method, options):
+    found = embed(SOME[:200], method, **({} if method == "pca" else SHORT[method] | options))
+    space = {"values": SOME[:200]}
+    exec(found.code(), space)
+    if method == "pca":
+        np.testing.assert_allclose(np.abs(space["points"]), np.abs(found.points), atol=1e-3)
+    theirs = trust(SOME[:200], np.asarray(space["points"]), metric=options.get("metric", "euclidean"))
+    assert theirs.mean == pytest.approx(found.trustworthiness, abs=0.05)
+
+
+def test_the_code_of_a_supervised_umap_has_the_labels():
+    labels = np.arange(40) % 3 - 1
+    layout = Layout(SOME[:40], "umap", epochs=5, labels=labels)
+    assert layout.step(5).labels is layout.labels
+    assert f"umap.fit_transform(values, np.array({labels.tolist()}))" in layout.embedding.code()
+    assert "umap.fit_transform(values)" in Layout(SOME[:40], "umap").embedding.code()
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
