@@ -11,6 +11,7 @@ from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
 from cnnwidgets.methods.explain import METHODS, attribute
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
+from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
 from cnnwidgets.methods.gradients import (
@@ -55,6 +56,7 @@ __all__ = [
     "Embedding",
     "Evaluation",
     "Faithfulness",
+    "FeatureCache",
     "FeatureMaps",
     "Features",
     "Filters",
