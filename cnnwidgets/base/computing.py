@@ -53,7 +53,7 @@ class Computing:
 
     # for subclasses
 
-    def compute(self, job: Job) -> Any:
+    def compute(self, *args: Any, **kwargs: Any) -> Any:
         raise missing(self, "compute(job), which gives its result")
 
     def draw(self, result: Any) -> None:

@@ -16,7 +16,7 @@ from cnnwidgets.base import cells, held, page
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
 from cnnwidgets.base.figures import DPI, Group, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
-from cnnwidgets.base.layout import Box
+from cnnwidgets.base.layout import Box, Part
 from cnnwidgets.net.errors import sentence
 
 if TYPE_CHECKING:

@@ -115,7 +115,7 @@ class Panel(Stateful, Displayed, Syncing):
 
     def _begin(self, change: Any = None) -> None:
         """Build the panel and ask for its first result."""
-        asks = list(self.asks or ())
+        asks: list[str] = list(self.asks or ())
         if change:
             self.unobserve(self._begin, asks)
         try:
@@ -147,7 +147,7 @@ class Panel(Stateful, Displayed, Syncing):
     def build(self) -> Part | Sequence[Part]:
         raise missing(self, "build(), which makes its views")
 
-    def compute(self, state: SimpleNamespace, job: Job) -> Any:  # type: ignore[override]
+    def compute(self, state: SimpleNamespace, job: Job) -> Any:
         raise missing(self, "compute(state, job), which gives its result")
 
     @property

@@ -12,6 +12,7 @@ from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
+from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
 from cnnwidgets.methods.gradients import (
@@ -59,6 +60,7 @@ __all__ = [
     "Embedding",
     "Evaluation",
     "Faithfulness",
+    "FeatureCache",
     "FeatureMaps",
     "Features",
     "Filters",

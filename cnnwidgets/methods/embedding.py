@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from cnnwidgets.methods.code.embedding import layout_lines
 from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
-from cnnwidgets.methods.layouts import TSNE, UMAP, Components, Way
+from cnnwidgets.methods.layouts import PCA, Fitted, Layouter
 from cnnwidgets.methods.neighbours import Trust, matrix, trust
+from cnnwidgets.methods.tsne_layout import TSNE
+from cnnwidgets.methods.umap_layout import UMAP
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checked
 
@@ -39,6 +42,8 @@ class Embedding:
             other methods and before the first step.
         explained: float (2,), the axes' shares of the variance; None but for PCA.
         features: (n, d), what is laid out.
+        fitted: what the method knows of the features, which places other pictures; it stays as it is while points move.
+        labels: int (n,), of a supervised UMAP; else None.
     """
 
     points: np.ndarray
@@ -50,7 +55,8 @@ class Embedding:
     loss: float | None
     explained: np.ndarray | None
     features: np.ndarray
-    way: Way = field(repr=False)
+    fitted: Fitted
+    labels: np.ndarray | None = None
 
     @cached_property
     def trust(self) -> Trust:
@@ -84,7 +90,14 @@ class Embedding:
             raise ValueError(
                 f"the pictures to add have {others.shape[1]:,} values each; those laid out have {self.features.shape[1]:,}"
             )
-        return np.asarray(self.way.add(others, self.points.astype(float)), np.float32)
+        return np.asarray(self.fitted.add(others, self.points.astype(float)), np.float32)
+
+    def code(self) -> str:
+        """Plain lines that lay the features out that are in ``values``: their ``points``, (n, 2).
+
+        PCA gives these again. t-SNE and UMAP give points that are as good: they add up, or draw chance, in another order.
+        """
+        return layout_lines(self.method, self.params, seed=self.seed, n=len(self.points), labels=self.labels)
 
     def __repr__(self) -> str:
         progress = f", iteration {self.iteration:,} of {self.iterations:,}" if self.iterations else ""
@@ -145,7 +158,7 @@ class Layout:
 
     Attributes:
         features: (n, d).
-        method, seed, params: as of :class:`Embedding`.
+        method, seed, params, labels: as of :class:`Embedding`.
         iteration: how many were done.
     """
 
@@ -162,54 +175,54 @@ class Layout:
             raise ValueError(
                 f"the features of picture {zero} are all 0, which have no direction: use another metric than cosine"
             )
-        if labels is not None:
-            labels = _labels(labels, method, n)
+        self.labels = None if labels is None else _labels(labels, method, n)
         if method == "tsne" and (self.params["metric"] != "euclidean" or d <= self.params["components"]):
             self.params["components"] = None  # the features are taken as they are
         self.iteration = 0
         self._pace = 0.0
         if method == "pca":
-            self._way: Way = Components(self.features, seed)
+            self._layouter: Layouter = PCA(self.features, seed)
         elif method == "tsne":
-            self._way = TSNE(self.features, seed, self.params)
+            self._layouter = TSNE(self.features, seed, self.params)
         else:
-            self._way = UMAP(self.features, seed, self.params, labels)
+            self._layouter = UMAP(self.features, seed, self.params, self.labels)
 
     @property
     def embedding(self) -> Embedding:
         """The layout as it is: at first that of PCA."""
-        way = self._way
+        layouter = self._layouter
         return Embedding(
-            points=way.points.astype(np.float32),
+            points=layouter.points.astype(np.float32),
             method=self.method,
             params=dict(self.params),
             seed=self.seed,
             iteration=self.iteration,
-            iterations=way.iterations,
-            loss=way.loss,
-            explained=way.explained,
+            iterations=layouter.iterations,
+            loss=layouter.loss,
+            explained=layouter.explained,
             features=self.features,
-            way=way,
+            fitted=layouter.fitted,
+            labels=self.labels,
         )
 
     @property
     def finished(self) -> bool:
-        return self.iteration >= self._way.iterations
+        return self.iteration >= self._layouter.iterations
 
     @property
     def preparing(self) -> str:
         """What the next step has to do first, for who waits for it; empty if nothing."""
-        return self._way.preparing
+        return self._layouter.preparing
 
     def step(self, iterations: int | None = None) -> Embedding:
         """Go on by so many iterations, by default as many as take a twentieth of a second; nothing once it is finished."""
         if iterations is None:
             iterations = 1 if not self._pace else int(np.clip(FRAME / self._pace, 1, MOST_AT_ONCE))
-        last = min(self.iteration + iterations, self._way.iterations)
+        last = min(self.iteration + iterations, self._layouter.iterations)
         prepared = not self.preparing
         start, first = time.perf_counter(), self.iteration
         while self.iteration < last:
-            self.iteration += self._way.step(self.iteration, last - self.iteration)
+            self.iteration += self._layouter.step(self.iteration, last - self.iteration)
         if prepared and self.iteration > first:
             self._pace = (time.perf_counter() - start) / (self.iteration - first)
         return self.embedding
@@ -217,7 +230,7 @@ class Layout:
     def restart(self) -> None:
         """Back to the layout of PCA; neighbours that were found are kept."""
         self.iteration = 0
-        self._way.begin()
+        self._layouter.begin()
 
     def __repr__(self) -> str:
         return f"Layout({self.embedding!r})"

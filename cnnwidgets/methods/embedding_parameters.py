@@ -48,6 +48,9 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
 }
 """By method and name. A table that controls read."""
 
+TITLES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+"""What methods are called in a sentence."""
+
 LEAST = {"pca": 1, "tsne": 4, "umap": 4}
 """Pictures that a method needs."""
 

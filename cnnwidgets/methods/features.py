@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.code.features import feature_lines
 from cnnwidgets.methods.filters import filters
 from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
@@ -55,6 +56,7 @@ class Features:
         output: what the network's outputs mean.
         regression: float32 (n, k), the first values of a regression, k = 3 or as many as there are; or None.
         notes: sentences on the network.
+        pool: what became of a map, see :func:`features`.
     """
 
     layer: str
@@ -72,6 +74,7 @@ class Features:
     output: Output
     regression: np.ndarray | None
     notes: tuple[str, ...] = ()
+    pool: Pool = "mean"
 
     @property
     def predicted(self) -> np.ndarray | None:
@@ -87,6 +90,12 @@ class Features:
     def right(self) -> np.ndarray | None:
         """bool (n,): whether the most probable class is the label, False where there is no label; None as above."""
         return None if self.top is None else self.top[:, 0] == self.labels
+
+    def code(self, net: BoundModel, dataset: Any) -> str:
+        """Plain PyTorch lines that put the ``values`` there; net and dataset are those that they are of."""
+        row = None if self.layer == INPUT else net.layers[self.layer]
+        grid = grid_of(row) if row and self.pool == "grid" else None
+        return feature_lines(net, dataset, row, self.indices, self.pool, grid)
 
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped):,} skipped" if self.skipped else ""
@@ -159,7 +168,7 @@ def features(
     def found(done: Scan | None) -> Any:
         if done is None:
             return None
-        each = {name: _features(net, reducers[name].name, done.results[name], done) for name in names}
+        each = {name: _features(net, reducers[name], name, done) for name in names}
         return each if several else each[names[0]]
 
     told = (lambda done, fraction: on_update(found(done), fraction)) if on_update else None
@@ -280,11 +289,11 @@ def _check_finite(values: torch.Tensor, batch: Batch, what: str) -> None:
         )
 
 
-def _features(net: BoundModel, layer: str, values: np.ndarray, done: Scan) -> Features:
+def _features(net: BoundModel, vectors: Vectors, name: str, done: Scan) -> Features:
     answers = done.results[ANSWERS]
     return Features(
-        layer,
-        values,
+        vectors.name,
+        done.results[name],
         classes=() if answers["top"] is None else net.classes,
         output=net.output,
         **answers,
@@ -294,4 +303,5 @@ def _features(net: BoundModel, layer: str, values: np.ndarray, done: Scan) -> Fe
         rate=done.rate,
         remaining=done.remaining,
         notes=net.notes,
+        pool=vectors.pool,
     )

@@ -185,6 +185,17 @@ def separation(
     return Separation(float(np.concatenate(right).mean()), silhouette, k, len(rows))
 
 
+def why_inseparable(labels: np.ndarray) -> str:
+    """Why it cannot be told how well classes separate, of pictures with these labels, -1 for none; empty if it can."""
+    known = labels[labels >= 0]
+    classes = len(np.unique(known))
+    if not classes:
+        return "no picture has a label"
+    if classes < 2:
+        return "needs two classes"
+    return "needs two pictures of one class" if classes == len(known) else ""
+
+
 def _silhouette(sums: np.ndarray, counts: np.ndarray, own: np.ndarray) -> np.ndarray:
     """(m,) of the sums (m, classes) of each point's distances to each class; 0 of a point that is alone in its class."""
     each = np.arange(len(own))

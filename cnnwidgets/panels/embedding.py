@@ -18,29 +18,23 @@ import traitlets as t
 from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
+from cnnwidgets.methods.aligned_layout import AlignedLayout, LayoutCache
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import EMBEDDINGS
+from cnnwidgets.methods.embedding_parameters import TITLES
+from cnnwidgets.methods.embedding_state import AddedPictures, EmbeddingState
+from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import signature
+from cnnwidgets.methods.layout_comparisons import COMPARISONS, PERPLEXITIES, comparisons
+from cnnwidgets.methods.neighbours import why_inseparable
+from cnnwidgets.methods.point_colors import TRUST, PointColoring, PointColors, places_of
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
 from cnnwidgets.panels import embedding_charts as charts
-from cnnwidgets.panels.coloring import TRUST, Coloring, PointColors, places_of
 from cnnwidgets.panels.controls import Choice, Number, Steps
-from cnnwidgets.panels.explored import WORDS, Added, Explored
-from cnnwidgets.panels.gathering import Gathering
-from cnnwidgets.panels.layout_parameters import (
-    COMPARISONS,
-    PERPLEXITIES,
-    LayoutParameters,
-    key_of,
-    parameters,
-    run_of,
-    variants,
-)
+from cnnwidgets.panels.layout_parameters import LayoutParameters, key_of, layout_of, parameters
 from cnnwidgets.panels.neighbourhood import Neighbourhood
-from cnnwidgets.panels.runs import Run, Runs
-from cnnwidgets.panels.snippets import embedding_lines
 from cnnwidgets.views import ChartView, ScatterView, View
 from cnnwidgets.views.scatter_atlas import atlas
 
@@ -75,7 +69,7 @@ class EmbeddingExplorer(LayoutParameters):
         control=Steps(lambda panel: panel.layer_names)
     )
     method = t.Enum(EMBEDDINGS, "tsne", help="how features are laid out in two dimensions").tag(
-        control=Choice(lambda panel: [(words, name) for name, words in WORDS.items()])
+        control=Choice(lambda panel: [(words, name) for name, words in TITLES.items()])
     )
     color = t.Unicode("label", help="what colours the points").tag(control=Choice(lambda panel: panel.coloring.options()))
     compare = t.Enum(tuple(COMPARISONS), "nothing", help="what to look at beside it, to read it right").tag(
@@ -100,7 +94,7 @@ class EmbeddingExplorer(LayoutParameters):
     def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
         self.dataset, self._columns = dataset, {} if columns is None else columns
         self._scanning = {"workers": workers, "executor": executor}
-        self._runs = Runs()
+        self._layouts = LayoutCache()
         self._restart = self._watched = False
         self._added: list[Any] = []
         self._drawn: tuple = ()
@@ -114,7 +108,7 @@ class EmbeddingExplorer(LayoutParameters):
     @property
     def layer_names(self) -> list[str]:
         """From the pixels to the scores."""
-        return self._gathering.layer_names
+        return self._cache.layer_names
 
     def add(self, images: Any) -> np.ndarray:
         """Let other pictures join the layout, whose points stay: float32 (m, 2), where they lie.
@@ -148,8 +142,8 @@ class EmbeddingExplorer(LayoutParameters):
     def build(self) -> list[w.Widget]:
         order = numbers_of(self.dataset, None)
         learn_input_shape(self.net, self.dataset, order)
-        self._gathering = Gathering(self.net, self.dataset, **self._scanning)
-        self.coloring = Coloring(names_of(self.dataset), self._columns, len(order))
+        self._cache = FeatureCache(self.net, self.dataset, **self._scanning)
+        self.coloring = PointColoring(names_of(self.dataset), self._columns, len(order))
         if self.layer is None:
             self.layer = signature(self.net)
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
@@ -181,36 +175,36 @@ class EmbeddingExplorer(LayoutParameters):
         main = w.VBox([w.HBox([self.play, again]), self.scatter], layout=w.Layout(flex="3 1 480px", min_width="0"))
         return [*tools, w.HBox([main, self.beside], layout=flow), w.HBox(self.compared, layout=flow), self.chart]
 
-    def compute(self, job: Job) -> Explored:
-        asked, gathered = job.state, self._gathering.key
+    def compute(self, job: Job) -> EmbeddingState:
+        asked, key = job.state, self._cache.key
         try:
-            found, pixels = self._gathering.features(asked.layer, asked.pool, asked.limit, job.say, job)
+            found, pixels = self._cache.features(asked.layer, asked.pool, asked.limit, on_progress=job.say, cancel=job)
         except Cancelled:
             raise Cancelled("cancelled", partial=self._result) from None
-        if self._gathering.key != gathered:
-            self._runs.clear()  # they hold the features of other pictures
-        run = self._runs.get(self._key(asked, found), partial(run_of, asked, found, self._points_before(found)))
+        if self._cache.key != key:
+            self._layouts.clear()  # they hold the features of other pictures
+        layout = self._layouts.get(self._key(asked, found), partial(layout_of, asked, found, self._points_before(found)))
         restart, self._restart = self._restart, False
         if restart:
-            run.restart()
-        now = self._join(run, self._explored(found, pixels, run), asked, job)
+            layout.restart()
+        now = self._join(layout, self._state_of(found, pixels, layout), asked, job)
         job.update(now, 0.0)
         if asked.playing and not now.finished:
-            self._run_on(run, job, lambda: job.update(self._explored(found, pixels, run), run.done))
-            now = self._join(run, self._explored(found, pixels, run), asked, job)
+            self._run_on(layout, job, lambda: job.update(self._state_of(found, pixels, layout), layout.done))
+            now = self._join(layout, self._state_of(found, pixels, layout), asked, job)
         if len(now.points) > 2:
             now = replace(now, trust=now.embedding.trust)  # which takes a while: here, and not while it is drawn
         if not now.finished:
             return now
         self._watched = False
         now = self._compare(now, asked, job)
-        self._gathering.separate(job.say, job)
-        now = replace(now, separation=self._gathering.separation)
+        self._cache.separate(on_progress=job.say, cancel=job)
+        now = replace(now, separation=self._cache.separations)
         if job.cancelled:
             raise Cancelled("cancelled", partial=now)
         return now
 
-    def draw(self, result: Explored) -> None:
+    def draw(self, result: EmbeddingState) -> None:
         drawn = (result.features, self.asked.color, result.added, result.trust if self.asked.color in TRUST else None)
         if drawn != self._drawn:
             self._draw_points(result)
@@ -229,7 +223,7 @@ class EmbeddingExplorer(LayoutParameters):
                 )
                 view.show(points, title=title, **shades)
                 self._drawn_beside[view] = points
-        why = "" if result.separation else charts.why_none(result.features.labels)
+        why = "" if result.separation else why_inseparable(result.features.labels)
         if (result.separation and result.separation != self._charted) or why != self._why_none:
             self._charted, self._why_none = result.separation, why
             figure = charts.by_depth(self.layer_names, result.separation, why)
@@ -238,29 +232,13 @@ class EmbeddingExplorer(LayoutParameters):
         self.chart.marked = names.index(result.features.layer) if result.features.layer in names else -1
         self._show_play(result)
 
-    def summary(self, result: Explored) -> str:
-        found = result.features
-        parts = [
-            f"{found.layer}: {len(found.values):,} pictures, {found.values.shape[1]:,} values each",
-            result.progress if result.finished else f"paused, {result.progress}",
-        ]
-        if result.trust:
-            parts.append(f"trustworthiness {result.trust.mean:.3f}, {result.trust.mean_kept:.0%} of neighbours kept")
-        if (found.labels < 0).all():
-            parts.append("no picture has a label, which is a whole number")
-        if found.layer in result.separation:
-            parts.append(f"{result.separation[found.layer].accuracy:.1%} of the nearest neighbours' votes are right")
-        if found.top is not None or found.regression is not None:
-            parts.append(found.output.sentence)
-        if found.skipped:
-            first, why = found.skipped[0]
-            parts.append(f"{len(found.skipped):,} pictures could not be used; the first, {first}: {why}")
-        return " · ".join(parts)
+    def summary(self, result: EmbeddingState) -> str:
+        return result.summary
 
-    def remarks(self, result: Explored) -> Sequence[str]:
+    def remarks(self, result: EmbeddingState) -> Sequence[str]:
         return self.net.notes
 
-    def progress(self, partial: Explored | None) -> str:
+    def progress(self, partial: EmbeddingState | None) -> str:
         return partial.progress if partial else super().progress(partial)
 
     def data(self) -> dict[str, np.ndarray]:
@@ -269,10 +247,7 @@ class EmbeddingExplorer(LayoutParameters):
         return {"points": self.result.points, "values": found.values, "indices": found.indices, "labels": found.labels}
 
     def code(self) -> str:
-        result = self.result
-        return embedding_lines(
-            self.net, self.dataset, result.features, result.embedding, pool=self.pool, supervised=self.supervised
-        )
+        return self.result.code(self.net, self.dataset)
 
     def figure(self) -> Figure:
         result = self.shown
@@ -294,51 +269,52 @@ class EmbeddingExplorer(LayoutParameters):
         same = before is not None and np.array_equal(before.features.indices, found.indices)
         return before.points if same else None
 
-    def _explored(self, found: Features, pixels: Features, run: Run) -> Explored:
-        return Explored(found, pixels, run.embedding, run.points, run.mirrored, separation=self._gathering.separation)
+    def _state_of(self, found: Features, pixels: Features, layout: AlignedLayout) -> EmbeddingState:
+        return EmbeddingState(
+            found, pixels, layout.embedding, layout.points, layout.mirrored, separation=self._cache.separations
+        )
 
-    def _join(self, run: Run, now: Explored, asked: SimpleNamespace, job: Job) -> Explored:
+    def _join(self, layout: AlignedLayout, now: EmbeddingState, asked: SimpleNamespace, job: Job) -> EmbeddingState:
         """With the pictures that were added, once the layout is finished."""
         if not (now.finished and self._added):
             return now
-        others = self._gathering.of(self._added, now.features.layer, pool=asked.pool, cancel=job)
+        others = self._cache.of(self._added, now.features.layer, pool=asked.pool, cancel=job)
         for _, why in others.skipped[:1]:
             raise ValueError(f"{len(others.skipped)} of the {others.total} added pictures cannot be used: {why}")
-        return replace(now, added=Added(run.add(others.values), others))
+        return replace(now, added=AddedPictures(layout.add(others.values), others))
 
-    def _run_on(self, run: Run, job: Job, tell: Callable[[], None]) -> None:
+    def _run_on(self, layout: AlignedLayout, job: Job, tell: Callable[[], None]) -> None:
         """Step by step to the end, unless the job is cancelled."""
-        while not run.finished:
+        while not layout.finished:
             if job.cancelled:
                 raise Cancelled("cancelled", partial=self._result)
-            if run.layout.preparing:
-                preparing = run.layout.preparing
-                job.say(f"{preparing[0].upper()}{preparing[1:]} …", run.done)
+            if preparing := layout.preparing:
+                job.say(f"{preparing[0].upper()}{preparing[1:]} …", layout.done)
             start = time.monotonic()
-            run.step(FRAME if self._watched else None)
+            layout.step(FRAME if self._watched else None)
             tell()
             if self._watched:
                 time.sleep(max(0.0, 1 / FRAMES - (time.monotonic() - start)))
 
     def _key(self, asked: SimpleNamespace, found: Features, *other: Any) -> tuple:
-        return self._gathering.key, key_of(asked, found), *other
+        return self._cache.key, key_of(asked, found), *other
 
-    def _compare(self, now: Explored, asked: SimpleNamespace, job: Job) -> Explored:
+    def _compare(self, now: EmbeddingState, asked: SimpleNamespace, job: Job) -> EmbeddingState:
         """What lies beside the layout, one after the other."""
-        for title, other in variants(asked, len(now.points)):
+        for title, other in comparisons(asked.compare, asked.method, len(now.points), asked.seed):
             key = self._key(asked, now.features, title)
-            run = self._runs.get(key, partial(run_of, asked, now.features, now.points, **other))
-            self._run_on(run, job, partial(_say_beside, job, title, run))
-            now = replace(now, compared=(*now.compared, (title, run.points, "noise" not in other)))
+            layout = self._layouts.get(key, partial(layout_of, asked, now.features, now.points, **other))
+            self._run_on(layout, job, partial(_say_beside, job, title, layout))
+            now = replace(now, compared=(*now.compared, (title, layout.points, "noise" not in other)))
             job.update(now, 1.0)
         return now
 
     # drawing
 
-    def _colors(self, result: Explored) -> PointColors:
+    def _colors(self, result: EmbeddingState) -> PointColors:
         return self.coloring.of(self.asked.color, result.features, result.trust)
 
-    def _draw_points(self, result: Explored) -> None:
+    def _draw_points(self, result: EmbeddingState) -> None:
         found, added = result.features, result.added
         colors, classes = self._colors(result), self.coloring.classes(found)
         groups, points, shades = [found], [result.points], [colors.colors]
@@ -383,7 +359,7 @@ class EmbeddingExplorer(LayoutParameters):
         finally:
             self._placing = False
 
-    def _show_play(self, result: Explored) -> None:
+    def _show_play(self, result: EmbeddingState) -> None:
         moving = self.playing and not result.finished and not self._stopped
         self.play.description, self.play.icon = ("Pause", "pause") if moving else ("Play", "play")
         self.play.disabled = result.finished or "playing" in self.locked
@@ -441,7 +417,7 @@ class EmbeddingExplorer(LayoutParameters):
         if not 0 <= number < len(self.dataset):
             raise ValueError(f"there is no picture {number}: the data set has {len(self.dataset):,}, numbered from 0")
 
-    def _place_image(self, result: Explored) -> None:
+    def _place_image(self, result: EmbeddingState) -> None:
         """Show the picked picture, and what is near it."""
         found = result.features
         points = np.flatnonzero(found.indices == self.image) if isinstance(self.image, int) else np.zeros(0, int)
@@ -449,7 +425,7 @@ class EmbeddingExplorer(LayoutParameters):
         if isinstance(self.image, int) and 0 <= self.image < len(self.dataset):
             self.beside.look_at(self.image, found, result.pixels, self.coloring.words(found))
 
-    def _place_selection(self, result: Explored) -> None:
+    def _place_selection(self, result: EmbeddingState) -> None:
         found = result.features
         points = np.flatnonzero(np.isin(found.indices, self.selection))
         selected = self.scatter.selection
@@ -465,5 +441,5 @@ class EmbeddingExplorer(LayoutParameters):
             self.chart.clicked = []  # so that the same point can be clicked again
 
 
-def _say_beside(job: Job, title: str, run: Run) -> None:
-    job.say(f"Beside it: {title} …", run.done)
+def _say_beside(job: Job, title: str, layout: AlignedLayout) -> None:
+    job.say(f"Beside it: {title} …", layout.done)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnwidgets.methods import Separation
+from cnnwidgets.methods.point_colors import PointColors
 from cnnwidgets.panels import twin
-from cnnwidgets.panels.coloring import PointColors
 from cnnwidgets.views.palette import GREY, tones
 
 if TYPE_CHECKING:
@@ -20,17 +20,6 @@ MOST_IN_LEGEND = 12
 
 MOST_NAMED = 16
 """Layers whose names fit under the chart."""
-
-
-def why_none(labels: np.ndarray) -> str:
-    """Why it cannot be told how well classes separate, of pictures with these labels, -1 for none; empty if it can."""
-    known = labels[labels >= 0]
-    classes = len(np.unique(known))
-    if not classes:
-        return "no picture has a label"
-    if classes < 2:
-        return "needs two classes"
-    return "needs two pictures of one class" if classes == len(known) else ""
 
 
 def by_depth(names: Sequence[str], found: Mapping[str, Separation], why: str = "") -> Any:

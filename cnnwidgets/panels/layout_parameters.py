@@ -9,20 +9,10 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.methods import PARAMETERS, Features, Layout, noise_like
+from cnnwidgets.methods.aligned_layout import AlignedLayout
 from cnnwidgets.methods.embedding_parameters import METRICS
 from cnnwidgets.panels.controls import Choice, Number, Tick
 from cnnwidgets.panels.panel import Panel
-from cnnwidgets.panels.runs import Run
-
-PERPLEXITIES = (5, 15, 50, 150)
-
-COMPARISONS = {
-    "nothing": "nothing beside it",
-    "perplexities": "four perplexities",
-    "seeds": "two other seeds",
-    "noise": "noise of the same shape",
-}
-"""What can be looked at beside a layout, to read it right."""
 
 
 def _parameter(methods: str, name: str) -> t.TraitType:
@@ -63,26 +53,11 @@ def key_of(asked: SimpleNamespace, found: Features) -> tuple:
     return found.layer, asked.pool, asked.method, asked.seed, *own
 
 
-def run_of(asked: SimpleNamespace, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any) -> Run:
+def layout_of(
+    asked: SimpleNamespace, found: Features, before: np.ndarray | None, *, noise: bool = False, **other: Any
+) -> AlignedLayout:
     """A layout with the panel's parameters, as far as there are no others."""
     own = {name: getattr(asked, name) for name in PARAMETERS[asked.method] if getattr(asked, name, None) is not None}
     labels = found.labels if asked.method == "umap" and asked.supervised else None
     values = noise_like(found.values) if noise else found.values
-    return Run(Layout(values, asked.method, **{"seed": asked.seed, "labels": labels, **own, **other}), before)
-
-
-def variants(asked: SimpleNamespace, n: int) -> list[tuple[str, dict[str, Any]]]:
-    """A title, and what is different."""
-    if asked.compare == "noise":
-        return [("noise of the same shape", {"noise": True})]
-    if asked.compare == "nothing":
-        return []
-    if asked.method == "pca":
-        raise ValueError("PCA knows neither perplexity nor chance: compare t-SNE or UMAP")
-    if asked.compare == "seeds":
-        return [(f"seed {asked.seed + k}", {"seed": asked.seed + k}) for k in (1, 2)]
-    name, most = ("perplexity", (n - 1) / 3) if asked.method == "tsne" else ("neighbours", n - 1)
-    fitting = [value for value in PERPLEXITIES if value <= most]
-    if not fitting:
-        raise ValueError(f"{n} pictures are too few to compare a {name} of {PERPLEXITIES[0]} or more: take more pictures")
-    return [(f"{name} {value}", {name: value}) for value in fitting]
+    return AlignedLayout(Layout(values, asked.method, **{"seed": asked.seed, "labels": labels, **own, **other}), before)

@@ -20,7 +20,7 @@ from sklearn.manifold import trustworthiness as peer_trustworthiness
 
 from cnnwidgets.methods.embedding import EMBEDDINGS, Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import LEAST, PARAMETERS
-from cnnwidgets.methods.neighbours import separation
+from cnnwidgets.methods.neighbours import separation, trust
 from cnnwidgets.net import Cancelled
 
 DIGITS, LABELS = load_digits(return_X_y=True)
@@ -107,7 +107,7 @@ def test_early_exaggeration_is_that_of_opentsne():
 
     features = SOME + np.random.default_rng(0).normal(0, 0.1, SOME.shape)  # no two neighbours equally near
     layout = Layout(features, components=64)
-    theirs = TSNEEmbedding(layout._way.points.copy(), PerplexityBasedNN(features, 30, method="exact"))
+    theirs = TSNEEmbedding(layout._layouter.points.copy(), PerplexityBasedNN(features, 30, method="exact"))
     theirs.optimize(
         30,
         inplace=True,
@@ -211,6 +211,38 @@ def test_pictures_join_a_layout_that_stays(method, tsne, umap_layout):
     assert joined.dtype == np.float32
     assert np.array_equal(layout.points, before)
     assert np.array_equal(joined, layout.add(DIGITS[600:620]))
+
+
+@pytest.mark.parametrize("options", [{}, {"metric": "cosine"}])
+@pytest.mark.parametrize("method", EMBEDDINGS)
+def test_the_code_gives_a_layout_as_good(method, options):
+    found = embed(SOME[:200], method, **({} if method == "pca" else SHORT[method] | options))
+    space = {"values": SOME[:200]}
+    exec(found.code(), space)
+    if method == "pca":
+        np.testing.assert_allclose(np.abs(space["points"]), np.abs(found.points), atol=1e-3)
+    theirs = trust(SOME[:200], np.asarray(space["points"]), metric=options.get("metric", "euclidean"))
+    assert theirs.mean == pytest.approx(found.trustworthiness, abs=0.05)
+
+
+def test_the_code_of_a_supervised_umap_has_the_labels():
+    labels = np.arange(40) % 3 - 1
+    layout = Layout(SOME[:40], "umap", epochs=5, labels=labels)
+    assert layout.step(5).labels is layout.labels
+    assert f"umap.fit_transform(values, np.array({labels.tolist()}))" in layout.embedding.code()
+    assert "umap.fit_transform(values)" in Layout(SOME[:40], "umap").embedding.code()
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_who_joins_an_early_layout_changes_no_later_one(method):
+    layout, other = (Layout(SOME[:60], method, **SHORT[method]) for _ in range(2))
+    early = layout.step(5)
+    joined = early.add(SOME[60:63])
+    layout.step(200)
+    early.add(SOME[60:63])
+    assert np.array_equal(layout.embedding.points, other.step(200).points)
+    assert np.array_equal(early.add(SOME[60:63]), joined)
+    assert not np.array_equal(layout.embedding.add(SOME[60:63]), joined)
 
 
 def test_pictures_join_a_tsne_next_to_their_class(tsne):

@@ -49,6 +49,18 @@ def test_maps_become_vectors(pool, wanted):
     np.testing.assert_allclose(values, wanted(bare_loop(net, range(50), 64)[1]), atol=1e-6)
 
 
+@pytest.mark.parametrize("pool", ["mean", "max", "grid", "flatten"])
+@pytest.mark.parametrize("layer", ["conv1", "relu:2", "add", "fc", "input"])
+def test_the_code_gives_the_values(pool, layer):
+    torch.manual_seed(0)
+    net, pictures = cw.bind(Residual(), input_shape=(3, 16, 16)), [(torch.randn(3, 16, 16), 0) for _ in range(4)]
+    found = features(net, pictures, layer, pool=pool, indices=[0, 2, 3])
+    code = found.code(net, pictures).replace("dataset = ...  # your data set\n", "").replace(net.code, "")
+    space = {"model": net.module, "dataset": pictures}
+    exec(code, space)
+    np.testing.assert_allclose(space["values"], found.values, atol=1e-6)
+
+
 def test_by_default_the_vector_is_what_the_classifier_gets():
     net = network()
     found = features(net, Pictures())

@@ -16,9 +16,8 @@ from torch.utils.data import Subset
 
 import cnnwidgets as cw
 from cnnwidgets.base import jobs
-from cnnwidgets.methods import separation
+from cnnwidgets.methods import feature_cache, separation
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import gathering
 from cnnwidgets.panels.panel import FIRST_PICTURE
 from tests.base.tiny import PATIENCE, are_gone, under
 from tests.methods.data_sets import Bad, Pictures, network
@@ -600,7 +599,7 @@ def test_the_chart_is_drawn_when_it_changes_and_not_with_every_picture(explore):
 
 
 def test_where_not_all_layers_have_room_each_is_looked_at_when_it_is_asked_for(explore, monkeypatch):
-    monkeypatch.setattr(gathering, "EVERYTHING", 0)
+    monkeypatch.setattr(feature_cache, "ONE_PASS", 0)
     panel = explore(method="pca")
     assert list(panel.result.separation) == ["input", "relu4"]
     panel.layer = "conv1"
@@ -706,7 +705,7 @@ def test_a_block_s_name_stands_for_the_call_that_ends_it(explore):
 def test_a_closed_panel_leaves_memory(net, pictures):
     panel = cw.EmbeddingExplorer(net, pictures, **QUICK)
     assert panel.result
-    gone = [weakref.ref(one) for one in (panel, panel.scatter, panel._runs, panel.result.embedding)]
+    gone = [weakref.ref(one) for one in (panel, panel.scatter, panel._layouts, panel.result.embedding)]
     panel.close()
     assert all(widget.comm is None for widget in under(panel))
     del panel

@@ -15,8 +15,9 @@ from torch.utils.data import Dataset, IterableDataset
 
 import cnnwidgets as cw
 from cnnwidgets.base import jobs
+from cnnwidgets.methods.embedding_state import EmbeddingState
+from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels.gathering import Gathering
 from tests.base.tiny import PATIENCE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
@@ -443,15 +444,15 @@ def test_twenty_changes_in_a_row_show_the_last(explore):
     "change", [{"layer": "0"}, {"pool": "max"}, {"limit": 10}, {"seed": 3}, {"method": "tsne"}], ids=str
 )
 @pytest.mark.parametrize(
-    "owner, when", [(Gathering, "features"), (cw.EmbeddingExplorer, "_points_before")], ids=["gathering", "layout"]
+    "owner, when", [(FeatureCache, "features"), (cw.EmbeddingExplorer, "_points_before")], ids=["features", "layout"]
 )
 def test_a_change_in_the_midst_of_a_computation_mixes_nothing(explore, change, owner, when, monkeypatch):
     midst, go_on, compute = threading.Event(), threading.Event(), getattr(owner, when)
 
-    def stopping(self, *given):
+    def stopping(self, *given, **options):
         midst.set()
         assert go_on.wait(PATIENCE)
-        return compute(self, *given)
+        return compute(self, *given, **options)
 
     monkeypatch.setattr(owner, when, stopping)
     start = {"layer": "5", "pool": "grid", "limit": 20, "seed": 0, "method": "pca"}
@@ -497,7 +498,7 @@ def test_a_cancel_at_any_time_loses_nothing(explore, phase, added):
     assert panel.status.kind == "ready"
     if panel.error:
         assert panel.status.message.startswith("Cancelled. ")
-    assert panel._result is None or isinstance(panel.shown, cw.panels.explored.Explored)
+    assert panel._result is None or isinstance(panel.shown, EmbeddingState)
     panel.ask()
     assert works(panel)
     assert panel.result.finished

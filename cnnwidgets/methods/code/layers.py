@@ -31,10 +31,14 @@ with torch.no_grad(), Keep():
 
 def layer_lines(row: Layer) -> str:
     """The lines that put a layer's output for ``x`` into ``values``, (units, height, width)."""
-    how, name, number = row.source
-    keep = _KEEP_MODULE if how == "module" else _KEEP_FUNCTION
-    values = f"values = calls[{number - 1}][0]{_by_unit(row)}  # {row.name}: (units, height, width)"
-    return "\n".join([keep.format(name=name), values])
+    values = f"values = calls[{row.source[2] - 1}][0]{_by_unit(row)}  # {row.name}: (units, height, width)"
+    return f"{recording_lines(row)}\n{values}"
+
+
+def recording_lines(row: Layer) -> str:
+    """The lines that put the outputs of all calls like a layer's, for ``x``, into a list ``calls``."""
+    how, name, _ = row.source
+    return (_KEEP_MODULE if how == "module" else _KEEP_FUNCTION).format(name=name)
 
 
 def _by_unit(row: Layer) -> str:
@@ -50,10 +54,8 @@ def _by_unit(row: Layer) -> str:
 
 def watched_lines(row: Layer, unit: int) -> str:
     """The lines of a function that gives a unit's sum for each picture of a batch."""
-    how, name, number = row.source
-    keep = (_KEEP_MODULE if how == "module" else _KEEP_FUNCTION).format(name=name)
     last = ".movedim(-1, 1)" if row.layout in ("tokens", "map, channels last") else ""
     first = row.grid[2] if row.grid else 0
     taken = f", {first}:{first + math.prod(row.map_shape[1:])}" if row.beside_grid else ""
-    sums = f"return calls[{number - 1}]{last}[:, {unit}{taken}].reshape(len(x), -1).sum(1)"
-    return "\ndef watched(x):\n" + textwrap.indent(f"{keep}\n{sums}", "    ") + "\n\n"
+    sums = f"return calls[{row.source[2] - 1}]{last}[:, {unit}{taken}].reshape(len(x), -1).sum(1)"
+    return "\ndef watched(x):\n" + textwrap.indent(f"{recording_lines(row)}\n{sums}", "    ") + "\n\n"

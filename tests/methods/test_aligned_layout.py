@@ -1,4 +1,4 @@
-"""Layouts on screen: of one spread, laid over the one before, and the last few kept."""
+"""Layouts: of one spread, laid over the one before, and the last few kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnwidgets.methods import Layout
-from cnnwidgets.panels.runs import KEPT, Run, Runs
+from cnnwidgets.methods.aligned_layout import KEPT, AlignedLayout, LayoutCache
 
 
 def values(n=40, d=6, seed=0) -> np.ndarray:
@@ -33,72 +33,72 @@ def spread(points) -> float:
 )
 def test_a_rotated_mirrored_or_scaled_layout_lies_on_the_one_before(angle, mirrored, scale, shift):
     layout = Layout(values(), "pca")
-    first = Run(layout)
-    run = Run(layout, turned(first.points, angle, mirrored, scale, shift))
-    np.testing.assert_allclose(run.points, turned(first.points, angle, mirrored), atol=1e-4)
-    assert run.mirrored == mirrored
-    assert spread(run.points) == pytest.approx(1, abs=1e-5)
+    first = AlignedLayout(layout)
+    aligned = AlignedLayout(layout, turned(first.points, angle, mirrored, scale, shift))
+    np.testing.assert_allclose(aligned.points, turned(first.points, angle, mirrored), atol=1e-4)
+    assert aligned.mirrored == mirrored
+    assert spread(aligned.points) == pytest.approx(1, abs=1e-5)
 
 
 @settings(deadline=None)
 @given(angle=st.floats(-np.pi, np.pi), mirrored=st.booleans(), seed=st.integers(0, 99))
 def test_no_turn_of_a_layout_lies_closer_to_the_one_before(angle, mirrored, seed):
-    before = turned(Run(Layout(values(), "pca")).points, angle, mirrored)
-    run = Run(Layout(values() + values(seed=seed + 1), "pca"), before)
-    far = ((run.points - before) ** 2).sum()
+    before = turned(AlignedLayout(Layout(values(), "pca")).points, angle, mirrored)
+    aligned = AlignedLayout(Layout(values() + values(seed=seed + 1), "pca"), before)
+    far = ((aligned.points - before) ** 2).sum()
     for more in np.linspace(0, 2 * np.pi, 25):
         for mirror in (False, True):
-            assert ((turned(run.points, more, mirror) - before) ** 2).sum() >= far - 1e-3
+            assert ((turned(aligned.points, more, mirror) - before) ** 2).sum() >= far - 1e-3
 
 
 def test_the_first_layout_lies_as_it_was_computed():
     layout = Layout(values(), "pca")
-    run = Run(layout)
-    assert not run.mirrored
+    aligned = AlignedLayout(layout)
+    assert not aligned.mirrored
     points = layout.embedding.points
-    np.testing.assert_allclose(run.points, points / spread(points), atol=1e-5)
+    np.testing.assert_allclose(aligned.points, points / spread(points), atol=1e-5)
 
 
 def test_steps_go_on_to_the_same_points():
-    run, other = (Run(Layout(values(), "tsne", iterations=40)) for _ in range(2))
-    run.step(40)
+    aligned, other = (AlignedLayout(Layout(values(), "tsne", iterations=40)) for _ in range(2))
+    aligned.step(40)
     for _ in range(8):
         assert not other.finished
         other.step(5)
-    assert run.done == other.done == 1
-    np.testing.assert_array_equal(run.points, other.points)
-    assert spread(run.points) == pytest.approx(1, abs=1e-5)
-    run.restart()
-    assert run.done == 0
-    run.step(40)
-    np.testing.assert_array_equal(run.points, other.points)
+    assert aligned.done == other.done == 1
+    np.testing.assert_array_equal(aligned.points, other.points)
+    assert spread(aligned.points) == pytest.approx(1, abs=1e-5)
+    aligned.restart()
+    assert aligned.done == 0
+    aligned.step(40)
+    np.testing.assert_array_equal(aligned.points, other.points)
 
 
 @settings(deadline=None)
 @given(angle=st.floats(-np.pi, np.pi), mirrored=st.booleans())
 def test_a_picture_that_is_known_joins_where_it_lies(angle, mirrored):
     layout = Layout(values(), "pca")
-    run = Run(layout, turned(layout.embedding.points, angle, mirrored, 3.0, (1, 2)))
-    np.testing.assert_allclose(run.add(values()[5:9]), run.points[5:9], atol=1e-4)
+    aligned = AlignedLayout(layout, turned(layout.embedding.points, angle, mirrored, 3.0, (1, 2)))
+    np.testing.assert_allclose(aligned.add(values()[5:9]), aligned.points[5:9], atol=1e-4)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_pictures_have_a_layout(n):
-    run = Run(Layout(values(n), "pca"))
-    assert np.isfinite(run.points).all()
-    assert np.isfinite(Run(Layout(values(n), "pca"), run.points).points).all()
+    aligned = AlignedLayout(Layout(values(n), "pca"))
+    assert np.isfinite(aligned.points).all()
+    assert np.isfinite(AlignedLayout(Layout(values(n), "pca"), aligned.points).points).all()
 
 
 def test_equal_pictures_lie_in_one_place():
-    run = Run(Layout(np.ones((5, 3), np.float32), "pca"))
-    np.testing.assert_array_equal(run.points, 0)
+    aligned = AlignedLayout(Layout(np.ones((5, 3), np.float32), "pca"))
+    np.testing.assert_array_equal(aligned.points, 0)
 
 
 def test_the_last_few_are_kept():
-    runs, made = Runs(), []
+    cache, made = LayoutCache(), []
 
     def get(key):
-        return runs.get(key, lambda: made.append(key) or Run(Layout(values(), "pca")))
+        return cache.get(key, lambda: made.append(key) or AlignedLayout(Layout(values(), "pca")))
 
     first = get(0)
     for key in range(1, KEPT):
@@ -108,5 +108,5 @@ def test_the_last_few_are_kept():
     assert get(0) is first  # looked at since, so 1 was the oldest
     get(1)
     assert made == [*range(KEPT + 1), 1]
-    runs.clear()
+    cache.clear()
     assert get(0) is not first

@@ -1,4 +1,4 @@
-"""What the points of a layout are coloured by: labels, answers, trust, or the reader's own columns."""
+"""What the points of a layout are colored by: labels, answers, trust, or the reader's own columns."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods import Features
+from cnnwidgets.methods.features import Features
 from cnnwidgets.methods.neighbours import Trust
 from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import nearest
 
 TRUST = ("trustworthiness", "neighbours kept")
-"""Colours that are measured of the layout itself."""
+"""Colors that are measured of the layout itself."""
 
 MOST_WORDS = 1000
 """Different whole numbers of a column that are taken as classes; more are a scale."""
@@ -22,12 +22,12 @@ MOST_WORDS = 1000
 
 @dataclass(frozen=True)
 class PointColors:
-    """The colours of n points, as ``ScatterView.show`` takes them.
+    """The colors of n points.
 
     Attributes:
         colors: (n,), each point's index in ``names``, -1 for none; or its value, if there are no names.
         names: of the classes.
-        span: [lowest, highest] value of the colours; None for those that are there.
+        span: [lowest, highest] value of the colors; None for those that are there.
         quantity: what they are.
     """
 
@@ -37,8 +37,8 @@ class PointColors:
     quantity: str = ""
 
 
-class Coloring:
-    """Gives points their colours.
+class PointColoring:
+    """Gives points their colors.
 
     Parameters:
         labels: names of the data set's labels; empty or None where it does not tell any.
@@ -60,7 +60,7 @@ class Coloring:
         return [(name, name) for name in dict.fromkeys((*own, *self.columns))]
 
     def of(self, what: str, features: Features, trust: Trust | None) -> PointColors:
-        """The colours of what is laid out.
+        """The colors of what is laid out.
 
         Raises:
             ValueError: there is no such thing, or the network gives no scores.
@@ -90,7 +90,7 @@ class Coloring:
         return PointColors(np.where(features.labels < 0, -1, self.right(features)), ("wrong", "right"))
 
     def of_others(self, what: str, like: PointColors, features: Features) -> np.ndarray:
-        """The colours (m,) of pictures that are not in the data set: by what the network says of them, or none."""
+        """The colors (m,) of pictures that are not in the data set: by what the network says of them, or none."""
         if what in ("prediction", "confidence"):
             return self.of(what, features, None).colors
         return np.full(len(features.values), -1 if like.names else np.nan)

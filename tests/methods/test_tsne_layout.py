@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from cnnwidgets.methods.embedding import Layout
-from cnnwidgets.methods.layouts import TSNE, UNFOLDED, _rows
+from cnnwidgets.methods.tsne_layout import TSNE, UNFOLDED, _rows
 
 DIGITS = load_digits().data[:400]
 
@@ -28,18 +28,28 @@ def test_sorted_points_go_where_unsorted_ones_go(monkeypatch, iterations):
 def test_what_moves_the_points_is_sorted_with_them():
     layout = Layout(DIGITS, early_iterations=20, iterations=100)
     layout.step(30)
-    way = layout._way
-    held = [way._moving, way._pulls.toarray(), way._descent.gains, way._descent.update, way._known[1]]
-    points, place = way.points, way._place
-    way._moving += 3.0 * np.arange(400)[::-1, None]  # so that there is something to sort
-    way._sort()
+    tsne = layout._layouter
+    held = [
+        tsne._moving,
+        tsne._pulls.toarray(),
+        tsne._descent.gains,
+        tsne._descent.update,
+        tsne._known[1],
+    ]
+    points, place = tsne.points, tsne._place
+    tsne._moving += 3.0 * np.arange(400)[::-1, None]  # so that there is something to sort
+    tsne._sort()
     order = [np.flatnonzero(place == row)[0] for row in range(400)]  # the picture of each row before
-    after = [np.flatnonzero(way._place == row)[0] for row in range(400)]
+    after = [np.flatnonzero(tsne._place == row)[0] for row in range(400)]
     back = [order.index(picture) for picture in after]
     assert back != list(range(400))
-    np.testing.assert_array_equal(way._moving, (points + 3.0 * np.arange(400)[::-1][place][:, None])[after])
-    np.testing.assert_array_equal(way._pulls.toarray(), held[1][back][:, back])
-    for now, before in ((way._descent.gains, held[2]), (way._descent.update, held[3]), (way._known[1], held[4])):
+    np.testing.assert_array_equal(tsne._moving, (points + 3.0 * np.arange(400)[::-1][place][:, None])[after])
+    np.testing.assert_array_equal(tsne._pulls.toarray(), held[1][back][:, back])
+    for now, before in (
+        (tsne._descent.gains, held[2]),
+        (tsne._descent.update, held[3]),
+        (tsne._known[1], held[4]),
+    ):
         np.testing.assert_array_equal(now, before[back])
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from cnnwidgets.methods import Features
 from cnnwidgets.methods.neighbours import trust
+from cnnwidgets.methods.point_colors import PointColoring, places_of
 from cnnwidgets.net.output import Output
-from cnnwidgets.panels.coloring import Coloring, places_of
 
 GIVES = Output("logits", 3, "by default")
 
@@ -30,46 +30,51 @@ def named(colors) -> list[str]:
 
 
 def test_labels_have_the_data_set_s_names():
-    assert named(Coloring(["Katze", "Hund", "Aal"], {}, 8).of("label", features([2, 0, -1, 1]), None)) == [
+    assert named(PointColoring(["Katze", "Hund", "Aal"], {}, 8).of("label", features([2, 0, -1, 1]), None)) == [
         "Aal", "Katze", "", "Hund",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("labels", [(), None])
 def test_without_names_of_its_own_they_are_the_network_s(labels):
-    assert named(Coloring(labels, {}, 8).of("label", features([2, 0, 0, 1]), None)) == ["eel", "cat", "cat", "dog"]
+    assert named(PointColoring(labels, {}, 8).of("label", features([2, 0, 0, 1]), None)) == ["eel", "cat", "cat", "dog"]
 
 
 def test_labels_beyond_all_names_are_their_numbers():
-    colors = Coloring((), {}, 8).of("label", features([7, 10**12, -1, 7]), None)
+    colors = PointColoring((), {}, 8).of("label", features([7, 10**12, -1, 7]), None)
     assert named(colors) == ["7", "1000000000000", "", "7"]
     assert len(colors.names) == 2
 
 
 @pytest.mark.parametrize("top", [None, ((0,), (0,), (0,), (0,))])
 def test_without_labels_there_is_no_colour(top):
-    colors = Coloring((), {}, 8).of("label", features([-1] * 4, top=top), None)
+    colors = PointColoring((), {}, 8).of("label", features([-1] * 4, top=top), None)
     assert not colors.names or set(named(colors)) == {""}
     assert colors.names or np.isnan(colors.colors).all()
 
 
 def test_predictions_and_their_probability():
     found = features([0, 1, 2, 0])
-    assert named(Coloring((), {}, 8).of("prediction", found, None)) == ["cat", "dog", "eel", "dog"]
-    np.testing.assert_array_equal(Coloring((), {}, 8).of("confidence", found, None).colors, found.chances[:, 0])
+    assert named(PointColoring((), {}, 8).of("prediction", found, None)) == ["cat", "dog", "eel", "dog"]
+    np.testing.assert_array_equal(PointColoring((), {}, 8).of("confidence", found, None).colors, found.chances[:, 0])
 
 
 def test_right_or_wrong_by_number():
-    assert named(Coloring((), {}, 8).of("right or wrong", features([0, 0, -1, 1]), None)) == ["right", "wrong", "", "right"]
+    assert named(PointColoring((), {}, 8).of("right or wrong", features([0, 0, -1, 1]), None)) == [
+        "right",
+        "wrong",
+        "",
+        "right",
+    ]
 
 
 def test_right_or_wrong_by_name_where_data_set_and_network_number_the_same_names():
-    colors = Coloring(["dog", "eel", "cat"], {}, 8).of("right or wrong", features([2, 2, 1, 0]), None)
+    colors = PointColoring(["dog", "eel", "cat"], {}, 8).of("right or wrong", features([2, 2, 1, 0]), None)
     assert named(colors) == ["right", "wrong", "right", "right"]
 
 
 def test_right_or_wrong_by_number_where_no_name_is_shared():
-    colors = Coloring(["Katze", "Hund", "Aal"], {}, 8).of("right or wrong", features([0, 2, 2, 1]), None)
+    colors = PointColoring(["Katze", "Hund", "Aal"], {}, 8).of("right or wrong", features([0, 2, 2, 1]), None)
     assert named(colors) == ["right", "wrong", "right", "right"]
 
 
@@ -77,30 +82,30 @@ def test_right_or_wrong_by_number_where_no_name_is_shared():
 def test_a_network_without_scores_is_a_sentence(what):
     found = features([0, 1, 2, 0], top=None, output=Output("structure", 0, "a tuple"))
     with pytest.raises(ValueError, match=f"the network gives a tuple: there is no {what} to colour by; take the label"):
-        Coloring((), {}, 8).of(what, found, None)
+        PointColoring((), {}, 8).of(what, found, None)
 
 
 def test_a_regression_colours_by_its_value():
     values = np.array([[1.5], [-2], [0], [7]], np.float32)
     found = features([-1] * 4, top=None, output=Output("values", 1, "by default"), regression=values)
     for what in ("prediction", "confidence"):
-        colors = Coloring((), {}, 8).of(what, found, None)
+        colors = PointColoring((), {}, 8).of(what, found, None)
         assert (colors.colors.tolist(), colors.names, colors.span) == ([1.5, -2, 0, 7], (), None)
         assert colors.quantity == "value that is predicted"
     with pytest.raises(
         ValueError, match=r"the network gives one value \(by default\): there is no right or wrong to colour"
     ):
-        Coloring((), {}, 8).of("right or wrong", found, None)
+        PointColoring((), {}, 8).of("right or wrong", found, None)
 
 
 @pytest.mark.parametrize("what, of", [("trustworthiness", "trustworthiness"), ("neighbours kept", "kept")])
 def test_trust_is_measured_of_the_layout_and_unknown_while_it_moves(what, of):
     found, points = features([0, 1, 2, 0]), np.array([[0.0, 0], [5, 1], [1, 1], [3, 0]], np.float32)
     measured = trust(found.values, points)
-    colors = Coloring((), {}, 8).of(what, found, measured)
+    colors = PointColoring((), {}, 8).of(what, found, measured)
     np.testing.assert_array_equal(colors.colors, getattr(measured, of))
     assert colors.span == (0.0, 1.0)
-    assert np.isnan(Coloring((), {}, 8).of(what, found, None).colors).all()
+    assert np.isnan(PointColoring((), {}, 8).of(what, found, None).colors).all()
 
 
 COLUMNS = {
@@ -114,7 +119,7 @@ COLUMNS = {
 @pytest.mark.parametrize("name", ["floats", "whole numbers", "words", "yes and no"])
 def test_own_columns_are_a_scale_or_classes(name):
     values, shades, names = COLUMNS[name]
-    colors = Coloring((), {name: values}, 8).of(name, features([0, 1, 2, 0]), None)
+    colors = PointColoring((), {name: values}, 8).of(name, features([0, 1, 2, 0]), None)
     assert colors.names == names
     np.testing.assert_array_equal(colors.colors, shades)
 
@@ -122,13 +127,13 @@ def test_own_columns_are_a_scale_or_classes(name):
 def test_very_many_whole_numbers_are_a_scale():
     n = 1200
     found = features([0] * n, top=np.zeros((n, 2), int))
-    colors = Coloring((), {"number": np.arange(2 * n)}, 2 * n).of("number", found, None)
+    colors = PointColoring((), {"number": np.arange(2 * n)}, 2 * n).of("number", found, None)
     assert colors.names == ()
     np.testing.assert_array_equal(colors.colors, found.indices)
 
 
 def test_a_column_may_take_the_place_of_the_labels():
-    coloring = Coloring((), {"label": list("abcdbfah")}, 8)
+    coloring = PointColoring((), {"label": list("abcdbfah")}, 8)
     assert named(coloring.of("label", features([-1] * 4), None)) == ["a", "c", "b", "a"]
     names = [name for _, name in coloring.options()]
     assert len(names) == len(set(names))
@@ -137,17 +142,17 @@ def test_a_column_may_take_the_place_of_the_labels():
 @pytest.mark.parametrize("values", [range(7), np.zeros((8, 2)), "abcdefgh"])
 def test_a_column_of_another_length_is_refused(values):
     with pytest.raises(ValueError, match=r"the column 'size' has shape .*; the data set has 8 items"):
-        Coloring((), {"size": values}, 8)
+        PointColoring((), {"size": values}, 8)
 
 
 def test_a_misspelt_colour_offers_the_nearest():
     with pytest.raises(ValueError, match=r"nothing called 'sise' to colour by. Did you mean 'size'"):
-        Coloring((), {"size": range(8)}, 8).of("sise", features([0, 1, 2, 0]), None)
+        PointColoring((), {"size": range(8)}, 8).of("sise", features([0, 1, 2, 0]), None)
 
 
 def test_pictures_that_join_have_the_colour_of_what_the_network_says():
     found, others = features([0, 1, 2, 0]), features([0, 1, 2, 0], top=((2, 0), (2, 0), (1, 0), (0, 1)))
-    coloring = Coloring((), {}, 8)
+    coloring = PointColoring((), {}, 8)
     like = coloring.of("prediction", found, None)
     np.testing.assert_array_equal(coloring.of_others("prediction", like, others), [2, 2, 1, 0])
     np.testing.assert_array_equal(coloring.of_others("label", coloring.of("label", found, None), others), -1)

@@ -1,4 +1,4 @@
-"""Layouts on their way, each laid over the one that was on screen before it."""
+"""Layouts that are made step by step, each laid over the one that was shown before it."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from collections.abc import Callable, Hashable
 
 import numpy as np
 
-from cnnwidgets.methods import Layout, align
+from cnnwidgets.methods.alignment import align
+from cnnwidgets.methods.embedding import Layout
 
 KEPT = 12
 """Layouts that are kept, so that going back to one is at once."""
 
 
-class Run:
-    """A layout on its way.
+class AlignedLayout:
+    """A layout that is made step by step, scaled to a spread of 1, and turned to lie close to the one before.
 
-    Its ``points`` are those of its ``embedding``, scaled to a spread of 1 and turned so that they travel the short way from
-    those before; they are mirrored only if the layout's start lies closer that way, and ``mirrored`` says so.
+    Parameters:
+        layout: it is stepped from here.
+        before: (n, 2), the layout that the pictures leave; None for none.
+
+    Attributes:
+        embedding: as far as it is.
+        points: float32 (n, 2), those of the embedding, scaled and turned.
+        mirrored: whether they are mirrored, too: only if the layout's start lies closer that way.
     """
 
     def __init__(self, layout: Layout, before: np.ndarray | None = None):
@@ -29,6 +36,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
+        """Whether there is no step left."""
         return self.layout.finished
 
     @property
@@ -36,16 +44,23 @@ class Run:
         """The fraction that is done, between 0 and 1."""
         return self.embedding.iteration / max(1, self.embedding.iterations)
 
+    @property
+    def preparing(self) -> str:
+        """What the next step has to do first; empty if nothing."""
+        return self.layout.preparing
+
     def step(self, iterations: int | None = None) -> None:
+        """Go on by so many iterations, see :meth:`Layout.step`."""
         self.layout.step(iterations)
         self._fit()
 
     def restart(self) -> None:
+        """Back to the layout of PCA."""
         self.layout.restart()
         self._fit()
 
     def add(self, features: np.ndarray) -> np.ndarray:
-        """Where other pictures lie on screen: float32 (m, 2)."""
+        """Where other pictures lie among the points: float32 (m, 2)."""
         raw = self.embedding.points
         return self._aligned.apply(self._mirror * (self.embedding.add(features) - raw.mean(0)) / _spread(raw))
 
@@ -59,22 +74,24 @@ class Run:
         return np.array([1, -1 if self.mirrored else 1])
 
 
-class Runs:
-    """The runs of a panel, by what they were asked for; the last few are kept."""
+class LayoutCache:
+    """Layouts by what they were asked for; the last few are kept."""
 
     def __init__(self) -> None:
-        self._runs: OrderedDict[Hashable, Run] = OrderedDict()
+        self._layouts: OrderedDict[Hashable, AlignedLayout] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], Run]) -> Run:
-        if key not in self._runs:
-            self._runs[key] = make()
-            while len(self._runs) > KEPT:
-                self._runs.popitem(last=False)
-        self._runs.move_to_end(key)
-        return self._runs[key]
+    def get(self, key: Hashable, make: Callable[[], AlignedLayout]) -> AlignedLayout:
+        """The layout with this key; one that is not kept is made."""
+        if key not in self._layouts:
+            self._layouts[key] = make()
+            while len(self._layouts) > KEPT:
+                self._layouts.popitem(last=False)
+        self._layouts.move_to_end(key)
+        return self._layouts[key]
 
     def clear(self) -> None:
-        self._runs.clear()
+        """Keep none of them."""
+        self._layouts.clear()
 
 
 def _scaled(points: np.ndarray) -> np.ndarray:
