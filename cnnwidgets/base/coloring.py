@@ -18,8 +18,9 @@ COLORING = ("scale", "limits", "contrast", "colors")
 
 
 def Order(*names: str, help: str) -> Any:
-    """The order of the units in a grid."""
-    return Choice(names, help=help, then="nothing")
+    """The order of the units in a panel's grid: one of those that the grid has now."""
+    offered = controls.Choice(options=lambda panel: [(name, name) for name in names if name in panel.grid.orders])
+    return public(t.Enum(names, names[0], help=help), offered, then="nothing")
 
 
 def Scale(default: str, *, help: str) -> Any:
@@ -56,7 +57,8 @@ class ColoredPanel(Panel):
         return proposal.value
 
     def make_grid(self, noun: str) -> ImageGrid:
-        """A grid whose selection, order and colors are this panel's."""
+        """The panel's ``grid``: its selection, order and colors are the panel's."""
         orders = dict.fromkeys(self.traits()["sort"].values, b"")  # type: ignore[attr-defined]
         grid = ImageGrid(noun=noun, orders=orders, hide=["sort", *COLORING], lock=self.locked)
-        return self.bind(grid, "sort", *COLORING, unit="selected")
+        self.grid = self.bind(grid, "sort", *COLORING, unit="selected")
+        return self.grid

@@ -51,7 +51,7 @@ class FilterGrid(ColoredPanel):
         return self._result.values.shape[1] if self._result else 1
 
     def build(self):
-        self.grid = self.make_grid("filter")
+        self.make_grid("filter")
         self.alike = self.bind(ImageGrid(tools=False, tile=84, height=240, noun="filter", lock=["unit"]), *COLORING)
         self.kernel = MatrixView()
         self.detail = row(self.alike, self.kernel, grow=(1, 2), follows="unit")
@@ -62,9 +62,12 @@ class FilterGrid(ColoredPanel):
         found.first(MOST_WEIGHTS)  # sorting takes a while the first time: here, not while the lock is held
         return found
 
+    @draws()
+    def keep_channel(self, found: Filters) -> None:
+        self.channel = min(self.channel, self.channels - 1)
+
     @draws("channel")
     def draw_grid(self, found: Filters) -> None:
-        self.channel = min(self.channel, self.channels - 1)
         count, orders = found.first(MOST_WEIGHTS)
         maps, mosaic = found.pictures(self.channel, count)
         self.grid.show(maps, orders=orders, dim=found.dead[:count], mosaic=mosaic, title=found.title)

@@ -118,6 +118,11 @@ def control(panel: Panel, name: str) -> dict:
     return {spec["name"]: spec for spec in panel._controls}[name]
 
 
+def is_shown(panel: Panel, part) -> bool:
+    """Whether a view, or a box of views, is on screen."""
+    return not any(part in box.hidden for box in panel._box.boxes())
+
+
 def under(widget: w.Widget) -> Iterator[w.Widget]:
     """A widget and all that it holds."""
     yield widget
