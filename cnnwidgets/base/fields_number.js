@@ -28,14 +28,17 @@ function rangeInput(count, moved, give) {
     held = false;
     show(at);
   };
-  input.addEventListener("pointerdown", () => (held = true));
+  input.addEventListener("pointerdown", () => {
+    held = true;
+    document.addEventListener("pointerup", release, { capture: true, once: true }); // wherever that is
+  });
   input.addEventListener("input", () => {
     at = input.valueAsNumber;
     paint();
     moved(at);
     passing.ask(at);
   });
-  ["change", "pointerup", "pointercancel", "blur"].forEach((end) => input.addEventListener(end, release));
+  ["change", "pointercancel", "blur"].forEach((end) => input.addEventListener(end, release));
   return { input, show };
 }
 
@@ -59,7 +62,7 @@ export function sliderField(spec, hand) {
     (text) => {
       const numbers = Array.isArray(value) ? numbersIn(text) : [numberIn(text)];
       if (!text.trim() && spec.none != null) hand.give(null);
-      else if (!numbers || numbers.includes(null) || numbers.length > 2) return `expected ${numberWords({ min: low, max: high, whole: spec.whole }, exactly)}`;
+      else if (!numbers || numbers.includes(null) || numbers.length > 2) return `Expected ${numberWords({ min: low, max: high, whole: spec.whole }, exactly)}.`;
       else hand.give(numbers.length === 1 ? fit(numbers[0]) : numbers.map(fit));
       return "";
     },
@@ -85,7 +88,7 @@ export function sliderField(spec, hand) {
 
 export function stepsField(spec, hand) {
   const { options } = spec;
-  const name = h("output", { className: "cwp-name" });
+  const name = h("span", { className: "cwp-name", "aria-hidden": "true" }); // the slider itself says it
   const say = (text) => {
     name.textContent = text;
     range.input.setAttribute("aria-valuetext", text);
@@ -115,7 +118,7 @@ export function numberField(spec, hand) {
   const take = (text) => {
     const number = numberIn(text);
     if (!text.trim() && spec.none != null) hand.give(null);
-    else if (wrong(number)) return `expected ${words}${text.trim() ? `, got ${text.trim()}` : ""}`;
+    else if (wrong(number)) return `Expected ${words}${text.trim() && `, got ${text.trim()}`}.`;
     else hand.give(number);
     return "";
   };
@@ -144,5 +147,35 @@ export function numberField(spec, hand) {
       show(text);
     },
     disable: (off) => (input.disabled = off),
+  };
+}
+
+/** The two ends of a range, in a field each; the lower one stays the lower. */
+export function pairField(spec, hand) {
+  let ends = [];
+  const field = (end) => typedInput(
+    { className: "cwp-number", inputMode: "decimal", "aria-label": `${spec.label}, ${["from", "to"][end]}` },
+    (text) => {
+      const now = ends.map((one, k) => (k === end ? numberIn(text) : one));
+      if (now.includes(null)) return "expected a number";
+      if (!(now[0] < now[1])) return `expected a number ${end ? "above" : "below"} ${exactly(ends[1 - end])}`;
+      hand.give(now);
+      return "";
+    },
+    hand.complain,
+  );
+  const fields = [field(0), field(1)];
+  return {
+    body: [fields[0].input, h("span", { className: "cwp-name" }, "to"), fields[1].input],
+    box: undefined,
+    focus: fields[0].input,
+    show(value) {
+      ends = value;
+      fields.forEach(({ input, show }, k) => {
+        input.style.setProperty("--cwp-letters", Math.max(5, exactly(value[k]).length));
+        show(exactly(value[k]));
+      });
+    },
+    disable: (off) => fields.forEach(({ input }) => (input.disabled = off)),
   };
 }

@@ -41,14 +41,14 @@ const AFTER_FOCUS = 700;
 export function helpTip(root, signal) {
   const tip = h("div", { className: "cwp-tip", role: "tooltip", popover: "manual", id: newId() });
   root.append(tip);
-  let wait = 0;
+  let [wait, pointed] = [0, -AFTER_FOCUS];
   const hide = () => {
     clearTimeout(wait);
     if (tip.matches(":popover-open")) tip.hidePopover();
   };
   const show = (over, text) => {
     hide();
-    if (!text || !over.isConnected) return;
+    if (!text || !over.isConnected || over.querySelector("[aria-expanded=true]")) return; // an open list is in its place
     tip.textContent = text;
     tip.showPopover();
     const at = over.getBoundingClientRect();
@@ -63,13 +63,16 @@ export function helpTip(root, signal) {
   };
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { capture: true, signal });
   document.addEventListener("scroll", hide, { capture: true, passive: true, signal });
-  root.addEventListener("pointerdown", hide, { capture: true, signal });
-  root.addEventListener("input", hide, { capture: true, signal });
+  root.addEventListener("keydown", hide, { capture: true, signal }); // whoever uses a control knows it
+  root.addEventListener("pointerdown", () => {
+    pointed = performance.now();
+    hide();
+  }, { capture: true, signal });
   signal.addEventListener("abort", hide);
   const attach = (over, text) => {
-    over.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && soon(over, text, AFTER_POINTER));
+    over.addEventListener("pointerenter", (event) => event.pointerType !== "touch" && !event.buttons && soon(over, text, AFTER_POINTER));
     over.addEventListener("pointerleave", hide);
-    over.addEventListener("focusin", (event) => event.target.matches(":focus-visible") && soon(over, text, AFTER_FOCUS));
+    over.addEventListener("focusin", () => performance.now() - pointed > AFTER_FOCUS && soon(over, text, AFTER_FOCUS));
     over.addEventListener("focusout", hide);
   };
   return { attach, show, hide };

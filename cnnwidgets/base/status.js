@@ -1,6 +1,7 @@
 // The status line: a sentence on what the panel does, progress and Cancel, and the code that gives what is on screen.
 
 import { h, listen, once, stamp } from "../views/shared.js";
+import { helpTip } from "./floating.js";
 import { hasFocus, keepKeys } from "./hands.js";
 import { newId } from "./values.js";
 
@@ -20,11 +21,14 @@ function copyButton(element) {
 export function statusLine(model, signal) {
   const told = h("div", { className: "cwp-told", role: "status" });
   const bar = h("progress", { className: "cwp-progress", max: 1, "aria-label": "Progress" });
-  const cancel = h("button", { type: "button", className: "cwp-button", "data-button": "cancel", title: "Stop the computation; what is there stays" }, "Cancel");
-  const show = h("button", { type: "button", className: "cwp-button", "data-button": "code", title: "Show the PyTorch code for this", "aria-expanded": "false" }, "Code");
+  const cancel = h("button", { type: "button", className: "cwp-button", "data-button": "cancel" }, "Cancel");
+  const show = h("button", { type: "button", className: "cwp-button", "data-button": "code", "aria-expanded": "false" }, "Code");
   const code = h("pre", { tabIndex: 0, role: "region", "aria-label": "Code" });
   const listing = h("div", { className: "cwp-listing", id: newId(), hidden: true }, code, copyButton(code));
   const root = h("div", { className: "cwp-status" }, h("div", { className: "cwp-line" }, told, bar, cancel, show), listing);
+  const tip = helpTip(root, signal);
+  tip.attach(cancel, () => "Stop the computation; what is there stays.");
+  tip.attach(show, () => "The PyTorch code that gives what is on screen.");
   show.setAttribute("aria-controls", listing.id);
   let live = true;
 

@@ -2,7 +2,7 @@
 
 import { h, listen, put, stamp } from "../views/shared.js";
 import { actionField, buttonsField, selectField, textField, tickField } from "./fields_choice.js";
-import { numberField, sliderField, stepsField } from "./fields_number.js";
+import { numberField, pairField, sliderField, stepsField } from "./fields_number.js";
 import { pictureField } from "./fields_picture.js";
 import { searchField } from "./fields_search.js";
 import { helpTip } from "./floating.js";
@@ -10,14 +10,14 @@ import { hasFocus, keepKeys } from "./hands.js";
 import { newId, optionsOf, same } from "./values.js";
 
 const FIELDS = {
-  slider: sliderField, steps: stepsField, number: numberField, choice: selectField, segment: buttonsField, several: buttonsField,
+  slider: sliderField, pair: pairField, steps: stepsField, number: numberField, choice: selectField, segment: buttonsField, several: buttonsField,
   search: searchField, tags: searchField, tick: tickField, text: textField, picture: pictureField, action: actionField,
 };
 const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Needs a running kernel." };
 const NO_KERNEL = "No kernel answers: what is gray stays as it was saved. The rest works.";
 
 /** What a field is made of; its place, its words of help and whether it is gray change without making it anew. */
-const partsOf = ({ more, group, help, locked, kernel, absent, ...parts }) => parts;
+const partsOf = ({ more, group, help, locked, kernel, absent, when, ...parts }) => parts;
 
 /** Whether a control may want a row of its own. */
 const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
@@ -126,8 +126,12 @@ export function controlStrip(model, signal) {
     return box;
   });
 
+  /** Whether a control is shown now: some are so only at certain values of other traits. */
+  const isPresent = ({ absent, when = {} }) =>
+    !absent && Object.entries(when).every(([trait, values]) => values.some((value) => same(value, model.get(trait))));
+
   const place = () => {
-    const present = (model.get("_controls") ?? []).filter((spec) => !spec.absent).map((spec) => fields.get(spec.name));
+    const present = (model.get("_controls") ?? []).filter(isPresent).map((spec) => fields.get(spec.name));
     const first = present.filter((field) => !field.spec.more);
     const more = present.filter((field) => field.spec.more);
     const singles = first.filter((field) => !field.spec.group).map((field) => field.root);
@@ -172,8 +176,9 @@ export function controlStrip(model, signal) {
     toggle.setAttribute("aria-expanded", String(!behind.hidden));
   });
   keepKeys(root, signal);
-  const untie = listen(model, ["_controls", "_lists"], build);
-  signal.addEventListener("abort", () => (untie(), fields.forEach((field) => field.end())));
+  const others = [...new Set(model.get("_controls").flatMap((spec) => Object.keys(spec.when ?? {})))];
+  const ties = [listen(model, ["_controls", "_lists"], build), listen(model, others, place)];
+  signal.addEventListener("abort", () => (ties.forEach((untie) => untie()), fields.forEach((field) => field.end())));
   build();
   return {
     root,

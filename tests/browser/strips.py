@@ -83,3 +83,77 @@ def control(name: str, kind: str, **parts: Any) -> dict[str, Any]:
 def call(function: str, *values: Any) -> str:
     """The JavaScript of a call with values."""
     return f"{function}({', '.join(map(json.dumps, values))})"
+
+
+CLASSES = [[f"class {k}", k] for k in range(1000)]
+EVERY = [
+    control("image", "picture", min=0, max=499),
+    control("patch", "slider", min=1, max=64, step=1, whole=True),
+    control("rate", "slider", min=1e-6, max=100, log=True),
+    control("layer", "steps", options=[["conv1", "conv1"], ["relu", "relu"], ["fc", "fc"]]),
+    control("fill", "choice", options=[["mean", "mean"], ["none", None], ["noise", "noise"]]),
+    control("shape", "segment", options=[["square", "square"], ["circle", "circle"]]),
+    control("methods", "several", options=[["Grad-CAM", "cam"], ["LIME", "lime"], ["RISE", "rise"]]),
+    control("target", "search", options="classes"),
+    control("others", "tags", options="classes"),
+    control("steps", "number", min=1, max=1000, step=1),
+    control("perplexity", "number", min=0, max=500, none="auto"),
+    control("log", "tick"),
+    control("name", "text", placeholder="a name"),
+    control("train", "action", primary=True, icon="play"),
+]
+"""A control of each kind."""
+VALUES = {
+    "image": 3, "patch": 9, "rate": 0.1, "layer": "relu", "fill": "mean", "shape": "square", "methods": ["rise"],
+    "target": 7, "others": [5], "steps": 100, "perplexity": None, "log": False, "name": "", "train": None,
+    "_lists": {"classes": CLASSES},
+}  # fmt: skip
+"""A value for each."""
+
+
+class Strip:
+    """A page with a strip on it."""
+
+    def __init__(self, page):
+        self.page = page
+
+    def show(self, controls=EVERY, width=900, **state):
+        """Draw a strip anew."""
+        self.page.set_viewport_size({"width": width, "height": 700})
+        self.page.mouse.move(0, 699)
+        self.page.evaluate("document.querySelector('#other').replaceChildren()")
+        self.page.evaluate(call("show", {"_controls": controls, **VALUES, **state}))
+        return self
+
+    def field(self, name):
+        return self.page.locator(f'[data-control="{name}"]')
+
+    def role(self, role, name):
+        return self.page.get_by_role(role, name=name, exact=True)
+
+    def ask(self, expression):
+        return self.page.evaluate(expression)
+
+    def code(self, **values):
+        """Set traits as Python does."""
+        self.page.evaluate(call("model.code", values))
+
+    @property
+    def saved(self):
+        """What was sent of traits, oldest first."""
+        self.page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        return self.page.evaluate("model.saved.splice(0)")
+
+    @property
+    def sent(self):
+        return self.page.evaluate("model.sent.splice(0)")
+
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def write(self, locator, text, key="Enter"):
+        locator.click()
+        self.press("Control+A", "Delete")
+        self.page.keyboard.type(text)
+        self.press(key)
