@@ -45,7 +45,7 @@ from cnnwidgets.views import ChartView, ScatterView, View
 from cnnwidgets.views.scatter_atlas import atlas
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 FRAME, FRAMES = 8, 20
 """Iterations between two pictures of a layout that a hand has started, and how many of these are shown a second."""
@@ -273,10 +273,6 @@ class EmbeddingExplorer(LayoutParameters):
         return embedding_lines(
             self.net, self.dataset, result.features, result.embedding, pool=self.pool, supervised=self.supervised
         )
-
-    def figure(self) -> Figure:
-        result = self.shown
-        return charts.still(result.points, self._colors(result), result.title, result.compared)
 
     def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
         listed = self.beside.selected.layout.display != "none"  # nobody would bring the list up to date

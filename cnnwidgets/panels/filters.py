@@ -11,7 +11,6 @@ import traitlets as t
 
 from cnnwidgets.methods import Filters, filters
 from cnnwidgets.net.layers import Layer, format_shape
-from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.picture import bound
@@ -19,8 +18,6 @@ from cnnwidgets.views import ImageGrid, MatrixView, View
 from cnnwidgets.views.image_grid import SCALES, tiled
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 MOST_WEIGHTS = 8_000_000
@@ -123,15 +120,6 @@ class FilterGrid(GridPanel):
         if self.channel >= 0:
             lines.append(f"values = values[:, {self.channel}]")
         return "\n".join(lines)
-
-    def figure(self) -> Figure:
-        result = self.shown
-        maps, _ = self._maps(result)
-        order = self._orders(result).get(self.sort, range(len(maps)))
-        figure = twin.new_figure(9.0, 5.0)
-        title = f"{self.net.name} · {result.layer.name} · {len(maps)} filters"
-        self.draw_maps(figure.subplots(), maps[order], title, "weight")
-        return figure
 
     def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
         return {self.grid: {"lock": ["unit"]}}

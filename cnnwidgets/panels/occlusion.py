@@ -19,13 +19,12 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
-from cnnwidgets.panels.occlusion_charts import still
 from cnnwidgets.panels.snippets import occlusion_lines, picture_lines, tidy
 from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 _FILL_NAMES = {
@@ -259,18 +258,6 @@ class OcclusionSlider(TargetPanel):
         result: Covered = self.result
         lines = occlusion_lines(self.net, result, result.session.own, fill=self.fill, shape=self.shape, seed=self.seed)
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
-
-    def figure(self) -> Figure:
-        result, box = self.shown, self.picture.box
-        return still(
-            result,
-            result.session.covered(*box[:2]),
-            box,
-            title=f"{self.net.name}: input {format_shape(self.net.input_shape)}",
-            quantity=self._quantity(result),
-            span=_span(result),
-            name=self.class_name,
-        )
 
     # the patch
 

@@ -17,7 +17,6 @@ from cnnwidgets.methods.attribution import check_unit
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.methods.segmentation import Segmentation
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
@@ -30,7 +29,7 @@ from cnnwidgets.panels.target import TargetPanel, Targets, by_name, class_option
 from cnnwidgets.views import ChartView, MapTable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 OF = ("class", "unit", "position")
 """What the score is of."""
@@ -207,12 +206,6 @@ class SaliencyPanel(TargetPanel):
         model = [randomised_lines(self.net, depth, self.seed)] if depth else []
         return tidy(
             "\n".join([picture_lines(self.net, self.image, self.images), *model, *own_lines(own), "maps = {}", *lines])
-        )
-
-    def figure(self) -> Figure:
-        result = self.shown
-        return charts.still(
-            result, self.net.picture(result.inputs), NAMES, f"{self.net.name}: input {format_shape(self.net.input_shape)}"
         )
 
     def restore(self, state: dict[str, Any]) -> None:

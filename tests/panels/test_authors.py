@@ -14,7 +14,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class Half(Panel):
-    """Twice a number; no summary, figure, data or code."""
+    """Twice a number; no summary, data or code."""
 
     number = t.Int(1, help="what is doubled").tag(control=None)
 
@@ -37,11 +37,23 @@ def test_half_a_panel_shows_itself():
     assert (panel.status.kind, panel.status.message) == ("ready", "")
     bundle = panel._repr_mimebundle_()
     assert WIDGET in bundle
-    assert "image/png" not in bundle
+    assert "image/png" in bundle
     assert panel.status.kind == "ready"
 
 
-@pytest.mark.parametrize("what", ["figure", "data", "code"])
+def test_a_panel_whose_views_show_nothing_has_no_still_and_that_is_no_error():
+    class Bare(Half):
+        def draw(self, result):
+            pass
+
+    panel = Bare(nn.Identity())
+    assert "image/png" not in panel._repr_mimebundle_()
+    assert panel.status.kind == "ready"
+    with pytest.raises(ValueError, match="nothing is on screen"):
+        panel.figure()
+
+
+@pytest.mark.parametrize("what", ["data", "code"])
 def test_what_a_panel_does_not_have_is_named(what):
     with pytest.raises(NotImplementedError, match=rf"Half has no {what}\(\)"):
         getattr(Half(nn.Identity()), what)()

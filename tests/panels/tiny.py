@@ -18,7 +18,7 @@ from torch import nn
 
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.preprocess import Preprocess
-from cnnwidgets.panels import Panel, twin
+from cnnwidgets.panels import Panel
 from cnnwidgets.panels.controls import Choice, Slider
 from cnnwidgets.panels.picture import Picture
 from cnnwidgets.views import MatrixView
@@ -71,11 +71,6 @@ class Doubler(Panel):
 
     def code(self):
         return f"values = [[2.0 * {self.number}]]"
-
-    def figure(self):
-        figure = twin.new_figure(2, 2)
-        figure.subplots().imshow([[self.shown]])
-        return figure
 
     def _say_place(self):
         if self.place > 1:
