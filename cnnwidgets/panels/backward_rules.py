@@ -12,15 +12,12 @@ from cnnwidgets import methods
 from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.methods.backward_rules import EXAMPLES, table
 from cnnwidgets.panels import backward_rules_tables as stages
-from cnnwidgets.panels.backward_rules_still import still
 from cnnwidgets.panels.controls import Choice
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import NumberTables
 from cnnwidgets.views.number_tables import digits
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 NUMBERS = ("input", "weights", "above")
@@ -132,12 +129,6 @@ class BackwardRules(Panel):
         numbers = "\n".join(f"{name} = torch.tensor({values}, dtype=torch.float64)" for name, values in given.items())
         before = "torch.nn.functional.conv2d(x[None, None], weights[None, None])[0, 0]"
         return _CODE.format(numbers=numbers, before=before if "weights" in given else "x")
-
-    def figure(self) -> Figure:
-        """The tables as far as they are shown, each an image with its numbers written on it."""
-        result = self.shown
-        step = self._last_step(result)
-        return still(stages.tables(result), step, stages.steps(result)[step])
 
     # steps and hands
 

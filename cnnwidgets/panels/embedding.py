@@ -39,7 +39,7 @@ from cnnwidgets.views import ChartView, ScatterView, View
 from cnnwidgets.views.scatter_atlas import atlas
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 FRAME, FRAMES = 8, 20
 """Iterations between two pictures of a layout that a hand has started, and how many of these are shown a second."""
@@ -248,10 +248,6 @@ class EmbeddingExplorer(LayoutParameters):
 
     def code(self) -> str:
         return self.result.code(self.net, self.dataset)
-
-    def figure(self) -> Figure:
-        result = self.shown
-        return charts.still(result.points, self._colors(result), result.title, result.compared)
 
     def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
         listed = self.beside.selected.layout.display != "none"  # nobody would bring the list up to date

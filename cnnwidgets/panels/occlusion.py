@@ -21,12 +21,11 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
-from cnnwidgets.panels.occlusion_charts import still
 from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 _FILL_NAMES = {
@@ -258,18 +257,6 @@ class OcclusionSlider(TargetPanel):
 
     def code(self) -> str:
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.code(self.net)]))
-
-    def figure(self) -> Figure:
-        result, box = self.shown, self.picture.box
-        return still(
-            result,
-            result.session.covered(*box[:2]),
-            box,
-            title=f"{self.net.name}: input {format_shape(self.net.input_shape)}",
-            quantity=self._quantity(result),
-            span=_span(result),
-            name=self.class_name,
-        )
 
     # the patch
 

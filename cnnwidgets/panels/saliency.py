@@ -16,7 +16,6 @@ from cnnwidgets.methods.code.pictures import picture_lines
 from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.comparison import is_of_all
 from cnnwidgets.methods.sanity import cascade
-from cnnwidgets.net.layers import format_shape
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
 from cnnwidgets.panels.target import TargetPanel
@@ -24,7 +23,7 @@ from cnnwidgets.views import Cell, ChartView, MapTable
 from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 OF = ("class", "unit", "position")
 """What the score is of."""
@@ -184,15 +183,6 @@ class SaliencyPanel(TargetPanel):
 
     def code(self) -> str:
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.code(self.net)]))
-
-    def figure(self) -> Figure:
-        result = self.shown
-        return charts.still(
-            result,
-            self.net.picture(result.inputs),
-            {name: METHODS[name].title for name in result.asked},
-            f"{self.net.name}: input {format_shape(self.net.input_shape)}",
-        )
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)

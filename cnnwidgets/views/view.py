@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from cnnwidgets.views.modules import inlined, packed
+from cnnwidgets.views.paper import Paper
 from cnnwidgets.views.syncing import Syncing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _HERE = Path(__file__).parent
 
@@ -39,6 +43,23 @@ class View(Syncing):
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         """What a hand can do without a kernel, a word each, where some traits are locked."""
         return ()
+
+    def still(self, axes: Axes) -> None:
+        """Draw what is on screen on Matplotlib axes; further ones, where it takes some, share the room of these."""
+        paper = Paper(axes)
+        self.draw_on(paper)
+        paper.close()
+
+    @property
+    def still_size(self) -> tuple[float, float]:
+        """Width and height in inches that :meth:`still` wants."""
+        paper = Paper()
+        self.draw_on(paper)
+        return paper.size
+
+    def draw_on(self, paper: Paper) -> None:
+        """Draw what is on screen on paper, or find the size that it takes; for views that do not do it on axes."""
+        raise NotImplementedError(f"{type(self).__name__} has no still")
 
     def __init_subclass__(cls, *, module: str = "", **kwargs):
         if module:

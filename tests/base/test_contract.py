@@ -22,7 +22,7 @@ from matplotlib import pyplot
 from PIL import Image
 
 import cnnwidgets as cw
-from cnnwidgets.base.registry import example, example_line, panels
+from cnnwidgets.registry import example, example_line, panels
 from cnnwidgets.base.traits import THEN
 from tests.base.tiny import PATIENCE, are_gone
 from tests.views.wire import sent

@@ -104,7 +104,7 @@ def test_the_occlusion_slider_watches_the_probability_or_the_value(kind):
     order = [] if values else answers(kind).argsort(descending=True).tolist()
     assert panel.answers.before["classes"] == order
     np.testing.assert_allclose(panel.answers.before["chances"], answers(kind)[order], atol=1e-5)
-    assert len(panel.figure().axes) == (3 if values else 4)  # the picture, the map and its bar; and the classes
+    assert len(panel.figure().axes) == (3 if values else 4)  # the answers, the picture, the map; and the classes
 
 
 @pytest.mark.parametrize("kind", ANSWERS)

@@ -395,9 +395,11 @@ def test_a_state_of_a_class_stays_one_though_a_unit_was_chosen_before(panel, net
 
 
 def test_the_still_twin_holds_the_maps(panel):
-    images = [image for axes in panel.figure().axes for image in axes.get_images()]
-    shapes = [image.get_array().shape for image in images]
-    assert shapes.count((64, 64)) >= 2 * len(FAST)
+    arrays = [image.get_array() for axes in panel.figure().axes for image in axes.images]
+    np.testing.assert_array_equal(arrays[0], panel.data()["picture"])
+    for drawn, method in zip(arrays[2::2], FAST, strict=True):  # each over the picture in gray
+        (one,) = panel.result.maps[method]
+        np.testing.assert_allclose(drawn, one.values, atol=np.abs(one.values).max() / 30_000)
 
 
 @pytest.mark.parametrize(

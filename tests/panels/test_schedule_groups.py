@@ -130,7 +130,7 @@ def test_a_training_gives_each_group_its_own_rate(panel, rates, model):
     np.testing.assert_array_equal(curve(race, 8)[1:], rates[0])
     np.testing.assert_array_equal(curve(race, 9)[1:], rates[2])
     below = race.figure().axes[2]
-    assert [line.get_label() for line in below.lines[1:]] == ["first, group 1", "group 2 · 2 tensors, 18 weights"]
+    assert [line.get_label() for line in below.lines[1:]] == named[12:14]
     np.testing.assert_array_equal(below.lines[2].get_ydata()[1:], rates[2])
     space = {"task": cw.methods.Task(model, data(), data(seed=1))}
     exec(race.code().replace("cw.methods.Task(model, loader, others)  # yours", "task"), space)
