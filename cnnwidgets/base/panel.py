@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from cnnwidgets.base.computing import missing
 from cnnwidgets.base.controls import Pairs, specs
 from cnnwidgets.base.display import Displayed
 from cnnwidgets.base.drawing import drawing
-from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Box, Part, column
 from cnnwidgets.base.state import Stateful
 from cnnwidgets.base.status import Status
@@ -25,6 +26,7 @@ from cnnwidgets.base.ties import End, Ties
 from cnnwidgets.base.traits import THEN
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import said
+from cnnwidgets.views import View
 from cnnwidgets.views.modules import inlined, packed
 from cnnwidgets.views.syncing import Syncing
 
@@ -130,6 +132,8 @@ class Panel(Stateful, Displayed, Syncing):
             return
         self._error, self._made = None, made
         self._box = body if isinstance(body, Box) else column(*body) if isinstance(body, (list, tuple)) else column(body)
+        for widget in (self, *(view for view in self._box.views() if isinstance(view, View))):
+            widget.around_users = self._guarded
         self._lay_out()
         self._show_controls()
         if asks:
@@ -207,6 +211,15 @@ class Panel(Stateful, Displayed, Syncing):
     def _settled(self, state: SimpleNamespace) -> SimpleNamespace:
         """The state that ``compute`` gets: what takes a while to be found is found here, on the worker."""
         return state
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Around what a user's doing calls: no result comes meanwhile, and an error is a sentence in the status line."""
+        with LOCK:
+            try:
+                yield
+            except Exception as error:
+                self._fail(error)
 
     # controls
 

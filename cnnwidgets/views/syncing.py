@@ -1,10 +1,10 @@
-"""A widget whose traits several threads may set at the same time, and none of what they set is lost on its way."""
+"""A widget whose traits several threads and a user may set at the same time: none is lost, and they are told apart."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import anywidget
@@ -17,10 +17,35 @@ class Syncing(anywidget.AnyWidget):
     has held back meanwhile, and what a worker sets while a message is taken could pass for that message's own.
     """
 
+    around_users: Callable[[], AbstractContextManager] = nullcontext
+    """Makes what surrounds each action of :meth:`on_user`: a panel's is its lock, and errors are sentences there."""
+
     def __new__(cls, *args: Any, **traits: Any):
         made = super().__new__(cls, *args, **traits)
-        made._own = threading.local()
+        made._own, made._actions = threading.local(), {}
         return made
+
+    def on_user(self, trait: str, action: Callable[[Any], None]) -> None:
+        """Call ``action(value)`` for what comes from the browser, never for what code sets."""
+        if trait not in self._actions:
+            self.observe(self._act, trait)
+        self._actions.setdefault(trait, []).append(action)
+
+    def _act(self, change: Any) -> None:
+        by_user = getattr(self._own, "by_user", set())
+        if change.name in by_user:
+            by_user.discard(change.name)  # what an action sets is set by code
+            with self.around_users():
+                for action in self._actions[change.name]:
+                    action(change.new)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take what the browser sends."""
+        self._own.by_user = set(sync_data)
+        try:
+            super().set_state(sync_data)
+        finally:
+            self._own.by_user = set()
 
     @property
     def _holding_sync(self) -> bool:

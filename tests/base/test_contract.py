@@ -22,8 +22,8 @@ from matplotlib import pyplot
 from PIL import Image
 
 import cnnwidgets as cw
-from cnnwidgets.registry import example, example_line, panels
 from cnnwidgets.base.traits import THEN
+from cnnwidgets.registry import example, example_line, panels
 from tests.base.tiny import PATIENCE, are_gone
 from tests.views.wire import sent
 

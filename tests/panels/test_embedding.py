@@ -827,7 +827,7 @@ def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbours(ex
     assert len(points.get_offsets()) == len(panel.result.points) + 1
     np.testing.assert_array_equal(ring.get_offsets(), added)
     np.testing.assert_array_equal(picked.get_offsets(), panel.result.points[[5]])
-    assert [axes.get_title("left") for axes in others][0].startswith("Picture 5")
+    assert next(axes.get_title("left") for axes in others).startswith("Picture 5")
 
 
 def test_a_subset_keeps_its_own_numbers(explore, net, pictures):
