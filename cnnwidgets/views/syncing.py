@@ -32,7 +32,7 @@ class Syncing(anywidget.AnyWidget):
         self._actions.setdefault(trait, []).append(action)
 
     def _act(self, change: Any) -> None:
-        by_user = getattr(self._own, "by_user", set())
+        by_user: set[str] = getattr(self._own, "by_user", set())
         if change.name in by_user:
             by_user.discard(change.name)  # what an action sets is set by code
             with self.around_users():
