@@ -77,7 +77,7 @@ export function textField(spec, hand) {
   return {
     body: [input],
     focus: input,
-    show: (value) => show(value == null ? "" : wordsOf(value)),
+    show: (value) => show(wordsOf(value)),
     disable: (off) => (input.disabled = off),
   };
 }

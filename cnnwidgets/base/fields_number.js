@@ -28,17 +28,14 @@ function rangeInput(count, moved, give) {
     held = false;
     show(at);
   };
-  input.addEventListener("pointerdown", () => {
-    held = true;
-    document.addEventListener("pointerup", release, { capture: true, once: true }); // wherever that is
-  });
+  input.addEventListener("pointerdown", () => (held = true));
   input.addEventListener("input", () => {
     at = input.valueAsNumber;
     paint();
     moved(at);
     passing.ask(at);
   });
-  ["change", "pointercancel", "blur"].forEach((end) => input.addEventListener(end, release));
+  ["change", "pointerup", "pointercancel", "blur"].forEach((end) => input.addEventListener(end, release));
   return { input, show };
 }
 
@@ -75,7 +72,7 @@ export function sliderField(spec, hand) {
     show(now) {
       value = now;
       const numbers = numbersOf(value);
-      const text = numbers.length ? numbers.map(exactly).join(", ") : value == null ? "" : wordsOf(value);
+      const text = wordsOf(value);
       widest = Math.min(WIDEST, Math.max(widest, text.length)); // grows, so that nothing jumps under a hand
       exact.input.style.setProperty("--cwp-letters", widest);
       range.show(numbers.length ? places.near(mean(numbers)) : null);
@@ -140,7 +137,7 @@ export function numberField(spec, hand) {
     hint: `${words.replace("a ", "").replace(/^./, (letter) => letter.toUpperCase())}.`,
     show(now) {
       value = now;
-      const text = typeof now === "number" ? exactly(now) : now == null ? "" : wordsOf(now);
+      const text = wordsOf(now);
       if (typeof now === "number") input.setAttribute("aria-valuenow", now);
       else input.removeAttribute("aria-valuenow");
       input.style.setProperty("--cwp-letters", clip(Math.max(text.length, (spec.none ?? "").length), 5, 14));

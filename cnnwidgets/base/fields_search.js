@@ -3,7 +3,7 @@
 import { h } from "../views/shared.js";
 import { hasFocus } from "./hands.js";
 import { keepPlace } from "./floating.js";
-import { indexOf, matching, newId, optionsWith, same, textOf } from "./values.js";
+import { matching, newId, optionsWith, same, textOf } from "./values.js";
 
 const MOST_LISTED = 100;
 const KEYS_IN_LIST = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8 };
@@ -117,7 +117,7 @@ export function searchField(spec, hand) {
     focus: input,
     show(value) {
       chosen = many ? value ?? [] : [value];
-      options = optionsWith(spec.options, many ? chosen : chosen.filter((one) => one != null || indexOf(spec.options, null) >= 0));
+      options = optionsWith(spec.options, chosen);
       if (many) drawChips();
       input.placeholder = many && chosen.length ? "" : "Search …";
       if (isOpen()) [...list.querySelectorAll("[role=option]")].forEach((item, k) => item.setAttribute("aria-selected", String(isOn(found[k][1]))));

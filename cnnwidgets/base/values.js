@@ -11,7 +11,7 @@ export const exactly = (number) => String(number).replace(/^-/, "−");
 
 /** A value in words: what code may set is not always among the options. */
 export function wordsOf(value) {
-  if (value == null) return "none";
+  if (value == null) return "";
   if (Array.isArray(value)) return value.map(wordsOf).join(", ");
   if (typeof value === "number") return exactly(value);
   return typeof value === "object" ? String(value.other ?? "own") : String(value);
@@ -20,9 +20,10 @@ export function wordsOf(value) {
 /** What a value is called. */
 export const textOf = (options, value) => options[indexOf(options, value)]?.[0] ?? wordsOf(value);
 
-/** The options, and after them those of some values that are none of them. */
+/** The options, and after them those of some values that are none of them; nothing is no such value. */
 export function optionsWith(options, values) {
-  return [...options, ...values.filter((value) => indexOf(options, value) < 0).map((value) => [wordsOf(value), value])];
+  const others = values.filter((value) => value != null && indexOf(options, value) < 0);
+  return [...options, ...others.map((value) => [wordsOf(value), value])];
 }
 
 /** The options of a spec: its own, or a list of the panel's that many may name. */

@@ -107,7 +107,7 @@ def test_a_value_has_the_text_of_its_option_and_words_without_one(value, text, t
 def test_a_value_that_is_no_option_comes_after_them(tmp_path):
     pairs = '[["a", 1], ["b", [2]]]'
     assert told("values", f"optionsWith({pairs}, [[2], 1])", tmp_path) == [["a", 1], ["b", [2]]]
-    assert told("values", f"optionsWith({pairs}, ['c'])", tmp_path) == [["a", 1], ["b", [2]], ["c", "c"]]
+    assert told("values", f"optionsWith({pairs}, ['c', null])", tmp_path) == [["a", 1], ["b", [2]], ["c", "c"]]
 
 
 def test_options_are_ones_own_or_a_list_by_its_name(tmp_path):

@@ -138,6 +138,12 @@ def test_a_slider_sends_at_most_one_value_a_frame_and_always_the_last(strip):
     saved = [one["patch"] for one in strip.saved]
     assert saved[-1] == 64
     assert all(a != b for a, b in pairwise(saved))
+    strip.page.mouse.move(box["x"] + box["width"] - 7, box["y"] + 14)
+    strip.page.mouse.down()
+    strip.page.mouse.move(box["x"] + box["width"] - 7, 600)
+    strip.page.mouse.up()
+    strip.code(patch=2)
+    assert slide.evaluate("(one) => one.valueAsNumber") == 1, "2, once the hand is off, wherever it was lifted"
 
 
 def test_a_bad_number_is_red_says_what_is_expected_and_is_not_sent(strip):
@@ -184,6 +190,7 @@ def test_a_list_of_a_thousand_follows_what_is_typed_and_stays_in_the_window(stri
             box = strip.page.get_by_role("listbox").bounding_box()
             assert box["x"] >= 0 and box["x"] + box["width"] <= width
             assert box["y"] >= 0 and box["y"] + box["height"] <= height
+            assert box["height"] > 80, "on the roomier side"
             strip.press("Escape")
             strip.ask("document.querySelector('#panel').style.marginTop = ''")
 

@@ -88,6 +88,7 @@ def test_groups_have_names_and_values_of_a_dict_go_into_it(strip):
     strip.press("9")
     strip.code(spec={"kind": "step", "lr": 0.2, "gamma": 0.5})
     assert strip.role("textbox", "Lr, exact value").input_value() == "0.2"
+    assert [strip.field(name).get_attribute("data-seq") for name in ("lr", "gamma")] == ["2", "1"]
     assert strip.role("spinbutton", "Gamma").input_value() == "0.59", "what is typed waits for no other value"
     strip.press("Enter")
     assert strip.saved == [{"spec": {"kind": "step", "lr": 0.2, "gamma": 0.59}}]

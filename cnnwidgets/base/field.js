@@ -1,0 +1,83 @@
+// One control: made of its spec, tied to its trait, with a label and words of help.
+
+import { h, listen, put, stamp } from "../views/shared.js";
+import { actionField, buttonsField, selectField, textField, tickField } from "./fields_choice.js";
+import { numberField, pairField, sliderField, stepsField } from "./fields_number.js";
+import { pictureField } from "./fields_picture.js";
+import { searchField } from "./fields_search.js";
+import { newId, same } from "./values.js";
+
+const FIELDS = {
+  slider: sliderField, pair: pairField, steps: stepsField, number: numberField, choice: selectField, segment: buttonsField, several: buttonsField,
+  search: searchField, tags: searchField, tick: tickField, text: textField, picture: pictureField, action: actionField,
+};
+const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Needs a running kernel." };
+
+/** What a field is made of; its place, its words of help and whether it is gray change without making it anew. */
+export const partsOf = ({ more, group, help, locked, kernel, absent, when, ...parts }) => parts;
+
+/** Whether a control may want a row of its own. */
+const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
+
+/** A control's field: made of its spec, tied to its trait, or to one value of a trait that is a dict (`of`). */
+export function fieldOf(spec, model, tip) {
+  const [trait, own] = [spec.of ?? spec.name, !spec.of];
+  const get = () => (own ? model.get(trait) : model.get(trait)?.[spec.name]);
+  const give = (value) => {
+    if (!same(value, get())) put(model, { [trait]: own ? value : { ...model.get(trait), [spec.name]: value } });
+  };
+  const send = (message, buffers) => model.send({ ...message, name: spec.name }, undefined, buffers);
+  const help = h("span", { id: newId(), className: "cwp-unseen" });
+  const alarm = h("span", { className: "cwp-unseen", role: "alert" });
+  const field = { spec, wrong: "", reason: "" };
+  const complain = (wrong) => {
+    if (wrong) tip.show(field.root, wrong);
+    else if (field.wrong) tip.hide();
+    field.wrong = alarm.textContent = wrong;
+    describe();
+  };
+  const describe = () => (help.textContent = [field.wrong, field.spec.help, made.hint, REASONS[field.reason]].filter(Boolean).join(" "));
+  const made = FIELDS[spec.kind](spec, { give, send, complain });
+
+  const control = h("div", { className: "cwp-control" }, ...made.body);
+  const [single, box] = [made.box === undefined, made.box ?? control];
+  const label = h(single ? "label" : "span", { className: "cwp-label", id: newId() }, spec.label);
+  if (single) {
+    made.focus.setAttribute("aria-describedby", help.id);
+    label.htmlFor = made.focus.id = newId();
+  } else {
+    box.setAttribute("role", spec.kind === "segment" ? "radiogroup" : "group");
+    box.setAttribute("aria-labelledby", label.id);
+    box.setAttribute("aria-describedby", help.id);
+  }
+  field.root = h("div", { className: "cwp-field", "data-control": spec.name, "data-kind": spec.kind, "data-reason": "" },
+    ...(made.named ? [] : [label]), control, help, alarm);
+  field.root.toggleAttribute("data-wide", isWide(spec));
+  tip.attach(field.root, () => help.textContent);
+
+  let shown; // nothing yet
+  const show = () => {
+    const value = get();
+    if (shown && same(value, shown.value)) return;
+    shown = { value };
+    made.show(value);
+    stamp(field.root);
+  };
+  const untie = listen(model, [trait], show);
+  show();
+  return Object.assign(field, {
+    take: made.take,
+    focus: () => made.focus.focus(),
+    tell(now, live) {
+      field.spec = now;
+      field.reason = now.locked ? "locked" : now.kernel && !live ? "kernel" : "";
+      field.root.dataset.reason = field.reason;
+      made.disable(!!field.reason);
+      describe();
+    },
+    end() {
+      untie();
+      made.end?.();
+    },
+  });
+}
