@@ -130,11 +130,7 @@ class Comparer:
         self._renew(question.inputs)
         rows = tuple(dict.fromkeys(map(self._row, question.asked)))
         self._leave(rows)
-        options = {"reduce": reduce, **({} if layer is None else {"layer": layer})}
-        asked = {
-            name: {key: options[key] for key in METHODS[one_of("methods", name, METHODS)].options if key in options}
-            for name in methods
-        }
+        asked = _options(methods, reduce=reduce, **({} if layer is None else {"layer": layer}))
         depths: list[int] = [randomized] if is_whole(randomized) else list(randomized)  # type: ignore[arg-type, list-item]
         if not depths:
             raise ValueError("randomized is []; expected at least one number of layers")
@@ -264,9 +260,15 @@ class Comparer:
         return self._kept[key]
 
 
+def _options(methods: Sequence[str], **given: str) -> dict[str, dict[str, Any]]:
+    """By method those of the options that it takes."""
+    entries = [METHODS[one_of("methods", name, METHODS)] for name in methods]
+    return {entry.name: {key: given[key] for key in entry.options if key in given} for entry in entries}
+
+
 def _what(found: Comparison, method: str) -> tuple:
-    """What tells a method's question from another one about the same picture."""
-    return method, found.seed, found.rows, tuple(found.asked[method].items())
+    """What tells a method's question from another one about the same picture; a method of one's own may be written anew."""
+    return METHODS[method], found.seed, found.rows, tuple(found.asked[method].items())
 
 
 def _said(net: BoundModel, inputs: torch.Tensor) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import cnnwidgets as cw
-from cnnwidgets.methods import METHODS, Attribution, Method, attribute, compare
+from cnnwidgets.methods import METHODS, Attribution, Comparer, Method, attribute, compare
 from cnnwidgets.methods.activations import one_picture
 from tests.methods.small import bound, picture
 from tests.net.networks import CancelAt
@@ -80,6 +81,16 @@ def test_a_method_of_ones_own_is_one_entry_and_compared_with_the_others(net, add
     np.testing.assert_allclose(found.maps["brightness"][0].values, picture().mean(0), rtol=1e-5)
     assert found.agreements["brightness"][2].correlation == pytest.approx(1), "it is a map of the picture"
     assert found.agreements["saliency"][2].correlation < 0.99
+
+
+def test_a_method_that_is_written_anew_is_asked_anew(net, added, monkeypatch):
+    def darkness(net, image, target=None):
+        return [replace(one, values=-one.values) for one in brightness(net, image, target)]
+
+    comparer = Comparer(net)
+    before = comparer.compare(picture(), ["brightness"], 1).maps["brightness"][0].values
+    monkeypatch.setitem(METHODS, "brightness", replace(METHODS["brightness"], function=darkness))
+    assert np.array_equal(comparer.compare(picture(), ["brightness"], 1).maps["brightness"][0].values, -before)
 
 
 def test_a_method_of_ones_own_is_in_the_menu_of_a_panel_and_above_its_map(added):
