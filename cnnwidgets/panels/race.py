@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import History, Race, Verdict, race
+from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, Task, task_of
@@ -20,7 +21,6 @@ from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
 from cnnwidgets.panels.panel import Panel
-from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
 
