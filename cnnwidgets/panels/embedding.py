@@ -20,7 +20,7 @@ from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.aligned_layout import AlignedLayout, LayoutCache
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
-from cnnwidgets.methods.embedding import METHODS
+from cnnwidgets.methods.embedding import LAYOUTS
 from cnnwidgets.methods.embedding_parameters import TITLES
 from cnnwidgets.methods.embedding_state import AddedPictures, EmbeddingState
 from cnnwidgets.methods.feature_cache import FeatureCache
@@ -68,7 +68,7 @@ class EmbeddingExplorer(LayoutParameters):
     layer = t.Unicode(None, allow_none=True, help="layer whose features are laid out; 'input' are the pixels").tag(
         control=Steps(lambda panel: panel.layer_names)
     )
-    method = t.Enum(METHODS, "tsne", help="how features are laid out in two dimensions").tag(
+    method = t.Enum(LAYOUTS, "tsne", help="how features are laid out in two dimensions").tag(
         control=Choice(lambda panel: [(words, name) for name, words in TITLES.items()])
     )
     color = t.Unicode("label", help="what colours the points").tag(control=Choice(lambda panel: panel.coloring.options()))
