@@ -19,7 +19,8 @@ _HOMES = {
     "load": "net",
     "BoundModel": "net",
     "Cancelled": "net",
-    "link": "panels",
+    "Panel": "base",
+    "link": "base",
     "BackwardRules": "panels",
     "EarlyStopping": "panels",
     "EmbeddingExplorer": "panels",
@@ -52,6 +53,7 @@ def __dir__() -> list[str]:
 
 if TYPE_CHECKING:
     from cnnwidgets import methods, samples
+    from cnnwidgets.base import Panel, link
     from cnnwidgets.net import BoundModel, Cancelled, bind, load
     from cnnwidgets.panels import (
         BackwardRules,
@@ -64,5 +66,4 @@ if TYPE_CHECKING:
         SaliencyPanel,
         SchedulePlayground,
         TrainingRace,
-        link,
     )

@@ -8,16 +8,13 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.jobs import LOCK, Job, Line
 from cnnwidgets.base.state import public_names
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.layers import nearest
-
-if TYPE_CHECKING:
-    from cnnwidgets.views import StatusStrip
 
 FIRST_PICTURE = 20.0
 """Seconds that showing a panel waits at most for its first picture."""
@@ -37,7 +34,7 @@ class Computing:
     """Names of the public traits that a computation depends on; None: it is made once."""
 
     asked: SimpleNamespace = SimpleNamespace()
-    status: StatusStrip
+    status: Any
     _line: Line
     _asides: dict[str, Line]
     _job: Job | None = None
@@ -56,7 +53,7 @@ class Computing:
 
     # for subclasses
 
-    def compute(self, job: Job) -> Any:
+    def compute(self, *args: Any, **kwargs: Any) -> Any:
         raise missing(self, "compute(job), which gives its result")
 
     def draw(self, result: Any) -> None:
@@ -83,8 +80,7 @@ class Computing:
             wishes: what only this request is asked with: ``job.state`` has it, beside the traits in ``asks``.
         """
         with LOCK:
-            state = {name: getattr(self, name) for name in self.asks or ()}
-            self._job = Job(self._work, self._update, **state, **wishes)
+            self._job = Job(self._work, self._update, **self._snapshot(), **wishes)
             self._line.put(self._job)
 
     def aside(self, key: str, work: Callable[[Job], None]) -> None:
@@ -180,6 +176,12 @@ class Computing:
 
         self.observe(react, names)  # type: ignore[attr-defined]
 
+    def _snapshot(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.asks or ()}
+
+    def _compute(self, job: Job) -> Any:
+        return self.compute(job)
+
     # the outcome
 
     def _work(self, job: Job) -> None:
@@ -189,7 +191,7 @@ class Computing:
             if job.cancelled:
                 raise Cancelled("cancelled before it began")
             soon.start()
-            result = self.compute(job)
+            result = self._compute(job)
         except Exception as error:
             self._finish(job, error=error)
         else:

@@ -76,11 +76,14 @@ class Stateful(Fitting):
 
 def public_names(cls: type) -> dict[str, t.TraitType]:
     """The traits that make a class' state, in the order of their declaration, a subclass' own first."""
-    named: dict[str, Any] = {}
-    for base in cls.__mro__:
-        for name, value in vars(base).items():
-            named.setdefault(name, value)
-    return {name: value for name, value in named.items() if isinstance(value, t.TraitType) and "control" in value.metadata}
+    if "_public_names" not in vars(cls):  # which is asked for with every change of a trait
+        named: dict[str, Any] = {}
+        for base in cls.__mro__:
+            for name, value in vars(base).items():
+                named.setdefault(name, value)
+        public = {name: one for name, one in named.items() if isinstance(one, t.TraitType) and "control" in one.metadata}
+        cls._public_names = public  # type: ignore[attr-defined]
+    return {**cls._public_names}  # type: ignore[attr-defined]
 
 
 def _encode(trait: t.TraitType, value: Any) -> Any:

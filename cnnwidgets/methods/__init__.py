@@ -6,10 +6,11 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.compare import Comparer, compare
+from cnnwidgets.methods.comparison import Comparison
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
-from cnnwidgets.methods.explain import METHODS, attribute
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
@@ -25,6 +26,7 @@ from cnnwidgets.methods.gradients import (
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
+from cnnwidgets.methods.method import METHODS, Method, attribute
 from cnnwidgets.methods.neighbours import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
@@ -50,6 +52,8 @@ __all__ = [
     "Aligned",
     "Attribution",
     "Batch",
+    "Comparer",
+    "Comparison",
     "Confusion",
     "ConfusionMatrix",
     "Embedding",
@@ -62,6 +66,7 @@ __all__ = [
     "History",
     "Layout",
     "Lime",
+    "Method",
     "Occlusion",
     "OcclusionMap",
     "Parameter",
@@ -86,6 +91,7 @@ __all__ = [
     "align",
     "attribute",
     "backward_rules",
+    "compare",
     "deconvnet",
     "early_stopping",
     "embed",

@@ -54,7 +54,7 @@ class FeatureMaps:
         return np.argsort(-getattr(self, by), kind="stable")
 
     def code(self, net: BoundModel) -> str:
-        """Plain PyTorch lines that put the ``values`` there, with ``model`` and its input ``x`` (1, C, H, W)."""
+        """Plain PyTorch lines that make the ``values``, of ``model`` and its input ``x`` (1, C, H, W)."""
         return layer_lines(net.layers[self.layer.name])
 
     def __repr__(self) -> str:

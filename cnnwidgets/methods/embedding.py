@@ -19,7 +19,7 @@ from cnnwidgets.methods.umap_layout import UMAP
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checked
 
-LAYOUTS = tuple(PARAMETERS)
+EMBEDDINGS = tuple(PARAMETERS)
 
 FRAME = 0.05
 """Seconds that a step takes if it is not told how many iterations to do."""
@@ -127,7 +127,7 @@ def embed(
 
     Parameters:
         features: (n, d), or what has them as ``values``.
-        method: one of ``LAYOUTS``.
+        method: one of ``EMBEDDINGS``.
         seed: of what is left to chance.
         labels: (n,) whole numbers, -1 where unknown: supervised UMAP, which draws equal labels together.
         on_update: called with the layout as it is and the fraction done, some 20 times a second; first with the start.

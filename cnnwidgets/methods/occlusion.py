@@ -145,6 +145,7 @@ class Occlusion:
         self.stride = _pair("stride", stride if stride is not None else usual_stride(self.patch))
         if self.patch[0] > height or self.patch[1] > width:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
+        self.fill, self.shape, self.seed = fill, shape, seed
         self.own = OwnScore(target) if callable(target) else None
         if isinstance(score, (np.ndarray, torch.Tensor)):
             check("score", score, [KINDS["str"], KINDS["Pair"]])
@@ -345,6 +346,10 @@ class _Table:
             output=of.net.output.sentence,
             notes=of.notes,
             draws=of.net.draws,
+            fill=of.fill,
+            shape=of.shape,
+            seed=of.seed,
+            alone=of.own is not None and of.own.alone,
         )
 
 

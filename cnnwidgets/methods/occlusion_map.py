@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import interpolate, ndimage
 
-from cnnwidgets.methods.attribution import subject
+from cnnwidgets.methods.attribution import Attribution, subject
 from cnnwidgets.methods.code.occlusion import occlusion_lines
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import format_shape
@@ -72,6 +72,8 @@ class OcclusionMap:
         output: what the network gives, and how that is known.
         notes: sentences on the network and on the picture, and what to beware of.
         draws: whether the network draws random numbers when it answers: then the values are those of one draw.
+        fill, shape, seed: what covers the picture: its values, its form, and the seed of its noise.
+        alone: whether the score is a function that takes one picture at a time.
     """
 
     target: int | str | None
@@ -96,6 +98,10 @@ class OcclusionMap:
     output: str
     notes: tuple[str, ...] = ()
     draws: bool = False
+    fill: str = "mean"
+    shape: str = "rectangle"
+    seed: int = 0
+    alone: bool = False
 
     @property
     def complete(self) -> bool:
@@ -152,15 +158,21 @@ class OcclusionMap:
                 count[here] += covered
         return (total / np.maximum(count, 1)).astype(np.float32)
 
-    def code(
-        self, net: BoundModel, *, fill: str = "mean", shape: str = "rectangle", seed: int = 0, alone: bool = False
-    ) -> str:
-        """Plain PyTorch lines that put ``values`` of every position there, with ``model`` and its input ``x`` (1, C, H, W).
+    def attribution(self) -> Attribution:
+        """By pixel, the mean of what the score loses under the patches that cover it."""
+        return Attribution(
+            values=self.per_pixel(),
+            method="occlusion",
+            target=self.target,
+            unit=None,
+            score=self.clean,
+            size=self.size,
+            signed=True,
+            notes=(*self.notes, self.output, f"{self.score} lost under a patch of {self.patch[0]}×{self.patch[1]}"),
+        )
 
-        Parameters:
-            fill, shape, seed: those that :func:`~cnnwidgets.methods.occlusion` was given.
-            alone: whether a function that is watched takes one picture at a time.
-        """
+    def code(self, net: BoundModel) -> str:
+        """Plain PyTorch lines that make the ``values`` of all positions, of ``model`` and its input ``x`` (1, C, H, W)."""
         return occlusion_lines(
             net,
             target=self.target,
@@ -169,10 +181,10 @@ class OcclusionMap:
             xs=self.xs,
             patch=self.patch,
             stride=self.stride,
-            fill=fill,
-            shape=shape,
-            seed=seed,
-            alone=alone,
+            fill=self.fill,
+            shape=self.shape,
+            seed=self.seed,
+            alone=self.alone,
         )
 
     @property

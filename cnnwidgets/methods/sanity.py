@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize, remove_weight_norm
 
 from cnnwidgets.methods.arguments import whole
 from cnnwidgets.methods.attribution import Attribution, One, Question, subject
-from cnnwidgets.methods.explain import attribute
+from cnnwidgets.methods.method import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.locks import ITSELF

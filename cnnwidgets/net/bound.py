@@ -174,6 +174,13 @@ class BoundModel(Passes):
         names = self._names or self._names_of_images
         return self.output.names(names if self.output.takes_names(names) else None)
 
+    def class_name(self, index: int) -> str:
+        """What a class is called, with its number where another has the same name; its number where it has no name."""
+        names = self.classes
+        if index >= len(names):
+            return str(index)
+        return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
+
     @property
     def parameters(self) -> int:
         """Number of parameters, those of parts that evaluation skips (auxiliary classifiers) included."""

@@ -1,6 +1,5 @@
 """What a user holds: each panel is a method, its views and its controls. The only floor that knows both."""
 
-from cnnwidgets.base.linking import Link, link
 from cnnwidgets.panels.activations import FeatureMapBrowser
 from cnnwidgets.panels.backward_rules import BackwardRules
 from cnnwidgets.panels.early_stopping import EarlyStopping
@@ -8,7 +7,6 @@ from cnnwidgets.panels.embedding import EmbeddingExplorer
 from cnnwidgets.panels.filters import FilterGrid
 from cnnwidgets.panels.lr_finder import LRFinder
 from cnnwidgets.panels.occlusion import OcclusionSlider
-from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.saliency import SaliencyPanel
 from cnnwidgets.panels.schedules import SchedulePlayground
@@ -20,11 +18,8 @@ __all__ = [
     "FeatureMapBrowser",
     "FilterGrid",
     "LRFinder",
-    "Link",
     "OcclusionSlider",
-    "Panel",
     "SaliencyPanel",
     "SchedulePlayground",
     "TrainingRace",
-    "link",
 ]

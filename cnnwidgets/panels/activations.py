@@ -11,21 +11,18 @@ import numpy as np
 import torch
 import traitlets as t
 
+from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.jobs import in_job
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.code.pictures import picture_lines
 from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
-from cnnwidgets.panels import twin
-from cnnwidgets.panels.beside import Beside
 from cnnwidgets.panels.grid import COLORING, GridPanel
 from cnnwidgets.panels.picture import PicturePanel
 from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 CACHE_BYTES = 256 * 2**20
@@ -194,26 +191,6 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
 
     def code(self) -> str:
         return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.maps.code(self.net)]))
-
-    def figure(self) -> Figure:
-        from matplotlib.patches import Rectangle
-
-        result = self.shown
-        maps, row = result.maps, result.maps.layer
-        shown = [(self.net.name, maps), *([(result.other_name, result.beside)] if result.beside else [])]
-        figure = twin.new_figure(10.0, 4.6)
-        left, *rights = figure.subplots(1, 1 + len(shown), width_ratios=[1, *[2.6 / len(shown)] * len(shown)])
-        left.imshow(self.net.picture(result.inputs))
-        left.set_title(f"{self.net.name}: input {format_shape(self.net.input_shape)}")
-        left.set_axis_off()
-        if self.grid.cursor and row.receptive_field and row.receptive_field.status != "global":
-            top, begin, height, width = row.receptive_field.box(*self.grid.cursor)
-            left.add_patch(Rectangle((begin - 0.5, top - 0.5), width, height, fill=False, color="#ffb000", lw=2))
-        for axes, (name, these) in zip(rights, shown, strict=True):
-            title = f"{these.layer.name} · {these.layer.output}"
-            title = title if len(shown) == 1 else f"{name}\n{title}"
-            self.draw_maps(axes, these.values[these.order(self.sort)], title, "activation")
-        return figure
 
     # the second picture or network
 

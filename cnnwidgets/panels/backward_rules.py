@@ -12,15 +12,12 @@ from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.methods import RuleTable, backward_rules
 from cnnwidgets.methods.backward_rules import EXAMPLES, table
 from cnnwidgets.panels import backward_rules_tables as stages
-from cnnwidgets.panels.backward_rules_still import still
 from cnnwidgets.panels.controls import Choice
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import NumberTables
 from cnnwidgets.views.number_tables import digits
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 NUMBERS = ("input", "weights", "above")
@@ -129,12 +126,6 @@ class BackwardRules(Panel):
 
     def code(self) -> str:
         return self.result.code()
-
-    def figure(self) -> Figure:
-        """The tables as far as they are shown, each an image with its numbers written on it."""
-        result = self.shown
-        step = self._last_step(result)
-        return still(stages.tables(result), step, stages.steps(result)[step])
 
     # steps and hands
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,6 @@ import traitlets as t
 
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
-from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number, Slider
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
@@ -21,8 +19,6 @@ from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 TRAINING, VALIDATION, STOP, BEST = GREY, "#0072b2", "#d55e00", "#009e73"
@@ -114,23 +110,6 @@ class EarlyStopping(Panel):
 
     def code(self) -> str:
         return self.result.code()
-
-    def figure(self) -> Figure:
-        result: Stop = self.shown
-        figure = twin.new_figure(8.0, 4.0)
-        axes = figure.subplots()
-        epochs = np.arange(1, len(self.losses) + 1)
-        if self.history:
-            axes.plot(epochs, self.history.epoch_loss, color=TRAINING, linestyle=":", label="training loss")
-        axes.plot(epochs, self.losses, color=VALIDATION, linewidth=2, label="validation loss")
-        if result.stopped:
-            axes.axvline(result.epoch + 1, color=STOP, linestyle="--", label="stops here")
-        if result.best_epoch >= 0:
-            axes.plot(result.best_epoch + 1, result.best, "o", color=BEST, label=f"kept: epoch {result.best_epoch + 1}")
-        top = self.losses[np.isfinite(self.losses)].max(initial=0.0)
-        axes.set(xlabel="epoch", ylabel="loss", ylim=(0, 1.05 * top if math.isfinite(top) and top else 1.0))
-        axes.legend(fontsize=9)
-        return figure
 
 
 def _losses(given: Any) -> np.ndarray:

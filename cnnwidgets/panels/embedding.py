@@ -15,12 +15,12 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.base.errors import sentence
+from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, Separation
 from cnnwidgets.methods.aligned_layout import AlignedLayout, LayoutCache
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
-from cnnwidgets.methods.embedding import LAYOUTS
+from cnnwidgets.methods.embedding import EMBEDDINGS
 from cnnwidgets.methods.embedding_parameters import TITLES
 from cnnwidgets.methods.embedding_state import AddedPictures, EmbeddingState
 from cnnwidgets.methods.feature_cache import FeatureCache
@@ -29,17 +29,17 @@ from cnnwidgets.methods.layout_comparisons import COMPARISONS, PERPLEXITIES, com
 from cnnwidgets.methods.neighbours import why_inseparable
 from cnnwidgets.methods.point_colors import TRUST, PointColoring, PointColors, places_of
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
 from cnnwidgets.panels import embedding_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Steps
 from cnnwidgets.panels.layout_parameters import LayoutParameters, key_of, layout_of, parameters
 from cnnwidgets.panels.neighbourhood import Neighbourhood
-from cnnwidgets.panels.picture import Picture, bound
 from cnnwidgets.views import ChartView, ScatterView, View
 from cnnwidgets.views.scatter_atlas import atlas
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 FRAME, FRAMES = 8, 20
 """Iterations between two pictures of a layout that a hand has started, and how many of these are shown a second."""
@@ -68,7 +68,7 @@ class EmbeddingExplorer(LayoutParameters):
     layer = t.Unicode(None, allow_none=True, help="layer whose features are laid out; 'input' are the pixels").tag(
         control=Steps(lambda panel: panel.layer_names)
     )
-    method = t.Enum(LAYOUTS, "tsne", help="how features are laid out in two dimensions").tag(
+    method = t.Enum(EMBEDDINGS, "tsne", help="how features are laid out in two dimensions").tag(
         control=Choice(lambda panel: [(words, name) for name, words in TITLES.items()])
     )
     color = t.Unicode("label", help="what colours the points").tag(control=Choice(lambda panel: panel.coloring.options()))
@@ -84,7 +84,7 @@ class EmbeddingExplorer(LayoutParameters):
     playing = t.Bool(True, help="whether the layout moves on").tag(control=None)
     thumbnails = t.Bool(False, help="whether points are drawn as their pictures").tag(control=None)
     selection = t.List(t.Int(), help="numbers of the selected pictures in the data set").tag(control=None)
-    image = Picture(None, help="number of the picked picture in the data set").tag(control=None)
+    image = Image(None, help="number of the picked picture in the data set").tag(control=None)
 
     asks = frozenset(
         "layer method color compare perplexity early_exaggeration iterations neighbours minimum_distance epochs supervised "
@@ -248,10 +248,6 @@ class EmbeddingExplorer(LayoutParameters):
 
     def code(self) -> str:
         return self.result.code(self.net, self.dataset)
-
-    def figure(self) -> Figure:
-        result = self.shown
-        return charts.still(result.points, self._colors(result), result.title, result.compared)
 
     def without_kernel(self) -> Mapping[View, dict[str, Any] | None]:
         listed = self.beside.selected.layout.display != "none"  # nobody would bring the list up to date

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnwidgets.methods import Separation
-from cnnwidgets.methods.point_colors import PointColors
-from cnnwidgets.panels import twin
-from cnnwidgets.views.palette import GREY, tones
+from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    pass
 
 MOST_IN_LEGEND = 12
 
@@ -63,48 +60,3 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], why: str = "
             text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 15, "color": GREY}
         )
     return figure
-
-
-def still(points: np.ndarray, colors: PointColors, title: str, beside: Sequence[tuple[str, np.ndarray, bool]]) -> Figure:
-    """The layout, and what lies beside it, as a Matplotlib figure with the points in its artists."""
-    figure = twin.new_figure(7.0 + 2.6 * len(beside), 5.0)
-    first, *others = np.ravel(figure.subplots(1, 1 + len(beside), width_ratios=[2.4, *[1] * len(beside)]))
-    drawn = _points(first, points, colors, title, size=8)
-    if colors.names:
-        chips = [
-            first.scatter([], [], color=_tone(k), label=name[:24]) for k, name in enumerate(colors.names[:MOST_IN_LEGEND])
-        ]
-        more = len(colors.names) - MOST_IN_LEGEND
-        legend = first.legend(
-            handles=chips,
-            loc="upper left",
-            bbox_to_anchor=(1, 1),
-            fontsize=8,
-            title=f"and {more} more" if more > 0 else None,
-        )
-        texts = legend.get_texts()
-    else:
-        bar = figure.colorbar(drawn, ax=first, shrink=0.8, label=colors.quantity)
-        texts = [bar.ax.yaxis.label]
-    for text in texts:
-        text.set_parse_math(False)  # a name with dollars in it is a name
-    for axes, (name, places, same) in zip(others, beside, strict=True):
-        _points(axes, places, colors if same else None, name, size=3)
-    return figure
-
-
-def _points(axes: Axes, points: np.ndarray, colors: PointColors | None, title: str, size: float) -> Any:
-    axes.set(title=title, xticks=[], yticks=[], aspect="equal")
-    if colors is None:
-        return axes.scatter(points[:, 0], points[:, 1], s=size, c=GREY, linewidths=0)
-    if colors.names:
-        shown = [GREY if index < 0 else _tone(int(index)) for index in colors.colors]
-        return axes.scatter(points[:, 0], points[:, 1], s=size, c=shown, linewidths=0)
-    low, high = colors.span or (None, None)
-    return axes.scatter(
-        points[:, 0], points[:, 1], s=size, c=colors.colors, vmin=low, vmax=high, cmap="viridis", linewidths=0
-    )
-
-
-def _tone(index: int) -> str:
-    return tones()[index % len(tones())]

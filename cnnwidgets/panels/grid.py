@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 import ipywidgets as w
-import numpy as np
 import traitlets as t
 
 from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.net.arguments import said
 from cnnwidgets.panels.panel import Panel
-from cnnwidgets.panels.sheet import draw_maps
 from cnnwidgets.views import ImageGrid
 from cnnwidgets.views.image_grid import COLORS, SCALES
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 COLORING = ("scale", "limits", "contrast", "colors")
 
@@ -44,12 +42,6 @@ class GridPanel(Panel):
         if not low < high:
             raise Unfit(f"limits are {said(proposal.value)}; expected [lowest, highest]")
         return proposal.value
-
-    def draw_maps(self, axes: Axes, maps: np.ndarray, title: str, quantity: str) -> None:
-        """Draw maps on Matplotlib axes, coloured as the grid colours them."""
-        coloring = {name: getattr(self, name) for name in COLORING}
-        draw_maps(axes, maps, quantity=quantity, **coloring)
-        axes.set_title(title)
 
     def make_grid(self, noun: str) -> ImageGrid:
         """A grid whose selection, order and colours are this panel's."""

@@ -11,7 +11,6 @@ import traitlets as t
 from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
-from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import Number
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
@@ -19,8 +18,6 @@ from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 POINTS, CURVE, MARK = GREY, "#0072b2", "#d55e00"
@@ -93,18 +90,6 @@ class LRFinder(Panel):
 
     def code(self) -> str:
         return self.result.code(self._model)
-
-    def figure(self) -> Figure:
-        result: RangeTest = self.shown
-        figure = twin.new_figure(8.0, 4.0)
-        axes = figure.subplots()
-        axes.plot(result.lr, result.loss, ".", color=POINTS, label="loss of a step")
-        axes.plot(result.lr, result.smoothed, color=CURVE, linewidth=2, label="smoothed")
-        if np.isfinite(self._marked(result)):
-            axes.axvline(self._marked(result), color=MARK, linestyle="--", label=f"{self._marked(result):.2g}")
-        axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(0, _top(result)))
-        axes.legend(fontsize=9)
-        return figure
 
     def _marked(self, result: RangeTest) -> float:
         return result.suggested if self.rate is None else self.rate

@@ -8,10 +8,10 @@ from typing import Any
 import ipywidgets as w
 import numpy as np
 
+from cnnwidgets.base.image import picture_at
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Features, nearest
 from cnnwidgets.net import BoundModel
-from cnnwidgets.panels.picture import picture_at
 from cnnwidgets.views import ImageGrid, ImageView
 
 NEAREST = 8

@@ -21,12 +21,11 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.output import Output
 from cnnwidgets.panels.controls import Choice, Slider
-from cnnwidgets.panels.occlusion_charts import still
 from cnnwidgets.panels.target import TargetPanel
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 _FILL_NAMES = {
@@ -257,23 +256,7 @@ class OcclusionSlider(TargetPanel):
         return {**{name: getattr(result, name) for name in names}, "picture": self.net.picture(result.session.inputs)}
 
     def code(self) -> str:
-        result: Covered = self.result
-        own = result.session.own
-        about = {"fill": self.fill, "shape": self.shape, "seed": self.seed, "alone": own is not None and own.alone}
-        lines = result.code(self.net, **about)
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), lines]))
-
-    def figure(self) -> Figure:
-        result, box = self.shown, self.picture.box
-        return still(
-            result,
-            result.session.covered(*box[:2]),
-            box,
-            title=f"{self.net.name}: input {format_shape(self.net.input_shape)}",
-            quantity=self._quantity(result),
-            span=_span(result),
-            name=self.class_name,
-        )
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.code(self.net)]))
 
     # the patch
 

@@ -11,13 +11,13 @@ import ipywidgets as w
 import numpy as np
 from torch import nn
 
-from cnnwidgets.base import cells, held
+from cnnwidgets.base import cells, figures, held
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
-from cnnwidgets.base.errors import sentence
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.state import Stateful
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import said
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.panels import twin
 from cnnwidgets.panels.controls import toolbox
 from cnnwidgets.views import StatusStrip, View
@@ -44,7 +44,7 @@ class Panel(Stateful, Computing, w.VBox):
 
     - ``summary(result) -> str``: the sentence in the status strip, ``remarks(result)`` further ones, and
       ``progress(partial)`` that of a partial result;
-    - ``code() -> str``, ``data() -> dict``, ``figure() -> Figure``.
+    - ``code() -> str``, ``data() -> dict``.
 
     Parameters:
         net: a bound network or a bare ``nn.Module``, which is bound; None for a panel that looks at none.
@@ -114,7 +114,9 @@ class Panel(Stateful, Computing, w.VBox):
 
     def figure(self) -> Figure:
         """What is on screen as a Matplotlib figure, with the data in its artists."""
-        raise missing(self, "figure()")
+        _ = self.shown
+        with LOCK:  # nothing changes in the views meanwhile
+            return figures.figure_of(_layout_of(self))
 
     @property
     def subject(self) -> str:
@@ -182,11 +184,13 @@ class Panel(Stateful, Computing, w.VBox):
     def _still(self) -> dict[str, str]:
         """The MIME bundle of the still twin as it is by now; empty where there is nothing that could be drawn."""
         result = self._result
-        if result is None or type(self).figure is Panel.figure:
+        if result is None:
             return {}
         try:
             with drawing_still(self, result):
                 return twin.bundle(self)
+        except figures.NothingDrawn:
+            return {}
         except Exception as error:
             if self._error is None:
                 self.status.say(sentence(error), "error")
@@ -228,3 +232,21 @@ class Panel(Stateful, Computing, w.VBox):
             if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
         ]
         return f"{type(self).__name__}({', '.join([self.subject, *said])})"
+
+
+def _layout_of(box: w.Box) -> figures.Group:
+    """The views of a box that are on screen, and where they lie in it."""
+    seen = [child for child in box.children if child.layout.display != "none"]
+    parts = [_layout_of(child) if isinstance(child, w.Box) else child for child in seen]
+    kept = [(part, _grow(child)) for part, child in zip(parts, seen, strict=True) if _is_drawn(part)]
+    direction = "column" if isinstance(box, w.VBox) else "row"
+    return figures.Group(direction, [part for part, _ in kept], [weight for _, weight in kept])
+
+
+def _is_drawn(part: Any) -> bool:
+    return isinstance(part, figures.Group) or (isinstance(part, View) and not part.needs_kernel)
+
+
+def _grow(widget: w.Widget) -> float:
+    """By how much a part of a row grows where there is room, as its CSS flex says."""
+    return float((widget.layout.flex or "1").split()[0])

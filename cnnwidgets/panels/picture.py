@@ -2,90 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import ipywidgets as w
-import numpy as np
-import torch
 import traitlets as t
-from PIL import Image
-from torch import nn
 
-from cnnwidgets.base.fitting import Unfit
-from cnnwidgets.net import BoundModel, bind
+from cnnwidgets.base.image import Image, bound, picture_at, picture_in
 from cnnwidgets.net.arguments import is_whole
-from cnnwidgets.net.items import fitting, is_dataset, read, size_of
-from cnnwidgets.net.pictures import open_picture
+from cnnwidgets.net.items import is_dataset, size_of
 from cnnwidgets.panels.controls import Slider
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import UploadButton
 
 
-class Picture(t.Any):
-    """Whatever ``net.prepare`` takes as one picture, or a number in the panel's data set.
-
-    In a panel's state a path and a number stand for themselves; a picture is kept as PNG, or as TIFF or .npy where PNG
-    would lose something, and a tensor as .npy, in base64.
-    """
-
-    def encode(self, value: Any) -> Any:
-        value = _picture_in(value)
-        match value:
-            case None | int() | str():
-                return value
-            case Path():
-                return str(value)
-            case torch.Tensor() if value.is_floating_point():
-                return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
-        match open_picture(value, deep_colors=True):
-            case np.ndarray() as array:
-                return {"array": _base64(lambda file: np.save(file, array))}
-            case picture if picture.mode in ("I", "F", "CMYK"):
-                return {"tiff": _base64(lambda file: picture.save(file, "TIFF"))}
-            case picture:
-                return {"png": _base64(lambda file: picture.save(file, "PNG"))}
-
-    def decode(self, value: Any) -> Any:
-        """What :meth:`encode` made of a picture.
-
-        Raises:
-            Unfit: it is a dict, and no picture can be read from it.
-        """
-        try:
-            return self._read(value)
-        except Exception as error:  # of base64, of NumPy, of Pillow: whatever is wrong with a file that was changed
-            raise Unfit(f"the state holds no picture that can be read under {self.name!r}: {error}") from None
-
-    def _read(self, value: Any) -> Any:
-        match value:
-            case {"npy": text}:
-                return torch.from_numpy(np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False))
-            case {"array": text}:
-                return np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False)
-            case {"png": text} | {"tiff": text}:
-                return Image.open(io.BytesIO(base64.b64decode(text)))
-        return value
-
-
-def _picture_in(value: Any) -> Any:
-    """The picture of an item that was given as one; a list is several pictures, which ``net.prepare`` tells of."""
-    return value if isinstance(value, list) else read(value).image
-
-
-def _base64(save) -> str:
-    buffer = io.BytesIO()
-    save(buffer)
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
 class PicturePanel(Panel):
     """A panel that looks at one picture: any that ``net.prepare`` takes, an upload, or a number in a data set."""
 
-    image = Picture(None, help="the picture: what net.prepare takes, or its number in the data set").tag(
+    image = Image(None, help="the picture: what net.prepare takes, or its number in the data set").tag(
         control=Slider(lambda panel: (0, len(panel.images) - 1))
     )
 
@@ -111,7 +45,7 @@ class PicturePanel(Panel):
         if image is None:
             raise ValueError("there is no picture yet: give one")
         if not is_whole(image):
-            return _picture_in(image)
+            return picture_in(image)
         if not self._is_counted:
             raise ValueError(f"{image} is the number of a picture: say of which data set, images=..., or give the picture")
         if not len(self.images):
@@ -137,22 +71,3 @@ class PicturePanel(Panel):
 
     def _take_upload(self, content: bytes) -> None:
         self.image = content
-
-
-def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:
-    """A network, bound, and told by a data set what is not known of its input."""
-    try:
-        size = size_of(images) if is_dataset(images) else 0
-    except Exception:  # it is told of where the data set is shown
-        size = 0
-    if not size:
-        return net if isinstance(net, BoundModel) else bind(net)
-    if not isinstance(net, BoundModel):
-        return bind(net, images=images)
-    net.learn_input_shape(images)
-    return net
-
-
-def picture_at(net: BoundModel, images: Any, number: int) -> Any:
-    """The picture of a data set's item, for a network."""
-    return fitting(images, number, read(images[number]).image, net.takes)

@@ -23,8 +23,6 @@ from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 
@@ -145,9 +143,6 @@ class TrainingRace(Panel):
         self.wait()  # the code of a race that has failed is shown too
         result = "loss" if self._result and not have_accuracy(self._result.histories) else "accuracy"
         return race_lines(self.specs, self.steps, self.unit, model, result)
-
-    def figure(self) -> Figure:
-        return charts.still(self.shown)
 
     def _task(self) -> Task:
         return task_of(self._model, *self._loaders) if self.task == "your own" else task_of(self.task)

@@ -1,8 +1,8 @@
-"""The charts and the still picture of a TrainingRace."""
+"""The charts of a TrainingRace."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -10,13 +10,9 @@ from cnnwidgets.methods import Race
 from cnnwidgets.methods.schedule_groups import label as label_of
 from cnnwidgets.methods.schedule_groups import rated_alike
 from cnnwidgets.methods.verdict import have_accuracy
-from cnnwidgets.panels import twin
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import FONT, STROKES, dress, in_legend, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import FONT, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -154,38 +150,3 @@ def snapshots(race: Race) -> Any:
     title = {"text": "Snapshots, their average, and others of the same budget", **FONT, "x": 0.01}
     axis = {"range": [0, 1.02], "tickformat": ".0%"}  # the last label needs some room
     return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis, margin_b=56)
-
-
-def still(race: Race) -> Figure:
-    """The race as a Matplotlib figure."""
-    figure = twin.new_figure(10.0, 5.4)
-    shown = quantities(race)
-    axes = figure.subplots(2, len(shown), sharex=True, squeeze=False, height_ratios=[0.74, 0.26])
-    for k, name in enumerate(race.names):
-        color, stroke = look(k)[0], STROKES[k % len(STROKES)]
-        curves = curves_of(race, name)
-        courses = rated(race, name)
-        for column, part in enumerate(zip(*[iter(curves)] * (len(curves) // len(shown)), strict=True)):
-            (x, training), (_, validation), *band = part[: -len(courses)]
-            axes[0, column].plot(x, training, color=color, linestyle=":", linewidth=1)
-            axes[0, column].plot(x, validation, color=color, linestyle=stroke, linewidth=2, label=name)
-            if band:
-                axes[0, column].fill_between(x, band[0][1], band[1][1], color=color, alpha=0.2, linewidth=0)
-            for j, ((times, rate), (_, label)) in enumerate(zip(part[-len(courses) :], courses, strict=True)):
-                stroke, told = STROKES[(k + j) % len(STROKES)], label if in_legend(j, len(courses)) else ""
-                axes[1, column].step(times, rate, where="pre", color=color, linestyle=stroke, label=told or None)
-    for column, words in enumerate(shown):
-        axes[0, column].set_ylabel(words)
-        axes[1, column].set(ylabel="rate", xlabel=race.unit)
-        if any(len(one.ends) for one in race.histories):  # an empty axis cannot be logarithmic
-            axes[1, column].set_yscale("log")
-    axes[0, 0].plot([], [], color=GREY, linestyle=":", linewidth=1, label="training data")
-    _plain(axes[0, 0].legend(fontsize=8))
-    if any(label for name in race.names for _, label in rated(race, name)):
-        _plain(axes[1, 0].legend(fontsize=7))
-    return figure
-
-
-def _plain(legend: Any) -> None:
-    for text in legend.get_texts():
-        text.set_parse_math(False)  # a name with dollars in it is a name

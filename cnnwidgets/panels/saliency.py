@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
-import torch
 import traitlets as t
 
 from cnnwidgets.base.jobs import Job, import_for_explaining
-from cnnwidgets.methods import METHODS
-from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import check_unit
-from cnnwidgets.methods.code.attribution import attribution_lines, randomised_lines
+from cnnwidgets.base.target import Targets, by_name, class_options
+from cnnwidgets.methods import METHODS, Comparer, Comparison, intersection_over_union
 from cnnwidgets.methods.code.pictures import picture_lines
-from cnnwidgets.methods.code.scores import own_lines
 from cnnwidgets.methods.code.text import tidy
+from cnnwidgets.methods.comparison import is_of_all
 from cnnwidgets.methods.sanity import cascade
-from cnnwidgets.methods.segmentation import Segmentation
-from cnnwidgets.net import Cancelled
-from cnnwidgets.net.layers import format_shape
-from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
 from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
-from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
-from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
-from cnnwidgets.panels.target import TargetPanel, Targets, by_name, class_options
-from cnnwidgets.views import ChartView, MapTable
+from cnnwidgets.panels.target import TargetPanel
+from cnnwidgets.views import Cell, ChartView, MapTable
 from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 OF = ("class", "unit", "position")
 """What the score is of."""
@@ -59,8 +50,10 @@ class SaliencyPanel(TargetPanel):
     """
 
     methods = t.List(
-        t.Enum(tuple(METHODS)), ["saliency", "guided_backprop", "grad_cam", "occlusion"], help="methods, a column each"
-    ).tag(control=Several(lambda panel: [(NAMES[name], name) for name in METHODS]))
+        t.Enum(METHODS),  # type: ignore[call-overload]  # the table itself, which may grow
+        ["saliency", "guided_backprop", "grad_cam", "occlusion"],
+        help="methods, a column each",
+    ).tag(control=Several(lambda panel: [(method.title, name) for name, method in METHODS.items()]))
     randomised = t.Int(0, min=0, help="how many of the last layers get random weights: the sanity check").tag(
         control=Slider(lambda panel: (0, len(cascade(panel.net))))
     )
@@ -112,7 +105,7 @@ class SaliencyPanel(TargetPanel):
 
     def build(self) -> list[w.Widget]:
         self.net.prepare(self.source)  # lets the first tensor tell the input's shape
-        self._explainer = Explainer(self.net)
+        self._comparer = Comparer(self.net)
         self._cascade = [row.name for row in cascade(self.net)]
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
         self.table.observe(self._take_cursor, "cursor")
@@ -134,88 +127,62 @@ class SaliencyPanel(TargetPanel):
             slider.observe(self._take_depth, "value")
         return [*tools, self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
-    def compute(self, job: Job) -> Explained:
+    def compute(self, job: Job) -> Comparison:
         all_depths = getattr(job.state, "all_depths", False)
-        said: list[str] = []
-        inputs = one_picture(self.net, self.source, said)
-        rows, methods = self._rows(inputs), {method: self._options(method) for method in self.methods}
-        depths = [*range(len(self._cascade) + 1), self.randomised] if all_depths else [self.randomised]
-        explained: Explained | None = None
-        for k, depth in enumerate(depths):
+        total, done = len(self._cascade), 0
 
-            def show(partial: Explained, method: str, fraction: float, k: int = k) -> None:
-                done = (k + fraction) / len(depths)
-                if partial.maps and not all_depths:  # one depth after the other is shown, and no half of one
-                    job.update(partial, done)
-                job.say(f"{self._under_way(depths, k)}{NAMES[method]} …", done)
+        def show(partial: Comparison, fraction: float) -> None:
+            nonlocal done
+            if all_depths and not partial.pending:
+                done = partial.depth
+            if not partial.pending or ((partial.maps or partial.refused) and not all_depths):
+                job.update(partial, fraction)  # of all depths one after the other is shown, and no half of one
+            if partial.pending:
+                words = f"{done} of {total} layers random · computing the next: " if all_depths else "Computing "
+                job.say(f"{words}{METHODS[partial.pending[0]].title} …", fraction)
 
-            try:
-                explained = self._explainer.explain(
-                    inputs, rows, methods, depth, self.seed, faithful=self.faithful and depth == depths[-1],
-                    cut_out=self.outline == "segmentation", notes=(*self.net.notes, *said), on_update=show, cancel=job,
-                )  # fmt: skip
-            except Cancelled as stopped:
-                raise Cancelled("cancelled", partial=explained if all_depths else stopped.partial) from stopped
-            if depth != depths[-1]:
-                job.update(explained, (k + 1) / len(depths))
-        assert explained is not None  # there is a depth at least
-        return explained
+        return self._comparer.compare(
+            self.source, self.methods, **self._aims(), reduce=self.reduce, layer=self.cam_layer, seed=self.seed,
+            randomized=[*range(total + 1), self.randomised] if all_depths else self.randomised,
+            faithful=self.faithful, segmentation=self.outline == "segmentation", on_update=show, cancel=job,
+        )  # fmt: skip
 
-    def draw(self, result: Explained) -> None:
+    def draw(self, result: Comparison) -> None:
         self._draw_maps(result)
         self._show_depth(result.depth)
         if tried := any(len(by_depth) > 1 for by_depth in result.agreements.values()):
-            figure = charts.sanity({NAMES[name]: seen for name, seen in result.agreements.items()}, ["none", *self._cascade])
+            figure = charts.sanity(_titled(result.agreements), ["none", *self._cascade])
             self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
         if result.faithful:
-            quantity = result.quantity(0)
-            figure = charts.faithfulness({NAMES[name]: curves for name, curves in result.faithful.items()}, quantity)
+            quantity = result.answer(0)
+            figure = charts.faithfulness(_titled(result.faithful), quantity)
             self.curves.show(figure, f"{quantity} while pixels are deleted or inserted, the most important first")
         for chart, shown in ((self.chart, tried), (self.curves, bool(result.faithful))):
             chart.layout.display = "" if shown else "none"
         self._place_cursor()
 
-    def summary(self, result: Explained) -> str:
+    def summary(self, result: Comparison) -> str:
         parts = [result.predicted]
-        for method, first in list(result.found.items())[:1]:
+        for method, first in list(result.maps.items())[:1]:
             for k, (one, row) in enumerate(zip(first, result.rows, strict=True)):
-                parts.append(f"{result.quantity(k) if method in OF_CLASSES else 'score'} {one.score:.3g} of {row.name}")
+                parts.append(f"{result.quantity(method, k)} {one.score:.3g} of {row.name}")
             notes = dict.fromkeys(note for one in first for note in one.notes if is_of_all(note))
             parts += [note for note in notes if note not in result.notes]
-        if self.asked.outline == "segmentation" and result.segmentation is not None:
-            parts.append(about_cut_out(result.segmentation, self._mask()))
+        if self.asked.outline == "segmentation" and (words := _about_cut_out(result, self._mask())):
+            parts.append(words)
         if result.depth:
             last = "the last layer is" if result.depth == 1 else f"the last {result.depth} layers are"
             parts.append(f"{last} random: a map that stays shows the picture, not the network")
         text = " · ".join(dict.fromkeys(parts))
         return text[:1].upper() + text[1:]
 
-    def _under_way(self, depths: Sequence[int], k: int) -> str:
-        """What is being done while the k-th depth is computed: the words before the method's name."""
-        if len(depths) == 1:
-            return "Computing "
-        return f"{depths[k - 1] if k else 0} of {len(self._cascade)} layers random · computing the next: "
-
     def data(self) -> dict[str, np.ndarray]:
         """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
-        found = {name: np.stack([one.at_input() for one in maps]) for name, maps in self.result.found.items()}
+        found = {name: np.stack([one.at_input() for one in maps]) for name, maps in self.result.maps.items()}
         return {**found, "picture": self.net.picture(self.result.inputs)}
 
     def code(self) -> str:
-        found, aim = self.result.found, self.result.rows[0].target
-        own = name_of(aim) if callable(aim) else None
-        lines = [attribution_lines(self.net, name, maps[0], self._options(name)) for name, maps in found.items()]
-        depth = self.result.depth
-        model = [randomised_lines(self.net, depth, self.seed)] if depth else []
-        return tidy(
-            "\n".join([picture_lines(self.net, self.image, self.images), *model, *own_lines(own), "maps = {}", *lines])
-        )
-
-    def figure(self) -> Figure:
-        result = self.shown
-        return charts.still(
-            result, self.net.picture(result.inputs), NAMES, f"{self.net.name}: input {format_shape(self.net.input_shape)}"
-        )
+        return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.code(self.net)]))
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
@@ -228,37 +195,28 @@ class SaliencyPanel(TargetPanel):
 
     # computing
 
-    def _rows(self, inputs: torch.Tensor) -> list[Row]:
+    def _aims(self) -> dict[str, Any]:
         """What is explained."""
         if self.of == "class":
-            first = self.net.output.predicted(self.net.scores(inputs)) if self.target is None else self.target
-            aims = dict.fromkeys(one if callable(one) else self.net.target(one) for one in [first, *self.others])
-            return [Row(name_of(aim) if callable(aim) else self.class_name(aim), aim, None) for aim in aims]
+            return {"targets": [self.target, *self.others]}
         if self.layer is None or self.unit < 0:
             raise ValueError("no unit is chosen: click one in a linked FeatureMapBrowser, or set layer and unit")
         if self.of == "unit":
-            return [Row(f"unit {self.unit} of {self.layer}", None, check_unit(self.net, (self.layer, self.unit)))]
+            return {"unit": (self.layer, self.unit)}
         if self.y is None or self.x is None:
             raise ValueError("no position is chosen: point at one in a linked FeatureMapBrowser, or set y and x")
-        place = self.net.layers[self.layer].to_position(self.y, self.x, (inputs.shape[2], inputs.shape[3]))
-        return [Row(f"unit {self.unit} of {self.layer} at {place}", None, (self.layer, self.unit, *place))]
-
-    def _options(self, method: str) -> dict[str, Any]:
-        if method in ("saliency", "smoothgrad", "deconvnet", "guided_backprop"):
-            return {"reduce": self.reduce}
-        if method.endswith(("_cam", "_plus_plus")) and self.cam_layer is not None:
-            return {"layer": self.cam_layer}
-        return {}
+        height, width = self.net.input_shape[1:]
+        return {"unit": (self.layer, self.unit, *self.net.layers[self.layer].to_position(self.y, self.x, (height, width)))}
 
     # drawing
 
-    def _draw_maps(self, result: Explained) -> None:
+    def _draw_maps(self, result: Comparison) -> None:
         mask = self._mask()
         self.table.show(
             self.net.picture(result.inputs),
-            [[cell(result, method, k, mask) for method in result.asked] for k in range(len(result.rows))],
+            [[_cell(result, method, k, mask) for method in result.asked] for k in range(len(result.rows))],
             rows=[row.name for row in result.rows],
-            columns=[NAMES[method] for method in result.asked],
+            columns=[METHODS[method].title for method in result.asked],
             mask=self._outlined(result),
         )
 
@@ -268,9 +226,9 @@ class SaliencyPanel(TargetPanel):
             with shown_only(slider):
                 slider.value = depth
 
-    def _outlined(self, result: Explained) -> np.ndarray | None:
+    def _outlined(self, result: Comparison) -> np.ndarray | None:
         if self.asked.outline == "segmentation":
-            return result.segmentation.mask if isinstance(result.segmentation, Segmentation) else None
+            return result.segmentation.mask if result.segmentation else None
         return self._mask() if self.asked.outline == "object" else None
 
     def _mask(self) -> np.ndarray | None:
@@ -308,3 +266,29 @@ class SaliencyPanel(TargetPanel):
     def _ask_of_position(self, change) -> None:
         if self.of == "position":
             self.ask()
+
+
+def _cell(result: Comparison, method: str, row: int, mask: np.ndarray | None) -> Cell:
+    """A map with what there is to say of it, or the sentence why there is none."""
+    if method not in result.maps:
+        return Cell(None, text=result.refused.get(method, "not computed yet"))
+    one = result.maps[method][row]
+    return Cell(one.values, result.scale(method), one.signed, " · ".join(result.remarks(method, row, mask)))
+
+
+def _about_cut_out(result: Comparison, mask: np.ndarray | None) -> str:
+    """How large a segmentation is, and how well it fits the object if that is known; empty where it is not asked for."""
+    if "segmentation" in result.refused:
+        return f"nothing is cut out: {result.refused['segmentation']}"
+    if result.segmentation is None:
+        return ""
+    found = result.segmentation.mask
+    words = f"cut out: {found.mean():.1%} of the picture"
+    if mask is None:
+        return words
+    return f"{words}, intersection over union with the object {intersection_over_union(found, mask):.2f}"
+
+
+def _titled(found: Mapping[str, Any]) -> dict[str, Any]:
+    """By the methods' titles what was found by their names."""
+    return {METHODS[name].title: one for name, one in found.items()}

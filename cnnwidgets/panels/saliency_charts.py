@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.faithfulness import Faithfulness
 from cnnwidgets.methods.sanity import Agreement
-from cnnwidgets.panels import twin
-from cnnwidgets.views.curves import FONT, LAYOUT, look, short
+from cnnwidgets.views.curves import FONT, LAYOUT, look
 from cnnwidgets.views.palette import GREY
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from cnnwidgets.panels.explained import Explained
 
 
 def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
@@ -91,31 +85,3 @@ def faithfulness(curves: Mapping[str, Faithfulness], quantity: str = "probabilit
 def _curve(axis: str, x: np.ndarray, y: np.ndarray, name: str, line: dict[str, Any]) -> dict[str, Any]:
     aside = {"xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": not axis}
     return {"x": x, "y": y, "name": name, "mode": "lines", "line": line, **aside}
-
-
-def still(result: Explained, picture: np.ndarray, names: Mapping[str, str], title: str) -> Figure:
-    """The maps over the picture as a Matplotlib figure, with the values in its artists."""
-    columns = list(result.maps)
-    figure = twin.new_figure(2.6 * (len(columns) + 1), 2.9 * len(result.rows) + 0.3)
-    axes = figure.subplots(len(result.rows), len(columns) + 1, squeeze=False)
-    height, width = picture.shape[:2]
-    for row, (name, *_) in enumerate(result.rows):
-        first, *others = axes[row]
-        first.imshow(picture)
-        first.set_title(title if row == 0 else "", fontsize=9)
-        first.set_ylabel(short(name, 30))
-        for method, each in zip(columns, others, strict=True):
-            found = result.maps[method]
-            each.set_title(names[method] if row == 0 else "")
-            if isinstance(found, str):
-                each.text(0.5, 0.5, found, ha="center", va="center", wrap=True, fontsize=8, transform=each.transAxes)
-                continue
-            each.imshow(picture.mean(2), cmap="gray", vmin=0, vmax=255)
-            scale, signed = result.scale(method), found[row].signed
-            colors = {"cmap": "RdBu_r", "vmin": -scale} if signed else {"cmap": "viridis", "vmin": 0}
-            extent = (-0.5, width - 0.5, height - 0.5, -0.5)
-            drawn = each.imshow(found[row].at_input(), vmax=scale, alpha=0.75, extent=extent, **colors)
-            figure.colorbar(drawn, ax=each, shrink=0.7)
-    for each in axes.flat:
-        each.set(xticks=[], yticks=[])
-    return figure

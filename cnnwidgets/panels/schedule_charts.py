@@ -9,12 +9,11 @@ import numpy as np
 
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedules import Course, title
-from cnnwidgets.panels import twin
-from cnnwidgets.views.curves import FONT, LAYOUT, STROKES, dress, in_legend, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 
 class Drawn(NamedTuple):
@@ -111,30 +110,3 @@ def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str)
         mark = {"color": GREY, "size": 13, "line": {"color": "#ffb000", "width": 3}}
         figure.add_scatter(x=at, y=heights, mode="markers", marker=mark, hoverinfo="skip", showlegend=False, name="knots")
     return dress(figure, unit, "validation loss", yaxis_rangemode="tozero")
-
-
-def still(schedules: Sequence[Schedule], *, log: bool, unit: str) -> Figure:
-    """The rates, and the momentum of those that move it, as a Matplotlib figure."""
-    moved = any(one.moves_momentum for one in schedules)
-    figure = twin.new_figure(9.0, 6.0 if moved else 4.2)
-    rows = 2 if moved else 1
-    axes = np.atleast_1d(figure.subplots(rows, 1, sharex=True, height_ratios=[0.7, 0.3][:rows]))
-    for one in curves_of(schedules):
-        line: dict[str, Any] = {
-            "color": look(one.number)[0],
-            "linestyle": STROKES[one.number % len(STROKES)],
-            "linewidth": 2,
-        }
-        steps = schedules[one.schedule].steps
-        axes[0].step(steps, one.course.lr, where="post", label=one.name if one.told else None, **line)
-        if one.course.moves_momentum:
-            axes[1].step(steps, one.course.momentum, where="post", **line)
-    if untold := sum(untold_of(len(one.courses)) for one in schedules):
-        axes[0].plot([], [], color=GREY, label=f"… {untold} more")
-    axes[0].set(ylabel="learning rate", yscale="log" if log else "linear")
-    axes[-1].set_xlabel(unit)
-    if moved:
-        axes[1].set_ylabel("momentum")
-    for text in axes[0].legend(fontsize=9).get_texts():
-        text.set_parse_math(False)  # a name with dollars in it is a name
-    return figure

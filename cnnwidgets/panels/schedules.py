@@ -30,8 +30,6 @@ from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.base.jobs import Job
 
 LONG = 5_000
@@ -200,9 +198,6 @@ class SchedulePlayground(Panel):
 
     def code(self) -> str:
         return tidy("\n\n".join(f"# {title(one.spec)}\n{one.code}" for one in self.result))
-
-    def figure(self) -> Figure:
-        return charts.still(self.shown, log=self.log, unit=self.unit)
 
     def train(self) -> TrainingRace:
         """Train the network under every schedule on screen, below; the race is a panel of its own."""

@@ -3,58 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.net import BoundModel
-from cnnwidgets.net.own_score import name_of
+from cnnwidgets.base.target import Target, by_name, class_options
 from cnnwidgets.panels.controls import Choice
 from cnnwidgets.panels.picture import PicturePanel
 
 _DEFAULTS = {"values": "first value", "structure": "none"}
 """What stands for no target, where that is not the predicted class."""
-
-_FUNCTIONS: WeakValueDictionary[int, Any] = WeakValueDictionary()
-"""Functions that are in a state, by their id: as long as they live, the state brings them back."""
-
-
-class Target(t.Union):
-    """A class, by its index or name, or a function of the network's output. In a state a function is its name."""
-
-    def __init__(self, **options):
-        super().__init__([t.Int(), t.Unicode(), t.Callable()], **options)
-
-    def encode(self, value: Any) -> Any:
-        if not callable(value):
-            return value
-        _FUNCTIONS[id(value)] = value
-        return {"function": name_of(value), "id": id(value)}
-
-    def decode(self, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        found = _FUNCTIONS.get(value.get("id", 0))
-        if found is None or name_of(found) != value.get("function"):
-            raise ValueError(
-                f"a state has only the name of the function {value.get('function')}: set target to the function"
-            )
-        return found
-
-
-class Targets(t.List):
-    """A list of them."""
-
-    def __init__(self, **options):
-        self._one = Target()
-        super().__init__(self._one, **options)
-
-    def encode(self, value: list) -> list:
-        return [self._one.encode(one) for one in value]
-
-    def decode(self, value: list) -> list:
-        return [self._one.decode(one) for one in value] if isinstance(value, list) else value
 
 
 class TargetPanel(PicturePanel):
@@ -81,19 +39,6 @@ class TargetPanel(PicturePanel):
 
     def class_name(self, index: Any) -> str:
         """What a class is called, with its number where another has the same name; the name of a function as it is."""
-        names = self.net.classes
-        if not isinstance(index, (int, np.integer)) or index >= len(names):
-            return "" if index is None else str(index)
-        return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
-
-
-def class_options(net: BoundModel) -> list[tuple[str, int | str]]:
-    """The classes to choose from; one whose name another has, too, by its number."""
-    return [(name, name) if net.classes.count(name) == 1 else (f"{name} ({i})", i) for i, name in enumerate(net.classes)]
-
-
-def by_name(net: BoundModel, target: Any) -> Any:
-    """A class as :func:`class_options` has it: by its name, if no other class has the same."""
-    if isinstance(target, int) and 0 <= target < len(net.classes) and net.classes.count(net.classes[target]) == 1:
-        return net.classes[target]
-    return target
+        if isinstance(index, (int, np.integer)):
+            return self.net.class_name(int(index))
+        return "" if index is None else str(index)

@@ -12,21 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
+from cnnwidgets.base.figures import DPI
 from cnnwidgets.views import View
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from cnnwidgets.panels.panel import Panel
-
-DPI = 80
-
-
-def new_figure(width: float = 9.0, height: float = 4.0) -> Figure:
-    """An empty Matplotlib figure (sizes in inches) that belongs to no pyplot, so that any thread may draw it."""
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
 
 
 def png(panel: Panel) -> bytes:
@@ -71,7 +61,6 @@ def page(panel: Panel) -> str:
         (here / "page.html")
         .read_text("utf-8")
         .replace("/* TITLE */", html.escape(repr(panel)))
-        .replace("/* CSS */", "".join(dict.fromkeys(str(view._css) for view in views)))
         .replace("/* SHIM */", (here / "page.js").read_text("utf-8"))
         .replace("/* CONTENT */", _script_safe(json.dumps(content | {"bundles": bundles})))
     )

@@ -67,8 +67,13 @@ class Digits(Dataset):
     def __getitem__(self, i: int) -> tuple[Tensor, int]:
         return _preprocess(self.picture(i)[:, :, None], self.mean, self.std), int(self.labels[i])
 
-    def __repr__(self) -> str:
+    @property
+    def code(self) -> str:
+        """The expression that makes it."""
         return f"cw.samples.digits({self.split!r})"
+
+    def __repr__(self) -> str:
+        return self.code
 
     def picture(self, i: int) -> np.ndarray:
         """Item i as it looks: uint8 ``(32, 32)``, strokes 255 on 0."""
@@ -144,10 +149,15 @@ class Scenes(Dataset):
     def __getitem__(self, i: int) -> tuple[Tensor, int]:
         return _preprocess(self.picture(i), self.mean, self.std), int(self.labels[i])
 
-    def __repr__(self) -> str:
+    @property
+    def code(self) -> str:
+        """The expression that makes it."""
         size = "" if self.size is None else f", size={self.size}"
         biased = "" if self.biased is None else f", biased={self.biased!r}"
         return f"cw.samples.scenes({self.split!r}{size}{biased})"
+
+    def __repr__(self) -> str:
+        return self.code
 
     def picture(self, i: int) -> np.ndarray:
         """Item i as it looks: uint8 RGB ``(64, 64, 3)``."""

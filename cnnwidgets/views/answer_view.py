@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.paper import DIM, INK, SMALL, Paper, line_of, short
 from cnnwidgets.views.view import View, numbers
+
+WIDE, METER, LIST = 6.6, 4.0, 3.2
+"""Inches of the whole, of the meter, and of a list of classes."""
+
+FILL, TRACK = "#6f9bd8", "#e4e4e4"
 
 
 class AnswerView(View, module="answer_view.js"):
@@ -44,3 +50,74 @@ class AnswerView(View, module="answer_view.js"):
                 self.set_trait(name, numbers(values, kinds.get(name, np.float32)))
             for name, value in traits.items():
                 self.set_trait(name, value)
+
+    def draw_on(self, paper: Paper) -> None:
+        if not self.before:
+            return
+        here = self._now()
+        answer, was = here or self.before, self.before["probability"]
+        lo, hi = self.span or (0.0, 1.0)
+        about = "≈ " if answer.get("far") else ""
+        tell = short if self.span else "{:.3f}".format
+        y = paper.text(0, 0, self.quantity, size=11, width=WIDE) + 0.02
+        paper.text(0, y, about + tell(answer["probability"]), size=20, fontweight="bold")
+        paper.text(1.6, y + 0.1, f"was {tell(was)}" if here else "no patch", size=10, color=DIM)
+        y += line_of(20)
+
+        def along(value: float) -> float:
+            return METER * min(1.0, max(0.0, (value - lo) / (hi - lo))) if hi > lo else 0.0
+
+        paper.rectangle(0, y, METER, 0.1, color=TRACK)
+        paper.rectangle(0, y, along(answer["probability"]), 0.1, color=FILL)
+        paper.frame(min(along(was), METER - 0.03), y - 0.02, 0.03, 0.14, thickness=1)
+        y += 0.2
+        if self.score:
+            told = f"{self.score}: {about}{short(answer['value'])}, was {short(self.before['value'])}"
+            y = paper.text(0, y, told, width=WIDE, color=DIM) + 0.04
+        bottom = self._draw_list(paper, 0, y, "without the patch", self.before)
+        if here:
+            bottom = max(bottom, self._draw_list(paper, LIST + 0.2, y, "with the patch", here))
+        if about:
+            told = f"≈: the nearest position that is computed, {short(answer['far'])} pixels away"
+            paper.text(0, bottom + 0.04, told, color=DIM, width=WIDE)
+        paper.take(WIDE, bottom)
+
+    def _draw_list(self, paper: Paper, x: float, y: float, heading: str, answer: dict[str, Any]) -> float:
+        """The most probable classes, with a bar each."""
+        if not answer["classes"]:
+            return y
+        y = paper.text(x, y, heading, size=SMALL, color=DIM)
+        for index, chance in zip(answer["classes"], answer["chances"], strict=True):
+            name = self.names.get(str(index), str(index))
+            weight = "bold" if name == self.target else "normal"
+            paper.text(x, y, name, width=1.4, fontweight=weight, color=INK)
+            paper.rectangle(x + 1.45, y + 0.02, 1.1, 0.1, color=TRACK)
+            paper.rectangle(x + 1.45, y + 0.02, 1.1 * chance, 0.1, color=FILL)
+            y = paper.text(x + LIST, y, _percent(chance), ha="right")
+        return y
+
+    def _now(self) -> dict[str, Any] | None:
+        """The answer where the patch is, else that of the nearest position that is known, and how ``far`` that is."""
+        if len(self.box) != 4 or not (self.ys and self.xs):
+            return None
+        known = np.frombuffer(self.known, np.uint8).reshape(len(self.ys), len(self.xs))
+        away = np.hypot(np.subtract(self.ys, self.box[0])[:, None], np.subtract(self.xs, self.box[1])[None])
+        away = np.where(known > 0, away, np.inf)
+        at = np.unravel_index(away.argmin(), away.shape)
+        if away[at] and self.answer.get("box") == self.box:
+            return {**self.answer, "far": 0.0}
+        return self._at(at) | {"far": float(away[at])} if np.isfinite(away[at]) else None
+
+    def _at(self, at: tuple[Any, ...]) -> dict[str, Any]:
+        """The answer at a position of the grid."""
+        shape = len(self.ys), len(self.xs)
+        both = (np.frombuffer(each, np.float32).reshape(shape)[at] for each in (self.values, self.probability))
+        classes = np.frombuffer(self.classes, np.int32).reshape(*shape, -1)[at]
+        chances = np.frombuffer(self.chances, np.float32).reshape(*shape, -1)[at]
+        told = {"classes": classes.tolist(), "chances": chances.tolist()}
+        return dict(zip(("value", "probability"), map(float, both), strict=True)) | told
+
+
+def _percent(chance: float) -> str:
+    text = f"{100 * chance:.{1 if chance < 0.1 or chance > 0.985 else 0}f} %"
+    return {"0.0 %": "< 0.1 %", "100.0 %": "> 99.9 %"}.get(text, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import gzip
+import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from threading import RLock
@@ -12,11 +13,17 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.chart_still import ChartStill, draw_line
+from cnnwidgets.views.paper import inches
 from cnnwidgets.views.view import View, numbers
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from numpy.typing import ArrayLike
     from plotly.graph_objects import Figure
+
+WIDTHS = (4.8, 8.0)
+"""Least and most inches of a still's width."""
 
 LONG_TEXT = 10_000
 """Characters of a column that may stay in the figure's JSON."""
@@ -72,6 +79,20 @@ class ChartView(View, module="chart_view.js"):
         self._curves = self._figures = 0
         super().__init__(**traits)
         self.on_msg(self._answer)
+
+    def still(self, axes: Axes) -> None:
+        """Draw the figure with all its points on axes; where it has subplots, further ones share their room."""
+        if not self.figure:
+            axes.set_axis_off()
+            return
+        ChartStill(json.loads(self.figure), self.columns, self.appended, self.marked, axes)
+        if self.line is not None:
+            draw_line(axes, self.line, self.line_label)
+
+    @property
+    def still_size(self) -> tuple[float, float]:
+        height = max(2.4, inches(self.height))
+        return min(max(WIDTHS[0], 2 * height), WIDTHS[1]), height
 
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         return ["hover"]

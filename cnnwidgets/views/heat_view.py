@@ -9,7 +9,14 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.views.palette import CLASS_COLORS, OTHER_CLASSES
+from cnnwidgets.views.paper import DIM, MARK, Paper, gray, inches, line_of, picture_of, short
 from cnnwidgets.views.view import View, numbers
+
+PALE = 0.45
+"""Opacity of an estimate, in parts of the map's."""
+
+CHIP = 0.11
+"""Inches of a color in a legend."""
 
 
 class HeatView(View, module="heat_view.js"):
@@ -44,6 +51,77 @@ class HeatView(View, module="heat_view.js"):
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: box, region").tag(sync=True)
     width = t.Int(330, help="largest width in CSS pixels").tag(sync=True)
     title = t.Unicode(help="a line above the map").tag(sync=True)
+
+    @property
+    def grid(self) -> np.ndarray:
+        """float32 (rows, columns): the values at the positions."""
+        return np.frombuffer(self.values, np.float32).reshape(len(self.ys), len(self.xs))
+
+    def draw_on(self, paper: Paper) -> None:
+        (rows, columns), width = self.shape, inches(self.width)
+        if not (rows * columns and self.ys and self.pixels):
+            return
+        y = paper.title(self.title, width)
+        scale = width / columns
+        bottom = paper.image(0, y, width, rows * scale, gray(picture_of(self.pixels, self.shape)))
+        steps = [places[1] - places[0] if len(places) > 1 else self.patch[k] for k, places in enumerate((self.ys, self.xs))]
+        top, left = (places[0] + (self.patch[k] - steps[k]) / 2 for k, places in enumerate((self.ys, self.xs)))
+        size = len(self.xs) * steps[1] * scale, len(self.ys) * steps[0] * scale
+        self._draw_map(paper, left * scale, y + top * scale, *size)
+        for box, color in ((self.region, "#ffffff"), (self.box, MARK)):
+            if len(box) == 4:
+                first = max(0, box[0]), max(0, box[1])
+                tall, wide = min(rows, box[0] + box[2]) - first[0], min(columns, box[1] + box[3]) - first[1]
+                paper.frame(first[1] * scale, y + first[0] * scale, wide * scale, tall * scale, color)
+        bottom = self._draw_swatches(paper, bottom + 0.08, width) if self.names else self._draw_bar(paper, bottom + 0.08)
+        paper.text(0, bottom + 0.04, self._told(), width=width, lines=2, color=DIM)
+
+    def _draw_map(self, paper: Paper, *place: float) -> None:
+        if paper.axes is None:
+            return
+        known = np.frombuffer(self.known, np.uint8).reshape(self.grid.shape) > 0
+        look: dict[str, Any] = {"cmap": "viridis", "vmin": self.span[0], "vmax": self.span[1]}
+        opacity = self.opacity * np.where(known, 1.0, PALE)
+        if self.names:
+            from matplotlib.colors import ListedColormap
+
+            colors = [self._color(k) for k in range(len(self.names))]
+            look = {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": len(colors) - 0.5}
+            opacity = np.where(self.grid < 0, 0.0, opacity)
+        paper.image(*place, self.grid, alpha=opacity, **look)
+
+    def _draw_bar(self, paper: Paper, y: float) -> float:
+        lo, hi = self.span
+        return paper.bar(0, y, "viridis", lo, hi, mark=None if self.mark is None else (self.marked, self.mark))
+
+    def _draw_swatches(self, paper: Paper, y: float, width: float) -> float:
+        """The classes of the map, with their colors and the part of the map that they have."""
+        counts = np.array([(self.grid == k).sum() for k in range(len(self.names))])
+        shown = len(self.palette) - 1
+        rows = [(self._color(k), name, counts[k]) for k, name in enumerate(self.names)][:shown]
+        if rest := counts[shown:].sum():
+            others = len(self.names) - shown
+            rows.append((self.palette[-1], f"{others} other{'' if others == 1 else 's'}", rest))
+        for k, (color, name, count) in enumerate(rows):
+            x, top = (k % 2) * width / 2, y + k // 2 * line_of(9.5)
+            paper.rectangle(x, top + 0.02, CHIP, CHIP, color=color)
+            share = "< 1 %" if 0 < count < self.grid.size / 100 else f"{100 * count / self.grid.size:.0f} %"
+            paper.text(x + CHIP + 0.05, top, f"{name} {share}", width=width / 2 - CHIP - 0.05)
+        return paper.take(width, y + -(-len(rows) // 2) * line_of(9.5))
+
+    def _color(self, index: int) -> str:
+        return self.palette[min(index, len(self.palette) - 1)]
+
+    def _told(self) -> str:
+        """The value where the patch is."""
+        if len(self.box) != 4 or self.box[0] not in self.ys or self.box[1] not in self.xs:
+            return self.quantity
+        at = self.ys.index(self.box[0]), self.xs.index(self.box[1])
+        if self.names:
+            index = int(self.grid[at])
+            return f"{self.quantity}: {self.names[index] if 0 <= index < len(self.names) else 'not known yet'}"
+        known = np.frombuffer(self.known, np.uint8).reshape(self.grid.shape)[at]
+        return f"{self.quantity}: {'' if known else '≈ '}{short(float(self.grid[at]))}"
 
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         return [*([] if "box" in lock else ["hover"]), "opacity"]

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.grid_still import draw_grid
+from cnnwidgets.views.paper import Paper
 from cnnwidgets.views.view import View, numbers
 
 SCALES = ("map", "layer", "fixed")
@@ -62,6 +64,17 @@ class ImageGrid(View, module="image_grid.js"):
     ).tag(sync=True)
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: these, and unit, the selection").tag(sync=True)
     tools = t.Bool(True, help="whether the controls and the legend are shown").tag(sync=True)
+
+    @property
+    def maps(self) -> np.ndarray:
+        """float32 (maps, height, width) or, in color, (maps, height, width, 3), right to 1/255 of each map's range."""
+        shape = self.shape if self.shape[3] > 1 else self.shape[:3]
+        levels = np.frombuffer(self.pixels, np.uint8).reshape(shape).astype(np.float32) / 255
+        lo, hi = (np.frombuffer(ends, np.float32).reshape(-1, *[1] * (len(shape) - 1)) for ends in (self.lo, self.hi))
+        return lo + levels * (hi - lo)
+
+    def draw_on(self, paper: Paper) -> None:
+        draw_grid(self, paper)
 
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         tools = [word for word in ("sort", "colors") if self.tools and word not in {*self.hide, *lock}]

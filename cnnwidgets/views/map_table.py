@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.map_still import draw_table
+from cnnwidgets.views.paper import Paper
 from cnnwidgets.views.view import View
 
 CODES = 2**15 - 1
@@ -52,6 +54,18 @@ class MapTable(View, module="map_table.js"):
     cursor = t.List(t.Float(), help="[row, column] of the picture, in pixels; empty for none").tag(sync=True)
     lock = t.Bool(False, help="whether the cursor cannot be moved by hand").tag(sync=True)
     width = t.Int(240, help="largest width of a map, in CSS pixels").tag(sync=True)
+
+    def map(self, number: int) -> np.ndarray | None:
+        """float64 (rows, columns): the values of a cell's map, right to 1/32767 of its largest; None if it has none."""
+        sizes = [int(np.prod(about.get("shape", [0]))) for about in self.cells]
+        if not sizes[number]:
+            return None
+        about, start = self.cells[number], 2 * sum(sizes[:number])
+        codes = np.frombuffer(self.values, "<i2", sizes[number], start).reshape(about["shape"])
+        return codes / CODES * about["peak"]
+
+    def draw_on(self, paper: Paper) -> None:
+        draw_table(self, paper)
 
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         return ["hover", "opacity"]

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.paper import DIM, GAP, SMALL, TABLES, Paper, line_of, short
 from cnnwidgets.views.view import View, numbers
+
+MOST_NUMBERS = 16
+"""Columns beyond which cells have no numbers."""
+
+WIDE = 6.5
+"""Inches in which matrices lie side by side."""
 
 
 class MatrixView(View, module="matrix_view.js"):
@@ -23,3 +30,31 @@ class MatrixView(View, module="matrix_view.js"):
         with self.hold_sync():
             self.values, self.shape = numbers(matrices), list(np.shape(matrices))
             self.titles, self.caption = list(titles), caption
+
+    def draw_on(self, paper: Paper) -> None:
+        count, rows, columns = self.shape
+        matrices = np.frombuffer(self.values, np.float32).reshape(self.shape)
+        limit = float(np.abs(matrices).max(initial=0)) or 1.0
+        w, h = (0.44, 0.24) if columns <= MOST_NUMBERS else (0.1, 0.1)
+        x = y = bottom = 0.0
+        for k in range(count):
+            title = self.titles[k] if k < len(self.titles) else ""
+            width = max(columns * w, 1.6)
+            if x and x + width > WIDE:
+                x, y = 0.0, bottom + GAP
+            paper.text(x, y, title, width=width, lines=2)
+            top = y + (2 if any(len(one) > 26 for one in self.titles) else 1) * line_of(8.5) + 0.03
+            self._draw_matrix(paper, x, top, w, h, matrices[k], limit)
+            bottom = paper.take(x + width, top + rows * h)
+            x += width + 2 * GAP
+        paper.text(0, bottom + 0.05, self.caption, width=WIDE, lines=2, color=DIM)
+
+    def _draw_matrix(self, paper: Paper, x: float, y: float, w: float, h: float, matrix: np.ndarray, limit: float) -> None:
+        rows, columns = matrix.shape
+        paper.image(x, y, columns * w, rows * h, matrix, cmap=TABLES["diverging"], vmin=-limit, vmax=limit)
+        if columns > MOST_NUMBERS:
+            return
+        for (i, j), value in np.ndenumerate(matrix):
+            color = "white" if abs(value) > 0.57 * limit else "black"
+            text = short(round(float(value), 3))
+            paper.text(x + (j + 0.5) * w, y + (i + 0.5) * h, text, size=SMALL, ha="center", va="center", color=color)

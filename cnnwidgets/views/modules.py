@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import re
 from pathlib import Path
 
@@ -17,21 +18,25 @@ _UNPACK = """const unpacked = (async () => {
   const packed = Uint8Array.from(atob("PACKED"), (letter) => letter.charCodeAt(0));
   const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
   const address = URL.createObjectURL(new Blob([await new Response(stream).text()], { type: "text/javascript" }));
-  const { default: view } = await import(address);
+  const { default: view, css } = await import(address);
   URL.revokeObjectURL(address);
-  return view;
+  return { view, css };
 })();
 export default {
   initialize({ model }) {
     const held = [];
     const hold = (...message) => held.push(message);
     model.on("msg:custom", hold);
-    unpacked.then((view) => {
+    unpacked.then(({ view }) => {
       model.off("msg:custom", hold);
       view.initialize?.({ model, held });
     });
   },
-  render: async (context) => (await unpacked).render(context),
+  render: async (context) => {
+    const { view, css } = await unpacked;
+    context.el.append(Object.assign(document.createElement("style"), { textContent: css }));
+    return view.render(context);
+  },
 };
 """
 """The module is there at once and the view later: a host gives a module two seconds, also on a page that is busy.
@@ -60,7 +65,8 @@ def _parts(file: Path, found: dict[Path, str]) -> dict[Path, str]:
     return found
 
 
-def packed(source: str) -> str:
-    """A module that unpacks and exports another one: a third of its text."""
-    content = gzip.compress(_COMMENTS.sub("", source).encode(), mtime=0)
+def packed(source: str, css: str) -> str:
+    """A module that unpacks and exports another one, with its style sheet: a third of their text."""
+    whole = f"{_COMMENTS.sub('', source)}export const css = {json.dumps(css)};\n"
+    content = gzip.compress(whole.encode(), mtime=0)
     return _UNPACK.replace("PACKED", base64.b64encode(content).decode())

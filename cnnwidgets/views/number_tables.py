@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.views.paper import Paper
+from cnnwidgets.views.tables_still import draw_tables
 from cnnwidgets.views.view import View
 
 
@@ -71,6 +73,9 @@ class NumberTables(View, module="number_tables.js"):
         super().__init__(**traits)
         self._on_edit = on_edit
         self.on_msg(self._take_edit)
+
+    def draw_on(self, paper: Paper) -> None:
+        draw_tables(self, paper)
 
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         return ["hover", *(["steps"] if self.stepping == "free" and len(self.steps) > 1 else [])]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.views.palette import tones
+from cnnwidgets.views.paper import inches
+from cnnwidgets.views.scatter_still import NONE, draw_points
 from cnnwidgets.views.view import View, numbers
 
-NONE = 65535
-"""Stands for no class, and for no value."""
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ARRAYS = {
     "labels": np.int32,
@@ -78,6 +81,14 @@ class ScatterView(View, module="scatter_view.js"):
     height = t.Int(520, help="largest height of the points in CSS pixels").tag(sync=True)
     tools = t.Bool(True, help="whether buttons, legend and the line below are shown").tag(sync=True)
     lock = t.List(t.Unicode(), help="what cannot be changed by hand: picked, selected, hidden").tag(sync=True)
+
+    def still(self, axes: Axes) -> None:
+        draw_points(self, axes)
+
+    @property
+    def still_size(self) -> tuple[float, float]:
+        height = inches(self.height)
+        return (1.35 if self.tools else 1.0) * height, height
 
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         return ["hover", *([] if "selected" in lock or not self.tools else ["selection"])]

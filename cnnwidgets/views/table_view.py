@@ -7,7 +7,14 @@ from typing import Any, ClassVar
 
 import traitlets as t
 
+from cnnwidgets.views.paper import DIM, INK, LETTER, SMALL, Paper, inches
 from cnnwidgets.views.view import View
+
+ROW = 0.2
+"""Inches of a row."""
+
+WIDEST = 22
+"""Letters of a cell that are shown."""
 
 
 class TableView(View, module="table_view.js"):
@@ -22,3 +29,27 @@ class TableView(View, module="table_view.js"):
     locked = t.Bool(False, help="whether the selection cannot be changed by hand").tag(sync=True)
     height = t.Int(250, help="largest height in CSS pixels; more is scrolled").tag(sync=True)
     description = t.Unicode(help="what the table lists, for those who cannot see it").tag(sync=True)
+
+    def draw_on(self, paper: Paper) -> None:
+        cells = [self.heads, *self.rows]
+        widths = [min(WIDEST, max(map(len, column))) * LETTER * SMALL / 72 + 0.12 for column in zip(*cells, strict=True)]
+        ends = [sum(widths[: k + 1]) for k in range(len(widths))]
+        seen = self._seen()
+        for y, number in enumerate([-1, *seen]):
+            for k, text in enumerate(cells[number + 1]):
+                x, ha = (ends[k] - widths[k] + 0.05, "left") if k < self.left else (ends[k] - 0.05, "right")
+                weight = "bold" if number < 0 else "normal"
+                look = {"fontweight": weight, "color": DIM if y == 0 else INK}
+                paper.text(x, y * ROW + 0.045, text, size=SMALL, width=widths[k], ha=ha, **look)
+            if number == self.selected >= 0:
+                paper.frame(0.01, y * ROW, sum(widths) - 0.02, ROW, thickness=1.5)
+        bottom = paper.take(sum(widths), (len(seen) + 1) * ROW)
+        paper.lines([[(0, ROW), (sum(widths), ROW)]], "0.75")
+        if len(seen) < len(self.rows):
+            paper.text(0.05, bottom + 0.03, f"… {len(self.rows) - len(seen)} more rows", size=SMALL, color=DIM)
+
+    def _seen(self) -> range:
+        """The rows that there is room for, the selected one among them."""
+        room = max(1, int(inches(self.height) / ROW) - 1)
+        last = min(len(self.rows), max(room, self.selected + 1))
+        return range(max(0, last - room), last)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import anywidget
 import numpy as np
 
 from cnnwidgets.views.modules import inlined, packed
+from cnnwidgets.views.paper import Paper
+from cnnwidgets.views.syncing import Syncing
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _HERE = Path(__file__).parent
 
 
-class View(anywidget.AnyWidget):
+class View(Syncing):
     """An anywidget with an ES module, beside which lies the style sheet that follows ``views.css``.
 
     >>> class ImageGrid(View, module="image_grid.js"): ...
@@ -27,6 +31,9 @@ class View(anywidget.AnyWidget):
     source: ClassVar[str]
     """The ES module, before it is packed."""
 
+    style: ClassVar[str]
+    """The style sheet, which is packed with it."""
+
     without_kernel: ClassVar[Mapping[str, Any]] = {}
     """Traits that are other in a page without a kernel."""
 
@@ -37,11 +44,28 @@ class View(anywidget.AnyWidget):
         """What a hand can do without a kernel, a word each, where some traits are locked."""
         return ()
 
+    def still(self, axes: Axes) -> None:
+        """Draw what is on screen on Matplotlib axes; further ones, where it takes some, share the room of these."""
+        paper = Paper(axes)
+        self.draw_on(paper)
+        paper.close()
+
+    @property
+    def still_size(self) -> tuple[float, float]:
+        """Width and height in inches that :meth:`still` wants."""
+        paper = Paper()
+        self.draw_on(paper)
+        return paper.size
+
+    def draw_on(self, paper: Paper) -> None:
+        """Draw what is on screen on paper, or find the size that it takes; for views that do not do it on axes."""
+        raise NotImplementedError(f"{type(self).__name__} has no still")
+
     def __init_subclass__(cls, *, module: str = "", **kwargs):
         if module:
             cls.source = inlined(_HERE / module)
-            cls._esm = packed(cls.source)
-            cls._css = "".join((_HERE / name).read_text("utf-8") for name in ("views.css", module.replace(".js", ".css")))
+            cls.style = "".join((_HERE / name).read_text("utf-8") for name in ("views.css", module.replace(".js", ".css")))
+            cls._esm = packed(cls.source, cls.style)
         super().__init_subclass__(**kwargs)
 
 

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from tests.browser.lab import FLAGS, Lab, Notebook, browser_path, new_page
+from tests.browser.strips import DARK, LIGHT, Strip, page_of
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +60,35 @@ def notebook(page, lab, request):
     yield open_notebook
     for each in opened:
         each.shut_down()
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def strip_in_theme(request, chromium, tmp_path_factory):
+    """A strip in the colors of JupyterLab's two themes."""
+    file = page_of(tmp_path_factory.mktemp("strip"), {"light": LIGHT, "dark": DARK}[request.param])
+    context = chromium.new_context(color_scheme=request.param, device_scale_factor=1)
+    page = context.new_page()
+    page.set_default_timeout(5000)
+    page.goto(file.as_uri())
+    yield Strip(page)
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def strip_page(chromium, tmp_path_factory):
+    context = chromium.new_context(device_scale_factor=1)
+    page = context.new_page()
+    page.set_default_timeout(5000)
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.goto(page_of(tmp_path_factory.mktemp("strip")).as_uri())
+    yield Strip(page)
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture
+def strip(strip_page):
+    """A page with a control of each kind; nothing may go wrong on it."""
+    return strip_page.show()

@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.manifold import trustworthiness as peer_trustworthiness
 
-from cnnwidgets.methods.embedding import LAYOUTS, Embedding, Layout, embed, noise_like
+from cnnwidgets.methods.embedding import EMBEDDINGS, Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import LEAST, PARAMETERS
 from cnnwidgets.methods.neighbours import separation, trust
 from cnnwidgets.net import Cancelled
@@ -150,7 +150,7 @@ def test_labels_draw_classes_together(umap_layout):
 # all of them
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", EMBEDDINGS)
 def test_the_same_seed_gives_the_same_points_however_the_steps_are_taken(method):
     once = embed(SOME, method, seed=3, **SHORT[method])
     layout = Layout(SOME, method, seed=3, **SHORT[method])
@@ -214,7 +214,7 @@ def test_pictures_join_a_layout_that_stays(method, tsne, umap_layout):
 
 
 @pytest.mark.parametrize("options", [{}, {"metric": "cosine"}])
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", EMBEDDINGS)
 def test_the_code_gives_a_layout_as_good(method, options):
     found = embed(SOME[:200], method, **({} if method == "pca" else SHORT[method] | options))
     space = {"values": SOME[:200]}
@@ -259,7 +259,7 @@ def test_a_picture_joins_its_twin(tsne):
     assert np.median(gaps) < 0.02 * np.ptp(tsne.points)
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", EMBEDDINGS)
 def test_it_leaves_no_trace_and_says_nothing(method, capfd):
     import numba
 
@@ -312,7 +312,7 @@ def test_the_representation_says_what_it_is(tsne):
 # parameters
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", EMBEDDINGS)
 def test_every_parameter_is_in_the_result_and_in_the_table(method):
     assert Layout(SOME, method).params.keys() == PARAMETERS[method].keys()
     for name, row in PARAMETERS[method].items():
@@ -371,7 +371,7 @@ def test_pca_of_pictures_that_do_not_differ_lies_at_the_origin(features):
     assert np.array_equal(found.add(features), found.points)
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", EMBEDDINGS)
 @pytest.mark.parametrize("metric", ["euclidean", "cosine", "manhattan"])
 @pytest.mark.parametrize("n", [1, 2, 4, 5, 12])
 def test_few_pictures_are_laid_out(method, metric, n):
@@ -381,7 +381,7 @@ def test_few_pictures_are_laid_out(method, metric, n):
     assert np.isfinite(found.add(SOME[20:22])).all()
 
 
-@pytest.mark.parametrize("method", LAYOUTS)
+@pytest.mark.parametrize("method", EMBEDDINGS)
 @pytest.mark.parametrize("features", [np.repeat(SOME[:10], 4, axis=0), SOME[:40, 20:21], SOME[:40].astype(np.uint8)])
 def test_equal_pictures_and_single_values_are_laid_out(method, features):
     found = embed(features, method, **SHORT[method])

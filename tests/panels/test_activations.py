@@ -20,8 +20,9 @@ from cnnwidgets import Cancelled
 from cnnwidgets.methods import activations, zero_shares
 from cnnwidgets.panels import activations as module
 from cnnwidgets.views import NumberSlider, UploadButton
+from tests.base.tiny import PATIENCE, Gated, several, under
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
-from tests.panels.tiny import PATIENCE, Gated, several, under
+from tests.views.stills import frames
 
 
 @pytest.fixture(scope="module")
@@ -505,7 +506,15 @@ def test_without_a_data_set_there_is_no_slider(digits, data):
 
 def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):
     panel = cw.FeatureMapBrowser(cw.load("digits"), data, "conv1", beside=cw.load("digits", weights="0"))
-    titles = [axes.get_title() for axes in panel.figure().axes]
-    assert "digits\nconv1 · 6×28×28" in titles
-    assert "digits after 0 epochs\nconv1 · 6×28×28" in titles
+    titles = [axes.get_title("left") for axes in panel.figure().axes]
+    assert "digits · conv1 · 6×28×28 · sees 5×5" in titles
+    assert "digits after 0 epochs · conv1 · 6×28×28" in titles
     assert panel.grid.title.startswith("digits · conv1")
+
+
+def test_the_figure_frames_the_chosen_unit_and_what_the_cursor_sees(browser):
+    browser.restore({"unit": 3, "y": 10.0, "x": 10.0, "layer": "conv1"})
+    browser.wait()
+    axes = {axes.get_title("left"): axes for axes in browser.figure().axes}
+    assert len(frames(axes[browser.grid.title])) == 1
+    assert len(frames(axes[browser.picture.title])) == 1

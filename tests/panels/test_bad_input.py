@@ -11,8 +11,8 @@ from torch import nn
 from torch.utils.data import Dataset
 
 import cnnwidgets as cw
+from tests.base.tiny import under
 from tests.net.networks import LeNet5, unchanged
-from tests.panels.tiny import under
 
 
 class Empty(Dataset):

@@ -15,7 +15,7 @@ from PIL import Image
 
 import cnnwidgets as cw
 from cnnwidgets.net import BoundModel
-from tests.panels.tiny import by_hand, picture_tensor, several
+from tests.base.tiny import by_hand, picture_tensor, several
 
 RUN = """
 import json, sys
@@ -37,8 +37,8 @@ np.savez(file, **found)
 """
 
 OWN = {  # what the user of a network of their own fills in
-    "model = ...  # your network": "from tests.panels.tiny import picture_tensor, several\nmodel = several()",
-    "preprocess = ...  # PIL picture to input tensor": "from tests.panels.tiny import preprocess",
+    "model = ...  # your network": "from tests.base.tiny import picture_tensor, several\nmodel = several()",
+    "preprocess = ...  # PIL picture to input tensor": "from tests.base.tiny import preprocess",
     "x = ...  # your preprocessed tensor, (1, 3, 8, 8)": "x = picture_tensor()[None]",
     "dataset = ...  # your data set": "from tests.panels.test_code import own_pictures as dataset",
 }
@@ -113,7 +113,7 @@ def deep_colors(path) -> str:
 
 
 def by_hand_browser(image) -> cw.FeatureMapBrowser:
-    code = "from tests.panels.tiny import by_hand as preprocess, several\nmodel = several()"
+    code = "from tests.base.tiny import by_hand as preprocess, several\nmodel = several()"
     return cw.FeatureMapBrowser(BoundModel(several(), preprocess=by_hand, code=code), image, "conv")
 
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
 
 import cnnwidgets as cw
 
@@ -20,6 +21,18 @@ def test_patience_says_where_it_stops_and_what_that_costs():
     panel.patience = 4
     assert not panel.result.stopped
     assert "would not have stopped" in panel.status.message
+
+
+def test_the_still_shades_the_saved_epochs_beyond_where_it_stops():
+    (axes,) = cw.EarlyStopping(LOSSES, patience=2).figure().axes
+    shaded = [part for part in axes.get_children() if isinstance(part, Rectangle) and part.get_alpha() == 0.15]
+    assert [(part.get_x(), part.get_width()) for part in shaded] == [(5, 3)]
+    assert [text.get_text() for text in axes.texts] == ["stops here"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [
+        "validation loss",
+        "lowest: epoch 7",
+        "kept: epoch 3",
+    ]
 
 
 def test_a_larger_min_delta_stops_earlier():

@@ -19,9 +19,9 @@ from cnnwidgets.base import jobs
 from cnnwidgets.methods import feature_cache, separation
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels.panel import FIRST_PICTURE
+from tests.base.tiny import PATIENCE, are_gone, under
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE, are_gone, under
 
 QUICK = {"limit": 60, "iterations": 60}
 
@@ -808,9 +808,26 @@ def test_the_still_picture_has_the_points_in_its_artists(explore):
     panel = explore(compare="seeds")
     first, *others = panel.figure().axes
     np.testing.assert_array_equal(first.collections[0].get_offsets(), panel.result.points)
-    assert first.get_title() == "t-SNE of relu4"
-    assert [axes.get_title() for axes in others] == ["seed 1", "seed 2"]
-    assert [text.get_text() for text in first.get_legend().get_texts()] == [str(k) for k in range(10)]
+    assert first.get_title("left").startswith("t-SNE of relu4")
+    assert [axes.get_title("left") for axes in others[:2]] == ["seed 1", "seed 2"]
+    for axes, (_, points, _) in zip(others, panel.result.compared, strict=False):
+        np.testing.assert_array_equal(axes.collections[0].get_offsets(), points)
+    counts = np.bincount(panel.result.features.labels)
+    assert [text.get_text() for text in first.get_legend().get_texts()] == [f"{k} ({counts[k]})" for k in range(10)]
+    assert others[2].get_title("left") == "How well the classes separate, by depth"
+
+
+def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbours(explore):
+    panel = explore(method="pca")
+    added = panel.add([cw.samples.digits()[0][0]])
+    panel.image = 5
+    assert jobs.POOL.wait(PATIENCE)
+    first, *others = panel.figure().axes
+    points, ring, picked, *_ = first.collections
+    assert len(points.get_offsets()) == len(panel.result.points) + 1
+    np.testing.assert_array_equal(ring.get_offsets(), added)
+    np.testing.assert_array_equal(picked.get_offsets(), panel.result.points[[5]])
+    assert [axes.get_title("left") for axes in others][0].startswith("Picture 5")
 
 
 def test_a_subset_keeps_its_own_numbers(explore, net, pictures):

@@ -18,9 +18,9 @@ from cnnwidgets.base import jobs
 from cnnwidgets.methods.embedding_state import EmbeddingState
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.net import Cancelled
+from tests.base.tiny import PATIENCE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE
 
 QUICK = {"limit": 50, "iterations": 30}
 

@@ -9,6 +9,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.panels import filters as module
+from tests.base.tiny import control, is_shown
 from tests.net.networks import LeNet5, unchanged
 
 
@@ -154,7 +155,7 @@ def test_no_layer_is_the_first(grid):
 def test_the_channel_of_a_layer_with_fewer_channels_is_its_last(grid):
     grid.restore({"layer": "conv2", "channel": 5})
     grid.wait()
-    assert (grid.channel, grid.controls["channel"].max) == (5, 5)
+    assert (grid.channel, control(grid, "channel")["max"]) == (5, 5)
     grid.layer = "conv1"
     grid.wait()
     assert (grid.channel, grid.data()["values"].shape) == (0, (6, 5, 5))
@@ -163,10 +164,10 @@ def test_the_channel_of_a_layer_with_fewer_channels_is_its_last(grid):
 def test_a_channel_can_be_given_at_first_or_with_its_layer(digits, grid):
     panel = cw.FilterGrid(digits, "conv2", channel=3)
     panel.wait()
-    assert (panel.channel, panel.controls["channel"].value) == (3, 3)
+    assert (panel.channel, control(panel, "channel")["max"]) == (3, 5)
     grid.restore({"channel": 3, "layer": "conv2"})
     grid.wait()
-    assert (grid.channel, grid.controls["channel"].value, grid.status.kind) == (3, 3, "ready")
+    assert (grid.channel, grid.status.kind) == (3, "ready")
 
 
 def test_a_channel_that_is_not_there_is_a_sentence_and_the_next_one_works(grid):
@@ -175,7 +176,7 @@ def test_a_channel_that_is_not_there_is_a_sentence_and_the_next_one_works(grid):
     grid.channel = 6
     assert grid.status.kind == "error"
     assert grid.status.message == "There is no channel 6: conv2 has 6, numbered from 0; -1 shows all"
-    assert "image/png" not in grid._repr_mimebundle_()
+    assert "image/png" not in grid._repr_mimebundle_()[0]
     grid.channel = 5
     assert (grid.status.kind, grid.error) == ("ready", None)
     assert close(shown(grid.grid), grid.result.values[:, 5])
@@ -185,14 +186,14 @@ def test_a_channel_that_is_not_there_is_a_sentence_and_the_next_one_works(grid):
 
 
 def test_a_chosen_filter_shows_its_numbers_and_its_norm(grid):
-    assert grid.detail.layout.display == "none"
+    assert not is_shown(grid, grid.detail)
     grid.unit = 3
-    assert grid.detail.layout.display != "none"
+    assert is_shown(grid, grid.detail)
     np.testing.assert_array_equal(kernels(grid), grid.result.values[3])
     norm = np.sqrt((grid.result.values[3].astype(float) ** 2).sum())
     assert grid.kernel.caption == f"norm {norm:.3g}"
     grid.unit = -1
-    assert grid.detail.layout.display == "none"
+    assert not is_shown(grid, grid.detail)
 
 
 def test_of_many_channels_the_strongest_are_shown(grid):
@@ -246,18 +247,20 @@ def test_the_repr_says_what_is_shown(grid):
     assert repr(grid) == "FilterGrid(digits, layer='conv2', channel=3, sort='norm')"
 
 
-def test_hidden_and_locked_choices_reach_the_grid(digits):
-    panel = cw.FilterGrid(digits, hide=["sort", "layer"], lock=["scale", "channel"])
-    assert {"sort"} <= set(panel.grid.hide)
-    assert {"scale"} <= set(panel.grid.lock)
-    assert "layer" not in panel.controls
-    assert panel.controls["channel"].disabled
+def test_a_choice_between_orders_that_are_there_is_offered(digits, monkeypatch):
+    grid = cw.FilterGrid(digits)
+    grid.wait()
+    assert [value for _, value in control(grid, "sort")["options"]] == ["index", "norm", "similarity"]
+    monkeypatch.setattr(module, "MOST_WEIGHTS", 4000)
+    grid.layer = "fc1"
+    grid.wait()
+    assert [value for _, value in control(grid, "sort")["options"]] == ["index", "norm"]
 
 
 def test_the_layer_can_be_chosen_by_hand_among_those_that_have_filters(grid, digits):
-    values = [value for _, value in grid.controls["layer"].options]
+    values = [value for _, value in control(grid, "layer")["options"]]
     assert values == [row.name for row in digits.layers.weighted]
-    grid.controls["layer"].value = "fc3"
+    grid.set_state({"layer": "fc3"})
     assert grid.result.layer.name == "fc3"
 
 
@@ -274,10 +277,9 @@ def test_a_whole_session_leaves_the_network_as_it_was():
         panel.close()
 
 
-def test_the_drop_down_names_a_layer_without_filters_too():
+def test_a_layer_without_filters_shows_those_of_the_layer_before_it():
     panel = cw.FilterGrid(cw.load("digits"))
     panel.layer = "relu1"
     assert panel.result.layer.name == "conv1"
-    assert panel.controls["layer"].value == "relu1"
-    panel.layer = "conv2"
-    assert panel.controls["layer"].value == "conv2"
+    assert panel.layer == "relu1"
+    assert panel.status.message.startswith("relu1 has no filters; shown are those of the layer before it · conv1: ")

@@ -14,7 +14,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 import cnnwidgets as cw
-from tests.panels.tiny import PATIENCE, preprocess, several
+from tests.base.tiny import PATIENCE, preprocess, several
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8)
 TENSORS = [preprocess(Image.fromarray(pixels)) for pixels in PIXELS]

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import cnnwidgets as cw
+from tests.base.tiny import PATIENCE
 from tests.panels.test_race import data, network
-from tests.panels.tiny import PATIENCE
 
 
 @pytest.fixture(scope="module")

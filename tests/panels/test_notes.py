@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
 import cnnwidgets as cw
-from tests.panels.tiny import PATIENCE
+from tests.base.tiny import PATIENCE
 
 RNG = np.random.default_rng(0)
 GUESSED = "the input size 3×224×224 was guessed, and the network takes others, too: pass input_shape= or images= to cw.bind"
@@ -106,7 +106,7 @@ def test_what_became_of_a_picture_is_said_and_gone_with_the_next(kind, tmp_path)
 def test_of_a_map_only_what_is_its_own_stands_below_it():
     panel = cw.SaliencyPanel(cw.bind(network()), Image.fromarray(RNG.integers(0, 256, (300, 300, 3), dtype=np.uint8)))
     assert panel.wait(PATIENCE) and GUESSED in panel.status.message
-    assert all(GUESSED in one.notes for maps in panel.result.found.values() for one in maps)
+    assert all(GUESSED in one.notes for maps in panel.result.maps.values() for one in maps)
     assert not any("guessed" in cell["text"] for cell in panel.table.cells)
     panel.close()
 
@@ -167,8 +167,8 @@ def test_another_network_beside_gets_the_picture_as_it_is(xray):
 
 @pytest.mark.parametrize("kind", ["uint16", "int16", "float32", "five channels", "CMYK"])
 def test_a_panels_state_keeps_the_depth_of_its_picture(kind, xray):
+    from cnnwidgets.base.image import Image as Picture
     from cnnwidgets.net.pictures import open_picture
-    from cnnwidgets.panels.picture import Picture
 
     given = {
         "uint16": xray,

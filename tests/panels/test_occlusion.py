@@ -8,8 +8,8 @@ import pytest
 import cnnwidgets as cw
 from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
+from tests.base.tiny import PATIENCE, picture_tensor, several
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
-from tests.panels.tiny import PATIENCE, picture_tensor, several
 
 
 @pytest.fixture(scope="module")
@@ -215,11 +215,14 @@ def test_the_code_of_a_unit_of_tokens_leaves_out_the_class_token_as_the_panel_do
 
 
 def test_the_still_picture_has_the_values_in_its_artists(shown):
-    picture, heat, tops = shown.figure().axes[:3]
-    np.testing.assert_array_equal(heat.images[0].get_array(), shown.result.values)
-    names = [text.get_text() for text in tops.get_legend().get_texts()]
-    assert names[0] == shown.net.classes[shown.result.answer.classes[0]]
-    assert picture.get_title() == "scenes: input 3×64×64"
+    answers, picture, heat, tops = shown.figure().axes
+    np.testing.assert_array_equal(picture.images[0].get_array(), shown.session.covered(*shown.picture.box[:2]))
+    np.testing.assert_array_equal(heat.images[1].get_array(), shown.result.values)
+    np.testing.assert_array_equal(tops.images[1].get_array(), shown.result.by_area()[1])
+    name = shown.net.classes[shown.result.answer.classes[0]]
+    assert any(text.get_text().startswith(f"{name} ") for text in tops.texts)
+    assert [axes.get_title("left") for axes in (picture, heat)] == [shown.picture.title, shown.heat.title]
+    assert shown.answers.quantity in [text.get_text() for text in answers.texts]
 
 
 def test_classes_are_in_the_order_of_their_area_the_clean_one_first(shown):

@@ -14,7 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.base.jobs import LOCK, POOL
 from cnnwidgets.panels import Panel
 from cnnwidgets.views import View
-from tests.panels.tiny import PATIENCE, Doubler, under
+from tests.base.tiny import PATIENCE, Doubler, under
 
 LOSSES = [2.0, 1.5, 1.7, 1.6, 1.4, 1.9, 1.8]
 SCENES = {"patch": 16, "stride": 8}
@@ -171,7 +171,8 @@ def test_a_patch_that_is_dragged_is_probed_in_the_picture_on_screen():
     panel.picture.box = [3, 5, 16, 16]
     assert POOL.wait(PATIENCE)
     assert panel.answers.answer["value"] == expected.value
-    np.testing.assert_array_equal(drawn(panel)[0], panel.session.covered(3, 5))
+    pictures = [image.get_array() for axes in panel.figure().axes for image in axes.images]
+    np.testing.assert_array_equal(pictures[0], panel.session.covered(3, 5))
     assert panel.session.at(3, 5).value == expected.value
 
 

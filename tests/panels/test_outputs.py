@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from tests.base.tiny import PATIENCE, preprocess
 from tests.methods.small import small
 from tests.net.networks import unchanged
-from tests.panels.tiny import PATIENCE, preprocess
 
 
 class Net(nn.Module):
@@ -104,7 +104,7 @@ def test_the_occlusion_slider_watches_the_probability_or_the_value(kind):
     order = [] if values else answers(kind).argsort(descending=True).tolist()
     assert panel.answers.before["classes"] == order
     np.testing.assert_allclose(panel.answers.before["chances"], answers(kind)[order], atol=1e-5)
-    assert len(panel.figure().axes) == (3 if values else 4)  # the picture, the map and its bar; and the classes
+    assert len(panel.figure().axes) == (3 if values else 4)  # the answers, the picture, the map; and the classes
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -228,7 +228,7 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
     panel = cw.SaliencyPanel(net, PICTURE, of="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
-    assert panel.result.found.keys() == {"saliency", "guided_backprop"}
+    assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
     assert panel.status.message.startswith("The network gives a dict of out (1×4) · score ")
 
 

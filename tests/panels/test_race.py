@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.panels import twin
-from tests.panels.tiny import PATIENCE
+from tests.base.tiny import PATIENCE
 
 SPECS = [{"kind": "constant", "lr": 0.1}, {"kind": "restarts", "lr": 0.1, "T_0": 2}]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -14,8 +16,6 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
 from cnnwidgets.methods.sanity import randomised
-from cnnwidgets.panels import explained
-from cnnwidgets.panels.saliency_cells import NAMES
 from tests.net.networks import unchanged
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -84,7 +84,7 @@ def test_a_method_that_refuses_says_why_in_its_cell_and_the_others_go_on():
     panel = cw.SaliencyPanel(
         cw.bind(model, input_shape=(3, 8, 8)), torch.rand(3, 8, 8), methods=["guided_backprop", "saliency"]
     )
-    assert panel.result.found.keys() == {"saliency"}
+    assert panel.result.maps.keys() == {"saliency"}
     assert "SiLU" in panel.table.cells[0]["text"] and "shape" not in panel.table.cells[0]
     assert panel.table.cells[1]["shape"] == [8, 8] and panel.error is None
 
@@ -127,14 +127,14 @@ def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
 
 
 def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pictures, monkeypatch):
-    entered, go, rows = threading.Event(), threading.Event(), cw.SaliencyPanel._rows
+    entered, go, aims = threading.Event(), threading.Event(), cw.SaliencyPanel._aims
 
-    def slow(panel, inputs):
+    def slow(panel):
         entered.set()
         assert go.wait(30)
-        return rows(panel, inputs)
+        return aims(panel)
 
-    monkeypatch.setattr(cw.SaliencyPanel, "_rows", slow)
+    monkeypatch.setattr(cw.SaliencyPanel, "_aims", slow)
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
     assert entered.wait(30)
     panel.check_all()
@@ -188,7 +188,7 @@ def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkey
         made.append(weakref.ref(copy.module))
         return copy
 
-    monkeypatch.setattr(explained, "randomised", remembered)
+    monkeypatch.setattr(import_module("cnnwidgets.methods.compare"), "randomised", remembered)
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
     panel.check_all()
     assert len(panel.result.agreements["saliency"]) == 17
@@ -263,7 +263,7 @@ def test_a_method_that_autograd_cannot_follow_leaves_the_others_alone():
 
     net = cw.bind(Checkpointed().eval(), input_shape=(3, 16, 16))
     panel = cw.SaliencyPanel(net, torch.rand(3, 16, 16), methods=["saliency", "occlusion"])
-    assert panel.result.found.keys() == {"occlusion"} and panel.table.cells[0]["text"]
+    assert panel.result.maps.keys() == {"occlusion"} and panel.table.cells[0]["text"]
 
 
 def test_a_batch_is_no_picture(net):
@@ -294,7 +294,7 @@ def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
 def assert_code_gives_what_is_shown(panel):
     scope: dict = {}
     exec(panel.code(), scope)
-    for method, found in panel.result.found.items():
+    for method, found in panel.result.maps.items():
         values = np.asarray(torch.as_tensor(scope["maps"][method]).detach())
         np.testing.assert_allclose(values, found[0].values, atol=1e-5 * np.abs(found[0].values).max(), err_msg=method)
 
@@ -323,7 +323,7 @@ def test_the_code_knows_other_relus(relu, pictures):
     net = cw.bind(scope["model"], input_shape=(3, 64, 64))
     net.code = code
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["deconvnet", "guided_backprop"])
-    assert panel.result.found.keys() == {"deconvnet", "guided_backprop"}
+    assert panel.result.maps.keys() == {"deconvnet", "guided_backprop"}
     assert_code_gives_what_is_shown(panel)
 
 
@@ -341,10 +341,10 @@ def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, 
         panel.cancel()
         raise cw.Cancelled("cancelled", partial="a part of a map")
 
-    monkeypatch.setitem(METHODS, method, cancelled)
+    monkeypatch.setitem(METHODS, method, replace(METHODS[method], function=cancelled))
     panel.methods = ["layer_cam", method]
     assert panel.wait(30) and isinstance(panel.error, cw.Cancelled)
-    assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM", NAMES[method]]
+    assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM", METHODS[method].title]
     assert ["shape" in about for about in panel.table.cells] == [True, False], "its column keeps its place"
     assert panel.status.kind == "ready" and panel.status.message.startswith("Cancelled. The network says 6")
     panel.methods = FAST
@@ -395,9 +395,11 @@ def test_a_state_of_a_class_stays_one_though_a_unit_was_chosen_before(panel, net
 
 
 def test_the_still_twin_holds_the_maps(panel):
-    images = [image for axes in panel.figure().axes for image in axes.get_images()]
-    shapes = [image.get_array().shape for image in images]
-    assert shapes.count((64, 64)) >= 2 * len(FAST)
+    arrays = [image.get_array() for axes in panel.figure().axes for image in axes.images]
+    np.testing.assert_array_equal(arrays[0], panel.data()["picture"])
+    for drawn, method in zip(arrays[2::2], FAST, strict=True):  # each over the picture in gray
+        (one,) = panel.result.maps[method]
+        np.testing.assert_allclose(drawn, one.values, atol=np.abs(one.values).max() / 30_000)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from torch.optim import SGD, Adagrad, Adam
 from torch.optim import lr_scheduler as S
 
 import cnnwidgets as cw
+from tests.base.tiny import PATIENCE
 from tests.panels.test_race import curve, data, network
 from tests.panels.test_schedules import drawn
-from tests.panels.tiny import PATIENCE
 
 pytestmark = pytest.mark.filterwarnings("ignore:Seems like")  # of the copy that is stepped by hand
 
@@ -130,7 +130,7 @@ def test_a_training_gives_each_group_its_own_rate(panel, rates, model):
     np.testing.assert_array_equal(curve(race, 8)[1:], rates[0])
     np.testing.assert_array_equal(curve(race, 9)[1:], rates[2])
     below = race.figure().axes[2]
-    assert [line.get_label() for line in below.lines[1:]] == ["first, group 1", "group 2 · 2 tensors, 18 weights"]
+    assert [line.get_label() for line in below.lines[1:]] == named[12:14]
     np.testing.assert_array_equal(below.lines[2].get_ydata()[1:], rates[2])
     space = {"task": cw.methods.Task(model, data(), data(seed=1))}
     exec(race.code().replace("cw.methods.Task(model, loader, others)  # yours", "task"), space)

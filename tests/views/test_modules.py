@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -12,24 +13,38 @@ import matplotlib
 import numpy as np
 import pytest
 
-from cnnwidgets import panels, views
+from cnnwidgets import base, panels, views
 from cnnwidgets.views import View
 from cnnwidgets.views.modules import inlined
 
 VIEWS = [view for view in vars(views).values() if isinstance(view, type) and issubclass(view, View) and view is not View]
 SOURCES = {path.name: path.read_text("utf-8") for path in Path(views.__file__).parent.glob("*.js")}
-SHIM = Path(panels.__file__).with_name("page.js").read_text("utf-8")
+BASE = {
+    f"base/{path.name}": path.read_text("utf-8")
+    for path in Path(base.__file__).parent.glob("*.js")
+    if path.name != "page.js"
+}
+SHIMS = {f"{one.__name__}/page.js": Path(one.__file__).with_name("page.js").read_text("utf-8") for one in (panels, base)}
 
 MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "createContextualFragment"]
 ADDRESSES = r"https?:|[\"'`]//|\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource"
 
+TAKE = (
+    "URL.createObjectURL = (blob) => "
+    "(globalThis.sent = blob, 'data:text/javascript,export default 5; export const css = 1');\n"
+)
+"""Lets node see what is unpacked."""
+
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
-every_source = pytest.mark.parametrize("source", [*SOURCES.values(), SHIM], ids=[*SOURCES, "page.js"])
+every_source_of_ours = pytest.mark.parametrize("source", [*SOURCES.values(), *BASE.values()], ids=[*SOURCES, *BASE])
+every_source = pytest.mark.parametrize(
+    "source", [*SOURCES.values(), *BASE.values(), *SHIMS.values()], ids=[*SOURCES, *BASE, *SHIMS]
+)
 
 
 def module(name: str) -> str:
     """A file with its imports in it, and nothing exported."""
-    source = inlined(Path(views.__file__).with_name(name))
+    source = inlined(Path(views.__file__).parent / name)
     return re.sub(r"^export default .*$", "", source, flags=re.MULTILINE)
 
 
@@ -51,24 +66,27 @@ def test_every_module_is_a_views_or_is_imported_by_one():
 
 
 @needs_node
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", [*(f"views/{name}" for name in SOURCES), *BASE])
 def test_a_module_imports_what_it_uses_and_nothing_else(name, tmp_path):
     """As it is, in place: node loads every import, and complains of one that is not exported."""
-    file = Path(views.__file__).parent / name
-    copies = tmp_path / "views"
-    shutil.copytree(file.parent, copies, ignore=lambda _, names: [one for one in names if not one.endswith(".js")])
-    (copies / "package.json").write_text('{"type": "module"}', "utf-8")
-    taken = [one for names in re.findall(r"^import \{([^}]*)\}", SOURCES[name], re.MULTILINE) for one in names.split(",")]
-    node(
-        f'globalThis.window = {{}}; globalThis.navigator ??= {{ platform: "" }}; await import({json.dumps((copies / name).as_uri())});',
-        tmp_path,
-    )
-    body = re.sub(r"^import .*$", "", uncommented(SOURCES[name]), flags=re.MULTILINE)
+    for floor in (views, base):
+        folder = Path(floor.__file__).parent
+        shutil.copytree(
+            folder, tmp_path / folder.name, ignore=lambda at, names: [one for one in names if Path(at, one).suffix != ".js"]
+        )
+    (tmp_path / "package.json").write_text('{"type": "module"}', "utf-8")
+    source = (tmp_path / name).read_text("utf-8")
+    taken = [one for names in re.findall(r"^import \{([^}]*)\}", source, re.MULTILINE) for one in names.split(",")]
+    address = json.dumps((tmp_path / name).as_uri())
+    node(f'globalThis.window = {{}}; globalThis.navigator ??= {{ platform: "" }}; await import({address});', tmp_path)
+    body = re.sub(r"^import .*$", "", uncommented(source), flags=re.MULTILINE)
     assert [one for one in map(str.strip, taken) if not re.search(rf"\b{re.escape(one)}\b", body)] == []
 
 
 @needs_node
-@pytest.mark.parametrize("module", [*[view.source for view in VIEWS], SHIM], ids=[*[v.__name__ for v in VIEWS], "page.js"])
+@pytest.mark.parametrize(
+    "module", [*[view.source for view in VIEWS], *SHIMS.values()], ids=[*[v.__name__ for v in VIEWS], *SHIMS]
+)
 def test_the_module_parses(module, tmp_path):
     file = tmp_path / "module.mjs"
     file.write_text(module, "utf-8")
@@ -87,18 +105,18 @@ def test_the_module_has_all_its_imports_in_it_and_exports_render(view):
 @needs_node
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_what_is_sent_is_about_half_the_bytes_and_unpacks_to_all_but_the_comments(view, tmp_path):
-    assert len(view._esm) < 0.55 * len(view.source)
-    take = "URL.createObjectURL = (blob) => (globalThis.sent = blob, 'data:text/javascript,export default 5');\n"
-    unpacked = node(take + str(view._esm) + "await unpacked; console.log(await sent.text());", tmp_path)
-    lines = [[line for line in uncommented(text).splitlines() if line.strip()] for text in (unpacked, view.source)]
+    assert len(view._esm) < 0.55 * (len(view.source) + len(view.style))
+    unpacked = node(TAKE + str(view._esm) + "await unpacked; console.log(await sent.text());", tmp_path)
+    source, style = unpacked.split("export const css = ")
+    lines = [[line for line in uncommented(text).splitlines() if line.strip()] for text in (source, view.source)]
     assert lines[0] == lines[1]
+    assert json.loads(style.strip().rstrip(";")) == view.style
 
 
 @needs_node
 def test_the_module_is_there_before_it_is_unpacked(tmp_path):
     """A host gives a module two seconds, and drops every message to one that is late."""
-    take = "URL.createObjectURL = (blob) => (globalThis.sent = blob, 'data:text/javascript,export default 5');\n"
-    assert node(take + str(views.MapTable._esm) + "console.log(typeof sent);", tmp_path).strip() == "undefined"
+    assert node(TAKE + str(views.MapTable._esm) + "console.log(typeof sent);", tmp_path).strip() == "undefined"
 
 
 @every_source
@@ -117,7 +135,7 @@ def test_a_view_imports_only_from_files_beside_it(source):
     assert re.findall(r"\bimport\b(?! \{[^}]*\} from \"\./[a-z_]+\.js\";)", uncommented(source)) == []
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+@every_source_of_ours
 def test_a_view_looks_for_nothing_outside_its_element(source):
     assert not re.search(r"\bdocument\.(querySelector|getElement|forms|images|links)", source)
     assert not re.search(r"\bwindow\.(parent|top|opener|location)", source)
@@ -125,11 +143,28 @@ def test_a_view_looks_for_nothing_outside_its_element(source):
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
 def test_the_style_sheet_loads_nothing_and_names_only_our_classes(view):
-    css = re.sub(r"/\*.*?\*/", "", str(view._css), flags=re.DOTALL)
+    css = re.sub(r"/\*.*?\*/", "", view.style, flags=re.DOTALL)
     assert not re.search(r"@import|url\(|https?:", css)
     rules = re.findall(r"([^{}]+)\{[^{}]*\}", css)
     outside = [rule.strip() for rule in rules if not rule.strip().startswith(("@", ".cw", ":root", "from", "to"))]
     assert [rule for rule in outside if ".cw" not in rule] == []
+
+
+@needs_node
+def test_the_bases_modules_and_the_views_share_one_scope(tmp_path):
+    """All of them become one text: a name is declared once."""
+    entry = tmp_path / "entry.js"
+    files = [Path(base.__file__).parent / Path(name).name for name in BASE]
+    entry.write_text("".join(f'import {{ h }} from "{os.path.relpath(file, tmp_path)}";\n' for file in files), "utf-8")
+    node(re.sub(r"^export default .*$", "", inlined(entry), flags=re.MULTILINE), tmp_path)
+
+
+def test_the_classes_of_panels_and_of_views_never_meet():
+    css = (Path(base.__file__).parent / "panel.css").read_text("utf-8")
+    css = re.sub(r"/\*.*?\*/|\"[^\"]*\"", "", css, flags=re.DOTALL)
+    assert set(re.findall(r"\.([a-z][\w-]*)", css)) == set(re.findall(r"\.(cwp\b[\w-]*)", css))
+    assert not [path.name for path in Path(views.__file__).parent.glob("*.*s") if "cwp" in path.read_text("utf-8")]
+    assert not re.search(r"@import|url\(|https?:", css)
 
 
 @needs_node

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.code.scores import bind_lines, identifier
 from cnnwidgets.net import BoundModel
 
-_CHANNELS = {"max": ".abs().amax(0)", "sum": ".abs().sum(0)"}
+Lines: TypeAlias = "Callable[[BoundModel, Attribution, Mapping[str, Any]], str]"
+"""The lines of a method's map, of what it found and the options that it was given."""
+
+_CHANNELS = {"max": ".abs().amax(0)", "sum": ".abs().sum(0)", "signed": ".sum(0)", "none": ""}
 
 _GRADIENT = """\
 x = x.detach().requires_grad_()
@@ -44,35 +48,10 @@ hook.remove()
 a, g = outputs[{number}][0].detach(), slope[0]
 maps["{method}"] = {values}.clamp(min=0)  # of {name}, (rows, columns)"""
 
-_WEIGHTED = {
-    "grad_cam": "(g.mean((1, 2), keepdim=True) * a).sum(0)",
-    "layer_cam": "(g.clamp(min=0) * a).sum(0)",
-    "grad_cam_plus_plus": "((g.clamp(min=0) * (g**2 / (2 * g**2 + a.sum((1, 2), keepdim=True) * g**3).where(g != 0, 1))"
-    ".nan_to_num()).sum((1, 2), keepdim=True) * a).sum(0)",
-}
 
-
-def attribution_lines(net: BoundModel, method: str, found: Attribution, options: dict[str, Any]) -> str:
-    """The lines of one method's map; those of the library where plain ones would be as long as the method itself."""
-    score = _score(net, found)
-    if found.unit is None and score and method in ("saliency", "gradient_x_input", "deconvnet", "guided_backprop"):
-        values = f"gradient[0]{_CHANNELS.get(options.get('reduce', ''), '')}"
-        if method == "gradient_x_input":
-            values = "(gradient * x.detach())[0].sum(0)"
-        rule = {"deconvnet": "above[0]", "guided_backprop": "back[0]"}.get(method)
-        rules = _RULES.format(rule=rule) if rule else ""
-        return _GRADIENT.format(score=score, rules=rules, method=method, values=values)
-    if found.unit is None and score and method in _WEIGHTED and found.layer:
-        row = net.layers[found.layer]
-        how, name, number = row.source
-        if how == "module" and row.layout == "map":
-            return _CAM.format(
-                layer=name, score=score, number=number - 1, method=method,
-                values=_WEIGHTED[method], name=row.name,
-            )  # fmt: skip
+def library_lines(net: BoundModel, found: Attribution, options: Mapping[str, Any]) -> str:
+    """The library's own lines, where plain ones would be as long as the method itself."""
     about: dict[str, Any] = {"target": found.target} if found.unit is None else {"unit": found.unit}
-    if found.layer and method not in ("guided_grad_cam",):
-        options = {**options, "layer": found.layer}
     given = ", ".join(f"{key}={value!r}" for key, value in {**about, **options}.items())
     if isinstance(found.target, str):
         given = given.replace(f"target={found.target!r}", f"target={identifier(found.target)}")
@@ -80,12 +59,55 @@ def attribution_lines(net: BoundModel, method: str, found: Attribution, options:
         f"""\
         import cnnwidgets as cw
         net = {bind_lines(net)}
-        maps["{method}"] = cw.methods.attribute(net, x.detach(), {given}, method="{method}").values"""
+        maps["{found.method}"] = cw.methods.attribute(net, x.detach(), {given}, method="{found.method}").values"""
     )
 
 
+def gradient_lines(values: str = "gradient[0]", *, rule: str = "", reduce: str = "max") -> Lines:
+    """What writes a gradient; the library's lines where plain ones cannot get at the score, or it is a unit's.
+
+    Parameters:
+        values: the expression of (C, H, W) values, of ``gradient`` and ``x``, both (1, C, H, W).
+        rule: what a ReLU lets back where it is positive, of ``above`` and ``back``; by default the gradient itself.
+        reduce: what becomes of the channels if the method is not told.
+    """
+
+    def lines(net: BoundModel, found: Attribution, options: Mapping[str, Any]) -> str:
+        score = _score(net, found)
+        if not score:
+            return library_lines(net, found, options)
+        return _GRADIENT.format(
+            score=score,
+            rules=_RULES.format(rule=rule) if rule else "",
+            method=found.method,
+            values=values + _CHANNELS[options.get("reduce", reduce)],
+        )
+
+    return lines
+
+
+def cam_lines(values: str = "") -> Lines:
+    """What writes a class activation map; the library's lines where there are no plain ones, which name the layer, too.
+
+    Parameters:
+        values: the expression of (rows, columns) values, of the maps ``a`` and their gradient ``g``, both (units, rows,
+            columns); empty if there is none.
+    """
+
+    def lines(net: BoundModel, found: Attribution, options: Mapping[str, Any]) -> str:
+        row, score = net.layers[found.layer], _score(net, found)  # type: ignore[index]  # such a map has one
+        how, name, number = row.source
+        if not (values and score and how == "module" and row.layout == "map"):
+            return library_lines(net, found, {**options, "layer": found.layer})
+        return _CAM.format(layer=name, score=score, number=number - 1, method=found.method, values=values, name=row.name)
+
+    return lines
+
+
 def _score(net: BoundModel, found: Attribution) -> str:
-    """The expression of what is differentiated; empty where plain lines cannot get at it: what goes into a last softmax."""
+    """The expression of what is differentiated; empty where plain lines cannot get at it: a unit, or before a softmax."""
+    if found.unit is not None:
+        return ""
     if isinstance(found.target, str):
         return f"{identifier(found.target)}(model.eval()(x)).sum()"
     output = net.output

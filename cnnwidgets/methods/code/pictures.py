@@ -32,6 +32,7 @@ def input_lines(net: BoundModel, image: Any, images: Sequence, number: str = "")
     """The lines that make the input ``x`` of whatever a panel was given as a picture.
 
     Parameters:
+        images: a list or data set; one of the samples has the expression that makes it as its ``code``.
         number: how a picture's number in the data set is written; by default as it is.
     """
     mode = "L" if net.input_shape[0] == 1 else "RGB"
@@ -41,8 +42,10 @@ def input_lines(net: BoundModel, image: Any, images: Sequence, number: str = "")
         case int():
             number = number or str(image)
             picture, _, taken = read(images[image])
-            known = repr(images).startswith("cw.")
-            made = f"import cnnwidgets as cw\ndataset = {images!r}\n" if known else "dataset = ...  # your data set\n"
+            known = getattr(images, "code", None)
+            made = "dataset = ...  # your data set\n"
+            if isinstance(known, str):
+                made = f"import cnnwidgets as cw\ndataset = {known}\n"
             numpy = "import numpy as np\n" if taken.startswith("np.") else ""
             code = f"{numpy}{made}image = {taken.format(f'dataset[{number}]')}\n"
             if isinstance(picture, torch.Tensor) and picture.is_floating_point():

@@ -1,0 +1,174 @@
+"""How a panel shows itself: the live view, a still twin for where no kernel is, a page, and what it says of itself."""
+
+from __future__ import annotations
+
+import base64
+import io
+import textwrap
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as w
+import numpy as np
+
+from cnnwidgets.base import cells, held, page
+from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
+from cnnwidgets.base.figures import DPI, Group, figure_of
+from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.layout import Box, Part
+from cnnwidgets.net.errors import sentence
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Displayed(Computing):
+    """What a panel is to who looks at it."""
+
+    _twin: Any = None
+    """The still picture under the live view, while it is that of a computation that goes on."""
+
+    _box: Box
+    _made: Any
+
+    # what is on screen
+
+    def code(self) -> str:
+        """The plain PyTorch lines that give what is on screen, in a variable ``values``."""
+        result = self.result
+        if not hasattr(result, "code"):
+            raise missing(self, "code()")
+        return result.code(self.net)  # type: ignore[attr-defined]
+
+    def data(self) -> dict[str, np.ndarray]:
+        """The arrays on screen, by name."""
+        result = self.result
+        named = {one.name: getattr(result, one.name) for one in fields(result)} if is_dataclass(result) else {}
+        return {name: value for name, value in named.items() if isinstance(value, np.ndarray)}
+
+    def figure(self) -> Figure:
+        """What is on screen as a Matplotlib figure: the stills of all views, as they are laid out."""
+        _ = self.shown  # waits for it
+        return figure_of(_group(self._box))
+
+    def to_html(self, path: str | Path) -> None:
+        """Write one self-contained page, in which all works that needs no kernel; what needs one says so."""
+        self.wait()
+        self._show_code()
+        Path(path).write_text(page.page(self), "utf-8")
+
+    @property
+    def children(self) -> tuple[w.Widget, ...]:
+        """The views and panels in it."""
+        return tuple(self._box.views())
+
+    def _show_code(self) -> None:
+        try:
+            self.status.code = self.code()
+        except Exception as error:
+            self.status.code = textwrap.indent(sentence(error), "# ")
+
+    # the live view and its twin
+
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
+
+        live, metadata = self._live()
+        display(live, metadata=metadata, raw=True)
+        goes_on = self._job is not None and not self._job.ended
+        if still := self._still():
+            twin = display(still, raw=True, display_id=True)
+            if goes_on:
+                self._twin = twin
+                if self._job and self._job.ended:  # while the picture was drawn
+                    self._redraw_twin()
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The live view, a PNG of what it shows, and a line of text."""
+        live, metadata = self._live()
+        is_marimo = type(self.comm).__module__.startswith("marimo")  # type: ignore[attr-defined]
+        return {**({} if is_marimo else self._still()), **live}, metadata  # which shows the live view only
+
+    def _live(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        self._open_again()
+        cells.remember(self)
+        if self._job:
+            self._job.wait_for_picture(FIRST_PICTURE)
+        data, metadata = super()._repr_mimebundle_()  # type: ignore[misc]
+        return {**data, "text/plain": repr(self)}, metadata
+
+    def _came(self, job: Job, error: Exception | None) -> None:
+        if error is None:
+            self._redraw_twin()
+        if self.status.code:  # the listing has been opened: it follows what is on screen
+            self._show_code()
+
+    def _redraw_twin(self) -> None:
+        """Draw the still picture of a computation that went on again, once."""
+        with LOCK:
+            twin, self._twin = self._twin, None
+        if twin and (still := self._still()):
+            twin.update(still, raw=True)
+
+    def _still(self) -> dict[str, str]:
+        """The MIME bundle of the still twin as it is by now; empty where there is nothing that could be drawn."""
+        if self._result is None:
+            return {}
+        try:
+            with drawing_still(self, self._result):
+                return {"image/png": _png(self.figure()), "text/plain": repr(self)}
+        except Exception as error:
+            if self._error is None:
+                self.status.say(sentence(error), "error")
+            return {}
+
+    # the end
+
+    def close(self) -> None:
+        """Stop the computation, and remove the panel and all that it holds from the page and from the kernel's memory.
+
+        It is linked to no other panel any more. Whoever has it may go on using it; displayed again, it is there again.
+        """
+        self._stop()
+        for link in [*self.links]:  # type: ignore[attr-defined]
+            link.leave(self)
+        super().close()  # type: ignore[misc]
+        held.close(*self.children, *self._made)
+        self.layout.close()  # type: ignore[attr-defined]
+
+    def _open_again(self) -> None:
+        """Bring back what :meth:`close` has removed."""
+        if self.comm is None:  # type: ignore[attr-defined]
+            held.open_again(self, *self.children)  # type: ignore[arg-type]
+            self._lay_out()  # type: ignore[attr-defined]
+            if self._job and self._job.cancelled:
+                self.ask()
+
+    def __del__(self) -> None:
+        """Nobody has it any more: then nothing is computed, and no lock is needed, which another thread might hold."""
+        super().close()  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        traits = self.public_traits()  # type: ignore[attr-defined]
+        told = {name: getattr(self, name) for name in traits if name not in ("y", "x")}  # not where a hand is
+        said = [
+            f"{name}={str(value) if isinstance(value, Path) else value!r}"
+            for name, value in told.items()
+            if isinstance(value, (str, int, float, Path)) and value != traits[name].default_value
+        ]
+        return f"{type(self).__name__}({', '.join([self.subject, *said])})"  # type: ignore[attr-defined]
+
+
+def _group(part: Part) -> Any:
+    """What is on screen of a part of a layout."""
+    if not isinstance(part, Box):
+        return _group(part._box) if isinstance(part, Displayed) else part
+    shown = [(one, weight) for one, weight in zip(part.parts, part.weights, strict=True) if one not in part.hidden]
+    return Group(part.direction, [_group(one) for one, _ in shown], [weight for _, weight in shown])
+
+
+def _png(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    return base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,50 @@
+"""What draws a part of a panel's result, and after which changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from cnnwidgets.net.layers import nearest
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def draws(*names: str) -> Callable[[Method], Method]:
+    """This method of a panel draws a part of its result: whenever there is one, and when one of these traits changes.
+
+    >>> @draws("unit")
+    ... def draw_detail(self, found): self.kernel.show(found.kernels[self.unit])
+
+    The methods are called in the order in which they are written, those of a base class first, with the result. They read
+    it and the state, set traits of views, and nothing else: what ``compute`` left elsewhere may be of another request.
+    """
+
+    def mark(method: Method) -> Method:
+        method.draws = names  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def drawing(cls: type, public: list[str]) -> dict[str, tuple[str, ...]]:
+    """The names of a class' methods that draw, and of the traits that each follows.
+
+    Raises:
+        TypeError: a name is none of the class' public traits.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for base in reversed(cls.__mro__):
+        for name, method in vars(base).items():
+            if hasattr(method, "draws"):
+                found[name] = method.draws
+            elif name in found:
+                del found[name]  # overridden by one that draws nothing
+    for method, names in found.items():
+        for name in names:
+            if name not in public:
+                raise TypeError(
+                    f"{cls.__name__}.{method} draws after {name!r}, which is none of its public traits."
+                    f"{nearest(name, public)} It has {', '.join(public) or 'none'}."
+                )
+    return found

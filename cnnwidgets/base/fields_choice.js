@@ -1,0 +1,90 @@
+// Controls of options: a drop-down, buttons of which one or any number are on; and a tick, a text, a button.
+
+import { h } from "../views/shared.js";
+import { typedInput } from "./hands.js";
+import { indexOf, newId, optionsWith, same, wordsOf } from "./values.js";
+
+export function selectField(spec, hand) {
+  const select = h("select", { className: "cwp-select" });
+  let options = [];
+  select.addEventListener("change", () => hand.give(options[select.value][1]));
+  return {
+    body: [select],
+    focus: select,
+    show(value) {
+      const wanted = optionsWith(spec.options, [value]);
+      if (!same(wanted, options)) select.replaceChildren(...wanted.map(([text], place) => h("option", { value: place }, text)));
+      options = wanted;
+      select.value = indexOf(options, value);
+    },
+    disable: (off) => (select.disabled = off),
+  };
+}
+
+/** Radio buttons ("segment") or ticks ("several") that look like buttons. */
+export function buttonsField(spec, hand) {
+  const many = spec.kind === "several";
+  const name = newId();
+  const box = h("div", { className: many ? "cwp-several" : "cwp-segment" });
+  let [options, inputs, chosen, off] = [[], [], [], false];
+  const take = (value, on) => {
+    if (!many) hand.give(value);
+    else hand.give(on ? [...chosen, value] : chosen.filter((one) => !same(one, value)));
+  };
+  const fill = (wanted) => {
+    options = wanted;
+    inputs = options.map(([, value]) => {
+      const input = h("input", { type: many ? "checkbox" : "radio", name, disabled: off });
+      input.addEventListener("change", () => take(value, input.checked));
+      return input;
+    });
+    box.replaceChildren(...options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, text))));
+  };
+  return {
+    body: [box],
+    box,
+    get focus() {
+      return inputs.find((input) => input.checked && !many) ?? inputs[0] ?? box;
+    },
+    show(value) {
+      chosen = many ? value ?? [] : [value];
+      const wanted = optionsWith(spec.options, chosen);
+      if (!same(wanted, options)) fill(wanted);
+      inputs.forEach((input, place) => (input.checked = chosen.some((one) => same(one, options[place][1]))));
+    },
+    disable(yes) {
+      off = yes;
+      inputs.forEach((input) => (input.disabled = off));
+    },
+  };
+}
+
+export function tickField(spec, hand) {
+  const input = h("input", { type: "checkbox" });
+  input.addEventListener("change", () => hand.give(input.checked));
+  return {
+    body: [h("label", { className: "cwp-tick" }, input, h("span", {}, spec.label))],
+    focus: input,
+    named: true,
+    show: (value) => (input.checked = !!value),
+    disable: (off) => (input.disabled = off),
+  };
+}
+
+export function textField(spec, hand) {
+  const take = (text) => (hand.give(text), "");
+  const { input, show } = typedInput({ className: "cwp-text", placeholder: spec.placeholder ?? "" }, take, hand.complain);
+  return {
+    body: [input],
+    focus: input,
+    show: (value) => show(value == null ? "" : wordsOf(value)),
+    disable: (off) => (input.disabled = off),
+  };
+}
+
+export function actionField(spec, hand) {
+  const sign = spec.icon ? [h("span", { className: "cwp-icon", "data-icon": spec.icon })] : [];
+  const button = h("button", { type: "button", className: `cwp-button${spec.primary ? " cwp-primary" : ""}` }, ...sign, h("span", {}, spec.label));
+  button.addEventListener("click", () => hand.send({ kind: "action" }));
+  return { body: [button], focus: button, named: true, show() {}, disable: (off) => (button.disabled = off) };
+}

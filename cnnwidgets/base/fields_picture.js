@@ -1,0 +1,55 @@
+// A picture: its number in a data set, and one of the reader's own by choosing, dropping or pasting a file.
+
+import { h } from "../views/shared.js";
+import { sliderField } from "./fields_number.js";
+
+const LARGEST = 2048; // pixels a side: a telephone's photograph is sent smaller, which a network would make of it anyway
+
+/** A file as it is, or the picture in it made smaller. */
+async function smaller(file) {
+  try {
+    const bitmap = await createImageBitmap(file);
+    const scale = LARGEST / Math.max(bitmap.width, bitmap.height);
+    if (scale >= 1) return file;
+    const canvas = h("canvas", { width: Math.round(bitmap.width * scale), height: Math.round(bitmap.height * scale) });
+    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const type = file.type === "image/png" ? file.type : "image/jpeg"; // which may have transparent parts
+    return await new Promise((done) => canvas.toBlob((made) => done(made ?? file), type, 0.92));
+  } catch { // no picture that this browser knows: perhaps Python does
+    return file;
+  }
+}
+
+export function pictureField(spec, hand) {
+  const counted = spec.max >= 0;
+  const slide = counted ? sliderField({ step: 1, whole: true, ...spec }, hand) : null;
+  const words = counted ? [] : [h("span", {}, "Choose a picture …")];
+  const choose = h("button", { type: "button", className: "cwp-button cwp-upload" }, h("span", { className: "cwp-icon", "data-icon": "upload" }), ...words);
+  if (counted) choose.setAttribute("aria-label", "Use a picture of your own");
+  const file = h("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1 });
+  let off = false;
+  const take = async (blob) => {
+    if (!blob || off) return;
+    choose.setAttribute("aria-busy", "true");
+    const bytes = await smaller(blob).then((one) => one.arrayBuffer());
+    choose.removeAttribute("aria-busy");
+    hand.send({ kind: "upload" }, [bytes]);
+  };
+  choose.addEventListener("click", () => file.click());
+  file.addEventListener("change", () => {
+    take(file.files[0]);
+    file.value = ""; // so that the same file can be chosen again
+  });
+  return {
+    body: [...(slide?.body ?? []), choose, file],
+    ...(counted ? {} : { box: null }), // then the button has its own name
+    focus: slide?.focus ?? choose,
+    hint: "Drop one on the panel, or paste it.",
+    take,
+    show: (value) => slide?.show(value),
+    disable(yes) {
+      off = choose.disabled = yes;
+      slide?.disable(yes);
+    },
+  };
+}

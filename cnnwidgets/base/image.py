@@ -1,0 +1,164 @@
+"""The picture that a panel looks at: its trait, and where it comes from."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+import traitlets as t
+from PIL import Image as PIL
+from torch import nn
+
+from cnnwidgets.base import controls
+from cnnwidgets.base.fitting import Unfit
+from cnnwidgets.base.panel import Panel
+from cnnwidgets.base.traits import public
+from cnnwidgets.net import BoundModel, bind
+from cnnwidgets.net.arguments import is_whole
+from cnnwidgets.net.items import fitting, is_dataset, read, size_of
+from cnnwidgets.net.pictures import open_picture
+
+
+class Image(t.Any):
+    """Whatever ``net.prepare`` takes as one picture, or a number in the panel's data set.
+
+    In a panel's state a path and a number stand for themselves; a picture is kept as PNG, or as TIFF or .npy where PNG
+    would lose something, and a tensor as .npy, in base64.
+    """
+
+    def encode(self, value: Any) -> Any:
+        value = picture_in(value)
+        match value:
+            case None | int() | str():
+                return value
+            case Path():
+                return str(value)
+            case torch.Tensor() if value.is_floating_point():
+                return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
+        match open_picture(value, deep_colors=True):
+            case np.ndarray() as array:
+                return {"array": _base64(lambda file: np.save(file, array))}
+            case picture if picture.mode in ("I", "F", "CMYK"):
+                return {"tiff": _base64(lambda file: picture.save(file, "TIFF"))}
+            case picture:
+                return {"png": _base64(lambda file: picture.save(file, "PNG"))}
+
+    def decode(self, value: Any) -> Any:
+        """What :meth:`encode` made of a picture.
+
+        Raises:
+            Unfit: it is a dict, and no picture can be read from it.
+        """
+        try:
+            return self._read(value)
+        except Exception as error:  # of base64, of NumPy, of Pillow: whatever is wrong with a file that was changed
+            raise Unfit(f"the state holds no picture that can be read under {self.name!r}: {error}") from None
+
+    def _read(self, value: Any) -> Any:
+        match value:
+            case {"npy": text}:
+                return torch.from_numpy(np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False))
+            case {"array": text}:
+                return np.load(io.BytesIO(base64.b64decode(text)), allow_pickle=False)
+            case {"png": text} | {"tiff": text}:
+                return PIL.open(io.BytesIO(base64.b64decode(text)))
+        return value
+
+
+def picture_in(value: Any) -> Any:
+    """The picture of an item that was given as one; a list is several pictures, which ``net.prepare`` tells of."""
+    return value if isinstance(value, list) else read(value).image
+
+
+def _base64(save) -> str:
+    buffer = io.BytesIO()
+    save(buffer)
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+class ImagePanel(Panel):
+    """A panel that looks at one picture: any that ``net.prepare`` takes, an upload, or a number in a data set.
+
+    ``state.image``, which ``compute`` gets, is the picture itself.
+
+    Parameters:
+        image: the picture; or a list or data set of them, to pick from; or a number in ``images``.
+        images: the list or data set that numbers count in.
+    """
+
+    image = public(
+        Image(None, help="the picture: what net.prepare takes, or its number in the data set"),
+        controls.Picture(count=lambda panel: len(panel.images)),
+    )
+
+    def __init__(self, net, image: Any = 0, *, images=None, **options):
+        held = is_dataset(image)  # pictures to pick from, and no picture itself
+        self._is_counted = held or images is not None
+        self.images: Any = image if held else images if images is not None else ()
+        size_of(self.images)  # raises the sentence for what has no numbered items
+        super().__init__(bound(net, self.images), image=0 if held else image, **options)
+
+    @classmethod
+    def public_traits(cls) -> dict[str, t.TraitType]:
+        traits = super().public_traits()
+        return {"image": traits["image"], **traits}
+
+    @property
+    def source(self) -> Any:
+        """The picture itself, taken from the data set if it is a number."""
+        return self._taken(self.image)
+
+    def remarks(self, result: Any) -> Sequence[str]:
+        return list(dict.fromkeys([*result.notes, *self.net.notes]))  # of which some are known by now only
+
+    def _learn(self) -> None:
+        """Let the first tensor tell the input's shape; ``compute`` tells what is wrong with a picture, as far as one can."""
+        try:
+            self.net.prepare(self.source)
+        except Exception as error:
+            try:
+                _ = self.net.layers
+            except Exception:
+                raise error from None
+
+    def _settled(self, state: SimpleNamespace) -> SimpleNamespace:
+        return SimpleNamespace(**{**vars(super()._settled(state)), "image": self._taken(state.image)})
+
+    def _taken(self, image: Any) -> Any:
+        """A picture, taken from the data set if it is a number."""
+        if image is None:
+            raise ValueError("there is no picture yet: give one")
+        if not is_whole(image):
+            return picture_in(image)
+        if not self._is_counted:
+            raise ValueError(f"{image} is the number of a picture: say of which data set, images=..., or give the picture")
+        if not len(self.images):
+            raise ValueError("the data set is empty: there is no picture to show")
+        if not 0 <= image < len(self.images):
+            raise ValueError(f"there is no picture {image}: the data set has {len(self.images)}, numbered from 0")
+        return picture_at(self.net, self.images, image)
+
+
+def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:
+    """A network, bound, and told by a data set what is not known of its input."""
+    try:
+        size = size_of(images) if is_dataset(images) else 0
+    except Exception:  # it is told of where the data set is shown
+        size = 0
+    if not size:
+        return net if isinstance(net, BoundModel) else bind(net)
+    if not isinstance(net, BoundModel):
+        return bind(net, images=images)
+    net.learn_input_shape(images)
+    return net
+
+
+def picture_at(net: BoundModel, images: Any, number: int) -> Any:
+    """The picture of a data set's item, for a network."""
+    return fitting(images, number, read(images[number]).image, net.takes)

@@ -1,0 +1,83 @@
+"""How a panel's views lie: rows and columns, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import ipywidgets as w
+
+Part = Any
+"""A view, a panel, or a box of them."""
+
+BASIS = 280
+"""CSS pixels that a part of a row has before the row wraps."""
+
+
+@dataclass(eq=False)
+class Box:
+    """Parts side by side (``direction`` "row"), or one below the other ("column").
+
+    Attributes:
+        parts: views, panels, boxes.
+        grow: their weights: how they share the width of a row.
+        basis: the width in CSS pixels below which a row wraps.
+        follows: name of a public trait: what is in the box was drawn for its value, and is no longer true where the trait
+            changes and no kernel answers; "" for none.
+        hidden: parts that are not shown now.
+    """
+
+    direction: str
+    parts: tuple[Part, ...]
+    grow: Sequence[float] = ()
+    basis: int = BASIS
+    follows: str = ""
+    hidden: list[Part] = field(default_factory=list, init=False)
+
+    def views(self) -> Iterator[w.Widget]:
+        """The widgets in it, hidden ones too."""
+        for part in self.parts:
+            yield from part.views() if isinstance(part, Box) else (part,)
+
+    def boxes(self) -> Iterator[Box]:
+        """It and the boxes in it."""
+        yield self
+        for part in self.parts:
+            if isinstance(part, Box):
+                yield from part.boxes()
+
+    @property
+    def weights(self) -> Sequence[float]:
+        """One a part."""
+        return [*self.grow, *[1] * (len(self.parts) - len(self.grow))]
+
+    def wire(self) -> dict[str, Any]:
+        """What the panel's module lays out: its views by reference."""
+        return {
+            self.direction: [
+                {**_wire(part), "grow": weight, "hidden": part in self.hidden}
+                for part, weight in zip(self.parts, self.weights, strict=True)
+            ],
+            "basis": self.basis,
+            "follows": self.follows,
+        }
+
+
+def row(*parts: Part, grow: Sequence[float] = (), basis: int = BASIS, follows: str = "") -> Box:
+    """Parts side by side; see :class:`Box`."""
+    return Box("row", parts, grow, basis, follows)
+
+
+def column(*parts: Part, follows: str = "") -> Box:
+    """Parts one below the other; see :class:`Box`."""
+    return Box("column", parts, follows=follows)
+
+
+def reference(widget: w.Widget) -> str:
+    """How a module finds another widget: what the anywidget front-end standard calls a widget reference."""
+    return f"anywidget:{widget.model_id}"
+
+
+def _wire(part: Part) -> dict[str, Any]:
+    return part.wire() if isinstance(part, Box) else {"view": reference(part)}

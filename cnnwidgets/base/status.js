@@ -1,0 +1,68 @@
+// The status line: a sentence on what the panel does, progress and Cancel, and the code that gives what is on screen.
+
+import { h, listen, once, stamp } from "../views/shared.js";
+import { helpTip } from "./floating.js";
+import { hasFocus, keepKeys } from "./hands.js";
+import { newId } from "./values.js";
+
+/** A button that copies the text of an element, or selects it where the page may not copy. */
+function copyButton(element) {
+  const button = h("button", { type: "button", className: "cwp-button cwp-copy" }, "Copy");
+  button.addEventListener("click", async () => {
+    const copied = await Promise.resolve(navigator.clipboard?.writeText(element.textContent).then(() => true)).catch(() => false);
+    if (!copied) getSelection().selectAllChildren(element);
+    button.textContent = copied ? "Copied" : "Press Ctrl+C";
+    setTimeout(() => (button.textContent = "Copy"), 2000);
+  });
+  return button;
+}
+
+/** The status line of a panel. `tell(live)` says whether a kernel answers. */
+export function statusLine(model, signal) {
+  const told = h("div", { className: "cwp-told", role: "status" });
+  const bar = h("progress", { className: "cwp-progress", max: 1, "aria-label": "Progress" });
+  const cancel = h("button", { type: "button", className: "cwp-button", "data-button": "cancel" }, "Cancel");
+  const show = h("button", { type: "button", className: "cwp-button", "data-button": "code", "aria-expanded": "false" }, "Code");
+  const code = h("pre", { tabIndex: 0, role: "region", "aria-label": "Code" });
+  const listing = h("div", { className: "cwp-listing", id: newId(), hidden: true }, code, copyButton(code));
+  const root = h("div", { className: "cwp-status" }, h("div", { className: "cwp-line" }, told, bar, cancel, show), listing);
+  const tip = helpTip(root, signal);
+  tip.attach(cancel, () => "Stop the computation; what is there stays.");
+  tip.attach(show, () => "The PyTorch code that gives what is on screen.");
+  show.setAttribute("aria-controls", listing.id);
+  let live = true;
+
+  const paint = () => {
+    const { text = "", kind = "ready", fraction = 0 } = model.get("_status") ?? {};
+    const listed = model.get("_code") ?? "";
+    root.dataset.kind = kind;
+    told.setAttribute("role", kind === "error" ? "alert" : "status");
+    if (told.textContent !== text) told.textContent = text;
+    const lost = hasFocus(cancel) && (kind !== "busy" || !live);
+    bar.hidden = cancel.hidden = kind !== "busy" || !live;
+    if (fraction > 0) bar.value = fraction;
+    else bar.removeAttribute("value");
+    if (code.textContent !== listed) code.textContent = listed;
+    show.hidden = !live && !listed;
+    if (lost) show.focus(); // else the keyboard is nowhere, and in VS Code out of the notebook
+    stamp(root);
+  };
+
+  cancel.addEventListener("click", () => model.send({ kind: "cancel" }));
+  show.addEventListener("click", () => {
+    listing.hidden = !listing.hidden;
+    show.setAttribute("aria-expanded", String(!listing.hidden));
+    if (!listing.hidden && live) model.send({ kind: "code" });
+  });
+  keepKeys(root, signal);
+  const untie = listen(model, ["_status", "_code"], once(paint));
+  signal.addEventListener("abort", untie);
+  paint();
+  return {
+    root,
+    tell(now) {
+      live = now;
+      paint();
+    },
+  };
+}

@@ -1,0 +1,192 @@
+// The control strip: a row of controls, groups of them, and what is behind "More".
+
+import { h, listen, put, stamp } from "../views/shared.js";
+import { actionField, buttonsField, selectField, textField, tickField } from "./fields_choice.js";
+import { numberField, pairField, sliderField, stepsField } from "./fields_number.js";
+import { pictureField } from "./fields_picture.js";
+import { searchField } from "./fields_search.js";
+import { helpTip } from "./floating.js";
+import { hasFocus, keepKeys } from "./hands.js";
+import { newId, optionsOf, same } from "./values.js";
+
+const FIELDS = {
+  slider: sliderField, pair: pairField, steps: stepsField, number: numberField, choice: selectField, segment: buttonsField, several: buttonsField,
+  search: searchField, tags: searchField, tick: tickField, text: textField, picture: pictureField, action: actionField,
+};
+const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Needs a running kernel." };
+const NO_KERNEL = "No kernel answers: what is gray stays as it was saved. The rest works.";
+
+/** What a field is made of; its place, its words of help and whether it is gray change without making it anew. */
+const partsOf = ({ more, group, help, locked, kernel, absent, when, ...parts }) => parts;
+
+/** Whether a control may want a row of its own. */
+const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
+
+/** A control's field: made of its spec, tied to its trait, or to one value of a trait that is a dict (`of`). */
+function fieldOf(spec, model, tip) {
+  const [trait, own] = [spec.of ?? spec.name, !spec.of];
+  const get = () => (own ? model.get(trait) : model.get(trait)?.[spec.name]);
+  const give = (value) => {
+    if (!same(value, get())) put(model, { [trait]: own ? value : { ...model.get(trait), [spec.name]: value } });
+  };
+  const send = (message, buffers) => model.send({ ...message, name: spec.name }, undefined, buffers);
+  const help = h("span", { id: newId(), className: "cwp-unseen" });
+  const alarm = h("span", { className: "cwp-unseen", role: "alert" });
+  const field = { spec, wrong: "", reason: "" };
+  const complain = (wrong) => {
+    if (wrong) tip.show(field.root, wrong);
+    else if (field.wrong) tip.hide();
+    field.wrong = alarm.textContent = wrong;
+    describe();
+  };
+  const describe = () => (help.textContent = [field.wrong, field.spec.help, made.hint, REASONS[field.reason]].filter(Boolean).join(" "));
+  const made = FIELDS[spec.kind](spec, { give, send, complain });
+
+  const control = h("div", { className: "cwp-control" }, ...made.body);
+  const [single, box] = [made.box === undefined, made.box ?? control];
+  const label = h(single ? "label" : "span", { className: "cwp-label", id: newId() }, spec.label);
+  if (single) {
+    made.focus.setAttribute("aria-describedby", help.id);
+    label.htmlFor = made.focus.id = newId();
+  } else {
+    box.setAttribute("role", spec.kind === "segment" ? "radiogroup" : "group");
+    box.setAttribute("aria-labelledby", label.id);
+    box.setAttribute("aria-describedby", help.id);
+  }
+  field.root = h("div", { className: "cwp-field", "data-control": spec.name, "data-kind": spec.kind, "data-reason": "" },
+    ...(made.named ? [] : [label]), control, help, alarm);
+  field.root.toggleAttribute("data-wide", isWide(spec));
+  tip.attach(field.root, () => help.textContent);
+
+  let shown; // nothing yet
+  const show = () => {
+    const value = get();
+    if (shown && same(value, shown.value)) return;
+    shown = { value };
+    made.show(value);
+    stamp(field.root);
+  };
+  const untie = listen(model, [trait], show);
+  show();
+  return Object.assign(field, {
+    take: made.take,
+    focus: () => made.focus.focus(),
+    tell(now, live) {
+      field.spec = now;
+      field.reason = now.locked ? "locked" : now.kernel && !live ? "kernel" : "";
+      field.root.dataset.reason = field.reason;
+      made.disable(!!field.reason);
+      describe();
+    },
+    end() {
+      untie();
+      made.end?.();
+    },
+  });
+}
+
+/** Put elements into a parent in this order; those that are there already keep focus and what is typed. */
+function arrange(parent, wanted) {
+  [...parent.children].filter((one) => !wanted.includes(one)).forEach((one) => one.remove());
+  wanted.forEach((one, place) => parent.children[place] === one || parent.insertBefore(one, parent.children[place] ?? null));
+}
+
+/**
+ * The strip of a panel's controls. `tell(live)` says whether a kernel answers, `take(file)` gives a picture to the field
+ * that takes one.
+ */
+export function controlStrip(model, signal) {
+  const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
+  const toggle = h("button", { type: "button", className: "cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
+  const end = h("div", { className: "cwp-end" }); // the last control of the row and "More", which are never apart
+  const groups = h("div");
+  const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });
+  const note = h("div", { className: "cwp-note", role: "note", hidden: true }, NO_KERNEL);
+  const root = h("div", { className: "cwp-strip" }, row, groups, behind, note);
+  const tip = helpTip(root, signal);
+  const fields = new Map();
+  const boxes = new Map(); // of groups, by their names
+  let live = true;
+  toggle.setAttribute("aria-controls", behind.id);
+
+  const boxOf = (key, group) => {
+    if (!boxes.has(key)) {
+      const name = h("span", { className: "cwp-group-name", id: newId() }, group);
+      const inner = h("div", { className: "cwp-grid" });
+      const box = h("div", { className: "cwp-group", ...(group ? { role: "group", "aria-labelledby": name.id } : {}) }, ...(group ? [name] : []), inner);
+      boxes.set(key, { box, inner });
+    }
+    return boxes.get(key);
+  };
+
+  /** The groups among some fields, in their order, filled. */
+  const grouped = (some, part) => [...new Set(some.map((field) => field.spec.group ?? ""))].map((group) => {
+    const { box, inner } = boxOf(JSON.stringify([part, group]), group);
+    arrange(inner, some.filter((field) => (field.spec.group ?? "") === group).map((field) => field.root));
+    return box;
+  });
+
+  /** Whether a control is shown now: some are so only at certain values of other traits. */
+  const isPresent = ({ absent, when = {} }) =>
+    !absent && Object.entries(when).every(([trait, values]) => values.some((value) => same(value, model.get(trait))));
+
+  const place = () => {
+    const present = (model.get("_controls") ?? []).filter(isPresent).map((spec) => fields.get(spec.name));
+    const first = present.filter((field) => !field.spec.more);
+    const more = present.filter((field) => field.spec.more);
+    const singles = first.filter((field) => !field.spec.group).map((field) => field.root);
+    const focused = hasFocus(root) && root.getRootNode().activeElement;
+    if (more.length) arrange(end, [...singles.splice(-1), toggle]);
+    arrange(row, more.length ? [...singles, end] : singles);
+    if (focused && !hasFocus(focused)) focused.focus();
+    arrange(groups, grouped(first.filter((field) => field.spec.group), "first"));
+    arrange(behind, grouped(more, "more"));
+    behind.hidden ||= !more.length;
+    toggle.setAttribute("aria-expanded", String(!behind.hidden));
+    root.hidden = !present.length;
+  };
+
+  /** Make the fields whose parts are new; those that are as they were keep focus and what is typed. */
+  const build = () => {
+    const lists = model.get("_lists");
+    const specs = (model.get("_controls") ?? []).map((spec) => ("options" in spec ? { ...spec, options: optionsOf(spec, lists) } : spec));
+    const left = new Set(fields.keys());
+    for (const spec of specs) {
+      left.delete(spec.name);
+      const before = fields.get(spec.name);
+      if (before && same(partsOf(before.spec), partsOf(spec))) before.tell(spec, live);
+      else {
+        const focused = before?.root.isConnected && hasFocus(before.root);
+        const made = fieldOf(spec, model, tip);
+        made.tell(spec, live);
+        fields.set(spec.name, made);
+        before?.end();
+        before?.root.replaceWith(made.root);
+        if (focused) made.focus();
+      }
+    }
+    left.forEach((name) => (fields.get(name).end(), fields.get(name).root.remove(), fields.delete(name)));
+    place();
+    remark();
+  };
+
+  const remark = () => (note.hidden = live || ![...fields.values()].some(({ spec }) => spec.kernel && !spec.absent));
+  toggle.addEventListener("click", () => {
+    behind.hidden = !behind.hidden;
+    toggle.setAttribute("aria-expanded", String(!behind.hidden));
+  });
+  keepKeys(root, signal);
+  const others = [...new Set(model.get("_controls").flatMap((spec) => Object.keys(spec.when ?? {})))];
+  const ties = [listen(model, ["_controls", "_lists"], build), listen(model, others, place)];
+  signal.addEventListener("abort", () => (ties.forEach((untie) => untie()), fields.forEach((field) => field.end())));
+  build();
+  return {
+    root,
+    tell(now) {
+      live = now;
+      fields.forEach((field) => field.tell(field.spec, live));
+      remark();
+    },
+    take: (file) => [...fields.values()].find((field) => field.take && !field.spec.absent)?.take(file),
+  };
+}

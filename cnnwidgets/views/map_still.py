@@ -1,0 +1,96 @@
+"""The still of a MapTable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cnnwidgets.views.paper import DIM, GAP, MARK, SMALL, TEXT, TITLE, Paper, gray, inches, line_of, picture_of, short
+
+if TYPE_CHECKING:
+    from cnnwidgets.views.map_table import MapTable
+
+HEAD = 1.25
+"""Inches of the first column, which has the picture."""
+
+WIDEST, NARROWEST = 11.5, 1.2
+"""Inches that all maps take together, if there is no need to make one narrower than that."""
+
+NOTES, SPOT = 3, 0.07
+"""Lines below a map, and inches of the cursor on it."""
+
+
+def draw_table(table: MapTable, paper: Paper) -> None:
+    """Draw the maps over the picture, what is written with each, and the scale of all."""
+    (rows, columns), count = table.shape, len(table.columns)
+    if not (rows * columns and count and table.rows):
+        return
+    width = min(inches(table.width), max(NARROWEST, WIDEST / count - GAP))
+    height = width * rows / columns
+    picture = picture_of(table.pixels, table.shape)
+    y = line_of(TITLE)
+    for j, name in enumerate(table.columns):
+        paper.text(HEAD + GAP + j * (width + GAP), 0, name, size=TITLE, width=1.1 * width, fontweight="bold")
+    for i, name in enumerate(table.rows):
+        below = paper.text(0, y, name, size=TITLE, width=HEAD, lines=2, fontweight="bold")
+        paper.image(0, below + 0.03, HEAD, HEAD * rows / columns, picture)
+        ends = [below + 0.03 + HEAD * rows / columns]
+        for j in range(count):
+            place = HEAD + GAP + j * (width + GAP), y, width, height
+            ends.append(_draw_cell(table, paper, i * count + j, place, picture))
+        y = max(ends) + GAP
+    _draw_legend(table, paper, y)
+
+
+def _draw_cell(table: MapTable, paper: Paper, number: int, place: tuple[float, ...], picture: np.ndarray) -> float:
+    x, y, width, height = place
+    about, values = table.cells[number], table.map(number)
+    if values is None:
+        paper.rectangle(x, y, width, height, fill=False, edgecolor="0.8", linewidth=0.8)
+        paper.text(x + 0.06, y + 0.06, about["text"], width=width - 0.12, lines=int(height / line_of(TEXT)), color=DIM)
+        return paper.take(x + width, y + height)
+    rows, columns = table.shape
+    paper.image(x, y, width, height, gray(picture))
+    smooth = "bilinear" if values.shape[0] < rows else "nearest"
+    shown = {"for": np.maximum, "against": np.minimum}[table.sign](values, 0) if _one_sided(table, about) else values
+    cmap, low = ("RdBu_r", -about["scale"]) if about["signed"] else ("viridis", 0)
+    look = {"interpolation": smooth, "cmap": cmap, "vmin": low, "vmax": about["scale"]}
+    paper.image(x, y, width, height, shown, alpha=table.opacity, **look)
+    paper.lines([[(x + a * width / columns, y + b * height / rows) for a, b in edge] for edge in _edges(table)], MARK, 1.6)
+    told = f"scale {short(about['scale'])}"
+    if len(table.cursor) == 2:
+        row, column = map(round, table.cursor)
+        at_row, at_column = (
+            min(max(int((at + 0.5) * size / whole), 0), size - 1)
+            for at, size, whole in zip((row, column), values.shape, table.shape, strict=True)
+        )
+        told = f"{short(float(values[at_row, at_column]))} · {told}"
+        spot = x + (column + 0.5) * width / columns - SPOT / 2, y + (row + 0.5) * height / rows - SPOT / 2
+        paper.frame(*spot, SPOT, SPOT, "#ffffff", 1)
+    below = paper.text(x, y + height + 0.03, told, width=width, color=DIM)
+    return paper.text(x, below, about["text"], size=SMALL, width=width, lines=NOTES, color=DIM)
+
+
+def _one_sided(table: MapTable, about: dict[str, Any]) -> bool:
+    return about["signed"] and table.sign != "both"
+
+
+def _edges(table: MapTable) -> list[list[tuple[int, int]]]:
+    """The outline of the mask, as lines between (column, row)."""
+    if not table.mask:
+        return []
+    inside = np.pad(np.frombuffer(table.mask, np.uint8).reshape(table.shape) > 0, 1).astype(int)
+    lying, standing = np.diff(inside, axis=0)[:, 1:-1], np.diff(inside, axis=1)[1:-1]
+    flat = [[(j, i), (j + 1, i)] for i, j in np.argwhere(lying).tolist()]
+    return flat + [[(j, i), (j, i + 1)] for i, j in np.argwhere(standing).tolist()]
+
+
+def _draw_legend(table: MapTable, paper: Paper, y: float) -> None:
+    drawn = [about for about in table.cells if "shape" in about]
+    signed = any(about["signed"] for about in drawn)
+    below = paper.bar(0, y, "diverging" if signed else "viridis", -1.0 if signed else 0.0, 1.0)
+    both = "; maps without a sign: dark is 0, yellow is 1" if signed and not all(about["signed"] for about in drawn) else ""
+    only = {"for": "; only what is for the score is shown", "against": "; only what is against the score is shown"}
+    told = f"in parts of each map's scale, which is below it{both}{only.get(table.sign, '') if signed else ''}"
+    paper.text(0, below + 0.03, told, width=max(4.0, paper.width), lines=2, color=DIM)

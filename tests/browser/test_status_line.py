@@ -1,0 +1,42 @@
+"""The status line of a panel in a real Chromium."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_status_line_says_what_is_done_and_offers_what_can_be_done(strip):
+    status = strip.page.locator(".cwp-status")
+    cancel, code = strip.role("button", "Cancel"), strip.role("button", "Code")
+    assert (status.get_attribute("data-kind"), cancel.is_visible()) == ("ready", False)
+    assert strip.page.get_by_role("status").text_content() == "Ready."
+    strip.code(_status={"text": "Computing …", "kind": "busy", "fraction": 0.25})
+    strip.page.wait_for_function("document.querySelector('.cwp-status').dataset.kind === 'busy'")
+    assert not strip.page.get_by_role("progressbar").is_visible(), "what is short does not flicker"
+    strip.page.get_by_role("progressbar").wait_for()
+    assert strip.page.get_by_role("progressbar").evaluate("(bar) => bar.value") == 0.25
+    cancel.focus()
+    strip.press("Enter")
+    strip.code(_status={"text": "No.\nExpected 1.", "kind": "error", "fraction": 0})
+    strip.page.wait_for_function("document.querySelector('.cwp-status').dataset.kind === 'error'")
+    alert = status.get_by_role("alert")
+    assert alert.evaluate("(one) => [one.innerText, one.offsetHeight]") == ["No.\nExpected 1.", 48]
+    assert strip.ask("document.activeElement.textContent") == "Code", "the keyboard is not lost with Cancel"
+    strip.press("Enter")
+    assert strip.sent == [{"kind": "cancel", "bytes": None}, {"kind": "code", "bytes": None}]
+    strip.code(_code="import torch\nprint(1 < 2)")
+    strip.page.get_by_role("region", name="Code").wait_for()
+    assert strip.page.get_by_role("region", name="Code").text_content() == "import torch\nprint(1 < 2)"
+    strip.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    strip.role("button", "Copy").click()
+    strip.role("button", "Copied").wait_for()
+    code.click()
+    assert (strip.sent, code.get_attribute("aria-expanded")) == ([], "false")
+    strip.code(_status={"text": "Computing …", "kind": "busy", "fraction": 0})
+    strip.ask("line.tell(false)")
+    assert (cancel.is_visible(), code.is_visible()) == (False, True)
+    code.click()
+    assert strip.sent == [], "nobody would answer"
+    strip.show(_code="")
+    strip.ask("line.tell(false)")
+    assert not code.is_visible()
