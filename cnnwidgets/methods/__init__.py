@@ -3,7 +3,7 @@
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
 from cnnwidgets.methods.attribution import Attribution
-from cnnwidgets.methods.backward_rules import BackwardRules, backward_rules
+from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from cnnwidgets.methods.compare import Comparer, compare
@@ -51,7 +51,6 @@ __all__ = [
     "ActivationStatistics",
     "Aligned",
     "Attribution",
-    "BackwardRules",
     "Batch",
     "Comparer",
     "Comparison",
@@ -76,6 +75,7 @@ __all__ = [
     "Race",
     "RangeTest",
     "Reducer",
+    "RuleTable",
     "Sanity",
     "Scan",
     "Schedule",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from cnnwidgets.methods.code.backward_rules import rule_lines
 from cnnwidgets.net.relu_rules import RULES, follow
 
 LARGEST = 1e100
@@ -45,7 +46,7 @@ edges, a ReLU, a weighted sum. Its four outputs are the four cases: positive or 
 
 
 @dataclass(frozen=True)
-class BackwardRules:
+class RuleTable:
     """What happens forward, and on each of the three ways back. All arrays are float64 (rows, columns).
 
     Attributes:
@@ -68,8 +69,32 @@ class BackwardRules:
     through_relu: dict[str, np.ndarray]
     at_input: dict[str, np.ndarray]
 
+    @property
+    def windows(self) -> list[list[int]]:
+        """The input's cells, by number, that each cell of ``before`` is made of, in the order of the weights."""
+        columns, size = self.input.shape[1], (1, 1) if self.weights is None else self.weights.shape
+        return [[(i + k) * columns + j + m for k, m in np.ndindex(*size)] for i, j in np.ndindex(*self.before.shape)]
 
-def backward_rules(input: Any, above: Any, weights: Any = None) -> BackwardRules:
+    @property
+    def reached(self) -> list[dict[int, int]]:
+        """The cells of ``before``, by number, that each cell of the input is a part of, and the weight's number there."""
+        seen: list[dict[int, int]] = [{} for _ in range(self.input.size)]
+        for output, window in enumerate(self.windows):
+            for weight, cell in enumerate(window):
+                seen[cell][output] = weight
+        return seen
+
+    @property
+    def passed(self) -> dict[str, int]:
+        """By rule, how many of the numbers from above it lets through the ReLU."""
+        return {rule: int(np.count_nonzero(values)) for rule, values in self.through_relu.items()}
+
+    def code(self) -> str:
+        """Plain PyTorch lines that put the gradients at the input into a dict ``values``, by rule."""
+        return rule_lines(self.input, self.weights, self.above)
+
+
+def backward_rules(input: Any, above: Any, weights: Any = None) -> RuleTable:
     """Go forward through a ReLU, with a convolution before it or without, and back by each of the three rules.
 
     Backpropagation passes what comes from above where the ReLU's input is positive; deconvnet (Zeiler and Fergus, ECCV 2014)
@@ -102,7 +127,7 @@ def backward_rules(input: Any, above: Any, weights: Any = None) -> BackwardRules
         score = (g * after).sum()
         gradients = torch.autograd.grad(score, [before, x])
         through_relu[rule], at_input[rule] = (gradient.numpy() for gradient in gradients)
-    return BackwardRules(
+    return RuleTable(
         x.detach().numpy(),
         None if kernel is None else kernel.numpy(),
         before.detach().numpy(),

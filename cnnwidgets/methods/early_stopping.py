@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnnwidgets.methods.code.early_stopping import stopping_lines
 from cnnwidgets.net.arguments import checking, is_number, is_whole, said
 
 
@@ -59,6 +60,8 @@ class Stop:
         best: its loss; infinite if there is none.
         lowest_epoch, lowest: of the whole record, which a stop may have missed.
         saved: epochs that need not have been trained.
+        losses: the record, one an epoch.
+        patience, min_delta: see :class:`Patience`.
     """
 
     epoch: int
@@ -68,11 +71,32 @@ class Stop:
     lowest_epoch: int
     lowest: float
     saved: int
+    losses: tuple[float, ...] = field(default=(), repr=False, compare=False)
+    patience: int = field(default=1, repr=False, compare=False)
+    min_delta: float = field(default=0.0, repr=False, compare=False)
 
     @property
     def cost(self) -> float:
         """How much lower the loss would have become: 0 if nothing was missed."""
         return self.best - self.lowest if math.isfinite(self.lowest) else 0.0
+
+    @property
+    def summary(self) -> str:
+        """When it would have stopped, and what that would have saved and cost; epochs are numbered from 1."""
+        if self.best_epoch < 0:
+            return f"No validation loss is a number: it would have stopped after epoch {self.epoch + 1}."
+        kept = f"the network of epoch {self.best_epoch + 1} would be kept, with a validation loss of {self.best:.4g}"
+        if not self.stopped:
+            return f"It would not have stopped within {len(self.losses)} epochs; {kept}."
+        saved = f"{self.saved} epoch{'' if self.saved == 1 else 's'} saved"
+        said = f"It would have stopped after epoch {self.epoch + 1} of {len(self.losses)}, {saved}; {kept}."
+        if self.cost > 0:
+            return f"{said} Missed: {self.lowest:.4g} in epoch {self.lowest_epoch + 1}, lower by {self.cost:.2g}."
+        return f"{said} Nothing was missed."
+
+    def code(self) -> str:
+        """Plain lines that put the epoch after which it stops, or None, and the best epoch into ``values``."""
+        return stopping_lines(self.losses, self.patience, self.min_delta)
 
 
 @checking("losses", "patience", "min_delta")
@@ -101,4 +125,15 @@ def early_stopping(losses: Sequence[float] | np.ndarray, patience: int, min_delt
             break
     finite = np.where(np.isfinite(record), record, np.inf)
     lowest = int(finite.argmin())
-    return Stop(epoch, stopped, rule.best_epoch, rule.best, lowest, float(finite[lowest]), len(record) - 1 - epoch)
+    return Stop(
+        epoch,
+        stopped,
+        rule.best_epoch,
+        rule.best,
+        lowest,
+        float(finite[lowest]),
+        saved=len(record) - 1 - epoch,
+        losses=tuple(record.tolist()),
+        patience=rule.patience,
+        min_delta=rule.min_delta,
+    )

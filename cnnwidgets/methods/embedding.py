@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods.code.embedding import layout_lines
-from cnnwidgets.methods.embedding_parameters import PARAMETERS, settle
+from cnnwidgets.methods.embedding_parameters import PARAMETERS, complete
 from cnnwidgets.methods.layouts import PCA, Fitted, Layouter
 from cnnwidgets.methods.neighbours import Trust, matrix, trust
 from cnnwidgets.methods.tsne_layout import TSNE
@@ -167,7 +167,7 @@ class Layout:
         self.features = matrix(features)
         n, d = self.features.shape
         self.method, self.seed = method, seed
-        self.params = settle(method, params, n)
+        self.params = complete(method, params, n)
         if method != "pca" and not np.ptp(self.features, axis=0).any():
             raise ValueError(f"all {n:,} pictures have the same features: there is no layout of them; take another layer")
         if self.params.get("metric") == "cosine" and not self.features.any(1).all():

@@ -55,7 +55,7 @@ LEAST = {"pca": 1, "tsne": 4, "umap": 4}
 """Pictures that a method needs."""
 
 
-def settle(method: str, given: dict[str, Any], n: int) -> dict[str, Any]:
+def complete(method: str, given: dict[str, Any], n: int) -> dict[str, Any]:
     """All parameters of a method for n pictures: those given, and the usual ones, made to fit, for the others.
 
     Raises:

@@ -78,6 +78,12 @@ class History:
         """The last validation's; NaN before the first one."""
         return float(self.validation_loss[-1]) if len(self.validation_loss) else math.nan
 
+    @property
+    def judged(self) -> str:
+        """What the last validation says of it, in a few words."""
+        right = math.isfinite(self.final_accuracy)
+        return f"{self.name}: {self.final_accuracy:.1%}" if right else f"{self.name}: a loss of {self.final_loss:.3g}"
+
     def early_stopping(self, patience: int, min_delta: float = 0.0) -> Stop:
         """Where it would have stopped, see :func:`cnnwidgets.methods.early_stopping`."""
         return early_stopping(self.validation_loss, patience, min_delta)

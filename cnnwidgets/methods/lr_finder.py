@@ -8,7 +8,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from scipy import ndimage
 from torch import nn
 from torch.optim import Optimizer
 
+from cnnwidgets.methods.code.lr_finder import range_test_lines
 from cnnwidgets.methods.schedules import check_steps
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Scheduler, Step, train
@@ -47,12 +49,14 @@ class RangeTest:
         loss: float64 (n,), of each step's batch, before the step.
         smoothed: float64 (n,), averaged over the steps around.
         ended: a sentence that says why it ended; empty as long as it goes on.
+        settings: what it was asked with: low, high, steps, momentum, weight_decay, seed.
     """
 
     lr: np.ndarray
     loss: np.ndarray
     smoothed: np.ndarray
     ended: str
+    settings: dict[str, Any] = field(default_factory=dict)
 
     @property
     def lowest(self) -> int:
@@ -83,6 +87,14 @@ class RangeTest:
             f"the loss falls fastest at {self.suggested:.2g}; it is lowest at {bottom:.2g}, where it is about to rise: "
             f"a tenth of that, {bottom / 10:.2g}, is the careful choice"
         )
+
+    def code(self, model: str | Task | nn.Module) -> str:
+        """Plain PyTorch lines that put the loss of each step into ``values``, and its rate into ``rates``.
+
+        Parameters:
+            model: what was trained: a sample's name, or a task or network of one's own, whose loaders the reader fills in.
+        """
+        return range_test_lines(model, len(self.lr), self.settings)
 
 
 @checking("low", "high", "steps")
@@ -125,6 +137,7 @@ def lr_finder(
             raise ValueError(f"{name} is {value}; it must be a number of at least 0")
     if check_steps(steps) < 10:
         raise ValueError(f"steps is {steps}; the test needs at least 10")
+    settings = {"low": low, "high": high, "steps": steps, "momentum": momentum, "weight_decay": weight_decay, "seed": seed}
     model, stream = task.stream(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=low, momentum=momentum, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, (high / low) ** (1 / (steps - 1)))
@@ -132,15 +145,15 @@ def lr_finder(
     log: list[Step] = []
     while len(log) < steps:
         if cancel is not None and cancel.is_set():
-            raise Cancelled("cancelled", partial=_range_test(log, "it was cancelled") if log else None)
+            raise Cancelled("cancelled", partial=_range_test(log, "it was cancelled", settings) if log else None)
         with stream.flowing():
             log += itertools.islice(training, min(AT_ONCE, steps - len(log)))
-        test = _range_test(log, "")
+        test = _range_test(log, "", settings)
         if test.ended:
             return test
         if on_update:
             on_update(test, len(log) / steps)
-    return _range_test(log, f"all {steps} steps were made")
+    return _range_test(log, f"all {steps} steps were made", settings)
 
 
 def _endless(task: Task, model: nn.Module, optimizer: Optimizer, scheduler: Scheduler) -> Iterator[Step]:
@@ -153,7 +166,7 @@ def _endless(task: Task, model: nn.Module, optimizer: Optimizer, scheduler: Sche
             raise ValueError(f"there is nothing to train on: the training loader gives no batch in epoch {epoch}")
 
 
-def _range_test(log: Sequence[Step], ended: str) -> RangeTest:
+def _range_test(log: Sequence[Step], ended: str, settings: dict[str, Any]) -> RangeTest:
     """The test as far as it came, up to where the loss is far above its lowest, or no number."""
     loss = np.array([step.loss for step in log])
     capped = np.minimum(np.nan_to_num(loss, nan=np.inf), (DIVERGED + 1) * loss[0])  # one explosion must not spread
@@ -163,4 +176,4 @@ def _range_test(log: Sequence[Step], ended: str) -> RangeTest:
         end = int(over.argmax()) + 1
         ended = f"the loss is {loss[end - 1]:.3g} at a rate of {log[end - 1].lr:.2g}"
         log, loss, smoothed = log[:end], loss[:end], smoothed[:end]
-    return RangeTest(np.array([step.lr for step in log]), loss, smoothed, ended)
+    return RangeTest(np.array([step.lr for step in log]), loss, smoothed, ended, settings)

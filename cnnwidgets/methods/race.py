@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -13,23 +12,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from cnnwidgets.methods import histories
+from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.early_stopping import Patience
 from cnnwidgets.methods.histories import History
-from cnnwidgets.methods.parts import PATIENCE, ask, check_forks, torch_threads
-from cnnwidgets.methods.schedule_groups import arranged
+from cnnwidgets.methods.parts import PATIENCE, ask, check_forks
 from cnnwidgets.methods.schedule_parameters import plain, settle
-from cnnwidgets.methods.schedules import Scheduled, check_steps, schedule, title
-from cnnwidgets.methods.snapshots import Snapshots
+from cnnwidgets.methods.schedules import check_steps, title
 from cnnwidgets.methods.tasks import Task
-from cnnwidgets.methods.training import Step, evaluate, train
-from cnnwidgets.methods.verdict import Verdict, verdict_on
+from cnnwidgets.methods.training_run import TURN, Plan, StopSignal, TrainingRun, run_whole
+from cnnwidgets.methods.verdict import Verdict, have_accuracy, verdict_on
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, said
-
-TURN = 0.2
-"""Seconds that a run trains before it is the next one's turn."""
 
 UNITS = ("epoch", "batch")
 
@@ -61,6 +57,69 @@ class Race:
     def verdict(self) -> Verdict | None:
         """Who leads by now, or has won; None with fewer than two schedules, or before all were validated with all seeds."""
         return verdict_on(self.histories)
+
+    def ensemble(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Accuracies of a schedule's snapshots, float64 (m, seeds), as many as all runs have; (seeds,) of their average."""
+        runs = self.of(name)
+        count = min(len(one.snapshot_ends) for one in runs)
+        singles = np.stack([one.snapshot_accuracy[:count] for one in runs], axis=1)
+        return singles, np.array([one.ensemble_accuracy[count - 1] for one in runs if count])
+
+    @property
+    def curves(self) -> dict[str, np.ndarray]:
+        """``loss``, ``accuracy``, ``validation_loss``, ``validation_accuracy``: float64 (schedules, seeds, epochs).
+
+        They are NaN where a run has ended.
+        """
+        most = max(len(one.ends) for one in self.histories)
+
+        def padded(one: History, what: str) -> np.ndarray:
+            values = getattr(one, what)
+            return np.pad(values, (0, most - len(values)), constant_values=np.nan)
+
+        names = {"loss": "epoch_loss", "accuracy": "epoch_accuracy"}
+        names |= {name: name for name in ("validation_loss", "validation_accuracy")}
+        return {
+            name: np.stack([np.stack([padded(one, what) for one in self.of(schedule)]) for schedule in self.names])
+            for name, what in names.items()
+        }
+
+    @property
+    def summary(self) -> str:
+        """Who wins, which runs ended early and why, and what averaging snapshots gives."""
+        parts = [self._standing("wins")]
+        parts += [f"{one.name}: {one.stopped}" for one in self.histories if one.stopped]
+        for name in self.names:
+            singles, average = self.ensemble(name)
+            if len(singles) > 1 and have_accuracy(self.histories):
+                parts.append(
+                    f"{name}: {len(singles)} snapshots of {singles.mean(1).min():.1%} to {singles.mean(1).max():.1%}, "
+                    f"their average {average.mean():.1%}"
+                )
+        return " · ".join(parts)
+
+    @property
+    def progress(self) -> str:
+        """How far the runs are, and who leads."""
+        epochs = [len(one.ends) for one in self.histories]
+        if not max(epochs):
+            return f"{min(len(one.loss) for one in self.histories)} steps of the first epoch done …"
+        return f"{min(epochs)} to {max(epochs)} epochs done · {self._standing('leads')}"
+
+    def _standing(self, wins: str) -> str:
+        if verdict := self.verdict:
+            return verdict.sentence(wins)
+        return ", ".join(one.judged for one in self.histories if len(one.ends)) or "nothing is validated yet"
+
+    def code(self, model: str | Task | nn.Module) -> str:
+        """Plain PyTorch lines that put each schedule's validation accuracies, or losses, into a dict ``values``; of seed 0.
+
+        Parameters:
+            model: what was trained: a sample's name, or a task or network of one's own, whose loaders the reader fills in.
+        """
+        specs = [{**self.of(name)[0].spec, "name": name} for name in self.names]
+        result = "accuracy" if have_accuracy(self.histories) else "loss"
+        return race_lines(specs, self.steps, self.unit, model, result)
 
     def save(self, path: str | Path) -> None:
         """Write it to a ``.json`` or ``.npz`` file, from which :meth:`load` and ``History.load`` read."""
@@ -146,120 +205,9 @@ def race(
     return now
 
 
-@dataclass(frozen=True)
-class Plan:
-    """A run that is to come."""
-
-    task: Task
-    name: str
-    spec: dict[str, Any]
-    steps: int
-    unit: str
-    seed: int
-    patience: int | None
-    min_delta: float
-
-
-class Run:
-    """A run under way: trains for a while whenever it is told to."""
-
-    def __init__(self, plan: Plan):
-        self.plan, self.over, self.stopped = plan, False, ""
-        settled = settle(plan.spec, plan.steps)
-        self._model, self._stream = plan.task.stream(plan.seed)
-        self._scheduled = Scheduled(settled, arranged(settled, self._model))
-        self._by_batch, self._on_plateau = plan.unit == "batch", settled["kind"] == "plateau"
-        self._minima = frozenset(_minima(plan.spec, plan.steps) if settled["kind"] == "restarts" else ())
-        self._patience = Patience(plan.patience, plan.min_delta) if plan.patience else None
-        self._log: list[Step] = []
-        self._validations: list[tuple[int, float, float]] = []
-        self._snapshots, self._snapshot_ends = Snapshots(plan.task.criterion), []  # type: tuple[Snapshots, list[int]]
-        self._epoch = self._new_epoch()
-        self._done = 0  # of the schedule's steps
-
-    @property
-    def fraction(self) -> float:
-        """How much of the budget is spent, between 0 and 1."""
-        return 1.0 if self.over else self._done / self.plan.steps
-
-    def train(self, seconds: float, cancel=None) -> None:
-        """Go on for about so many seconds, or to the end of the epoch."""
-        end = time.perf_counter() + seconds
-        with self._stream.flowing():
-            for step in self._epoch:
-                self._log.append(step)
-                self._done += self._by_batch
-                if not math.isfinite(step.loss):
-                    self.stopped = f"its loss is {step.loss} from step {len(self._log) - 1} on"
-                if self._by_batch and self._done - 1 in self._minima:
-                    self._snapshot(*self._look())
-                if self.stopped or self._done == self.plan.steps:
-                    break
-                if self._by_batch and not self._on_plateau:
-                    self._scheduled.step()
-                if cancel is not None and cancel.is_set():
-                    return
-                if time.perf_counter() >= end:
-                    return
-            self._end_epoch()
-
-    def history(self) -> History:
-        """What there is of it by now."""
-        losses, accuracies, rates, _ = zip(*self._log, strict=True) if self._log else ((),) * 4
-        groups = len(self._scheduled.optimizer.param_groups)
-        ends, validation_losses, validation_accuracies = (
-            zip(*self._validations, strict=True) if self._validations else ((),) * 3
-        )
-        return History(
-            self.plan.name,
-            self.plan.spec,
-            self.plan.seed,
-            rates=np.array(rates, float).reshape(-1, groups).T,
-            loss=np.array(losses, float),
-            accuracy=np.array(accuracies, float),
-            ends=np.array(ends, np.int64),
-            validation_loss=np.array(validation_losses, float),
-            validation_accuracy=np.array(validation_accuracies, float),
-            snapshot_ends=np.array(self._snapshot_ends, np.int64),
-            snapshot_accuracy=np.array(self._snapshots.accuracy, float),
-            ensemble_accuracy=np.array(self._snapshots.ensemble, float),
-            stopped=self.stopped,
-        )
-
-    def _new_epoch(self) -> Iterator[Step]:
-        return train(self._model, self.plan.task.train, self._scheduled.optimizer, criterion=self.plan.task.criterion)
-
-    def _end_epoch(self) -> None:
-        """Validate, and get ready for the next epoch, if there is one."""
-        if len(self._log) == (self._validations[-1][0] if self._validations else 0):
-            epoch = len(self._validations)
-            raise ValueError(f"there is nothing to train on: the training loader gives no batch in epoch {epoch}")
-        found = self._look()
-        self._validations.append((len(self._log), found.loss, found.accuracy))
-        if not self._by_batch:
-            self._done += 1
-            if self._done - 1 in self._minima:
-                self._snapshot(*found)
-        if self._patience and self._patience.is_over(found.loss) and not self.stopped:
-            self.stopped = f"early stopping after epoch {len(self._validations)}"
-        self.over = bool(self.stopped) or self._done >= self.plan.steps
-        if self.over:
-            return
-        if not self._by_batch or self._on_plateau:
-            self._scheduled.step(found.loss)
-        self._epoch = self._new_epoch()
-
-    def _look(self):
-        return evaluate(self._model, self.plan.task.validation, criterion=self.plan.task.criterion)
-
-    def _snapshot(self, loss, accuracy, scores, labels) -> None:
-        self._snapshots.add(scores, labels)
-        self._snapshot_ends.append(len(self._log))
-
-
 def _in_turns(plans: Sequence[Plan], cancel) -> Iterator[tuple[tuple[History, ...], float]]:
     """All runs here, each for a while, until all are over."""
-    runs = [Run(plan) for plan in plans]
+    runs = [TrainingRun(plan) for plan in plans]
     turn = math.inf if getattr(plans[0].task.train, "persistent_workers", False) else TURN  # whose loader serves one epoch
     while not all(run.over for run in runs):
         for run in runs:
@@ -273,7 +221,7 @@ def _elsewhere(plans: Sequence[Plan], executor: Executor, cancel) -> Iterator[tu
     """All runs on an executor, each a call; those that are over, by and by."""
     threads = torch.get_num_threads()
     check_forks(executor, threads)
-    stop = Stop()
+    stop = StopSignal()
     waiting = {executor.submit(run_whole, plan, threads, stop): plan for plan in plans}
     found: dict[int, History] = {}
     try:
@@ -288,29 +236,6 @@ def _elsewhere(plans: Sequence[Plan], executor: Executor, cancel) -> Iterator[tu
         under_way = [future for future in waiting if not future.cancel()]
         if isinstance(executor, ThreadPoolExecutor):
             wait(under_way)  # they end with their step, and give the generators back
-
-
-class Stop:
-    """Tells runs on threads that nobody waits for them any more; in another process its copy stays as it is."""
-
-    now = False
-
-    def is_set(self) -> bool:
-        return self.now
-
-
-def run_whole(plan: Plan, threads: int, stop: Stop) -> History:
-    """A run from its start to its end, with so many threads of torch."""
-    run = Run(plan)
-    while not run.over:
-        ask(stop)
-        with torch_threads(threads):
-            run.train(TURN, stop)
-    return run.history()
-
-
-def _minima(spec: dict[str, Any], steps: int) -> list[int]:
-    return schedule(spec, steps).minima.tolist()
 
 
 def _apart(names: Sequence[str]) -> list[str]:

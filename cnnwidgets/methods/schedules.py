@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from cnnwidgets.methods.schedule_code import listing, making
+from cnnwidgets.methods.code.schedules import listing, making
 from cnnwidgets.methods.schedule_groups import alike, label, momentum_of, rate_of, recorded, shared
 from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
 from cnnwidgets.net import Cancelled

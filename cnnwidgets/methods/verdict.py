@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import t as student
 
 from cnnwidgets.methods.histories import History
 
@@ -30,6 +31,31 @@ class Verdict(NamedTuple):
     margin: float
     spread: float
     seeds: int
+
+    def sentence(self, wins: str = "wins") -> str:
+        """Who wins, or "leads", by how much, and whether chance explains it: Student's t of the margin, at 95 %."""
+        said = self._lead(wins)
+        if self.seeds == 1:
+            return f"{said} (one seed proves nothing: take three)"
+        if not math.isfinite(self.spread):
+            return said
+        sure = self.margin > student.ppf(0.975, self.seeds - 1) * self.spread / math.sqrt(self.seeds)
+        what = "more than chance explains (95 %)" if sure else "which may be chance"
+        spread = f"{100 * self.spread:.1f}" if self.by == "accuracy" else f"{self.spread:.2g}"
+        return f"{said}, ±\N{NO-BREAK SPACE}{spread} over {self.seeds} seeds: {what}"
+
+    def _lead(self, wins: str) -> str:
+        """Who wins, and by how much."""
+        winner, second, by, mean, margin = self[:5]
+        if by == "accuracy":
+            if not round(margin, 3):
+                return f"{winner} and {second} are alike with {mean:.1%}"
+            return f"{winner} {wins} with {mean:.1%}, {100 * margin:.1f} points before {second}"
+        if not math.isfinite(margin):
+            return f"{winner} {wins} with a validation loss of {mean:.3g}; that of {second} is no number"
+        if f"{mean:.3g}" == f"{mean + margin:.3g}":
+            return f"{winner} and {second} are alike with a validation loss of {mean:.3g}"
+        return f"{winner} {wins} with a validation loss of {mean:.3g}, lower than that of {second} by {margin:.2g}"
 
 
 def verdict_on(histories: Sequence[History]) -> Verdict | None:

@@ -8,8 +8,8 @@ import ipywidgets as w
 import numpy as np
 import traitlets as t
 
-from cnnwidgets import methods
 from cnnwidgets.base.fitting import Unfit
+from cnnwidgets.methods import RuleTable, backward_rules
 from cnnwidgets.methods.backward_rules import EXAMPLES, table
 from cnnwidgets.panels import backward_rules_tables as stages
 from cnnwidgets.panels.controls import Choice
@@ -101,14 +101,14 @@ class BackwardRules(Panel):
         self.reset.on_click(lambda _: self.restore(dict.fromkeys(self._editable)))
         return [*self.toolbox(), self.view, *([self.reset] if self._editable else [])]
 
-    def compute(self, job: Job) -> methods.BackwardRules:
-        return methods.backward_rules(**self.numbers)
+    def compute(self, job: Job) -> RuleTable:
+        return backward_rules(**self.numbers)
 
-    def draw(self, result: methods.BackwardRules) -> None:
+    def draw(self, result: RuleTable) -> None:
         self.view.show(stages.tables(result, self._editable), stages.steps(result), self._last_step(result))
         self.reset.disabled = not self._own
 
-    def summary(self, result: methods.BackwardRules) -> str:
+    def summary(self, result: RuleTable) -> str:
         own = "Your own numbers" if self._own else "The lecture's numbers"
         return f"{own}. {stages.passed(result)}."
 
@@ -125,14 +125,11 @@ class BackwardRules(Panel):
         return {**found, **result.at_input}
 
     def code(self) -> str:
-        given = {"x" if name == "input" else name: values for name, values in self.numbers.items()}
-        numbers = "\n".join(f"{name} = torch.tensor({values}, dtype=torch.float64)" for name, values in given.items())
-        before = "torch.nn.functional.conv2d(x[None, None], weights[None, None])[0, 0]"
-        return _CODE.format(numbers=numbers, before=before if "weights" in given else "x")
+        return self.result.code()
 
     # steps and hands
 
-    def _last_step(self, result: methods.BackwardRules) -> int:
+    def _last_step(self, result: RuleTable) -> int:
         last = len(stages.steps(result)) - 1
         return last if self.step is None else min(self.step, last)
 
@@ -168,23 +165,3 @@ class BackwardRules(Panel):
             return False
         setattr(self, name, values)
         return True
-
-
-_CODE = """\
-import torch
-
-{numbers}
-rules = {{  # what goes back, of what autograd would send back and of what comes from above
-    "backpropagation": lambda back, above: back,
-    "deconvnet": lambda back, above: above.clamp(min=0),
-    "guided": lambda back, above: back.clamp(min=0),
-}}
-
-x.requires_grad_()
-values = {{}}
-for name, rule in rules.items():
-    before = {before}
-    after = before.relu()
-    after.grad_fn.register_hook(lambda backs, aboves, rule=rule: (rule(backs[0], aboves[0]),))
-    score = (above * after).sum()
-    values[name] = torch.autograd.grad(score, x)[0]"""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cnnwidgets.methods import BackwardRules
+from cnnwidgets.methods import RuleTable
 from cnnwidgets.views import NumberTable
 from cnnwidgets.views.number_tables import digits
 
@@ -31,7 +31,7 @@ SENTENCES = {
 }
 
 
-def steps(result: BackwardRules) -> list[str]:
+def steps(result: RuleTable) -> list[str]:
     """What happens in each step."""
     first = ["The input of a ReLU."]
     above = ["The gradient from above: how much the score rises when an output rises by 1. It may have either sign."]
@@ -53,29 +53,28 @@ def steps(result: BackwardRules) -> list[str]:
     return [*first, relu, *above, *SENTENCES.values(), *last]
 
 
-def tables(result: BackwardRules, editable: Collection[str] = ()) -> list[NumberTable]:
+def tables(result: RuleTable, editable: Collection[str] = ()) -> list[NumberTable]:
     """All stages of a result, in the order of the steps; those that are named can be edited."""
     return [replace(table, editable=table.name in editable) for table in [*_forward(result), *_backward(result)]]
 
 
-def passed(result: BackwardRules) -> str:
+def passed(result: RuleTable) -> str:
     """How many numbers each rule lets through the ReLU."""
-    counts = [f"{np.count_nonzero(values)} by {HEADINGS[rule].lower()}" for rule, values in result.through_relu.items()]
+    counts = [f"{count} by {HEADINGS[rule].lower()}" for rule, count in result.passed.items()]
     return f"Passed, of {result.above.size} numbers from above: {', '.join(counts)}"
 
 
-def _forward(result: BackwardRules) -> Iterator[NumberTable]:
+def _forward(result: RuleTable) -> Iterator[NumberTable]:
     before, step = "input", 1
     yield NumberTable("input", "input", result.input, row=FORWARD, says=_given(result.input, "an input"))
     if result.weights is not None:
         before, step = "convolution", 2
         said = _given(result.weights, "a weight of the convolution")
         yield NumberTable("weights", "weights", result.weights, row=FORWARD, sign="∗", says=said)
-        windows = [_window(result.input.shape, result.weights.shape, at) for at in np.ndindex(result.before.shape)]
         yield NumberTable(
             "convolution", "convolution", result.before, step=1, row=FORWARD, sign="=",
-            says=[f"convolution: {_sum(result.input.flat[window], result.weights.ravel())}" for window in windows],
-            sources=[[("input", cell) for cell in window] + _all("weights", result.weights) for window in windows],
+            says=[f"convolution: {_sum(result.input.flat[window], result.weights.ravel())}" for window in result.windows],
+            sources=[[("input", cell) for cell in window] + _all("weights", result.weights) for window in result.windows],
         )  # fmt: skip
     yield NumberTable(
         "output", "after ReLU", result.after, step=step, row=FORWARD, sign="→",
@@ -96,7 +95,7 @@ def _forward(result: BackwardRules) -> Iterator[NumberTable]:
         )  # fmt: skip
 
 
-def _backward(result: BackwardRules) -> Iterator[NumberTable]:
+def _backward(result: RuleTable) -> Iterator[NumberTable]:
     network = result.weights is not None
     forward, name, step = ("convolution", "from above", 4) if network else ("input", "above", 2)
     yield NumberTable(
@@ -119,13 +118,12 @@ def _backward(result: BackwardRules) -> Iterator[NumberTable]:
             yield _at_input(result, result.weights, rule)
 
 
-def _at_input(result: BackwardRules, weights: np.ndarray, rule: str) -> NumberTable:
+def _at_input(result: RuleTable, weights: np.ndarray, rule: str) -> NumberTable:
     through = result.through_relu[rule]
-    reaching = [_reaching(through.shape, weights.shape, at) for at in np.ndindex(result.input.shape)]
     return NumberTable(
         f"{rule} at the input", "at the input", result.at_input[rule], step=8, row=BACKWARD, column=HEADINGS[rule], sign="↓",
-        says=[f"at the input: {_sum(through.flat[list(at)], weights.flat[list(at.values())])}" for at in reaching],
-        sources=[[(rule, cell) for cell in at] + [("weights", weight) for weight in at.values()] for at in reaching],
+        says=[f"at the input: {_sum(through.flat[list(at)], weights.flat[list(at.values())])}" for at in result.reached],
+        sources=[[(rule, cell) for cell in at] + [("weights", weight) for weight in at.values()] for at in result.reached],
     )  # fmt: skip
 
 
@@ -160,17 +158,3 @@ def _given(values: np.ndarray, what: str) -> list[str]:
 def _was(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """What was set to 0; NaN where nothing was."""
     return np.where((after == 0) & (before != 0), before, np.nan)
-
-
-def _window(shape: tuple[int, ...], size: tuple[int, ...], at: tuple[int, ...]) -> list[int]:
-    """The cells of the input that an output of the convolution sees, in the order of the weights."""
-    return [(at[0] + k) * shape[1] + at[1] + m for k, m in np.ndindex(*size)]
-
-
-def _reaching(shape: tuple[int, ...], size: tuple[int, ...], at: tuple[int, ...]) -> dict[int, int]:
-    """The outputs of the convolution that see a cell of the input, and the weight by which each does."""
-    return {
-        p * shape[1] + q: (at[0] - p) * size[1] + at[1] - q
-        for p, q in np.ndindex(*shape)
-        if 0 <= at[0] - p < size[0] and 0 <= at[1] - q < size[1]
-    }

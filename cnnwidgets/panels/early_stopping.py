@@ -102,23 +102,14 @@ class EarlyStopping(Panel):
         self.chart.show(figure, self.summary(result))
 
     def summary(self, result: Stop) -> str:
-        if result.best_epoch < 0:
-            return f"No validation loss is a number: it would have stopped after epoch {result.epoch + 1}."
-        kept = f"the network of epoch {result.best_epoch + 1} would be kept, with a validation loss of {result.best:.4g}"
-        if not result.stopped:
-            return f"It would not have stopped within {len(self.losses)} epochs; {kept}."
-        saved = f"{result.saved} epoch{'' if result.saved == 1 else 's'} saved"
-        said = f"It would have stopped after epoch {result.epoch + 1} of {len(self.losses)}, {saved}; {kept}."
-        if result.cost > 0:
-            return f"{said} Missed: {result.lowest:.4g} in epoch {result.lowest_epoch + 1}, lower by {result.cost:.2g}."
-        return f"{said} Nothing was missed."
+        return result.summary
 
     def data(self) -> dict[str, np.ndarray]:
         """``validation_loss`` (epochs,), and the ``epoch`` after which it stops, from 0; -1 if it does not."""
         return {"validation_loss": self.losses, "epoch": np.array(self.result.epoch if self.result.stopped else -1)}
 
     def code(self) -> str:
-        return _CODE.format(losses=self.losses.tolist(), patience=self.patience, min_delta=self.min_delta)
+        return self.result.code()
 
 
 def _losses(given: Any) -> np.ndarray:
@@ -136,18 +127,3 @@ def _losses(given: Any) -> np.ndarray:
             f"or the validation losses in a list{hint if isinstance(given, dict) else ''}"
         )
     return losses
-
-
-_CODE = """\
-nan, inf = float("nan"), float("inf")
-losses = {losses}  # validation loss, epoch by epoch
-best, best_epoch, waited, stopped = inf, -1, 0, None
-for epoch, loss in enumerate(losses):
-    if loss < best - {min_delta}:
-        best, best_epoch, waited = loss, epoch, 0  # here save the network: torch.save(model.state_dict(), "best.pt")
-    else:
-        waited += 1
-    if waited >= {patience}:
-        stopped = epoch
-        break
-values = [stopped, best_epoch]"""

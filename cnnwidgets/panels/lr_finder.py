@@ -13,7 +13,6 @@ from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.panels.controls import Number
 from cnnwidgets.panels.panel import Panel
-from cnnwidgets.panels.race_code import task_lines
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
@@ -90,9 +89,7 @@ class LRFinder(Panel):
         return {"lr": self.result.lr, "loss": self.result.loss, "smoothed": self.result.smoothed}
 
     def code(self) -> str:
-        settings = {name: getattr(self, name) for name in ("low", "high", "steps", "momentum", "weight_decay", "seed")}
-        lines = _CODE.format(task=task_lines(self._model, "loader, loader"), **settings)
-        return lines + (_STEPS if isinstance(self._model, str) else _OWN_STEPS).format(made=len(self.result.lr))
+        return self.result.code(self._model)
 
     def _marked(self, result: RangeTest) -> float:
         return result.suggested if self.rate is None else self.rate
@@ -125,37 +122,3 @@ def _plot(result: RangeTest) -> Any:
 def _top(result: RangeTest) -> float:
     """Where the axis of the loss ends: an explosion at the end must not hide the rest."""
     return 1.6 * float(result.smoothed[: max(result.lowest, 1)].max())
-
-
-_CODE = """\
-import itertools
-import torch
-import torch.nn.functional as F
-import cnnwidgets as cw
-
-{task}
-torch.manual_seed({seed})
-for generator in task.generators:
-    generator.manual_seed({seed})
-model = task.start().train()
-optimizer = torch.optim.SGD(model.parameters(), lr={low}, momentum={momentum}, weight_decay={weight_decay})
-scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, ({high} / {low}) ** (1 / ({steps} - 1)))
-rates, values = [], []
-"""
-
-_STEPS = """\
-epochs = itertools.chain.from_iterable(itertools.repeat(task.train))
-for images, labels in itertools.islice(epochs, {made}):
-    loss = F.cross_entropy(model(images), labels)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-    rates.append(optimizer.param_groups[0]["lr"])
-    values.append(loss.item())
-    scheduler.step()"""
-
-_OWN_STEPS = """\
-epochs = (cw.methods.train(model, task.train, optimizer, scheduler, criterion=task.criterion) for _ in itertools.count())
-for step in itertools.islice(itertools.chain.from_iterable(epochs), {made}):
-    rates.append(step.lr)
-    values.append(step.loss)"""

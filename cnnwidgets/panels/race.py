@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 import numpy as np
 import traitlets as t
-from scipy.stats import t as student
 
 from cnnwidgets.base.jobs import import_for_trainings
-from cnnwidgets.methods import History, Race, Verdict, race
+from cnnwidgets.methods import Race, race
+from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, Task, task_of
@@ -20,7 +19,6 @@ from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels import race_charts as charts
 from cnnwidgets.panels.controls import Choice, Number
 from cnnwidgets.panels.panel import Panel
-from cnnwidgets.panels.race_code import race_lines
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
 
@@ -131,28 +129,14 @@ class TrainingRace(Panel):
             self.snapshots.show(found, "accuracy of the snapshots and of their ensemble")
 
     def summary(self, result: Race) -> str:
-        parts = [self._standing(result, "wins")]
-        parts += [f"{one.name}: {one.stopped}" for one in result.histories if one.stopped]
-        for name in result.names:
-            singles, average = charts.ensemble(result.of(name))
-            if len(singles) > 1 and have_accuracy(result.histories):
-                parts.append(
-                    f"{name}: {len(singles)} snapshots of {singles.mean(1).min():.1%} to {singles.mean(1).max():.1%}, "
-                    f"their average {average.mean():.1%}"
-                )
-        return " · ".join(parts)
+        return result.summary
 
     def progress(self, partial: Race | None) -> str:
-        if partial is None:
-            return "Getting the pictures ready …"
-        epochs = [len(one.ends) for one in partial.histories]
-        if not max(epochs):
-            return f"{min(len(one.loss) for one in partial.histories)} steps of the first epoch done …"
-        return f"{min(epochs)} to {max(epochs)} epochs done · {self._standing(partial, 'leads')}"
+        return partial.progress if partial else "Getting the pictures ready …"
 
     def data(self) -> dict[str, np.ndarray]:
         """``loss``, ``accuracy``, and ``validation_`` of both: (schedules, seeds, epochs), NaN where a run has ended."""
-        return charts.arrays(self.result)
+        return self.result.curves
 
     def code(self) -> str:
         model = self._model if self.task == "your own" else self.task
@@ -162,37 +146,3 @@ class TrainingRace(Panel):
 
     def _task(self) -> Task:
         return task_of(self._model, *self._loaders) if self.task == "your own" else task_of(self.task)
-
-    def _standing(self, result: Race, wins: str) -> str:
-        verdict = result.verdict
-        if verdict is None:
-            return ", ".join(_final(one) for one in result.histories if len(one.ends)) or "nothing is validated yet"
-        said = _lead(verdict, wins)
-        if verdict.seeds == 1:
-            return f"{said} (one seed proves nothing: take three)"
-        if not math.isfinite(verdict.spread):
-            return said
-        sure = verdict.margin > student.ppf(0.975, verdict.seeds - 1) * verdict.spread / math.sqrt(verdict.seeds)
-        what = "more than chance explains (95 %)" if sure else "which may be chance"
-        spread = f"{100 * verdict.spread:.1f}" if verdict.by == "accuracy" else f"{verdict.spread:.2g}"
-        return f"{said}, ±\N{NO-BREAK SPACE}{spread} over {verdict.seeds} seeds: {what}"
-
-
-def _final(run: History) -> str:
-    """How a run was judged last."""
-    right = math.isfinite(run.final_accuracy)
-    return f"{run.name}: {run.final_accuracy:.1%}" if right else f"{run.name}: a loss of {run.final_loss:.3g}"
-
-
-def _lead(verdict: Verdict, wins: str) -> str:
-    """Who leads, and by how much."""
-    winner, second, by, mean, margin = verdict[:5]
-    if by == "accuracy":
-        if not round(margin, 3):
-            return f"{winner} and {second} are alike with {mean:.1%}"
-        return f"{winner} {wins} with {mean:.1%}, {100 * margin:.1f} points before {second}"
-    if not math.isfinite(margin):
-        return f"{winner} {wins} with a validation loss of {mean:.3g}; that of {second} is no number"
-    if f"{mean:.3g}" == f"{mean + margin:.3g}":
-        return f"{winner} and {second} are alike with a validation loss of {mean:.3g}"
-    return f"{winner} {wins} with a validation loss of {mean:.3g}, lower than that of {second} by {margin:.2g}"

@@ -1,22 +1,18 @@
-"""The charts and the still picture of a TrainingRace."""
+"""The charts of a TrainingRace."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods import History, Race
+from cnnwidgets.methods import Race
 from cnnwidgets.methods.schedule_groups import label as label_of
 from cnnwidgets.methods.schedule_groups import rated_alike
 from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import FONT, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
-
-if TYPE_CHECKING:
-    pass
 
 Curve = tuple[np.ndarray, np.ndarray]
 
@@ -134,11 +130,11 @@ def snapshots(race: Race) -> Any:
     """Bars for the snapshots of the first schedule that has some, their ensemble, and the other schedules; or None."""
     import plotly.graph_objects as go
 
-    name = next((name for name in race.names if len(ensemble(race.of(name))[0]) > 1), None)
+    name = next((name for name in race.names if len(race.ensemble(name)[0]) > 1), None)
     if name is None or not have_accuracy(race.histories):
         return None
     runs = race.of(name)
-    singles, average = ensemble(runs)
+    singles, average = race.ensemble(name)
     rows = [(f"snapshot {k}", accuracies, "#56b4e9") for k, accuracies in enumerate(singles, 1)]
     rows.append((f"average of all {len(singles)}", average, "#0072b2"))
     rows += [(other, [one.final_accuracy for one in race.of(other)], GREY) for other in race.names if other != name]
@@ -154,27 +150,3 @@ def snapshots(race: Race) -> Any:
     title = {"text": "Snapshots, their average, and others of the same budget", **FONT, "x": 0.01}
     axis = {"range": [0, 1.02], "tickformat": ".0%"}  # the last label needs some room
     return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis, margin_b=56)
-
-
-def ensemble(runs: Sequence[History]) -> tuple[np.ndarray, np.ndarray]:
-    """Of a schedule's runs: the snapshots' accuracies (m, seeds), m as many as all have, and (seeds,) of their average."""
-    count = min(len(one.snapshot_ends) for one in runs)
-    singles = np.stack([one.snapshot_accuracy[:count] for one in runs], axis=1)
-    return singles, np.array([one.ensemble_accuracy[count - 1] for one in runs if count])
-
-
-def arrays(race: Race) -> dict[str, np.ndarray]:
-    """Float64 (schedules, seeds, epochs), NaN where a run has ended."""
-    most = max(len(one.ends) for one in race.histories)
-
-    def padded(one: History, what: str) -> np.ndarray:
-        values = getattr(one, what)
-        return np.pad(values, (0, most - len(values)), constant_values=np.nan)
-
-    names = {"loss": "epoch_loss", "accuracy": "epoch_accuracy"} | {
-        what: what for what in ("validation_loss", "validation_accuracy")
-    }
-    return {
-        name: np.stack([np.stack([padded(one, what) for one in race.of(schedule)]) for schedule in race.names])
-        for name, what in names.items()
-    }

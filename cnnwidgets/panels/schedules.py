@@ -15,17 +15,17 @@ from torch.optim.lr_scheduler import LRScheduler
 from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.methods import Schedule, schedule
 from cnnwidgets.methods.code.text import tidy
+from cnnwidgets.methods.knots import moved
+from cnnwidgets.methods.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedule_groups import settings_of
+from cnnwidgets.methods.schedule_presets import PRESETS
 from cnnwidgets.methods.schedules import sketch, title, told
 from cnnwidgets.panels import schedule_charts as charts
 from cnnwidgets.panels.controls import Choice, Number, Tick
-from cnnwidgets.panels.knots import moved
-from cnnwidgets.panels.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.panels.panel import Panel
 from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.schedule_editor import ScheduleEditor
-from cnnwidgets.panels.schedule_presets import PRESETS
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
 

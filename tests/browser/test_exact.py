@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cnnwidgets.panels.schedule_presets import PRESETS
+from cnnwidgets.methods.schedule_presets import PRESETS
 from tests.browser.lab import SCENES
 
 pytestmark = pytest.mark.browser

@@ -134,3 +134,30 @@ def test_what_is_given_stays_as_it_is():
 def test_what_does_not_fit_is_refused_in_a_sentence(asked, sentence):
     with pytest.raises(ValueError, match=sentence):
         backward_rules(*asked)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_windows_and_what_they_reach_are_the_convolution_and_its_transpose(example):
+    found = of(example)
+    weights = np.ones(1) if found.weights is None else found.weights.ravel()
+    sums = [found.input.flat[window] @ weights for window in found.windows]
+    np.testing.assert_array_equal(np.reshape(sums, found.before.shape), found.before)
+    for rule, through in found.through_relu.items():
+        back = [sum(through.flat[k] * weights[w] for k, w in reached.items()) for reached in found.reached]
+        np.testing.assert_array_equal(np.reshape(back, found.input.shape), found.at_input[rule])
+
+
+def test_what_passes_is_counted_as_the_definitions_say():
+    found = of("relu")
+    for rule, count in found.passed.items():
+        pairs = zip(found.before.ravel(), found.above.ravel(), strict=True)
+        assert count == sum(PASSES[rule](*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_the_code_gives_the_gradients_at_the_input(example):
+    found, space = of(example), {}
+    exec(found.code(), space)
+    assert space["values"].keys() == found.at_input.keys()
+    for rule, values in space["values"].items():
+        np.testing.assert_array_equal(values.numpy(), found.at_input[rule])

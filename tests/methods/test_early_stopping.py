@@ -102,3 +102,37 @@ def test_min_delta_is_a_number_of_at_least_0(delta):
 def test_losses_are_a_list(losses):
     with pytest.raises(ValueError, match=r"losses has shape \(.*\); it must be a list of at least one number"):
         early_stopping(losses, 1)
+
+
+@given(
+    st.lists(st.floats(0, 1) | st.sampled_from([nan, inf]), min_size=1, max_size=12), st.integers(1, 4), st.floats(0, 0.5)
+)
+@settings(max_examples=100, deadline=None)
+def test_the_code_stops_where_the_method_does(losses, patience, delta):
+    found, space = early_stopping(losses, patience, delta), {}
+    exec(found.code(), space)
+    assert space["values"] == [found.epoch if found.stopped else None, found.best_epoch]
+
+
+@pytest.mark.parametrize(
+    "losses, stops, kept, more",
+    [
+        ([2.0, 1.0], "would not have stopped within 2 epochs; ", "2, with a validation loss of 1.", ""),
+        (
+            [1.0, 2.0, 0.75],
+            "would have stopped after epoch 2 of 3, 1 epoch saved; ",
+            "1, with a validation loss of 1.",
+            " Missed: 0.75 in epoch 3, lower by 0.25.",
+        ),
+        (
+            [1.0, 2.0, 3.0, 4.0],
+            "would have stopped after epoch 2 of 4, 2 epochs saved; ",
+            "1, with a validation loss of 1.",
+            " Nothing was missed.",
+        ),
+    ],
+)
+def test_the_summary_counts_epochs_from_1(losses, stops, kept, more):
+    assert early_stopping(losses, 1).summary == f"It {stops}the network of epoch {kept[0]} would be kept{kept[1:]}{more}"
+    none = early_stopping([nan, nan], 1).summary
+    assert none == "No validation loss is a number: it would have stopped after epoch 1."

@@ -33,6 +33,25 @@ def test_rates_and_losses_are_those_of_a_lectures_loop(model):
     assert found.ended == "all 40 steps were made"
 
 
+@pytest.mark.parametrize("high", [0.1, 500.0])
+def test_the_code_gives_the_losses_again(high):
+    """With the network's own loss of an explosion, too, after which the test ends early."""
+    mine = own()
+    found = lr_finder(mine, steps=30, high=high, momentum=0.5, seed=2)
+    space = {"own": mine}
+    exec(found.code(mine).replace("cw.methods.Task(model, loader, loader)  # yours", "own"), space)
+    assert space["values"] == found.loss.tolist()
+    assert space["rates"] == found.lr.tolist()
+
+
+def test_the_code_of_a_sample_writes_every_line_out():
+    found = lr_finder(task("digits"), steps=10, high=0.01)
+    code, space = found.code("digits"), {}
+    assert "cw.methods.train" not in code and "yours" not in code
+    exec(code, space)
+    assert space["values"] == found.loss.tolist()
+
+
 def test_the_same_seed_gives_the_same_losses_and_another_others():
     one, again, other = (lr_finder(own(), steps=20, high=0.1, seed=seed).loss.tolist() for seed in (0, 0, 1))
     assert one == again != other

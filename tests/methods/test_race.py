@@ -323,6 +323,64 @@ def test_of_two_alike_the_first_leads_and_one_seed_proves_nothing():
     assert math.isnan(verdict.spread)
 
 
+@pytest.mark.parametrize(
+    "finals, said",
+    [
+        ({"a": [0.5], "b": [0.75]}, "b wins with 75.0%, 25.0 points before a (one seed proves nothing: take three)"),
+        ({"a": [0.5], "b": [0.5]}, "a and b are alike with 50.0% (one seed proves nothing: take three)"),
+        (
+            {"a": [0.5, 0.5, 0.5], "b": [0.75, 0.74, 0.76]},
+            "b wins with 75.0%, 25.0 points before a, ±\N{NO-BREAK SPACE}1.0 over 3 seeds: more than chance explains (95 %)",
+        ),
+        (
+            {"a": [0.5, 0.5], "b": [0.6, 0.8]},  # t = 2 with one degree of freedom, whose 97.5 % are at 12.7
+            "b wins with 70.0%, 20.0 points before a, ±\N{NO-BREAK SPACE}14.1 over 2 seeds: which may be chance",
+        ),
+    ],
+)
+def test_a_verdict_says_by_how_much_and_whether_chance_explains_it(finals, said):
+    found = Race(tuple(final(name, k, v) for name, each in finals.items() for k, v in enumerate(each)), "epoch", 1)
+    assert found.verdict.sentence() == found.summary == said
+    assert found.progress == f"1 to 1 epochs done · {said.replace(' wins ', ' leads ')}"
+
+
+def test_a_single_schedule_is_judged_by_its_last_validation():
+    assert Race((final("a", 0, 0.5),), "epoch", 1).summary == "a: 50.0%"
+    assert Race((final("a", 0, math.nan),), "epoch", 1).summary == "a: a loss of nan"
+    assert Race((final("a", 0, None),), "epoch", 1).summary == "nothing is validated yet"
+
+
+def test_curves_end_where_their_run_ends(whole):
+    short = replace(whole.histories[0], ends=whole.histories[0].ends[:2], validation_loss=np.array([1.0, 2.0]))
+    curves = Race((short, *whole.histories[1:]), "epoch", 5).curves
+    assert {name: values.shape for name, values in curves.items()} == dict.fromkeys(
+        ("loss", "accuracy", "validation_loss", "validation_accuracy"), (4, 2, 5)
+    )
+    np.testing.assert_array_equal(curves["validation_loss"][0, 0], [1, 2, math.nan, math.nan, math.nan])
+    np.testing.assert_array_equal(curves["loss"][1, 1], whole.histories[3].epoch_loss)
+
+
+def test_an_ensemble_has_the_snapshots_that_all_runs_have(whole):
+    name = whole.names[1]
+    singles, average = whole.ensemble(name)
+    runs = whole.of(name)
+    np.testing.assert_array_equal(singles, np.stack([one.snapshot_accuracy for one in runs], axis=1))
+    np.testing.assert_array_equal(average, [one.ensemble_accuracy[-1] for one in runs])
+    fewer = replace(runs[0], snapshot_ends=runs[0].snapshot_ends[:1], snapshot_accuracy=runs[0].snapshot_accuracy[:1])
+    assert Race((fewer, runs[1]), "epoch", 5).ensemble(name)[0].shape == (1, 2)
+    assert whole.ensemble(whole.names[0])[0].shape == (0, 2)
+
+
+@pytest.mark.parametrize("unit", ["epoch", "batch"])
+def test_the_code_gives_the_accuracies_of_seed_0_under_the_names_of_the_race(unit):
+    specs = [SPECS[0], SPECS[0], SPECS[2]]
+    found = race(own(), specs, steps=4, unit=unit)
+    space = {"own": own()}
+    exec(found.code(own()).replace("cw.methods.Task(model, loader, others)  # yours", "own"), space)
+    assert space["values"] == {one.name: one.validation_accuracy.tolist() for one in found.histories}
+    assert len(space["values"]) == 3
+
+
 def test_there_is_no_verdict_on_one_schedule_or_before_all_were_validated():
     for histories in (
         [final("a", 0, 0.5)],

@@ -16,8 +16,8 @@ from torch.optim import lr_scheduler
 
 import cnnwidgets as cw
 from cnnwidgets.methods.schedule_parameters import parameters_of
+from cnnwidgets.methods.schedule_presets import PRESETS
 from cnnwidgets.panels import schedules
-from cnnwidgets.panels.schedule_presets import PRESETS
 from tests.base.tiny import PATIENCE, under
 
 

@@ -10,9 +10,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from cnnwidgets.methods import Schedule, schedule
 from cnnwidgets.methods.schedule_groups import kind_of, left_out
 from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
+from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.tasks import Task
 
 NAMED = 3

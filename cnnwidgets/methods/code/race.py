@@ -1,15 +1,14 @@
-"""A race as plain PyTorch lines."""
+"""The lines that train a network under several schedules."""
 
 from __future__ import annotations
 
 import textwrap
 from typing import Any
 
-from torch.nn import functional as F
-
-from cnnwidgets.methods import Task
+from cnnwidgets.methods.code.schedules import making
+from cnnwidgets.methods.code.tasks import task_line
 from cnnwidgets.methods.schedule_parameters import settle
-from cnnwidgets.methods.schedules import making, title
+from cnnwidgets.methods.schedules import title
 
 _RUN = """\
 torch.manual_seed(0)
@@ -58,14 +57,6 @@ _AFTER = """
         break"""
 
 
-def task_lines(model: Any, loaders: str) -> str:
-    """The line that makes a task, of what a panel was given as the model; ``loaders`` are the names of one's own."""
-    if isinstance(model, str):
-        return f"task = cw.methods.task({model!r})"
-    criterion = ", criterion" if isinstance(model, Task) and model.criterion is not F.cross_entropy else ""
-    return f"task = cw.methods.Task(model, {loaders}{criterion})  # yours"
-
-
 def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, model: Any, result: str) -> str:
     """The lines that put a result of each schedule, epoch by epoch, into a dict ``values``; seed 0.
 
@@ -75,7 +66,7 @@ def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, model: Any, r
     """
     head = (
         "import numpy as np\nimport torch\nimport torch.nn.functional as F\n\nimport cnnwidgets as cw\n\n"
-        f"{task_lines(model, 'loader, others')}\nvalues = {{}}"
+        f"{task_line(model, 'loader, others')}\nvalues = {{}}"
     )
     own = not isinstance(model, str)
     return "\n\n".join([head, *(_run(spec, steps, unit, own, result) for spec in specs)])

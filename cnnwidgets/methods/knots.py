@@ -8,7 +8,13 @@ import numpy as np
 
 
 def moved(knots: list[tuple[float, float]], change: Any, steps: int) -> list[tuple[float, float]]:
-    """Knots [(step, value)] after a hand's doing: whole steps, in order, at least two of them."""
+    """Knots [(step, value)] after one was moved, added or removed: whole steps, in order, at least two of them.
+
+    Parameters:
+        change: its ``name`` is "removed", "added", or that of a move; its ``new`` [..., x, y], before which stands, where
+            there is a knot already, its number at place 1.
+        steps: of the curve.
+    """
     if change.name == "removed":
         gone = int(change.new[1])
         return [knot for k, knot in enumerate(knots) if k != gone] if len(knots) > 2 else knots
