@@ -11,6 +11,7 @@ def test_the_marker_goes_where_a_key_moves_it_and_stays_there_when_the_curve_is_
     book.run(1)
     book.cell(1).get_by_text("all 12 steps were made").wait_for()
     marker = book.cell(1).locator(".cw-rule")
+    marker.wait_for()
     marker.press("Shift+ArrowRight")
     book.wait_python("panel.rate > 0.05", "True")
     rate = book.python("print(panel.rate)")
