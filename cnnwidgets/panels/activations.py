@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import traitlets as t
 
-from cnnwidgets.base.jobs import in_job
 from cnnwidgets.methods import FeatureMaps, activations, zero_shares
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.layers import format_shape
@@ -124,10 +123,10 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
             locked="layer" in self.locked,
         )
         self.tie((self.grid, "cursor"), (self.picture, "cursor"))
-        self.grid.observe(self._take_cursor, "cursor")
+        self.grid.on_user("cursor", self._take_cursor)
         self.react(self._place_cursor, "y", "x")
-        self.table.observe(lambda change: self._go_to(change.new), "selected")
-        self.chart.observe(self._take_click, "clicked")
+        self.table.on_user("selected", self._go_to)
+        self.chart.on_user("clicked", self._take_click)
         box = w.Layout(grid_gap="16px", flex_flow="row wrap", align_items="flex-start")
         self.picture.layout = w.Layout(flex=f"0 1 {self.picture.width}px", min_width="160px")
         self.chart.layout = w.Layout(flex="1 1 240px", min_width="0")
@@ -259,12 +258,12 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
     def _draw_maps(self, grid: ImageGrid, maps: FeatureMaps, title: str) -> None:
         grid.show(maps.values, orders={by: maps.order(by) for by in self.orders}, title=title)
 
-    def _take_cursor(self, change) -> None:
+    def _take_cursor(self, cursor: list[float]) -> None:
         """The cursor moved on the maps: in the picture it is at the centre of what the position sees."""
-        if self._result and len(change.new) == 2 and change.new != self._position():
+        if self._result and len(cursor) == 2:
             row = self._result.maps.layer
             with self.hold_trait_notifications():
-                self.y, self.x = row.to_pixel(*change.new, self.net.input_shape[1:])
+                self.y, self.x = row.to_pixel(*cursor, self.net.input_shape[1:])
 
     def _place_cursor(self) -> None:
         if position := self._position():
@@ -277,14 +276,14 @@ class FeatureMapBrowser(PicturePanel, GridPanel):
         row, column = self._result.maps.layer.to_position(self.y, self.x, self.net.input_shape[1:])
         return [float(row), float(column)]
 
-    def _take_click(self, change) -> None:
-        if change.new:
-            self._go_to(change.new[1])
+    def _take_click(self, clicked: list[int]) -> None:
+        if clicked:
+            self._go_to(clicked[1])
             self.chart.clicked = []  # so that the same bar can be clicked again
 
     def _go_to(self, number: int) -> None:
         """A layer was chosen by its number in the table or the chart, which list the same layers."""
-        if number >= 0 and "layer" not in self.locked and not in_job():  # a job only marks what it has drawn
+        if number >= 0 and "layer" not in self.locked:
             self.layer = self.layer_names[number]
 
 

@@ -91,7 +91,7 @@ class BackwardRules(Panel):
         self._editable = [name for name in NUMBERS if name not in fixed]
         stepping = "hidden" if "step" in self.hidden else "locked" if "step" in self.locked else "free"
         self.view = NumberTables(on_edit=self._take_edit, stepping=stepping)
-        self.view.observe(self._take_step, "step")
+        self.view.on_user("step", self._take_step)
         self.observe(self._drop_others, "example")
         self.react(self._place_step, "step")
         self.reset = w.Button(
@@ -139,9 +139,8 @@ class BackwardRules(Panel):
     def _place_step(self) -> None:
         self.view.step = self._last_step(self._result)
 
-    def _take_step(self, change) -> None:
-        if self._result is not None and change.new != self._last_step(self._result):
-            self.step = change.new if change.new < len(self.view.steps) - 1 else None
+    def _take_step(self, step: int) -> None:
+        self.step = step if step < len(self.view.steps) - 1 else None
 
     def _drop_others(self, change) -> None:
         """Numbers that do not fit the new example give way to its own."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
@@ -108,7 +107,6 @@ class EmbeddingExplorer(LayoutParameters):
         self._charted: Mapping[str, Separation] = {}
         self._why_none = ""
         self._moved: np.ndarray | None = None
-        self._placing = False
         super().__init__(bound(net, dataset), method=method, layer=layer, **options)
 
     @property
@@ -155,8 +153,8 @@ class EmbeddingExplorer(LayoutParameters):
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
         self.scatter = ScatterView(lock=lock)
         t.link((self, "thumbnails"), (self.scatter, "thumbnails"))
-        self.scatter.observe(self._take_selected, "selected")
-        self.scatter.observe(self._take_picked, "picked")
+        self.scatter.on_user("selected", self._take_selected)
+        self.scatter.on_user("picked", self._take_picked)
         self.react(self._take_selection, "selection")
         self.react(self._take_image, "image")
         self.beside = Neighbourhood(self.net, self.dataset, aside=self.aside, open=self._open)
@@ -166,7 +164,7 @@ class EmbeddingExplorer(LayoutParameters):
             view.layout = w.Layout(display="none", flex="1 1 220px", min_width="0")
         self.chart = ChartView(height=300, hint="" if "layer" in self.locked else "click: go there")
         self.chart.show(charts.by_depth(self.layer_names, {}), "how well the classes separate, by depth")
-        self.chart.observe(self._take_click, "clicked")
+        self.chart.on_user("clicked", self._take_click)
         self.play = w.Button(layout=w.Layout(width="100px"))
         self.play.on_click(lambda _: self._take_play())
         again = w.Button(description="Restart", icon="undo", layout=w.Layout(width="100px"))
@@ -352,32 +350,22 @@ class EmbeddingExplorer(LayoutParameters):
                 for name, of in (("top", "top"), ("chance", "chances"))
             }
         sheet, tile = atlas(np.concatenate([one.pictures for one in groups]))
-        with self._by_itself():
-            self.scatter.show(
-                np.concatenate(points),
-                colors=np.concatenate(shades),
-                names=colors.names,
-                span=colors.span,
-                quantity=colors.quantity,
-                classes=[*found.classes, *(() if same else names)],
-                labels=places if same else np.where(places < 0, -1, places + len(found.classes)),
-                numbers=np.concatenate([one.indices for one in groups]),
-                added=np.arange(len(result.points), sum(map(len, points))),
-                atlas=sheet,
-                tile=tile,
-                **answers,
-            )
-            self._place_selection(result)
-            self._place_image(result)
-
-    @contextmanager
-    def _by_itself(self) -> Iterator[None]:
-        """Inside, what changes in the scatter is no hand's doing."""
-        self._placing = True
-        try:
-            yield
-        finally:
-            self._placing = False
+        self.scatter.show(
+            np.concatenate(points),
+            colors=np.concatenate(shades),
+            names=colors.names,
+            span=colors.span,
+            quantity=colors.quantity,
+            classes=[*found.classes, *(() if same else names)],
+            labels=places if same else np.where(places < 0, -1, places + len(found.classes)),
+            numbers=np.concatenate([one.indices for one in groups]),
+            added=np.arange(len(result.points), sum(map(len, points))),
+            atlas=sheet,
+            tile=tile,
+            **answers,
+        )
+        self._place_selection(result)
+        self._place_image(result)
 
     def _show_play(self, result: Explored) -> None:
         moving = self.playing and not result.finished and not self._stopped
@@ -408,15 +396,15 @@ class EmbeddingExplorer(LayoutParameters):
         if "image" not in self.locked:
             self.image = number
 
-    def _take_picked(self, change) -> None:
+    def _take_picked(self, picked: int) -> None:
         with LOCK:
-            indices = self._result.features.indices if self._result and not self._placing else ()
-        if 0 <= change.new < len(indices):
-            self._open(int(indices[change.new]))
+            indices = self._result.features.indices if self._result else ()
+        if 0 <= picked < len(indices):
+            self._open(int(indices[picked]))
 
-    def _take_selected(self, change) -> None:
+    def _take_selected(self, _) -> None:
         with LOCK:
-            indices = self._result.features.indices if self._result and not self._placing else None
+            indices = self._result.features.indices if self._result else None
         if indices is not None:
             points = self.scatter.selection
             self.selection = indices[points[points < len(indices)]].tolist()
@@ -424,14 +412,12 @@ class EmbeddingExplorer(LayoutParameters):
     def _take_image(self) -> None:
         if isinstance(self.image, int):
             self._check_number(self.image)
-        with self._by_itself():
-            self._place_image(self._result)
+        self._place_image(self._result)
 
     def _take_selection(self) -> None:
         for number in self.selection:
             self._check_number(number)
-        with self._by_itself():
-            self._place_selection(self._result)
+        self._place_selection(self._result)
 
     def _check_number(self, number: int) -> None:
         if not 0 <= number < len(self.dataset):
@@ -454,10 +440,10 @@ class EmbeddingExplorer(LayoutParameters):
         hidden = len(set(self.selection)) - len(points)
         self.beside.show_selection(points, found, self.coloring.words(found), hidden)
 
-    def _take_click(self, change) -> None:
+    def _take_click(self, clicked: list[int]) -> None:
         """A layer's point in the chart was clicked."""
-        if change.new and "layer" not in self.locked:
-            self.layer = [*self._charted][change.new[1]]
+        if clicked and "layer" not in self.locked:
+            self.layer = [*self._charted][clicked[1]]
             self.chart.clicked = []  # so that the same point can be clicked again
 
 

@@ -64,7 +64,7 @@ class LRFinder(Panel):
         import_for_trainings()
         self.chart = ChartView(height=340, readout=True)
         self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
-        self.chart.observe(self._take_line, "line")
+        self.chart.on_user("line", self._take_line)
         self.react(self._draw_line, "rate")
         return [*self.toolbox(), self.chart]
 
@@ -104,10 +104,10 @@ class LRFinder(Panel):
         if self.status.kind == "ready":
             self.status.say(self.summary(self._result))
 
-    def _take_line(self, change) -> None:
+    def _take_line(self, line: float | None) -> None:
         """The marker was dragged."""
-        if change.new is not None and self._result is not None and change.new != self._marked(self._result):
-            self.rate = change.new
+        if line is not None:
+            self.rate = line
 
 
 def _plot(result: RangeTest) -> Any:

@@ -91,7 +91,7 @@ class Neighbourhood(w.VBox):
 
     def _make_grid(self) -> ImageGrid:
         grid = ImageGrid(noun="picture", tools=False, hide=["line"], tile=52, height=190, layout=w.Layout(display="none"))
-        grid.observe(lambda change: self._take(grid, change.new), "selected")
+        grid.on_user("selected", lambda selected: self._take(grid, selected))
         return grid
 
     def _take(self, grid: ImageGrid, selected: int) -> None:

@@ -135,7 +135,7 @@ class OcclusionSlider(TargetPanel):
         self.tie((self.picture, "box"), (self.answers, "box"), (self.heat, "box"), (self.tops, "box"))
         self.tie((self.heat, "region"), (self.tops, "region"))
         self.tie((self.heat, "opacity"), (self.tops, "opacity"))
-        self.picture.observe(self._take_box, "box")
+        self.picture.on_user("box", self._take_box)
         t.link((self, "region"), (self.heat, "region"))
         self.react(self._place_box, "y", "x")
         flow = w.Layout(grid_gap="20px", flex_flow="row wrap", align_items="flex-start")
@@ -273,18 +273,21 @@ class OcclusionSlider(TargetPanel):
         if self.picture.box != [top, left, tall, wide]:  # else the browser has moved it, and has told the other views
             for view in (self.answers, self.heat, self.tops, self.picture):
                 view.box = [top, left, tall, wide]
+            self._ask_about(top, left)
 
-    def _take_box(self, change) -> None:
-        """The patch was moved in the browser, or by y and x."""
-        if not self._result or len(change.new) != 4:
+    def _take_box(self, box: list[int]) -> None:
+        """The patch was moved in the browser."""
+        if not self._result or len(box) != 4:
             return
-        top, left, tall, wide = change.new
-        centre = top + (tall - 1) / 2, left + (wide - 1) / 2
-        if self.y is None or self.x is None or max(abs(self.y - centre[0]), abs(self.x - centre[1])) >= 1:
-            with self.hold_trait_notifications():
-                self.y, self.x = centre
+        top, left, tall, wide = box
+        with self.hold_trait_notifications():
+            self.y, self.x = top + (tall - 1) / 2, left + (wide - 1) / 2
         if [tall, wide] != list(self._result.patch):  # it was dragged while its size changed
             self._place_box()
+        self._ask_about(top, left)
+
+    def _ask_about(self, top: int, left: int) -> None:
+        """Ask for the answer with the patch there, where the map does not have it."""
         if not _known(self._result, top, left):
             self.aside("probe", lambda job: self._probe(self._result, top, left))
 

@@ -242,8 +242,9 @@ class Panel(Stateful, Computing, w.VBox):
 def _set_unsent(view_and_trait: tuple[w.Widget, str], value: Any) -> None:
     """Set a trait that the browser itself sets."""
     view, trait = view_and_trait
-    with view._lock_property(**{trait: value}):
-        setattr(view, trait, value)
+    if getattr(view, trait) != value:
+        with view._lock_property(**{trait: value}):
+            setattr(view, trait, value)
 
 
 def _layout_of(box: w.Box) -> figures.Group:

@@ -19,7 +19,7 @@ from cnnwidgets.methods.segmentation import Segmentation
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.own_score import name_of
 from cnnwidgets.panels import saliency_charts as charts
-from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, is_by_hand, shown_only
+from cnnwidgets.panels.controls import Choice, Several, Slider, Tick, shown_only
 from cnnwidgets.panels.curves import blank
 from cnnwidgets.panels.explained import OF_CLASSES, Explained, Explainer, Row
 from cnnwidgets.panels.saliency_cells import NAMES, about_cut_out, cell, is_of_all
@@ -112,7 +112,7 @@ class SaliencyPanel(TargetPanel):
         self._explainer = Explainer(self.net)
         self._cascade = [row.name for row in cascade(self.net)]
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
-        self.table.observe(self._take_cursor, "cursor")
+        self.table.on_user("cursor", self._take_cursor)
         self.react(self._place_cursor, "y", "x")
         self.observe(self._take_unit, "unit")
         self.observe(self._ask_of_position, ["y", "x"])
@@ -128,7 +128,7 @@ class SaliencyPanel(TargetPanel):
         self.check.on_click(lambda _: self.check_all())
         tools = self.toolbox()
         if slider := self.controls.get("randomised"):
-            slider.observe(self._take_depth, "value")
+            slider.on_user("value", self._take_depth)
         return [*tools, self.table, *([] if "randomised" in self.hidden else [self.check]), self.chart, self.curves]
 
     def compute(self, job: Job) -> Explained:
@@ -276,19 +276,19 @@ class SaliencyPanel(TargetPanel):
 
     # hands
 
-    def _take_cursor(self, change) -> None:
-        if len(change.new) == 2 and [self.y, self.x] != change.new:
+    def _take_cursor(self, cursor: list[float]) -> None:
+        if len(cursor) == 2:
             with self.hold_trait_notifications():
-                self.y, self.x = change.new
+                self.y, self.x = cursor
 
     def _place_cursor(self) -> None:
         if self.y is not None and self.x is not None:
             self.table.cursor = [self.y, self.x]
 
-    def _take_depth(self, change) -> None:
+    def _take_depth(self, depth: int) -> None:
         """A hand moved the slider from where a cancelled sanity check had left it to the depth that is asked for."""
         at_rest = self._result and self._job and self._job.ended
-        if is_by_hand(change.owner) and at_rest and self._result.depth != change.new == self.randomised:
+        if at_rest and self._result.depth != depth == self.randomised:
             self.ask()
 
     def _take_unit(self, change) -> None:

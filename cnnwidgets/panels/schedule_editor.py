@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ipywidgets as w
@@ -12,6 +13,7 @@ from cnnwidgets.methods import KINDS
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.schedule_parameters import COMMON, parameters_of
 from cnnwidgets.views import More, NumberSlider
+from cnnwidgets.views.hands import on_user
 
 MENU = [(kind.title, name) for name, kind in KINDS.items() if name != "recorded"]
 
@@ -33,10 +35,10 @@ class ScheduleEditor(w.VBox):
     """
 
     def __init__(self, take: Callable[[dict[str, Any]], None]):
-        self._take, self._showing = take, False
+        self._take = take
         self._spec: dict[str, Any] = {}
         self.kind = w.Dropdown(options=MENU, description="kind", tooltip="what the rate does with the steps")
-        self.kind.observe(self._take_kind, "value")
+        on_user(self.kind, "index", lambda _: self._take_kind(self.kind.value))
         self.fields: dict[str, w.Widget] = {}
         self._built: tuple = ()
         self._own = w.Box(layout=w.Layout(flex_flow="row wrap", flex="1 1 340px"))
@@ -50,21 +52,17 @@ class ScheduleEditor(w.VBox):
 
     def show(self, spec: dict[str, Any], steps: int, disabled: bool = False) -> None:
         """Show a spec of so many steps."""
-        self._showing = True
-        try:
-            self._spec, kind = spec, str(spec.get("kind"))
-            known = kind in dict(MENU).values()
-            self.kind.layout.display = "" if known else "none"
-            if known:
-                self.kind.value = kind
-            if (kind, steps) != self._built:
-                self._build(kind, steps)
-            for name, field in self.fields.items():
-                _put(field, spec.get(name, parameters_of(kind)[name].default))
-            for field in (self.kind, *self.fields.values()):
-                field.disabled = disabled
-        finally:
-            self._showing = False
+        self._spec, kind = spec, str(spec.get("kind"))
+        known = kind in dict(MENU).values()
+        self.kind.layout.display = "" if known else "none"
+        if known:
+            self.kind.value = kind
+        if (kind, steps) != self._built:
+            self._build(kind, steps)
+        for name, field in self.fields.items():
+            _put(field, spec.get(name, parameters_of(kind)[name].default))
+        for field in (self.kind, *self.fields.values()):
+            field.disabled = disabled
 
     def _build(self, kind: str, steps: int) -> None:
         table = parameters_of(kind) if kind in KINDS else {}
@@ -73,7 +71,8 @@ class ScheduleEditor(w.VBox):
         before = [*self.fields.values()]
         self.fields = {name: _field(name, row, steps) for name, row in table.items() if name not in hidden}
         for name, field in self.fields.items():
-            field.observe(lambda change, name=name: self._take_value(name, change.new), "value")
+            trait = "index" if isinstance(field, w.Dropdown) else "value"
+            on_user(field, trait, partial(self._take_field, name, field))
         own = [field for name, field in self.fields.items() if name not in COMMON or name == "lr"]
         self._own.children = own
         self._common.children = [field for field in self.fields.values() if field not in own]
@@ -81,17 +80,15 @@ class ScheduleEditor(w.VBox):
         for field in before:
             field.close()
 
-    def _take_kind(self, change) -> None:
+    def _take_kind(self, kind: str) -> None:
         """Another kind begins with its usual values; what both kinds know stays."""
-        if not self._showing:
-            kept = {
-                name: value for name, value in self._spec.items() if name in COMMON and name in parameters_of(change.new)
-            }
-            self._take({"kind": change.new, **kept})
+        kept = {name: value for name, value in self._spec.items() if name in COMMON and name in parameters_of(kind)}
+        self._take({"kind": kind, **kept})
+
+    def _take_field(self, name: str, field: w.Widget, _: Any) -> None:
+        self._take_value(name, field.value)
 
     def _take_value(self, name: str, value: Any) -> None:
-        if self._showing:
-            return
         row = parameters_of(self._spec["kind"])[name]
         spec = {key: old for key, old in self._spec.items() if key not in (name, "name")}
         if not (row.default is None and value == 0):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ from cnnwidgets.panels.schedule_editor import ScheduleEditor
 from cnnwidgets.panels.schedule_presets import PRESETS
 from cnnwidgets.panels.snippets import tidy
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.hands import on_user
 
 if TYPE_CHECKING:
     from cnnwidgets.base.jobs import Job
@@ -122,7 +124,7 @@ class SchedulePlayground(Panel):
         self.loss_chart.layout.display = "none"
         self.editor = ScheduleEditor(self._take_spec)
         self.menu = w.Dropdown(description="schedule", layout=w.Layout(width="min(420px, 100%)"))
-        self.menu.observe(self._take_menu, "value")
+        on_user(self.menu, "index", self._take_menu)
         locked = "specs" in self.locked
         self.buttons = {
             name: w.Button(description=name, tooltip=tip, disabled=locked, layout=w.Layout(width="auto"))
@@ -143,8 +145,9 @@ class SchedulePlayground(Panel):
             tooltip="train the same network under every schedule on screen",
         )  # fmt: skip
         self.start.on_click(lambda _: self.train())
-        self.chart.observe(self._take_drag, ["dragged", "added", "removed"])
-        self.loss_chart.observe(self._take_loss_drag, ["dragged", "added", "removed"])
+        for what in ("dragged", "added", "removed"):
+            self.chart.on_user(what, partial(self._take_drag, what))
+            self.loss_chart.on_user(what, partial(self._take_loss_drag, what))
         self.react(self._draw_chart, "log", "unit", "selected")
         flow = w.Layout(flex_flow="row wrap", grid_gap="4px")
         parts = [*self.toolbox(), w.HBox([self.presets], layout=flow)]
@@ -272,13 +275,9 @@ class SchedulePlayground(Panel):
         self.editor.show(self.specs[self._chosen], self.steps, "specs" in self.locked)
 
     def _draw_menu(self, names: list[str], selected: int) -> None:
-        self._showing = True
-        try:
-            self.menu.options = [(f"{k + 1}. {name}", k) for k, name in enumerate(names)]
-            self.menu.value = selected
-            self.buttons["Remove"].disabled = len(names) < 2 or "specs" in self.locked
-        finally:
-            self._showing = False
+        self.menu.options = [(f"{k + 1}. {name}", k) for k, name in enumerate(names)]
+        self.menu.value = selected
+        self.buttons["Remove"].disabled = len(names) < 2 or "specs" in self.locked
 
     def _draw_losses(self) -> None:
         asked = self.asked
@@ -300,9 +299,9 @@ class SchedulePlayground(Panel):
     def _take_spec(self, spec: dict[str, Any]) -> None:
         self.specs = [spec if k == self._chosen else other for k, other in enumerate(self.specs)]
 
-    def _take_menu(self, change) -> None:
-        if not self._showing and change.new is not None:
-            self.selected = change.new
+    def _take_menu(self, number: int | None) -> None:
+        if number is not None:
+            self.selected = number
 
     def _add(self) -> None:
         like = self.specs[self._chosen] if self.specs else FIRST.specs[0]
@@ -322,17 +321,18 @@ class SchedulePlayground(Panel):
         with self.hold_trait_notifications():
             self.selected, self.steps, self.specs = 0, preset.steps, [dict(spec) for spec in preset.specs]
 
-    def _take_drag(self, change) -> None:
-        """A knot of a schedule that is drawn by hand was moved, added or removed."""
+    def _take_drag(self, what: str, where: list[float]) -> None:
+        """A knot of a schedule that is drawn by hand was dragged, added or removed."""
         spec = self.specs[self._chosen]
-        if change.new and spec.get("kind") == "drawn":
-            knots = moved(list(zip(spec["at"], spec["rates"], strict=True)), change, self.steps)
+        if where and spec.get("kind") == "drawn":
+            knots = moved(list(zip(spec["at"], spec["rates"], strict=True)), what, where, self.steps)
             at, rates = zip(*knots, strict=True)
             self._take_spec({**spec, "at": list(at), "rates": list(rates)})
 
-    def _take_loss_drag(self, change) -> None:
-        if change.new:
-            self.loss_knots = [list(knot) for knot in moved([tuple(knot) for knot in self.loss_knots], change, self.steps)]
+    def _take_loss_drag(self, what: str, where: list[float]) -> None:
+        if where:
+            knots = moved([(at, loss) for at, loss in self.loss_knots], what, where, self.steps)
+            self.loss_knots = [list(knot) for knot in knots]
 
 
 def _losses(losses: list[float], knots: list[list[float]], steps: int) -> list[float]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import anywidget
 import numpy as np
 
+from cnnwidgets.views.hands import on_user
 from cnnwidgets.views.modules import inlined, packed
 from cnnwidgets.views.paper import Paper
 
@@ -40,6 +41,10 @@ class View(anywidget.AnyWidget):
     def hands(self, lock: Collection[str]) -> Sequence[str]:
         """What a hand can do without a kernel, a word each, where some traits are locked."""
         return ()
+
+    def on_user(self, trait: str, action: Callable[[Any], None]) -> None:
+        """Call an action with a trait's new value when it came from the browser, and never when code has set it."""
+        on_user(self, trait, action)
 
     def still(self, axes: Axes) -> None:
         """Draw what is on screen on Matplotlib axes; further ones, where it takes some, share the room of these."""

@@ -21,6 +21,7 @@ from cnnwidgets.methods import activations, zero_shares
 from cnnwidgets.panels import activations as module
 from cnnwidgets.views import NumberSlider, UploadButton
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import PATIENCE, Gated, several, under
 from tests.views.stills import frames
 
@@ -129,9 +130,9 @@ def test_every_layer_with_units_is_in_the_table_with_its_shape_parameters_and_fi
 def test_a_layer_is_chosen_in_the_table_or_by_its_bar(browser, how):
     number = browser.layer_names.index("pool1")
     if how == "table":
-        browser.table.selected = number
+        set_by_hand(browser.table, selected=number)
     else:
-        browser.chart.clicked = [0, number]
+        set_by_hand(browser.chart, clicked=[0, number])
     assert browser.layer == "pool1"
     assert browser.result.maps.layer.name == "pool1"
     assert browser.table.selected == number
@@ -140,8 +141,8 @@ def test_a_layer_is_chosen_in_the_table_or_by_its_bar(browser, how):
 def test_a_locked_layer_is_not_changed_by_hand_but_by_code(digits, data):
     panel = cw.FeatureMapBrowser(digits, data, lock=["layer"])
     panel.wait()
-    panel.table.selected = 3
-    panel.chart.clicked = [0, 3]
+    set_by_hand(panel.table, selected=3)
+    set_by_hand(panel.chart, clicked=[0, 3])
     assert panel.table.locked
     assert panel.layer == "conv1"
     panel.layer = "conv2"
@@ -152,9 +153,9 @@ def test_going_to_another_layer_and_back_before_it_is_there_ends_where_one_is():
     model, panel, _, _ = gated()
     first, second = panel.layer_names[:2]
     with model.shut():
-        panel.table.selected = 1
+        set_by_hand(panel.table, selected=1)
         assert model.reached.wait(PATIENCE)
-        panel.table.selected = 0
+        set_by_hand(panel.table, selected=0)
     assert panel.result.maps.layer.name == panel.layer == first != second
 
 
@@ -355,7 +356,7 @@ def test_the_cursor_keeps_its_place_in_the_picture_through_all_layers(data):
     panel.layer = "conv1"
     panel.wait()
     place = data.draw(st.tuples(st.integers(0, 31), st.integers(0, 31)))
-    panel.grid.cursor = [float(at) for at in place]
+    set_by_hand(panel.grid, cursor=[float(at) for at in place])
     y, x = panel.y, panel.x
     assert [y, x] == [2 * at for at in place]
     for row in data.draw(st.lists(st.sampled_from(rows), min_size=1, max_size=4)):

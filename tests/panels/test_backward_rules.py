@@ -12,6 +12,7 @@ import traitlets as t
 import cnnwidgets as cw
 from cnnwidgets.methods.backward_rules import EXAMPLES
 from cnnwidgets.net.relu_rules import RULES
+from tests.panels.hands import set_by_hand
 
 EXAMPLE_NAMES = tuple(EXAMPLES)
 
@@ -105,14 +106,14 @@ def test_steps_show_one_stage_after_the_other():
     assert "Deconvnet: what is negative from above is set to 0; the forward pass does not matter." in panel.view.steps
     panel.step = 4
     assert panel.view.step == 4
-    panel.view.step = 3  # by hand
+    set_by_hand(panel.view, step=3)  # by hand
     assert panel.step == 3
 
 
 def test_the_last_step_means_all_of_them_in_the_other_example_too():
     panel = cw.BackwardRules(step=2)
     panel.wait()
-    panel.view.step = 5
+    set_by_hand(panel.view, step=5)
     assert panel.step is None
     panel.example = "network"
     panel.wait()

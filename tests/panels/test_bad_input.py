@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 import cnnwidgets as cw
 from tests.net.networks import LeNet5, unchanged
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import under
 
 
@@ -151,7 +152,7 @@ def test_a_misspelt_layer_offers_the_nearest(digits, good, panel):
 def test_after_a_misspelt_layer_the_table_works(digits, good):
     panel = cw.FeatureMapBrowser(digits, good, layer="conf2")
     told(panel)
-    panel.table.selected = panel.layer_names.index("conv2")
+    set_by_hand(panel.table, selected=panel.layer_names.index("conv2"))
     assert works(panel)
     assert panel.result.maps.layer.name == "conv2"
 

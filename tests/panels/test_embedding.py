@@ -22,6 +22,7 @@ from cnnwidgets.panels import gathering
 from cnnwidgets.panels.panel import FIRST_PICTURE
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import PATIENCE, are_gone, under
 
 QUICK = {"limit": 60, "iterations": 60}
@@ -230,7 +231,7 @@ def test_umap_moves_too_and_supervised_its_listing_has_the_labels(explore):
 def test_a_lasso_selects_numbers_of_the_data_set(explore):
     panel = explore(method="pca")
     numbers = panel.result.features.indices
-    panel.scatter.selection = [3, 17, 28]
+    set_by_hand(panel.scatter, selected=np.array([3, 17, 28], np.int32).tobytes())
     assert panel.selection == numbers[[3, 17, 28]].tolist()
     assert panel.beside.selected.title == "3 selected"
 
@@ -250,8 +251,8 @@ def test_selecting_says_so_once(explore):
     panel, said = explore(method="pca"), []
     _ = panel.result
     panel.observe(said.append, ["selection", "image"])
-    panel.scatter.selection = [3, 5]
-    panel.scatter.picked = 7
+    set_by_hand(panel.scatter, selected=np.array([3, 5], np.int32).tobytes())
+    set_by_hand(panel.scatter, picked=7)
     assert [(change.name, change.new) for change in said] == [
         ("selection", panel.result.features.indices[[3, 5]].tolist()),
         ("image", int(panel.result.features.indices[7])),
@@ -264,7 +265,7 @@ def test_selecting_says_so_once(explore):
 def test_a_click_picks_a_picture_and_back(explore):
     panel = explore(method="pca")
     numbers = panel.result.features.indices
-    panel.scatter.picked = 7
+    set_by_hand(panel.scatter, picked=7)
     assert panel.image == numbers[7]
     panel.image = int(numbers[2])
     assert panel.scatter.picked == 2
@@ -291,9 +292,9 @@ def test_selection_and_picture_stay(explore, change):
 def test_numbers_are_the_data_set_s_where_pictures_are_left_out(bad):
     numbers = [i for i in range(50) if i not in Bad.indices]
     assert bad.result.features.indices.tolist() == numbers
-    bad.scatter.selection = [0, 9]
+    set_by_hand(bad.scatter, selected=np.array([0, 9], np.int32).tobytes())
     assert bad.selection == [1, 16]
-    bad.scatter.picked = 12
+    set_by_hand(bad.scatter, picked=12)
     assert bad.image == numbers[12]
     assert "9 pictures could not be used; the first, 0: OSError: the file is truncated" in bad.status.message
     assert bad.status.kind == "ready"
@@ -335,7 +336,7 @@ def test_the_neighbours_are_the_nearest_in_the_layer_and_in_pixels(explore, bad,
         wanted = numbers[brute(values, 11, 8)].tolist()
         opened = []
         for place in range(8):
-            grid.selected = place
+            set_by_hand(grid, selected=place)
             opened.append(panel.image)
             panel.image = int(numbers[11])
             settled(panel)
@@ -432,9 +433,9 @@ def test_added_pictures_stay_with_every_layer_and_colour(explore, pictures):
 def test_an_added_picture_is_no_number_of_the_data_set(explore, pictures):
     panel = explore(method="pca")
     panel.add([pictures[3]])
-    panel.scatter.selection = [4, 60]
+    set_by_hand(panel.scatter, selected=np.array([4, 60], np.int32).tobytes())
     assert panel.selection == panel.result.features.indices[[4]].tolist()
-    panel.scatter.picked = 60
+    set_by_hand(panel.scatter, picked=60)
     assert panel.image is None
 
 
@@ -585,7 +586,7 @@ def test_where_classes_cannot_be_compared_the_chart_says_why(explore, net, pictu
 def test_a_click_in_the_chart_goes_to_the_layer(explore):
     panel = explore(method="pca")
     _ = panel.result
-    panel.chart.clicked = [1, panel.layer_names.index("pool2")]
+    set_by_hand(panel.chart, clicked=[1, panel.layer_names.index("pool2")])
     assert panel.result.features.layer == panel.layer == "pool2"
     assert panel.chart.clicked == []
 
@@ -606,7 +607,7 @@ def test_where_not_all_layers_have_room_each_is_looked_at_when_it_is_asked_for(e
     panel.layer = "conv1"
     assert list(panel.result.separation) == ["input", "conv1", "relu4"]
     assert panel.chart.marked == 1
-    panel.chart.clicked = [0, 2]
+    set_by_hand(panel.chart, clicked=[0, 2])
     assert panel.result.features.layer == "relu4"
     assert panel.chart.marked == 2
 
@@ -621,10 +622,10 @@ def test_hidden_and_locked_controls(explore):
     assert panel.controls["layer"].disabled
     assert panel.scatter.lock == ["picked", "selected"]
     assert panel.play.disabled
-    panel.chart.clicked = [0, 1]
+    set_by_hand(panel.chart, clicked=[0, 1])
     assert panel.layer == "relu4"
     panel.image = int(numbers[3])
-    settled(panel).alike.selected = 0
+    set_by_hand(settled(panel).alike, selected=0)
     assert panel.image == numbers[3]
 
 
@@ -687,7 +688,7 @@ def test_a_linked_browser_opens_the_picked_picture(explore, net, pictures):
     numbers = panel.result.features.indices
     cw.link(panel, browser)
     assert (panel.image, browser.layer) == (4, "relu4")
-    panel.scatter.picked = 7
+    set_by_hand(panel.scatter, picked=7)
     assert browser.image == numbers[7]
     np.testing.assert_array_equal(browser.data()["picture"], net.picture(pictures[int(numbers[7])][0]))
     browser.image = int(numbers[20])

@@ -19,6 +19,7 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.panels.gathering import Gathering
 from tests.methods.data_sets import Bad, Pictures, network
 from tests.net.networks import unchanged
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import PATIENCE
 
 QUICK = {"limit": 50, "iterations": 30}
@@ -367,7 +368,7 @@ def test_a_picture_that_is_no_number_has_no_point(explore, image):
 def test_an_empty_selection(explore):
     panel = explore(method="pca", selection=[])
     assert works(panel)
-    panel.scatter.selected = b""
+    set_by_hand(panel.scatter, selected=b"")
     assert panel.selection == []
 
 

@@ -8,7 +8,9 @@ import torch
 from PIL import Image
 
 import cnnwidgets as cw
-from tests.panels.tiny import Doubler
+from tests.panels.hands import set_by_hand
+from tests.panels.tiny import PATIENCE, Doubler
+from tests.views.wire import sent
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +97,10 @@ def test_the_cursor_is_at_the_same_place_of_the_picture_on_the_maps_of_both(digi
     two = cw.FeatureMapBrowser(digits, cw.samples.digits(), "conv1")
     cw.link(one, two)
     one.wait(), two.wait()
-    one.grid.cursor = [8.0, 5.0]  # 3x3 at step 2 and padding 1: the centre is the pixel at twice the position
+    set_by_hand(one.grid, cursor=[8.0, 5.0])  # 3x3 at step 2 and padding 1: the centre is the pixel at twice the position
     assert (one.y, one.x) == (two.y, two.x) == (16, 10)
     assert two.grid.cursor == [14, 8]  # 5x5 at step 1: the centre is 2 pixels further
-    two.grid.cursor = [19.0, 2.0]
+    set_by_hand(two.grid, cursor=[19.0, 2.0])
     assert (one.y, one.x) == (two.y, two.x) == (21, 4)
     assert np.abs(2 * np.array(one.grid.cursor) - [21, 4]).max() <= 1
 
@@ -122,3 +124,12 @@ def test_a_layer_that_the_other_network_does_not_have_is_a_sentence_there(digits
 def test_what_cannot_be_linked_is_refused(panels, match):
     with pytest.raises(TypeError, match=match):
         cw.link(*panels)
+
+
+def test_what_is_tied_in_the_browser_is_the_same_in_the_kernel_and_is_sent_once(monkeypatch):
+    panel = cw.FeatureMapBrowser(cw.load("digits"), cw.samples.digits())
+    assert panel.wait(PATIENCE)
+    with sent(panel.picture, monkeypatch) as followed:
+        panel.grid.cursor = [8.0, 5.0]
+    assert panel.picture.cursor == panel.second.cursor == [8.0, 5.0]
+    assert followed == []

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import cnnwidgets as cw
+from tests.panels.hands import set_by_hand
 from tests.panels.test_race import data, network
 from tests.panels.tiny import PATIENCE
 
@@ -37,7 +38,7 @@ def test_the_marker_begins_at_the_suggestion_and_follows_the_hand(panel):
     assert panel.rate is None
     assert panel.chart.line == suggested
     assert panel.figure().axes[0].lines[-1].get_xdata()[0] == suggested
-    panel.chart.line = 0.5
+    set_by_hand(panel.chart, line=0.5)
     assert panel.rate == 0.5
     assert "the marker is at 0.5" in panel.status.message
     panel.rate = 0.25

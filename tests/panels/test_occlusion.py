@@ -9,6 +9,7 @@ import cnnwidgets as cw
 from cnnwidgets.base import jobs
 from cnnwidgets.net import Cancelled
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import PATIENCE, picture_tensor, several
 
 
@@ -65,7 +66,7 @@ def test_y_x_and_the_box_say_the_same(panel):
     _ = panel.result
     panel.y, panel.x = 20, 31
     assert [view.box for view in (panel.picture, panel.answers, panel.heat, panel.tops)] == [[16, 27, 9, 9]] * 4
-    panel.picture.box = [40, 2, 9, 9]
+    set_by_hand(panel.picture, box=[40, 2, 9, 9])
     assert (panel.y, panel.x) == (44, 6)
 
 
@@ -73,7 +74,7 @@ def test_a_patch_that_is_dragged_while_its_size_changes_keeps_the_new_size(panel
     _ = panel.result
     panel.patch = 13
     assert panel.result.patch == (13, 13)
-    panel.picture.box = [20, 30, 9, 9]  # as the hand had it
+    set_by_hand(panel.picture, box=[20, 30, 9, 9])  # as the hand had it
     for view in (panel.picture, panel.answers, panel.heat, panel.tops):
         assert view.box == [18, 28, 13, 13]
 
@@ -86,7 +87,7 @@ def test_the_patch_stays_in_the_picture(panel):
 
 def test_a_place_that_is_not_in_the_grid_is_computed(panel, net, pictures):
     _ = panel.result
-    panel.picture.box = [13, 24, 9, 9]
+    set_by_hand(panel.picture, box=[13, 24, 9, 9])
     tensor = pictures[3][0].clone()
     tensor[:, 13:22, 24:33] = tensor.mean((1, 2), keepdim=True)
     wanted = net.scores(tensor).softmax(1)[0, panel.result.target]
@@ -242,7 +243,7 @@ def test_a_linked_browser_shares_the_place_and_the_picture(net, pictures, panel)
     cw.link(panel, browser)
     assert browser.image == 3
     _ = panel.result, browser.result
-    panel.picture.box = [30, 30, 9, 9]
+    set_by_hand(panel.picture, box=[30, 30, 9, 9])
     assert (browser.y, browser.x) == (34, 34)
 
 

@@ -14,6 +14,7 @@ import cnnwidgets as cw
 from cnnwidgets.base.jobs import LOCK, POOL
 from cnnwidgets.panels import Panel
 from cnnwidgets.views import View
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import PATIENCE, Doubler, under
 
 LOSSES = [2.0, 1.5, 1.7, 1.6, 1.4, 1.9, 1.8]
@@ -168,7 +169,7 @@ def test_a_patch_that_is_dragged_is_probed_in_the_picture_on_screen():
     panel.image = 2
     gate.set()
     assert panel.wait(PATIENCE)
-    panel.picture.box = [3, 5, 16, 16]
+    set_by_hand(panel.picture, box=[3, 5, 16, 16])
     assert POOL.wait(PATIENCE)
     assert panel.answers.answer["value"] == expected.value
     pictures = [image.get_array() for axes in panel.figure().axes for image in axes.images]
@@ -189,7 +190,7 @@ def test_a_probe_that_comes_when_another_picture_is_on_screen_is_dropped(monkeyp
         return at(*place)
 
     monkeypatch.setattr(session, "at", slow, raising=False)
-    panel.picture.box = [3, 5, 16, 16]
+    set_by_hand(panel.picture, box=[3, 5, 16, 16])
     assert probed.wait(PATIENCE)
     panel.image = 1
     assert panel.wait(PATIENCE)

@@ -13,6 +13,7 @@ from torch.optim import SGD, Adagrad, Adam
 from torch.optim import lr_scheduler as S
 
 import cnnwidgets as cw
+from tests.panels.hands import set_by_hand
 from tests.panels.test_race import curve, data, network
 from tests.panels.test_schedules import drawn
 from tests.panels.tiny import PATIENCE
@@ -157,9 +158,9 @@ def test_schedules_begin_with_the_rates_of_an_optimizer_s_groups(model):
     theirs.step()
     np.testing.assert_allclose(panel.result[2].rates[:, 1], theirs.get_last_lr(), rtol=1e-14)
     panel.selected = 2
-    panel.editor.fields["lr"].value = 2.0
+    set_by_hand(panel.editor.fields["lr"], value=2.0)
     assert panel.result[2].rates[:, 0].tolist() == pytest.approx([0.2, 0.2, 2.0])
-    panel.editor.kind.value = "exponential"
+    set_by_hand(panel.editor.kind, value="exponential")
     assert panel.result[2].rates[:, 0].tolist() == pytest.approx([0.2, 0.2, 2.0])
 
 

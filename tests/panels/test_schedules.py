@@ -18,6 +18,7 @@ import cnnwidgets as cw
 from cnnwidgets.methods.schedule_parameters import parameters_of
 from cnnwidgets.panels import schedules
 from cnnwidgets.panels.schedule_presets import PRESETS
+from tests.panels.hands import set_by_hand
 from tests.panels.tiny import PATIENCE, under
 
 
@@ -39,7 +40,7 @@ def drawn(panel, number=0):
 
 
 def drag(panel, trait, value):
-    setattr(panel.chart, trait, value)
+    set_by_hand(panel.chart, **{trait: value})
     assert panel.wait(PATIENCE)
 
 
@@ -78,15 +79,15 @@ def test_the_code_on_screen_runs_in_a_fresh_process(panel):
 
 
 def test_a_control_bends_the_selected_schedule(panel):
-    panel.editor.fields["gamma"].value = 0.5
+    set_by_hand(panel.editor.fields["gamma"], value=0.5)
     assert panel.result[0].lr[99] == 0.125
     assert panel.specs[0]["gamma"] == 0.5
-    panel.editor.fields["milestones"].value = "10, 20, 40"
+    set_by_hand(panel.editor.fields["milestones"], value="10, 20, 40")
     assert panel.result[0].lr[99] == 0.0625
 
 
 def test_another_kind_keeps_what_both_know(panel):
-    panel.editor.kind.value = "cosine"
+    set_by_hand(panel.editor.kind, value="cosine")
     assert panel.specs == [{"kind": "cosine", "lr": 0.5}]
     assert panel.result[0].lr[50] == pytest.approx(0.25)
 
@@ -111,7 +112,7 @@ def test_a_long_number_in_a_list_keeps_its_digits_when_another_is_changed(panel)
     panel.specs = [{"kind": "drawn", "at": [0, 10.123456789, 99], "rates": [0.1, 0.123456789, 0.0]}]
     assert panel.wait(PATIENCE)
     assert panel.editor.fields["rates"].value == "0.1, 0.123456789, 0"
-    panel.editor.fields["rates"].value = "0.2, 0.123456789, 0"
+    set_by_hand(panel.editor.fields["rates"], value="0.2, 0.123456789, 0")
     assert panel.specs[0]["at"] == [0, 10.123456789, 99] and panel.specs[0]["rates"] == [0.2, 0.123456789, 0.0]
 
 
@@ -123,7 +124,7 @@ def test_two_values_that_change_at_once_are_both_kept_and_whole_ones_from_the_br
 
 def test_schedules_are_added_and_removed(panel):
     panel.buttons["Add"].click()
-    panel.editor.fields["gamma"].value = 0.5
+    set_by_hand(panel.editor.fields["gamma"], value=0.5)
     assert [one.lr[99] for one in panel.result] == pytest.approx([0.005, 0.125])
     panel.selected = 0
     panel.buttons["Remove"].click()
@@ -212,11 +213,11 @@ def test_bad_input_is_a_sentence_in_the_panel(arguments, words):
 
 def test_after_bad_input_the_last_good_curves_stay(panel):
     before = panel.result
-    panel.editor.fields["milestones"].value = "soon"
+    set_by_hand(panel.editor.fields["milestones"], value="soon")
     with pytest.raises(ValueError, match="list of numbers"):
         _ = panel.result
     assert panel.shown == before
-    panel.editor.fields["milestones"].value = "50"
+    set_by_hand(panel.editor.fields["milestones"], value="50")
     assert panel.result[0].lr[[49, 50]] == pytest.approx([0.5, 0.05])
 
 
