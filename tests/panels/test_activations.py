@@ -22,7 +22,7 @@ from cnnwidgets.panels import activations as module
 from cnnwidgets.views import NumberSlider, UploadButton
 from tests.base.tiny import PATIENCE, Gated, several, under
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
-from tests.views.stills import frames
+from tests.views.stills import frames, tiles
 
 
 @pytest.fixture(scope="module")
@@ -502,6 +502,18 @@ def test_a_hidden_layer_table_is_not_on_the_page(digits, data):
 def test_without_a_data_set_there_is_no_slider(digits, data):
     panel = cw.FeatureMapBrowser(digits, data[0][0])
     assert [widget for widget in under(panel) if isinstance(widget, NumberSlider)] == []
+
+
+@pytest.mark.parametrize("sort", ["index", "maximum"])
+def test_the_figure_carries_the_picture_and_the_maps_in_their_order(browser, sort):
+    browser.restore({"layer": "conv1", "scale": "layer", "sort": sort})
+    data = browser.data()
+    picture, sheet = (image.get_array() for axes in browser.figure().axes for image in axes.images)
+    np.testing.assert_array_equal(picture, data["picture"])
+    values = data["values"]
+    order = np.argsort(-values.max((1, 2)), kind="stable") if sort == "maximum" else np.arange(len(values))
+    for unit, tile in zip(order, tiles(sheet.filled(np.nan), *values.shape), strict=True):
+        np.testing.assert_allclose(tile, values[unit], atol=np.ptp(values[unit]) / 500 + 1e-6)
 
 
 def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):
