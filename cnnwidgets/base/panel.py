@@ -175,6 +175,12 @@ class Panel(Stateful, Displayed, Syncing):
                 self._hidden = self._box.concealed()
         return shown
 
+    def put(self, **state: Any) -> None:
+        """Set traits of the panel in one message, all of them before anything follows from one."""
+        with self.hold_sync(), self.hold_trait_notifications():
+            for name, value in state.items():
+                setattr(self, name, value)
+
     def tie(self, leader: End, *followers: End) -> None:
         """Keep traits of this panel, its views and panels the same, in the browser and here; the first leads."""
         self._tied.add(leader, *followers)

@@ -8,7 +8,7 @@ it, through a tie, or the methods marked ``@draws`` with the trait's name do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, TypeAlias
 
 import traitlets as t
@@ -112,7 +112,19 @@ def Slide(default: float, bounds: tuple[float, float] | Callable[[Any], tuple[fl
     return public(kind(default, help=help, **ends), c.Slider(bounds=of, **options), then=then, none=none)
 
 
-def Choice(values: Sequence[str], default: str | None = None, *, help: str, texts: Sequence[str] = (),
+def Pixels(most: Callable[[Any], int], *, help: str, usual: Callable[[Any], Any] | None = None, then: Then = "compute",
+           **options: Any) -> Any:  # fmt: skip
+    """A number of pixels, or [rows, columns], on a slider.
+
+    Parameters:
+        most: gives, of the panel, the highest of the slider.
+        options: of :class:`cnnwidgets.base.controls.Slider`.
+    """
+    trait = t.Union([t.Int(), t.List(t.Int())], default_value=None, allow_none=True, help=help)
+    return public(trait, c.Slider(bounds=lambda panel: (1, most(panel)), **options), then=then, usual=usual)
+
+
+def Choice(values: Sequence[str], default: str | None = None, *, help: str, texts: Collection[str] = (),
            then: Then = "compute", **options: Any) -> Any:  # fmt: skip
     """One of some words.
 
