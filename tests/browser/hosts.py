@@ -58,5 +58,7 @@ def open_classic(page, lab: Lab, name: str) -> None:
     """Open a notebook in Notebook 7, and run all its cells."""
     page.goto(f"{lab.base}/notebooks/{name}?token={lab.token}")
     page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=LONG)
-    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'")
+    page.wait_for_function(
+        "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+    )
     page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")

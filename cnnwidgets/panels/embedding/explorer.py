@@ -13,7 +13,7 @@ from cnnwidgets.base import action, column, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import LOCK
-from cnnwidgets.base.traits import Choice, public
+from cnnwidgets.base.traits import Choice, Number, public
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import EMBEDDINGS
 from cnnwidgets.methods.embedding_parameters import TITLES
@@ -70,9 +70,8 @@ class EmbeddingExplorer(LayoutParameters):
         tuple(COMPARISONS), texts=list(COMPARISONS.values()), help="what to look at beside it, to read it right"
     )
     pool = Choice(POOLS, more=True, help="what becomes of a map: its average over a coarse grid, its mean, its maximum")
-    limit = public(
-        t.Int(2000, min=1, help="pictures that are shown at most; of more a sample is taken"),
-        c.Number(low=1, high=100_000, more=True),
+    limit = Number(
+        2000, 1, 100_000, free="above", more=True, help="pictures that are shown at most; of more a sample is taken"
     )
     playing = public(t.Bool(True, help="whether the layout moves on"), None)
     thumbnails = public(t.Bool(False, help="whether points are drawn as their pictures"), None, then="nothing")
