@@ -23,7 +23,7 @@ from tests.panels.embedding.seen import (
 def test_hidden_and_locked_controls(explore):
     panel = explore(method="pca", hide=["perplexity"], lock=["layer", "image", "selection", "playing"])
     numbers = panel.result.features.indices
-    assert "perplexity" not in [spec["name"] for spec in panel._controls]
+    assert "perplexity" not in panel.controls
     assert all(control(panel, name)["locked"] for name in ("layer", "play", "restart"))
     assert panel.scatter.lock == ["picked", "selected"]
     assert (panel.chart.fixed, panel.chart.hint) == (True, "")
