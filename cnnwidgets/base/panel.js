@@ -2,7 +2,7 @@
 
 import { controlStrip } from "./strip.js";
 import { statusLine } from "./status.js";
-import { h, listen, put, stamp, watch } from "../views/shared.js";
+import { h, listen, put, stamp, typed, watch } from "../views/shared.js";
 
 async function render({ model, el, signal, host }) {
   const strip = controlStrip(model, signal);
@@ -27,7 +27,6 @@ async function render({ model, el, signal, host }) {
 
 /** Put the views where the tree says, each in an element of its own; later the tree shows and hides them. */
 async function layOut(model, host, body, signal) {
-  const saved = new Map(); // what was drawn for which values, as far as no kernel has drawn anew
   let live = true;
   let boxes = [];
 
@@ -52,7 +51,7 @@ async function layOut(model, host, body, signal) {
       if (part.row) inside.style.setProperty("--cwp-basis", `${part.basis}px`);
       return inside;
     }));
-    if (part.follows) boxes.push({ el, follows: part.follows, note: null });
+    if (part.follows.length) boxes.push({ el, follows: part.follows });
     return el;
   };
 
@@ -66,28 +65,34 @@ async function layOut(model, host, body, signal) {
     const mounted = [];
     body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounted)] : []));
     conceal();
-    boxes.forEach((box) => follow(box));
-    await Promise.all(mounted);
+    await Promise.all([...mounted, ...boxes.map(follow)]);
   };
 
   /** What a box shows was drawn for one value of a trait: where that changes and no kernel answers, it says so. */
-  const follow = (box) => {
-    saved.set(box.follows, JSON.stringify(model.get(box.follows)));
+  const follow = async (box) => {
+    const [reference, name] = box.follows;
+    const leader = reference ? await host.getModel(reference) : model;
+    if (signal.aborted) return;
+    box.value = () => textOf(leader.get(name));
+    box.saved = box.value();
     box.note = h("div", { className: "cwp-stale", hidden: true }, "Drawn for another choice. A new one needs a running kernel.");
     box.el.prepend(box.note);
-    signal.addEventListener("abort", listen(model, [box.follows], () => age(box)));
+    signal.addEventListener("abort", listen(leader, [name], () => age(box)));
   };
   const age = (box) => {
-    if (live) saved.set(box.follows, JSON.stringify(model.get(box.follows)));
-    box.note.hidden = live || saved.get(box.follows) === JSON.stringify(model.get(box.follows));
+    if (live) box.saved = box.value();
+    box.note.hidden = live || box.saved === box.value();
     box.el.toggleAttribute("data-stale", !box.note.hidden);
   };
 
   const ends = [listen(model, ["_tree"], draw), listen(model, ["_hidden"], conceal)];
   signal.addEventListener("abort", () => ends.forEach((end) => end()));
   await draw();
-  return { tell: (now) => ((live = now), boxes.forEach(age)) };
+  return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
 }
+
+/** A trait's value as a text that differs where the value does. */
+const textOf = (value) => JSON.stringify(value?.byteLength === undefined ? value : [...typed(Uint8Array, value)]);
 
 /** Keep tied traits the same: what leads tells the followers; what a hand does to a follower the leader is told, and sends. */
 async function tieAll(model, host, signal) {

@@ -17,7 +17,7 @@ from cnnwidgets.base import cells, held, wire
 from cnnwidgets.base.computing import missing
 from cnnwidgets.base.controls import Pairs, specs
 from cnnwidgets.base.display import Displayed
-from cnnwidgets.base.drawing import drawing
+from cnnwidgets.base.drawing import Drawn, drawing
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Box, Part, column
 from cnnwidgets.base.state import Stateful
@@ -79,13 +79,15 @@ class Panel(Stateful, Displayed, Syncing):
 
     _box: Box
     _is_open = False
+    _actions_of: ClassVar[dict[str, Any]]
     _made: Sequence[w.Widget] = ()
 
     def __init_subclass__(cls, **options):
         public = cls.public_traits()
         for name, trait in public.items():
             _check_then(cls, name, trait)
-            trait.tag(sync=True, to_json=partial(wire.to_browser, name), from_json=partial(wire.from_browser, name))
+            synced = trait.metadata.get("sync", True)
+            trait.tag(sync=synced, to_json=partial(wire.to_browser, name), from_json=partial(wire.from_browser, name))
         asks = frozenset(name for name, trait in public.items() if trait.metadata.get("then") == "compute")
         cls.asks = asks or None
         cls.drawing = drawing(cls, list(public))
@@ -102,7 +104,7 @@ class Panel(Stateful, Displayed, Syncing):
         self.links = []
         self.hidden, self.locked = (self.check_names(what, names) for what, names in (("hide", hide), ("lock", lock)))
         self.check_names("", state)
-        self._box, self._tied = column(), Ties(self)
+        self._box, self._tied, self._drawn = column(), Ties(self), Drawn()
         super().__init__(**state, **({} if layout is None else {"layout": layout}))
         self.status = Status()
         self.status.observe(lambda change: self.set_trait("_status", self.status.wire()), ["message", "kind", "fraction"])
@@ -196,12 +198,12 @@ class Panel(Stateful, Displayed, Syncing):
     # what the base does with them
 
     def draw(self, result: Any) -> None:
-        self._redraw(self.drawing, result)
+        self._drawn.draw(self, result)
         self._show_controls()
 
-    def _redraw(self, methods: Any, result: Any = None) -> None:
+    def _redraw(self, methods: Any) -> None:
         for name in methods:
-            getattr(self, name)(self._result if result is None else result)
+            getattr(self, name)(self._result)
 
     def _learn(self) -> None:
         """Learn of the network what can be learnt before anything is built."""
@@ -236,8 +238,11 @@ class Panel(Stateful, Displayed, Syncing):
     @classmethod
     def actions(cls) -> dict[str, Any]:
         """The methods that have a button, see :func:`cnnwidgets.base.controls.action`."""
-        named = {name: method for base in reversed(cls.__mro__) for name, method in vars(base).items()}
-        return {name: method for name, method in named.items() if hasattr(method, "control") and callable(method)}
+        if "_actions_of" not in vars(cls):  # which is asked for with every result
+            named = {name: method for base in reversed(cls.__mro__) for name, method in vars(base).items()}
+            found = {name: method for name, method in named.items() if hasattr(method, "control") and callable(method)}
+            cls._actions_of = found
+        return cls._actions_of
 
     def needs_kernel(self, name: str) -> bool:
         """Whether only Python can follow a change of a trait; else the views do, through ties."""
