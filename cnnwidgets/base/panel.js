@@ -38,39 +38,37 @@ async function layOut(model, host, body, signal) {
       if (!signal.aborted) el.append(h("div", { className: "cwp-lost" }, `This view could not be loaded: ${error.message}`));
     }
   };
+  let parts = []; // their elements, each counted before what is in it
   const place = (part, mounted) => {
+    const el = h("div", { className: part.view ? "cwp-view" : part.row ? "cwp-row" : "cwp-column" });
+    parts.push(el);
     if (part.view) {
-      const el = h("div", { className: "cwp-view" });
       mounted.push(mount(part.view, el));
       return el;
     }
-    const el = h("div", { className: part.row ? "cwp-row" : "cwp-column" });
-    const inside = (part.row ?? part.column).map((child) => {
-      const one = place(child, mounted);
-      one.style.setProperty("--cwp-grow", child.grow);
-      if (part.row) one.style.setProperty("--cwp-basis", `${part.basis}px`);
-      return one;
-    });
-    el.append(...inside);
-    boxes.push({ el, inside, follows: part.follows, note: null });
+    el.append(...(part.row ?? part.column).map((child) => {
+      const inside = place(child, mounted);
+      inside.style.setProperty("--cwp-grow", child.grow);
+      if (part.row) inside.style.setProperty("--cwp-basis", `${part.basis}px`);
+      return inside;
+    }));
+    if (part.follows) boxes.push({ el, follows: part.follows, note: null });
     return el;
   };
 
-  const views = (part) => part.view ?? (part.row ?? part.column ?? []).map(views);
-  let placed = "[]";
+  const conceal = () => parts.forEach((el, number) => (el.hidden = model.get("_hidden").includes(number)));
+  let placed = "{}";
   const draw = async () => {
     const tree = model.get("_tree");
-    if (JSON.stringify(views(tree)) !== placed) {
-      placed = JSON.stringify(views(tree));
-      boxes = [];
-      const mounted = [];
-      body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounted)] : []));
-      boxes.filter((box) => box.follows).forEach((box) => follow(box));
-      await Promise.all(mounted);
-    }
-    boxesOf(tree).forEach((part, k) => (part.row ?? part.column).forEach((child, i) => (boxes[k].inside[i].hidden = child.hidden)));
+    if (JSON.stringify(tree) === placed) return;
+    placed = JSON.stringify(tree);
+    [boxes, parts] = [[], []];
+    const mounted = [];
+    body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounted)] : []));
+    conceal();
+    boxes.forEach((box) => follow(box));
+    await Promise.all(mounted);
   };
-  const boxesOf = (part) => part.view || !(part.row ?? part.column) ? [] : [...(part.row ?? part.column).flatMap(boxesOf), part];
 
   /** What a box shows was drawn for one value of a trait: where that changes and no kernel answers, it says so. */
   const follow = (box) => {
@@ -85,9 +83,10 @@ async function layOut(model, host, body, signal) {
     box.el.toggleAttribute("data-stale", !box.note.hidden);
   };
 
-  signal.addEventListener("abort", listen(model, ["_tree"], draw));
+  const ends = [listen(model, ["_tree"], draw), listen(model, ["_hidden"], conceal)];
+  signal.addEventListener("abort", () => ends.forEach((end) => end()));
   await draw();
-  return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
+  return { tell: (now) => ((live = now), boxes.forEach(age)) };
 }
 
 /** Keep tied traits the same: what leads tells the followers; what a hand does to a follower the leader is told, and sends. */

@@ -62,8 +62,12 @@ class Panel(Stateful, Displayed, Syncing):
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
     _tree = t.Dict(help="the views by reference, in rows and columns").tag(sync=True)
+    _hidden = t.List(t.Int(), help="numbers of the parts of the tree that are not shown now, counted from its root").tag(
+        sync=True
+    )
     _ties: Any = t.List(help="groups of [reference, trait] that are the same; the first leads").tag(sync=True)
-    _controls: Any = t.List(help="what the controls look like").tag(sync=True)
+    _controls: Any = t.List(help="what the controls look like at first").tag(sync=True)
+    _changes = t.Dict(help="what of a control, by its name, is other by now").tag(sync=True)
     _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
     _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
@@ -161,14 +165,14 @@ class Panel(Stateful, Displayed, Syncing):
 
     def _lay_out(self) -> None:
         with self.hold_sync():
-            self._tree, self._ties = self._box.wire(), self._tied.wire()
+            self._tree, self._hidden, self._ties = self._box.wire(), self._box.concealed(), self._tied.wire()
 
     def reveal(self, part: Part, shown: bool = True) -> bool:
         """Show a part of the layout, or leave it out; returns whether it is shown."""
         for box in self._box.boxes():
             if part in box.parts and (part in box.hidden) == shown:
                 box.hidden = [other for other in box.hidden if other is not part] + ([] if shown else [part])
-                self._tree = self._box.wire()
+                self._hidden = self._box.concealed()
         return shown
 
     def tie(self, leader: End, *followers: End) -> None:
@@ -246,8 +250,20 @@ class Panel(Stateful, Displayed, Syncing):
             self._lists = {**self._lists, name: pairs}
         return name
 
+    @property
+    def controls(self) -> dict[str, dict[str, Any]]:
+        """What the controls look like now, by name; see :mod:`cnnwidgets.base.controls`."""
+        return {spec["name"]: {**spec, **self._changes.get(spec["name"], {})} for spec in self._controls}
+
     def _show_controls(self) -> None:
-        self._controls = specs(self)
+        """Tell the browser what is other than at first, which is little; all of it, where there are others."""
+        now = {spec["name"]: spec for spec in specs(self)}
+        first = {spec["name"]: spec for spec in self._controls}
+        if list(now) != list(first):
+            first = now
+        changes = {name: _differing(first[name], spec) for name, spec in now.items() if spec != first[name]}
+        with self.hold_sync():
+            self._controls, self._changes = [*first.values()], changes
 
     # the browser
 
@@ -282,6 +298,10 @@ class Panel(Stateful, Displayed, Syncing):
                     getattr(self, name)()
         except Exception as error:
             self._fail(error)
+
+
+def _differing(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in now.items() if key not in before or before[key] != value}
 
 
 def _check_then(cls: type, name: str, trait: t.TraitType) -> None:

@@ -11,8 +11,6 @@ from cnnwidgets.views.palette import GREY, OKABE_ITO
 FONT = {"font": {"size": 14}}
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-STROKES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
-"""The same for Matplotlib."""
 
 ORDER = (5, 4, 2, 3, 0, 1, 6)
 """Of the palette's colors: those that lie furthest apart come first."""
