@@ -20,7 +20,6 @@ def panels(net, pictures):
         cw.OcclusionSlider(net, 3, images=pictures, patch=[9, 8], stride=16),
         cw.FeatureMapBrowser(net, 3, images=pictures),
         cw.FilterGrid(net),
-        cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"]),
         cw.EmbeddingExplorer(*digits, method="pca", limit=60),
         cw.SchedulePlayground(),
         cw.EarlyStopping([1.0, 0.8, 0.9]),

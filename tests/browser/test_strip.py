@@ -236,7 +236,8 @@ def test_a_picture_is_chosen_dropped_or_typed_and_a_large_one_is_made_smaller(st
 
 def test_a_slider_stands_where_the_panel_says_until_a_hand_moves_it(strip):
     def told(place):
-        strip.code(_controls=[control("patch", "slider", min=1, max=64, step=1, whole=True, shown=place)])
+        strip.code(_changes={"patch": {"shown": place}})
+        assert strip.saved == [], "nobody has touched it"
 
     strip.show([control("patch", "slider", min=1, max=64, step=1, whole=True, shown=None)], patch=9)
     slide = strip.role("slider", "Patch")

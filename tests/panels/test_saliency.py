@@ -13,7 +13,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
-from tests.base.tiny import control, is_shown
+from tests.base.tiny import is_shown
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
 
@@ -260,12 +260,12 @@ def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, 
 
 
 def test_every_method_is_a_button_and_what_no_method_takes_is_not_asked(panel):
-    methods = control(panel, "methods")
+    methods = panel.controls["methods"]
     assert (methods["kind"], methods["options"]) == ("several", [[one.title, name] for name, one in METHODS.items()])
     asked = {"saliency": ["reduce"], "grad_cam": ["cam_layer"], "guided_grad_cam": ["cam_layer"], "rise": []}
     for method, names in asked.items():
         panel.methods = [method]
-        assert [name for name in ("cam_layer", "reduce") if not control(panel, name)["absent"]] == names
+        assert [name for name in ("cam_layer", "reduce") if not panel.controls[name]["absent"]] == names
 
 
 def test_a_state_goes_round(panel, net, pictures):

@@ -12,7 +12,7 @@ import pytest
 
 import cnnwidgets as cw
 from cnnwidgets.methods.sanity import randomised
-from tests.base.tiny import control, is_shown
+from tests.base.tiny import is_shown
 from tests.net.networks import unchanged
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -67,7 +67,7 @@ def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pic
 
 def shown(panel):
     """Where the slider stands."""
-    spec = control(panel, "randomised")
+    spec = panel.controls["randomised"]
     return panel.randomised if spec["shown"] is None else spec["shown"]
 
 

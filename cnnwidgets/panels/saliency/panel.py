@@ -15,8 +15,6 @@ from cnnwidgets.base.jobs import Job, import_for_explaining
 from cnnwidgets.base.target import TargetPanel, Targets, by_name, class_options
 from cnnwidgets.base.traits import Choice, Cursor, Flag, Layer, Seed, Unit, public
 from cnnwidgets.methods import METHODS, Comparer, Comparison
-from cnnwidgets.methods.code.pictures import picture_lines
-from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.net.items import mask_of
 from cnnwidgets.panels.saliency import charts
@@ -44,7 +42,11 @@ class SaliencyPanel(TargetPanel):
     """
 
     methods = public(
-        t.List(t.Enum(METHODS), ["saliency", "guided_backprop", "grad_cam", "occlusion"], help="methods, a column each"),
+        t.List(
+            t.Enum(METHODS),  # type: ignore[call-overload]  # the table itself, which may grow
+            ["saliency", "guided_backprop", "grad_cam", "occlusion"],
+            help="methods, a column each",
+        ),
         c.Several(options=lambda panel: [(method.title, name) for name, method in METHODS.items()]),
     )
     randomised = public(
@@ -125,13 +127,13 @@ class SaliencyPanel(TargetPanel):
 
         def show(partial: Comparison, fraction: float) -> None:
             nonlocal done
-            if every and not partial.pending:
+            if not partial.pending:  # of all depths one after the other is shown, and no half of one
                 done = partial.depth
-            if not partial.pending or (not every and (partial.maps or partial.refused)):
-                job.update(partial, fraction)  # of all depths one after the other is shown, and no half of one
-            if partial.pending:
+            if not (partial.pending and every) and (partial.maps or partial.refused):
+                job.update(partial, fraction)
+            for method in partial.pending[:1]:
                 words = f"{done} of {total} layers random · computing the next: " if every else "Computing "
-                job.say(f"{words}{METHODS[partial.pending[0]].title} …", fraction)
+                job.say(f"{words}{METHODS[method].title} …", fraction)
 
         return self._comparer.compare(
             state.image, state.methods, **self._aims(state), reduce=state.reduce, layer=state.cam_layer, seed=state.seed,
@@ -154,8 +156,7 @@ class SaliencyPanel(TargetPanel):
 
     @draws()
     def draw_maps(self, found: Comparison) -> None:
-        mask = self.mask
-        cut_out = found.segmentation.mask if found.segmentation else None
+        mask, cut_out = self.mask, found.segmentation and found.segmentation.mask
         self.table.show(
             self.net.picture(found.inputs),
             [[_cell(found, method, k, mask) for method in found.asked] for k in range(len(found.rows))],
@@ -186,9 +187,6 @@ class SaliencyPanel(TargetPanel):
         """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
         found = {name: np.stack([one.at_input() for one in maps]) for name, maps in self.result.maps.items()}
         return {**found, "picture": self.net.picture(self.result.inputs)}
-
-    def code(self) -> str:
-        return tidy("\n".join([picture_lines(self.net, self.image, self.images), self.result.code(self.net)]))
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
