@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import cnnwidgets as cw
+from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, POOL
-from cnnwidgets.panels import Panel
+from cnnwidgets.registry import panels
 from cnnwidgets.views import View
 from tests.base.tiny import PATIENCE, Doubler, under
 
@@ -47,8 +48,7 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
 
 
 def test_every_panel_is_among_them():
-    public = [getattr(cw, name) for name in dir(cw) if isinstance(getattr(cw, name), type)]
-    assert {kind.__name__ for kind in public if issubclass(kind, Panel)} - {"Panel"} <= set(PANELS)
+    assert set(panels()) <= set(PANELS)
 
 
 def drawn(panel: Panel) -> list[np.ndarray]:
@@ -101,11 +101,11 @@ def after(request):
 
         return pause
 
-    def fails(job):
-        called.append(job)
+    def fails(*asked):
+        called.append(asked)
         if len(called) > 1:
             raise ValueError("nothing can be computed")
-        return compute(job)
+        return compute(*asked)
 
     panel.compute, panel._update, panel._finish = fails, late(update), late(finish)
     with asking_for_nothing(panel):

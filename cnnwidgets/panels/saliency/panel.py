@@ -19,6 +19,7 @@ from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.net.items import mask_of
 from cnnwidgets.panels.saliency import charts
 from cnnwidgets.views import Cell, ChartView, MapTable
+from cnnwidgets.views.curves import blank
 
 
 class SaliencyPanel(TargetPanel):
@@ -111,7 +112,7 @@ class SaliencyPanel(TargetPanel):
 
     def build(self):
         import_for_explaining()
-        charts.faithfulness({})  # imports what draws
+        charts.faithfulness({}), blank("", "")  # which import what draws
         self._comparer = Comparer(self.net)
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
         self.chart, self.curves = ChartView(height=300), ChartView(height=300)
