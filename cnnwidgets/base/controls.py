@@ -34,6 +34,8 @@ class Control:
         group: the row that it belongs to, below the first; "" for none.
         when: names of traits and the values at which it is shown; else it is absent.
         absent: whether it is not shown now, asked of the panel whenever its result or its state changes.
+        shown: gives, as often, the value that it stands at where that is not the trait's, such as that of a step on screen
+            while all are gone through; else None. A hand that sets it to the trait's own asks the panel anew.
     """
 
     label: str = ""
@@ -41,6 +43,7 @@ class Control:
     group: str = ""
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     absent: Callable[[Any], bool] | None = None
+    shown: Callable[[Any], Any] | None = None
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         """What is special to this kind of control."""
@@ -208,5 +211,6 @@ def _spec(panel: Any, name: str, control: Control, text: str, locked: bool, kern
         "absent": bool(control.absent and control.absent(panel)),
         "locked": locked,
         "kernel": kernel,
+        **({"shown": control.shown(panel)} if control.shown else {}),
         **control.spec(panel, name),
     }

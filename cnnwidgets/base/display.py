@@ -14,7 +14,7 @@ import numpy as np
 
 from cnnwidgets.base import cells, held, page
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
-from cnnwidgets.base.figures import DPI, Group, figure_of
+from cnnwidgets.base.figures import DPI, Group, NothingDrawn, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Box, Part
 from cnnwidgets.net.errors import sentence
@@ -118,6 +118,8 @@ class Displayed(Computing):
         try:
             with drawing_still(self, self._result):
                 return {"image/png": _png(self.figure()), "text/plain": repr(self)}
+        except NothingDrawn:
+            return {}
         except Exception as error:
             if self._error is None:
                 self.status.say(sentence(error), "error")

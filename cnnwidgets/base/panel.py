@@ -301,6 +301,8 @@ class Panel(Stateful, Displayed, Syncing):
                     self.cancel()
                 case "code":
                     self._show_code()
+                case "again" if name not in self.locked:
+                    self.ask()
                 case "upload" if name in self.public_traits() and name not in self.locked:
                     setattr(self, name, bytes(buffers[0]))
                 case "action" if name in self.actions():
