@@ -84,16 +84,18 @@ class Steps(Control):
 class Choice(Control):
     """One of some values: buttons for a few, a list for some, a field with search for many.
 
-    ``options(panel)`` gives pairs (text, value). A value that is not among them is shown, and kept.
+    ``options(panel)`` gives pairs (text, value). A value that is not among them is shown, and kept. Where the options
+    change while a hand is at work (``changing``) they travel by themselves, and are a list even if they are few.
     """
 
     options: Pairs
+    changing: bool = False
 
     def spec(self, panel, name):
         pairs = self.options(panel)
-        few = len(pairs) <= MOST_BUTTONS and sum(len(text) for text, _ in pairs) <= MOST_LETTERS
+        few = not self.changing and len(pairs) <= MOST_BUTTONS and sum(len(text) for text, _ in pairs) <= MOST_LETTERS
         kind = "segment" if few else "choice" if len(pairs) <= MOST_LISTED else "search"
-        return {"kind": kind, "options": panel.listed(name, self.options)}
+        return {"kind": kind, "options": panel.listed(name, self.options, inline=not self.changing)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,9 +159,30 @@ class Action(Control):
 
     says: Callable[[Any], str]
     primary: bool = False
+    icon: str = ""
 
     def spec(self, panel, name):
-        return {"kind": "action", "label": self.says(panel), "primary": self.primary}
+        return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value(Control):
+    """A control of a value that is no trait, see ``Panel.more_controls``.
+
+    Attributes:
+        value: what it stands at.
+        parts: what is special to this kind of control, as the strip takes it: ``{"kind": "tick"}``.
+        help: a sentence.
+        locked: whether a hand cannot change it.
+    """
+
+    value: Any
+    parts: Mapping[str, Any]
+    help: str = ""
+    locked: bool = False
+
+    def spec(self, panel, name):
+        return {"of": "_values", **self.parts}
 
 
 def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
@@ -170,8 +193,8 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
 
     Parameters:
         says: its words, or a function of the panel that gives them.
-        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``; and ``locked_by``, the name of a public
-            trait: where that is locked or hidden the button is, too.
+        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``; and ``locked_by``, the name of a
+            public trait: where that is locked or hidden the button is, too.
     """
     locked_by = options.pop("locked_by", "")
     control = Action(says=says if callable(says) else lambda panel: says, **options)
@@ -183,13 +206,14 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
     return mark
 
 
-def specs(panel: Any) -> list[dict[str, Any]]:
-    """All controls of a panel, those of its traits and then its actions."""
+def specs(panel: Any, values: Mapping[str, Value]) -> list[dict[str, Any]]:
+    """All controls of a panel: those of its traits, of other values, and its actions."""
     found = []
     for name, trait in panel.public_traits().items():
         control = trait.metadata["control"]
         if control is not None and name not in panel.hidden:
             found.append(_spec(panel, name, control, trait.help or "", name in panel.locked, panel.needs_kernel(name)))
+    found += [_spec(panel, name, one, one.help, one.locked, True) for name, one in values.items()]
     for name, method in panel.actions().items():
         if method.locked_by not in panel.hidden:
             locked = method.locked_by in panel.locked

@@ -25,9 +25,10 @@ async function render({ model, el, signal, host }) {
   stamp(root);
 }
 
-/** Put the views where the tree says, each in an element of its own; later the tree shows and hides them. */
+/** Put the views where the tree says, each in an element of its own; later the tree shows and hides them, and adds some. */
 async function layOut(model, host, body, signal) {
   const saved = new Map(); // what was drawn for which values, as far as no kernel has drawn anew
+  const mounted = new Map(); // elements of views, by their references
   let live = true;
   let boxes = [];
 
@@ -38,15 +39,17 @@ async function layOut(model, host, body, signal) {
       if (!signal.aborted) el.append(h("div", { className: "cwp-lost" }, `This view could not be loaded: ${error.message}`));
     }
   };
-  const place = (part, mounted) => {
+  const place = (part, mounting) => {
     if (part.view) {
-      const el = h("div", { className: "cwp-view" });
-      mounted.push(mount(part.view, el));
-      return el;
+      if (!mounted.has(part.view)) {
+        mounted.set(part.view, h("div", { className: "cwp-view" }));
+        mounting.push(mount(part.view, mounted.get(part.view)));
+      }
+      return mounted.get(part.view);
     }
     const el = h("div", { className: part.row ? "cwp-row" : "cwp-column" });
     const inside = (part.row ?? part.column).map((child) => {
-      const one = place(child, mounted);
+      const one = place(child, mounting);
       one.style.setProperty("--cwp-grow", child.grow);
       if (part.row) one.style.setProperty("--cwp-basis", `${part.basis}px`);
       return one;
@@ -60,15 +63,16 @@ async function layOut(model, host, body, signal) {
   let placed = "[]";
   const draw = async () => {
     const tree = model.get("_tree");
+    const mounting = [];
     if (JSON.stringify(views(tree)) !== placed) {
       placed = JSON.stringify(views(tree));
+      boxes.forEach((box) => box.end?.());
       boxes = [];
-      const mounted = [];
-      body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounted)] : []));
+      body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounting)] : []));
       boxes.filter((box) => box.follows).forEach((box) => follow(box));
-      await Promise.all(mounted);
     }
     boxesOf(tree).forEach((part, k) => (part.row ?? part.column).forEach((child, i) => (boxes[k].inside[i].hidden = child.hidden)));
+    await Promise.all(mounting);
   };
   const boxesOf = (part) => part.view || !(part.row ?? part.column) ? [] : [...(part.row ?? part.column).flatMap(boxesOf), part];
 
@@ -77,7 +81,7 @@ async function layOut(model, host, body, signal) {
     saved.set(box.follows, JSON.stringify(model.get(box.follows)));
     box.note = h("div", { className: "cwp-stale", hidden: true }, "Drawn for another choice. A new one needs a running kernel.");
     box.el.prepend(box.note);
-    signal.addEventListener("abort", listen(model, [box.follows], () => age(box)));
+    box.end = listen(model, [box.follows], () => age(box));
   };
   const age = (box) => {
     if (live) saved.set(box.follows, JSON.stringify(model.get(box.follows)));
@@ -85,7 +89,8 @@ async function layOut(model, host, body, signal) {
     box.el.toggleAttribute("data-stale", !box.note.hidden);
   };
 
-  signal.addEventListener("abort", listen(model, ["_tree"], draw));
+  const untie = listen(model, ["_tree"], draw);
+  signal.addEventListener("abort", () => [untie, ...boxes.map((box) => box.end)].forEach((end) => end?.()));
   await draw();
   return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import nn
 
 from cnnwidgets.base import cells, held, wire
 from cnnwidgets.base.computing import missing
-from cnnwidgets.base.controls import Pairs, specs
+from cnnwidgets.base.controls import Pairs, Value, specs
 from cnnwidgets.base.display import Displayed
 from cnnwidgets.base.drawing import drawing
 from cnnwidgets.base.jobs import LOCK, Job
@@ -50,6 +50,7 @@ class Panel(Stateful, Displayed, Syncing):
 
     - ``summary(result) -> str``: the sentence in the status line, ``remarks(result)`` further ones, and
       ``progress(partial)`` that of a partial result;
+    - ``more_controls()``, ``take_value(name, value)``: controls of what is no trait;
     - ``data()``, ``code()``, ``figure()``: by default the result's arrays, its own ``code``, and the stills of the views.
 
     Parameters:
@@ -65,6 +66,7 @@ class Panel(Stateful, Displayed, Syncing):
     _ties: Any = t.List(help="groups of [reference, trait] that are the same; the first leads").tag(sync=True)
     _controls: Any = t.List(help="what the controls look like").tag(sync=True)
     _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
+    _values = t.Dict(help="values that controls stand at and that are no traits, by the controls' names").tag(sync=True)
     _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
@@ -81,7 +83,8 @@ class Panel(Stateful, Displayed, Syncing):
         public = cls.public_traits()
         for name, trait in public.items():
             _check_then(cls, name, trait)
-            trait.tag(sync=True, to_json=partial(wire.to_browser, name), from_json=partial(wire.from_browser, name))
+            if trait.metadata.get("sync", True):
+                trait.tag(sync=True, to_json=partial(wire.to_browser, name), from_json=partial(wire.from_browser, name))
         asks = frozenset(name for name, trait in public.items() if trait.metadata.get("then") == "compute")
         cls.asks = asks or None
         cls.drawing = drawing(cls, list(public))
@@ -134,6 +137,7 @@ class Panel(Stateful, Displayed, Syncing):
         self._box = body if isinstance(body, Box) else column(*body) if isinstance(body, (list, tuple)) else column(body)
         for widget in (self, *(view for view in self._box.views() if isinstance(view, View))):
             widget.around_users = self._guarded
+        self.on_user("_values", self._take_values)
         self._lay_out()
         self._show_controls()
         if asks:
@@ -159,6 +163,13 @@ class Panel(Stateful, Displayed, Syncing):
         """What the panel is about, for its repr."""
         return self.net.name
 
+    def more_controls(self) -> Mapping[str, Value]:
+        """Controls of what is no trait, by names that no trait has, with what they stand at now."""
+        return {}
+
+    def take_value(self, name: str, value: Any) -> None:
+        """A hand has changed one of :meth:`more_controls`."""
+
     def _lay_out(self) -> None:
         with self.hold_sync():
             self._tree, self._ties = self._box.wire(), self._tied.wire()
@@ -170,6 +181,11 @@ class Panel(Stateful, Displayed, Syncing):
                 box.hidden = [other for other in box.hidden if other is not part] + ([] if shown else [part])
                 self._tree = self._box.wire()
         return shown
+
+    def nest(self, panel: Panel) -> None:
+        """Put another panel below what is on screen: it is shown, still, paged and closed with this one."""
+        self._box.parts = (*self._box.parts, panel)
+        self._lay_out()
 
     def tie(self, leader: End, *followers: End) -> None:
         """Keep traits of this panel, its views and panels the same, in the browser and here; the first leads."""
@@ -237,17 +253,29 @@ class Panel(Stateful, Displayed, Syncing):
         others = self._tied.of((self, name))
         return not others or any(isinstance(other, Panel) and other.needs_kernel(trait) for other, trait in others)
 
-    def listed(self, name: str, options: Pairs) -> list[list[Any]] | str:
-        """The values of a control; of many the name of a list, which travels once."""
+    def listed(self, name: str, options: Pairs, inline: bool = True) -> list[list[Any]] | str:
+        """The values of a control; of many, or of those that are not ``inline``, the name of a list, which travels once."""
         pairs = [[str(text), value] for text, value in options(self)]
-        if len(pairs) <= MOST_INLINE:
+        if inline and len(pairs) <= MOST_INLINE:
             return pairs
         if self._lists.get(name) != pairs:
             self._lists = {**self._lists, name: pairs}
         return name
 
     def _show_controls(self) -> None:
-        self._controls = specs(self)
+        values = self.more_controls()
+        with self.hold_sync():
+            self._values = {name: wire.to_browser(name, one.value, self) for name, one in values.items()}
+            self._controls = specs(self, values)
+
+    def _take_values(self, given: dict[str, Any]) -> None:
+        """Take what a hand has changed; what is not taken goes back to what it was."""
+        try:
+            for name, one in self.more_controls().items():
+                if name in given and given[name] != wire.to_browser(name, one.value, self):
+                    self.take_value(name, given[name])
+        finally:
+            self._show_controls()
 
     # the browser
 

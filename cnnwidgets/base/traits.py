@@ -28,6 +28,7 @@ def public(
     then: Then = "compute",
     usual: Callable[[Any], Any] | None = None,
     none: Any = None,
+    sync: bool = True,
 ) -> Any:
     """A trait of a panel's state.
 
@@ -36,8 +37,9 @@ def public(
         then: what follows from a change.
         usual: gives, of the panel, what None stands for; asked once, when the network and the picture are known.
         none: the value that stands for no choice, which linked panels do not take over.
+        sync: whether the browser has it; what may be long and is in no view and no control need not travel.
     """
-    return trait.tag(control=control, then=then, usual=usual, none=none)
+    return trait.tag(control=control, then=then, usual=usual, none=none, sync=sync)
 
 
 def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, control: c.Control | Literal[True] | None = True,
@@ -78,18 +80,19 @@ def Seed(*, help: str = "seed of what is left to chance", then: Then = "compute"
     return public(t.Int(0, min=0, max=2**32 - 1, help=help), c.Number(low=0, high=2**32 - 1, more=more), then=then)
 
 
-def Number(default: float | None, low: float, high: float, *, help: str, whole: bool | None = None, then: Then = "compute",
-           usual: Callable[[Any], Any] | None = None, free: bool = False, **options: Any) -> Any:  # fmt: skip
+def Number(default: float | None, low: float, high: float, *, help: str, whole: bool | None = None,
+           free: bool | Literal["above"] = False, usual: Callable[[Any], Any] | None = None, then: Then = "compute",
+           **options: Any) -> Any:  # fmt: skip
     """A number between two ends, in a field.
 
     Parameters:
         default: None where an empty field stands for something: give ``usual``, or say it in ``none=``.
         whole: whether it is a whole number; by default as the default is.
-        free: whether code may go beyond the ends, which are then those of the field alone.
+        free: whether code may go beyond the ends, or "above" the upper one: then that is an end of the field alone.
         options: of :class:`cnnwidgets.base.controls.Number`.
     """
     kind: Any = t.Int if (isinstance(default, int) if whole is None else whole) else t.Float
-    ends = {} if free else {"min": low, "max": high}
+    ends = {} if free is True else {"min": low} if free else {"min": low, "max": high}
     trait = kind(default, allow_none=default is None, help=help, **ends)
     return public(trait, c.Number(low=low, high=high, **options), then=then, usual=usual)
 
