@@ -22,7 +22,6 @@ def panels(net, pictures):
         cw.FilterGrid(net),
         cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"]),
         cw.EmbeddingExplorer(*digits, method="pca", limit=60),
-        cw.SchedulePlayground(),
         cw.EarlyStopping([1.0, 0.8, 0.9]),
         cw.BackwardRules(),
     ]
