@@ -12,6 +12,7 @@ from benchmarks.timing import table
 
 TOPICS = (
     "start",
+    "opening",
     "browse",
     "trace",
     "occlusion",

@@ -84,18 +84,16 @@ class Steps(Control):
 class Choice(Control):
     """One of some values: buttons for a few, a list for some, a field with search for many.
 
-    ``options(panel)`` gives pairs (text, value). A value that is not among them is shown, and kept. Where the options
-    change while a hand is at work (``changing``) they travel by themselves, and are a list even if they are few.
+    ``options(panel)`` gives pairs (text, value). A value that is not among them is shown, and kept.
     """
 
     options: Pairs
-    changing: bool = False
 
     def spec(self, panel, name):
         pairs = self.options(panel)
-        few = not self.changing and len(pairs) <= MOST_BUTTONS and sum(len(text) for text, _ in pairs) <= MOST_LETTERS
+        few = len(pairs) <= MOST_BUTTONS and sum(len(text) for text, _ in pairs) <= MOST_LETTERS
         kind = "segment" if few else "choice" if len(pairs) <= MOST_LISTED else "search"
-        return {"kind": kind, "options": panel.listed(name, self.options, inline=not self.changing)}
+        return {"kind": kind, "options": panel.listed(name, self.options)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,11 +37,13 @@ class Group(NamedTuple):
     weights: Sequence[float] = ()
 
 
-def new_figure(width: float = 9.0, height: float = 4.0) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """An empty Matplotlib figure (sizes in inches) that belongs to no pyplot, so that any thread may draw it."""
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    return Figure(figsize=(width, height), layout="constrained", dpi=DPI)
+    layout = ConstrainedLayoutEngine(w_pad=0.0, h_pad=0.0, wspace=0.0, hspace=0.0)
+    return Figure(figsize=(width, height), layout=layout, dpi=DPI)
 
 
 def figure_of(tree: View | Group) -> Figure:
@@ -55,7 +57,6 @@ def figure_of(tree: View | Group) -> Figure:
         raise NothingDrawn("nothing is on screen that could be drawn")
     size = whole.width + 2 * EDGE, whole.height + 2 * EDGE
     figure = new_figure(*size)
-    figure.get_layout_engine().set(w_pad=0.0, h_pad=0.0, wspace=0.0, hspace=0.0)
     for view, *place in _placed(whole, EDGE, EDGE, whole.width):
         view.still(_part_of(figure, size, place).add_subplot())
     return figure

@@ -7,31 +7,24 @@ script is kept from ending.
 
 from __future__ import annotations
 
-import ctypes
-import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from queue import Empty, SimpleQueue
 from types import SimpleNamespace
 from typing import Any
 
+from cnnwidgets.base.pool import Pool, Work
 from cnnwidgets.net.locks import Lock
 from cnnwidgets.net.runner import CANCEL
 
 LOCK = Lock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
 
-LINGER = 2.0
-"""Seconds that a thread without work waits for more before it ends."""
-
-TO_CANCEL, TO_STOP = 1.0, 4.0
-"""Seconds that the end of the interpreter waits for jobs that were cancelled, then for those that had to be interrupted."""
+POOL = Pool()
 
 
-class Job:
+class Job(Work):
     """One computation that a panel asked for.
 
     It is itself the ``cancel`` that methods take, and its :meth:`update` their ``on_update``.
@@ -55,9 +48,10 @@ class Job:
         self._renew()
 
     def _renew(self) -> None:
-        self._stop, self._first, self._done = threading.Event(), threading.Event(), threading.Event()
+        self._stop, self._first, self.done = threading.Event(), threading.Event(), threading.Event()
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Do its work, on the thread of a pool."""
         running, cancel = _RUNNING.set(self), CANCEL.set(self)
         try:
             if self._threads and self._threads != _torch_threads():
@@ -70,7 +64,26 @@ class Job:
 
     def _end(self) -> None:
         self._first.set()
-        self._done.set()
+        self.done.set()
+
+    def stop(self) -> None:
+        """Cancel it, and drop what waits behind it."""
+        if self._line:
+            self._line.clear()
+        self.cancel()
+
+    def follow(self) -> None:
+        """Run what waits behind it."""
+        if self._line:
+            self._line.advance()
+
+    def lose(self) -> None:
+        """In a forked child: its line begins anew."""
+        self._renew()
+        self.cancel()
+        self._end()
+        if self._line:
+            self._line.running = self._line._waiting = None
 
     def update(self, partial: Any = None, fraction: float = 0.0) -> None:
         """Show a partial result and the fraction that is done, between 0 and 1."""
@@ -108,16 +121,16 @@ class Job:
             RuntimeError: the caller is a job that this one waits for, or this one itself.
         """
         caller = _RUNNING.get()
-        if self._done.is_set() or (self.ended and caller is self):
+        if self.done.is_set() or (self.ended and caller is self):
             return True
         if caller is None:
-            return self._done.wait(timeout)
+            return self.done.wait(timeout)
         with POOL.lock:
             if caller._is_before(self):
                 raise RuntimeError("a computation cannot wait for its own result, nor for one that waits for it")
             caller._awaited = self
         try:
-            return self._done.wait(timeout)
+            return self.done.wait(timeout)
         finally:
             caller._awaited = None
 
@@ -167,116 +180,6 @@ class Line:
             if stale:
                 stale._end()
 
-
-class Pool:
-    """Daemon threads, as many as there are jobs to run; one that has nothing to do ends after a while.
-
-    Attributes:
-        lock: guards the lines, the threads, and who waits for whom.
-    """
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self._idle: list[SimpleQueue[Job]] = []
-        self._live: dict[Job, threading.Thread | None] = {}
-        self._closed = False
-        threading._register_atexit(self.close)  # type: ignore[attr-defined]  # before threads of executors are waited for
-        os.register_at_fork(after_in_child=self._forget)
-
-    def give(self, job: Job) -> bool:
-        """Run a job; False at the end of the interpreter."""
-        if self._closed:
-            return False
-        self._live[job] = None
-        (self._idle.pop() if self._idle else self._start_thread()).put(job)
-        return True
-
-    def close(self) -> None:
-        """Cancel all jobs and see their threads end: one that torch runs in could not be ended by the interpreter."""
-        with self.lock:
-            self._closed = True
-            for job in self._live:
-                if job._line:
-                    job._line.clear()
-                job.cancel()
-        if not self._ended(TO_CANCEL):
-            for thread in self._threads():
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
-            self._ended(TO_STOP)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a job runs."""
-        return bool(self._live)
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until no job runs; False if the time is over first."""
-        end = time.monotonic() + timeout
-        while jobs := self._jobs():
-            if not jobs[0]._done.wait(max(0.0, end - time.monotonic())):
-                return False
-            time.sleep(0)  # its thread is about to say so
-        return True
-
-    def _jobs(self) -> list[Job]:
-        with self.lock:
-            return list(self._live)
-
-    def _threads(self) -> list[threading.Thread]:
-        with self.lock:
-            return [thread for thread in self._live.values() if thread]
-
-    def _ended(self, timeout: float) -> bool:
-        end = time.monotonic() + timeout
-        for thread in self._threads():
-            thread.join(max(0.0, end - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads())
-
-    def _start_thread(self) -> SimpleQueue[Job]:
-        inbox: SimpleQueue[Job] = SimpleQueue()
-        threading.Thread(target=self._serve, args=(inbox,), name="cnnwidgets", daemon=True).start()
-        return inbox
-
-    def _serve(self, inbox: SimpleQueue[Job]) -> None:
-        """One job after the other, each of which may be of another line."""
-        while job := self._next(inbox):
-            self._live[job] = threading.current_thread()
-            try:
-                job._run()
-                with self.lock:
-                    if not self._closed:
-                        self._idle.append(inbox)  # the next of this line
-            finally:
-                with self.lock:
-                    self._live.pop(job, None)
-                    if job._line:
-                        job._line.advance()
-            del job  # with all that it holds, before the wait for the next one
-
-    def _next(self, inbox: SimpleQueue[Job]) -> Job | None:
-        if self._closed:
-            return None
-        try:
-            return inbox.get(timeout=LINGER)
-        except Empty:
-            with self.lock:
-                if inbox in self._idle:
-                    self._idle.remove(inbox)
-                    return None
-            return inbox.get()  # given at the last moment
-
-    def _forget(self) -> None:
-        """In a forked child there are no threads: its lines begin anew."""
-        live, self._live, self._idle = self._live, {}, []
-        for job in live:
-            job._renew()
-            job.cancel()
-            job._end()
-            if job._line:
-                job._line.running = job._line._waiting = None
-
-
-POOL = Pool()
 
 _RUNNING: ContextVar[Job | None] = ContextVar("running", default=None)
 """The job that this thread runs."""

@@ -55,13 +55,22 @@ class Box:
     def wire(self) -> dict[str, Any]:
         """What the panel's module lays out: its views by reference."""
         return {
-            self.direction: [
-                {**_wire(part), "grow": weight, "hidden": part in self.hidden}
-                for part, weight in zip(self.parts, self.weights, strict=True)
-            ],
+            self.direction: [{**_wire(part), "grow": weight} for part, weight in zip(self.parts, self.weights, strict=True)],
             "basis": self.basis,
             "follows": self.follows,
         }
+
+    def concealed(self) -> list[int]:
+        """Numbers of the parts that are not shown: the box itself is 0, and each part is counted before what is in it."""
+        return [number for number, (part, owner) in enumerate(self._numbered(None)) if owner and part in owner.hidden]
+
+    def _numbered(self, owner: Box | None) -> Iterator[tuple[Part, Box | None]]:
+        yield self, owner
+        for part in self.parts:
+            if isinstance(part, Box):
+                yield from part._numbered(self)
+            else:
+                yield part, self
 
 
 def row(*parts: Part, grow: Sequence[float] = (), basis: int = BASIS, follows: str = "") -> Box:

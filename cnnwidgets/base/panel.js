@@ -25,10 +25,9 @@ async function render({ model, el, signal, host }) {
   stamp(root);
 }
 
-/** Put the views where the tree says, each in an element of its own; later the tree shows and hides them, and adds some. */
+/** Put the views where the tree says, each in an element of its own; later it shows and hides them, and may have more. */
 async function layOut(model, host, body, signal) {
   const saved = new Map(); // what was drawn for which values, as far as no kernel has drawn anew
-  const mounted = new Map(); // elements of views, by their references
   let live = true;
   let boxes = [];
 
@@ -39,42 +38,40 @@ async function layOut(model, host, body, signal) {
       if (!signal.aborted) el.append(h("div", { className: "cwp-lost" }, `This view could not be loaded: ${error.message}`));
     }
   };
+  let parts = []; // their elements, each counted before what is in it
+  const mounted = new Map(); // elements of views, by their references
   const place = (part, mounting) => {
+    const el = mounted.get(part.view) ?? h("div", { className: part.view ? "cwp-view" : part.row ? "cwp-row" : "cwp-column" });
+    parts.push(el);
     if (part.view) {
-      if (!mounted.has(part.view)) {
-        mounted.set(part.view, h("div", { className: "cwp-view" }));
-        mounting.push(mount(part.view, mounted.get(part.view)));
-      }
-      return mounted.get(part.view);
+      if (!mounted.has(part.view)) mounting.push(mount(part.view, el));
+      mounted.set(part.view, el);
+      return el;
     }
-    const el = h("div", { className: part.row ? "cwp-row" : "cwp-column" });
-    const inside = (part.row ?? part.column).map((child) => {
-      const one = place(child, mounting);
-      one.style.setProperty("--cwp-grow", child.grow);
-      if (part.row) one.style.setProperty("--cwp-basis", `${part.basis}px`);
-      return one;
-    });
-    el.append(...inside);
-    boxes.push({ el, inside, follows: part.follows, note: null });
+    el.append(...(part.row ?? part.column).map((child) => {
+      const inside = place(child, mounting);
+      inside.style.setProperty("--cwp-grow", child.grow);
+      if (part.row) inside.style.setProperty("--cwp-basis", `${part.basis}px`);
+      return inside;
+    }));
+    if (part.follows) boxes.push({ el, follows: part.follows, note: null });
     return el;
   };
 
-  const views = (part) => part.view ?? (part.row ?? part.column ?? []).map(views);
-  let placed = "[]";
+  const conceal = () => parts.forEach((el, number) => (el.hidden = model.get("_hidden").includes(number)));
+  let placed = "{}";
   const draw = async () => {
     const tree = model.get("_tree");
+    if (JSON.stringify(tree) === placed) return;
+    placed = JSON.stringify(tree);
+    boxes.forEach((box) => box.end());
+    [boxes, parts] = [[], []];
     const mounting = [];
-    if (JSON.stringify(views(tree)) !== placed) {
-      placed = JSON.stringify(views(tree));
-      boxes.forEach((box) => box.end?.());
-      boxes = [];
-      body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounting)] : []));
-      boxes.filter((box) => box.follows).forEach((box) => follow(box));
-    }
-    boxesOf(tree).forEach((part, k) => (part.row ?? part.column).forEach((child, i) => (boxes[k].inside[i].hidden = child.hidden)));
+    body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounting)] : []));
+    conceal();
+    boxes.forEach((box) => follow(box));
     await Promise.all(mounting);
   };
-  const boxesOf = (part) => part.view || !(part.row ?? part.column) ? [] : [...(part.row ?? part.column).flatMap(boxesOf), part];
 
   /** What a box shows was drawn for one value of a trait: where that changes and no kernel answers, it says so. */
   const follow = (box) => {
@@ -89,10 +86,10 @@ async function layOut(model, host, body, signal) {
     box.el.toggleAttribute("data-stale", !box.note.hidden);
   };
 
-  const untie = listen(model, ["_tree"], draw);
-  signal.addEventListener("abort", () => [untie, ...boxes.map((box) => box.end)].forEach((end) => end?.()));
+  const ends = [listen(model, ["_tree"], draw), listen(model, ["_hidden"], conceal)];
+  signal.addEventListener("abort", () => [...ends, ...boxes.map((box) => box.end)].forEach((end) => end()));
   await draw();
-  return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
+  return { tell: (now) => ((live = now), boxes.forEach(age)) };
 }
 
 /** Keep tied traits the same: what leads tells the followers; what a hand does to a follower the leader is told, and sends. */

@@ -63,8 +63,12 @@ class Panel(Stateful, Displayed, Syncing):
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
     _tree = t.Dict(help="the views by reference, in rows and columns").tag(sync=True)
+    _hidden = t.List(t.Int(), help="numbers of the parts of the tree that are not shown now, counted from its root").tag(
+        sync=True
+    )
     _ties: Any = t.List(help="groups of [reference, trait] that are the same; the first leads").tag(sync=True)
-    _controls: Any = t.List(help="what the controls look like").tag(sync=True)
+    _controls: Any = t.List(help="what the controls look like at first").tag(sync=True)
+    _changes = t.Dict(help="what of a control, by its name, is other by now").tag(sync=True)
     _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
     _values = t.Dict(help="values that controls stand at and that are no traits, by the controls' names").tag(sync=True)
     _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
@@ -172,14 +176,14 @@ class Panel(Stateful, Displayed, Syncing):
 
     def _lay_out(self) -> None:
         with self.hold_sync():
-            self._tree, self._ties = self._box.wire(), self._tied.wire()
+            self._tree, self._hidden, self._ties = self._box.wire(), self._box.concealed(), self._tied.wire()
 
     def reveal(self, part: Part, shown: bool = True) -> bool:
         """Show a part of the layout, or leave it out; returns whether it is shown."""
         for box in self._box.boxes():
             if part in box.parts and (part in box.hidden) == shown:
                 box.hidden = [other for other in box.hidden if other is not part] + ([] if shown else [part])
-                self._tree = self._box.wire()
+                self._hidden = self._box.concealed()
         return shown
 
     def nest(self, panel: Panel) -> None:
@@ -253,20 +257,31 @@ class Panel(Stateful, Displayed, Syncing):
         others = self._tied.of((self, name))
         return not others or any(isinstance(other, Panel) and other.needs_kernel(trait) for other, trait in others)
 
-    def listed(self, name: str, options: Pairs, inline: bool = True) -> list[list[Any]] | str:
-        """The values of a control; of many, or of those that are not ``inline``, the name of a list, which travels once."""
+    def listed(self, name: str, options: Pairs) -> list[list[Any]] | str:
+        """The values of a control; of many the name of a list, which travels once."""
         pairs = [[str(text), value] for text, value in options(self)]
-        if inline and len(pairs) <= MOST_INLINE:
+        if len(pairs) <= MOST_INLINE:
             return pairs
         if self._lists.get(name) != pairs:
             self._lists = {**self._lists, name: pairs}
         return name
 
+    @property
+    def controls(self) -> dict[str, dict[str, Any]]:
+        """What the controls look like now, by name; see :mod:`cnnwidgets.base.controls`."""
+        return {spec["name"]: {**spec, **self._changes.get(spec["name"], {})} for spec in self._controls}
+
     def _show_controls(self) -> None:
+        """Tell the browser what is other than at first, which is little; all of it, where there are others."""
         values = self.more_controls()
+        now = {spec["name"]: spec for spec in specs(self, values)}
+        first = {spec["name"]: spec for spec in self._controls}
+        if [(name, *spec) for name, spec in now.items()] != [(name, *spec) for name, spec in first.items()]:
+            first = now
+        changes = {name: _differing(first[name], spec) for name, spec in now.items() if spec != first[name]}
         with self.hold_sync():
             self._values = {name: wire.to_browser(name, one.value, self) for name, one in values.items()}
-            self._controls = specs(self, values)
+            self._controls, self._changes = [*first.values()], changes
 
     def _take_values(self, given: dict[str, Any]) -> None:
         """Take what a hand has changed; what is not taken goes back to what it was."""
@@ -308,6 +323,10 @@ class Panel(Stateful, Displayed, Syncing):
                     getattr(self, name)()
         except Exception as error:
             self._fail(error)
+
+
+def _differing(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in now.items() if key not in before or before[key] != value}
 
 
 def _check_then(cls: type, name: str, trait: t.TraitType) -> None:

@@ -1,10 +1,10 @@
 // The control strip: a row of controls, groups of them, and what is behind "More".
 
-import { h, listen } from "../views/shared.js";
+import { h, listen, once } from "../views/shared.js";
 import { fieldOf, partsOf } from "./field.js";
 import { helpTip } from "./floating.js";
 import { hasFocus, keepKeys } from "./hands.js";
-import { newId, optionsOf, same } from "./values.js";
+import { newId, optionsOf, same, specsOf } from "./values.js";
 
 const NO_KERNEL = "No kernel answers: what is gray stays as it was saved. The rest works.";
 
@@ -54,7 +54,7 @@ export function controlStrip(model, signal) {
     !absent && Object.entries(when).every(([trait, values]) => values.some((value) => same(value, model.get(trait))));
 
   const place = () => {
-    const present = (model.get("_controls") ?? []).filter(isPresent).map((spec) => fields.get(spec.name));
+    const present = specsOf(model).filter(isPresent).map((spec) => fields.get(spec.name));
     const first = present.filter((field) => !field.spec.more);
     const more = present.filter((field) => field.spec.more);
     const singles = first.filter((field) => !field.spec.group).map((field) => field.root);
@@ -72,7 +72,7 @@ export function controlStrip(model, signal) {
   /** Make the fields whose parts are new; those that are as they were keep focus and what is typed. */
   const build = () => {
     const lists = model.get("_lists");
-    const specs = (model.get("_controls") ?? []).map((spec) => ("options" in spec ? { ...spec, options: optionsOf(spec, lists) } : spec));
+    const specs = specsOf(model).map((spec) => ("options" in spec ? { ...spec, options: optionsOf(spec, lists) } : spec));
     const left = new Set(fields.keys());
     for (const spec of specs) {
       left.delete(spec.name);
@@ -99,8 +99,8 @@ export function controlStrip(model, signal) {
     toggle.setAttribute("aria-expanded", String(!behind.hidden));
   });
   keepKeys(root, signal);
-  const others = [...new Set((model.get("_controls") ?? []).flatMap((spec) => Object.keys(spec.when ?? {})))];
-  const ties = [listen(model, ["_controls", "_lists"], build), listen(model, others, () => place())];
+  const others = [...new Set(specsOf(model).flatMap((spec) => Object.keys(spec.when ?? {})))];
+  const ties = [listen(model, ["_controls", "_changes", "_lists"], once(build)), listen(model, others, () => place())];
   signal.addEventListener("abort", () => (ties.forEach((untie) => untie()), fields.forEach((field) => field.end())));
   build();
   return {

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import ipywidgets as w
 import numpy as np
-import traitlets as t
 
+from cnnwidgets.base import Panel, draws
+from cnnwidgets.base.traits import Number, Slide
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
-from cnnwidgets.panels.controls import Number, Slider
-from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
-
-if TYPE_CHECKING:
-    from cnnwidgets.base.jobs import Job
 
 TRAINING, VALIDATION, STOP, BEST = GREY, "#0072b2", "#d55e00", "#009e73"
 
@@ -27,7 +22,8 @@ TRAINING, VALIDATION, STOP, BEST = GREY, "#0072b2", "#d55e00", "#009e73"
 class EarlyStopping(Panel):
     """Where a recorded training would have stopped, and what that would have saved and cost.
 
-    >>> cw.EarlyStopping("run.json", patience=5)
+    >>> cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45], patience=2)
+    >>> cw.EarlyStopping("run.json")  # with the losses that it was trained by
 
     Parameters:
         history: a :class:`~cnnwidgets.methods.History`, a file that one was saved to, a race (its first run), or the
@@ -35,14 +31,10 @@ class EarlyStopping(Panel):
         patience, min_delta: see :class:`cnnwidgets.methods.Patience`.
     """
 
-    patience = t.Int(5, min=1, help="epochs without a better validation loss that are borne").tag(
-        control=Slider(lambda panel: (1, max(2, len(panel.losses))))
+    patience = Slide(
+        5, lambda panel: (1, max(2, len(panel.losses))), low=1, help="epochs without a better validation loss that are borne"
     )
-    min_delta = t.Float(0.0, min=0.0, help="how much lower a loss must be to count as better").tag(
-        control=Number(0.0, 100.0)
-    )
-
-    asks = frozenset(("patience", "min_delta"))
+    min_delta = Number(0.0, 0.0, 100.0, free="above", help="how much lower a loss must be to count as better")
 
     def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options):
         if isinstance(history, (str, Path)):
@@ -51,58 +43,27 @@ class EarlyStopping(Panel):
             history = history.histories[0]
         self.history = history if isinstance(history, History) else None
         self.losses = history.validation_loss if isinstance(history, History) else _losses(history)
-        super().__init__(None, patience=patience, **options)
+        super().__init__(patience=patience, **options)
 
     @property
     def subject(self) -> str:
         return f"{len(self.losses)} epochs" + (f" of {self.history.name}" if self.history else "")
 
-    # Panel's parts
-
-    def build(self) -> list[w.Widget]:
+    def build(self):
         self.chart = ChartView(height=320, readout=True)
         self.chart.show(blank("epoch", "loss"), "loss by epoch")
-        return [*self.toolbox(), self.chart]
+        return self.chart
 
-    def compute(self, job: Job) -> Stop:
-        return early_stopping(self.losses, self.patience, self.min_delta)
+    def compute(self, state, job) -> Stop:
+        return early_stopping(self.losses, state.patience, state.min_delta)
 
-    def draw(self, result: Stop) -> None:
-        import plotly.graph_objects as go
+    @draws()
+    def draw_losses(self, found: Stop) -> None:
+        training = self.history.epoch_loss if self.history else None
+        self.chart.show(_plot(found, self.losses, training), found.summary)
 
-        epochs = np.arange(1, len(self.losses) + 1)
-        figure = go.Figure()
-        if self.history:
-            line = {"color": TRAINING, "dash": "dot", "width": 2}
-            figure.add_scatter(
-                x=epochs, y=self.history.epoch_loss, name="training loss", mode="lines", line=line, hoverinfo="none"
-            )
-        line = {"color": VALIDATION, "width": 3}
-        figure.add_scatter(x=epochs, y=self.losses, name="validation loss", mode="lines", line=line, hoverinfo="none")
-        for name, epoch, color, symbol in (
-            ("lowest", result.lowest_epoch, STOP, "star"),
-            ("kept", result.best_epoch, BEST, "circle"),
-        ):
-            if epoch >= 0 and (name == "kept" or result.cost > 0):
-                figure.add_scatter(
-                    x=[epoch + 1], y=[self.losses[epoch]], name=f"{name}: epoch {epoch + 1}", mode="markers",
-                    marker={"color": color, "size": 13, "symbol": symbol}, hoverinfo="skip",
-                )  # fmt: skip
-        if result.stopped:
-            figure.add_vline(result.epoch + 1, line={"color": STOP, "width": 2, "dash": "dash"})
-            figure.add_annotation(
-                x=result.epoch + 1, y=1, yref="paper", text="stops here", showarrow=False, xanchor="left", yanchor="top",
-                font={"color": STOP, "size": 14}, xshift=4,
-            )  # fmt: skip
-            if result.saved:
-                figure.add_vrect(
-                    result.epoch + 1, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0, layer="below"
-                )
-        dress(figure, "epoch", "loss", yaxis_rangemode="tozero")
-        self.chart.show(figure, self.summary(result))
-
-    def summary(self, result: Stop) -> str:
-        return result.summary
+    def summary(self, found: Stop) -> str:
+        return found.summary
 
     def data(self) -> dict[str, np.ndarray]:
         """``validation_loss`` (epochs,), and the ``epoch`` after which it stops, from 0; -1 if it does not."""
@@ -110,6 +71,34 @@ class EarlyStopping(Panel):
 
     def code(self) -> str:
         return self.result.code()
+
+
+def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
+    """The losses by epoch, from 1; where it stops, what it saves, and what is kept and missed."""
+    import plotly.graph_objects as go
+
+    figure, epochs = go.Figure(), np.arange(1, len(losses) + 1)
+    curve: dict[str, Any] = {"x": epochs, "mode": "lines", "hoverinfo": "none"}
+    if training is not None:
+        figure.add_scatter(y=training, name="training loss", line={"color": TRAINING, "dash": "dot", "width": 2}, **curve)
+    figure.add_scatter(y=losses, name="validation loss", line={"color": VALIDATION, "width": 3}, **curve)
+    marks = [("lowest", found.lowest_epoch, STOP, "star")] if found.cost > 0 else []
+    for name, epoch, color, symbol in (*marks, ("kept", found.best_epoch, BEST, "circle")):
+        if epoch >= 0:
+            figure.add_scatter(
+                x=[epoch + 1], y=[losses[epoch]], name=f"{name}: epoch {epoch + 1}", mode="markers",
+                marker={"color": color, "size": 13, "symbol": symbol}, hoverinfo="skip",
+            )  # fmt: skip
+    if found.stopped:
+        end = found.epoch + 1
+        figure.add_vline(end, line={"color": STOP, "width": 2, "dash": "dash"})
+        figure.add_annotation(
+            x=end, y=1, yref="paper", text="stops here", showarrow=False, xanchor="left", yanchor="top",
+            font={"color": STOP, "size": 14}, xshift=4,
+        )  # fmt: skip
+        if found.saved:
+            figure.add_vrect(end, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0, layer="below")
+    return dress(figure, "epoch", "loss", yaxis_rangemode="tozero")
 
 
 def _losses(given: Any) -> np.ndarray:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import ipywidgets as w
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.base import Panel, draws
 from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.traits import Number, Seed, public
 from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
-from cnnwidgets.panels.controls import Number
-from cnnwidgets.panels.panel import Panel
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress
 from cnnwidgets.views.palette import GREY
 
-if TYPE_CHECKING:
-    from cnnwidgets.base.jobs import Job
-
-POINTS, CURVE, MARK = GREY, "#0072b2", "#d55e00"
+POINTS, CURVE = GREY, "#0072b2"
 
 
 class LRFinder(Panel):
@@ -37,88 +33,68 @@ class LRFinder(Panel):
         loader: gives batches of pictures and labels for a network of your own.
     """
 
-    rate = t.Float(None, allow_none=True, help="where the marker stands; None: where the loss falls fastest").tag(
-        control=None
+    rate = public(
+        t.Float(None, allow_none=True, help="where the marker stands; None: where the loss falls fastest"),
+        None,
+        then="nothing",
     )
-    low = t.Float(1e-5, help="first learning rate").tag(control=Number(1e-12, 100.0))
-    high = t.Float(10.0, help="last learning rate").tag(control=Number(1e-12, 1000.0))
-    steps = t.Int(100, min=10, help="steps from the first to the last").tag(control=Number(10, 10_000, whole=True))
-    momentum = t.Float(0.9, min=0.0, max=0.999999, help="momentum of the SGD that trains").tag(control=Number(0.0, 0.999999))
-    weight_decay = t.Float(0.0, min=0.0, help="its L2 penalty").tag(control=Number(0.0, 10.0))
-    seed = t.Int(0, min=0, help="of what is left to chance").tag(control=Number(0, 10_000, whole=True))
-
-    asks = frozenset("low high steps momentum weight_decay seed".split())
+    low = Number(1e-5, 1e-12, 100.0, free=True, help="first learning rate")
+    high = Number(10.0, 1e-12, 1000.0, free=True, help="last learning rate")
+    steps = Number(100, 10, 10_000, free="above", help="steps from the first to the last")
+    momentum = Number(0.9, 0.0, 0.999999, help="momentum of the SGD that trains")
+    weight_decay = Number(0.0, 0.0, 10.0, free="above", more=True, help="its L2 penalty")
+    seed = Seed(help="of what is left to chance")
 
     def __init__(self, model: Any = "digits", loader=None, **options):
         self._model, self._loader = model, loader
-        super().__init__(None, **options)
+        super().__init__(**options)
 
     @property
     def subject(self) -> str:
         return self._model if isinstance(self._model, str) else type(self._model).__name__
 
-    # Panel's parts
-
-    def build(self) -> list[w.Widget]:
+    def build(self):
         import_for_trainings()
         self.chart = ChartView(height=340, readout=True)
         self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
-        self.chart.observe(self._take_line, "line")
-        self.react(self._draw_line, "rate")
-        return [*self.toolbox(), self.chart]
+        self.chart.on_user("line", lambda at: self.set_trait("rate", at))
+        return self.chart
 
-    def compute(self, job: Job) -> RangeTest:
+    def compute(self, state, job) -> RangeTest:
         job.update(None, 0.0)
-        return lr_finder(
-            task_of(self._model, self._loader, self._loader), **vars(job.state), on_update=job.update, cancel=job
-        )
+        settings = {name: value for name, value in vars(state).items() if name != "rate"}
+        task = task_of(self._model, self._loader, self._loader)
+        return lr_finder(task, **settings, on_update=job.update, cancel=job)
 
-    def draw(self, result: RangeTest) -> None:
-        self.chart.show(_plot(result), "loss of each step by its learning rate")
-        self._draw_line()
+    @draws()
+    def draw_losses(self, found: RangeTest) -> None:
+        self.chart.show(_plot(found), "loss of each step by its learning rate")
 
-    def summary(self, result: RangeTest) -> str:
+    @draws("rate")
+    def draw_marker(self, found: RangeTest) -> None:
+        at = found.suggested if self.rate is None else self.rate
+        self.chart.line, self.chart.line_label = (at, f"{at:.2g}") if np.isfinite(at) else (None, "")
+        if self.status.kind == "ready":
+            self.status.say(self.summary(found))
+
+    def summary(self, found: RangeTest) -> str:
         marked = "" if self.rate is None else f" · the marker is at {self.rate:.3g}"
-        return f"{result.why[0].upper()}{result.why[1:]} · {result.ended or 'it goes on'}{marked}"
+        return f"{found.why[0].upper()}{found.why[1:]} · {found.ended or 'it goes on'}{marked}"
 
     def progress(self, partial: RangeTest | None) -> str:
         return f"A rate of {partial.lr[-1]:.2g} …" if partial else "Getting the pictures ready …"
 
-    def data(self) -> dict[str, np.ndarray]:
-        """``lr``, ``loss`` and ``smoothed``, (steps,) each."""
-        return {"lr": self.result.lr, "loss": self.result.loss, "smoothed": self.result.smoothed}
-
     def code(self) -> str:
         return self.result.code(self._model)
 
-    def _marked(self, result: RangeTest) -> float:
-        return result.suggested if self.rate is None else self.rate
 
-    def _draw_line(self) -> None:
-        at = self._marked(self._result)
-        self.chart.line = at if np.isfinite(at) else None
-        self.chart.line_label = f"{at:.2g}" if np.isfinite(at) else ""
-        if self.status.kind == "ready":
-            self.status.say(self.summary(self._result))
-
-    def _take_line(self, change) -> None:
-        """The marker was dragged."""
-        if change.new is not None and self._result is not None and change.new != self._marked(self._result):
-            self.rate = change.new
-
-
-def _plot(result: RangeTest) -> Any:
+def _plot(found: RangeTest) -> Any:
+    """The losses by rate; an explosion at the end does not hide the rest."""
     import plotly.graph_objects as go
 
-    figure = go.Figure()
-    mark = {"color": POINTS, "size": 6}
-    figure.add_scatter(x=result.lr, y=result.loss, name="loss of a step", mode="markers", marker=mark, hoverinfo="none")
-    line = {"color": CURVE, "width": 3}
-    figure.add_scatter(x=result.lr, y=result.smoothed, name="smoothed", mode="lines", line=line, hoverinfo="none")
+    figure, top = go.Figure(), 1.6 * float(found.smoothed[: max(found.lowest, 1)].max())
+    steps: dict[str, Any] = {"x": found.lr, "hoverinfo": "none"}
+    figure.add_scatter(y=found.loss, name="loss of a step", mode="markers", marker={"color": POINTS, "size": 6}, **steps)
+    figure.add_scatter(y=found.smoothed, name="smoothed", mode="lines", line={"color": CURVE, "width": 3}, **steps)
     axis = {"type": "log", "dtick": 1, "exponentformat": "power"}
-    return dress(figure, "learning rate", "loss", xaxis=axis, yaxis_range=[0, _top(result)])
-
-
-def _top(result: RangeTest) -> float:
-    """Where the axis of the loss ends: an explosion at the end must not hide the rest."""
-    return 1.6 * float(result.smoothed[: max(result.lowest, 1)].max())
+    return dress(figure, "learning rate", "loss", xaxis=axis, yaxis_range=[0, top])

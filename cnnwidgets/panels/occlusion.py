@@ -270,7 +270,7 @@ class OcclusionSlider(TargetPanel):
         top = min(max(0, round(self.y - (tall - 1) / 2)), max(height - tall, int(result.ys[-1])))
         left = min(max(0, round(self.x - (wide - 1) / 2)), max(width - wide, int(result.xs[-1])))
         if self.picture.box != [top, left, tall, wide]:  # else the browser has moved it, and has told the other views
-            for view in (self.picture, self.answers, self.heat, self.tops):
+            for view in (self.answers, self.heat, self.tops, self.picture):
                 view.box = [top, left, tall, wide]
 
     def _take_box(self, change) -> None:

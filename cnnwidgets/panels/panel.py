@@ -130,11 +130,16 @@ class Panel(Stateful, Computing, w.VBox):
     # views
 
     def tie(self, *views_and_traits: tuple[w.Widget, str]) -> None:
-        """Keep traits of views the same in the browser, with or without a kernel."""
+        """Keep traits of views the same in the browser, with or without a kernel.
+
+        What code sets in the first is set in the others too, which the browser tells them, and the kernel does not.
+        """
         first, *others = views_and_traits
         for other in others:
             self.ties.append((first, other))
             self._jslinks = [*self._jslinks, w.jslink(first, other)]
+            _set_unsent(other, getattr(*first))
+            first[0].observe(lambda change, other=other: _set_unsent(other, change.new), first[1])
 
     # showing
 
@@ -232,6 +237,13 @@ class Panel(Stateful, Computing, w.VBox):
             if isinstance(value, (str, int, float, Path)) and value != self.public_traits()[name].default_value
         ]
         return f"{type(self).__name__}({', '.join([self.subject, *said])})"
+
+
+def _set_unsent(view_and_trait: tuple[w.Widget, str], value: Any) -> None:
+    """Set a trait that the browser itself sets."""
+    view, trait = view_and_trait
+    with view._lock_property(**{trait: value}):
+        setattr(view, trait, value)
 
 
 def _layout_of(box: w.Box) -> figures.Group:

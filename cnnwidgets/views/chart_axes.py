@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from cnnwidgets.views.paper import INK, LETTER, TEXT, TITLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 Key = tuple[str, str]
 
-BETWEEN = {"hspace": 0.06, "wspace": 0.06}
+BETWEEN: dict[str, Any] = {"hspace": 0.06, "wspace": 0.06}
 """Between subplots, in parts of one."""
 
 LEGEND = 8.0
@@ -63,16 +64,15 @@ class Plots:
         """The room of the axes as a grid."""
         from matplotlib.gridspec import GridSpec
 
-        sizes = {
+        ratios: dict[str, Any] = {
             "height_ratios": [high - low for low, high in rows],
             "width_ratios": [high - low for low, high in columns],
-            **BETWEEN,
         }
         if place := self.first.get_subplotspec():
-            return place.subgridspec(len(rows), len(columns), **sizes)
-        box = self.first.get_position()
-        ends = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
-        return GridSpec(len(rows), len(columns), self.first.figure, **ends, **sizes)
+            return place.subgridspec(len(rows), len(columns), **ratios, **BETWEEN)
+        box, figure = self.first.get_position(), cast("Figure", self.first.figure)
+        ends: dict[str, Any] = {"left": box.x0, "right": box.x1, "bottom": box.y0, "top": box.y1}
+        return GridSpec(len(rows), len(columns), figure, **ends, **ratios, **BETWEEN)
 
     def _made(self, cell: Any) -> Axes:
         if not self.axes:
@@ -170,8 +170,9 @@ class Plots:
 class _Axis:
     """An axis of Matplotlib's that shows what plotly's does."""
 
-    def __init__(self, axes: Axes, letter: str, about: Mapping[str, Any]):
-        self.axes, self.letter, self.about = axes, letter, about
+    def __init__(self, axes: Axes, letter: Literal["x", "y"], about: Mapping[str, Any]):
+        self.axes, self.about = axes, about
+        self.letter: Literal["x", "y"] = letter
         self.axis = axes.xaxis if letter == "x" else axes.yaxis
 
     def _limits(self, low: float | None, high: float | None) -> None:
@@ -200,7 +201,7 @@ class _Axis:
             if self.letter == "x" and sum(map(len, map(str, self.about.get("ticktext", ())))) > 60:
                 self.axes.tick_params(axis="x", rotation=30)
                 for label in self.axis.get_ticklabels():
-                    label.set_ha("right")
+                    label.set_horizontalalignment("right")
         elif isinstance(step := self.about.get("dtick"), (int, float)) and not log:
             self.axis.set_major_locator(MultipleLocator(step))
         elif not log and self.about.get("tickformat", "").endswith("%") is False and self._whole():
@@ -215,5 +216,5 @@ class _Axis:
         """Whether all that is drawn lies at whole numbers of this axis, which are counted then."""
         if self.letter == "y":
             return False
-        values = [np.asarray(line.get_xdata(), float) for line in self.axes.lines if len(line.get_xdata())]
+        values = [found for line in self.axes.lines if (found := np.asarray(line.get_xdata(), float)).size]
         return bool(values) and all(np.all(each[np.isfinite(each)] % 1 == 0) for each in values)

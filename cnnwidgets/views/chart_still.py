@@ -152,7 +152,7 @@ class ChartStill:
         if trace.get("text") and trace.get("textposition", "auto") != "none":
             for place, size, text in zip(places, sizes, trace["text"], strict=True):
                 where = (0.01 * max(sizes), place) if lying else (place, size)
-                anchor = {"ha": "left", "va": "center"} if lying else {"ha": "center", "va": "top"}
+                anchor: dict[str, Any] = {"ha": "left", "va": "center"} if lying else {"ha": "center", "va": "top"}
                 axes.text(*where, str(text), color="white", fontsize=TEXT, parse_math=False, **anchor)
 
     def _draw_shape(self, shape: Mapping[str, Any]) -> None:

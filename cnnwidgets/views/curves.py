@@ -11,8 +11,6 @@ from cnnwidgets.views.palette import GREY, OKABE_ITO
 FONT = {"font": {"size": 14}}
 
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-STROKES = ("-", "--", ":", "-.", (0, (8, 3)), (0, (8, 3, 1, 3)))
-"""The same for Matplotlib."""
 
 ORDER = (5, 4, 2, 3, 0, 1, 6)
 """Of the palette's colors: those that lie furthest apart come first."""
@@ -65,10 +63,14 @@ def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
 
 
 def blank(x: str, y: str) -> Any:
-    """A chart's axes, until there are curves; what plotly imports to draw those is imported here, on the caller's thread."""
+    """A chart's axes, until there are curves.
+
+    What plotly imports to draw those, and lines and words over them, is imported here, on the caller's thread.
+    """
     from plotly.subplots import make_subplots
 
     mark = {"color": GREY, "line": {"width": 0}}
+    make_subplots(1, 1).add_vline(0, line=mark["line"], annotation={"text": "", **FONT})
     figure = make_subplots(1, 1, shared_xaxes=True)
     figure.add_scatter(x=np.empty(0), y=np.empty(0), mode="lines+markers", line={"color": GREY}, marker=mark, row=1, col=1)
     return dress(figure, x, y)

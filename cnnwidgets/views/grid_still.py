@@ -77,8 +77,7 @@ def draw_grid(grid: ImageGrid, paper: Paper) -> None:
         return
     top = paper.title(grid.title, WIDE if grid.tools else NARROW)
     tiles = tiles_of(grid)
-    order = np.frombuffer(grid.orders.get(grid.sort, b""), np.int32)
-    order = order if len(order) else np.arange(grid.shape[0])
+    order = np.frombuffer(grid.orders.get(grid.sort, b"") or np.arange(grid.shape[0], dtype=np.int32), np.int32)
     bottom = top + tiles.corner(len(order) - 1)[1] + tiles.pitch[0]
     paper.take(min(len(order), tiles.across) * tiles.pitch[1], bottom)
     look = colored(

@@ -76,7 +76,7 @@ class HeatView(View, module="heat_view.js"):
         bottom = self._draw_swatches(paper, bottom + 0.08, width) if self.names else self._draw_bar(paper, bottom + 0.08)
         paper.text(0, bottom + 0.04, self._told(), width=width, lines=2, color=DIM)
 
-    def _draw_map(self, paper: Paper, *place: float) -> None:
+    def _draw_map(self, paper: Paper, x: float, y: float, width: float, height: float) -> None:
         if paper.axes is None:
             return
         known = np.frombuffer(self.known, np.uint8).reshape(self.grid.shape) > 0
@@ -88,7 +88,7 @@ class HeatView(View, module="heat_view.js"):
             colors = [self._color(k) for k in range(len(self.names))]
             look = {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": len(colors) - 0.5}
             opacity = np.where(self.grid < 0, 0.0, opacity)
-        paper.image(*place, self.grid, alpha=opacity, **look)
+        paper.image(x, y, width, height, self.grid, alpha=opacity, **look)
 
     def _draw_bar(self, paper: Paper, y: float) -> float:
         lo, hi = self.span

@@ -88,9 +88,12 @@ class NumberTables(View, module="number_tables.js"):
             self.step = step
 
     def _take_edit(self, _, message, buffers) -> None:
-        if message.get("kind") == "edit" and not self._on_edit(
-            message["table"], message["row"], message["column"], message["text"]
-        ):
+        if message.get("kind") != "edit":
+            return
+        taken = False
+        with self.around_users():
+            taken = self._on_edit(*(message[part] for part in ("table", "row", "column", "text")))
+        if not taken:
             self.send({"kind": "put back"})
 
 

@@ -129,9 +129,8 @@ class Paper:
         """Write the line above everything, in bold: it is also the axes' title."""
         parts = wrapped(text, width, TITLE, 2)
         if self.axes is not None and parts:
-            words = self.axes.set_title("\n".join(parts), loc="left", fontsize=TITLE, fontweight="bold", color=INK)
+            words = self.axes.set_title("\n".join(parts), loc="left", y=1.0, fontsize=TITLE, fontweight="bold", color=INK)
             words.set(parse_math=False, va="top", transform=self.axes.transData, position=(0, 0), in_layout=False)
-            self.axes._autotitlepos = False
         return self.take(0, len(parts) * line_of(TITLE) + (0.04 if parts else 0))
 
     def image(self, x: float, y: float, width: float, height: float, array: np.ndarray, **look: Any) -> float:

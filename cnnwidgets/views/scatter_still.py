@@ -109,7 +109,8 @@ def _shape(index: int, count: int) -> str:
 
 def _ring(axes: Axes, places: np.ndarray, points: list[int], size: float, color: str, width: float) -> None:
     if points:
-        axes.scatter(*places[points].T, s=size, facecolors="none", edgecolors=color, linewidths=width, zorder=4)
+        x, y = places[points].T
+        axes.scatter(x, y, size, facecolors="none", edgecolors=color, linewidths=width, zorder=4)
 
 
 def _draw_pictures(view: ScatterView, axes: Axes, places: np.ndarray, points: np.ndarray) -> None:

@@ -26,26 +26,21 @@ class Syncing(anywidget.AnyWidget):
         return made
 
     def on_user(self, trait: str, action: Callable[[Any], None]) -> None:
-        """Call ``action(value)`` for what comes from the browser, never for what code sets."""
-        if trait not in self._actions:
-            self.observe(self._act, trait)
-        self._actions.setdefault(trait, []).append(action)
+        """Call ``action(value)`` for what comes from the browser, never for what code sets.
 
-    def _act(self, change: Any) -> None:
-        by_user: set[str] = getattr(self._own, "by_user", set())
-        if change.name in by_user:
-            by_user.discard(change.name)  # what an action sets is set by code
-            with self.around_users():
-                for action in self._actions[change.name]:
-                    action(change.new)
+        Whoever observes the trait has heard of it before. What the action sets is sent to the browser.
+        """
+        self._actions.setdefault(trait, []).append(action)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
         """Take what the browser sends."""
-        self._own.by_user = set(sync_data)
-        try:
-            super().set_state(sync_data)
-        finally:
-            self._own.by_user = set()
+        before = {trait: getattr(self, trait) for trait in self._actions if trait in sync_data}
+        super().set_state(sync_data)
+        for trait, value in before.items():
+            if (now := getattr(self, trait)) != value:
+                with self.around_users():
+                    for action in self._actions[trait]:
+                        action(now)
 
     @property
     def _holding_sync(self) -> bool:

@@ -39,7 +39,7 @@ class TableView(View, module="table_view.js"):
             for k, text in enumerate(cells[number + 1]):
                 x, ha = (ends[k] - widths[k] + 0.05, "left") if k < self.left else (ends[k] - 0.05, "right")
                 weight = "bold" if number < 0 else "normal"
-                look = {"fontweight": weight, "color": DIM if y == 0 else INK}
+                look: dict[str, Any] = {"fontweight": weight, "color": DIM if y == 0 else INK}
                 paper.text(x, y * ROW + 0.045, text, size=SMALL, width=widths[k], ha=ha, **look)
             if number == self.selected >= 0:
                 paper.frame(0.01, y * ROW, sum(widths) - 0.02, ROW, thickness=1.5)

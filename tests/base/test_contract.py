@@ -65,7 +65,7 @@ def fresh(request):
 
 
 def controls(panel) -> dict[str, dict]:
-    return {spec["name"]: spec for spec in panel._controls}
+    return panel.controls
 
 
 # what it says of itself
@@ -214,7 +214,7 @@ def test_every_control_has_a_name_and_a_help_that_can_be_read_aloud(made, name):
     for trait, spec in controls(made(name)).items():
         assert spec["label"] and spec["help"], trait
         assert spec["kind"] == "action" or trait in {**made(name).public_traits(), **made(name).more_controls()}
-    assert json.loads(json.dumps(made(name)._controls)) == made(name)._controls
+    assert json.loads(json.dumps(controls(made(name)))) == controls(made(name))
 
 
 @every_panel

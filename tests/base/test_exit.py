@@ -28,20 +28,20 @@ panel = cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=1500,
     "OcclusionSlider": 'panel = cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), patch=5, stride=1)',
     "a computation that hears no cancel": """
 class Deaf(cw.FilterGrid):
-    def compute(self, job):
+    def compute(self, state, job):
         while True:
             torch.ones(200, 200) @ torch.ones(200, 200)
 
 panel = Deaf(cw.load("digits"))""",
     "a computation that sleeps": """
 class Asleep(cw.FilterGrid):
-    def compute(self, job):
+    def compute(self, state, job):
         time.sleep(1000)
 
 panel = Asleep(cw.load("digits"))""",
     "a computation inside torch": """
 class Large(cw.FilterGrid):
-    def compute(self, job):
+    def compute(self, state, job):
         while not job.is_set():
             torch.linalg.svd(torch.rand(700, 700))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from cnnwidgets.base import jobs
+from cnnwidgets.base import pool
 from cnnwidgets.base.jobs import LOCK, POOL, Job, Line
 from tests.base.tiny import PATIENCE, Doubler
 
@@ -105,7 +105,7 @@ def test_jobs_keep_the_threads_of_their_own_cells():
 
 
 def test_a_thread_without_work_ends(monkeypatch):
-    monkeypatch.setattr(jobs, "LINGER", 0.01)
+    monkeypatch.setattr(pool, "LINGER", 0.01)
     panels = [Doubler(number=number) for number in range(5)]
     assert [panel.result for panel in panels] == [0, 2, 4, 6, 8]
     assert POOL.wait(PATIENCE)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import traitlets as t
 
 from cnnwidgets.base import Panel, action, draws
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.traits import Choice, public
-from cnnwidgets.views import MatrixView
+from cnnwidgets.base.traits import public
 from tests.base.tiny import Doubler, control
 from tests.views.wire import sent
 
@@ -18,13 +18,13 @@ class Sum(Doubler):
 
     def __init__(self, **options):
         self.numbers = {"first": 1.0, "second": 2.0}
+        self.parts = {"kind": "slider", "min": 0, "max": 9, "step": 0.5}
         super().__init__(**options)
 
     def more_controls(self):
-        parts = {"kind": "slider", "min": 0, "max": 9, "step": 0.5}
         locked = "number" in self.locked
         return {
-            name: c.Value(value=value, parts=parts, help=f"the {name} number", group="numbers", locked=locked)
+            name: c.Value(value=value, parts=self.parts, help=f"the {name} number", group="numbers", locked=locked)
             for name, value in self.numbers.items()
         }
 
@@ -52,7 +52,7 @@ def hand(panel: Panel, **values) -> None:
 
 
 def test_they_stand_between_the_traits_and_the_actions_and_say_where_their_values_are(panel):
-    assert [spec["name"] for spec in panel._controls] == ["number", "word", "first", "second", "add"]
+    assert list(panel.controls) == ["number", "word", "first", "second", "add"]
     first = control(panel, "first")
     assert (first["of"], first["kind"], first["help"], first["group"]) == ("_values", "slider", "the first number", "numbers")
     assert panel._values == {"first": 1.0, "second": 2.0}
@@ -99,34 +99,30 @@ def test_they_can_be_locked():
     panel.close()
 
 
-class Menu(Doubler):
-    """The texts of a choice change with a number; a long list is kept from the browser."""
+class Kept(Doubler):
+    """A word is kept from the browser, and drawn."""
 
-    chosen = Choice(("a", "b"), then="nothing", help="one of them")
-    menu = public(
-        Choice(("x", "y"), help="another"),
-        c.Choice(options=lambda panel: [(f"x {panel.number}", "x"), ("y", "y")], changing=True),
-        then="nothing",
-    )
-    kept = public(Choice(("x", "y"), help="for Python"), None, then="nothing", sync=False)
+    kept = public(t.Enum(("x", "y"), "x", help="for Python"), None, then="nothing", sync=False)
+
+    @draws("kept")
+    def draw_kept(self, result):
+        self.view.caption = self.kept
 
 
-def test_choices_that_change_travel_by_themselves(monkeypatch):
-    panel = Menu()
-    assert panel.result == 2
-    assert control(panel, "menu")["options"] == "menu" and control(panel, "menu")["kind"] == "choice"
-    assert (control(panel, "chosen")["options"], control(panel, "chosen")["kind"]) == ([["a", "a"], ["b", "b"]], "segment")
+def test_controls_of_another_kind_travel_whole_and_those_of_the_same_as_what_differs(panel, monkeypatch):
+    panel.parts = {"kind": "number", "min": 0, "max": 5}
     with sent(panel, monkeypatch) as messages:
-        panel.number = 5
-        assert panel.result == 10
-    names = [name for message in messages for name in message["state"]]
-    assert names.count("_lists") == 1 and "_controls" not in names
-    assert panel._lists == {"menu": [["x 5", "x"], ["y", "y"]]}
-    panel.close()
+        panel._show_controls()
+    assert {"_controls", "_changes"} & messages[0]["state"].keys() == {"_controls"}
+    assert "step" not in control(panel, "first")
+    panel.parts = {"kind": "number", "min": 0, "max": 7}
+    with sent(panel, monkeypatch) as messages:
+        panel._show_controls()
+    assert messages[0]["state"]["_changes"] == {"first": {"max": 7}, "second": {"max": 7}}
 
 
 def test_what_is_kept_from_the_browser_is_of_the_state_all_the_same(monkeypatch):
-    panel = Menu(kept="y")
+    panel = Kept(kept="y")
     assert panel.state["kept"] == "y" and "kept" not in panel.get_state()
     with sent(panel, monkeypatch) as messages:
         panel.kept = "x"
@@ -136,16 +132,7 @@ def test_what_is_kept_from_the_browser_is_of_the_state_all_the_same(monkeypatch)
 
 
 def test_what_draws_may_follow_what_is_kept_from_the_browser():
-    class Drawn(Menu):
-        def build(self):
-            self.view = MatrixView()
-            return self.view
-
-        @draws("kept")
-        def draw_kept(self, result):
-            self.view.caption = self.kept
-
-    panel = Drawn()
+    panel = Kept()
     panel.wait()
     panel.kept = "y"
     assert panel.view.caption == "y"

@@ -22,7 +22,7 @@ import psutil
 from IPython.display import display
 from ipywidgets.widgets.widget import _instances
 import cnnwidgets as cw
-from cnnwidgets.base import jobs
+from cnnwidgets.base import jobs, pool
 from tests.base.tiny import Doubler
 
 net, made = cw.load("digits"), weakref.WeakSet()
@@ -115,7 +115,7 @@ def test_fifty_runs_of_a_cell_leave_what_one_leaves(kernel, cell):
     before = kernel.count()
     for _ in range(10 if "computes" in cell else 50):
         kernel.run(CELLS[cell], cell)
-    kernel.run("threading.Event().wait(jobs.LINGER + 0.5)")
+    kernel.run("threading.Event().wait(pool.LINGER + 0.5)")
     widgets, panels, threads, megabytes = kernel.count()
     assert [widgets, panels] == before[:2]
     assert threads <= before[2] + 1

@@ -115,7 +115,7 @@ class Gated(nn.Module):
 
 def control(panel: Panel, name: str) -> dict:
     """A control as the browser gets it; a KeyError where there is none."""
-    return {spec["name"]: spec for spec in panel._controls}[name]
+    return panel.controls[name]
 
 
 def is_shown(panel: Panel, part) -> bool:

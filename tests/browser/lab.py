@@ -69,7 +69,8 @@ class Lab:
         options = {
             "ServerApp.port": self.port, "ServerApp.port_retries": 0, "ServerApp.ip": "127.0.0.1",
             "IdentityProvider.token": self.token, "ServerApp.root_dir": self.folder, "ServerApp.open_browser": False,
-            "ServerApp.allow_root": True, "LabApp.expose_app_in_browser": True, "LabApp.news_url": None,
+            "ServerApp.allow_root": True, "LabApp.expose_app_in_browser": True,
+            "JupyterNotebookApp.expose_app_in_browser": True, "LabApp.news_url": None,
             "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate", "LabApp.extension_manager": "readonly",
         }  # fmt: skip
         self.process = subprocess.Popen(

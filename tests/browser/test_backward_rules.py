@@ -79,7 +79,7 @@ def test_nonsense_is_refused_and_the_old_number_comes_back(relu):
     page.keyboard.press("Tab")
     page.get_by_text("“<img src=x>” is no number that one can count with: 6 stays.").wait_for()
     wait_text(page, "above", 3, "6")
-    assert page.locator(".cw-status img").count() == 0
+    assert page.locator(".cwp-status img").count() == 0
     assert relu.problems == []
 
 

@@ -820,14 +820,14 @@ def test_the_still_picture_has_the_points_in_its_artists(explore):
 def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbours(explore):
     panel = explore(method="pca")
     added = panel.add([cw.samples.digits()[0][0]])
-    panel.image = 5
+    panel.image = int(panel.result.features.indices[5])
     assert jobs.POOL.wait(PATIENCE)
     first, *others = panel.figure().axes
     points, ring, picked, *_ = first.collections
     assert len(points.get_offsets()) == len(panel.result.points) + 1
     np.testing.assert_array_equal(ring.get_offsets(), added)
     np.testing.assert_array_equal(picked.get_offsets(), panel.result.points[[5]])
-    assert next(axes.get_title("left") for axes in others).startswith("Picture 5")
+    assert others[0].get_title("left").startswith(f"Picture {panel.image}")
 
 
 def test_a_subset_keeps_its_own_numbers(explore, net, pictures):

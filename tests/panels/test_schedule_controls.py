@@ -25,7 +25,7 @@ def click(panel, name):
 
 def group(panel) -> dict[str, dict]:
     """The controls of the chosen schedule."""
-    return {spec["name"]: spec for spec in panel._controls if spec["group"]}
+    return {spec["name"]: spec for spec in panel.controls.values() if spec["group"]}
 
 
 # a schedule's values
@@ -141,12 +141,12 @@ def test_a_kind_that_there_is_none_of_has_no_controls_and_a_recorded_one_no_menu
 
 def test_the_menu_tells_the_schedules_and_its_choice_brings_their_controls(panel):
     panel.specs = [{"kind": "cosine", "lr": 0.1}, {"name": "mine", "kind": "step"}]
-    assert panel._lists["selected"] == [["1. cosine 0.1", 0], ["2. mine", 1]]
+    assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 1]]
     panel.set_state({"selected": 1})
     assert {spec["group"] for spec in group(panel).values()} == {"Schedule 2"}
     assert panel._values["kind"] == "step"
     panel.selected = 7
-    assert panel._lists["selected"] == [["1. cosine 0.1", 0], ["2. mine", 7]], "the last stands for what is beyond"
+    assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 7]], "the last stands for what is beyond"
     assert panel.state["selected"] == 7
     hand(panel, gamma=0.5)
     assert panel.specs[1] == {"kind": "step", "gamma": 0.5}
@@ -181,14 +181,14 @@ def test_a_preset_is_named_as_long_as_it_is_what_is_on_screen(panel):
 def test_a_locked_playground_cannot_be_bent_by_hand_and_all_can_be_looked_at():
     panel = cw.SchedulePlayground(lock=["specs"], specs=[{"kind": "drawn"}, {"kind": "step"}])
     assert panel.wait(PATIENCE)
-    assert {spec["name"] for spec in panel._controls if not spec["locked"]} == {"steps", "unit", "log", "selected", "train"}
+    assert {spec["name"] for spec in panel.controls.values() if not spec["locked"]} == {"steps", "unit", "log", "selected", "train"}
     assert panel.chart.draggable == []
     panel.close()
 
 
 def test_hidden_schedules_have_no_controls_and_presets_stay():
     panel = cw.SchedulePlayground(hide=["specs"])
-    shown = [spec["name"] for spec in panel._controls if not spec["absent"]]
+    shown = [spec["name"] for spec in panel.controls.values() if not spec["absent"]]
     assert shown == ["steps", "unit", "log", "preset", "train"]
     panel.close()
 

@@ -127,6 +127,17 @@ def test_subplots_lie_by_their_domains_and_share_their_axis():
     assert axes[0].get_xlim()[1] >= 20
 
 
+def test_on_axes_without_a_grid_subplots_share_their_room():
+    figure = make_subplots(1, 2)
+    figure.add_scatter(y=[1, 2], row=1, col=1).add_scatter(y=[3, 4], row=1, col=2)
+    view, paper = ChartView(), Figure()
+    view.show(figure, "two")
+    view.still(paper.add_axes((0.2, 0.3, 0.6, 0.5)))
+    left, right = (axes.get_position() for axes in paper.axes)
+    assert (left.x0, right.x1) == pytest.approx((0.2, 0.8))
+    assert (right.y0, right.y1) == pytest.approx((0.3, 0.8))
+
+
 def test_two_axes_below_each_other_share_the_x_axis_under_the_lower_one():
     figure = go.Figure().add_scatter(x=[0, 5], y=[1, 2]).add_scatter(x=[0, 9], y=[3, 4], yaxis="y2")
     figure.update_layout(xaxis={"anchor": "y2", "title": "step"}, yaxis={"domain": [0.4, 1]}, yaxis2={"domain": [0, 0.3]})

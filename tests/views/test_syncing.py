@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from cnnwidgets.views import ImageView, MatrixView
+from cnnwidgets.views import ImageGrid, ImageView, MatrixView
 from tests.views.wire import sent
 
 
@@ -66,6 +66,38 @@ def test_what_code_sets_on_another_thread_meanwhile_is_no_users_doing():
     view.observe(lambda change: in_thread(lambda: setattr(view, "box", [9, 9, 9, 9])), "title")
     view.set_state({"title": "new"})
     assert (heard, view.box) == ([], [9, 9, 9, 9])
+
+
+def test_an_action_may_put_something_else_there_which_is_sent(monkeypatch):
+    grid = ImageGrid()
+    grid.on_user("selected", lambda number: setattr(grid, "selected", 0))
+    with sent(grid, monkeypatch) as messages:
+        grid.set_state({"selected": 3})
+    assert [message["state"] for message in messages if message["method"] == "update"] == [{"selected": 0}]
+
+
+def test_what_a_user_did_is_not_sent_back(monkeypatch):
+    grid = ImageGrid()
+    grid.on_user("selected", lambda number: setattr(grid, "selected", number))
+    with sent(grid, monkeypatch) as messages:
+        grid.set_state({"selected": 3})
+    assert [message for message in messages if message["method"] == "update"] == []
+
+
+def test_who_observes_has_heard_before_the_action_is_called():
+    grid, heard = ImageGrid(), []
+    grid.on_user("selected", lambda number: heard.append("action"))
+    grid.observe(lambda change: heard.append("observer"), "selected")
+    grid.set_state({"selected": 3})
+    assert heard == ["observer", "action"]
+
+
+def test_what_code_sets_because_of_a_user_is_not_told():
+    grid, heard = ImageGrid(), []
+    grid.on_user("selected", heard.append)
+    grid.observe(lambda change: setattr(grid, "selected", 7), "cursor")
+    grid.set_state({"cursor": [1.0, 2.0]})
+    assert (grid.selected, heard) == (7, [])
 
 
 def test_an_action_that_fails_is_told_by_what_surrounds_it():

@@ -42,6 +42,13 @@ RESTED = 0.2
 FIRST = next(iter(PRESETS.values()))
 
 
+class Menu(c.Choice):
+    """The schedules to choose from, whose words change while one is bent: never buttons, which would jump."""
+
+    def spec(self, panel, name):
+        return {"kind": "choice", "options": panel.listed(name, self.options)}
+
+
 class SchedulePlayground(Panel):
     """Learning-rate schedules as torch's own schedulers give them, side by side; and a race that trains with them.
 
@@ -76,10 +83,9 @@ class SchedulePlayground(Panel):
     )
     selected = public(
         t.Int(0, min=0, help="number of the schedule whose controls are shown"),
-        c.Choice(
+        Menu(
             label="schedule",
             options=lambda panel: panel.menu,
-            changing=True,
             absent=lambda panel: "specs" in panel.hidden or not panel.specs,
         ),
         then="nothing",
