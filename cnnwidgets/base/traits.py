@@ -28,6 +28,7 @@ def public(
     then: Then = "compute",
     usual: Callable[[Any], Any] | None = None,
     none: Any = None,
+    sync: bool = True,
 ) -> Any:
     """A trait of a panel's state.
 
@@ -37,8 +38,9 @@ def public(
         then: what follows from a change.
         usual: gives, of the panel, what None stands for; asked once, when the network and the picture are known.
         none: the value that stands for no choice, which linked panels do not take over.
+        sync: whether the browser has it; what may be long and is in no view and no control need not travel.
     """
-    return trait.tag(control=control, then=then, usual=usual, none=none)
+    return trait.tag(control=control, then=then, usual=usual, none=none, sync=sync)
 
 
 def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, control: c.Control | Literal[True] | None = True,
