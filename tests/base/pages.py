@@ -39,6 +39,8 @@ def content_of(panel: Panel, folder: Path) -> dict[str, Any]:
 
 def unpacked(value: Any) -> Any:
     """A trait as the modules on a page get it."""
+    if isinstance(value, dict) and set(value) == {"base64"}:
+        return base64.b64decode(value["base64"])
     if isinstance(value, dict):
-        return base64.b64decode(value["base64"]) if set(value) == {"base64"} else {str(k): unpacked(v) for k, v in value.items()}
+        return {str(key): unpacked(one) for key, one in value.items()}
     return [unpacked(one) for one in value] if isinstance(value, (list, tuple)) else value

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from matplotlib import pyplot
@@ -46,11 +48,11 @@ def pixels(height: int, width: int) -> np.ndarray:
 def answers(**traits) -> AnswerView:
     view = AnswerView(target="cat", quantity="p(cat)", names={"0": "cat", "1": "dog"})
     told = {"value": 0.8, "probability": 0.8, "classes": [0, 1], "chances": [0.8, 0.2]}
-    grid = {
-        "known": np.array([[1, 0]]), "values": np.array([[0.25, 0]]), "probability": np.array([[0.25, 0]]),
-        "classes": np.array([[[1, 0], [-1, -1]]]), "chances": np.array([[[0.75, 0.25], [0, 0]]]),
-    }  # fmt: skip
-    view.show(grid=grid, before=told, ys=[0], xs=[0, 4], **traits)
+    grid = SimpleNamespace(
+        known=np.array([[1, 0]]), values=np.array([[0.25, 0]]), probability=np.array([[0.25, 0]]), ys=[0], xs=[0, 4],
+        classes=np.array([[[1, 0], [-1, -1]]]), chances=np.array([[[0.75, 0.25], [0, 0]]]),
+    )  # fmt: skip
+    view.show(grid, before=told, **traits)
     return view
 
 

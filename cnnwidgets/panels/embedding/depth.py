@@ -1,19 +1,14 @@
-"""The charts and the still picture of an EmbeddingExplorer."""
+"""The chart of how well classes separate, by depth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods import Separation
 from cnnwidgets.views.palette import GREY
-
-if TYPE_CHECKING:
-    pass
-
-MOST_IN_LEGEND = 12
 
 MOST_NAMED = 16
 """Layers whose names fit under the chart."""
