@@ -76,7 +76,7 @@ async function layOut(model, host, body, signal) {
     const [reference, name] = box.follows;
     const leader = reference ? await host.getModel(reference) : model;
     if (signal.aborted) return;
-    box.value = () => textOf(leader.get(name));
+    box.value = () => digestOf(leader.get(name));
     box.saved = box.value();
     box.note = h("div", { className: "cwp-stale", hidden: true }, "Drawn for another choice. A new one needs a running kernel.");
     box.el.prepend(box.note);
@@ -95,7 +95,7 @@ async function layOut(model, host, body, signal) {
 }
 
 /** A trait's value as a text that differs where the value does. */
-const textOf = (value) => JSON.stringify(value?.byteLength === undefined ? value : [...typed(Uint8Array, value)]);
+const digestOf = (value) => JSON.stringify(value?.byteLength === undefined ? value : [...typed(Uint8Array, value)]);
 
 /** Keep tied traits the same: what leads tells the followers; what a hand does to a follower the leader is told, and sends. */
 async function tieAll(model, host, signal) {
