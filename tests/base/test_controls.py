@@ -17,8 +17,6 @@ STOCK = (w.IntSlider, w.FloatSlider, w.FloatLogSlider, w.Accordion, w.FileUpload
 def panels(net, pictures):
     digits = cw.load("digits"), cw.samples.digits()
     made = [
-        cw.OcclusionSlider(net, 3, images=pictures, patch=[9, 8], stride=16),
-        cw.FeatureMapBrowser(net, 3, images=pictures),
         cw.FilterGrid(net),
         cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"]),
         cw.EmbeddingExplorer(*digits, method="pca", limit=60),
@@ -40,30 +38,6 @@ def test_every_slider_and_upload_says_what_it_is_and_has_a_tooltip(panels):
     found = [one for panel in panels for one in under(panel) if isinstance(one, (NumberSlider, UploadButton))]
     assert len(found) > 10
     assert all(one.description and one.tooltip for one in found)
-
-
-def test_a_pair_is_said_as_one_and_stays_one(panels):
-    panel, slider = panels[0], panels[0].controls["patch"]
-    assert (slider.value, slider.words) == (8.5, "9, 8")
-    assert panel.patch == [9, 8]
-    slider.set_state({"value": 10, "words": ""})
-    assert (panel.patch, slider.words) == (10, "")
-
-
-def test_a_place_between_pixels_is_said_exactly(panels):
-    panel = panels[0]
-    panel.y = 20.25
-    assert panel.controls["y"].value == 20.25
-    panel.controls["y"].set_state({"value": 21})
-    assert panel.y == 21.0 and isinstance(panel.y, float)
-
-
-def test_where_a_picture_is_no_number_of_the_data_set_the_slider_has_none_and_the_first_can_be_chosen(net, pictures):
-    panel = cw.FeatureMapBrowser(net, pictures[4][0], images=pictures)
-    slider = panel.controls["image"]
-    assert slider.value is None
-    slider.set_state({"value": 0})
-    assert panel.image == 0
 
 
 def test_what_is_folded_away_is_tied_to_its_button_and_closed_with_it():

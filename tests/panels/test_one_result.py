@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import cnnwidgets as cw
-from cnnwidgets.base.computing import Computing
+from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, POOL
+from cnnwidgets.registry import panels
 from cnnwidgets.views import View
 from tests.base.tiny import PATIENCE, Doubler, under
 
@@ -47,11 +48,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
 
 
 def test_every_panel_is_among_them():
-    public = [getattr(cw, name) for name in dir(cw) if isinstance(getattr(cw, name), type)]
-    assert {kind.__name__ for kind in public if issubclass(kind, Computing)} - {"Panel"} <= set(PANELS)
+    assert set(panels()) <= set(PANELS)
 
 
-def drawn(panel: Computing) -> list[np.ndarray]:
+def drawn(panel: Panel) -> list[np.ndarray]:
     """What the artists of the still carry."""
     found = []
     for axes in panel.figure().axes:
@@ -61,7 +61,7 @@ def drawn(panel: Computing) -> list[np.ndarray]:
     return found
 
 
-def shown(panel: Computing) -> list[tuple[str, dict]]:
+def shown(panel: Panel) -> list[tuple[str, dict]]:
     """The traits of all views but controls, which show what is asked for; without the sizes and places of a layout."""
     views = [widget for widget in under(panel) if isinstance(widget, View) and not widget.needs_kernel]
     names = [set(view.trait_names(sync=True)) - set(w.DOMWidget.class_trait_names()) for view in views]
@@ -72,7 +72,7 @@ def shown(panel: Computing) -> list[tuple[str, dict]]:
 
 
 @contextmanager
-def asking_for_nothing(panel: Computing) -> Iterator[None]:
+def asking_for_nothing(panel: Panel) -> Iterator[None]:
     """Inside, changes of traits ask for nothing."""
     panel.ask = lambda **wishes: None
     try:
