@@ -19,6 +19,8 @@ from cnnwidgets.base import controls
 from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.base.panel import Panel
 from cnnwidgets.base.traits import public
+from cnnwidgets.methods.code.pictures import picture_lines
+from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import is_whole
 from cnnwidgets.net.items import fitting, is_dataset, read, size_of
@@ -113,6 +115,10 @@ class ImagePanel(Panel):
     def source(self) -> Any:
         """The picture itself, taken from the data set if it is a number."""
         return self._taken(self.image)
+
+    def code(self) -> str:
+        values = super().code()
+        return tidy(f"{picture_lines(self.net, self.image, self.images)}\n{values}")
 
     def remarks(self, result: Any) -> Sequence[str]:
         return list(dict.fromkeys([*result.notes, *self.net.notes]))  # of which some are known by now only

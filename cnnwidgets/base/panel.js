@@ -25,7 +25,7 @@ async function render({ model, el, signal, host }) {
   stamp(root);
 }
 
-/** Put the views where the tree says, each in an element of its own; later the tree shows and hides them. */
+/** Put the views where the tree says, each in an element of its own; later it shows and hides them, and may have more. */
 async function layOut(model, host, body, signal) {
   let live = true;
   let boxes = [];
@@ -38,20 +38,22 @@ async function layOut(model, host, body, signal) {
     }
   };
   let parts = []; // their elements, each counted before what is in it
-  const place = (part, mounted) => {
-    const el = h("div", { className: part.view ? "cwp-view" : part.row ? "cwp-row" : "cwp-column" });
+  const mounted = new Map(); // elements of views, by their references
+  const place = (part, mounting) => {
+    const el = mounted.get(part.view) ?? h("div", { className: part.view ? "cwp-view" : part.row ? "cwp-row" : "cwp-column" });
     parts.push(el);
     if (part.view) {
-      mounted.push(mount(part.view, el));
+      if (!mounted.has(part.view)) mounting.push(mount(part.view, el));
+      mounted.set(part.view, el);
       return el;
     }
     el.append(...(part.row ?? part.column).map((child) => {
-      const inside = place(child, mounted);
+      const inside = place(child, mounting);
       inside.style.setProperty("--cwp-grow", child.grow);
       if (part.row) inside.style.setProperty("--cwp-basis", `${part.basis}px`);
       return inside;
     }));
-    if (part.follows.length) boxes.push({ el, follows: part.follows });
+    if (part.follows.length) boxes.push({ el, follows: part.follows, end: () => {} });
     return el;
   };
 
@@ -61,11 +63,12 @@ async function layOut(model, host, body, signal) {
     const tree = model.get("_tree");
     if (JSON.stringify(tree) === placed) return;
     placed = JSON.stringify(tree);
+    boxes.forEach((box) => box.end());
     [boxes, parts] = [[], []];
-    const mounted = [];
-    body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounted)] : []));
+    const mounting = [];
+    body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounting)] : []));
     conceal();
-    await Promise.all([...mounted, ...boxes.map(follow)]);
+    await Promise.all([...mounting, ...boxes.map(follow)]);
   };
 
   /** What a box shows was drawn for one value of a trait: where that changes and no kernel answers, it says so. */
@@ -73,11 +76,11 @@ async function layOut(model, host, body, signal) {
     const [reference, name] = box.follows;
     const leader = reference ? await host.getModel(reference) : model;
     if (signal.aborted) return;
-    box.value = () => textOf(leader.get(name));
+    box.value = () => digestOf(leader.get(name));
     box.saved = box.value();
     box.note = h("div", { className: "cwp-stale", hidden: true }, "Drawn for another choice. A new one needs a running kernel.");
     box.el.prepend(box.note);
-    signal.addEventListener("abort", listen(leader, [name], () => age(box)));
+    box.end = listen(leader, [name], () => age(box));
   };
   const age = (box) => {
     if (live) box.saved = box.value();
@@ -86,13 +89,13 @@ async function layOut(model, host, body, signal) {
   };
 
   const ends = [listen(model, ["_tree"], draw), listen(model, ["_hidden"], conceal)];
-  signal.addEventListener("abort", () => ends.forEach((end) => end()));
+  signal.addEventListener("abort", () => [...ends, ...boxes.map((box) => () => box.end())].forEach((end) => end()));
   await draw();
   return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
 }
 
 /** A trait's value as a text that differs where the value does. */
-const textOf = (value) => JSON.stringify(value?.byteLength === undefined ? value : [...typed(Uint8Array, value)]);
+const digestOf = (value) => JSON.stringify(value?.byteLength === undefined ? value : [...typed(Uint8Array, value)]);
 
 /** Keep tied traits the same: what leads tells the followers; what a hand does to a follower the leader is told, and sends. */
 async function tieAll(model, host, signal) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,25 @@ LAYOUT: dict[str, Any] = {
 }
 
 
+def line(x: Any, y: Any, name: str, color: str, dash: str = "solid", *, axis: str = "") -> dict[str, Any]:
+    """A curve of a plotly figure; of a :func:`pair` that of its first chart, which is in the legend, or with axis "2"."""
+    drawn = {"mode": "lines", "line": {"color": color, "dash": dash, "width": 3}}
+    return {"x": x, "y": y, "name": name, **drawn, "xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": not axis}
+
+
+def pair(curves: Sequence[Any], x: Sequence[str], y: Sequence[str], along: Mapping[str, Any], up: Mapping[str, Any]) -> Any:
+    """Two charts side by side as a plotly figure: their axes' titles, and what else their axes are like."""
+    import plotly.graph_objects as go
+
+    layout = {**LAYOUT}
+    for k, axis in enumerate(("", "2")):
+        layout[f"xaxis{axis}"] = {"domain": ([0, 0.46], [0.56, 1])[k], "anchor": f"y{axis}", **along}
+        layout[f"yaxis{axis}"] = {"anchor": f"x{axis}", **up}
+        for name, title in ((f"xaxis{axis}", x[k]), (f"yaxis{axis}", y[k])):
+            layout[name]["title"] = {"text": title, **FONT}
+    return go.Figure({"data": curves, "layout": layout})
+
+
 def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
     """Give a plotly figure its axes' titles, its legend and its margins; of subplots the axes stay as they are."""
     figure.update_layout(**LAYOUT | layout)
@@ -74,3 +94,23 @@ def blank(x: str, y: str) -> Any:
     figure = make_subplots(1, 1, shared_xaxes=True)
     figure.add_scatter(x=np.empty(0), y=np.empty(0), mode="lines+markers", line={"color": GREY}, marker=mark, row=1, col=1)
     return dress(figure, x, y)
+
+
+def bars(heights: Mapping[str, float], title: str, x: str, y: str, *, most: float, hover: str) -> Any:
+    """A bar a name, in their order, from 0 to ``most``; ``hover`` is what the pointer tells of one, as plotly has it."""
+    import plotly.graph_objects as go
+
+    bar = go.Bar(
+        x=list(range(len(heights))), y=list(heights.values()), text=list(heights), textposition="none", hovertemplate=hover,
+        marker={"color": "#648fff", "line": {"width": 0}}, selected={"marker": {"color": "#ffb000"}},
+        unselected={"marker": {"opacity": 1}},
+    )  # fmt: skip
+    figure = go.Figure(bar)
+    figure.update_layout(
+        title={"text": title, **FONT},
+        yaxis={"title": {"text": y, "font": {"size": 13}}, "range": [0, most]},
+        xaxis={"title": {"text": x, "font": {"size": 13}}, "showticklabels": False},
+        bargap=0.1,
+        template="none",
+    )
+    return figure

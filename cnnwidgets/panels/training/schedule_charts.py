@@ -1,9 +1,9 @@
-"""The charts and the still picture of a SchedulePlayground."""
+"""The charts of a SchedulePlayground."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedules import Course, title
 from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
-
-if TYPE_CHECKING:
-    pass
 
 
 class Drawn(NamedTuple):
