@@ -29,7 +29,7 @@ def example_line(panel: type[Panel]) -> str:
     typed = _TYPED.findall(inspect.getdoc(panel) or "")
     if not typed:
         raise ValueError(f'{panel.__name__} has no example: expected a line ">>> cw.{panel.__name__}(...)" in its docstring')
-    return typed[0].split("  #")[0]
+    return typed[0].split("  #")[0].rstrip()
 
 
 def example(panel: type[Panel]) -> Panel:

@@ -29,7 +29,9 @@ def Scale(default: str, *, help: str) -> Any:
 
 
 class ColoredPanel(Panel):
-    """A panel around an :class:`~cnnwidgets.views.ImageGrid`; a subclass adds ``sort``, an :func:`Order`."""
+    """A panel around ``grid``, an :class:`~cnnwidgets.views.ImageGrid`; a subclass adds ``sort``, an :func:`Order`."""
+
+    grid: ImageGrid
 
     unit = Unit()
     scale = Scale("map", help="what the colours span: each unit, the layer, or fixed limits")
@@ -56,9 +58,8 @@ class ColoredPanel(Panel):
             raise Unfit(f"limits are {said(proposal.value)}; expected [lowest, highest]")
         return proposal.value
 
-    def make_grid(self, noun: str) -> ImageGrid:
-        """The panel's ``grid``: its selection, order and colors are the panel's."""
+    def make_grid(self, noun: str, **names: str) -> ImageGrid:
+        """A grid whose order and colors are the panel's, and so are traits that are named as ``mine="theirs"``."""
         orders = dict.fromkeys(self.traits()["sort"].values, b"")  # type: ignore[attr-defined]
         grid = ImageGrid(noun=noun, orders=orders, hide=["sort", *COLORING], lock=self.locked)
-        self.grid = self.bind(grid, "sort", *COLORING, unit="selected")
-        return self.grid
+        return self.bind(grid, "sort", *COLORING, **names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,14 +55,22 @@ class Displayed(Computing):
 
     def to_html(self, path: str | Path) -> None:
         """Write one self-contained page, in which all works that needs no kernel; what needs one says so."""
-        self.wait()
-        self._show_code()
+        for panel in self._panels():
+            panel.wait()
+            panel._show_code()
         Path(path).write_text(page.page(self), "utf-8")
 
     @property
     def children(self) -> tuple[w.Widget, ...]:
         """The views and panels in it."""
         return tuple(self._box.views())
+
+    def _panels(self) -> Iterator[Displayed]:
+        """It and all panels in it."""
+        yield self
+        for part in self.children:
+            if isinstance(part, Displayed):
+                yield from part._panels()
 
     def _show_code(self) -> None:
         try:
@@ -142,7 +151,12 @@ class Displayed(Computing):
     def _open_again(self) -> None:
         """Bring back what :meth:`close` has removed."""
         if self.comm is None:  # type: ignore[attr-defined]
-            held.open_again(self, *self.children)  # type: ignore[arg-type]
+            for part in self.children:
+                if isinstance(part, Displayed):
+                    part._open_again()
+                else:
+                    held.open_again(part)
+            held.open_again(self)  # type: ignore[arg-type]
             self._lay_out()  # type: ignore[attr-defined]
             if self._job and self._job.cancelled:
                 self.ask()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,9 +15,9 @@ from torch import nn
 
 from cnnwidgets.base import cells, held, wire
 from cnnwidgets.base.computing import missing
-from cnnwidgets.base.controls import Pairs, specs
+from cnnwidgets.base.controls import Pairs, Value, specs
 from cnnwidgets.base.display import Displayed
-from cnnwidgets.base.drawing import drawing
+from cnnwidgets.base.drawing import Drawn, drawing
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Box, Part, column
 from cnnwidgets.base.state import Stateful
@@ -50,6 +50,7 @@ class Panel(Stateful, Displayed, Syncing):
 
     - ``summary(result) -> str``: the sentence in the status line, ``remarks(result)`` further ones, and
       ``progress(partial)`` that of a partial result;
+    - ``more_controls()``, ``take_value(name, value)``: controls of what is no trait;
     - ``data()``, ``code()``, ``figure()``: by default the result's arrays, its own ``code``, and the stills of the views.
 
     Parameters:
@@ -69,6 +70,7 @@ class Panel(Stateful, Displayed, Syncing):
     _controls: Any = t.List(help="what the controls look like at first").tag(sync=True)
     _changes = t.Dict(help="what of a control, by its name, is other by now").tag(sync=True)
     _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
+    _values = t.Dict(help="values that controls stand at and that are no traits, by the controls' names").tag(sync=True)
     _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
@@ -79,13 +81,15 @@ class Panel(Stateful, Displayed, Syncing):
 
     _box: Box
     _is_open = False
+    _actions_of: ClassVar[dict[str, Any]]
     _made: Sequence[w.Widget] = ()
 
     def __init_subclass__(cls, **options):
         public = cls.public_traits()
         for name, trait in public.items():
             _check_then(cls, name, trait)
-            trait.tag(sync=True, to_json=partial(wire.to_browser, name), from_json=partial(wire.from_browser, name))
+            if trait.metadata.get("sync", True):
+                trait.tag(sync=True, to_json=partial(wire.to_browser, name), from_json=partial(wire.from_browser, name))
         asks = frozenset(name for name, trait in public.items() if trait.metadata.get("then") == "compute")
         cls.asks = asks or None
         cls.drawing = drawing(cls, list(public))
@@ -102,7 +106,7 @@ class Panel(Stateful, Displayed, Syncing):
         self.links = []
         self.hidden, self.locked = (self.check_names(what, names) for what, names in (("hide", hide), ("lock", lock)))
         self.check_names("", state)
-        self._box, self._tied = column(), Ties(self)
+        self._box, self._tied, self._drawn = column(), Ties(self), Drawn()
         super().__init__(**state, **({} if layout is None else {"layout": layout}))
         self.status = Status()
         self.status.observe(lambda change: self.set_trait("_status", self.status.wire()), ["message", "kind", "fraction"])
@@ -138,6 +142,7 @@ class Panel(Stateful, Displayed, Syncing):
         self._box = body if isinstance(body, Box) else column(*body) if isinstance(body, (list, tuple)) else column(body)
         for widget in (self, *(view for view in self._box.views() if isinstance(view, View))):
             widget.around_users = self._guarded
+        self.on_user("_values", self._take_values)
         self._lay_out()
         self._show_controls()
         if asks:
@@ -163,6 +168,13 @@ class Panel(Stateful, Displayed, Syncing):
         """What the panel is about, for its repr."""
         return self.net.name
 
+    def more_controls(self) -> Mapping[str, Value]:
+        """Controls of what is no trait, by names that no trait has, with what they stand at now."""
+        return {}
+
+    def take_value(self, name: str, value: Any) -> None:
+        """A hand has changed one of :meth:`more_controls`."""
+
     def _lay_out(self) -> None:
         with self.hold_sync():
             self._tree, self._hidden, self._ties = self._box.wire(), self._box.concealed(), self._tied.wire()
@@ -174,6 +186,17 @@ class Panel(Stateful, Displayed, Syncing):
                 box.hidden = [other for other in box.hidden if other is not part] + ([] if shown else [part])
                 self._hidden = self._box.concealed()
         return shown
+
+    def put(self, **state: Any) -> None:
+        """Set traits of the panel in one message, all of them before anything follows from one."""
+        with self.hold_sync(), self.hold_trait_notifications():
+            for name, value in state.items():
+                setattr(self, name, value)
+
+    def nest(self, panel: Panel) -> None:
+        """Put another panel below what is on screen: it is shown, still, paged and closed with this one."""
+        self._box.parts = (*self._box.parts, panel)
+        self._lay_out()
 
     def tie(self, leader: End, *followers: End) -> None:
         """Keep traits of this panel, its views and panels the same, in the browser and here; the first leads."""
@@ -190,12 +213,12 @@ class Panel(Stateful, Displayed, Syncing):
     # what the base does with them
 
     def draw(self, result: Any) -> None:
-        self._redraw(self.drawing, result)
+        self._drawn.draw(self, result)
         self._show_controls()
 
-    def _redraw(self, methods: Any, result: Any = None) -> None:
+    def _redraw(self, methods: Any) -> None:
         for name in methods:
-            getattr(self, name)(self._result if result is None else result)
+            getattr(self, name)(self._result)
 
     def _learn(self) -> None:
         """Learn of the network what can be learnt before anything is built."""
@@ -230,8 +253,11 @@ class Panel(Stateful, Displayed, Syncing):
     @classmethod
     def actions(cls) -> dict[str, Any]:
         """The methods that have a button, see :func:`cnnwidgets.base.controls.action`."""
-        named = {name: method for base in reversed(cls.__mro__) for name, method in vars(base).items()}
-        return {name: method for name, method in named.items() if hasattr(method, "control") and callable(method)}
+        if "_actions_of" not in vars(cls):  # which is asked for with every result
+            named = {name: method for base in reversed(cls.__mro__) for name, method in vars(base).items()}
+            found = {name: method for name, method in named.items() if hasattr(method, "control") and callable(method)}
+            cls._actions_of = found
+        return cls._actions_of
 
     def needs_kernel(self, name: str) -> bool:
         """Whether only Python can follow a change of a trait; else the views do, through ties."""
@@ -257,13 +283,24 @@ class Panel(Stateful, Displayed, Syncing):
 
     def _show_controls(self) -> None:
         """Tell the browser what is other than at first, which is little; all of it, where there are others."""
-        now = {spec["name"]: spec for spec in specs(self)}
+        values = self.more_controls()
+        now = {spec["name"]: spec for spec in specs(self, values)}
         first = {spec["name"]: spec for spec in self._controls}
-        if list(now) != list(first):
+        if [(name, *spec) for name, spec in now.items()] != [(name, *spec) for name, spec in first.items()]:
             first = now
         changes = {name: _differing(first[name], spec) for name, spec in now.items() if spec != first[name]}
         with self.hold_sync():
+            self._values = {name: wire.to_browser(name, one.value, self) for name, one in values.items()}
             self._controls, self._changes = [*first.values()], changes
+
+    def _take_values(self, given: dict[str, Any]) -> None:
+        """Take what a hand has changed; what is not taken goes back to what it was."""
+        try:
+            for name, one in self.more_controls().items():
+                if name in given and given[name] != wire.to_browser(name, one.value, self):
+                    self.take_value(name, given[name])
+        finally:
+            self._show_controls()
 
     # the browser
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -97,6 +98,10 @@ class TargetPanel(ImagePanel):
         if isinstance(index, (int, np.integer)):
             return self.net.class_name(int(index))
         return "" if index is None else str(index)
+
+    def class_names(self, indices: Iterable[int]) -> dict[str, str]:
+        """The names of classes by their indices, which are text as in JSON."""
+        return {str(index): self.class_name(index) for index in indices}
 
 
 def class_options(net: BoundModel) -> list[tuple[str, int | str]]:

@@ -8,7 +8,7 @@ it, through a tie, or the methods marked ``@draws`` with the trait's name do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Literal, TypeAlias
 
 import traitlets as t
@@ -28,16 +28,19 @@ def public(
     then: Then = "compute",
     usual: Callable[[Any], Any] | None = None,
     none: Any = None,
+    sync: bool = True,
 ) -> Any:
     """A trait of a panel's state.
 
     Parameters:
-        control: what a hand changes it by; None where a view does.
+        control: what a hand changes it by; None where a view does. Where nothing in the browser needs it, tag the trait
+            ``sync=False``, and it stays in the kernel.
         then: what follows from a change.
         usual: gives, of the panel, what None stands for; asked once, when the network and the picture are known.
         none: the value that stands for no choice, which linked panels do not take over.
+        sync: whether the browser has it; what may be long and is in no view and no control need not travel.
     """
-    return trait.tag(control=control, then=then, usual=usual, none=none)
+    return trait.tag(control=control, then=then, usual=usual, none=none, sync=sync)
 
 
 def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, control: c.Control | Literal[True] | None = True,
@@ -116,7 +119,19 @@ def Slide(default: float, bounds: tuple[float, float] | Callable[[Any], tuple[fl
     return public(kind(default, help=help, **ends), c.Slider(bounds=of, **options), then=then, none=none)
 
 
-def Choice(values: Sequence[str], default: str | None = None, *, help: str, texts: Sequence[str] = (),
+def Pixels(most: Callable[[Any], int], *, help: str, usual: Callable[[Any], Any] | None = None, then: Then = "compute",
+           **options: Any) -> Any:  # fmt: skip
+    """A number of pixels, or [rows, columns], on a slider.
+
+    Parameters:
+        most: gives, of the panel, the highest of the slider.
+        options: of :class:`cnnwidgets.base.controls.Slider`.
+    """
+    trait = t.Union([t.Int(), t.List(t.Int())], default_value=None, allow_none=True, help=help)
+    return public(trait, c.Slider(bounds=lambda panel: (1, most(panel)), **options), then=then, usual=usual)
+
+
+def Choice(values: Sequence[str], default: str | None = None, *, help: str, texts: Collection[str] = (),
            then: Then = "compute", **options: Any) -> Any:  # fmt: skip
     """One of some words.
 

@@ -15,6 +15,8 @@ from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
 
+ORDERS = ("index", "maximum", "mean")
+
 
 @dataclass(frozen=True, repr=False)
 class FeatureMaps:
@@ -45,11 +47,24 @@ class FeatureMaps:
         """The share of values that are exactly 0, between 0 and 1."""
         return float((self.values == 0).mean())
 
+    @property
+    def title(self) -> str:
+        """The layer, the shape of its output, and what a reader should know of it."""
+        return f"{self.layer.name} · {self.layer.output}{_note(self.layer)}"
+
+    def summary(self) -> str:
+        """How many values are zero, and from where to where they run, in a sentence."""
+        silent = int((self.maximum <= 0).sum())
+        return (
+            f"{self.layer.name}: {len(self.values)} units, {self.zeros:.0%} of the values are zero, {silent} units nowhere "
+            f"above zero · values from {self.values.min():.3g} to {self.values.max():.3g}"
+        )
+
     def order(self, by: str) -> np.ndarray:
         """(units,): the units' indices sorted by ``"index"``, or falling by ``"maximum"`` or ``"mean"``."""
         if by == "index":
             return np.arange(len(self.values))
-        if by not in ("maximum", "mean"):
+        if by not in ORDERS:
             raise ValueError(f"maps are sorted by 'index', 'maximum' or 'mean', not by {by!r}")
         return np.argsort(-getattr(self, by), kind="stable")
 
@@ -148,3 +163,16 @@ def _first_not_finite(net: BoundModel, inputs: torch.Tensor) -> str:
 
     net.run(inputs, look)
     return sentence
+
+
+def _note(row: Layer) -> str:
+    """What a reader should know of an output: what a position sees, or how it is no ordinary map."""
+    if row.grid:
+        beside = f", without {row.beside_grid} beside it" if row.beside_grid else ""
+        return f" · on their grid of {format_shape(row.grid[:2])}{beside}"
+    return {
+        "vector": " · one value a unit",
+        "sequence": " · a row of positions a unit",
+        "tokens": " · tokens are no map: a row of positions a unit",
+        "map, channels last": " · channels last",
+    }.get(row.layout, f" · sees {row.receptive_field}")

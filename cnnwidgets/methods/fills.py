@@ -11,7 +11,14 @@ from torch import Tensor
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import nearest
 
-FILLS = ("mean", "gray", "zero", "noise", "blur")
+FILL_NAMES = {
+    "mean": "mean of the picture",
+    "gray": "gray",
+    "zero": "0 after preprocessing",
+    "noise": "noise",
+    "blur": "blurred picture",
+}
+FILLS = tuple(FILL_NAMES)
 SHAPES = ("rectangle", "ellipse")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,8 +32,10 @@ USUAL = ("probability", "logit", "value")
 Pixels: TypeAlias = "int | Sequence[int]"
 """A number of pixels, or two: rows and columns."""
 
-EDGES = ("cut", "inside")
+EDGE_NAMES = {"cut": "cut off by the border", "inside": "whole patches alone"}
 """What becomes of the last patch of a row: the border cuts it off, or it is left out."""
+
+EDGES = tuple(EDGE_NAMES)
 
 TOP = 5
 """Classes that are kept of each position, the most probable first."""
@@ -107,7 +111,8 @@ def occlusion(
         "edges": edges,
         "seed": seed,
     }
-    return Occlusion(net, image, target, max_memory=max_memory, **options).map(on_update=on_update, cancel=cancel)
+    found = Occlusion(net, image, target, max_memory=max_memory, **options).map(on_update=on_update, cancel=cancel)
+    return replace(found, session=None)  # which holds the picture's maps in all layers
 
 
 class Occlusion:
@@ -172,6 +177,16 @@ class Occlusion:
     def cover(self) -> torch.Tensor:
         """What shows in the patch, wherever it lies: (C, H, W), preprocessed."""
         return self._scorer.patches.fill[0]
+
+    @cached_property
+    def picture(self) -> np.ndarray:
+        """uint8 (height, width, 3): the picture, as the network takes it."""
+        return self.net.picture(self.inputs)
+
+    @cached_property
+    def cover_picture(self) -> np.ndarray:
+        """uint8 (height, width, 3): what shows in the patch, wherever it lies."""
+        return self.net.picture(self.cover, like=self.inputs)
 
     def covered(self, y: int, x: int) -> np.ndarray:
         """The picture with the patch there: uint8 (height, width, 3)."""
@@ -350,6 +365,7 @@ class _Table:
             shape=of.shape,
             seed=of.seed,
             alone=of.own is not None and of.own.alone,
+            session=of,
         )
 
 

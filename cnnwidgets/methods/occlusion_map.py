@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy import interpolate, ndimage
@@ -36,6 +36,12 @@ class Answer:
     probability: float
     classes: np.ndarray
     chances: np.ndarray
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The same as JSON can carry it."""
+        lists = {"classes": self.classes.tolist(), "chances": self.chances.tolist()}
+        return {"value": self.value, "probability": self.probability, **lists}
 
     def __repr__(self) -> str:
         most = ", ".join(f"{index} ({chance:.3g})" for index, chance in zip(self.classes, self.chances, strict=True))
@@ -74,6 +80,7 @@ class OcclusionMap:
         draws: whether the network draws random numbers when it answers: then the values are those of one draw.
         fill, shape, seed: what covers the picture: its values, its form, and the seed of its noise.
         alone: whether the score is a function that takes one picture at a time.
+        session: the :class:`Occlusion` that the map is of, ready for a patch anywhere; None in what :func:`occlusion` gives.
     """
 
     target: int | str | None
@@ -102,6 +109,7 @@ class OcclusionMap:
     shape: str = "rectangle"
     seed: int = 0
     alone: bool = False
+    session: Any = field(default=None, compare=False)
 
     @property
     def complete(self) -> bool:
@@ -139,6 +147,38 @@ class OcclusionMap:
         order = [first, *(int(c) for c in found[np.argsort(-counts, kind="stable")] if c != first)]
         return order, np.vectorize({index: place for place, index in enumerate(order)}.get)(tops)
 
+    @property
+    def span(self) -> tuple[float, float]:
+        """The lowest and the highest value, with a patch and without; 0 and 1 for a probability."""
+        values = [*self.values.flat, self.clean]
+        return (0.0, 1.0) if self.score == "probability" else (float(min(values)), float(max(values)))
+
+    @property
+    def hottest(self) -> tuple[float, float]:
+        """Row and column of the patch's center where the score is lowest."""
+        i, j = np.unravel_index(self.values.argmin(), self.values.shape)
+        return float(self.ys[i] + (self.patch[0] - 1) / 2), float(self.xs[j] + (self.patch[1] - 1) / 2)
+
+    def placed(self, y: float, x: float) -> tuple[list[int], float, float]:
+        """The patch's box [top, left, height, width] with its center there, and the center.
+
+        It stays in the picture, or on the grid: beyond that the center is that of the box.
+        """
+        (tall, wide), (height, width) = self.patch, self.size
+        top = min(max(0, round(y - (tall - 1) / 2)), max(height - tall, int(self.ys[-1])))
+        left = min(max(0, round(x - (wide - 1) / 2)), max(width - wide, int(self.xs[-1])))
+        middle = top + (tall - 1) / 2, left + (wide - 1) / 2
+        moved = max(abs(y - middle[0]), abs(x - middle[1])) >= 1
+        return [top, left, tall, wide], *(middle if moved else (y, x))
+
+    def at(self, top: int, left: int) -> Answer | None:
+        """The answer with the patch's first row and column there; None if the network was not asked for it."""
+        i, j = np.flatnonzero(self.ys == top), np.flatnonzero(self.xs == left)
+        if not (len(i) and len(j) and self.known[i[0], j[0]]):
+            return None
+        here = int(i[0]), int(j[0])
+        return Answer(float(self.values[here]), float(self.probability[here]), self.classes[here], self.chances[here])
+
     @cached_property
     def agreement(self) -> float:
         """Pearson's correlation of the first-order estimate with the exact values known so far; NaN for constant ones."""
@@ -170,6 +210,41 @@ class OcclusionMap:
             signed=True,
             notes=(*self.notes, self.output, f"{self.score} lost under a patch of {self.patch[0]}×{self.patch[1]}"),
         )
+
+    def quantity(self, name: str) -> str:
+        """What the values are, where the target is called so."""
+        if isinstance(self.score, tuple):
+            return f"sum of unit {self.score[1]} of {self.score[0]}"
+        return {"probability": f"p({name})", "logit": f"logit({name})"}.get(self.score, name)
+
+    def summary(self, quantity: str) -> str:
+        """What was found, in a sentence; ``quantity`` says what the values are."""
+        count = self.known.size
+        every = f"all {count:,} positions are" if count > 1 else "the one position is"
+        parts = [
+            f"{every} {self._worth}" if self.complete else self._so_far,
+            f"{quantity} from {self.values.min():.3g} to {self.values.max():.3g}, {self.clean:.3g} without the patch",
+        ]
+        if np.isfinite(self.agreement):
+            parts.append(f"the first-order estimate had r = {self.agreement:.2f} with them (1 is perfect)")
+        text = " · ".join([*parts, f"{self.passes:,} passes, {self.how}", self.output])
+        return text[:1].upper() + text[1:]
+
+    def progress(self) -> str:
+        """How far a partial map is, in a sentence."""
+        left = f"about {_duration(self.remaining)} left"
+        if self.known.any():
+            return f"{self._so_far} · {left}"
+        return f"A first-order estimate, from one gradient · {self.known.size:,} positions to compute, {left}"
+
+    @property
+    def _worth(self) -> str:
+        """What the values of the positions are that were computed."""
+        return "those of one draw of the network's random numbers" if self.draws else "exact"
+
+    @property
+    def _so_far(self) -> str:
+        return f"{self.known.sum():,} of {self.known.size:,} positions are {self._worth}, the others are estimates (paler)"
 
     def code(self, net: BoundModel) -> str:
         """Plain PyTorch lines that make the ``values`` of all positions, of ``model`` and its input ``x`` (1, C, H, W)."""
@@ -217,3 +292,10 @@ def join(values: np.ndarray, known: np.ndarray) -> np.ndarray:
 def _nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
     """Row and column of the known position that is nearest to each."""
     return tuple(ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True))
+
+
+def _duration(seconds: float) -> str:
+    """Seconds or minutes, in words."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 1.5 else f"{max(0.1, seconds):.1f} s"
+    return f"{seconds / 60:.0f} min"

@@ -51,7 +51,7 @@ class FilterGrid(ColoredPanel):
         return self._result.values.shape[1] if self._result else 1
 
     def build(self):
-        self.make_grid("filter")
+        self.grid = self.make_grid("filter", unit="selected")
         self.alike = self.bind(ImageGrid(tools=False, tile=84, height=240, noun="filter", lock=["unit"]), *COLORING)
         self.kernel = MatrixView()
         self.detail = row(self.alike, self.kernel, grow=(1, 2), follows="unit")

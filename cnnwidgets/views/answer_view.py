@@ -41,13 +41,25 @@ class AnswerView(View, module="answer_view.js"):
     score = t.Unicode(help="what else is watched, in words; empty: the large number alone").tag(sync=True)
     box = t.List(t.Int(), help="[top, left, height, width] of the patch, in pixels; empty for none").tag(sync=True)
 
-    def show(self, *, grid: dict[str, np.ndarray], **traits: Any) -> None:
-        """Show the answers of a grid: ``known``, ``values``, ``probability`` (rows, columns), ``classes``, ``chances``
-        (rows, columns, k); and set further traits in the same message."""
-        kinds = {"known": np.uint8, "classes": np.int32}
+    def show(self, grid: Any, **traits: Any) -> None:
+        """Show the answers of a grid, in one message.
+
+        Parameters:
+            grid: has ``ys``, ``xs``, and arrays: ``known``, ``values``, ``probability`` (rows, columns), ``classes``,
+                ``chances`` (rows, columns, k).
+            traits: further traits to set in the same message.
+        """
+        kinds = {
+            "known": np.uint8,
+            "values": np.float32,
+            "probability": np.float32,
+            "classes": np.int32,
+            "chances": np.float32,
+        }
         with self.hold_sync():
-            for name, values in grid.items():
-                self.set_trait(name, numbers(values, kinds.get(name, np.float32)))
+            self.ys, self.xs = [int(y) for y in grid.ys], [int(x) for x in grid.xs]
+            for name, kind in kinds.items():
+                self.set_trait(name, numbers(getattr(grid, name), kind))
             for name, value in traits.items():
                 self.set_trait(name, value)
 

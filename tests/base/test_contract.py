@@ -213,7 +213,7 @@ def test_each_of_its_controls_can_be_hidden_or_locked(name, option, monkeypatch)
 def test_every_control_has_a_name_and_a_help_that_can_be_read_aloud(made, name):
     for trait, spec in controls(made(name)).items():
         assert spec["label"] and spec["help"], trait
-        assert spec["kind"] == "action" or trait in made(name).public_traits()
+        assert spec["kind"] == "action" or trait in {**made(name).public_traits(), **made(name).more_controls()}
     assert json.loads(json.dumps(controls(made(name)))) == controls(made(name))
 
 
@@ -226,7 +226,7 @@ def test_what_the_browser_must_not_send_is_a_sentence_and_goes_back_to_what_is(f
             continue  # which take anything, and say what is wrong with it when it is read
         with sent(panel, monkeypatch) as messages:
             panel.set_state({trait: {"no": "such thing"}})
-        if isinstance(one, t.Dict):
+        if isinstance(one, t.Dict) or trait not in panel.keys:
             continue
         assert panel.status.kind == "error", trait
         assert [True for message in messages if message.get("state", {}).get(trait, 0) == panel.get_state(trait)[trait]]

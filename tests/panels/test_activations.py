@@ -17,10 +17,9 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets import Cancelled
-from cnnwidgets.methods import activations, zero_shares
-from cnnwidgets.panels import activations as module
-from cnnwidgets.views import NumberSlider, UploadButton
-from tests.base.tiny import PATIENCE, Gated, several, under
+from cnnwidgets.methods import activations, browsing, zero_shares
+from cnnwidgets.views import ImageGrid
+from tests.base.tiny import PATIENCE, Gated, control, several, under
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
 from tests.views.stills import frames
 
@@ -129,9 +128,10 @@ def test_every_layer_with_units_is_in_the_table_with_its_shape_parameters_and_fi
 def test_a_layer_is_chosen_in_the_table_or_by_its_bar(browser, how):
     number = browser.layer_names.index("pool1")
     if how == "table":
-        browser.table.selected = number
+        browser.table.set_state({"selected": number})
     else:
-        browser.chart.clicked = [0, number]
+        browser.chart.set_state({"clicked": [0, number]})
+        assert browser.chart.clicked == []  # and can be clicked again
     assert browser.layer == "pool1"
     assert browser.result.maps.layer.name == "pool1"
     assert browser.table.selected == number
@@ -140,9 +140,7 @@ def test_a_layer_is_chosen_in_the_table_or_by_its_bar(browser, how):
 def test_a_locked_layer_is_not_changed_by_hand_but_by_code(digits, data):
     panel = cw.FeatureMapBrowser(digits, data, lock=["layer"])
     panel.wait()
-    panel.table.selected = 3
-    panel.chart.clicked = [0, 3]
-    assert panel.table.locked
+    assert panel.table.locked and panel.chart.fixed
     assert panel.layer == "conv1"
     panel.layer = "conv2"
     assert panel.result.maps.layer.name == "conv2"
@@ -152,9 +150,9 @@ def test_going_to_another_layer_and_back_before_it_is_there_ends_where_one_is():
     model, panel, _, _ = gated()
     first, second = panel.layer_names[:2]
     with model.shut():
-        panel.table.selected = 1
+        panel.table.set_state({"selected": 1})
         assert model.reached.wait(PATIENCE)
-        panel.table.selected = 0
+        panel.table.set_state({"selected": 0})
     assert panel.result.maps.layer.name == panel.layer == first != second
 
 
@@ -188,7 +186,7 @@ def test_a_layer_seen_before_needs_no_forward_pass():
 
 
 def test_a_cache_that_is_too_small_for_a_layer_changes_no_value(browser, digits, data, monkeypatch):
-    monkeypatch.setattr(module, "CACHE_BYTES", 1)
+    monkeypatch.setattr(browsing, "CACHE_BYTES", 1)
     for layer in ("conv1", "conv2", "conv1"):
         browser.layer = layer
         np.testing.assert_array_equal(browser.data()["values"], activations(digits, data[0][0], layer)[layer].values)
@@ -210,11 +208,11 @@ def test_a_number_is_a_picture_of_the_data_set(browser, digits, data, number):
     np.testing.assert_array_equal(browser.data()["values"], activations(digits, data[number][0], "conv1")["conv1"].values)
 
 
-def test_the_slider_runs_over_the_data_set(browser):
-    slider = browser.controls["image"]
-    assert (slider.min, slider.max) == (0, 499)
-    slider.value = 12
-    assert browser.image == 12
+def test_the_slider_runs_over_the_data_set(browser, digits, data):
+    slider = control(browser, "image")
+    assert (slider["min"], slider["max"]) == (0, 499)
+    browser.set_state({"image": 12})
+    assert browser.result.inputs.equal(digits.prepare(data[12][0]))
 
 
 def test_a_number_and_a_data_set_can_be_given_apart(digits, data):
@@ -240,9 +238,8 @@ def test_a_list_of_pictures_is_a_data_set(digits, data, tmp_path):
 
 
 def test_an_uploaded_picture_is_shown(browser, digits):
-    (upload,) = [widget for widget in under(browser) if isinstance(widget, UploadButton)]
     content = png()
-    upload._handle_custom_msg({"kind": "upload", "name": "cat.png"}, [memoryview(content)])
+    browser._handle_custom_msg({"kind": "upload", "name": "image"}, [memoryview(content)])
     np.testing.assert_array_equal(browser.data()["values"], activations(digits, content, "conv1")["conv1"].values)
     assert json.loads(json.dumps(browser.state))["image"]["png"]
 
@@ -355,7 +352,7 @@ def test_the_cursor_keeps_its_place_in_the_picture_through_all_layers(data):
     panel.layer = "conv1"
     panel.wait()
     place = data.draw(st.tuples(st.integers(0, 31), st.integers(0, 31)))
-    panel.grid.cursor = [float(at) for at in place]
+    panel.grid.set_state({"cursor": [float(at) for at in place]})
     y, x = panel.y, panel.x
     assert [y, x] == [2 * at for at in place]
     for row in data.draw(st.lists(st.sampled_from(rows), min_size=1, max_size=4)):
@@ -384,7 +381,7 @@ def test_the_picture_gets_the_receptive_field_of_the_layer(browser, digits):
         "size": field.size, "step": field.step, "offset": field.offset, "status": field.status
     }  # fmt: skip
     assert browser.picture.positions == [5, 5]
-    assert (browser.grid, "cursor") in [end for tie in browser.ties for end in tie]
+    assert (browser.picture, "cursor") in browser._tied.of((browser.grid, "cursor"))
 
 
 # beside
@@ -424,8 +421,18 @@ def test_a_second_network_without_such_a_layer_shows_that_at_the_same_depth(digi
 
 def test_both_are_under_one_cursor(digits, data):
     panel = cw.FeatureMapBrowser(digits, data, beside=data[5][0])
-    tied = {trait for (one, trait), (other, _) in panel.ties if one is panel.grid and other is panel.second}
-    assert {"cursor", "sort", "scale", "colors", "selected"} <= tied
+    panel.wait()
+    panel.restore({"sort": "mean", "scale": "layer", "colors": "gray", "unit": 3, "y": 10.0, "x": 12.0})
+    for trait in ("cursor", "sort", "scale", "colors", "selected"):
+        assert getattr(panel.grid, trait) == getattr(panel.second, trait) != ImageGrid.class_traits()[trait].default()
+    panel.grid.set_state({"cursor": [2.0, 3.0]})
+    assert panel.second.cursor == panel.picture.cursor == [2.0, 3.0]
+
+
+def test_another_network_beside_has_units_of_its_own(digits, data):
+    panel = cw.FeatureMapBrowser(digits, data, beside=cw.load("digits", weights="0"))
+    panel.unit = 3
+    assert (panel.grid.selected, panel.second.selected) == (3, -1)
 
 
 # other networks
@@ -484,24 +491,11 @@ def test_the_selected_unit_is_read_in_python(browser):
     assert browser.grid.selected == 2
 
 
-@pytest.mark.parametrize(("name", "kind"), [("image", UploadButton), ("image", NumberSlider)])
-def test_a_hidden_picture_cannot_be_changed_and_a_locked_one_shows_but_is_disabled(digits, data, name, kind):
-    hidden = cw.FeatureMapBrowser(digits, data, hide=[name])
-    assert [widget for widget in under(hidden) if isinstance(widget, kind)] == []
-    locked = cw.FeatureMapBrowser(digits, data, lock=[name])
-    assert [widget.disabled for widget in under(locked) if isinstance(widget, kind)] == [True]
-
-
 def test_a_hidden_layer_table_is_not_on_the_page(digits, data):
     panel = cw.FeatureMapBrowser(digits, data, hide=["layer"])
     assert panel.table not in list(under(panel))
     panel.layer = "conv2"
     assert panel.result.maps.layer.name == "conv2"
-
-
-def test_without_a_data_set_there_is_no_slider(digits, data):
-    panel = cw.FeatureMapBrowser(digits, data[0][0])
-    assert [widget for widget in under(panel) if isinstance(widget, NumberSlider)] == []
 
 
 def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):

@@ -151,7 +151,7 @@ def test_a_misspelt_layer_offers_the_nearest(digits, good, panel):
 def test_after_a_misspelt_layer_the_table_works(digits, good):
     panel = cw.FeatureMapBrowser(digits, good, layer="conf2")
     told(panel)
-    panel.table.selected = panel.layer_names.index("conv2")
+    panel.table.set_state({"selected": panel.layer_names.index("conv2")})
     assert works(panel)
     assert panel.result.maps.layer.name == "conv2"
 

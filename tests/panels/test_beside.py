@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import cnnwidgets as cw
+from tests.base.tiny import is_shown
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +34,13 @@ def test_it_comes_back_from_a_state_in_a_panel_that_had_none(digits, data):
     first = cw.FeatureMapBrowser(digits, 3, images=data, beside=5)
     second = cw.FeatureMapBrowser(digits, 3, images=data)
     assert "beside" not in second.data()
-    assert second.second.layout.display == "none"
+    assert not is_shown(second, second.second)
     second.restore(json.loads(json.dumps(first.state)))
     np.testing.assert_array_equal(second.data()["beside"], first.data()["beside"])
-    assert second.second.layout.display == ""
+    assert is_shown(second, second.second)
     second.beside = None
     assert "beside" not in second.data()
-    assert second.second.layout.display == "none"
+    assert not is_shown(second, second.second)
 
 
 def test_a_picture_comes_back_from_a_state_too(digits, data):

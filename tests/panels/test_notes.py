@@ -146,7 +146,7 @@ def test_a_dim_picture_is_stretched_in_every_view_on_one_scale(xray):
     np.testing.assert_allclose(pixels, (xray.astype(float) - low) / (high - low) * 255, atol=0.51)
     cover = np.frombuffer(panel.picture.cover, np.uint8)
     assert np.abs(cover - (xray.mean() - low) / (high - low) * 255).max() <= 0.51
-    covered = panel.session.covered(0, 0)[..., 0]
+    covered = panel.result.session.covered(0, 0)[..., 0]
     assert np.abs(covered[6:].astype(int) - pixels[6:]).max() <= 1
     assert "they are stretched to be shown, and the network gets them as they are" in panel.status.message
     panel.close()

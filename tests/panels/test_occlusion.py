@@ -65,7 +65,7 @@ def test_y_x_and_the_box_say_the_same(panel):
     _ = panel.result
     panel.y, panel.x = 20, 31
     assert [view.box for view in (panel.picture, panel.answers, panel.heat, panel.tops)] == [[16, 27, 9, 9]] * 4
-    panel.picture.box = [40, 2, 9, 9]
+    panel.picture.set_state({"box": [40, 2, 9, 9]})
     assert (panel.y, panel.x) == (44, 6)
 
 
@@ -73,7 +73,7 @@ def test_a_patch_that_is_dragged_while_its_size_changes_keeps_the_new_size(panel
     _ = panel.result
     panel.patch = 13
     assert panel.result.patch == (13, 13)
-    panel.picture.box = [20, 30, 9, 9]  # as the hand had it
+    panel.picture.set_state({"box": [20, 30, 9, 9]})  # as the hand had it
     for view in (panel.picture, panel.answers, panel.heat, panel.tops):
         assert view.box == [18, 28, 13, 13]
 
@@ -82,11 +82,12 @@ def test_the_patch_stays_in_the_picture(panel):
     _ = panel.result
     panel.y, panel.x = 0, 900
     assert panel.picture.box == [0, 55, 9, 9]
+    assert (panel.y, panel.x) == (4, 59)
 
 
 def test_a_place_that_is_not_in_the_grid_is_computed(panel, net, pictures):
     _ = panel.result
-    panel.picture.box = [13, 24, 9, 9]
+    panel.picture.set_state({"box": [13, 24, 9, 9]})
     tensor = pictures[3][0].clone()
     tensor[:, 13:22, 24:33] = tensor.mean((1, 2), keepdim=True)
     wanted = net.scores(tensor).softmax(1)[0, panel.result.target]
@@ -215,8 +216,8 @@ def test_the_code_of_a_unit_of_tokens_leaves_out_the_class_token_as_the_panel_do
 
 
 def test_the_still_picture_has_the_values_in_its_artists(shown):
-    answers, picture, heat, tops = shown.figure().axes
-    np.testing.assert_array_equal(picture.images[0].get_array(), shown.session.covered(*shown.picture.box[:2]))
+    picture, heat, tops, answers = shown.figure().axes
+    np.testing.assert_array_equal(picture.images[0].get_array(), shown.result.session.covered(*shown.picture.box[:2]))
     np.testing.assert_array_equal(heat.images[1].get_array(), shown.result.values)
     np.testing.assert_array_equal(tops.images[1].get_array(), shown.result.by_area()[1])
     name = shown.net.classes[shown.result.answer.classes[0]]
@@ -242,7 +243,7 @@ def test_a_linked_browser_shares_the_place_and_the_picture(net, pictures, panel)
     cw.link(panel, browser)
     assert browser.image == 3
     _ = panel.result, browser.result
-    panel.picture.box = [30, 30, 9, 9]
+    panel.picture.set_state({"box": [30, 30, 9, 9]})
     assert (browser.y, browser.x) == (34, 34)
 
 

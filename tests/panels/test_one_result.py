@@ -153,7 +153,7 @@ def test_a_patch_that_is_dragged_is_probed_in_the_picture_on_screen():
     net, scenes = cw.load("scenes"), cw.samples.scenes()
     panel = cw.OcclusionSlider(net, [scenes[0][0], scenes[1][0], "nowhere.png"], **SCENES)
     assert panel.wait(PATIENCE)
-    expected = panel.session.at(3, 5)
+    expected = panel.shown.session.at(3, 5)
     read, gate = threading.Event(), threading.Event()
     update = panel._update
 
@@ -168,19 +168,19 @@ def test_a_patch_that_is_dragged_is_probed_in_the_picture_on_screen():
     panel.image = 2
     gate.set()
     assert panel.wait(PATIENCE)
-    panel.picture.box = [3, 5, 16, 16]
+    panel.picture.set_state({"box": [3, 5, 16, 16]})
     assert POOL.wait(PATIENCE)
     assert panel.answers.answer["value"] == expected.value
     pictures = [image.get_array() for axes in panel.figure().axes for image in axes.images]
-    np.testing.assert_array_equal(pictures[0], panel.session.covered(3, 5))
-    assert panel.session.at(3, 5).value == expected.value
+    np.testing.assert_array_equal(pictures[0], panel.shown.session.covered(3, 5))
+    assert panel.shown.session.at(3, 5).value == expected.value
 
 
 def test_a_probe_that_comes_when_another_picture_is_on_screen_is_dropped(monkeypatch):
     panel = cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), **SCENES)
     assert panel.wait(PATIENCE)
     probed, gate = threading.Event(), threading.Event()
-    session = panel.session
+    session = panel.shown.session
     at = session.at
 
     def slow(*place):
@@ -189,7 +189,7 @@ def test_a_probe_that_comes_when_another_picture_is_on_screen_is_dropped(monkeyp
         return at(*place)
 
     monkeypatch.setattr(session, "at", slow, raising=False)
-    panel.picture.box = [3, 5, 16, 16]
+    panel.picture.set_state({"box": [3, 5, 16, 16]})
     assert probed.wait(PATIENCE)
     panel.image = 1
     assert panel.wait(PATIENCE)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
-from tests.base.tiny import PATIENCE, preprocess
+from tests.base.tiny import PATIENCE, is_shown, preprocess
 from tests.methods.small import small
 from tests.net.networks import unchanged
 
@@ -98,7 +98,7 @@ def test_the_occlusion_slider_watches_the_probability_or_the_value(kind):
     assert panel.heat.quantity == panel.answers.quantity == words
     lowest, highest = min(np.min(wanted), result.clean), max(np.max(wanted), result.clean)
     assert panel.answers.span == (pytest.approx([lowest, highest], abs=1e-5) if values else [])
-    assert (panel.tops.layout.display == "none") is values
+    assert is_shown(panel, panel.tops) is not values
     assert f" · {panel.net.output.sentence}" in panel.status.message
     assert f"{words} from " in panel.status.message
     order = [] if values else answers(kind).argsort(descending=True).tolist()
@@ -185,7 +185,7 @@ def test_a_function_goes_by_its_name(score):
     name = score.__name__
     assert slider.heat.quantity == slider.answers.quantity == name
     assert slider.result.target == name and f"{name} from " in slider.status.message
-    assert slider.controls["target"].options[-1] == (name, score)
+    assert slider.get_state("target")["target"] == {"other": name}
     panel = cw.SaliencyPanel(net, PICTURE, [score, head], methods=["saliency", "occlusion"])
     assert [row.name for row in panel.result.rows] == list(dict.fromkeys([name, "head"]))
     assert panel.table.rows[0] == name
