@@ -12,6 +12,7 @@ from cnnwidgets.methods.schedules import Course, title
 from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
 
+
 class Drawn(NamedTuple):
     """A curve of a schedule.
 
