@@ -12,7 +12,7 @@ import traitlets as t
 from cnnwidgets.base import action, column, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
-from cnnwidgets.base.jobs import LOCK
+from cnnwidgets.base.jobs import LOCK, import_for_layouts
 from cnnwidgets.base.traits import Choice, Number, public
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import EMBEDDINGS
@@ -139,6 +139,7 @@ class EmbeddingExplorer(LayoutParameters):
 
     def ask(self, **wishes: Any) -> None:
         """Ask for a layout; what a hand has wished is wished on until it is done."""
+        import_for_layouts(self.method)
         with LOCK:
             before = vars(self._job.state) if self._job and not self._job.ended else {}
             kept = {name: before.get(name, False) for name in ("restart", "watched")}
