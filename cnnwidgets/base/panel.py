@@ -19,7 +19,7 @@ from cnnwidgets.base.controls import Pairs, Value, specs
 from cnnwidgets.base.display import Displayed
 from cnnwidgets.base.drawing import Drawn, drawing
 from cnnwidgets.base.jobs import LOCK, Job
-from cnnwidgets.base.layout import Box, Part, column
+from cnnwidgets.base.layout import Box, Part, column, reference
 from cnnwidgets.base.state import Stateful
 from cnnwidgets.base.status import Status
 from cnnwidgets.base.ties import End, Ties
@@ -194,9 +194,14 @@ class Panel(Stateful, Displayed, Syncing):
                 setattr(self, name, value)
 
     def nest(self, panel: Panel) -> None:
-        """Put another panel below what is on screen: it is shown, still, paged and closed with this one."""
-        self._box.parts = (*self._box.parts, panel)
-        self._lay_out()
+        """Put another panel below what is on screen, and bring it into sight of who has the focus here.
+
+        It is shown, still, paged and closed with this one.
+        """
+        if panel not in self._box.parts:
+            self._box.parts = (*self._box.parts, panel)
+            self._lay_out()
+        self.send({"kind": "bring", "view": reference(panel)})
 
     def tie(self, leader: End, *followers: End) -> None:
         """Keep traits of this panel, its views and panels the same, in the browser and here; the first leads."""
