@@ -9,12 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
-import ipywidgets as w
 import numpy as np
 from playwright.sync_api import sync_playwright
 
 from benchmarks.timing import Figure, figure, in_turn
-from cnnwidgets.panels import twin
+from cnnwidgets.base import page as pages
 from cnnwidgets.views import ScatterView
 from tests.browser.lab import FLAGS, browser_path
 
@@ -94,11 +93,9 @@ def scattered(count: int) -> ScatterView:
 @contextmanager
 def opened(view: ScatterView) -> Iterator:
     """A page with the view, and no kernel."""
-    box = w.VBox([view])
-    box.ties = []
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "scatter.html"
-        file.write_text(twin.page(box), "utf-8")
+        file.write_text(pages.page(view), "utf-8")
         browser = playwright.chromium.launch(executable_path=browser_path(playwright), args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(file.as_uri())

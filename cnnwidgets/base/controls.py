@@ -34,6 +34,8 @@ class Control:
         group: the row that it belongs to, below the first; "" for none.
         when: names of traits and the values at which it is shown; else it is absent.
         absent: whether it is not shown now, asked of the panel whenever its result or its state changes.
+        shown: gives, as often, the value that it stands at where that is not the trait's, such as that of a step on screen
+            while all are gone through; else None. A hand that sets it to the trait's own asks the panel anew.
     """
 
     label: str = ""
@@ -41,6 +43,7 @@ class Control:
     group: str = ""
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     absent: Callable[[Any], bool] | None = None
+    shown: Callable[[Any], Any] | None = None
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         """What is special to this kind of control."""
@@ -157,9 +160,30 @@ class Action(Control):
 
     says: Callable[[Any], str]
     primary: bool = False
+    icon: str = ""
 
     def spec(self, panel, name):
-        return {"kind": "action", "label": self.says(panel), "primary": self.primary}
+        return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Value(Control):
+    """A control of a value that is no trait, see ``Panel.more_controls``.
+
+    Attributes:
+        value: what it stands at.
+        parts: what is special to this kind of control, as the strip takes it: ``{"kind": "tick"}``.
+        help: a sentence.
+        locked: whether a hand cannot change it.
+    """
+
+    value: Any
+    parts: Mapping[str, Any]
+    help: str = ""
+    locked: bool = False
+
+    def spec(self, panel, name):
+        return {"of": "_values", **self.parts}
 
 
 def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
@@ -170,8 +194,8 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
 
     Parameters:
         says: its words, or a function of the panel that gives them.
-        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``; and ``locked_by``, the name of a public
-            trait: where that is locked or hidden the button is, too.
+        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``; and ``locked_by``, the name of a
+            public trait: where that is locked or hidden the button is, too.
     """
     locked_by = options.pop("locked_by", "")
     control = Action(says=says if callable(says) else lambda panel: says, **options)
@@ -183,13 +207,14 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
     return mark
 
 
-def specs(panel: Any) -> list[dict[str, Any]]:
-    """All controls of a panel, those of its traits and then its actions."""
+def specs(panel: Any, values: Mapping[str, Value]) -> list[dict[str, Any]]:
+    """All controls of a panel: those of its traits, of other values, and its actions."""
     found = []
     for name, trait in panel.public_traits().items():
         control = trait.metadata["control"]
         if control is not None and name not in panel.hidden:
             found.append(_spec(panel, name, control, trait.help or "", name in panel.locked, panel.needs_kernel(name)))
+    found += [_spec(panel, name, one, one.help, one.locked, True) for name, one in values.items()]
     for name, method in panel.actions().items():
         if method.locked_by not in panel.hidden:
             locked = method.locked_by in panel.locked
@@ -208,5 +233,6 @@ def _spec(panel: Any, name: str, control: Control, text: str, locked: bool, kern
         "absent": bool(control.absent and control.absent(panel)),
         "locked": locked,
         "kernel": kernel,
+        **({"shown": control.shown(panel)} if control.shown else {}),
         **control.spec(panel, name),
     }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from cnnwidgets.net.layers import nearest
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
+Part: TypeAlias = Callable[[Any, Any], Any]
+"""Gives, of a panel and a result, a part of the result."""
 
-def draws(*names: str) -> Callable[[Method], Method]:
+
+def draws(*names: str, of: Part | None = None) -> Callable[[Method], Method]:
     """This method of a panel draws a part of its result: whenever there is one, and when one of these traits changes.
 
     >>> @draws("unit")
@@ -18,10 +21,15 @@ def draws(*names: str) -> Callable[[Method], Method]:
 
     The methods are called in the order in which they are written, those of a base class first, with the result. They read
     it and the state, set traits of views, and nothing else: what ``compute`` left elsewhere may be of another request.
+
+    Parameters:
+        names: of public traits.
+        of: gives, of the panel and the result, the part of it that is drawn: a result that has the same part as the one
+            before is not drawn again. For panels that show many partial results.
     """
 
     def mark(method: Method) -> Method:
-        method.draws = names  # type: ignore[attr-defined]
+        method.draws, method.of = names, of  # type: ignore[attr-defined]
         return method
 
     return mark
@@ -48,3 +56,21 @@ def drawing(cls: type, public: list[str]) -> dict[str, tuple[str, ...]]:
                     f"{nearest(name, public)} It has {', '.join(public) or 'none'}."
                 )
     return found
+
+
+class Drawn:
+    """What each of a panel's methods has drawn of a result, so that what is on screen is not drawn again."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Any] = {}
+
+    def draw(self, panel: Any, result: Any) -> None:
+        """Call the methods of a panel that draw, but for those whose part of the result is on screen."""
+        for name in panel.drawing:
+            of = getattr(type(panel), name).of
+            part = of and of(panel, result)
+            if of and name in self._parts and self._parts[name] == part:
+                continue
+            self._parts.pop(name, None)  # if it fails half of it may be drawn
+            getattr(panel, name)(result)
+            self._parts[name] = part

@@ -13,8 +13,8 @@ const FIELDS = {
 };
 const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Needs a running kernel." };
 
-/** What a field is made of; its place, its words of help and whether it is gray change without making it anew. */
-export const partsOf = ({ more, group, help, locked, kernel, absent, when, ...parts }) => parts;
+/** What a field is made of; its place, its words of help, whether it is gray and where it stands change without making it anew. */
+export const partsOf = ({ more, group, help, locked, kernel, absent, when, shown, ...parts }) => parts;
 
 /** Whether a control may want a row of its own. */
 const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
@@ -23,8 +23,12 @@ const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && 
 export function fieldOf(spec, model, tip) {
   const [trait, own] = [spec.of ?? spec.name, !spec.of];
   const get = () => (own ? model.get(trait) : model.get(trait)?.[spec.name]);
+  const shownValue = () => field.spec.shown ?? get();
   const give = (value) => {
-    if (!same(value, get())) put(model, { [trait]: own ? value : { ...model.get(trait), [spec.name]: value } });
+    if (same(value, shownValue())) return;
+    field.spec = { ...field.spec, shown: null }; // a hand has it now
+    if (same(value, get())) send({ kind: "again" });
+    else put(model, { [trait]: own ? value : { ...model.get(trait), [spec.name]: value } });
   };
   const send = (message, buffers) => model.send({ ...message, name: spec.name }, undefined, buffers);
   const help = h("span", { id: newId(), className: "cwp-unseen" });
@@ -57,7 +61,7 @@ export function fieldOf(spec, model, tip) {
 
   let shown; // nothing yet
   const show = () => {
-    const value = get();
+    const value = shownValue();
     if (shown && same(value, shown.value)) return;
     shown = { value };
     made.show(value);
@@ -74,6 +78,7 @@ export function fieldOf(spec, model, tip) {
       field.root.dataset.reason = field.reason;
       made.disable(!!field.reason);
       describe();
+      show();
     },
     end() {
       untie();

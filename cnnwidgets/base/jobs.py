@@ -217,3 +217,18 @@ def import_for_explaining() -> None:
     import sklearn.linear_model  # noqa: F401
 
     skimage.segmentation.slic, skimage.segmentation.random_walker, skimage.metrics.structural_similarity  # noqa: B018
+
+
+def import_for_layouts(method: str) -> None:
+    """The same for what a layout would import."""
+    import sklearn.decomposition
+    import sklearn.metrics  # noqa: F401
+    from PIL import Image
+
+    Image.init()
+    if method == "tsne":
+        import openTSNE.nearest_neighbors
+        import openTSNE.tsne  # noqa: F401
+    elif method == "umap":
+        import umap.layouts
+        import umap.umap_  # noqa: F401

@@ -23,8 +23,8 @@ class Box:
         parts: views, panels, boxes.
         grow: their weights: how they share the width of a row.
         basis: the width in CSS pixels below which a row wraps.
-        follows: name of a public trait: what is in the box was drawn for its value, and is no longer true where the trait
-            changes and no kernel answers; "" for none.
+        follows: name of a public trait, or a view and the name of its trait: what is in the box was drawn for its value,
+            and is no longer true where the trait changes and no kernel answers; "" for none.
         hidden: parts that are not shown now.
     """
 
@@ -32,7 +32,7 @@ class Box:
     parts: tuple[Part, ...]
     grow: Sequence[float] = ()
     basis: int = BASIS
-    follows: str = ""
+    follows: str | tuple[w.Widget, str] = ""
     hidden: list[Part] = field(default_factory=list, init=False)
 
     def views(self) -> Iterator[w.Widget]:
@@ -57,7 +57,7 @@ class Box:
         return {
             self.direction: [{**_wire(part), "grow": weight} for part, weight in zip(self.parts, self.weights, strict=True)],
             "basis": self.basis,
-            "follows": self.follows,
+            "follows": _followed(self.follows),
         }
 
     def concealed(self) -> list[int]:
@@ -73,12 +73,12 @@ class Box:
                 yield part, self
 
 
-def row(*parts: Part, grow: Sequence[float] = (), basis: int = BASIS, follows: str = "") -> Box:
+def row(*parts: Part, grow: Sequence[float] = (), basis: int = BASIS, follows: str | tuple[w.Widget, str] = "") -> Box:
     """Parts side by side; see :class:`Box`."""
     return Box("row", parts, grow, basis, follows)
 
 
-def column(*parts: Part, follows: str = "") -> Box:
+def column(*parts: Part, follows: str | tuple[w.Widget, str] = "") -> Box:
     """Parts one below the other; see :class:`Box`."""
     return Box("column", parts, follows=follows)
 
@@ -90,3 +90,11 @@ def reference(widget: w.Widget) -> str:
 
 def _wire(part: Part) -> dict[str, Any]:
     return part.wire() if isinstance(part, Box) else {"view": reference(part)}
+
+
+def _followed(follows: str | tuple[w.Widget, str]) -> list[str]:
+    """The reference ("" for the panel itself) and the trait that a box follows; empty for none."""
+    if isinstance(follows, str):
+        return ["", follows] if follows else []
+    view, name = follows
+    return [reference(view), name]

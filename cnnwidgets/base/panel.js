@@ -2,7 +2,8 @@
 
 import { controlStrip } from "./strip.js";
 import { statusLine } from "./status.js";
-import { h, listen, put, stamp, watch } from "../views/shared.js";
+import { hasFocus } from "./hands.js";
+import { h, listen, put, stamp, typed, watch } from "../views/shared.js";
 
 async function render({ model, el, signal, host }) {
   const strip = controlStrip(model, signal);
@@ -25,9 +26,8 @@ async function render({ model, el, signal, host }) {
   stamp(root);
 }
 
-/** Put the views where the tree says, each in an element of its own; later the tree shows and hides them. */
+/** Put the views where the tree says, each in an element of its own; later it shows and hides them, and may have more. */
 async function layOut(model, host, body, signal) {
-  const saved = new Map(); // what was drawn for which values, as far as no kernel has drawn anew
   let live = true;
   let boxes = [];
 
@@ -39,20 +39,22 @@ async function layOut(model, host, body, signal) {
     }
   };
   let parts = []; // their elements, each counted before what is in it
-  const place = (part, mounted) => {
-    const el = h("div", { className: part.view ? "cwp-view" : part.row ? "cwp-row" : "cwp-column" });
+  const mounted = new Map(); // elements of views, by their references
+  const place = (part, mounting) => {
+    const el = mounted.get(part.view) ?? h("div", { className: part.view ? "cwp-view" : part.row ? "cwp-row" : "cwp-column" });
     parts.push(el);
     if (part.view) {
-      mounted.push(mount(part.view, el));
+      if (!mounted.has(part.view)) mounting.push(mount(part.view, el));
+      mounted.set(part.view, el);
       return el;
     }
     el.append(...(part.row ?? part.column).map((child) => {
-      const inside = place(child, mounted);
+      const inside = place(child, mounting);
       inside.style.setProperty("--cwp-grow", child.grow);
       if (part.row) inside.style.setProperty("--cwp-basis", `${part.basis}px`);
       return inside;
     }));
-    if (part.follows) boxes.push({ el, follows: part.follows, note: null });
+    if (part.follows.length) boxes.push({ el, follows: part.follows, end: () => {} });
     return el;
   };
 
@@ -62,32 +64,49 @@ async function layOut(model, host, body, signal) {
     const tree = model.get("_tree");
     if (JSON.stringify(tree) === placed) return;
     placed = JSON.stringify(tree);
+    boxes.forEach((box) => box.end());
     [boxes, parts] = [[], []];
-    const mounted = [];
-    body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounted)] : []));
+    const mounting = [];
+    body.replaceChildren(...(tree.row || tree.column ? [place(tree, mounting)] : []));
     conceal();
-    boxes.forEach((box) => follow(box));
-    await Promise.all(mounted);
+    await Promise.all([...mounting, ...boxes.map(follow)]);
   };
 
   /** What a box shows was drawn for one value of a trait: where that changes and no kernel answers, it says so. */
-  const follow = (box) => {
-    saved.set(box.follows, JSON.stringify(model.get(box.follows)));
+  const follow = async (box) => {
+    const [reference, name] = box.follows;
+    const leader = reference ? await host.getModel(reference) : model;
+    if (signal.aborted) return;
+    box.value = () => digestOf(leader.get(name));
+    box.saved = box.value();
     box.note = h("div", { className: "cwp-stale", hidden: true }, "Drawn for another choice. A new one needs a running kernel.");
     box.el.prepend(box.note);
-    signal.addEventListener("abort", listen(model, [box.follows], () => age(box)));
+    box.end = listen(leader, [name], () => age(box));
   };
   const age = (box) => {
-    if (live) saved.set(box.follows, JSON.stringify(model.get(box.follows)));
-    box.note.hidden = live || saved.get(box.follows) === JSON.stringify(model.get(box.follows));
+    if (live) box.saved = box.value();
+    box.note.hidden = live || box.saved === box.value();
     box.el.toggleAttribute("data-stale", !box.note.hidden);
   };
 
-  const ends = [listen(model, ["_tree"], draw), listen(model, ["_hidden"], conceal)];
-  signal.addEventListener("abort", () => ends.forEach((end) => end()));
-  await draw();
-  return { tell: (now) => ((live = now), boxes.forEach(age)) };
+  /** Scroll to a view, on a page where the focus is here: there a hand has asked for it. */
+  const bring = async ({ kind, view }) => {
+    if (kind !== "bring" || !hasFocus(body.parentElement)) return;
+    await drawing;
+    mounted.get(view)?.scrollIntoView({ block: "nearest" });
+  };
+
+  let drawing = draw();
+  const ends = [listen(model, ["_tree"], () => (drawing = draw())), listen(model, ["_hidden"], conceal)];
+  model.on("msg:custom", bring);
+  ends.push(() => model.off("msg:custom", bring));
+  signal.addEventListener("abort", () => [...ends, ...boxes.map((box) => () => box.end())].forEach((end) => end()));
+  await drawing;
+  return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
 }
+
+/** A trait's value as a text that differs where the value does. */
+const digestOf = (value) => JSON.stringify(value?.byteLength === undefined ? value : [...typed(Uint8Array, value)]);
 
 /** Keep tied traits the same: what leads tells the followers; what a hand does to a follower the leader is told, and sends. */
 async function tieAll(model, host, signal) {

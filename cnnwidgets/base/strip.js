@@ -6,6 +6,7 @@ import { helpTip } from "./floating.js";
 import { hasFocus, keepKeys } from "./hands.js";
 import { newId, optionsOf, same, specsOf } from "./values.js";
 
+const USABLE = ":is(button, input, select):not(:disabled)";
 const NO_KERNEL = "No kernel answers: what is gray stays as it was saved. The rest works.";
 
 /** Put elements into a parent in this order; those that are there already keep focus and what is typed. */
@@ -61,7 +62,7 @@ export function controlStrip(model, signal) {
     const focused = hasFocus(root) && root.getRootNode().activeElement;
     if (more.length) arrange(end, [...singles.splice(-1), toggle]);
     arrange(row, more.length ? [...singles, end] : singles);
-    if (focused && !hasFocus(focused)) focused.focus();
+    if (focused && !hasFocus(focused)) (focused.isConnected ? focused : [...row.querySelectorAll(USABLE)].at(-1))?.focus();
     arrange(groups, grouped(first.filter((field) => field.spec.group), "first"));
     arrange(behind, grouped(more, "more"));
     behind.hidden ||= !more.length;

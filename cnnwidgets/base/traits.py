@@ -28,39 +28,46 @@ def public(
     then: Then = "compute",
     usual: Callable[[Any], Any] | None = None,
     none: Any = None,
+    sync: bool = True,
 ) -> Any:
     """A trait of a panel's state.
 
     Parameters:
-        control: what a hand changes it by; None where a view does.
+        control: what a hand changes it by; None where a view does. Where nothing in the browser needs it, tag the trait
+            ``sync=False``, and it stays in the kernel.
         then: what follows from a change.
         usual: gives, of the panel, what None stands for; asked once, when the network and the picture are known.
         none: the value that stands for no choice, which linked panels do not take over.
+        sync: whether the browser has it; what may be long and is in no view and no control need not travel.
     """
-    return trait.tag(control=control, then=then, usual=usual, none=none)
+    return trait.tag(control=control, then=then, usual=usual, none=none, sync=sync)
 
 
 def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, control: c.Control | Literal[True] | None = True,
-          usual: bool = True, then: Then = "compute") -> Any:  # fmt: skip
+          usual: bool = True, none: str = "", then: Then = "compute", **options: Any) -> Any:  # fmt: skip
     """The name of a layer.
 
     Parameters:
         of: which rows of ``net.layers`` there are to choose from: "weighted", "maps", "with_units".
         text: what a row is called in the list; by default its name.
         usual: whether None stands for the first of them.
+        none: what None is called in the list, where it can be chosen; it then stands for no layer.
+        options: of :class:`cnnwidgets.base.controls.Choice`.
     """
 
     def rows(panel: Any) -> Sequence[Row]:
         return getattr(panel.net.layers, of)
 
-    def pairs(panel: Any) -> list[tuple[str, str]]:
-        return [(text(row) if text else row.name, row.name) for row in rows(panel)]
+    def pairs(panel: Any) -> list[tuple[str, str | None]]:
+        named = [(text(row) if text else row.name, row.name) for row in rows(panel)]
+        return [(none, None), *named] if none else [*named]
 
     def first(panel: Any) -> str | None:
         return next((row.name for row in rows(panel)), None)
 
-    shown = c.Choice(options=pairs) if control is True else control
-    return public(t.Unicode(None, allow_none=True, help=help), shown, then=then, usual=first if usual else None)
+    shown = c.Choice(options=pairs, **options) if control is True else control
+    stands_for = first if usual and not none else None
+    return public(t.Unicode(None, allow_none=True, help=help), shown, then=then, usual=stands_for)
 
 
 def Unit(*, help: str = "index of the selected unit; -1 for none", then: Then = "nothing") -> Any:

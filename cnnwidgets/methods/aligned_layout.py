@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.alignment import align
 from cnnwidgets.methods.embedding import Layout
+from cnnwidgets.net import Cancelled
 
 KEPT = 12
 """Layouts that are kept, so that going back to one is at once."""
+
+
+FRAME, FRAMES = 8, 20
+"""Iterations between two pictures of a layout that is watched, and how many of these are shown a second."""
 
 
 class AlignedLayout:
@@ -54,6 +61,30 @@ class AlignedLayout:
         self.layout.step(iterations)
         self._fit()
 
+    def run(
+        self, *, watched: bool = False, say: Callable[[str, float], None] = lambda *_: None, cancel: Any = None
+    ) -> Iterator[None]:
+        """Go on to the end; each time something has changed it is the caller's turn.
+
+        Parameters:
+            watched: no faster than it can be watched.
+            say: called with what the next step has to prepare, and the fraction done.
+            cancel: an object with ``is_set()``.
+
+        Raises:
+            Cancelled: cancel was set.
+        """
+        while not self.finished:
+            if cancel is not None and cancel.is_set():
+                raise Cancelled("cancelled")
+            if preparing := self.preparing:
+                say(f"{preparing[0].upper()}{preparing[1:]} …", self.done)
+            start = time.monotonic()
+            self.step(FRAME if watched else None)
+            yield
+            if watched:
+                time.sleep(max(0.0, 1 / FRAMES - (time.monotonic() - start)))
+
     def restart(self) -> None:
         """Back to the layout of PCA."""
         self.layout.restart()
@@ -75,23 +106,23 @@ class AlignedLayout:
 
 
 class LayoutCache:
-    """Layouts by what they were asked for; the last few are kept."""
+    """Layouts by what they were asked for; the last few of the same pictures are kept."""
 
     def __init__(self) -> None:
+        self._of: Hashable = None
         self._layouts: OrderedDict[Hashable, AlignedLayout] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], AlignedLayout]) -> AlignedLayout:
-        """The layout with this key; one that is not kept is made."""
+    def get(self, of: Hashable, key: Hashable, make: Callable[[], AlignedLayout]) -> AlignedLayout:
+        """The layout with this key; one that is not kept is made. Those of other pictures are let go."""
+        if of != self._of:
+            self._of = of
+            self._layouts.clear()
         if key not in self._layouts:
             self._layouts[key] = make()
             while len(self._layouts) > KEPT:
                 self._layouts.popitem(last=False)
         self._layouts.move_to_end(key)
         return self._layouts[key]
-
-    def clear(self) -> None:
-        """Keep none of them."""
-        self._layouts.clear()
 
 
 def _scaled(points: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from cnnwidgets.methods.code.scores import own_lines
 from cnnwidgets.methods.faithfulness import Faithfulness, pointing_game
 from cnnwidgets.methods.method import METHODS
 from cnnwidgets.methods.sanity import Agreement
-from cnnwidgets.methods.segmentation import Segmentation
+from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.output import Output
 from cnnwidgets.net.own_score import Function, name_of
@@ -99,8 +99,38 @@ class Comparison:
             said.insert(0, "✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")
         return said
 
+    def summary(self, mask: np.ndarray | None = None) -> str:
+        """What the network says, what the rows' scores are, and what is special, in a sentence.
+
+        Parameters:
+            mask: as of :meth:`remarks`.
+        """
+        said = [self.predicted]
+        for method, first in list(self.maps.items())[:1]:
+            scores = enumerate(zip(first, self.rows, strict=True))
+            said += [f"{self.quantity(method, k)} {one.score:.3g} of {row.name}" for k, (one, row) in scores]
+            said += [note for one in first for note in one.notes if is_of_all(note) and note not in self.notes]
+        said += self._about_cut_out(mask)
+        if self.depth:
+            last = "the last layer is" if self.depth == 1 else f"the last {self.depth} layers are"
+            said.append(f"{last} random: a map that stays shows the picture, not the network")
+        text = " · ".join(dict.fromkeys(said))
+        return text[:1].upper() + text[1:]
+
+    def _about_cut_out(self, mask: np.ndarray | None) -> list[str]:
+        """How large a segmentation is, and how well it fits the object if that is known; nothing where it was not asked."""
+        if "segmentation" in self.refused:
+            return [f"nothing is cut out: {self.refused['segmentation']}"]
+        if self.segmentation is None:
+            return []
+        found = self.segmentation.mask
+        said = f"cut out: {found.mean():.1%} of the picture"
+        if mask is not None:
+            said += f", intersection over union with the object {intersection_over_union(found, mask):.2f}"
+        return [said]
+
     def code(self, net: BoundModel) -> str:
-        """Plain PyTorch lines that put the first row's maps into ``maps``, by method.
+        """Plain PyTorch lines that put the first row's maps into ``maps``, by method, which is ``values``, too.
 
         Parameters:
             net: the network that was compared: in the lines ``model``, and the picture ``x`` (1, C, H, W).
@@ -109,7 +139,7 @@ class Comparison:
         model = [randomised_lines(net, self.depth, self.seed)] if self.depth else []
         own = own_lines(name_of(aim)) if callable(aim) else []
         found = [METHODS[method].code(net, maps[0], self.asked[method]) for method, maps in self.maps.items()]
-        return "\n".join([*model, *own, "maps = {}", *found])
+        return "\n".join([*model, *own, "values = maps = {}", *found])
 
     def __repr__(self) -> str:
         rows = ", ".join(row.name for row in self.rows)

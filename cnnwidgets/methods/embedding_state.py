@@ -12,7 +12,7 @@ from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.embedding import Embedding
 from cnnwidgets.methods.embedding_parameters import TITLES
 from cnnwidgets.methods.features import Features
-from cnnwidgets.methods.neighbours import Separation, Trust
+from cnnwidgets.methods.neighbours import Separation, Trust, why_inseparable
 from cnnwidgets.net import BoundModel
 
 
@@ -49,6 +49,16 @@ class EmbeddingState:
     added: AddedPictures | None = None
     separation: Mapping[str, Separation] = field(default_factory=dict)
     compared: Sequence[tuple[str, np.ndarray, bool]] = ()
+
+    @property
+    def places(self) -> np.ndarray:
+        """float32 (n + m, 2): the points, and after them those of the pictures that joined."""
+        return np.concatenate([self.points, self.added.points]) if self.added else self.points
+
+    @property
+    def why_inseparable(self) -> str:
+        """Why it is not known in any layer how well the classes separate; empty where it is, or will be."""
+        return "" if self.separation else why_inseparable(self.features.labels)
 
     @property
     def finished(self) -> bool:

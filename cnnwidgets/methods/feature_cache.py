@@ -38,13 +38,15 @@ class FeatureCache:
 
     Attributes:
         key: what all that is known depends on; it changes when everything has to be gathered anew.
+        separations: how well the classes separate in the layers in which it was measured, in their order; another dict when
+            there is more.
     """
 
     def __init__(self, net: BoundModel, dataset: Any, **scanning: Any):
         self.net, self.dataset, self._scanning = net, dataset, scanning
         self.key: tuple = ()
         self._known: dict[str, Features] = {}
-        self._separations: dict[str, Separation] = {}
+        self.separations: dict[str, Separation] = {}
 
     @property
     def layer_names(self) -> list[str]:
@@ -79,7 +81,7 @@ class FeatureCache:
         if limit < size:
             rows = np.sort(np.random.default_rng(0).choice(size, limit, replace=False))
         if self.key != (size, len(rows), pool):
-            self._known, self._separations = {}, {}
+            self._known, self.separations = {}, {}
             self.key = size, len(rows), pool
         name = self._name_of(layer)
         if name not in self._known:
@@ -100,22 +102,19 @@ class FeatureCache:
         """The features of any pictures, with thumbnails; they are not kept. Options: see :func:`features`."""
         return features(self.net, dataset, layers, thumbnails=THUMBNAIL, **options)
 
-    @property
-    def separations(self) -> dict[str, Separation]:
-        """How well the classes separate in the layers in which it was measured, in their order."""
-        return {name: self._separations[name] for name in self.layer_names if name in self._separations}
-
     def separate(self, *, on_progress: Progress = lambda *_: None, cancel: Any = None) -> None:
         """Measure how well the classes separate in every layer that is known; what a cancel leaves out, next time."""
-        for name in [name for name in self.layer_names if name in self._known]:
+        names = [name for name in self.layer_names if name in self._known]
+        for name in names:
             found = self._known[name]
-            if name in self._separations or why_inseparable(found.labels):
+            if name in self.separations or why_inseparable(found.labels):
                 continue
             if cancel is not None and cancel.is_set():
                 return
             labelled = found.labels >= 0
-            self._separations[name] = separation(found.values[labelled], found.labels[labelled])
-            done = len(self._separations)
+            measured = self.separations | {name: separation(found.values[labelled], found.labels[labelled])}
+            self.separations = {name: measured[name] for name in names if name in measured}
+            done = len(self.separations)
             on_progress(f"How well classes separate: {done} of {len(self._known)} layers", done / len(self._known))
 
     def _name_of(self, layer: str | None) -> str:

@@ -91,6 +91,20 @@ class Features:
         """bool (n,): whether the most probable class is the label, False where there is no label; None as above."""
         return None if self.top is None else self.top[:, 0] == self.labels
 
+    def answer(self, row: int, classes: Sequence[str]) -> str:
+        """What the network says of a picture, in words; empty where its outputs mean nothing.
+
+        Parameters:
+            row: of the picture.
+            classes: names of the network's outputs.
+        """
+        if self.regression is not None:
+            return self.output.says(zip(classes, self.regression[row].tolist(), strict=False))
+        if self.top is None or self.chances is None:
+            return ""
+        names = [self.classes[index] for index in self.top[row]]
+        return self.output.says(zip(names, self.chances[row].tolist(), strict=True))
+
     def code(self, net: BoundModel, dataset: Any) -> str:
         """Plain PyTorch lines that put the ``values`` there; net and dataset are those that they are of."""
         row = None if self.layer == INPUT else net.layers[self.layer]

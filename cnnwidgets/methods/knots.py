@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 
-def moved(knots: list[tuple[float, float]], change: Any, steps: int) -> list[tuple[float, float]]:
+def moved(knots: list[tuple[float, float]], doing: str, where: Sequence[float], steps: int) -> list[tuple[float, float]]:
     """Knots [(step, value)] after one was moved, added or removed: whole steps, in order, at least two of them.
 
     Parameters:
-        change: its ``name`` is "removed", "added", or that of a move; its ``new`` [..., x, y], before which stands, where
-            there is a knot already, its number at place 1.
+        doing: "dragged", "added" or "removed".
+        where: [..., x, y], before which stands, where there is a knot already, its number at place 1.
         steps: of the curve.
     """
-    if change.name == "removed":
-        gone = int(change.new[1])
+    if doing == "removed":
+        gone = int(where[1])
         return [knot for k, knot in enumerate(knots) if k != gone] if len(knots) > 2 else knots
-    x, y = change.new[-2:]
+    x, y = where[-2:]
     now = (float(np.clip(round(x), 0, max(1, steps - 1))), max(0.0, float(f"{y:.3g}")))
-    if change.name == "added":
+    if doing == "added":
         return sorted((dict(knots) | dict([now])).items())
-    k = int(change.new[1])
+    k = int(where[1])
     low = knots[k - 1][0] + 1 if k else 0
     high = knots[k + 1][0] - 1 if k + 1 < len(knots) else max(steps - 1, low)
     return [*knots[:k], (float(np.clip(now[0], low, high)), now[1]), *knots[k + 1 :]]
+
+
+def values_of(knots: Sequence[Sequence[float]], steps: int) -> list[float]:
+    """What the straight lines between knots [(step, value)] are at so many steps."""
+    at, values = zip(*knots, strict=True)
+    return np.interp(np.arange(steps), at, values).tolist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 
@@ -68,3 +70,12 @@ PRESETS: dict[str, Preset] = {
     "drawn by hand": Preset(60, [{"kind": "drawn", "at": [0, 10, 40, 59], "rates": [0.001, 0.05, 0.05, 0.0005]}]),
 }
 """By what they show; the first is that of a new panel."""
+
+
+def preset_of(steps: int, specs: Sequence[dict[str, Any]]) -> str | None:
+    """The name of the preset that some schedules are; None if they are none."""
+    for name, preset in PRESETS.items():
+        with suppress(ValueError, RuntimeError):  # of arrays and tensors, which compare number by number
+            if (steps, list(specs)) == preset:
+                return name
+    return None

@@ -182,6 +182,13 @@ def fitting(dataset: Any, number: int, image: Any, takes: Callable[[torch.Tensor
     return image
 
 
+def mask_of(dataset: Any, number: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+    """bool (height, width), where the object of an item is; None if the data set does not know it, or in another shape."""
+    known = getattr(dataset, "mask", None)
+    mask = known(number) if isinstance(number, int) and callable(known) else None
+    return mask if mask is not None and mask.shape == shape and mask.any() else None
+
+
 def _parts(item: Any) -> Item:
     """The picture and the label as they lie in an item or a batch, taken out of mappings that lie in each other."""
     if isinstance(item, (tuple, list)) and not _fields(item):

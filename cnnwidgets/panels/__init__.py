@@ -7,9 +7,8 @@ from cnnwidgets.panels.embedding import EmbeddingExplorer
 from cnnwidgets.panels.filters import FilterGrid
 from cnnwidgets.panels.lr_finder import LRFinder
 from cnnwidgets.panels.occlusion import OcclusionSlider
-from cnnwidgets.panels.race import TrainingRace
 from cnnwidgets.panels.saliency import SaliencyPanel
-from cnnwidgets.panels.schedules import SchedulePlayground
+from cnnwidgets.panels.training import SchedulePlayground, TrainingRace
 
 __all__ = [
     "BackwardRules",

@@ -7,14 +7,10 @@ from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
 from cnnwidgets.views.map_table import Cell, MapTable
 from cnnwidgets.views.matrix_view import MatrixView
-from cnnwidgets.views.more_button import More, MoreButton
-from cnnwidgets.views.number_slider import NumberSlider
 from cnnwidgets.views.number_tables import NumberTable, NumberTables
 from cnnwidgets.views.scatter_atlas import atlas
 from cnnwidgets.views.scatter_view import ScatterView
-from cnnwidgets.views.status_strip import StatusStrip
 from cnnwidgets.views.table_view import TableView
-from cnnwidgets.views.upload_button import UploadButton
 from cnnwidgets.views.view import View
 
 __all__ = [
@@ -26,15 +22,10 @@ __all__ = [
     "ImageView",
     "MapTable",
     "MatrixView",
-    "More",
-    "MoreButton",
-    "NumberSlider",
     "NumberTable",
     "NumberTables",
     "ScatterView",
-    "StatusStrip",
     "TableView",
-    "UploadButton",
     "View",
     "atlas",
 ]

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from threading import RLock
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets as t
@@ -43,7 +43,7 @@ class ChartView(View, module="chart_view.js"):
     (A plotly ``FigureWidget`` sends the 5 MB library with every figure, and keeps it in every saved notebook.)
     """
 
-    without_kernel: ClassVar = {"fixed": True}
+    without_kernel: Mapping[str, Any] = {"fixed": True}
 
     figure = t.Unicode(help="the figure as plotly's JSON, with the names of its long columns").tag(sync=True)
     columns = t.Dict(help="the numbers of long columns, by name").tag(sync=True)

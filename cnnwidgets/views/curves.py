@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,25 @@ LAYOUT: dict[str, Any] = {
     "hovermode": "closest",
     "template": "none",
 }
+
+
+def line(x: Any, y: Any, name: str, color: str, dash: str = "solid", *, axis: str = "") -> dict[str, Any]:
+    """A curve of a plotly figure; of a :func:`pair` that of its first chart, which is in the legend, or with axis "2"."""
+    drawn = {"mode": "lines", "line": {"color": color, "dash": dash, "width": 3}}
+    return {"x": x, "y": y, "name": name, **drawn, "xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": not axis}
+
+
+def pair(curves: Sequence[Any], x: Sequence[str], y: Sequence[str], along: Mapping[str, Any], up: Mapping[str, Any]) -> Any:
+    """Two charts side by side as a plotly figure: their axes' titles, and what else their axes are like."""
+    import plotly.graph_objects as go
+
+    layout = {**LAYOUT}
+    for k, axis in enumerate(("", "2")):
+        layout[f"xaxis{axis}"] = {"domain": ([0, 0.46], [0.56, 1])[k], "anchor": f"y{axis}", **along}
+        layout[f"yaxis{axis}"] = {"anchor": f"x{axis}", **up}
+        for name, title in ((f"xaxis{axis}", x[k]), (f"yaxis{axis}", y[k])):
+            layout[name]["title"] = {"text": title, **FONT}
+    return go.Figure({"data": curves, "layout": layout})
 
 
 def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:

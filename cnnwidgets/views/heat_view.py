@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import traitlets as t
@@ -28,7 +28,7 @@ class HeatView(View, module="heat_view.js"):
     Hovering moves the patch; the arrow keys do, too. Dragging draws a region, Escape takes it away.
     """
 
-    without_kernel: ClassVar[Mapping[str, Any]] = {"lock": ["region"]}
+    without_kernel: Mapping[str, Any] = {"lock": ["region"]}
 
     pixels = t.Bytes(help="(height, width, 3) bytes: the picture; empty for none").tag(sync=True)
     shape = t.List(t.Int(), [0, 0], help="[height, width] of the picture, in pixels").tag(sync=True)

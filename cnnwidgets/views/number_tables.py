@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import traitlets as t
@@ -67,7 +67,7 @@ class NumberTables(View, module="number_tables.js"):
     stepping = t.Enum(("free", "locked", "hidden"), "free", help="whether a hand may step").tag(sync=True)
     lock = t.Bool(False, help="whether no number can be edited").tag(sync=True)
 
-    without_kernel: ClassVar[Mapping[str, Any]] = {"lock": True}
+    without_kernel: Mapping[str, Any] = {"lock": True}
 
     def __init__(self, *, on_edit: Callable[[str, int, int, str], bool] = lambda *_: False, **traits):
         super().__init__(**traits)

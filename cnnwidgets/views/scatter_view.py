@@ -120,26 +120,31 @@ class ScatterView(View, module="scatter_view.js"):
                     self.set_trait(name, b"")
                 self.hovered = self.picked = -1
             self.tween, self.positions, self.names = tween, places, list(names)
-            self.group = self.value = b""
+            group, value = b"", b""
             if colors is not None and self.names:
                 colors = np.asarray(colors)
-                self.group = numbers(np.where(colors < 0, NONE, colors), np.uint16)
+                group = numbers(np.where(colors < 0, NONE, colors), np.uint16)
             elif colors is not None:
-                self.value, self.span = quantize(colors, span)
+                value, self.span = quantize(colors, span)
+            self.group, self.value = group, value
             if self.hidden and max(self.hidden) >= len(self.names):
                 self.hidden = []
             for name, value in traits.items():
                 self.set_trait(name, _array(name, value) if name in ARRAYS else value)
 
     def move(self, points: np.ndarray, *, tween: int = 0) -> None:
-        """Move the points to other places: only these are sent, as for each frame of a computation that is watched."""
+        """Move the points to other places: only these are sent, as for each frame of a computation that is watched.
+
+        Where they are there already nothing is sent.
+        """
         places = _places(points)
         if len(places) != len(self.positions):
             raise ValueError(
                 f"There are {len(self.positions) // 8} points to move, not {len(places) // 8}; show shows others."
             )
-        with self.hold_sync():
-            self.tween, self.positions = tween, places
+        if places != self.positions:
+            with self.hold_sync():
+                self.tween, self.positions = tween, places
 
     @property
     def selection(self) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import traitlets as t
 
@@ -20,7 +20,7 @@ WIDEST = 22
 class TableView(View, module="table_view.js"):
     """A table of which one row is selected; the arrow keys move through it."""
 
-    without_kernel: ClassVar[Mapping[str, Any]] = {"locked": True}
+    without_kernel: Mapping[str, Any] = {"locked": True}
 
     heads = t.List(t.Unicode(), help="names of the columns").tag(sync=True)
     rows = t.List(t.List(t.Unicode()), help="cells, row by row").tag(sync=True)

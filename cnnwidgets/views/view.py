@@ -34,7 +34,7 @@ class View(Syncing):
     style: ClassVar[str]
     """The style sheet, which is packed with it."""
 
-    without_kernel: ClassVar[Mapping[str, Any]] = {}
+    without_kernel: Mapping[str, Any] = {}
     """Traits that are other in a page without a kernel."""
 
     needs_kernel: ClassVar[bool] = False

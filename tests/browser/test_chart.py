@@ -1,11 +1,10 @@
 """A chart that grows, is read and is dragged: in a real JupyterLab, and in a page without a kernel."""
 
-import ipywidgets as w
 import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from cnnwidgets.panels import twin
+from cnnwidgets.base import page as pages
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.chart_view import plotly_bundle
 from tests.browser.lab import Notebook, new_page
@@ -253,9 +252,7 @@ def test_a_page_without_a_kernel_tells_values_and_lets_nothing_be_dragged(page, 
     long = go.Scatter(x=np.linspace(1, 3, 50_000), y=np.arange(50_000) % 7, name="long", mode="lines")
     chart.show(go.Figure([short, long]), "two curves")
     chart.extend({0: ([3.0], [np.pi])})
-    box = w.VBox([chart])
-    box.ties = []
-    (tmp_path / "chart.html").write_text(twin.page(box), "utf-8")
+    (tmp_path / "chart.html").write_text(pages.page(chart), "utf-8")
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto((tmp_path / "chart.html").as_uri())

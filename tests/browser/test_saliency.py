@@ -61,7 +61,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     assert page.locator(".jp-Notebook .jp-Cell").count() == cells
 
     # another method by its button
-    explained.cell(1).get_by_role("button", name="guided backprop", exact=True).click()
+    explained.cell(1).get_by_role("checkbox", name="guided backprop", exact=True).click()
     explained.cell(1).locator(".cw-map-table .cw-title").get_by_text("guided backprop").wait_for()
     explained.wait_python("panel.methods", "['saliency', 'grad_cam', 'guided_backprop']")
 
@@ -76,6 +76,20 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     page.keyboard.press("ArrowLeft")
     explained.wait_python("panel.wait() and panel.result.depth", "0", seconds=60)
 
+    # all depths: the slider stands where the maps are, until a hand takes it back
+    explained.python("panel.methods = ['saliency', 'rise']; panel.wait()")  # which takes its time at each depth
+    explained.cell(1).get_by_role("button", name="Randomise all, one after the other").click()
+    explained.cell(1).locator(".cwp-status").get_by_text(" of 16 layers random").wait_for()
+    page.wait_for_function("(slider) => Number(slider.value) > 0", arg=handle.element_handle())
+    explained.cell(1).locator("[data-button=cancel]").click()
+    explained.wait_python("panel.wait() and type(panel.error).__name__", "Cancelled", seconds=60)
+    assert explained.python("print(panel.randomised, panel.shown.depth)") == f"0 {handle.input_value()}"
+    handle.focus()
+    page.keyboard.press("Home")
+    explained.wait_python("panel.wait() and panel.error, panel.result.depth", "None 0", seconds=60)
+    assert handle.input_value() == "0"
+    explained.python("panel.methods = ['saliency', 'grad_cam']; panel.wait()")
+
     # a unit that is clicked in a linked panel
     explained.run(2)
     grid = explained.cell(2).locator(".cw-grid canvas.cw-canvas").first
@@ -89,4 +103,5 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     explained.shut_down()
     point(canvas(explained, 0), 30, 10)
     explained.cell(1).get_by_text("row 30, column 10").wait_for()
+    explained.cell(1).locator("[data-control=methods][data-reason=kernel]").wait_for()
     assert explained.problems == [] and explained.outside() == []

@@ -1,10 +1,9 @@
 """The ScatterView, touched as a person touches it."""
 
-import ipywidgets as w
 import numpy as np
 import pytest
 
-from cnnwidgets.panels import twin
+from cnnwidgets.base import page as pages
 from cnnwidgets.views import ScatterView, atlas
 
 pytestmark = pytest.mark.browser
@@ -422,9 +421,7 @@ def test_a_page_without_a_kernel_hovers_selects_and_hides(page, tmp_path):
     scatter.show(
         POINTS, colors=GROUPS, names=["ant", "bee", "cat", "dog"], atlas=data, tile=tile, labels=GROUPS, selected=[3]
     )
-    box = w.VBox([scatter])
-    box.ties = []
-    (tmp_path / "scatter.html").write_text(twin.page(box), "utf-8")
+    (tmp_path / "scatter.html").write_text(pages.page(scatter), "utf-8")
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto((tmp_path / "scatter.html").as_uri())

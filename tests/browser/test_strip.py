@@ -232,3 +232,24 @@ def test_a_picture_is_chosen_dropped_or_typed_and_a_large_one_is_made_smaller(st
     strip.show([control("image", "picture", min=0, max=-1)])
     assert strip.field("image").get_by_role("slider").count() == 0
     assert strip.field("image").get_by_role("button", name="Choose a picture …").is_visible()
+
+
+def test_a_slider_stands_where_the_panel_says_until_a_hand_moves_it(strip):
+    def told(place):
+        strip.code(_changes={"patch": {"shown": place}})
+        assert strip.saved == [], "nobody has touched it"
+
+    strip.show([control("patch", "slider", min=1, max=64, step=1, whole=True, shown=None)], patch=9)
+    slide = strip.role("slider", "Patch")
+    told(20)
+    assert slide.get_attribute("aria-valuetext") == "20" and strip.ask("model.get('patch')") == 9
+    slide.focus()
+    strip.press("ArrowRight")
+    assert (strip.saved, slide.get_attribute("aria-valuetext")) == ([{"patch": 21}], "21")
+    told(10)
+    strip.press("ArrowRight", "ArrowLeft")
+    assert (strip.saved, slide.get_attribute("aria-valuetext")) == ([{"patch": 11}, {"patch": 10}], "10")
+    told(11)
+    strip.press("ArrowLeft")
+    assert (strip.saved, strip.sent) == ([], [{"kind": "again", "name": "patch", "bytes": None}]), "the trait's own value"
+    assert slide.get_attribute("aria-valuetext") == "10"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from cnnwidgets.methods import Layout
 from cnnwidgets.methods.aligned_layout import KEPT, AlignedLayout, LayoutCache
+from cnnwidgets.net import Cancelled
 
 
 def values(n=40, d=6, seed=0) -> np.ndarray:
@@ -94,11 +97,35 @@ def test_equal_pictures_lie_in_one_place():
     np.testing.assert_array_equal(aligned.points, 0)
 
 
-def test_the_last_few_are_kept():
+def test_a_run_goes_to_the_end_and_says_what_it_prepares():
+    steps, said = Layout(values(), "tsne", iterations=40), []
+    run = AlignedLayout(steps).run(say=lambda *about: said.append(about))
+    done = [steps.iteration for _ in run]
+    assert done[-1] == 40 and done == sorted(set(done))
+    assert said == [("Looking for neighbours …", 0.0)]
+
+
+def test_a_watched_run_shows_every_eighth_iteration():
+    steps = Layout(values(), "tsne", iterations=20)
+    assert [steps.iteration for _ in AlignedLayout(steps).run(watched=True)] == [8, 16, 20]
+
+
+def test_a_cancelled_run_stays_where_it_is():
+    stop, steps = threading.Event(), Layout(values(), "tsne", iterations=40)
+    run = AlignedLayout(steps).run(cancel=stop)
+    next(run)
+    stop.set()
+    here = steps.iteration
+    with pytest.raises(Cancelled):
+        next(run)
+    assert steps.iteration == here < 40
+
+
+def test_the_last_few_are_kept_as_long_as_they_are_of_the_same_pictures():
     cache, made = LayoutCache(), []
 
-    def get(key):
-        return cache.get(key, lambda: made.append(key) or AlignedLayout(Layout(values(), "pca")))
+    def get(key, of="pictures"):
+        return cache.get(of, key, lambda: made.append(key) or AlignedLayout(Layout(values(), "pca")))
 
     first = get(0)
     for key in range(1, KEPT):
@@ -108,5 +135,6 @@ def test_the_last_few_are_kept():
     assert get(0) is first  # looked at since, so 1 was the oldest
     get(1)
     assert made == [*range(KEPT + 1), 1]
-    cache.clear()
+    assert get(0) is first
+    assert get(0, of="others") is not first
     assert get(0) is not first

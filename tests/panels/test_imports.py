@@ -33,7 +33,8 @@ race = cw.TrainingRace([{"kind": "cosine"}], steps=1)
 finder = cw.LRFinder("digits", steps=10)
 stopping = cw.EarlyStopping([2.0, 1.0, 3.0])
 rules = cw.BackwardRules("network")
-for panel in (playground, race, finder, stopping, rules):
+explorer = cw.EmbeddingExplorer(net, data, limit=60, iterations=20)
+for panel in (playground, race, finder, stopping, rules, explorer):
     assert panel.wait(60) and panel.error is None
 print(*imported)
 """

@@ -14,8 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
-from cnnwidgets.panels import twin
-from tests.base.tiny import PATIENCE
+from tests.base.tiny import PATIENCE, control, is_shown
 
 SPECS = [{"kind": "constant", "lr": 0.1}, {"kind": "restarts", "lr": 0.1, "T_0": 2}]
 
@@ -82,7 +81,7 @@ def test_the_snapshots_have_a_chart_of_their_own(panel):
     assert found.snapshot_ends.tolist() == [8, 16]
     bars = json.loads(panel.snapshots.figure)["data"][0]
     assert bars["y"] == ["snapshot 1", "snapshot 2", "average of all 2", "constant 0.1"]
-    assert panel.snapshots.layout.display == ""
+    assert is_shown(panel, panel.snapshots)
     assert "2 snapshots of" in panel.status.message
 
 
@@ -151,6 +150,21 @@ def test_a_saved_race_is_shown_again_without_training(panel, tmp_path, ending):
     assert again.result.names == panel.result.names
     np.testing.assert_array_equal(again.data()["loss"], panel.data()["loss"])
     assert again.status.message == panel.status.message
+
+
+def test_a_race_that_is_shown_again_has_no_controls(panel):
+    again = cw.TrainingRace(replay=panel.result)
+    assert again.controls == {} != panel.controls
+
+
+def test_a_hand_may_ask_for_no_early_stopping_and_code_for_more_than_its_field_offers(panel):
+    assert (control(panel, "patience")["none"], control(panel, "patience")["max"]) == ("never", 1000)
+    panel.set_state({"patience": 2})
+    assert panel.patience == 2
+    panel.set_state({"patience": None})
+    assert panel.patience is None
+    panel.patience = 2000
+    assert panel.wait(PATIENCE) and panel.error is None
 
 
 def test_runs_go_to_an_executor():
@@ -225,7 +239,11 @@ def first_epoch():
 
 
 def test_a_race_in_its_first_epoch_has_a_still_picture_already():
-    assert twin.png(cw.TrainingRace(replay=first_epoch())).startswith(b"\x89PNG")
+    panel = cw.TrainingRace(replay=first_epoch())
+    assert panel.wait(PATIENCE)
+    bundle, _ = panel._repr_mimebundle_()
+    assert "image/png" in bundle
+    assert not is_shown(panel, panel.snapshots)
 
 
 def test_a_race_in_its_first_epoch_counts_steps_and_its_chart_has_no_scale_yet(panel):

@@ -1,12 +1,10 @@
-"""SaliencyPanel: its maps are the methods', classes are rows, units come by link, and a slider makes the network forget."""
+"""SaliencyPanel: its maps are the methods', classes are rows, units come by link."""
 
 from __future__ import annotations
 
 import gc
-import threading
 import weakref
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -15,8 +13,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
-from cnnwidgets.methods.sanity import randomised
-from tests.net.networks import unchanged
+from tests.base.tiny import is_shown
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
 
@@ -100,102 +97,6 @@ def test_whether_a_maximum_lies_on_the_object_is_said_where_the_pictures_know_it
     assert not any("maximum" in about["text"] for about in panel.table.cells)
 
 
-def test_a_slider_randomises_the_last_layers_of_a_copy(panel, net, pictures):
-    _ = panel.result
-    with unchanged(net.module):
-        panel.randomised = 2
-        result = panel.result
-    own = cw.methods.saliency(randomised(net, 2), pictures[3], "6")
-    np.testing.assert_array_equal(result.maps["saliency"][0].values, own.values)
-    assert result.agreements.keys() == set(FAST) and result.agreements["saliency"].keys() == {0, 2}
-    assert result.agreements["saliency"][2].correlation < 0.95
-    assert "the last 2 layers are random" in panel.status.message
-    assert panel.chart.layout.display == ""
-
-
-def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam"], randomised=1)
-    panel.check_all()
-    result = panel.result
-    own = cw.methods.sanity_check(net, pictures[3], methods=("saliency", "grad_cam"))
-    for k, method in enumerate(own.methods):
-        found = result.agreements[method]
-        assert list(found) == list(own.depths)
-        np.testing.assert_allclose([one.correlation for one in found.values()], own.correlation[k], atol=1e-6)
-        np.testing.assert_allclose([one.similarity for one in found.values()], own.similarity[k], atol=1e-6)
-    assert (panel.randomised, result.depth) == (1, 1)
-
-
-def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pictures, monkeypatch):
-    entered, go, aims = threading.Event(), threading.Event(), cw.SaliencyPanel._aims
-
-    def slow(panel):
-        entered.set()
-        assert go.wait(30)
-        return aims(panel)
-
-    monkeypatch.setattr(cw.SaliencyPanel, "_aims", slow)
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
-    assert entered.wait(30)
-    panel.check_all()
-    go.set()
-    assert len(panel.result.agreements["saliency"]) == 17
-
-
-def test_while_the_sanity_check_runs_the_strip_and_the_slider_are_those_of_the_maps(panel, net, pictures):
-    assert panel.result.depth == 0
-    seen, slider = [], panel.controls["randomised"]
-
-    def look(_):
-        seen.append((slider.value, panel.status.message, list(panel.table.columns), [*panel.table.cells]))
-
-    panel.status.observe(look, "message")
-    panel.check_all()
-    assert panel.result.depth == 0 and panel.randomised == 0, "the trait stays what was asked for"
-    panel.status.unobserve(look, "message")
-    moving = [one for one in seen if " layers random" in one[1]]
-    assert [depth for depth, *_ in moving] == sorted(depth for depth, *_ in moving), "one layer after the other"
-    assert {depth for depth, *_ in moving} == set(range(17))
-    assert all(message.startswith(f"{depth} of 16 layers random") for depth, message, *_ in moving)
-    assert {tuple(columns) for _, _, columns, _ in moving} == {("saliency", "guided backprop", "Grad-CAM")}
-    assert all("shape" in about for *_, cells in moving for about in cells), "no map vanishes"
-    assert slider.value == 0
-
-
-def test_a_cancelled_sanity_check_stays_at_its_depth_and_the_slider_goes_back_by_hand(panel):
-    assert panel.result.depth == 0
-    slider = panel.controls["randomised"]
-
-    def stop(change):
-        if change.new == 3:
-            panel.cancel()
-
-    slider.observe(stop, "value")
-    panel.check_all()
-    assert panel.wait(60) and isinstance(panel.error, cw.Cancelled)
-    slider.unobserve(stop, "value")
-    assert (panel.shown.depth, slider.value, panel.randomised) == (3, 3, 0)
-    assert panel.shown.maps.keys() == set(FAST) and "the last 3 layers are random" in panel.status.message
-    slider.set_state({"value": 0})
-    assert panel.result.depth == 0 and slider.value == 0
-
-
-def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
-    made = []
-
-    def remembered(*args, **options):
-        copy = randomised(*args, **options)
-        made.append(weakref.ref(copy.module))
-        return copy
-
-    monkeypatch.setattr(import_module("cnnwidgets.methods.compare"), "randomised", remembered)
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
-    panel.check_all()
-    assert len(panel.result.agreements["saliency"]) == 17
-    gc.collect()
-    assert len(made) == 16 and sum(one() is not None for one in made) <= 1
-
-
 def test_a_network_that_has_learnt_since_is_explained_as_it_is_now():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)).eval()
     panel = cw.SaliencyPanel(cw.bind(model, input_shape=(3, 2, 2)), torch.rand(3, 2, 2), 0, methods=["saliency"])
@@ -276,7 +177,7 @@ def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
     result = panel.result
     own = cw.methods.faithfulness(net, pictures[3], result.maps["grad_cam"][0])
     np.testing.assert_allclose(result.faithful["grad_cam"].deletion, own.deletion, atol=1e-6)
-    assert panel.curves.layout.display == "" and f"{own.deletion_area:.2f}" in panel.curves.figure
+    assert is_shown(panel, panel.curves) and f"{own.deletion_area:.2f}" in panel.curves.figure
 
 
 def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
@@ -327,6 +228,13 @@ def test_the_code_knows_other_relus(relu, pictures):
     assert_code_gives_what_is_shown(panel)
 
 
+def test_without_a_method_there_is_nothing_to_draw_and_nothing_wrong(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=[])
+    assert panel.wait(30)
+    bundle, _ = panel._repr_mimebundle_()
+    assert "image/png" not in bundle and panel.status.kind == "ready"
+
+
 def test_a_method_that_is_added_leaves_the_others_as_they_were(panel):
     before = panel.result.maps["saliency"]
     panel.methods = [*FAST, "layer_cam"]
@@ -351,27 +259,13 @@ def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, 
     assert panel.result.maps.keys() == set(FAST)
 
 
-def test_the_buttons_and_the_trait_are_the_same(panel):
-    buttons = {
-        button.description: button
-        for button in panel.controls["methods"].children
-        if hasattr(button, "value") and button.description
-    }
-    assert buttons["saliency"].value and not buttons["Layer-CAM"].value
-    buttons["Layer-CAM"].value = True
-    buttons["saliency"].value = False
-    assert panel.methods == ["guided_backprop", "grad_cam", "layer_cam"]
-    panel.methods = ["rise"]
-    assert buttons["RISE"].value and not buttons["Grad-CAM"].value
-
-
-def test_many_classes_that_are_locked_are_told_and_cannot_be_changed():
-    net = cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(12, 20)).eval(), input_shape=(3, 2, 2))
-    panel = cw.SaliencyPanel(net, torch.rand(3, 2, 2), [0, 7], methods=["saliency"], lock=["others"])
-    control = panel.controls["others"]
-    assert control.has_trait("disabled") and control.disabled and control.value == "7"
-    panel.others = [3, "7"]
-    assert control.value == "3, 7"
+def test_every_method_is_a_button_and_what_no_method_takes_is_not_asked(panel):
+    methods = panel.controls["methods"]
+    assert (methods["kind"], methods["options"]) == ("several", [[one.title, name] for name, one in METHODS.items()])
+    asked = {"saliency": ["reduce"], "grad_cam": ["cam_layer"], "guided_grad_cam": ["cam_layer"], "rise": []}
+    for method, names in asked.items():
+        panel.methods = [method]
+        assert [name for name in ("cam_layer", "reduce") if not panel.controls[name]["absent"]] == names
 
 
 def test_a_state_goes_round(panel, net, pictures):

@@ -15,7 +15,7 @@ from torch.optim import lr_scheduler as S
 import cnnwidgets as cw
 from tests.base.tiny import PATIENCE
 from tests.panels.test_race import curve, data, network
-from tests.panels.test_schedules import drawn
+from tests.panels.test_schedules import drawn, hand
 
 pytestmark = pytest.mark.filterwarnings("ignore:Seems like")  # of the copy that is stepped by hand
 
@@ -157,9 +157,9 @@ def test_schedules_begin_with_the_rates_of_an_optimizer_s_groups(model):
     theirs.step()
     np.testing.assert_allclose(panel.result[2].rates[:, 1], theirs.get_last_lr(), rtol=1e-14)
     panel.selected = 2
-    panel.editor.fields["lr"].value = 2.0
+    hand(panel, lr=2.0)
     assert panel.result[2].rates[:, 0].tolist() == pytest.approx([0.2, 0.2, 2.0])
-    panel.editor.kind.value = "exponential"
+    hand(panel, kind="exponential")
     assert panel.result[2].rates[:, 0].tolist() == pytest.approx([0.2, 0.2, 2.0])
 
 

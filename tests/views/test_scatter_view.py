@@ -120,6 +120,16 @@ def test_points_that_are_no_rows_of_x_and_y_are_refused(points):
         ScatterView().show(points)
 
 
+def test_what_is_shown_already_is_not_sent(monkeypatch):
+    view = ScatterView()
+    shown = {"colors": np.array([0, 1, -1]), "names": ["cat", "dog"], "labels": [0, 1, -1], "tween": 300}
+    view.show(points_of(3), **shown)
+    with sent(view, monkeypatch) as messages:
+        view.show(points_of(3), **shown)
+        view.move(points_of(3))
+    assert messages == []
+
+
 def test_other_points_cannot_be_moved():
     view = ScatterView()
     view.show(points_of(3))

@@ -23,12 +23,12 @@ from cnnwidgets.views import (
     NumberTable,
     NumberTables,
     ScatterView,
-    StatusStrip,
     TableView,
     atlas,
 )
 from cnnwidgets.views.palette import CLASS_COLORS, tones
 from cnnwidgets.views.paper import short
+from cnnwidgets.views.view import View
 from tests.views.stills import drawn, frames, texts, tiles
 
 PRICE = "a $ in $ it"
@@ -151,8 +151,10 @@ def test_nothing_that_is_written_lies_over_something_else_that_is(name):
 
 
 def test_a_view_that_shows_nothing_says_that_it_has_no_still():
-    with pytest.raises(NotImplementedError, match="StatusStrip has no still"):
-        StatusStrip(on_cancel=lambda: None, on_code=lambda: None).still(Figure().subplots())
+    class Blank(View): ...
+
+    with pytest.raises(NotImplementedError, match="Blank has no still"):
+        Blank().still(Figure().subplots())
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.25, 123456.0, 0.00012345, -7.125, 1234.0])
@@ -221,6 +223,26 @@ def test_colors_are_those_of_the_screen_with_zero_in_gray():
     (image,) = drawn(view)[0].images
     for one, tile in zip(maps, tiles(np.asarray(image.get_array()), 3, 2, 2), strict=True):
         np.testing.assert_allclose(tile, 0.5 + 0.5 * one / np.abs(maps).max(), atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("traits", "limits", "table"),
+    [
+        ({"scale": "layer"}, lambda v: (0, v.max()), "viridis"),
+        ({"scale": "layer", "contrast": 4.0}, lambda v: (0, v.max() / 4), "viridis"),
+        ({"scale": "layer", "colors": "gray"}, lambda v: (0, v.max()), "gray"),
+        ({"scale": "layer", "colors": "diverging"}, lambda v: (-v.max(), v.max()), "RdBu_r"),
+        ({"scale": "fixed", "limits": [0.5, 2.5]}, lambda v: (0.5, 2.5), "viridis"),
+        ({"scale": "fixed", "limits": [-1.0, 3.0]}, lambda v: (-1, 3), "viridis"),
+    ],
+)
+def test_maps_without_negative_values_are_colored_from_zero_unless_something_else_is_said(traits, limits, table):
+    maps = np.maximum(random(3, 4, 4), 0)
+    view = ImageGrid(**traits)
+    view.show(maps)
+    (image,) = drawn(view)[0].images
+    assert image.get_clim() == pytest.approx(limits(maps))
+    assert image.get_cmap().name == table
 
 
 def test_the_scale_tells_its_ends_and_zero_and_is_only_there_with_tools():

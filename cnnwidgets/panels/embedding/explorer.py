@@ -1,0 +1,273 @@
+"""The panel: layouts that move, and what a hand does with their points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import traitlets as t
+
+from cnnwidgets.base import action, column, draws, row
+from cnnwidgets.base import controls as c
+from cnnwidgets.base.image import Image, bound
+from cnnwidgets.base.jobs import LOCK, import_for_layouts
+from cnnwidgets.base.traits import Choice, Number, public
+from cnnwidgets.methods.batches import learn_input_shape, numbers_of
+from cnnwidgets.methods.embedding import EMBEDDINGS
+from cnnwidgets.methods.embedding_parameters import TITLES
+from cnnwidgets.methods.embedding_session import EmbeddingSession
+from cnnwidgets.methods.embedding_state import EmbeddingState
+from cnnwidgets.methods.features import signature
+from cnnwidgets.methods.layout_comparisons import COMPARISONS, PERPLEXITIES
+from cnnwidgets.methods.point_colors import TRUST, PointColoring
+from cnnwidgets.methods.point_marks import point_marks
+from cnnwidgets.net.errors import sentence
+from cnnwidgets.net.items import names_of
+from cnnwidgets.panels.embedding.depth import by_depth
+from cnnwidgets.panels.embedding.neighbourhood import Neighbourhood
+from cnnwidgets.panels.embedding.parameters import LayoutParameters
+from cnnwidgets.views import ChartView, ScatterView, atlas
+
+POOLS = ("grid", "mean", "max")
+
+
+def _points(panel: EmbeddingExplorer, found: EmbeddingState) -> tuple:
+    """What is to be shown of points, but for their places."""
+    color = panel.asked.color
+    return found.features, found.added, color, found.trust if color in TRUST else None
+
+
+class EmbeddingExplorer(LayoutParameters):
+    """Many pictures, each where a layer's features put it: like beside like.
+
+    >>> cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits())
+
+    PCA is there at once; t-SNE and UMAP start from it and move on screen. The layer slider goes from the pixels to the
+    scores. Hover a point for its picture, click it for its nearest neighbours in the layer and in pixels, draw a lasso or
+    a box: ``panel.selection`` are the numbers in the data set.
+
+    Parameters:
+        net: a bound network, or a bare ``nn.Module``.
+        dataset: as :func:`cnnwidgets.methods.scan` takes it.
+        layer: a name in ``net.layers``, or ``"input"``; by default the layer before the classifier.
+        method: ``"pca"``, ``"tsne"`` or ``"umap"``.
+        columns: further things to colour by: name to one number or word for each item of the data set.
+        workers, executor: of the way over the data set, see :func:`cnnwidgets.methods.scan`.
+    """
+
+    layer = public(
+        t.Unicode(None, allow_none=True, help="layer whose features are laid out; 'input' are the pixels"),
+        c.Steps(options=lambda panel: [(name, name) for name in panel.layer_names]),
+        usual=lambda panel: signature(panel.net),
+    )
+    method = Choice(EMBEDDINGS, "tsne", texts=list(TITLES.values()), help="how features are laid out in two dimensions")
+    color = public(
+        t.Unicode("label", help="what colours the points"), c.Choice(options=lambda panel: panel.coloring.options())
+    )
+    compare = Choice(
+        tuple(COMPARISONS), texts=list(COMPARISONS.values()), help="what to look at beside it, to read it right"
+    )
+    pool = Choice(POOLS, more=True, help="what becomes of a map: its average over a coarse grid, its mean, its maximum")
+    limit = Number(
+        2000, 1, 100_000, free="above", more=True, help="pictures that are shown at most; of more a sample is taken"
+    )
+    playing = public(t.Bool(True, help="whether the layout moves on"), None)
+    thumbnails = public(t.Bool(False, help="whether points are drawn as their pictures"), None, then="nothing")
+    selection = public(
+        t.List(t.Int(), help="numbers of the selected pictures in the data set").tag(sync=False), None, then="nothing"
+    )
+    image = public(Image(None, help="number of the picked picture in the data set"), None, then="nothing")
+
+    def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
+        self.dataset, self._columns = dataset, {} if columns is None else columns
+        self._scanning = {"workers": workers, "executor": executor}
+        self._added: list[Any] = []
+        super().__init__(bound(net, dataset), method=method, layer=layer, **options)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """From the pixels to the scores."""
+        return self._session.cache.layer_names
+
+    def add(self, images: Any) -> np.ndarray:
+        """Let other pictures join the layout, whose points stay: float32 (m, 2), where they lie.
+
+        Parameters:
+            images: a list of pictures as ``net.prepare`` takes them, or a data set.
+
+        Raises:
+            ValueError: the layout is not finished, or a picture cannot be used; then none of them joins.
+        """
+        before = self._added
+        try:
+            self._added = [*before, *(images[i] for i in numbers_of(images, None).tolist())]
+            self.ask()
+            if not self.result.added:
+                raise ValueError("the layout is paused, and pictures join a finished one: set playing = True first")
+        except Exception as error:
+            self._added = before
+            self.status.say(sentence(error), "error")
+            raise
+        return self.result.added.points[len(before) :]
+
+    @action(
+        lambda panel: "Pause" if panel.moving else "Play",
+        absent=lambda panel: bool(panel._result and panel._result.finished),
+        locked_by="playing",
+    )
+    def play(self) -> None:
+        """Let the layout move on, no faster than it can be watched, or stay where it is."""
+        if self.moving:
+            self.playing = False
+        else:
+            self.playing = True
+            self.ask(watched=True)
+
+    @action("Restart", when={"method": ["tsne", "umap"]}, locked_by="playing")
+    def restart(self) -> None:
+        """Let the layout begin again, from that of PCA, no faster than it can be watched."""
+        self.playing = True
+        self.ask(restart=True, watched=True)
+
+    @property
+    def moving(self) -> bool:
+        """Whether the layout on screen moves on."""
+        stopped = (self._result and self._result.finished) or (self._job and self._job.cancelled)
+        return self.playing and not stopped
+
+    def ask(self, **wishes: Any) -> None:
+        """Ask for a layout; what a hand has wished is wished on until it is done."""
+        import_for_layouts(self.method)
+        with LOCK:
+            before = vars(self._job.state) if self._job and not self._job.ended else {}
+            kept = {name: before.get(name, False) for name in ("restart", "watched")}
+            super().ask(added=self._added, **{**kept, **wishes})
+
+    # Panel's parts
+
+    def _learn(self) -> None:
+        order = numbers_of(self.dataset, None)
+        learn_input_shape(self.net, self.dataset, order)
+        self._session = EmbeddingSession(self.net, self.dataset, **self._scanning)
+        self.coloring = PointColoring(names_of(self.dataset), self._columns, len(order))
+
+    def build(self):
+        lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
+        self.scatter = self.bind(ScatterView(lock=lock), "thumbnails")
+        self.scatter.on_user("selected", self._select)
+        self.scatter.on_user("picked", self._pick)
+        self.react(self._check_numbers, "selection", "image")
+        self.beside = Neighbourhood(self, self.dataset, None if "image" in self.locked else self._open)
+        self.compared = [ScatterView(tools=False, height=260) for _ in PERPLEXITIES]
+        self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
+        fixed = "layer" in self.locked
+        self.chart = ChartView(height=300, fixed=fixed, hint="" if fixed else "click: go there")
+        self._show_depths({})
+        self.chart.on_user("clicked", self._go)
+        selected = column(self.beside.selected, follows=(self.scatter, "selected"))
+        picked = column(self.beside.picture, self.beside.alike, self.beside.near, follows=(self.scatter, "picked"))
+        others = row(*self.compared, basis=220)
+        selected.hidden, picked.hidden, others.hidden = [*selected.parts], [*picked.parts[1:]], [*others.parts]
+        return row(self.scatter, column(selected, picked), grow=(3, 1)), others, self.chart
+
+    def compute(self, state, job) -> EmbeddingState:
+        return self._session.run(state, self._result, on_update=job.update, on_progress=job.say, cancel=job)
+
+    @draws(of=_points)
+    def draw_points(self, found: EmbeddingState) -> None:
+        pictures: Any = [one.pictures for one in (found.features, *([found.added.features] if found.added else []))]
+        sheet, tile = atlas(np.concatenate(pictures))
+        marks = point_marks(found, self.coloring, self.asked.color)
+        self.scatter.show(found.places, **marks, atlas=sheet, tile=tile)
+
+    @draws()
+    def move_points(self, found: EmbeddingState) -> None:
+        self.scatter.move(found.places, tween=300 if found.finished else 0)
+        self.scatter.title, self.scatter.note = found.title, found.note(len(self.dataset))
+
+    @draws("selection", of=_points)
+    def draw_selection(self, found: EmbeddingState) -> None:
+        features = found.features
+        points = np.flatnonzero(np.isin(features.indices, self.selection))
+        selected = self.scatter.selection
+        if not np.array_equal(points, selected[selected < len(features.indices)]):  # else added ones may be selected, too
+            self.scatter.selection = points
+        hidden = len(set(self.selection)) - len(points)
+        self.beside.show_selection(points, features, self.coloring.words(features), hidden)
+
+    @draws("image", of=_points)
+    def draw_picked(self, found: EmbeddingState) -> None:
+        features, number = found.features, self.image if isinstance(self.image, int) else -1
+        points = np.flatnonzero(features.indices == number)
+        self.scatter.picked = int(points[0]) if len(points) else -1
+        if 0 <= number < len(self.dataset):
+            self.beside.look_at(number, features, found.pixels, self.coloring.words(features))
+
+    @draws()
+    def draw_compared(self, found: EmbeddingState) -> None:
+        for view, beside in zip_longest(self.compared, found.compared):
+            if self.reveal(view, beside is not None):
+                title, points, same = beside
+                colors = self.coloring.of(self.asked.color, found.features, found.trust)
+                shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
+                view.show(points, title=title, **(shades if same else {}))
+
+    @draws(of=lambda panel, found: (found.separation, found.why_inseparable))
+    def draw_depths(self, found: EmbeddingState) -> None:
+        if found.separation or found.why_inseparable:  # else they are found at the end
+            self._show_depths(found.separation, found.why_inseparable)
+
+    @draws()
+    def mark_depth(self, found: EmbeddingState) -> None:
+        layer = found.features.layer
+        self.chart.marked = self.depths.index(layer) if layer in self.depths else -1
+
+    def summary(self, found: EmbeddingState) -> str:
+        return found.summary
+
+    def remarks(self, found: EmbeddingState) -> Sequence[str]:
+        return self.net.notes
+
+    def progress(self, partial: EmbeddingState | None) -> str:
+        return partial.progress if partial else super().progress(partial)
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``points`` (n, 2) as on screen, ``values`` (n, d) of the layer, ``indices`` and ``labels`` (n,)."""
+        found = self.result.features
+        return {"points": self.result.points, "values": found.values, "indices": found.indices, "labels": found.labels}
+
+    def code(self) -> str:
+        return self.result.code(self.net, self.dataset)
+
+    def _show_depths(self, separation: Mapping[str, Any], why: str = "") -> None:
+        self.depths = [*separation]
+        figure = by_depth(self.layer_names, separation, why)
+        self.chart.show(figure, f"how well the classes separate, by depth{why and f': {why}'}")
+
+    # hands
+
+    def _open(self, number: int) -> None:
+        self.image = number
+
+    def _pick(self, point: int) -> None:
+        indices = self._result.features.indices if self._result else ()
+        if 0 <= point < len(indices):
+            self.image = int(indices[point])
+
+    def _select(self, _: bytes) -> None:
+        if self._result:
+            indices, points = self._result.features.indices, self.scatter.selection
+            self.selection = indices[points[points < len(indices)]].tolist()
+
+    def _go(self, clicked: list[int]) -> None:
+        """To the layer whose point in the chart was clicked."""
+        if clicked:
+            self.layer = self.depths[clicked[1]]
+            self.chart.clicked = []  # so that the same point can be clicked again
+
+    def _check_numbers(self) -> None:
+        for number in [*self.selection, *([self.image] if isinstance(self.image, int) else [])]:
+            if not 0 <= number < len(self.dataset):
+                raise ValueError(f"there is no picture {number}: the data set has {len(self.dataset):,}, numbered from 0")

@@ -1,0 +1,36 @@
+"""What can be set of a layout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cnnwidgets.base import Panel
+from cnnwidgets.base.traits import Choice, Flag, Number, Seed
+from cnnwidgets.methods import PARAMETERS
+from cnnwidgets.methods.embedding_parameters import METRICS
+
+
+def _parameter(name: str, *methods: str) -> Any:
+    """The trait of a parameter, shown with the methods that have it; None is the method's own choice."""
+    row = PARAMETERS[methods[0]][name]
+    usual = "auto" if row.default is None else f"{row.default:g}"
+    what = "chosen from the data" if row.default is None else usual
+    return Number(
+        None, row.low or 0, row.high or 1, whole=row.whole, free=True, none=usual, more=True, when={"method": methods},
+        help=f"{row.help} None stands for the usual: {what}.",
+    )  # fmt: skip
+
+
+class LayoutParameters(Panel):
+    """A panel with a layout: the traits that a layout depends on. Those of one method alone are shown with it only."""
+
+    perplexity = _parameter("perplexity", "tsne")
+    early_exaggeration = _parameter("early_exaggeration", "tsne")
+    iterations = _parameter("iterations", "tsne")
+    neighbours = _parameter("neighbours", "umap")
+    minimum_distance = _parameter("minimum_distance", "umap")
+    epochs = _parameter("epochs", "umap")
+    supervised = Flag(False, help="UMAP draws pictures with the same label together", more=True, when={"method": ["umap"]})
+    learning_rate = _parameter("learning_rate", "tsne", "umap")
+    metric = Choice(METRICS, help=PARAMETERS["tsne"]["metric"].help, more=True, when={"method": ["tsne", "umap"]})
+    seed = Seed(help="of what is left to chance in a layout")

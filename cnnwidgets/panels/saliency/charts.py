@@ -1,0 +1,47 @@
+"""The charts of the sanity check and of deletion and insertion: each is two, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnnwidgets.methods import METHODS, Faithfulness
+from cnnwidgets.methods.sanity import Agreement
+from cnnwidgets.views.curves import line, look, pair
+from cnnwidgets.views.palette import GREY
+
+
+def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
+    """How much each method's map is like the original, by the number of layers that were randomised, as a plotly figure.
+
+    Parameters:
+        agreements: by method and depth.
+        layers: for each depth the layer that was randomised last.
+    """
+    curves = []
+    for axis, measure in (("", "correlation"), ("2", "similarity")):
+        for k, (method, found) in enumerate(agreements.items()):
+            values = [getattr(one, measure) for one in found.values()]
+            curve = line(list(found), values, METHODS[method].title, *look(k), axis=axis)
+            texts = {"text": [layers[depth] for depth in found], "hovertemplate": "%{text}: %{y:.2f}"}
+            curves.append({**curve, "mode": "lines+markers", "marker": {"size": 8}, **texts})
+    ticks = {"range": [-0.5, max(1, len(layers) - 1) + 0.5], "dtick": max(1, len(layers) // 8)}
+    titles = "rank correlation with the original", "SSIM with the original"
+    figure = pair(curves, ["last layers with random weights"] * 2, titles, ticks, {"range": [-0.3, 1.05], "zeroline": True})
+    return figure.update_layout(margin_t=60)
+
+
+def faithfulness(curves: Mapping[str, Faithfulness], quantity: str = "probability") -> Any:
+    """Deletion and insertion curves of several methods beside a random order, as a plotly figure; areas in the legend."""
+    lines = []
+    for k, (method, one) in enumerate(curves.items()):
+        areas = f"{METHODS[method].title}: {one.deletion_area:.2f} and {one.insertion_area:.2f}"
+        for axis, values in (("", one.deletion), ("2", one.insertion)):
+            lines.append(line(one.fractions, values, areas, *look(k), axis=axis))
+    for one in list(curves.values())[:1]:
+        for axis, values in (("", one.random.mean(0)), ("2", one.random.mean(0)[::-1])):
+            lines.append(line(one.fractions, values, f"random order: {one.random_area:.2f}", GREY, axis=axis))
+    span: dict[str, Any] = {"range": [-0.02, 1.02]} if quantity == "probability" else {"matches": "y"}
+    titles = "pixels deleted, the most important first", "pixels inserted"
+    figure = pair(lines, titles, (quantity, ""), {"tickformat": ".0%"}, span)
+    return figure.update_layout(margin_t=80, legend_title_text="areas by deletion and insertion")

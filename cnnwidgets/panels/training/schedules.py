@@ -1,0 +1,284 @@
+"""SchedulePlayground: learning-rate schedules to bend and to watch, and networks that train under them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import traitlets as t
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from cnnwidgets.base import Panel, action, column, draws
+from cnnwidgets.base import controls as c
+from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.traits import Choice, Flag, Number, public
+from cnnwidgets.methods import Schedule
+from cnnwidgets.methods.knots import moved, values_of
+from cnnwidgets.methods.race import UNITS
+from cnnwidgets.methods.schedule_follower import Follower, arrays_of, listing_of
+from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
+from cnnwidgets.methods.schedules import title, told
+from cnnwidgets.panels.training import schedule_charts as charts
+from cnnwidgets.panels.training.editor import changed, controls_of
+from cnnwidgets.panels.training.race import TrainingRace
+from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import blank
+
+RESTED = 0.2
+"""Seconds without a move after which all steps are made: they would keep the sketch's way to the screen busy."""
+
+FIRST = next(iter(PRESETS.values()))
+
+
+class Menu(c.Choice):
+    """The schedules to choose from, whose words change while one is bent: never buttons, which would jump."""
+
+    def spec(self, panel, name):
+        return {"kind": "choice", "options": panel.listed(name, self.options)}
+
+
+class SchedulePlayground(Panel):
+    """Learning-rate schedules as torch's own schedulers give them, side by side; and a race that trains with them.
+
+    >>> cw.SchedulePlayground()
+    >>> cw.SchedulePlayground(scheduler=my_scheduler, steps=90)  # which is followed, and left as it is
+
+    Choose a schedule and bend it: each value of its kind has a control. Point at the chart for the exact rate of a step;
+    drag the knots of a schedule that is drawn by hand, double-click to add or remove one. "Code" shows the PyTorch lines.
+    "Train with these" trains the same network under every schedule on screen.
+
+    Parameters:
+        optimizer: one of yours: schedules begin with the rate, momentum and weight decay of each of its groups.
+        scheduler: one of yours, shown beside the others: what it will do from where it stands, in every group. Groups that
+            have the same rate are one curve, whose name says which they are: ``group["name"]``, or their numbers.
+        steps: how often a scheduler is stepped.
+        model, train, validation: what "Train with these" trains: "digits", "scenes", a
+            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains. Several groups train a
+            network that has their weights: the one whose optimizer is given.
+        losses: validation losses of a run of yours, one a step, for schedules that wait for a plateau.
+    """
+
+    steps = Number(FIRST.steps, 1, 1_000_000, free="above", help="how often the scheduler is stepped")
+    unit = Choice(
+        UNITS,
+        texts=("epochs", "batches"),
+        then="nothing",
+        help="when a scheduler is stepped: after every epoch, or after every batch",
+    )
+    log = Flag(False, then="nothing", help="whether the rate has a logarithmic axis")
+    specs = public(
+        t.List(t.Dict(), FIRST.specs, help="the schedules on screen, see `cw.methods.schedule`"), None, sync=False
+    )
+    selected = public(
+        t.Int(0, min=0, help="number of the schedule whose controls are shown"),
+        Menu(
+            label="schedule",
+            options=lambda panel: panel.menu,
+            absent=lambda panel: "specs" in panel.hidden or not panel.specs,
+        ),
+        then="nothing",
+    )
+    losses = public(
+        t.List(t.Float(), help="validation loss after each step, for a plateau; empty: as drawn"), None, sync=False
+    )
+    loss_knots = public(
+        t.List(
+            t.List(t.Float()),
+            [[0.0, 2.3], [15.0, 0.6], [30.0, 0.6], [40.0, 0.3], [59.0, 0.3]],
+            help="[step, loss] of the knots that a validation loss is drawn by",
+        ),
+        None,
+        sync=False,
+    )
+
+    def __init__(
+        self,
+        optimizer: Optimizer | None = None,
+        scheduler: LRScheduler | None = None,
+        steps: int | None = None,
+        *,
+        model="digits",
+        train=None,
+        validation=None,
+        **options,
+    ):
+        self._optimizer, self._scheduler = optimizer, scheduler
+        self._given: list[dict[str, Any]] = options.get("specs", [])
+        self._task = model, train, validation
+        self.race: TrainingRace | None = None
+        if steps is not None:
+            options["steps"] = steps
+        elif scheduler is not None or optimizer is not None:
+            options.setdefault("steps", 100)
+        super().__init__(**options)
+
+    @property
+    def subject(self) -> str:
+        return ", ".join(title(spec) for spec in self.specs)
+
+    def build(self):
+        import_for_trainings()
+        self._begin_with_own()
+        self.chart = ChartView(height=380, readout=True)
+        self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
+        self.loss_chart = ChartView(height=200, readout=True)
+        for doing in ("dragged", "added", "removed"):
+            self.chart.on_user(doing, partial(self._move_knot, doing))
+            self.loss_chart.on_user(doing, partial(self._move_loss, doing))
+        body = column(self.chart, self.loss_chart)
+        body.hidden = [self.loss_chart]
+        return body
+
+    def compute(self, state, job) -> tuple[Schedule, ...]:
+        if not state.specs:
+            raise ValueError("there is no schedule on screen: add one, or choose a preset")
+        specs = [{**spec, "losses": _losses(state)} if _waits(spec) else spec for spec in state.specs]
+        if sketches := self._follower.sketches(specs, state.steps):
+            job.update(sketches, 0.0)  # all of them: few numbers travel fast
+            job.rest(RESTED)
+        return self._follower.follow(specs, state.steps, job)
+
+    @draws("log", "unit", "selected")
+    def draw_rates(self, found: tuple[Schedule, ...]) -> None:
+        specs = self.asked.specs
+        selected = min(self.selected, len(specs) - 1)
+        spec = specs[selected]
+        knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
+        self.chart.draggable = [len(charts.curves_of(found))] if knots and "specs" not in self.locked else []
+        figure = charts.rates(found, selected, log=self.log, unit=self.unit, knots=knots)
+        self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(map(title, specs))}")
+
+    @draws("unit")
+    def draw_losses(self, found: tuple[Schedule, ...]) -> None:
+        asked = self.asked
+        if self.reveal(self.loss_chart, any(map(_waits, asked.specs))):
+            knots = [] if asked.losses else asked.loss_knots
+            self.loss_chart.draggable = [1] if knots else []
+            self.loss_chart.show(charts.losses(_losses(asked), knots, self.unit), "the validation loss of a plateau")
+
+    def summary(self, found: tuple[Schedule, ...]) -> str:
+        exact = all(len(one.steps) == self.asked.steps for one in found)
+        rates = [f"{title(one.spec)}: {told(one)}" for one in found]
+        unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
+        more = [] if exact else ["a sketch, until all steps are made"]
+        if any(one.moves_momentum for one in found if one.spec["kind"] == "recorded"):
+            more = ["the momentum of yours moves, which the code and a training do not follow", *more]
+        return " · ".join([f"{self.asked.steps:,} {unit}", *rates, *self._follower.aside, *more])
+
+    def progress(self, partial: tuple[Schedule, ...] | None) -> str:
+        return self.summary(partial) if partial else "Stepping …"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``steps`` (n,); a row for each group of each schedule: its number in ``group``, that of its ``schedule`` (rows,);
+        ``lr`` and ``momentum`` (rows, n).
+        """
+        return arrays_of(self.result)
+
+    def code(self) -> str:
+        return listing_of(self.result)
+
+    # controls
+
+    @property
+    def menu(self) -> list[tuple[str, int]]:
+        """The schedules to choose from; a number beyond them stands for the last."""
+        return [(f"{k + 1}. {title(spec)}", self.selected if k == self._chosen else k) for k, spec in enumerate(self.specs)]
+
+    @property
+    def _chosen(self) -> int:
+        """The number of the schedule whose controls are shown; -1 if there is none."""
+        return min(self.selected, len(self.specs) - 1)
+
+    def more_controls(self) -> dict[str, c.Value]:
+        locked = "specs" in self.locked
+        presets = {"kind": "choice", "options": [["choose …", None], *([name, name] for name in PRESETS)]}
+        preset = c.Value(
+            value=preset_of(self.steps, self.specs), parts=presets, help="schedules to begin with", locked=locked
+        )
+        if not self.specs or "specs" in self.hidden:
+            return {"preset": preset}
+        group = f"Schedule {self._chosen + 1}"
+        return {"preset": preset, **controls_of(self.specs[self._chosen], self.steps, group=group, locked=locked)}
+
+    def take_value(self, name: str, value: Any) -> None:
+        if name != "preset":
+            self._change(changed(self.specs[self._chosen], name, value))
+        elif value is not None:
+            with self.hold_trait_notifications():
+                self.selected, self.steps = 0, PRESETS[value].steps
+                self.specs = [dict(spec) for spec in PRESETS[value].specs]
+
+    @action("Add", locked_by="specs", icon="add")
+    def add(self) -> None:
+        """One more schedule, like this one."""
+        like = self.specs[self._chosen] if self.specs else FIRST.specs[0]
+        self.specs = [*self.specs, {key: value for key, value in like.items() if key != "name"}]
+        self.selected = len(self.specs) - 1
+
+    @action("Remove", locked_by="specs", icon="remove", absent=lambda panel: len(panel.specs) < 2)
+    def remove(self) -> None:
+        """Take this schedule away."""
+        specs = [spec for k, spec in enumerate(self.specs) if k != self._chosen]
+        if specs:
+            self.selected = max(0, self._chosen - 1)
+            self.specs = specs
+
+    @action("Train with these", primary=True, icon="play")
+    def train(self) -> TrainingRace:
+        """Train the network under every schedule on screen, below; the race is a panel of its own."""
+        specs = [{key: value for key, value in spec.items() if key != "losses"} for spec in self.specs]  # it has real ones
+        about: dict[str, Any] = {"specs": specs, "steps": self.steps, "unit": self.unit}
+        if self.race is None:
+            model, train, validation = self._task
+            self.race = TrainingRace(**about, model=model, train=train, validation=validation)
+        else:
+            with self.race.hold_trait_notifications():
+                for name, value in about.items():
+                    setattr(self.race, name, value)
+            self.race.ask()
+        self.nest(self.race)
+        return self.race
+
+    # hands
+
+    def _change(self, spec: dict[str, Any]) -> None:
+        self.specs = [spec if k == self._chosen else other for k, other in enumerate(self.specs)]
+
+    def _move_knot(self, doing: str, where: list[float]) -> None:
+        """A knot of a schedule that is drawn by hand was moved, added or removed."""
+        spec = self.specs[self._chosen]
+        if spec.get("kind") == "drawn":
+            knots = moved(list(zip(spec["at"], spec["rates"], strict=True)), doing, where, self.steps)
+            at, rates = zip(*knots, strict=True)
+            self._change({**spec, "at": list(at), "rates": list(rates)})
+
+    def _move_loss(self, doing: str, where: list[float]) -> None:
+        knots = [tuple(knot) for knot in self.loss_knots]
+        self.loss_knots = [list(knot) for knot in moved(knots, doing, where, self.steps)]
+
+    # one's own
+
+    def _begin_with_own(self) -> None:
+        """Begin with the optimizer and the scheduler that were given."""
+        self._follower = Follower(self._optimizer, self._scheduler, self._task[0])
+        self._follow_own()
+        if self._optimizer is not None or self._scheduler is not None:
+            self.specs = self._follower.beginning(self._given)
+            self.observe(self._follow_own, ["steps", "losses", "loss_knots"])
+
+    def _follow_own(self, change: Any = None) -> None:
+        if own := self._follower.own:
+            own.follow(self.steps, _losses(self))
+            self.specs = [own.spec if own.gives(spec) else spec for spec in self.specs]
+
+
+def _waits(spec: dict[str, Any]) -> bool:
+    """Whether it waits for a plateau of a loss, and has none of its own."""
+    return spec.get("kind") == "plateau" and not spec.get("losses")
+
+
+def _losses(asked: Any) -> list[float]:
+    """A validation loss of so many steps: as it is given, else as it is drawn."""
+    return list(asked.losses) or values_of(asked.loss_knots, asked.steps)

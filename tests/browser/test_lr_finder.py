@@ -1,0 +1,25 @@
+"""LRFinder, touched as a person touches it: the marker moved, the range changed."""
+
+import pytest
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_marker_goes_where_a_key_moves_it_and_stays_there_when_the_curve_is_new(notebook):
+    book = notebook("import cnnwidgets as cw", "panel = cw.LRFinder(steps=12, rate=0.05)\npanel")
+    book.run(0)
+    book.run(1)
+    book.cell(1).get_by_text("all 12 steps were made").wait_for()
+    marker = book.cell(1).locator(".cw-rule")
+    marker.wait_for()
+    marker.press("Shift+ArrowRight")
+    book.wait_python("panel.rate > 0.05", "True")
+    rate = book.python("print(panel.rate)")
+    book.cell(1).get_by_text(f"the marker is at {float(rate):.3g}").wait_for()
+    steps = book.cell(1).locator("[data-control=steps] input")
+    steps.fill("14")
+    steps.press("Enter")
+    book.wait_python("len(panel.result.lr)", "14")
+    assert (book.python("print(panel.rate)"), float(marker.get_attribute("aria-valuenow"))) == (rate, float(rate))
+    assert book.problems == []
+    assert book.outside() == []
