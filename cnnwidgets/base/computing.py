@@ -11,10 +11,8 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from cnnwidgets.base.jobs import LOCK, Job, Line
-from cnnwidgets.base.state import public_names
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.errors import sentence
-from cnnwidgets.net.layers import nearest
 
 FIRST_PICTURE = 20.0
 """Seconds that showing a panel waits at most for its first picture."""
@@ -33,6 +31,12 @@ class Computing:
     asks: ClassVar[Set[str] | None] = frozenset()
     """Names of the public traits that a computation depends on; None: it is made once."""
 
+    _snapshot: Callable[[], dict[str, Any]]
+    """Gives what a computation is asked with."""
+
+    _compute: Callable[[Job], Any]
+    draw: Callable[[Any], None]
+
     asked: SimpleNamespace = SimpleNamespace()
     status: Any
     _line: Line
@@ -41,23 +45,12 @@ class Computing:
     _result: Any = None
     _error: Exception | None = None
 
-    def __init_subclass__(cls, **options):
-        super().__init_subclass__(**options)
-        if isinstance(cls.asks, Set):
-            _check_asks(cls, cls.asks)
-
     def __new__(cls, *args, **options):
         made = super().__new__(cls, *args, **options)
         made._line, made._asides = Line(), {}
         return made
 
     # for subclasses
-
-    def compute(self, *args: Any, **kwargs: Any) -> Any:
-        raise missing(self, "compute(job), which gives its result")
-
-    def draw(self, result: Any) -> None:
-        raise missing(self, "draw(result), which shows its views what to show")
 
     def summary(self, result: Any) -> str:
         """The sentence in the status strip."""
@@ -176,12 +169,6 @@ class Computing:
 
         self.observe(react, names)  # type: ignore[attr-defined]
 
-    def _snapshot(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.asks or ()}
-
-    def _compute(self, job: Job) -> Any:
-        return self.compute(job)
-
     # the outcome
 
     def _work(self, job: Job) -> None:
@@ -294,23 +281,3 @@ _STILL: ContextVar[tuple[Computing | None, Any]] = ContextVar("still", default=(
 def missing(panel: Any, what: str) -> NotImplementedError:
     """What a panel's author has left out."""
     return NotImplementedError(f"{type(panel).__name__} has no {what}")
-
-
-def _check_asks(cls: type[Computing], asks: Set[str]) -> None:
-    """Names that are no public traits would ask for nothing; and where there are none, nothing would be asked for anew.
-
-    Raises:
-        TypeError: so it is. A class that has no ``compute`` yet may leave ``asks`` to its subclasses.
-    """
-    names = list(public_names(cls))
-    for name in asks:
-        if name not in names:
-            raise TypeError(
-                f"{cls.__name__}.asks has {name!r}, which is none of its public traits.{nearest(name, names)} "
-                f"It has {', '.join(names) or 'none'}."
-            )
-    if not asks and cls.compute is not Computing.compute:
-        raise TypeError(
-            f"{cls.__name__} has a compute, and no asks: expected the names of the public traits that it depends on, "
-            "or None if it is computed once"
-        )

@@ -10,27 +10,27 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import ipywidgets as w
 import numpy as np
 
 from cnnwidgets.base import cells, held, page
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
 from cnnwidgets.base.figures import DPI, Group, NothingDrawn, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.laid_out import LaidOut
 from cnnwidgets.base.layout import Box, Part
+from cnnwidgets.base.state import Stateful
 from cnnwidgets.net.errors import sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Displayed(Computing):
+class Displayed(Stateful, Computing, LaidOut):
     """What a panel is to who looks at it."""
 
     _twin: Any = None
     """The still picture under the live view, while it is that of a computation that goes on."""
 
-    _box: Box
     _made: Any
 
     # what is on screen
@@ -40,7 +40,7 @@ class Displayed(Computing):
         result = self.result
         if not hasattr(result, "code"):
             raise missing(self, "code()")
-        return result.code(self.net)  # type: ignore[attr-defined]
+        return result.code(self.net)
 
     def data(self) -> dict[str, np.ndarray]:
         """The arrays on screen, by name."""
@@ -59,11 +59,6 @@ class Displayed(Computing):
             panel.wait()
             panel._show_code()
         Path(path).write_text(page.page(self), "utf-8")
-
-    @property
-    def children(self) -> tuple[w.Widget, ...]:
-        """The views and panels in it."""
-        return tuple(self._box.views())
 
     def _panels(self) -> Iterator[Displayed]:
         """It and all panels in it."""
@@ -96,7 +91,7 @@ class Displayed(Computing):
     def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live view, a PNG of what it shows, and a line of text."""
         live, metadata = self._live()
-        is_marimo = type(self.comm).__module__.startswith("marimo")  # type: ignore[attr-defined]
+        is_marimo = type(self.comm).__module__.startswith("marimo")
         return {**({} if is_marimo else self._still()), **live}, metadata  # which shows the live view only
 
     def _live(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -104,7 +99,7 @@ class Displayed(Computing):
         cells.remember(self)
         if self._job:
             self._job.wait_for_picture(FIRST_PICTURE)
-        data, metadata = super()._repr_mimebundle_()  # type: ignore[misc]
+        data, metadata = super()._repr_mimebundle_() or ({}, {})
         return {**data, "text/plain": repr(self)}, metadata
 
     def _came(self, job: Job, error: Exception | None) -> None:
@@ -142,38 +137,38 @@ class Displayed(Computing):
         It is linked to no other panel any more. Whoever has it may go on using it; displayed again, it is there again.
         """
         self._stop()
-        for link in [*self.links]:  # type: ignore[attr-defined]
+        for link in [*self.links]:
             link.leave(self)
-        super().close()  # type: ignore[misc]
+        super().close()
         held.close(*self.children, *self._made)
-        self.layout.close()  # type: ignore[attr-defined]
+        self.layout.close()
 
     def _open_again(self) -> None:
         """Bring back what :meth:`close` has removed."""
-        if self.comm is None:  # type: ignore[attr-defined]
+        if self.comm is None:
             for part in self.children:
                 if isinstance(part, Displayed):
                     part._open_again()
                 else:
                     held.open_again(part)
-            held.open_again(self)  # type: ignore[arg-type]
-            self._lay_out()  # type: ignore[attr-defined]
+            held.open_again(self)
+            self._lay_out()
             if self._job and self._job.cancelled:
                 self.ask()
 
     def __del__(self) -> None:
         """Nobody has it any more: then nothing is computed, and no lock is needed, which another thread might hold."""
-        super().close()  # type: ignore[misc]
+        super().close()
 
     def __repr__(self) -> str:
-        traits = self.public_traits()  # type: ignore[attr-defined]
+        traits = self.public_traits()
         told = {name: getattr(self, name) for name in traits if name not in ("y", "x")}  # not where a hand is
         said = [
             f"{name}={str(value) if isinstance(value, Path) else value!r}"
             for name, value in told.items()
             if isinstance(value, (str, int, float, Path)) and value != traits[name].default_value
         ]
-        return f"{type(self).__name__}({', '.join([self.subject, *said])})"  # type: ignore[attr-defined]
+        return f"{type(self).__name__}({', '.join([self.subject, *said])})"
 
 
 def _group(part: Part) -> Any:

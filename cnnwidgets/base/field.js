@@ -40,7 +40,7 @@ export function fieldOf(spec, model, tip) {
     field.wrong = alarm.textContent = wrong;
     describe();
   };
-  const describe = () => (help.textContent = [field.wrong, field.spec.help, made.hint, REASONS[field.reason]].filter(Boolean).join(" "));
+  const describe = () => (help.textContent = [field.wrong, field.spec.help, REASONS[field.reason] ?? made.hint].filter(Boolean).join(" "));
   const made = FIELDS[spec.kind](spec, { give, send, complain });
 
   const control = h("div", { className: "cwp-control" }, ...made.body);

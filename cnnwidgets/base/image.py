@@ -121,7 +121,7 @@ class ImagePanel(Panel):
         return tidy(f"{picture_lines(self.net, self.image, self.images)}\n{values}")
 
     def remarks(self, result: Any) -> Sequence[str]:
-        return list(dict.fromkeys([*result.notes, *self.net.notes]))  # of which some are known by now only
+        return list(dict.fromkeys([*getattr(result, "notes", ()), *self.net.notes]))  # of which some are known by now only
 
     def _learn(self) -> None:
         """Let the first tensor tell the input's shape; ``compute`` tells what is wrong with a picture, as far as one can."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,28 +15,22 @@ from torch import nn
 
 from cnnwidgets.base import cells, held, wire
 from cnnwidgets.base.computing import missing
-from cnnwidgets.base.controls import Pairs, Value, specs
-from cnnwidgets.base.display import Displayed
+from cnnwidgets.base.controlled import Controlled
 from cnnwidgets.base.drawing import Drawn, drawing
 from cnnwidgets.base.jobs import LOCK, Job
-from cnnwidgets.base.layout import Box, Part, column
-from cnnwidgets.base.state import Stateful
+from cnnwidgets.base.layout import Part, column
 from cnnwidgets.base.status import Status
-from cnnwidgets.base.ties import End, Ties
+from cnnwidgets.base.ties import Ties
 from cnnwidgets.base.traits import THEN
 from cnnwidgets.net import BoundModel, bind
 from cnnwidgets.net.arguments import said
 from cnnwidgets.views import View
 from cnnwidgets.views.modules import inlined, packed
-from cnnwidgets.views.syncing import Syncing
 
 _HERE = Path(__file__).parent
 
-MOST_INLINE = 24
-"""Values of a control that travel with it; longer lists travel once, by themselves."""
 
-
-class Panel(Stateful, Displayed, Syncing):
+class Panel(Controlled):
     """A method, its views and its controls: one widget, which lays out its views, draws its controls and says what it does.
 
     A subclass declares its state as traits of :mod:`cnnwidgets.base.traits`, and fills in:
@@ -62,26 +56,12 @@ class Panel(Stateful, Displayed, Syncing):
     _esm = packed(inlined(_HERE / "panel.js"), (_HERE / "panel.css").read_text("utf-8"))
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
-    _tree = t.Dict(help="the views by reference, in rows and columns").tag(sync=True)
-    _hidden = t.List(t.Int(), help="numbers of the parts of the tree that are not shown now, counted from its root").tag(
-        sync=True
-    )
-    _ties: Any = t.List(help="groups of [reference, trait] that are the same; the first leads").tag(sync=True)
-    _controls: Any = t.List(help="what the controls look like at first").tag(sync=True)
-    _changes = t.Dict(help="what of a control, by its name, is other by now").tag(sync=True)
-    _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
-    _values = t.Dict(help="values that controls stand at and that are no traits, by the controls' names").tag(sync=True)
     _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
     asks: ClassVar = None
     net: BoundModel
-    drawing: ClassVar[dict[str, tuple[str, ...]]] = {}
-    """Names of the methods that draw, and of the traits that each follows."""
-
-    _box: Box
     _is_open = False
-    _actions_of: ClassVar[dict[str, Any]]
     _made: Sequence[w.Widget] = ()
 
     def __init_subclass__(cls, **options):
@@ -139,11 +119,10 @@ class Panel(Stateful, Displayed, Syncing):
                 self.observe(self._begin, asks)
             return
         self._error, self._made = None, made
-        self._box = body if isinstance(body, Box) else column(*body) if isinstance(body, (list, tuple)) else column(body)
+        self._take_body(body)
         for widget in (self, *(view for view in self._box.views() if isinstance(view, View))):
             widget.around_users = self._guarded
         self.on_user("_values", self._take_values)
-        self._lay_out()
         self._show_controls()
         if asks:
             self.observe(lambda change: self.ask(), asks)
@@ -168,47 +147,11 @@ class Panel(Stateful, Displayed, Syncing):
         """What the panel is about, for its repr."""
         return self.net.name
 
-    def more_controls(self) -> Mapping[str, Value]:
-        """Controls of what is no trait, by names that no trait has, with what they stand at now."""
-        return {}
-
-    def take_value(self, name: str, value: Any) -> None:
-        """A hand has changed one of :meth:`more_controls`."""
-
-    def _lay_out(self) -> None:
-        with self.hold_sync():
-            self._tree, self._hidden, self._ties = self._box.wire(), self._box.concealed(), self._tied.wire()
-
-    def reveal(self, part: Part, shown: bool = True) -> bool:
-        """Show a part of the layout, or leave it out; returns whether it is shown."""
-        for box in self._box.boxes():
-            if part in box.parts and (part in box.hidden) == shown:
-                box.hidden = [other for other in box.hidden if other is not part] + ([] if shown else [part])
-                self._hidden = self._box.concealed()
-        return shown
-
     def put(self, **state: Any) -> None:
         """Set traits of the panel in one message, all of them before anything follows from one."""
         with self.hold_sync(), self.hold_trait_notifications():
             for name, value in state.items():
                 setattr(self, name, value)
-
-    def nest(self, panel: Panel) -> None:
-        """Put another panel below what is on screen: it is shown, still, paged and closed with this one."""
-        self._box.parts = (*self._box.parts, panel)
-        self._lay_out()
-
-    def tie(self, leader: End, *followers: End) -> None:
-        """Keep traits of this panel, its views and panels the same, in the browser and here; the first leads."""
-        self._tied.add(leader, *followers)
-        if self._is_open:
-            self._ties = self._tied.wire()
-
-    def bind(self, view: w.Widget, *same: str, **names: str) -> Any:
-        """Keep traits of the panel and of a view the same: those of one name, and ``mine="theirs"``; returns the view."""
-        for mine, theirs in {**{name: name for name in same}, **names}.items():
-            self.tie((self, mine), (view, theirs))
-        return view
 
     # what the base does with them
 
@@ -248,102 +191,10 @@ class Panel(Stateful, Displayed, Syncing):
             except Exception as error:
                 self._fail(error)
 
-    # controls
-
-    @classmethod
-    def actions(cls) -> dict[str, Any]:
-        """The methods that have a button, see :func:`cnnwidgets.base.controls.action`."""
-        if "_actions_of" not in vars(cls):  # which is asked for with every result
-            named = {name: method for base in reversed(cls.__mro__) for name, method in vars(base).items()}
-            found = {name: method for name, method in named.items() if hasattr(method, "control") and callable(method)}
-            cls._actions_of = found
-        return cls._actions_of
-
-    def needs_kernel(self, name: str) -> bool:
-        """Whether only Python can follow a change of a trait; else the views do, through ties."""
-        then = self.public_traits()[name].metadata["then"]
-        if then != "nothing" or any(name in names for names in self.drawing.values()):
-            return True
-        others = self._tied.of((self, name))
-        return not others or any(isinstance(other, Panel) and other.needs_kernel(trait) for other, trait in others)
-
-    def listed(self, name: str, options: Pairs) -> list[list[Any]] | str:
-        """The values of a control; of many the name of a list, which travels once."""
-        pairs = [[str(text), value] for text, value in options(self)]
-        if len(pairs) <= MOST_INLINE:
-            return pairs
-        if self._lists.get(name) != pairs:
-            self._lists = {**self._lists, name: pairs}
-        return name
-
-    @property
-    def controls(self) -> dict[str, dict[str, Any]]:
-        """What the controls look like now, by name; see :mod:`cnnwidgets.base.controls`."""
-        return {spec["name"]: {**spec, **self._changes.get(spec["name"], {})} for spec in self._controls}
-
-    def _show_controls(self) -> None:
-        """Tell the browser what is other than at first, which is little; all of it, where there are others."""
-        values = self.more_controls()
-        now = {spec["name"]: spec for spec in specs(self, values)}
-        first = {spec["name"]: spec for spec in self._controls}
-        if [(name, *spec) for name, spec in now.items()] != [(name, *spec) for name, spec in first.items()]:
-            first = now
-        changes = {name: _differing(first[name], spec) for name, spec in now.items() if spec != first[name]}
-        with self.hold_sync():
-            self._values = {name: wire.to_browser(name, one.value, self) for name, one in values.items()}
-            self._controls, self._changes = [*first.values()], changes
-
-    def _take_values(self, given: dict[str, Any]) -> None:
-        """Take what a hand has changed; what is not taken goes back to what it was."""
-        try:
-            for name, one in self.more_controls().items():
-                if name in given and given[name] != wire.to_browser(name, one.value, self):
-                    self.take_value(name, given[name])
-        finally:
-            self._show_controls()
-
-    # the browser
-
-    def set_trait(self, name: str, value: Any) -> None:
-        """Set a trait; one of the state takes and refuses what it does in code."""
-        if name in self.public_traits():
-            setattr(self, name, value)
-        else:
-            super().set_trait(name, value)
-
-    def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what a hand has done; a value that does not fit is told, and the browser goes back to what is."""
-        try:
-            super().set_state(sync_data)
-        except (t.TraitError, ValueError) as error:
-            self._fail(error)
-            self.send_state(list(sync_data))
-
-    def _take_message(self, _: Any, message: dict[str, Any], buffers: list[Any]) -> None:
-        name = message.get("name")
-        try:
-            match message.get("kind"):
-                case "cancel":
-                    self.cancel()
-                case "code":
-                    self._show_code()
-                case "again" if name not in self.locked:
-                    self.ask()
-                case "upload" if name in self.public_traits() and name not in self.locked:
-                    setattr(self, name, bytes(buffers[0]))
-                case "action" if name in self.actions():
-                    getattr(self, name)()
-        except Exception as error:
-            self._fail(error)
-
-
-def _differing(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in now.items() if key not in before or before[key] != value}
-
 
 def _check_then(cls: type, name: str, trait: t.TraitType) -> None:
     """Raise a TypeError for a trait that says no, or a wrong, thing that follows from it."""
-    then: Callable | str | None = trait.metadata.get("then")
+    then = trait.metadata.get("then")
     if then not in THEN:
         raise TypeError(f"{cls.__name__}.{name} says then={then!r}; expected one of {', '.join(map(repr, THEN))}")
     for tag in ("usual", "none"):

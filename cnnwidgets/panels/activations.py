@@ -98,7 +98,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def draw_maps(self, found: Browsed) -> None:
         title = found.maps.title
         _show(self.grid, found.maps, f"{self.net.name} · {title}" if found.beside else title)
-        if self.reveal(self.second, found.beside is not None):
+        self.reveal(self.second, found.beside is not None)
+        if found.beside:
             layer = found.beside.layer
             _show(self.second, found.beside, f"{found.other_name} · {layer.name} · {layer.output}")
 
@@ -112,7 +113,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
             caption=found.predicted or "",
             title=f"Input {format_shape(self.net.input_shape)}",
         )
-        if self.reveal(self.second_picture, found.other is not None):
+        self.reveal(self.second_picture, found.other is not None)
+        if found.other is not None:
             self.second_picture.show(self.net.picture(found.other))
 
     @draws()

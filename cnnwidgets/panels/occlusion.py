@@ -18,9 +18,12 @@ from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 
-ROWS, COLUMNS = (
-    controls.Slider(bounds=lambda panel, axis=axis: (0, panel.net.input_shape[axis] - 1), more=True) for axis in (1, 2)
-)
+
+def _along(axis: int) -> controls.Slider:
+    """A slider over the pixels along an axis of the input."""
+    return controls.Slider(bounds=lambda panel: (0, panel.net.input_shape[axis] - 1), more=True)
+
+
 SCORES = controls.Choice(
     options=lambda panel: [(panel.net.output.quantity, None), ("logit", "logit")],
     absent=lambda panel: not panel.net.output.has_logits,
@@ -52,8 +55,8 @@ class OcclusionSlider(TargetPanel):
                      "the target's probability, or its value"),
         SCORES,
     )  # fmt: skip
-    y = Cursor(control=ROWS, help="row of the patch's centre in the input, in pixels")
-    x = Cursor(control=COLUMNS, help="column of the patch's centre in the input, in pixels")
+    y = Cursor(control=_along(1), help="row of the patch's centre in the input, in pixels")
+    x = Cursor(control=_along(2), help="column of the patch's centre in the input, in pixels")
     seed = Slide(0, lambda panel: (0, 20), more=True, when={"fill": ["noise"]}, help="seed of the noise")
     region = public(
         t.List(t.Int(), help="[top, left, height, width] in pixels: only positions with their centre in it"), None

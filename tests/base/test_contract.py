@@ -10,13 +10,13 @@ import re
 import subprocess
 import sys
 import weakref
-from html.parser import HTMLParser
 
 import matplotlib.figure
 import numpy as np
 import pytest
 import torch
 import traitlets as t
+from ipywidgets import DOMWidget
 from ipywidgets.widgets.widget import _instances
 from matplotlib import pyplot
 from PIL import Image
@@ -24,10 +24,13 @@ from PIL import Image
 import cnnwidgets as cw
 from cnnwidgets.base.traits import THEN
 from cnnwidgets.registry import example, example_line, panels
+from cnnwidgets.views import View
+from tests.base.pages import Elements, content_of, unpacked
 from tests.base.tiny import PATIENCE, are_gone
 from tests.views.wire import sent
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+OF_EVERY_WIDGET = {*DOMWidget.class_trait_names(), "_esm", "_css", "_anywidget_id"}
 PANELS = panels()
 
 every_panel = pytest.mark.parametrize("name", PANELS)
@@ -121,41 +124,25 @@ def test_its_figure_is_matplotlibs_and_belongs_to_no_pyplot(made, name):
     assert pyplot.get_fignums() == before
 
 
-class Elements(HTMLParser):
-    """The elements of a page, and the text of its scripts."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.tags, self.scripts, self.attributes = [], [], []
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag == "script":
-            self.scripts.append("")
-
-    def handle_data(self, data):
-        if self.tags and self.tags[-1] == "script":
-            self.scripts[-1] += data
-
-
 @every_panel
 def test_its_page_is_one_file_that_loads_nothing_and_has_all_its_widgets(made, name, tmp_path):
     panel = made(name)
-    panel.to_html(tmp_path / "panel.html")
+    content = content_of(panel, tmp_path)
     page = (tmp_path / "panel.html").read_text("utf-8")
     elements = Elements(page)
     own = re.sub(r"^\s*//.*$", "", page, flags=re.MULTILINE)
     assert re.findall(r"""(?:src|href)\s*=|@import|url\(|fetch\(|["'(](?:https?:)?//[\w.-]+\.\w""", own) == []
     assert elements.tags.count("script") == 2
     assert {"link", "img", "iframe", "object", "base"}.isdisjoint(elements.tags)
-    content = json.loads(elements.scripts[0])
+    assert {name for name, _ in elements.attributes} <= {"lang", "charset", "name", "content", "id", "type"}
     assert content["root"] == panel.model_id
     assert {view.model_id for view in panel.children} <= set(content["states"])
     assert content["states"][panel.model_id]["_code"] == panel.code()
     assert sorted(one for module in content["modules"] for one in module["of"]) == sorted(content["states"])
+    for view in panel.children:
+        now = {trait: value for trait, value in view.get_state().items() if trait not in OF_EVERY_WIDGET}
+        for trait in {*now} - {*getattr(view, "without_kernel", ())}:
+            assert unpacked(content["states"][view.model_id][trait]) == unpacked(now[trait]), (view, trait)
 
 
 # what a program gets of it
@@ -190,6 +177,11 @@ def test_its_state_goes_through_json_and_comes_back(made, fresh, name):
 
 
 # controls
+
+
+@every_panel
+def test_it_holds_views_and_panels_and_no_widget_that_works_in_some_hosts_only(made, name):
+    assert [one for one in made(name).children if not isinstance(one, (View, cw.Panel))] == []
 
 
 @every_panel

@@ -119,7 +119,8 @@ def test_a_long_list_travels_once_and_by_itself(monkeypatch):
         pairs.append(("new", 99))
         panel.number = 3
         panel.wait()
-    travelled = [message["state"]["_lists"]["long"] for message in messages if "_lists" in message["state"]]
+    states = [message.get("state", {}) for message in messages]
+    travelled = [state["_lists"]["long"] for state in states if "_lists" in state]
     assert [len(one) for one in travelled] == [26]
 
 

@@ -32,6 +32,9 @@ NUMBERS = (
         "selection": st.lists(st.integers(0, 9)),
     }
     | {"beside": st.none() | st.integers(0, 9)}
+    | {"patience": st.integers(1, 9), "randomised": st.integers(0, 5)}
+    | {"target": st.none() | st.sampled_from("0123456789"), "others": st.lists(st.sampled_from("0123456789"), max_size=2)}
+    | {"methods": st.lists(st.sampled_from(["saliency", "deconvnet", "grad_cam"]), min_size=1, unique=True)}
     | {name: st.none() | st.integers(1, 99) for name in ("iterations", "neighbours", "epochs")}
 )
 
@@ -44,6 +47,8 @@ def states(panel) -> st.SearchStrategy[dict]:
             case "layer", _:
                 rows = panel.net.layers if isinstance(panel, cw.FeatureMapBrowser) else panel.net.layers.weighted
                 return st.sampled_from([row.name for row in rows])
+            case "cam_layer", _:
+                return st.none() | st.sampled_from([row.name for row in panel.net.layers.maps])
             case "limits", _:
                 return st.tuples(st.floats(-9, 0), st.floats(0.5, 9)).map(list)
             case _, t.Enum():
@@ -64,6 +69,8 @@ KINDS = {
     "Doubler": Doubler,
     "FilterGrid": lambda: cw.FilterGrid(cw.load("digits")),
     "FeatureMapBrowser": lambda: cw.FeatureMapBrowser(cw.load("digits"), cw.samples.digits()),
+    "SaliencyPanel": lambda: cw.SaliencyPanel(cw.load("digits"), cw.samples.digits()),
+    "EarlyStopping": lambda: cw.EarlyStopping([3.0, 2.0, 1.0, 2.0, 3.0]),
     "EmbeddingExplorer": lambda: cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=60, playing=False),
 }
 
@@ -121,6 +128,8 @@ def bad_states() -> list:
         ("FilterGrid", {"unit": "third", "layer": "conv2"}),
         ("FeatureMapBrowser", {"layer": "conv2", "image": 3, "y": "top"}),
         ("FeatureMapBrowser", {"image": 3, "layer": 7}),
+        ("SaliencyPanel", {"image": 3, "methods": ["saliency", "graincam"]}),
+        ("EarlyStopping", {"min_delta": 0.5, "patience": 0}),
         ("EmbeddingExplorer", {"layer": "conv2", "method": "lda"}),
         ("EmbeddingExplorer", {"layer": "conv2", "selection": [3, "cat"]}),
     ]
@@ -129,7 +138,7 @@ def bad_states() -> list:
 @pytest.mark.parametrize(("kind", "bad"), bad_states())
 def test_a_state_with_a_value_that_does_not_fit_changes_nothing(kind, bad):
     panel, _ = pair(kind)
-    panel.restore({"layer": "conv1"} if kind != "Doubler" else {"number": 1})
+    panel.restore({"layer": "conv1"} if "layer" in panel.public_traits() else {})
     panel.wait()
     before, seen = panel.state, []
     panel.observe(seen.append, list(panel.public_traits()))

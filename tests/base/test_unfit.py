@@ -12,6 +12,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.base.fitting import Unfit, expected
+from cnnwidgets.registry import panels as named
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,11 @@ MAKERS = {
     "rules": lambda **given: cw.BackwardRules(**given),
     "playground": lambda **given: cw.SchedulePlayground(**given),
     "stopping": lambda **given: cw.EarlyStopping([3.0, 2.0, 1.0, 2.0, 3.0], **given),
+    "explorer": lambda **given: cw.EmbeddingExplorer(
+        cw.load(DIGITS), cw.samples.digits(), **{"method": "pca", "limit": 40, **given}
+    ),
+    "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
+    "race": lambda **given: cw.TrainingRace([{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
 }
 
 UNFIT = [
@@ -64,7 +70,18 @@ UNFIT = [
     ("playground", "unit", "epochs", "there is no unit 'epochs'. Did you mean 'epoch'"),
     ("stopping", "patience", 2.5, "patience is 2.5; expected a whole number of at least 1"),
     ("stopping", "min_delta", "0", "min_delta is '0'; expected a number of at least 0"),
+    ("explorer", "method", "t-sne", "there is no method 't-sne'. Did you mean 'tsne'"),
+    ("explorer", "limit", 0, "limit is 0; expected a whole number of at least 1"),
+    ("explorer", "selection", [3, "cat"], "selection[1] is 'cat'; expected a whole number"),
+    ("finder", "steps", 5, "steps is 5; expected a whole number of at least 10"),
+    ("finder", "momentum", 1.5, "momentum is 1.5; expected a number from 0 to 0.999999"),
+    ("race", "seeds", 21, "seeds is 21; expected a whole number from 1 to 20"),
+    ("race", "task", 3, "task is 3; expected a text"),
 ]
+
+
+def test_every_panel_is_among_them(panels):
+    assert {type(panel).__name__ for panel in panels.values()} == set(named())
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,8 @@ def copied(request, page, given, tmp_path):
     return page, panel
 
 
-USABLE = "(e) => !e.disabled && !e.readOnly && e.checkVisibility() && !e.closest('[aria-disabled=true]')"
+USABLE = """(e) => !e.disabled && !e.readOnly && e.checkVisibility() && !e.closest('[aria-disabled=true]')
+    && !(e.type === 'radio' && e.checked)"""
 
 
 def controls_of(page):

@@ -102,7 +102,9 @@ def test_the_patch_is_drawn_in_its_new_size_when_the_slider_moves(sliding):
     picture, *_ = canvases(sliding)
     sliding.python("panel.y, panel.x = 22, 31")
     sliding.cell(1).get_by_text("patch on rows 18–26, columns 27–35").first.wait_for()
-    cover = sliding.python("print(panel.net.picture(panel.session.cover, like=panel.session.inputs)[22, 31].tolist())")
+    cover = sliding.python(
+        "print(panel.net.picture(panel.shown.session.cover, like=panel.shown.session.inputs)[22, 31].tolist())"
+    )
     bare = sliding.python("print(panel.data()['picture'][22, 31].tolist())")
     assert cover != bare
     slider = sliding.cell(1).get_by_role("slider", name="patch")
@@ -166,7 +168,7 @@ def test_cancel_keeps_what_is_there(notebook):
     opened.run(0)
     opened.run(1)
     opened.cell(1).get_by_role("button", name="Cancel").click()
-    message = opened.cell(1).locator(".cw-message")
+    message = opened.cell(1).locator(".cwp-told")
     opened.page.wait_for_function("(e) => e.innerText.startsWith('Cancelled')", arg=message.element_handle())
     assert "of 9,409 positions are exact" in message.inner_text()
     known = int(opened.python("print(panel.shown.known.sum())"))
@@ -187,7 +189,7 @@ def test_cancel_keeps_what_is_there(notebook):
 def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentence):
     before = number(sliding)
     sliding.python(change)
-    strip = sliding.cell(1).locator(".cw-status[data-kind=error] .cw-message")
+    strip = sliding.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
     strip.wait_for()
     assert strip.inner_text().startswith(sentence)
     assert number(sliding) == before

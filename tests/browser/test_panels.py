@@ -24,7 +24,7 @@ def drawn(cell):
 
 def upload(notebook, path):
     with notebook.page.expect_file_chooser() as chooser:
-        notebook.cell(1).get_by_text("Upload a picture").click()
+        notebook.cell(1).locator("[data-control=image] .cwp-upload").click()
     chooser.value.set_files(str(path))
 
 
@@ -48,12 +48,12 @@ def test_the_tour_runs_top_to_bottom_and_every_panel_draws(notebook):
     opened = notebook(file=TOUR)
     opened.run_all()
     opened.page.wait_for_function(opened.IDLE)
-    panels = opened.page.locator(".cw-status")
+    panels = opened.page.locator(":is(.cwp-status, .cw-status)")
     assert panels.count() == SHOWN
     for canvas in opened.page.locator(".cw-grid canvas.cw-canvas:visible").all():
         canvas.scroll_into_view_if_needed()
         assert colors(canvas) > 10
-    assert opened.page.locator(".cw-status[data-kind=error]").count() == 0
+    assert opened.page.locator(".cwp-status[data-kind=error]").count() == 0
     assert opened.page.locator(".jp-RenderedImage:visible").count() == 0, "the still twins hide once the panels live"
     assert opened.problems == []
     assert opened.outside() == []
@@ -148,7 +148,7 @@ def test_a_click_on_a_bar_goes_to_its_layer_and_a_second_click_comes_back(browsi
 
 
 def test_an_open_code_listing_follows_the_layer(browsing):
-    browsing.cell(1).locator(".cw-status").get_by_text("Code").click()
+    browsing.cell(1).locator("[data-button=code]").click()
     browsing.page.get_by_text("# layer2.0.relu:").wait_for()
     browsing.python("panel.layer = 'conv1'")
     browsing.page.get_by_text("# conv1:").wait_for()
@@ -179,22 +179,22 @@ def test_an_uploaded_picture_is_shown(browsing, tmp_path):
 def test_a_file_that_is_no_picture_is_a_sentence_and_the_next_one_works(browsing, tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
     upload(browsing, tmp_path / "notes.png")
-    strip = browsing.cell(1).locator(".cw-status[data-kind=error] .cw-message")
+    strip = browsing.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
     strip.wait_for()
     assert "no picture" in strip.inner_text()
     browsing.python("panel.image = 4")
-    browsing.cell(1).locator(".cw-status[data-kind=ready]").wait_for()
+    browsing.cell(1).locator(".cwp-status[data-kind=ready]").wait_for()
 
 
 def test_a_misspelt_layer_is_a_sentence_that_offers_the_nearest(notebook):
     opened = notebook(SCENES, "panel = cw.FilterGrid(net, 'layer1.0.convl')\npanel")
     opened.run(0)
     opened.run(1)
-    strip = opened.cell(1).locator(".cw-status[data-kind=error] .cw-message")
+    strip = opened.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
     strip.wait_for()
     assert "'layer1.0.conv1'" in strip.inner_text()
     opened.python("panel.layer = 'layer1.0.conv1'")
-    opened.cell(1).locator(".cw-status[data-kind=ready]").wait_for()
+    opened.cell(1).locator(".cwp-status[data-kind=ready]").wait_for()
     assert colors(drawn(opened.cell(1))) > 10
 
 
@@ -206,7 +206,7 @@ def test_a_students_error_shows_with_their_line(notebook):
     opened = notebook(SCENES, model + "cw.FeatureMapBrowser(Mine(), torch.zeros(3, 8, 8))")
     opened.run(0)
     opened.run(1)
-    strip = opened.cell(1).locator(".cw-status[data-kind=error] .cw-message")
+    strip = opened.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
     strip.wait_for()
     text = strip.inner_text()
     assert "AttributeError" in text and "pool" in text and "line 7" in text and "self.pool(self.conv(x))" in text
@@ -227,10 +227,9 @@ def test_a_class_name_with_markup_is_text(notebook):
 
 
 def test_code_is_shown_and_is_the_panels(browsing):
-    strip = browsing.cell(1).locator(".cw-status")
-    strip.get_by_text("Code").click()
-    code = strip.locator("pre")
-    browsing.page.wait_for_function("() => document.querySelector('.cw-status pre').textContent.includes('values')")
+    browsing.cell(1).locator("[data-button=code]").click()
+    code = browsing.cell(1).locator(".cwp-status pre")
+    browsing.page.wait_for_function("() => document.querySelector('.cwp-status pre').textContent.includes('values')")
     assert code.inner_text().strip() == browsing.python("print(panel.code())")
 
 
@@ -239,7 +238,7 @@ def test_sorting_by_maximum_reorders_without_the_kernel(browsing):
     browsing.shut_down()
     before = canvas.screenshot()
     seq = int(canvas.get_attribute("data-seq"))
-    browsing.cell(1).locator(".cw-tools select").first.select_option("maximum")
+    browsing.cell(1).locator("[data-control=sort]").get_by_text("maximum", exact=True).click()
     browsing.page.wait_for_function(
         "(seq) => Number(document.querySelector('.cw-grid canvas.cw-canvas').dataset.seq) > seq", arg=seq
     )
@@ -298,11 +297,10 @@ def test_cancel_stops_a_slow_network_and_keeps_the_page_alive(notebook):
     opened = notebook(SCENES, slow)
     opened.run(0)
     opened.run(1)
-    strip = opened.cell(1).locator(".cw-status")
-    opened.cell(1).locator(".cw-status[data-kind=ready]").wait_for()
+    opened.cell(1).locator(".cwp-status[data-kind=ready]").wait_for()
     opened.python("model.wait = 0.5; panel.image = torch.rand(3, 16, 16)")
-    opened.cell(1).locator(".cw-status[data-kind=busy]").wait_for()
-    strip.get_by_text("Cancel").click()
+    opened.cell(1).locator(".cwp-status[data-kind=busy]").wait_for()
+    opened.cell(1).locator("[data-button=cancel]").click()
     opened.page.get_by_text("Cancelled").wait_for(timeout=15_000)
     opened.python("model.wait = 0; panel.image = torch.rand(3, 16, 16)")
     opened.page.get_by_text("are zero").first.wait_for(timeout=15_000)

@@ -21,7 +21,7 @@ from cnnwidgets.methods import activations, browsing, zero_shares
 from cnnwidgets.views import ImageGrid
 from tests.base.tiny import PATIENCE, Gated, control, several, under
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
-from tests.views.stills import frames
+from tests.views.stills import frames, tiles
 
 
 @pytest.fixture(scope="module")
@@ -496,6 +496,18 @@ def test_a_hidden_layer_table_is_not_on_the_page(digits, data):
     assert panel.table not in list(under(panel))
     panel.layer = "conv2"
     assert panel.result.maps.layer.name == "conv2"
+
+
+@pytest.mark.parametrize("sort", ["index", "maximum"])
+def test_the_figure_carries_the_picture_and_the_maps_in_their_order(browser, sort):
+    browser.restore({"layer": "conv1", "scale": "layer", "sort": sort})
+    data = browser.data()
+    picture, sheet = (image.get_array() for axes in browser.figure().axes for image in axes.images)
+    np.testing.assert_array_equal(picture, data["picture"])
+    values = data["values"]
+    order = np.argsort(-values.max((1, 2)), kind="stable") if sort == "maximum" else np.arange(len(values))
+    for unit, tile in zip(order, tiles(sheet.filled(np.nan), *values.shape), strict=True):
+        np.testing.assert_allclose(tile, values[unit], atol=np.ptp(values[unit]) / 500 + 1e-6)
 
 
 def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):

@@ -11,6 +11,7 @@ import cnnwidgets as cw
 from cnnwidgets.panels import filters as module
 from tests.base.tiny import control, is_shown
 from tests.net.networks import LeNet5, unchanged
+from tests.views.stills import tiles
 
 
 @pytest.fixture(scope="module")
@@ -283,3 +284,13 @@ def test_a_layer_without_filters_shows_those_of_the_layer_before_it():
     assert panel.result.layer.name == "conv1"
     assert panel.layer == "relu1"
     assert panel.status.message.startswith("relu1 has no filters; shown are those of the layer before it · conv1: ")
+
+
+def test_the_figure_carries_every_weight_on_a_scale_with_zero_in_its_middle():
+    panel = cw.FilterGrid(cw.load("scenes"), "layer1.0.conv1")
+    values = panel.data()["values"]  # 16 channels of 3x3, as 4x4 parts
+    (image,) = [image for axes in panel.figure().axes for image in axes.images]
+    most = np.abs(values).max()
+    assert image.get_clim() == pytest.approx((-most, most))
+    for tile, one in zip(tiles(image.get_array().filled(np.nan), 16, 12, 12), values, strict=True):
+        np.testing.assert_allclose(tile.reshape(4, 3, 4, 3).swapaxes(1, 2).reshape(16, 3, 3), one, atol=np.ptp(one) / 500)

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from tests.base.tiny import is_shown
 from tests.methods.test_loaders import FORMS, RIGHT, TASKS, In, made
 from tests.panels.test_race import data, network
 
@@ -70,7 +71,7 @@ def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
     assert ("yaxis4" in drawn) == (name in RIGHT)  # two axes by quantity, one for its rate
     assert [axes.get_ylabel() for axes in panel.figure().axes] == (
         ["loss", "accuracy", "rate", ""] if name in RIGHT else ["loss", "rate"]
-    ) + ([""] if panel.snapshots.layout.display == "" else [])
+    ) + ([""] if is_shown(panel, panel.snapshots) else [])
     several = len(found.histories[1].snapshot_ends) > 1
     assert (panel.snapshots.layout.display == "") == (several and name in RIGHT)
     assert set(panel.data()) == {"loss", "accuracy", "validation_loss", "validation_accuracy"}

@@ -78,6 +78,23 @@ def test_a_patch_that_is_dragged_while_its_size_changes_keeps_the_new_size(panel
         assert view.box == [18, 28, 13, 13]
 
 
+def test_a_pair_of_pixels_stays_one_until_a_hand_sets_a_number(net, pictures):
+    panel = cw.OcclusionSlider(net, 3, images=pictures, patch=[9, 8], stride=16)
+    assert panel.result.patch == (9, 8)
+    assert panel.get_state("patch") == {"patch": [9, 8]}
+    panel.set_state({"patch": 10})
+    assert panel.result.patch == (10, 10)
+
+
+def test_a_place_between_pixels_is_kept_exactly(panel):
+    _ = panel.result
+    panel.y = 20.25
+    assert panel.y == 20.25 and panel.get_state("y") == {"y": 20.25}
+    panel.set_state({"y": 21})
+    assert panel.y == 21.0 and isinstance(panel.y, float)
+    assert panel.picture.box[0] == 17
+
+
 def test_the_patch_stays_in_the_picture(panel):
     _ = panel.result
     panel.y, panel.x = 0, 900

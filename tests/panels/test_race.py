@@ -154,7 +154,7 @@ def test_a_saved_race_is_shown_again_without_training(panel, tmp_path, ending):
 
 def test_a_race_that_is_shown_again_has_no_controls(panel):
     again = cw.TrainingRace(replay=panel.result)
-    assert again._controls == [] != panel._controls
+    assert again.controls == {} != panel.controls
 
 
 def test_a_hand_may_ask_for_no_early_stopping_and_code_for_more_than_its_field_offers(panel):

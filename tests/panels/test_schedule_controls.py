@@ -146,9 +146,7 @@ def test_the_menu_tells_the_schedules_and_its_choice_brings_their_controls(panel
     assert {spec["group"] for spec in group(panel).values()} == {"Schedule 2"}
     assert panel._values["kind"] == "step"
     panel.selected = 7
-    assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 7]], (
-        "the last stands for what is beyond"
-    )
+    assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 7]], "beyond is the last"
     assert panel.state["selected"] == 7
     hand(panel, gamma=0.5)
     assert panel.specs[1] == {"kind": "step", "gamma": 0.5}
@@ -183,13 +181,8 @@ def test_a_preset_is_named_as_long_as_it_is_what_is_on_screen(panel):
 def test_a_locked_playground_cannot_be_bent_by_hand_and_all_can_be_looked_at():
     panel = cw.SchedulePlayground(lock=["specs"], specs=[{"kind": "drawn"}, {"kind": "step"}])
     assert panel.wait(PATIENCE)
-    assert {spec["name"] for spec in panel.controls.values() if not spec["locked"]} == {
-        "steps",
-        "unit",
-        "log",
-        "selected",
-        "train",
-    }
+    free = {name for name, spec in panel.controls.items() if not spec["locked"]}
+    assert free == {"steps", "unit", "log", "selected", "train"}
     assert panel.chart.draggable == []
     panel.close()
 

@@ -225,6 +225,26 @@ def test_colors_are_those_of_the_screen_with_zero_in_gray():
         np.testing.assert_allclose(tile, 0.5 + 0.5 * one / np.abs(maps).max(), atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("traits", "limits", "table"),
+    [
+        ({"scale": "layer"}, lambda v: (0, v.max()), "viridis"),
+        ({"scale": "layer", "contrast": 4.0}, lambda v: (0, v.max() / 4), "viridis"),
+        ({"scale": "layer", "colors": "gray"}, lambda v: (0, v.max()), "gray"),
+        ({"scale": "layer", "colors": "diverging"}, lambda v: (-v.max(), v.max()), "RdBu_r"),
+        ({"scale": "fixed", "limits": [0.5, 2.5]}, lambda v: (0.5, 2.5), "viridis"),
+        ({"scale": "fixed", "limits": [-1.0, 3.0]}, lambda v: (-1, 3), "viridis"),
+    ],
+)
+def test_maps_without_negative_values_are_colored_from_zero_unless_something_else_is_said(traits, limits, table):
+    maps = np.maximum(random(3, 4, 4), 0)
+    view = ImageGrid(**traits)
+    view.show(maps)
+    (image,) = drawn(view)[0].images
+    assert image.get_clim() == pytest.approx(limits(maps))
+    assert image.get_cmap().name == table
+
+
 def test_the_scale_tells_its_ends_and_zero_and_is_only_there_with_tools():
     maps = np.linspace(-2, 1, 12, dtype=np.float32).reshape(3, 2, 2)
     view = ImageGrid(scale="layer")

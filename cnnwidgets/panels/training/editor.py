@@ -41,7 +41,7 @@ def controls_of(spec: dict[str, Any], steps: int, **about: Any) -> dict[str, Val
         for name, row in table.items()
         if name not in hidden
     }
-    if kind not in dict(map(reversed, MENU)):
+    if kind not in [name for _, name in MENU]:
         return found
     menu = {"kind": "choice", "options": MENU}
     return {"kind": Value(value=kind, parts=menu, help="what the rate does with the steps", **about), **found}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,27 +12,19 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.base import Panel, action, column, draws
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.jobs import import_for_trainings
 from cnnwidgets.base.traits import Choice, Flag, Number, public
-from cnnwidgets.methods import Schedule, schedule
-from cnnwidgets.methods.code.text import tidy
+from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.knots import moved, values_of
-from cnnwidgets.methods.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.methods.race import UNITS
-from cnnwidgets.methods.schedule_groups import settings_of
+from cnnwidgets.methods.schedule_follower import Follower, arrays_of, listing_of
 from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
-from cnnwidgets.methods.schedules import sketch, title, told
+from cnnwidgets.methods.schedules import title, told
 from cnnwidgets.panels.training import schedule_charts as charts
 from cnnwidgets.panels.training.editor import changed, controls_of
 from cnnwidgets.panels.training.race import TrainingRace
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
-
-LONG = 5_000
-"""Steps beyond which a sketch is shown first."""
-
-SKETCHED = 1_500
-"""Steps of a sketch."""
 
 RESTED = 0.2
 """Seconds without a move after which all steps are made: they would keep the sketch's way to the screen busy."""
@@ -116,10 +106,7 @@ class SchedulePlayground(Panel):
     ):
         self._optimizer, self._scheduler = optimizer, scheduler
         self._given: list[dict[str, Any]] = options.get("specs", [])
-        self._yours: OwnScheduler | None = None
-        self._aside: list[str] = []
         self._task = model, train, validation
-        self._known: dict[str, Schedule] = {}
         self.race: TrainingRace | None = None
         if steps is not None:
             options["steps"] = steps
@@ -133,7 +120,7 @@ class SchedulePlayground(Panel):
 
     def build(self):
         import_for_trainings()
-        self._take_own()
+        self._begin_with_own()
         self.chart = ChartView(height=380, readout=True)
         self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
         self.loss_chart = ChartView(height=200, readout=True)
@@ -145,19 +132,13 @@ class SchedulePlayground(Panel):
         return body
 
     def compute(self, state, job) -> tuple[Schedule, ...]:
-        steps = state.steps
-        specs = [self._driven(spec, state) for spec in state.specs]
-        if not specs:
+        if not state.specs:
             raise ValueError("there is no schedule on screen: add one, or choose a preset")
-        keys = [f"{steps} {spec}" for spec in specs]
-        if steps > LONG and all(spec.get("kind") != "plateau" for spec in specs):
-            at = np.unique(np.linspace(0, steps - 1, SKETCHED).astype(int))
-            sketches = [self._sketched(spec, steps, at, self._known.get(key)) for key, spec in zip(keys, specs, strict=True)]
-            job.update(tuple(sketches), 0.0)  # all of them: few numbers travel fast
+        specs = [{**spec, "losses": _losses(state)} if _waits(spec) else spec for spec in state.specs]
+        if sketches := self._follower.sketches(specs, state.steps):
+            job.update(sketches, 0.0)  # all of them: few numbers travel fast
             job.rest(RESTED)
-        known = {key: self._known.get(key) or self._follow(spec, steps, job) for key, spec in zip(keys, specs, strict=True)}
-        self._known = known
-        return tuple(known[key] for key in keys)
+        return self._follower.follow(specs, state.steps, job)
 
     @draws("log", "unit", "selected")
     def draw_rates(self, found: tuple[Schedule, ...]) -> None:
@@ -172,8 +153,7 @@ class SchedulePlayground(Panel):
     @draws("unit")
     def draw_losses(self, found: tuple[Schedule, ...]) -> None:
         asked = self.asked
-        waits = any(spec.get("kind") == "plateau" and not spec.get("losses") for spec in asked.specs)
-        if self.reveal(self.loss_chart, waits):
+        if self.reveal(self.loss_chart, any(map(_waits, asked.specs))):
             knots = [] if asked.losses else asked.loss_knots
             self.loss_chart.draggable = [1] if knots else []
             self.loss_chart.show(charts.losses(_losses(asked), knots, self.unit), "the validation loss of a plateau")
@@ -185,7 +165,7 @@ class SchedulePlayground(Panel):
         more = [] if exact else ["a sketch, until all steps are made"]
         if any(one.moves_momentum for one in found if one.spec["kind"] == "recorded"):
             more = ["the momentum of yours moves, which the code and a training do not follow", *more]
-        return " · ".join([f"{self.asked.steps:,} {unit}", *rates, *self._aside, *more])
+        return " · ".join([f"{self.asked.steps:,} {unit}", *rates, *self._follower.aside, *more])
 
     def progress(self, partial: tuple[Schedule, ...] | None) -> str:
         return self.summary(partial) if partial else "Stepping …"
@@ -194,19 +174,10 @@ class SchedulePlayground(Panel):
         """``steps`` (n,); a row for each group of each schedule: its number in ``group``, that of its ``schedule`` (rows,);
         ``lr`` and ``momentum`` (rows, n).
         """
-        counts = [len(one.rates) for one in self.result]
-        return {
-            "steps": self.result[0].steps,
-            "schedule": np.repeat(np.arange(len(counts)), counts),
-            "group": np.concatenate([np.arange(count) for count in counts]),
-            "lr": np.concatenate([one.rates for one in self.result]),
-            "momentum": np.concatenate([one.momenta for one in self.result]),
-        }
+        return arrays_of(self.result)
 
     def code(self) -> str:
-        """The lines that put the rates of each schedule, as they are on screen, into a list ``values``."""
-        listings = [f"# {title(one.spec)}\n{one.code}\n\nvalues.append(lr)" for one in self.result]
-        return tidy("\n\n".join(["\nvalues = []", *listings]))
+        return listing_of(self.result)
 
     # controls
 
@@ -287,44 +258,25 @@ class SchedulePlayground(Panel):
         knots = [tuple(knot) for knot in self.loss_knots]
         self.loss_knots = [list(knot) for knot in moved(knots, doing, where, self.steps)]
 
-    # computing
+    # one's own
 
-    def _take_own(self) -> None:
+    def _begin_with_own(self) -> None:
         """Begin with the optimizer and the scheduler that were given."""
-        check(self._optimizer, self._scheduler)
-        network = network_of(self._task[0])
-        optimizer = self._optimizer if self._scheduler is None else self._scheduler.optimizer
-        if optimizer is not None:
-            self._aside = aside(optimizer, network)
-        if self._scheduler is not None:
-            self._yours = OwnScheduler(self._scheduler, network)
-            self._yours.follow(self.steps, _losses(self))
-            self.specs = [*self._given, self._yours.spec]
+        self._follower = Follower(self._optimizer, self._scheduler, self._task[0])
+        self._follow_own()
+        if self._optimizer is not None or self._scheduler is not None:
+            self.specs = self._follower.beginning(self._given)
             self.observe(self._follow_own, ["steps", "losses", "loss_knots"])
-        elif self._optimizer is not None and not self._given:
-            self.specs = [settings_of(self._optimizer, network) | {"kind": kind} for kind in ("constant", "step", "cosine")]
 
-    def _follow_own(self, change) -> None:
-        if self._yours:
-            self._yours.follow(self.steps, _losses(self))
-            self.specs = [self._yours.spec if self._yours.gives(spec) else spec for spec in self.specs]
+    def _follow_own(self, change: Any = None) -> None:
+        if own := self._follower.own:
+            own.follow(self.steps, _losses(self))
+            self.specs = [own.spec if own.gives(spec) else spec for spec in self.specs]
 
-    def _driven(self, spec: dict[str, Any], asked: SimpleNamespace) -> dict[str, Any]:
-        """A spec, with a validation loss if it waits for a plateau and has none of its own."""
-        if spec.get("kind") != "plateau" or spec.get("losses"):
-            return spec
-        return {**spec, "losses": _losses(asked)}
 
-    def _follow(self, spec: dict[str, Any], steps: int, job: Job) -> Schedule:
-        if self._yours and self._yours.gives(spec):
-            return self._yours.schedule(spec)
-        return schedule(spec, steps, cancel=job)
-
-    def _sketched(self, spec: dict[str, Any], steps: int, at: np.ndarray, known: Schedule | None) -> Schedule:
-        if known:
-            return replace(known, steps=at, rates=known.rates[:, at], momenta=known.momenta[:, at])
-        rates = sketch(spec, steps, at)
-        return Schedule(at, rates, np.full(rates.shape, np.nan), "", spec)
+def _waits(spec: dict[str, Any]) -> bool:
+    """Whether it waits for a plateau of a loss, and has none of its own."""
+    return spec.get("kind") == "plateau" and not spec.get("losses")
 
 
 def _losses(asked: Any) -> list[float]:

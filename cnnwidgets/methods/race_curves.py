@@ -1,0 +1,63 @@
+"""What of a race is drawn: its curves as they grow, and the bars of its snapshots."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnwidgets.methods.race import Race
+from cnnwidgets.methods.schedule_groups import label, rated_alike
+from cnnwidgets.methods.verdict import have_accuracy
+
+Curve = tuple[np.ndarray, np.ndarray]
+
+
+def quantities(race: Race) -> list[str]:
+    """What there are curves of; no accuracy where answers are neither right nor wrong."""
+    return ["loss", "accuracy"] if have_accuracy(race.histories) else ["loss"]
+
+
+def rated(race: Race, name: str) -> list[tuple[list[int], str]]:
+    """The groups of a schedule's parameters that have the same rate, and what a legend calls them."""
+    spec = race.of(name)[0].spec
+    return [(members, label(spec.get("groups", ()), members)) for members in rated_alike(spec)]
+
+
+def curves_of(race: Race, name: str) -> list[Curve]:
+    """The curves of a schedule: (x, y) of each, and for each of the :func:`quantities` in this order.
+
+    Training and held-out data; where there are several seeds, a curve is their mean, as far as all of them have come, and
+    after it come the held-out data's mean less one standard deviation, and with one more. The last ones are the rates, of
+    all groups of parameters that do not go alike.
+    """
+    runs = race.of(name)
+    count = min(len(one.ends) for one in runs)
+    x = np.arange(1, count + 1) if race.unit == "epoch" else runs[0].ends[:count]
+    curves: list[Curve] = []
+    for quantity in quantities(race):
+        training = np.stack([getattr(one, f"epoch_{quantity}")[:count] for one in runs])
+        validation = np.stack([getattr(one, f"validation_{quantity}")[:count] for one in runs])
+        curves += [(x, training.mean(0)), (x, validation.mean(0))]
+        if len(runs) > 1:
+            spread = validation.std(0, ddof=1)
+            curves += [(x, validation.mean(0) - spread), (x, validation.mean(0) + spread)]
+        for members, _ in rated(race, name):
+            rate = runs[0].rates[members[0]][runs[0].ends[:count] - 1]  # which led to what is measured at x
+            curves.append((np.r_[0, x], np.r_[rate[:1], rate]) if count else (x, rate))
+    return curves
+
+
+def snapshot_bars(race: Race) -> dict[str, list[tuple[str, np.ndarray]]]:
+    """Accuracies (seeds,) with their names: of the ``snapshots`` of the first schedule that has some, of their
+    ``average``, and of the ``others``; empty where there are none.
+    """
+    name = next((name for name in race.names if len(race.ensemble(name)[0]) > 1), None)
+    if name is None or not have_accuracy(race.histories):
+        return {}
+    singles, average = race.ensemble(name)
+    return {
+        "snapshots": [(f"snapshot {k}", accuracies) for k, accuracies in enumerate(singles, 1)],
+        "average": [(f"average of all {len(singles)}", average)],
+        "others": [
+            (other, np.array([one.final_accuracy for one in race.of(other)])) for other in race.names if other != name
+        ],
+    }
