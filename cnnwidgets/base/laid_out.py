@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as w
 import traitlets as t
 
-from cnnwidgets.base.layout import Box, Part, column
+from cnnwidgets.base.layout import Box, Part, column, reference
 from cnnwidgets.base.ties import End, Ties
 from cnnwidgets.views.syncing import Syncing
 
@@ -48,9 +48,14 @@ class LaidOut(Syncing):
         return shown
 
     def nest(self, panel: w.Widget) -> None:
-        """Put another panel below what is on screen: it is shown, still, paged and closed with this one."""
-        self._box.parts = (*self._box.parts, panel)
-        self._lay_out()
+        """Put another panel below what is on screen, and bring it into sight of who has the focus here.
+
+        It is shown, still, paged and closed with this one.
+        """
+        if panel not in self._box.parts:
+            self._box.parts = (*self._box.parts, panel)
+            self._lay_out()
+        self.send({"kind": "bring", "view": reference(panel)})
 
     def tie(self, leader: End, *followers: End) -> None:
         """Keep traits of this panel, its views and panels the same, in the browser and here; the first leads."""

@@ -2,6 +2,7 @@
 
 import { controlStrip } from "./strip.js";
 import { statusLine } from "./status.js";
+import { hasFocus } from "./hands.js";
 import { h, listen, put, stamp, typed, watch } from "../views/shared.js";
 
 async function render({ model, el, signal, host }) {
@@ -88,9 +89,19 @@ async function layOut(model, host, body, signal) {
     box.el.toggleAttribute("data-stale", !box.note.hidden);
   };
 
-  const ends = [listen(model, ["_tree"], draw), listen(model, ["_hidden"], conceal)];
+  /** Scroll to a view, on a page where the focus is here: there a hand has asked for it. */
+  const bring = async ({ kind, view }) => {
+    if (kind !== "bring" || !hasFocus(body.parentElement)) return;
+    await drawing;
+    mounted.get(view)?.scrollIntoView({ block: "nearest" });
+  };
+
+  let drawing = draw();
+  const ends = [listen(model, ["_tree"], () => (drawing = draw())), listen(model, ["_hidden"], conceal)];
+  model.on("msg:custom", bring);
+  ends.push(() => model.off("msg:custom", bring));
   signal.addEventListener("abort", () => [...ends, ...boxes.map((box) => () => box.end())].forEach((end) => end()));
-  await draw();
+  await drawing;
   return { tell: (now) => ((live = now), boxes.filter((box) => box.note).forEach(age)) };
 }
 

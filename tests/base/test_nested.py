@@ -46,13 +46,20 @@ def inner(outer):
     return inner
 
 
-def test_it_comes_into_the_layout_of_a_panel_that_is_on_screen_by_one_message(outer, monkeypatch):
+def test_it_comes_into_the_layout_once_and_into_sight_as_often_as_it_is_asked_for(
+    outer, monkeypatch
+):
     inner = Doubler()
     with sent(outer, monkeypatch) as messages:
         outer.nest(inner)
-    (message,) = messages
-    references = [part["view"] for part in message["state"]["_tree"]["column"]]
+    layout, bring = messages
+    references = [part["view"] for part in layout["state"]["_tree"]["column"]]
     assert references == [f"anywidget:{one.model_id}" for one in (outer.view, inner)]
+    assert bring["content"] == {"kind": "bring", "view": references[1]}
+    assert outer.children == (outer.view, inner)
+    with sent(outer, monkeypatch) as messages:
+        outer.nest(inner)
+    assert [message["method"] for message in messages] == ["custom"]
     assert outer.children == (outer.view, inner)
 
 

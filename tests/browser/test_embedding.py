@@ -41,12 +41,12 @@ def points_of(opened):
 
 
 def status(opened):
-    return opened.cell(1).locator(".cw-status .cw-message")
+    return opened.cell(1).locator(".cwp-status .cwp-told")
 
 
 def test_a_layout_moves_on_screen_and_can_be_paused_and_goes_on(exploring):
     opened = exploring(", playing=False")
-    canvas, play = canvas_of(opened), opened.cell(1).get_by_role("button", name="Play")
+    canvas, play = canvas_of(opened), opened.cell(1).get_by_role("button", name="Play", exact=True)
     opened.cell(1).get_by_text("paused, t-SNE, 0 of 1,000 iterations").wait_for()
     before = int(canvas.get_attribute("data-seq"))
     play.click()
@@ -59,7 +59,7 @@ def test_a_layout_moves_on_screen_and_can_be_paused_and_goes_on(exploring):
     opened.python("panel.playing = True")
     opened.cell(1).get_by_text("t-SNE, 1,000 iterations").wait_for()
     assert told(opened, "panel.result.embedding.iteration") == 1000
-    assert not play.is_enabled()
+    play.wait_for(state="hidden")
 
 
 def test_a_lasso_around_a_class_gives_its_numbers_in_the_data_set(exploring):

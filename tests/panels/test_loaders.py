@@ -73,7 +73,7 @@ def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
         ["loss", "accuracy", "rate", ""] if name in RIGHT else ["loss", "rate"]
     ) + ([""] if is_shown(panel, panel.snapshots) else [])
     several = len(found.histories[1].snapshot_ends) > 1
-    assert (panel.snapshots.layout.display == "") == (several and name in RIGHT)
+    assert (is_shown(panel, panel.snapshots)) == (several and name in RIGHT)
     assert set(panel.data()) == {"loss", "accuracy", "validation_loss", "validation_accuracy"}
     criterion = "" if task.criterion is torch.nn.functional.cross_entropy else ", criterion"
     assert f"Task(model, loader, others{criterion})" in panel.code()

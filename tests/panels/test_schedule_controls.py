@@ -76,8 +76,9 @@ def test_each_parameter_has_a_control_that_fits_its_range(panel, kind):
         if name == "kind":
             continue
         row = table[name]
-        assert (spec["help"], spec["group"]) == (row.help, "Schedule 1")
-        assert spec["more"] == (name in ("warmup", "warmup_factor", "optimizer", "momentum", "weight_decay"))
+        more = name in ("warmup", "warmup_factor", "optimizer", "momentum", "weight_decay")
+        assert (spec["label"], spec["help"], spec["more"]) == (name, row.help, more)
+        assert spec["group"] == ("Schedule 1: warm-up and optimizer" if more else "Schedule 1")
         if row.many:
             assert spec["kind"] == "text"
         elif row.choices:
@@ -143,7 +144,7 @@ def test_the_menu_tells_the_schedules_and_its_choice_brings_their_controls(panel
     panel.specs = [{"kind": "cosine", "lr": 0.1}, {"name": "mine", "kind": "step"}]
     assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 1]]
     panel.set_state({"selected": 1})
-    assert {spec["group"] for spec in group(panel).values()} == {"Schedule 2"}
+    assert {spec["group"] for spec in group(panel).values()} == {"Schedule 2", "Schedule 2: warm-up and optimizer"}
     assert panel._values["kind"] == "step"
     panel.selected = 7
     assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 7]], "beyond is the last"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from cnnwidgets.views.curves import DASHES, STROKES, blank, in_legend, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import blank, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import OKABE_ITO
 
 
@@ -13,7 +13,6 @@ def test_42_curves_look_different_and_neighbors_differ_in_color_and_dash():
     assert len(set(looks[:42])) == 42 and looks[42] == looks[0]
     assert all(a[0] != b[0] and a[1] != b[1] for a, b in pairwise(looks))
     assert {color for color, _ in looks} == {OKABE_ITO[k] for k in range(7)}
-    assert len(STROKES) == len(DASHES)
 
 
 def test_a_legend_names_eight_groups_or_seven_and_the_number_of_the_others():

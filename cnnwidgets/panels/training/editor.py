@@ -21,22 +21,25 @@ MOST_SLID = 20.0
 """A value that may be larger has a field, and no slider."""
 
 
-def controls_of(spec: dict[str, Any], steps: int, **about: Any) -> dict[str, Value]:
+def controls_of(spec: dict[str, Any], steps: int, group: str, locked: bool) -> dict[str, Value]:
     """A control for each value of a spec of so many steps: those that all kinds have are behind "More".
 
     Parameters:
-        about: what else is to be said of all of them, see :class:`~cnnwidgets.base.controls.Value`.
+        group: what the schedule is called above them.
+        locked: whether a hand cannot change them.
     """
     kind = spec.get("kind")
     table = parameters_of(kind) if isinstance(kind, str) and kind in KINDS else {}
     hidden = ("groups", "rates" if kind == "recorded" else "losses")
     found = {
         name: Value(
+            label=name,
             value=_plain(spec.get(name, row.default)),
             parts=_parts(name, row, steps),
             help=row.help,
-            more=name in COMMON and name != "lr",
-            **about,
+            more=(more := name in COMMON and name != "lr"),
+            group=f"{group}: warm-up and optimizer" if more else group,
+            locked=locked,
         )
         for name, row in table.items()
         if name not in hidden
@@ -44,7 +47,8 @@ def controls_of(spec: dict[str, Any], steps: int, **about: Any) -> dict[str, Val
     if kind not in [name for _, name in MENU]:
         return found
     menu = {"kind": "choice", "options": MENU}
-    return {"kind": Value(value=kind, parts=menu, help="what the rate does with the steps", **about), **found}
+    first = Value(value=kind, parts=menu, help="what the rate does with the steps", group=group, locked=locked)
+    return {"kind": first, **found}
 
 
 def changed(spec: dict[str, Any], name: str, value: Any) -> dict[str, Any]:

@@ -233,12 +233,12 @@ class SchedulePlayground(Panel):
         if self.race is None:
             model, train, validation = self._task
             self.race = TrainingRace(**about, model=model, train=train, validation=validation)
-            self.nest(self.race)
         else:
             with self.race.hold_trait_notifications():
                 for name, value in about.items():
                     setattr(self.race, name, value)
             self.race.ask()
+        self.nest(self.race)
         return self.race
 
     # hands
