@@ -35,7 +35,7 @@ def test_sorting_and_zooming_work(opened):
     page, problems, _ = opened
     canvas = page.locator(".cw-grid canvas.cw-canvas").first
     first = canvas.screenshot()
-    page.locator("[data-control=sort]").get_by_text("maximum", exact=True).click()
+    page.locator("[data-control=sort]").get_by_role("radio", name="maximum").check()
     page.wait_for_timeout(200)
     second = canvas.screenshot()
     page.locator(".cw-larger").first.click()

@@ -238,7 +238,7 @@ def test_sorting_by_maximum_reorders_without_the_kernel(browsing):
     browsing.shut_down()
     before = canvas.screenshot()
     seq = int(canvas.get_attribute("data-seq"))
-    browsing.cell(1).locator("[data-control=sort]").get_by_text("maximum", exact=True).click()
+    browsing.cell(1).locator("[data-control=sort]").get_by_role("radio", name="maximum").check()
     browsing.page.wait_for_function(
         "(seq) => Number(document.querySelector('.cw-grid canvas.cw-canvas').dataset.seq) > seq", arg=seq
     )
