@@ -1,6 +1,6 @@
 """What every panel stands on: its state, its computations, its controls, how it is laid out and shown."""
 
-from cnnwidgets.base.coloring import ColoredPanel
+from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.controls import action
 from cnnwidgets.base.drawing import draws
 from cnnwidgets.base.image import ImagePanel
@@ -19,6 +19,7 @@ __all__ = [
     "Layer",
     "Link",
     "Number",
+    "Order",
     "Panel",
     "Seed",
     "Slide",

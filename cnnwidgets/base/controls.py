@@ -14,8 +14,8 @@ import traitlets as t
 Pairs: TypeAlias = Callable[[Any], Sequence[tuple[str, Any]]]
 """Gives, of a panel, pairs (text, value)."""
 
-MOST_BUTTONS, MOST_LETTERS = 5, 28
-"""Choices, and letters of them in all, that are buttons; more are a list."""
+MOST_BUTTONS, MOST_LETTERS, MOST_LETTERS_BEHIND = 5, 28, 16
+"""Choices, and letters of them in all, that are buttons, in the strip's first row and behind "More"; more are a list."""
 
 MOST_LISTED = 40
 """Choices of a list that opens; among more one searches."""
@@ -94,7 +94,8 @@ class Choice(Control):
 
     def spec(self, panel, name):
         pairs = self.options(panel)
-        few = len(pairs) <= MOST_BUTTONS and sum(len(text) for text, _ in pairs) <= MOST_LETTERS
+        letters = sum(len(text) for text, _ in pairs)
+        few = len(pairs) <= MOST_BUTTONS and letters <= (MOST_LETTERS_BEHIND if self.more else MOST_LETTERS)
         kind = "segment" if few else "choice" if len(pairs) <= MOST_LISTED else "search"
         return {"kind": kind, "options": panel.listed(name, self.options)}
 

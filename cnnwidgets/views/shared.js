@@ -154,11 +154,13 @@ export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
 /** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
 export function drawLegend(canvas, words, lo, hi, color, names, mark) {
-  const [width, bar, step, font] = [220, 12, 220 / 256, "12px sans-serif"];
+  const [bar, font] = [12, "12px sans-serif"];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
   const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
   const measured = Object.assign(canvas.getContext("2d"), { font });
   const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
+  const width = Math.max(80, Math.min(220, (canvas.parentElement?.clientWidth || Infinity) - 2 * pad));
+  const step = width / 256;
   const context = resize(canvas, width + 2 * pad, mark ? 50 : 34);
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);

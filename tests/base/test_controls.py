@@ -106,6 +106,14 @@ def test_few_choices_are_buttons_some_a_list_and_among_many_one_searches(pairs, 
     assert told(panel_of(trait=chosen(pairs, kind)))["kind"] == shown
 
 
+@pytest.mark.parametrize(("letters", "kind"), [(8, "segment"), (9, "choice")])
+def test_behind_more_buttons_have_half_the_room(letters, kind):
+    pairs = words(2, letters)
+    shown = controls.Choice(options=lambda panel: pairs, more=True)
+    trait = public(t.Any(help="one of some"), shown, then="nothing")
+    assert told(panel_of(trait=trait))["kind"] == kind
+
+
 def test_a_long_list_travels_once_and_by_itself(monkeypatch):
     pairs = words(25)
     panel = panel_of(long=chosen(pairs), short=chosen(pairs[:24]), number=Number(1, 1, 9, help="a number"))

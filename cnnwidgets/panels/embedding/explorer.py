@@ -125,7 +125,7 @@ class EmbeddingExplorer(LayoutParameters):
             self.playing = True
             self.ask(watched=True)
 
-    @action("Restart", when={"method": ["tsne", "umap"]}, locked_by="playing")
+    @action("Restart", icon="reset", when={"method": ["tsne", "umap"]}, locked_by="playing")
     def restart(self) -> None:
         """Let the layout begin again, from that of PCA, no faster than it can be watched."""
         self.playing = True
@@ -155,7 +155,7 @@ class EmbeddingExplorer(LayoutParameters):
 
     def build(self):
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
-        self.scatter = self.bind(ScatterView(lock=lock), "thumbnails")
+        self.scatter = self.bind(ScatterView(lock=lock, height=400), "thumbnails")
         self.scatter.on_user("selected", self._select)
         self.scatter.on_user("picked", self._pick)
         self.react(self._check_numbers, "selection", "image")
