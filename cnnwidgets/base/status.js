@@ -23,7 +23,7 @@ export function statusLine(model, signal) {
   const bar = h("progress", { className: "cwp-progress", max: 1, "aria-label": "Progress" });
   const cancel = h("button", { type: "button", className: "cwp-button", "data-button": "cancel" }, "Cancel");
   const show = h("button", { type: "button", className: "cwp-button", "data-button": "code", "aria-expanded": "false" }, "Code");
-  const code = h("pre", { tabIndex: 0, role: "region", "aria-label": "Code" });
+  const code = h("pre", { tabIndex: 0, role: "region", "aria-label": `Code of ${model.get("_title")}` });
   const listing = h("div", { className: "cwp-listing", id: newId(), hidden: true }, code, copyButton(code));
   const root = h("div", { className: "cwp-status" }, h("div", { className: "cwp-line" }, told, bar, cancel, show), listing);
   const tip = helpTip(root, signal);

@@ -30,7 +30,7 @@ class Model {
 window.show = (state, into = "#panel", shadow = false) => {
   const place = document.querySelector(into);
   place.replaceChildren();
-  window.model = new Model({ _lists: {}, _status: { text: "Ready." }, _code: "", ...state });
+  window.model = new Model({ _title: "panel", _lists: {}, _status: { text: "Ready." }, _code: "", ...state });
   window.ended = new AbortController();
   window.strip = controlStrip(model, ended.signal);
   window.line = statusLine(model, ended.signal);
@@ -83,6 +83,14 @@ def control(name: str, kind: str, **parts: Any) -> dict[str, Any]:
 def call(function: str, *values: Any) -> str:
     """The JavaScript of a call with values."""
     return f"{function}({', '.join(map(json.dumps, values))})"
+
+
+def axe(page: Any, within: str | None = None) -> list[str]:
+    """What axe-core finds on a page, or within some elements, against WCAG 2.2 and its own best practices."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(page, within).response["violations"]
+    return [f"{one['id']}: {json.dumps([part['html'] for part in one['nodes']])}" for one in found]
 
 
 CLASSES = [[f"class {k}", k] for k in range(1000)]

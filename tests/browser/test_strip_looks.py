@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from tests.browser.strips import EVERY, VALUES, control
+from tests.browser.strips import EVERY, VALUES, axe, control
 
 pytestmark = pytest.mark.browser
 
@@ -77,14 +75,6 @@ def test_high_contrast_shows_what_is_on(strip):
     strip.page.emulate_media(forced_colors="none", reduced_motion="no-preference")
 
 
-def check(strip) -> list[str]:
-    """What axe-core finds against WCAG 2.2 and its own best practices."""
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(strip.page).response["violations"]
-    return [f"{one['id']}: {json.dumps([part['html'] for part in one['nodes']])}" for one in found]
-
-
 READ = ".cwp-label, .cwp-exact, .cwp-name, select, .cwp-number, .cwp-find, .cwp-chip, label > span, .cwp-button"
 CONTRAST = """(read) => {
   const canvas = Object.assign(document.createElement('canvas'), { width: 1, height: 1 });
@@ -123,10 +113,10 @@ def test_axe_finds_nothing_and_text_can_be_read_gray_or_not(strip_in_theme):
         if live:
             strip_in_theme.role("combobox", "Others").click()
             strip_in_theme.page.get_by_role("progressbar").wait_for()
-        assert check(strip_in_theme) == []
+        assert axe(strip_in_theme.page) == []
         found = strip_in_theme.page.evaluate(CONTRAST, READ)
         assert len(found) > 40
         assert [one for one in found if one[0] < 4.5] == []
     strip_in_theme.show(_status={"text": "Wrong.", "kind": "error"})
     strip_in_theme.write(strip_in_theme.role("spinbutton", "Steps"), "x")
-    assert check(strip_in_theme) == []
+    assert axe(strip_in_theme.page) == []

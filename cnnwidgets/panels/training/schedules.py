@@ -121,7 +121,7 @@ class SchedulePlayground(Panel):
     def build(self):
         import_for_trainings()
         self._begin_with_own()
-        self.chart = ChartView(height=380, readout=True)
+        self.chart = ChartView(height=340, readout=True)
         self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
         self.loss_chart = ChartView(height=200, readout=True)
         for doing in ("dragged", "added", "removed"):
