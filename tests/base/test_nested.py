@@ -46,9 +46,7 @@ def inner(outer):
     return inner
 
 
-def test_it_comes_into_the_layout_once_and_into_sight_as_often_as_it_is_asked_for(
-    outer, monkeypatch
-):
+def test_it_comes_into_the_layout_once_and_into_sight_as_often_as_it_is_asked_for(outer, monkeypatch):
     inner = Doubler()
     with sent(outer, monkeypatch) as messages:
         outer.nest(inner)
