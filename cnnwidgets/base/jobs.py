@@ -189,11 +189,6 @@ def _torch_threads() -> int | None:
     return sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None
 
 
-def in_job() -> bool:
-    """Whether the caller is a job, and no hand: what it shows was computed."""
-    return _RUNNING.get() is not None
-
-
 def import_for_trainings() -> None:
     """Import on the caller's thread what trainings and the data of the samples would otherwise import on a worker.
 

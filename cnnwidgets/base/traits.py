@@ -33,8 +33,7 @@ def public(
     """A trait of a panel's state.
 
     Parameters:
-        control: what a hand changes it by; None where a view does. Where nothing in the browser needs it, tag the trait
-            ``sync=False``, and it stays in the kernel.
+        control: what a hand changes it by; None where a view does.
         then: what follows from a change.
         usual: gives, of the panel, what None stands for; asked once, when the network and the picture are known.
         none: the value that stands for no choice, which linked panels do not take over.

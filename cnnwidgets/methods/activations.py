@@ -68,6 +68,11 @@ class FeatureMaps:
             raise ValueError(f"maps are sorted by 'index', 'maximum' or 'mean', not by {by!r}")
         return np.argsort(-getattr(self, by), kind="stable")
 
+    @property
+    def orders(self) -> dict[str, np.ndarray]:
+        """All orders, by name."""
+        return {by: self.order(by) for by in ORDERS}
+
     def code(self, net: BoundModel) -> str:
         """Plain PyTorch lines that make the ``values``, of ``model`` and its input ``x`` (1, C, H, W)."""
         return layer_lines(net.layers[self.layer.name])

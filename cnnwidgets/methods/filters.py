@@ -146,6 +146,11 @@ class Filters:
         """The layer's name and kind, and the shape of a filter."""
         return f"{self.layer.name} · {self.layer.kind}, {format_shape(self.values.shape[1:])}"
 
+    def classes(self, net: BoundModel) -> list[str]:
+        """The classes whose scores the filters give, one each; none where they are of a layer inside the network."""
+        is_last = self.layer.name == net.layers.weighted[-1].name and len(self.values) == len(net.classes)
+        return [net.class_name(index) for index in range(len(self.values))] if is_last else []
+
     def summary(self, shown: int | None = None) -> str:
         """The number of filters, their shape, and how many are dead; ``shown``: how many of them are shown."""
         count, dead = len(self.values), int(self.dead.sum())

@@ -12,13 +12,12 @@ from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.image import ImagePanel
 from cnnwidgets.base.traits import Cursor, Layer, public
-from cnnwidgets.methods import FeatureMaps
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
-from cnnwidgets.views import ChartView, ImageGrid, ImageView, TableView
+from cnnwidgets.views import ChartView, ImageView, TableView
 from cnnwidgets.views.curves import bars
 
 
@@ -26,7 +25,6 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     """All feature maps of all layers for one picture.
 
     >>> cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes())    # pick among the pictures of a data set
-    >>> cw.FeatureMapBrowser(net, "cat.jpg")
     >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")          # or beside=another_net: under the same cursor
     >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes(), beside=5)      # two of them, by their numbers
 
@@ -41,8 +39,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     sort = Order(*ORDERS, help="order of the units: index, falling maximum or falling mean")
     beside = public(Beside(None, help="a second picture, or its number in the data set; or a second network"), None)
 
-    _charted: dict[str, float] | None = None
-    """The shares of zeros in the chart."""
+    _charted: dict[str, float] | None = None  # the shares of zeros in the chart
 
     def __init__(self, net, image: Any = 0, layer: str | None = None, **options):
         super().__init__(net, image, layer=layer, **options)
@@ -65,13 +62,9 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         self.chart = ChartView(height=240, fixed=fixed, hint="click: go there")
         self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
-            heads=["layer", "kind", "output", "parameters", "receptive field"],
-            rows=[_cells(self.net.layers[name]) for name in names],
-            left=2,
-            height=200,
-            description="layers",
-            locked=fixed,
-        )
+            heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, height=200, description="layers",
+            rows=[_cells(self.net.layers[name]) for name in names], locked=fixed,
+        )  # fmt: skip
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.second, "cursor"))
         self.tie((self.grid, "tile"), (self.second, "tile"))
         self.grid.on_user("cursor", self.point)
@@ -96,12 +89,13 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
     @draws()
     def draw_maps(self, found: Browsed) -> None:
-        title = found.maps.title
-        _show(self.grid, found.maps, f"{self.net.name} · {title}" if found.beside else title)
-        self.reveal(self.second, found.beside is not None)
-        if found.beside:
-            layer = found.beside.layer
-            _show(self.second, found.beside, f"{found.other_name} · {layer.name} · {layer.output}")
+        maps, beside = found.maps, found.beside
+        title = f"{self.net.name} · {maps.title}" if beside else maps.title
+        self.grid.show(maps.values, orders=maps.orders, title=title)
+        self.reveal(self.second, beside is not None)
+        if beside:
+            title = f"{found.other_name} · {beside.layer.name} · {beside.layer.output}"
+            self.second.show(beside.values, orders=beside.orders, title=title)
 
     @draws()
     def draw_pictures(self, found: Browsed) -> None:
@@ -152,10 +146,6 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def go_to_bar(self, clicked: list[int]) -> None:
         self.go_to(clicked[1])
         self.chart.clicked = []  # so that the same bar can be clicked again
-
-
-def _show(grid: ImageGrid, maps: FeatureMaps, title: str) -> None:
-    grid.show(maps.values, orders={by: maps.order(by) for by in ORDERS}, title=title)
 
 
 def _cells(row: Row) -> list[str]:

@@ -27,18 +27,10 @@ class FilterGrid(ColoredPanel):
     are crossed out.
     """
 
-    layer = Layer(
-        "weighted",
-        text=lambda row: f"{row.name} · {row.kind} · {row.parameters:,} parameters",
-        help="layer whose filters are shown; by default the first that has any",
-    )
-    channel = Slide(
-        -1,
-        lambda panel: (-1, panel.channels - 1),
-        then="nothing",
-        absent=lambda panel: panel.channels == 1,
-        help="input channel that is shown; -1: all of them",
-    )
+    layer = Layer("weighted", text=lambda row: f"{row.name} · {row.kind} · {row.parameters:,} parameters",
+                  help="layer whose filters are shown; by default the first that has any")  # fmt: skip
+    channel = Slide(-1, lambda panel: (-1, panel.channels - 1), then="nothing", absent=lambda panel: panel.channels == 1,
+                    help="input channel that is shown; -1: all of them")  # fmt: skip
     sort = Order(*ORDERS, help="order: index, falling norm, or neighbours alike")
     scale = Scale("layer", help="what the colours span: each filter, the layer, or fixed limits")
 
@@ -70,7 +62,8 @@ class FilterGrid(ColoredPanel):
     def draw_grid(self, found: Filters) -> None:
         count, orders = found.first(MOST_WEIGHTS)
         maps, mosaic = found.pictures(self.channel, count)
-        self.grid.show(maps, orders=orders, dim=found.dead[:count], mosaic=mosaic, title=found.title)
+        labels = found.classes(self.net)[:count]
+        self.grid.show(maps, orders=orders, dim=found.dead[:count], mosaic=mosaic, title=found.title, labels=labels)
 
     @draws("unit", "channel")
     def draw_detail(self, found: Filters) -> None:

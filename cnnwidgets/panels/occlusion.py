@@ -24,11 +24,8 @@ def _along(axis: int) -> controls.Slider:
     return controls.Slider(bounds=lambda panel: (0, panel.net.input_shape[axis] - 1), more=True)
 
 
-SCORES = controls.Choice(
-    options=lambda panel: [(panel.net.output.quantity, None), ("logit", "logit")],
-    absent=lambda panel: not panel.net.output.has_logits,
-    more=True,
-)
+SCORES = controls.Choice(options=lambda panel: [(panel.net.output.quantity, None), ("logit", "logit")],
+                         absent=lambda panel: not panel.net.output.has_logits, more=True)  # fmt: skip
 
 
 class OcclusionSlider(TargetPanel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import gzip
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -93,9 +93,6 @@ class ChartView(View, module="chart_view.js"):
     def still_size(self) -> tuple[float, float]:
         height = max(2.4, inches(self.height))
         return min(max(WIDTHS[0], 2 * height), WIDTHS[1]), height
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        return ["hover"]
 
     def show(self, figure: Figure, description: str) -> None:
         """Show a figure, with a sentence that says what it shows; what was appended to the one before goes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,9 +122,6 @@ class HeatView(View, module="heat_view.js"):
             return f"{self.quantity}: {self.names[index] if 0 <= index < len(self.names) else 'not known yet'}"
         known = np.frombuffer(self.known, np.uint8).reshape(self.grid.shape)[at]
         return f"{self.quantity}: {'' if known else '≈ '}{short(float(self.grid[at]))}"
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        return [*([] if "box" in lock else ["hover"]), "opacity"]
 
     def show(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import traitlets as t
@@ -75,10 +75,6 @@ class ImageGrid(View, module="image_grid.js"):
 
     def draw_on(self, paper: Paper) -> None:
         draw_grid(self, paper)
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        tools = [word for word in ("sort", "colors") if self.tools and word not in {*self.hide, *lock}]
-        return ["hover", *tools, *([] if "unit" in lock else ["selection"])]
 
     def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits) -> None:
         """Put maps on the canvas, in one message.

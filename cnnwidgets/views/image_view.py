@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import traitlets as t
@@ -92,9 +92,6 @@ class ImageView(View, module="image_view.js"):
         (top, left), (bottom, right) = np.floor(box[:2]).astype(int), np.ceil(np.add(box[:2], box[2:])).astype(int) - 1
         what = f"sees {'at most ' if self.field['status'] == 'bound' else ''}" if seen else "patch on "
         return f"{what}rows {top}–{bottom}, columns {left}–{right}"
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        return ["the patch"] if self.box and not self.lock else []
 
     def show(self, picture: np.ndarray, **traits) -> None:
         """Show a uint8 picture (height, width, 3), and set further traits in the same message."""

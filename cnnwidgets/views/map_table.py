@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,9 +66,6 @@ class MapTable(View, module="map_table.js"):
 
     def draw_on(self, paper: Paper) -> None:
         draw_table(self, paper)
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        return ["hover", "opacity"]
 
     def show(
         self,

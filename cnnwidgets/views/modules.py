@@ -45,16 +45,19 @@ Messages that come meanwhile are held for the view's own ``initialize({ model, h
 """
 
 
-def inlined(file: Path) -> str:
-    """A module with what it imports in front, each file once. All share one scope, so that their names differ.
+def inlined(*files: Path) -> str:
+    """Modules with what they import in front, each file once. All share one scope, so that their names differ.
 
     An import names what it takes, ``import { h, put } from "./shared.js";``, and renames nothing.
     """
-    return "".join(_parts(file.resolve(), {}).values())
+    found: dict[Path, str] = {}
+    for file in files:
+        _parts(file.resolve(), found)
+    return "".join(found.values())
 
 
-def _parts(file: Path, found: dict[Path, str]) -> dict[Path, str]:
-    """The texts of a module and of its imports, in the order in which they are needed."""
+def _parts(file: Path, found: dict[Path, str]) -> None:
+    """Find the texts of a module and of its imports, in the order in which they are needed."""
     if file not in found:
         source = file.read_text("utf-8")
         found[file] = ""
@@ -62,7 +65,6 @@ def _parts(file: Path, found: dict[Path, str]) -> dict[Path, str]:
             _parts((file.parent / address).resolve(), found)
         del found[file]  # after what it imports
         found[file] = _EXPORT.sub("", _IMPORT.sub("", source))
-    return found
 
 
 def packed(source: str, css: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,9 +76,6 @@ class NumberTables(View, module="number_tables.js"):
 
     def draw_on(self, paper: Paper) -> None:
         draw_tables(self, paper)
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        return ["hover", *(["steps"] if self.stepping == "free" and len(self.steps) > 1 else [])]
 
     def show(self, tables: Sequence[NumberTable], steps: Sequence[str], step: int) -> None:
         """Show tables as they are at a step, in one message."""

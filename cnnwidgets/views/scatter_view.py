@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,9 +89,6 @@ class ScatterView(View, module="scatter_view.js"):
     def still_size(self) -> tuple[float, float]:
         height = inches(self.height)
         return (1.35 if self.tools else 1.0) * height, height
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        return ["hover", *([] if "selected" in lock or not self.tools else ["selection"])]
 
     def show(
         self,

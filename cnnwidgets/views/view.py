@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -36,13 +36,6 @@ class View(Syncing):
 
     without_kernel: Mapping[str, Any] = {}
     """Traits that are other in a page without a kernel."""
-
-    needs_kernel: ClassVar[bool] = False
-    """Whether it is of no use without a kernel: then a page without one leaves it out."""
-
-    def hands(self, lock: Collection[str]) -> Sequence[str]:
-        """What a hand can do without a kernel, a word each, where some traits are locked."""
-        return ()
 
     def still(self, axes: Axes) -> None:
         """Draw what is on screen on Matplotlib axes; further ones, where it takes some, share the room of these."""

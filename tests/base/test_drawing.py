@@ -19,7 +19,7 @@ class Parts(Panel):
 
     number = Slide(0, (0, 99), help="what the parts are made of")
     word = Choice(("one", "two"), then="nothing", help="a word")
-    many = public(t.List(t.Int(), help="numbers that nothing in the browser needs").tag(sync=False), None, then="nothing")
+    many = public(t.List(t.Int(), help="numbers that nothing in the browser needs"), None, then="nothing", sync=False)
     fails = False
 
     def __init__(self, **state):

@@ -98,6 +98,17 @@ def test_templates_of_a_linear_classifier_of_colour_pictures_are_in_colour():
     assert panel.grid.shape == [10, 8, 8, 3]
 
 
+def test_the_last_layers_templates_have_the_names_of_their_classes_and_no_other_filters_have(grid, digits):
+    grid.layer = "fc3"
+    grid.wait()
+    assert grid.grid.labels == list(digits.classes)
+    texts = [text.get_text() for axes in grid.figure().axes for text in axes.texts]
+    assert set(digits.classes) <= set(texts)
+    grid.layer = "fc2"
+    grid.wait()
+    assert grid.grid.labels == []
+
+
 @pytest.mark.parametrize("sort", ["index", "norm", "similarity"])
 def test_the_orders_that_the_browser_gets_are_those_of_the_method(grid, sort):
     order = np.frombuffer(grid.grid.orders[sort], np.int32)

@@ -63,7 +63,7 @@ def drawn(panel: Panel) -> list[np.ndarray]:
 
 def shown(panel: Panel) -> list[tuple[str, dict]]:
     """The traits of all views but controls, which show what is asked for; without the sizes and places of a layout."""
-    views = [widget for widget in under(panel) if isinstance(widget, View) and not widget.needs_kernel]
+    views = [widget for widget in under(panel) if isinstance(widget, View)]
     names = [set(view.trait_names(sync=True)) - set(w.DOMWidget.class_trait_names()) for view in views]
     return [
         (type(view).__name__, {name: getattr(view, name) for name in sorted(some)})

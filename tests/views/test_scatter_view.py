@@ -16,6 +16,7 @@ from PIL import Image
 
 from cnnwidgets import views
 from cnnwidgets.views import ScatterView, atlas
+from cnnwidgets.views.modules import inlined
 from cnnwidgets.views.palette import CLASS_COLORS, OKABE_ITO, tones
 from cnnwidgets.views.scatter_view import NONE, quantize
 from tests.views.wire import sent
@@ -206,7 +207,7 @@ def test_the_browser_gives_each_seven_classes_a_shape():
 
 # geometry in the browser
 
-MODULES = ("shared.js", "scatter_space.js", "scatter_marks.js", "scatter_pictures.js")
+MODULES = ("scatter_space.js", "scatter_marks.js", "scatter_pictures.js")
 HELPERS = """
 const rows = (list) => Float32Array.from(list.flat());
 const all = (points) => new Uint8Array(points.length / 2).fill(1);
@@ -215,7 +216,7 @@ const all = (points) => new Uint8Array(points.length / 2).fill(1);
 
 def node(code):
     """What code prints after the parts of the module that know no page."""
-    source = "".join((Path(views.__file__).parent / name).read_text("utf-8") for name in MODULES) + HELPERS + code
+    source = inlined(*(Path(views.__file__).parent / name for name in MODULES)) + HELPERS + code
     command = ["node", "--input-type=module", "-"]
     return subprocess.run(command, input=source, capture_output=True, text=True, check=True, timeout=60).stdout
 

@@ -76,7 +76,7 @@ class EmbeddingExplorer(LayoutParameters):
     playing = public(t.Bool(True, help="whether the layout moves on"), None)
     thumbnails = public(t.Bool(False, help="whether points are drawn as their pictures"), None, then="nothing")
     selection = public(
-        t.List(t.Int(), help="numbers of the selected pictures in the data set").tag(sync=False), None, then="nothing"
+        t.List(t.Int(), help="numbers of the selected pictures in the data set"), None, then="nothing", sync=False
     )
     image = public(Image(None, help="number of the picked picture in the data set"), None, then="nothing")
 
@@ -196,6 +196,8 @@ class EmbeddingExplorer(LayoutParameters):
             self.scatter.selection = points
         hidden = len(set(self.selection)) - len(points)
         self.beside.show_selection(points, features, self.coloring.words(features), hidden)
+        listed = ["selected"] if len(points) else []  # a page would not bring their pictures up to date
+        self.scatter.without_kernel = {"lock": ["picked", *listed]}
 
     @draws("image", of=_points)
     def draw_picked(self, found: EmbeddingState) -> None:
