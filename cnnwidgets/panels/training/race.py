@@ -16,7 +16,7 @@ from cnnwidgets.methods import Race, race
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
-from cnnwidgets.methods.tasks import SAMPLES, Task, task_of
+from cnnwidgets.methods.tasks import SAMPLES, task_of
 from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.panels.training import race_charts as charts
 from cnnwidgets.views import ChartView
@@ -135,7 +135,7 @@ class TrainingRace(Panel):
         return self.result.curves
 
     def code(self) -> str:
-        model: str | Task | Any = self._model if self.task == "your own" else self.task
+        model = self._model if self.task == "your own" else self.task
         self.wait()  # the code of a race that has failed is shown too
         result = "loss" if self._result and not have_accuracy(self._result.histories) else "accuracy"
         return race_lines(self.specs, self.steps, self.unit, model, result)

@@ -3,50 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods import Schedule
-from cnnwidgets.methods.schedules import Course, title
+from cnnwidgets.methods.schedule_curves import Curve, curves_of
 from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, short, untold_of
 from cnnwidgets.views.palette import GREY
-
-
-class Drawn(NamedTuple):
-    """A curve of a schedule.
-
-    Attributes:
-        schedule: its number.
-        number: that of its look. The first curve of a schedule looks as the schedule does in a race.
-        told: whether a legend names it.
-    """
-
-    schedule: int
-    number: int
-    title: str
-    told: bool
-    course: Course
-
-    @property
-    def name(self) -> str:
-        return ", ".join(filter(None, (self.title, self.course.label)))
-
-    @property
-    def short(self) -> str:
-        return ", ".join(map(short, filter(None, (self.title, self.course.label))))
-
-
-def curves_of(schedules: Sequence[Schedule]) -> list[Drawn]:
-    """What is drawn of schedules: a curve for all groups of parameters that go alike."""
-    found: list[Drawn] = []
-    more = len(schedules)
-    for k, one in enumerate(schedules):
-        courses = one.courses
-        for j, course in enumerate(courses):
-            found.append(Drawn(k, more if j else k, title(one.spec), in_legend(j, len(courses)), course))
-            more += j > 0
-    return found
 
 
 def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str, knots: Any = None) -> Any:
@@ -58,8 +22,10 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
 
     drawn = curves_of(schedules)
     curves = [
-        _curve(one, schedules, one.course.lr, width=4 if one.schedule == selected else 2)
-        | ({"showlegend": one.told} if one.course.label else {})  # plotly itself shows none of a single curve
+        _curve(one, one.course.lr, width=4 if one.schedule == selected else 2)
+        | (
+            {"showlegend": in_legend(one.place, one.count)} if one.course.label else {}
+        )  # plotly itself shows none of a single curve
         for one in drawn
     ]
     if knots:
@@ -77,8 +43,8 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
     }
     if moved := [one for one in drawn if one.course.moves_momentum]:
         curves += [
-            _curve(one, schedules, one.course.momentum, width=2)
-            | {"name": f"{one.name}, momentum", "yaxis": "y2", "showlegend": False}
+            _curve(one, one.course.momentum, width=2)
+            | {"name": f"{', '.join(one.words)}, momentum", "yaxis": "y2", "showlegend": False}
             for one in moved
         ]
         layout["xaxis"]["anchor"] = "y2"
@@ -87,11 +53,11 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
     return go.Figure({"data": curves, "layout": layout})
 
 
-def _curve(one: Drawn, schedules: Sequence[Schedule], y: np.ndarray, *, width: int) -> dict[str, Any]:
-    color, dash = look(one.number)
+def _curve(one: Curve, y: np.ndarray, *, width: int) -> dict[str, Any]:
+    color, dash = look(one.look)
     line = {"color": color, "dash": dash, "width": width, "shape": "hv"}
-    x = schedules[one.schedule].steps
-    return {"x": x, "y": y, "name": one.short, "mode": "lines", "line": line, "hoverinfo": "none"}
+    name = ", ".join(map(short, one.words))
+    return {"x": one.steps, "y": y, "name": name, "mode": "lines", "line": line, "hoverinfo": "none"}
 
 
 def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str) -> Any:

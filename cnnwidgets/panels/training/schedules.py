@@ -17,6 +17,7 @@ from cnnwidgets.base.traits import Choice, Flag, Number, public
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.knots import moved, values_of
 from cnnwidgets.methods.race import UNITS
+from cnnwidgets.methods.schedule_curves import curves_of
 from cnnwidgets.methods.schedule_follower import Follower, arrays_of, listing_of
 from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
 from cnnwidgets.methods.schedules import title, told
@@ -146,7 +147,7 @@ class SchedulePlayground(Panel):
         selected = min(self.selected, len(specs) - 1)
         spec = specs[selected]
         knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
-        self.chart.draggable = [len(charts.curves_of(found))] if knots and "specs" not in self.locked else []
+        self.chart.draggable = [len(curves_of(found))] if knots and "specs" not in self.locked else []
         figure = charts.rates(found, selected, log=self.log, unit=self.unit, knots=knots)
         self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(map(title, specs))}")
 
