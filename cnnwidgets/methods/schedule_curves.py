@@ -16,7 +16,7 @@ class Curve(NamedTuple):
     Attributes:
         schedule: its number.
         look: the number of its color and dash. The first curve of a schedule looks as the schedule does in a race.
-        place, count: which of how many curves of its schedule it is.
+        place, total: which of how many curves of its schedule it is.
         words: what it is called: its schedule's title, and the groups that it is of, if there are several.
         steps: int64 (n,).
         course: the rates and momenta.
@@ -25,7 +25,7 @@ class Curve(NamedTuple):
     schedule: int
     look: int
     place: int
-    count: int
+    total: int
     words: tuple[str, ...]
     steps: np.ndarray
     course: Course

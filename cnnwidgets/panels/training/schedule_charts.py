@@ -23,9 +23,7 @@ def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str,
     drawn = curves_of(schedules)
     curves = [
         _curve(one, one.course.lr, width=4 if one.schedule == selected else 2)
-        | (
-            {"showlegend": in_legend(one.place, one.count)} if one.course.label else {}
-        )  # plotly itself shows none of a single curve
+        | ({"showlegend": in_legend(one.place, one.total)} if one.course.label else {})  # else as plotly does
         for one in drawn
     ]
     if knots:
