@@ -33,6 +33,7 @@ OPERATE = """(e) => {
     if (e.tagName === 'SELECT') e.selectedIndex = (e.selectedIndex + 1) % e.options.length;
     else if (e.type === 'range') e.value = Number(e.value) > Number(e.min) ? e.min : e.max;
     else if (e.type === 'number') e.value = Number(e.value) + 0.5;
+    else if (e.type === 'text') e.value = String((Number(e.value.replace('−', '-')) || 0) + 1);
     else if (e.type === 'search') e.value = 'no such class';
     else return e.click();
     tell('input'); tell('change'); }"""
@@ -54,7 +55,7 @@ def copied(request, page, given, tmp_path):
     page.on("pageerror", lambda error: page.problems.append(str(error)))
     page.goto((tmp_path / "panel.html").as_uri())
     page.locator("#panel [data-seq]").first.wait_for()
-    for chart in page.locator(".cw-chart").all():
+    for chart in page.locator(".cw-chart:visible").all():
         chart.locator(".js-plotly-plot .plot-container").wait_for()
     page.wait_for_timeout(500)
     return page, panel
