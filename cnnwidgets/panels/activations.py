@@ -73,7 +73,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         table = [] if "layer" in self.hidden else [self.table]
         if self.beside is None:
             pictures = row(self.picture, self.second_picture, basis=140)
-            body = maps = row(column(pictures, *table), self.grid, self.second, basis=250)
+            body = maps = row(column(pictures, *table), self.grid, self.second, basis=400)
         else:
             pictures = row(self.picture, self.second_picture, *table, grow=(0, 0, 1), basis=150)
             maps = row(self.grid, self.second)
