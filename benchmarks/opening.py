@@ -104,4 +104,6 @@ def _measure(folder: Path) -> dict[str, list[float]]:
     """Messages, bytes, seconds; of a panel also its widgets, and those that are left once it is closed."""
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     command = [sys.executable, "-c", RUN, json.dumps(PANELS)]
-    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    return json.loads(
+        subprocess.run(command, env=environment, cwd=folder, check=True, capture_output=True, text=True).stdout
+    )

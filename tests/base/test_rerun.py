@@ -103,7 +103,7 @@ CELLS = {
     "displayed": "p = panel(megabytes=4)\ndisplay(p)",
     "two displayed": "for _ in range(2):\n    display(panel(megabytes=2))",
     "never shown": "p = panel(megabytes=4)",
-    "one that computes": "p = panel(cw.TrainingRace, [{'kind': 'cosine'}], steps=1, megabytes=4)\np.steps = 200\np",
+    "one that computes": "p = panel(cw.TrainingRace, [{'kind': 'cosine'}], steps=1, megabytes=12)\np.steps = 200\np",
     "one in which another computes": "p = panel(cw.SchedulePlayground, None, steps=200, megabytes=4)\np.train()\np",
 }
 
@@ -119,7 +119,7 @@ def test_fifty_runs_of_a_cell_leave_what_one_leaves(kernel, cell):
     widgets, panels, threads, megabytes = kernel.count()
     assert [widgets, panels] == before[:2]
     assert threads <= before[2] + 1
-    assert megabytes - before[3] < 20  # of 200 that the panels held
+    assert megabytes - before[3] < 40  # of 120 or 200 that the panels held
 
 
 def test_the_panel_on_the_page_is_open_and_the_one_before_is_closed(kernel):
