@@ -104,7 +104,7 @@ CELLS = {
     "two displayed": "for _ in range(2):\n    display(panel(megabytes=2))",
     "never shown": "p = panel(megabytes=4)",
     "one that computes": "p = panel(cw.TrainingRace, [{'kind': 'cosine'}], steps=1, megabytes=12)\np.steps = 200\np",
-    "one in which another computes": "p = panel(cw.SchedulePlayground, None, steps=200, megabytes=4)\np.train()\np",
+    "one in which another computes": "p = panel(cw.SchedulePlayground, None, steps=200, megabytes=12)\np.train()\np",
 }
 
 
