@@ -39,6 +39,8 @@ def is_open(one):
 """
 
 COUNT = """
+import gc
+gc.collect()
 jobs.POOL.wait(20)
 print(json.dumps([len(_instances), len(made), threading.active_count(), psutil.Process().memory_info().rss / 2**20]))
 """
