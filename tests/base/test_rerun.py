@@ -112,8 +112,8 @@ CELLS = {
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_fifty_runs_of_a_cell_leave_what_one_leaves(kernel, cell):
-    kernel.run(CELLS[cell], cell)
-    kernel.run(CELLS[cell], cell)
+    for _ in range(5 if "computes" in cell else 2):  # torch keeps some of what first trainings take
+        kernel.run(CELLS[cell], cell)
     before = kernel.count()
     for _ in range(10 if "computes" in cell else 50):
         kernel.run(CELLS[cell], cell)
@@ -121,7 +121,7 @@ def test_fifty_runs_of_a_cell_leave_what_one_leaves(kernel, cell):
     widgets, panels, threads, megabytes = kernel.count()
     assert [widgets, panels] == before[:2]
     assert threads <= before[2] + 1
-    assert megabytes - before[3] < 40  # of 120 or 200 that the panels held
+    assert megabytes - before[3] < 20  # of 120 or 200 that the panels held
 
 
 def test_the_panel_on_the_page_is_open_and_the_one_before_is_closed(kernel):
