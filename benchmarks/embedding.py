@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.timing import Figure, figure
 from cnnwidgets.methods.embedding import embed
-from cnnwidgets.methods.neighbours import trust
+from cnnwidgets.methods.neighbors import trust
 from cnnwidgets.net import Cancelled
 
 ITERATIONS, PERPLEXITY = 1000, 30
@@ -61,14 +61,14 @@ def first_pictures() -> Iterator[Figure]:
 def beside_scikit_learn(what: str, features: np.ndarray, rounds: int, least: float) -> Iterator[Figure]:
     from sklearn.manifold import TSNE
 
-    embed(features[:200], iterations=2)  # imports
+    embed(features[:200], n_iter=2)  # imports
     ratios, walls, ours, theirs, frames = [], [], [], [], []
     pauses = Pauses()
     for _ in range(rounds):
         told: list[float] = []
         with pauses:
             cpu, wall, layout = timed(lambda told=told: embed(
-                features, perplexity=PERPLEXITY, iterations=ITERATIONS, on_update=lambda *_: told.append(time.perf_counter())
+                features, perplexity=PERPLEXITY, n_iter=ITERATIONS, on_update=lambda *_: told.append(time.perf_counter())
             ))  # fmt: skip
         peer = TSNE(perplexity=PERPLEXITY, max_iter=ITERATIONS, init="pca", random_state=0)
         peer_cpu, _, points = timed(lambda peer=peer: peer.fit_transform(features))
@@ -128,7 +128,7 @@ def in_child(job: str, method: str, n: int, d: int) -> dict[str, float]:
 def child(job: str, method: str, n: int, d: int) -> dict[str, float]:
     features = classes(n, d)
     if job == "whole":
-        embed(features[:50], method, **({"iterations": 1} if method == "tsne" else {"epochs": 1}))  # libraries are no layout
+        embed(features[:50], method, **({"n_iter": 1} if method == "tsne" else {"n_epochs": 1}))  # libraries are no layout
     before, stop = psutil.Process().memory_info().rss, threading.Event()
     pauses = Pauses()
     start = time.perf_counter()

@@ -93,7 +93,7 @@ def sanity() -> Iterator[Figure]:
 
         def move(panel: cw.SaliencyPanel = panel, depths: Iterator[int] = depths) -> None:
             depth = next(depths)
-            panel.seed, panel.randomised = depth // 16, 1 + depth % 16
+            panel.seed, panel.randomized = depth // 16, 1 + depth % 16
             assert panel.result.found
 
         times = in_turn({"move": move}, rounds=12)["move"]

@@ -150,15 +150,15 @@ def hottest_tenth(pictures: int = 20) -> Iterator[Figure]:
 
 
 def pointing(pictures: int = 200) -> Iterator[Figure]:
-    """How often the centre of mass of the drops lies on the strokes of the digit, of those that the network gets right."""
+    """How often the center of mass of the drops lies on the strokes of the digit, of those that the network gets right."""
     net, scenes = cw.load("scenes"), cw.samples.scenes()
     right = [i for i in range(pictures + 50) if int(net.scores(scenes[i][0]).argmax()) == scenes.labels[i]][:pictures]
     hits = []
     for i in right:
         drops = np.maximum(cw.methods.occlusion(net, scenes[i][0], int(scenes.labels[i]), patch=5, stride=2).per_pixel(), 0)
-        centre = np.round(ndimage.center_of_mass(drops)).astype(int)
-        hits.append(scenes.mask(i)[tuple(centre)])
-    yield figure(f"scenes: centre of mass on the strokes, {len(hits)} pictures", 100 * np.mean(hits), "%", least=90)
+        center = np.round(ndimage.center_of_mass(drops)).astype(int)
+        hits.append(scenes.mask(i)[tuple(center)])
+    yield figure(f"scenes: center of mass on the strokes, {len(hits)} pictures", 100 * np.mean(hits), "%", least=90)
 
 
 def by_hand() -> Iterator[Figure]:

@@ -62,7 +62,7 @@ def figures() -> Iterator[Figure]:
             yield figure(f"{COUNT:,} points {what}, all drawn", 1000 / np.median(times), "frames/s", least=30)
             yield figure(f"{COUNT:,} points {what}: nine frames of ten take at most", np.quantile(times, 0.9), "ms")
         yield figure(f"{COUNT:,} points: the point under the pointer", np.array(page.evaluate(HAND, "hover")), "ms", most=1)
-    yield figure("position and colour on the wire", (len(view.positions) + len(view.group)) / COUNT, "bytes/point", most=12)
+    yield figure("position and color on the wire", (len(view.positions) + len(view.group)) / COUNT, "bytes/point", most=12)
     for count in (LIVE, COUNT):
         for name, seconds in messages(count).items():
             most = 1 if (name, count) == ("move", LIVE) else None

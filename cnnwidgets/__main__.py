@@ -139,7 +139,7 @@ def _try_a_network() -> list[str]:
         (image, label), net = digits()[0], load("digits")
         [[(predicted, chance), *_]] = net.predict(image)
         print(f"  the digits network says {predicted} ({chance:.1%}) to a picture of {label}")
-        return [] if predicted == str(label) else ["the digits network does not recognise its own picture"]
+        return [] if predicted == str(label) else ["the digits network does not recognize its own picture"]
     except Exception as error:
         return [f"{type(error).__name__}: {error}"]
 

@@ -34,7 +34,7 @@ class ColoredPanel(Panel):
     grid: ImageGrid
 
     unit = Unit()
-    scale = Scale("map", help="what the colours span: each unit, the layer, or fixed limits")
+    scale = Scale("map", help="what the colors span: each unit, the layer, or fixed limits")
     limits = public(
         t.List(t.Float(), [-1.0, 1.0], minlen=2, maxlen=2, help="[lowest, highest] of the fixed scale"),
         controls.Pair(more=True, when={"scale": ["fixed"]}),
@@ -47,9 +47,9 @@ class ColoredPanel(Panel):
         step=0.1,
         then="nothing",
         more=True,
-        help="how many times sooner the colours run out",
+        help="how many times sooner the colors run out",
     )
-    colors = Choice(COLORS, then="nothing", more=True, help="colour table; auto: diverging around zero for signed values")
+    colors = Choice(COLORS, then="nothing", more=True, help="color table; auto: diverging around zero for signed values")
 
     @t.validate("limits")
     def _rising(self, proposal):

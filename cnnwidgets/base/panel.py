@@ -164,7 +164,7 @@ class Panel(Controlled):
             getattr(self, name)(self._result)
 
     def _learn(self) -> None:
-        """Learn of the network what can be learnt before anything is built."""
+        """Learn of the network what can be learned before anything is built."""
 
     def _take_usual(self) -> None:
         for name, trait in self.public_traits().items():

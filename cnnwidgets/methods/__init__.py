@@ -27,14 +27,14 @@ from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.method import METHODS, Method, attribute
-from cnnwidgets.methods.neighbours import Separation, Trust, nearest, separation, trust
+from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
-from cnnwidgets.methods.sanity import Sanity, randomised, sanity_check
+from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
 from cnnwidgets.methods.schedules import Schedule, schedule
@@ -114,7 +114,7 @@ __all__ = [
     "occlusion",
     "pointing_game",
     "race",
-    "randomised",
+    "randomized",
     "rise",
     "saliency",
     "sanity_check",

@@ -57,13 +57,13 @@ def align(points: np.ndarray, before: np.ndarray, *, scale: bool = True, mirror:
             f"layouts of shapes {given.shape} and {wanted.shape} were given; both must be (n, 2), of the same n pictures"
         )
     middle, target = given.mean(0), wanted.mean(0)
-    centred = given - middle
-    left, strengths, right = np.linalg.svd(centred.T @ (wanted - target))
+    centered = given - middle
+    left, strengths, right = np.linalg.svd(centered.T @ (wanted - target))
     better = bool(np.linalg.det(left @ right) < 0) and strengths[1] > 1e-12 * strengths[0]
     mirrored = mirror and better
     signs = np.array([1, 1 if mirrored else np.sign(np.linalg.det(left @ right))])
     turn = (left * signs) @ right
-    spread = (centred**2).sum()
+    spread = (centered**2).sum()
     reach = float((strengths * signs).sum())
     factor = reach / spread if scale and spread > 0 and reach > 0 else 1.0
     shift = target - factor * (middle @ turn)

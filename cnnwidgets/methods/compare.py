@@ -13,7 +13,7 @@ from cnnwidgets.methods.attribution import Asked, Attribution, Question, Target,
 from cnnwidgets.methods.comparison import Comparison, Row
 from cnnwidgets.methods.faithfulness import faithfulness
 from cnnwidgets.methods.method import METHODS
-from cnnwidgets.methods.sanity import Agreement, agreement, randomised
+from cnnwidgets.methods.sanity import Agreement, agreement, randomized
 from cnnwidgets.methods.segmentation import segment
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, is_whole, one_of
@@ -251,7 +251,7 @@ class Comparer:
             return self.net
         if self._forgetful is None or self._forgetful[0] != (depth, seed):
             self._forgetful = None  # before another one is made
-            self._forgetful = (depth, seed), randomised(self.net, depth, seed=seed)
+            self._forgetful = (depth, seed), randomized(self.net, depth, seed=seed)
         return self._forgetful[1]
 
     def _once(self, key: tuple, compute: Callable[[], Any]) -> Any:

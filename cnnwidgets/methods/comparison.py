@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.methods.attribution import Attribution, Unit, usual_scale
-from cnnwidgets.methods.code.attribution import randomised_lines
+from cnnwidgets.methods.code.attribution import randomized_lines
 from cnnwidgets.methods.code.scores import own_lines
 from cnnwidgets.methods.faithfulness import Faithfulness, pointing_game
 from cnnwidgets.methods.method import METHODS
@@ -136,7 +136,7 @@ class Comparison:
             net: the network that was compared: in the lines ``model``, and the picture ``x`` (1, C, H, W).
         """
         aim = self.rows[0].target
-        model = [randomised_lines(net, self.depth, self.seed)] if self.depth else []
+        model = [randomized_lines(net, self.depth, self.seed)] if self.depth else []
         own = own_lines(name_of(aim)) if callable(aim) else []
         found = [METHODS[method].code(net, maps[0], self.asked[method]) for method, maps in self.maps.items()]
         return "\n".join([*model, *own, "values = maps = {}", *found])

@@ -119,7 +119,7 @@ def probabilities(scores: Tensor, labels: Tensor, criterion: Loss) -> tuple[Tens
 
 
 def kind_of(scores: Tensor, labels: Tensor, criterion: Loss) -> Kind:
-    """What is learnt: by the criterion, or, where that does not say, by the labels."""
+    """What is learned: by the criterion, or, where that does not say, by the labels."""
     if _is_one_of(CLASSES, criterion):
         return "classes"
     if _is_one_of(LABELS, criterion):

@@ -13,7 +13,7 @@ import numpy as np
 from cnnwidgets.methods.code.embedding import layout_lines
 from cnnwidgets.methods.embedding_parameters import PARAMETERS, complete
 from cnnwidgets.methods.layouts import PCA, Fitted, Layouter
-from cnnwidgets.methods.neighbours import Trust, matrix, trust
+from cnnwidgets.methods.neighbors import Trust, matrix, trust
 from cnnwidgets.methods.tsne_layout import TSNE
 from cnnwidgets.methods.umap_layout import UMAP
 from cnnwidgets.net import Cancelled
@@ -60,20 +60,20 @@ class Embedding:
 
     @cached_property
     def trust(self) -> Trust:
-        """How far the 10 nearest of each point are its neighbours, in all or in a sample of 5,000; see :func:`trust`."""
+        """How far the 10 nearest of each point are its neighbors, in all or in a sample of 5,000; see :func:`trust`."""
         return self.trust_of(None)
 
     def trust_of(self, k: int | None) -> Trust:
-        """The same for another number of neighbours."""
+        """The same for another number of neighbors."""
         return trust(self.features, self.points, k, metric=self.params.get("metric", "euclidean"), seed=self.seed)
 
     @property
     def trustworthiness(self) -> float:
-        """Mean trustworthiness with 10 neighbours (Venna and Kaski 2001), 1 at best; about 0.5 for random points."""
+        """Mean trustworthiness with 10 neighbors (Venna and Kaski 2001), 1 at best; about 0.5 for random points."""
         return self.trust.mean
 
-    def neighbours_kept(self, k: int | None = None) -> np.ndarray:
-        """(m,): the share of each point's k true neighbours that the picture kept; m as in ``trust.rows``."""
+    def neighbors_kept(self, k: int | None = None) -> np.ndarray:
+        """(m,): the share of each point's k true neighbors that the picture kept; m as in ``trust.rows``."""
         return (self.trust if k is None else self.trust_of(k)).kept
 
     def add(self, features: Any) -> np.ndarray:
@@ -122,8 +122,8 @@ def embed(
     >>> layout.points.shape, layout.trustworthiness
     ((1797, 2), 0.992)
 
-    PCA keeps the largest distances (Pearson 1901), t-SNE neighbours (van der Maaten and Hinton 2008), UMAP a graph of
-    neighbours (McInnes et al. 2018). Sizes of groups and distances between them mean little in the last two.
+    PCA keeps the largest distances (Pearson 1901), t-SNE neighbors (van der Maaten and Hinton 2008), UMAP a graph of
+    neighbors (McInnes et al. 2018). Sizes of groups and distances between them mean little in the last two.
 
     Parameters:
         features: (n, d), or what has them as ``values``.
@@ -176,8 +176,8 @@ class Layout:
                 f"the features of picture {zero} are all 0, which have no direction: use another metric than cosine"
             )
         self.labels = None if labels is None else _labels(labels, method, n)
-        if method == "tsne" and (self.params["metric"] != "euclidean" or d <= self.params["components"]):
-            self.params["components"] = None  # the features are taken as they are
+        if method == "tsne" and (self.params["metric"] != "euclidean" or d <= self.params["pca_components"]):
+            self.params["pca_components"] = None  # the features are taken as they are
         self.iteration = 0
         self._pace = 0.0
         if method == "pca":
@@ -228,7 +228,7 @@ class Layout:
         return self.embedding
 
     def restart(self) -> None:
-        """Back to the layout of PCA; neighbours that were found are kept."""
+        """Back to the layout of PCA; neighbors that were found are kept."""
         self.iteration = 0
         self._layouter.begin()
 

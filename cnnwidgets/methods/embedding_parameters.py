@@ -16,15 +16,15 @@ _METRIC = Parameter("euclidean", "How the distance of two pictures' features is 
 PARAMETERS: dict[str, dict[str, Parameter]] = {
     "pca": {},
     "tsne": {
-        "perplexity": Parameter(30.0, "About how many neighbours each point tries to stay close to.", 1, 500),
+        "perplexity": Parameter(30.0, "About how many neighbors each point tries to stay close to.", 1, 500),
         "learning_rate": Parameter(
             None, "Length of a step; by default pictures / exaggeration (Belkina et al. 2019).", 1, 1e6
         ),
-        "early_exaggeration": Parameter(12.0, "How much stronger neighbours attract at first, so that groups form.", 1, 100),
-        "early_iterations": Parameter(250, "Iterations with that exaggeration.", 0, 10_000, whole=True),
-        "iterations": Parameter(1000, "Iterations in all.", 1, 100_000, whole=True),
+        "early_exaggeration": Parameter(12.0, "How much stronger neighbors attract at first, so that groups form.", 1, 100),
+        "early_exaggeration_iter": Parameter(250, "Iterations with that exaggeration.", 0, 10_000, whole=True),
+        "n_iter": Parameter(1000, "Iterations in all.", 1, 100_000, whole=True),
         "metric": _METRIC,
-        "components": Parameter(
+        "pca_components": Parameter(
             50,
             "Principal components that the features are reduced to first, if the metric is euclidean.",
             2,
@@ -34,12 +34,12 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
         "theta": Parameter(0.8, "How coarsely far points are taken together: 0 exactly, 1 fast (Barnes-Hut).", 0, 1),
     },
     "umap": {
-        "neighbours": Parameter(
-            15, "How many neighbours join a point: few show detail, many the whole.", 2, 500, whole=True
+        "n_neighbors": Parameter(
+            15, "How many neighbors join a point: few show detail, many the whole.", 2, 500, whole=True
         ),
-        "minimum_distance": Parameter(0.1, "How close points may lie: small packs groups tightly.", 0, 1),
+        "min_dist": Parameter(0.1, "How close points may lie: small packs groups tightly.", 0, 1),
         "learning_rate": Parameter(1.0, "Length of the first step; it falls to 0.", 0.001, 100),
-        "epochs": Parameter(
+        "n_epochs": Parameter(
             None, "Passes over all pairs; by default 500, beyond 10,000 pictures 200.", 1, 100_000, whole=True
         ),
         "metric": _METRIC,
@@ -82,13 +82,13 @@ def complete(method: str, given: dict[str, Any], n: int) -> dict[str, Any]:
                 f"lower it or take more pictures"
             )
         settled["perplexity"] = min(settled["perplexity"], largest)
-        settled["early_iterations"] = min(settled["early_iterations"], settled["iterations"])
+        settled["early_exaggeration_iter"] = min(settled["early_exaggeration_iter"], settled["n_iter"])
     if method == "umap":
-        if settled["neighbours"] >= n and "neighbours" in given:
+        if settled["n_neighbors"] >= n and "n_neighbors" in given:
             raise ValueError(
-                f"neighbours is {given['neighbours']}, and {n} pictures have at most {n - 1} each: "
+                f"n_neighbors is {given['n_neighbors']}, and {n} pictures have at most {n - 1} each: "
                 f"lower it or take more pictures"
             )
-        settled["neighbours"] = min(settled["neighbours"], n - 1)
-        settled["epochs"] = settled["epochs"] or (500 if n <= 10_000 else 200)
+        settled["n_neighbors"] = min(settled["n_neighbors"], n - 1)
+        settled["n_epochs"] = settled["n_epochs"] or (500 if n <= 10_000 else 200)
     return settled

@@ -12,7 +12,7 @@ from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.embedding import Embedding
 from cnnwidgets.methods.embedding_parameters import TITLES
 from cnnwidgets.methods.features import Features
-from cnnwidgets.methods.neighbours import Separation, Trust, why_inseparable
+from cnnwidgets.methods.neighbors import Separation, Trust, why_inseparable
 from cnnwidgets.net import BoundModel
 
 
@@ -73,7 +73,7 @@ class EmbeddingState:
         if layout.explained is not None:
             across, up = (f"{share:.0%}" for share in layout.explained)
             return f"{text}: {across} of the variance across, {up} up"
-        name = "perplexity" if layout.method == "tsne" else "neighbours"
+        name = "perplexity" if layout.method == "tsne" else "n_neighbors"
         others = any(title.startswith(name) for title, *_ in self.compared)
         return f"{text}: {name} {layout.params[name]:g}" if others else text
 
@@ -90,9 +90,7 @@ class EmbeddingState:
         if not layout.iterations:
             return words
         loss = "" if layout.loss is None else f", divergence {layout.loss:.3f}"
-        return (
-            f"{words}, {'' if self.finished else done}{steps} {'iterations' if layout.method == 'tsne' else 'epochs'}{loss}"
-        )
+        return f"{words}, {'' if self.finished else done}{steps} {'n_iter' if layout.method == 'tsne' else 'n_epochs'}{loss}"
 
     @property
     def summary(self) -> str:
@@ -103,11 +101,11 @@ class EmbeddingState:
             self.progress if self.finished else f"paused, {self.progress}",
         ]
         if self.trust:
-            parts.append(f"trustworthiness {self.trust.mean:.3f}, {self.trust.mean_kept:.0%} of neighbours kept")
+            parts.append(f"trustworthiness {self.trust.mean:.3f}, {self.trust.mean_kept:.0%} of neighbors kept")
         if (found.labels < 0).all():
             parts.append("no picture has a label, which is a whole number")
         if found.layer in self.separation:
-            parts.append(f"{self.separation[found.layer].accuracy:.1%} of the nearest neighbours' votes are right")
+            parts.append(f"{self.separation[found.layer].accuracy:.1%} of the nearest neighbors' votes are right")
         if found.top is not None or found.regression is not None:
             parts.append(found.output.sentence)
         if found.skipped:

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnwidgets.methods.batches import numbers_of
 from cnnwidgets.methods.features import INPUT, Features, features, values_of
-from cnnwidgets.methods.neighbours import Separation, separation, why_inseparable
+from cnnwidgets.methods.neighbors import Separation, separation, why_inseparable
 from cnnwidgets.net import BoundModel
 
 ONE_PASS = 512 * 2**20
@@ -111,8 +111,8 @@ class FeatureCache:
                 continue
             if cancel is not None and cancel.is_set():
                 return
-            labelled = found.labels >= 0
-            measured = self.separations | {name: separation(found.values[labelled], found.labels[labelled])}
+            labeled = found.labels >= 0
+            measured = self.separations | {name: separation(found.values[labeled], found.labels[labeled])}
             self.separations = {name: measured[name] for name in names if name in measured}
             done = len(self.separations)
             on_progress(f"How well classes separate: {done} of {len(self._known)} layers", done / len(self._known))

@@ -25,8 +25,8 @@ SHAPES = ("rectangle", "ellipse")
 def fill_picture(net: BoundModel, picture: Tensor, fill: str, patch: tuple[int, int], seed: int = 0) -> Tensor:
     """What a patch would show wherever it lies, as a whole picture (1, C, H, W) beside the preprocessed ``picture``.
 
-    ``"mean"``: the picture's mean colour. ``"gray"``: half of the brightest. ``"zero"``: 0 after preprocessing, which is the
-    mean colour of the training set for most networks. ``"noise"``: normal random numbers with the picture's mean and
+    ``"mean"``: the picture's mean color. ``"gray"``: half of the brightest. ``"zero"``: 0 after preprocessing, which is the
+    mean color of the training set for most networks. ``"noise"``: normal random numbers with the picture's mean and
     standard deviation in each channel. ``"blur"``: the picture itself, blurred by half of the patch.
     """
     if fill == "mean":

@@ -78,8 +78,8 @@ class Filters:
     def order(self, by: str) -> np.ndarray:
         """(filters,): the filters' indices sorted by ``"index"``, by falling ``"norm"`` or by ``"similarity"``.
 
-        By similarity, neighbours look alike: the leaves of an average-linkage tree of cosine distances, its branches turned
-        so that neighbours are near (Bar-Joseph, Gifford and Jaakkola 2001; SciPy's, which does not always find the
+        By similarity, neighbors look alike: the leaves of an average-linkage tree of cosine distances, its branches turned
+        so that neighbors are near (Bar-Joseph, Gifford and Jaakkola 2001; SciPy's, which does not always find the
         smallest sum of distances: scipy issue 11227).
         """
         match by:

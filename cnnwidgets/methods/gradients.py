@@ -111,8 +111,8 @@ def smoothgrad(
     *,
     unit: Unit | Sequence[Unit] | None = None,
     reduce: str = "max",
-    samples: int = 32,
-    noise: float = 0.15,
+    n_samples: int = 32,
+    noise_level: float = 0.15,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
     on_update: Callable[[Any, float], None] | None = None,
@@ -121,17 +121,21 @@ def smoothgrad(
     """The mean of the gradients of noisy copies of the picture (Smilkov, Thorat, Kim, Viégas and Wattenberg 2017).
 
     Parameters (and those of :func:`saliency`):
-        samples: how many copies.
-        noise: standard deviation of the normal noise, in parts of the preprocessed picture's range (largest less smallest).
+        n_samples: how many copies.
+        noise_level: standard deviation of the noise, as a share of the preprocessed picture's range.
         seed: of the noise.
         max_memory: bytes, over those of the network.
         on_update: called with the mean so far and the fraction done.
         cancel: an object with ``is_set()``.
     """
-    samples, noise, seed = whole("samples", samples, 1), real("noise", noise, 0), whole("seed", seed, 0)
+    n_samples, noise_level, seed = (
+        whole("n_samples", n_samples, 1),
+        real("noise_level", noise_level, 0),
+        whole("seed", seed, 0),
+    )
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
     inputs = question.inputs
-    deviation = noise * float(inputs.max() - inputs.min())
+    deviation = noise_level * float(inputs.max() - inputs.min())
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(len(question.asked), *inputs.shape[1:])
     clean = _scores(question)
@@ -140,11 +144,11 @@ def smoothgrad(
         found = zip(map(reduction, total / done), clean, strict=True)
         return question.answer(list(found), method="smoothgrad", signed=_is_signed(reduce))
 
-    for done, count in _counted(samples, question.at_once(max_memory)):
+    for done, count in _counted(n_samples, question.at_once(max_memory)):
         each = [torch.randn(inputs.shape[1:], generator=generator) for _ in range(count)]  # the same in parts of any size
         total += _summed(question, inputs + deviation * torch.stack(each).to(inputs))
-        _tell(on_update, cancel, partial(result, done), done / samples)
-    return result(samples)
+        _tell(on_update, cancel, partial(result, done), done / n_samples)
+    return result(n_samples)
 
 
 @checked

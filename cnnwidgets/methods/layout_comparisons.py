@@ -35,7 +35,7 @@ def comparisons(compare: str, method: str, n: int, seed: int = 0) -> list[tuple[
         raise ValueError("PCA knows neither perplexity nor chance: compare t-SNE or UMAP")
     if compare == "seeds":
         return [(f"seed {seed + k}", {"seed": seed + k}) for k in (1, 2)]
-    name, most = ("perplexity", (n - 1) / 3) if method == "tsne" else ("neighbours", n - 1)
+    name, most = ("perplexity", (n - 1) / 3) if method == "tsne" else ("n_neighbors", n - 1)
     fitting = [value for value in PERPLEXITIES if value <= most]
     if not fitting:
         raise ValueError(f"{n} pictures are too few to compare a {name} of {PERPLEXITIES[0]} or more: take more pictures")

@@ -29,7 +29,7 @@ class Lime:
         r_squared: the share of the answers' variance that the model explains, both weighted by nearness: 1 for a linear
             network; NaN if all answers are the same. Where it is low, the coefficients explain little.
         score: that of the picture itself.
-        samples: subsets that were asked for.
+        n_samples: subsets that were asked for.
         exact: whether these are all subsets there are.
         quantity: what the score is, ``"probability"`` or ``"value"``.
         notes: sentences on the network and on the picture, and what to beware of.
@@ -41,14 +41,14 @@ class Lime:
     intercept: float
     r_squared: float
     score: float
-    samples: int
+    n_samples: int
     exact: bool
     quantity: str
     notes: tuple[str, ...] = ()
 
     def attribution(self) -> Attribution:
         """The coefficients by pixel; what a superpixel adds is not divided among its pixels."""
-        subsets = f"{'all' if self.exact else 'at random'} {self.samples} subsets of {len(self.coefficients)} superpixels"
+        subsets = f"{'all' if self.exact else 'at random'} {self.n_samples} subsets of {len(self.coefficients)} superpixels"
         return Attribution(
             values=self.coefficients[self.segments].astype(np.float32),
             method="lime",
@@ -71,7 +71,7 @@ def lime(
     target: Target = None,
     *,
     superpixels: int | np.ndarray = 50,
-    samples: int = 1000,
+    n_samples: int = 1000,
     fill: str = "mean",
     alpha: float = 1.0,
     width: float = 0.25,
@@ -98,7 +98,7 @@ def lime(
         target: a class's index or name, or a function of the network's output, or a list of them, which share the passes;
             by default the class that is predicted. Of a regression it is the value that is explained.
         superpixels: about how many; or a map (height, width) of them that one has made, whole numbers.
-        samples: how many subsets, drawn with a chance of a half for each superpixel; as many forward passes. Where there are
+        n_samples: how many subsets, each superpixel in with probability 1/2; as many forward passes. Where there are
             no more subsets than that, each is taken, and counts as often as it would be drawn.
         fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"`` (of the picture; the authors' program takes that of each
             superpixel), ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``.
@@ -116,18 +116,18 @@ def lime(
         TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
         Cancelled: cancel was set; its ``partial`` is what the subsets so far give, None if there are none.
     """
-    samples, seed = whole("samples", samples, 1), whole("seed", seed, 0)
+    n_samples, seed = whole("n_samples", n_samples, 1), whole("seed", seed, 0)
     alpha, width = real("alpha", alpha, 0), real("width", width, above=0)
     question = Question(net, image, target, None)
     inputs = question.inputs
     clean = question.answers(inputs)[0].tolist()
     segments = _segments(net, inputs, superpixels)
     cover = fill_picture(net, inputs, fill, tuple(-(-side // 4) for side in segments.shape), seed)  # type: ignore[arg-type]
-    seen, exact = _subsets(int(segments.max()) + 1, samples, seed)
+    seen, exact = _subsets(int(segments.max()) + 1, n_samples, seed)
     answers = np.empty((len(seen), len(clean)))
 
     def result(done: int) -> Any:
-        near = np.exp(-((1 - np.sqrt(seen[:done].mean(1))) ** 2) / width**2) * (samples / len(seen))
+        near = np.exp(-((1 - np.sqrt(seen[:done].mean(1))) ** 2) / width**2) * (n_samples / len(seen))
         made = [
             Lime(
                 asked.name, segments, *_ridge(seen[:done], values, near, alpha), score, done, exact and done == len(seen),
@@ -167,11 +167,11 @@ def _segments(net: BoundModel, inputs: torch.Tensor, superpixels: int | np.ndarr
     return np.unique(found, return_inverse=True)[1].reshape(size)
 
 
-def _subsets(count: int, samples: int, seed: int) -> tuple[np.ndarray, bool]:
+def _subsets(count: int, n_samples: int, seed: int) -> tuple[np.ndarray, bool]:
     """bool (n, superpixels): which can be seen, the first time all of them; and whether these are all subsets there are."""
-    if count < 63 and 2**count <= samples:
+    if count < 63 and 2**count <= n_samples:
         return (np.arange(2**count)[::-1, None] >> np.arange(count) & 1).astype(bool), True
-    seen = np.random.default_rng(seed).random((samples, count)) < 0.5
+    seen = np.random.default_rng(seed).random((n_samples, count)) < 0.5
     seen[0] = True
     return seen, False
 

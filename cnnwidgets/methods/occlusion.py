@@ -84,7 +84,7 @@ def occlusion(
         shape: of the patch, ``"rectangle"`` or ``"ellipse"``.
         score: ``"probability"``, ``"logit"``, ``"value"``, or (layer, unit) for the sum of a unit's map, whatever the
             network's output is; by default the target's probability, and of a regression or a function the value.
-        region: (top, left, height, width) in pixels: only positions whose patch has its centre in it.
+        region: (top, left, height, width) in pixels: only positions whose patch has its center in it.
         edges: how many positions a side of W pixels has for a patch of F and a stride of S. With ``"cut"`` there are
             ceil((W - F) / S) + 1, as Captum has it: the border cuts the last patch off, so that no pixel is left out. With
             ``"inside"`` there are floor((W - F) / S) + 1, the output size of a convolution: whole patches alone. They are 29
@@ -394,7 +394,7 @@ def _grid(size, patch, stride, region, edges: str) -> tuple[np.ndarray, np.ndarr
             middle = places + (patch[k] - 1) / 2
             places = places[(middle >= region[k]) & (middle < region[k] + region[2 + k])]
             if not len(places):
-                raise ValueError(f"no position of the patch has its centre in the region {list(region)}: draw a larger one")
+                raise ValueError(f"no position of the patch has its center in the region {list(region)}: draw a larger one")
         axes.append(places)
     return axes[0], axes[1]
 

@@ -135,7 +135,7 @@ class OcclusionMap:
         """The most probable classes, and int (rows, columns): each position's place among them.
 
         The class of the picture without a patch is the first, the others follow by area. A position that is not known yet
-        has the class of its nearest neighbour; -1 if none is known, or there is none.
+        has the class of its nearest neighbor; -1 if none is known, or there is none.
         """
         if not len(self.answer.classes):
             return [], self.top

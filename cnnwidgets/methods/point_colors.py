@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods.features import Features
-from cnnwidgets.methods.neighbours import Trust
+from cnnwidgets.methods.neighbors import Trust
 from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import nearest
 
-TRUST = ("trustworthiness", "neighbours kept")
+TRUST = ("trustworthiness", "neighbors kept")
 """Colors that are measured of the layout itself."""
 
 MOST_WORDS = 1000
@@ -67,7 +67,7 @@ class PointColoring:
         """
         if what not in [name for _, name in self.options()]:
             raise ValueError(
-                f"there is nothing called {what!r} to colour by.{nearest(what, [name for _, name in self.options()])}"
+                f"there is nothing called {what!r} to color by.{nearest(what, [name for _, name in self.options()])}"
             )
         if what in self.columns:
             return _column(self.columns[what][features.indices], what)
@@ -82,7 +82,7 @@ class PointColoring:
         if features.regression is not None and what in ("prediction", "confidence"):
             return PointColors(features.regression[:, 0], quantity="value that is predicted")
         if features.top is None or features.chances is None:
-            raise ValueError(f"{features.output.sentence}: there is no {what} to colour by; take the label")
+            raise ValueError(f"{features.output.sentence}: there is no {what} to color by; take the label")
         if what == "prediction":
             return PointColors(features.top[:, 0], features.classes)
         if what == "confidence":

@@ -29,7 +29,7 @@ class ConfusionMatrix:
 
     @property
     def accuracy(self) -> float:
-        """The share of labelled pictures that are right, between 0 and 1; NaN if there are none."""
+        """The share of labeled pictures that are right, between 0 and 1; NaN if there are none."""
         total = int(self.counts.sum())
         return float(np.trace(self.counts) / total) if total else float("nan")
 

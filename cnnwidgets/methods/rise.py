@@ -23,7 +23,7 @@ def rise(
     *,
     cells: int = 7,
     keep: float = 0.5,
-    samples: int = 2000,
+    n_samples: int = 2000,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
     on_update: Callable[[Any, float], None] | None = None,
@@ -48,7 +48,7 @@ def rise(
             that is predicted. Of a regression it is the value that is explained.
         cells: rows and columns of the coarse grid.
         keep: the probability that a cell of it can be seen, between 0 and 1.
-        samples: how many masks; as many forward passes.
+        n_samples: how many masks; as many forward passes.
         seed: of the masks.
         max_memory: bytes, over those of the network.
         on_update: called with what the masks so far give, and the fraction done.
@@ -63,14 +63,14 @@ def rise(
         TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
         Cancelled: cancel was set; its ``partial`` is what the masks so far give, None if there are none.
     """
-    cells, samples, seed = whole("cells", cells, 1), whole("samples", samples, 1), whole("seed", seed, 0)
+    cells, n_samples, seed = whole("cells", cells, 1), whole("n_samples", n_samples, 1), whole("seed", seed, 0)
     keep = real("keep", keep, above=0, below=1)
     question = Question(net, image, target, None)
     clean = question.answers(question.inputs)[0].tolist()
     height, width = question.inputs.shape[2:]
     if cells > max(height, width):
         raise ValueError(f"cells is {cells}; the picture has {height}×{width} pixels: fewer cells a side are wanted")
-    masks = Masks((height, width), cells, keep, samples, seed)
+    masks = Masks((height, width), cells, keep, n_samples, seed)
     total, squares = torch.zeros(2, len(clean), height, width, dtype=torch.float64)
 
     def result(done: int) -> Any:
@@ -84,7 +84,7 @@ def rise(
         return with_errors if question.many else with_errors[0]
 
     most = question.at_once(max_memory)
-    for start in range(0, samples, most):
+    for start in range(0, n_samples, most):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled", partial=result(start) if start else None)
         some = masks[start : start + most]
@@ -92,9 +92,9 @@ def rise(
         total += torch.tensordot(chances, some, 1)
         squares += torch.tensordot(chances**2, some**2, 1)
         if on_update is not None:
-            done = min(samples, start + most)
-            on_update(result(done), done / samples)
-    return result(samples)
+            done = min(n_samples, start + most)
+            on_update(result(done), done / n_samples)
+    return result(n_samples)
 
 
 class Masks:

@@ -1,4 +1,4 @@
-"""Does a map depend on what the network has learnt? Put random numbers in its weights, and see whether the map changes."""
+"""Does a map depend on what the network has learned? Put random numbers in its weights, and see whether the map changes."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Sanity:
     Attributes:
         target: the class that is explained, of all networks the same; or the name of the function.
         methods: names of the methods.
-        depths: how many layers were randomised, from the last one down.
-        layers: for each depth the layer that is randomised there first; ``""`` for depth 0.
-        probability: float32 (depths,), of the target in the randomised network; a regression's or a function's value.
+        depths: how many layers were randomized, from the last one down.
+        layers: for each depth the layer that is randomized there first; ``""`` for depth 0.
+        probability: float32 (depths,), of the target in the randomized network; a regression's or a function's value.
         original: float32 (methods, height, width), the maps of the network itself, by pixel of the input.
-        maps: float32 (methods, depths, height, width), those of the randomised ones.
+        maps: float32 (methods, depths, height, width), those of the randomized ones.
         correlation: float64 (methods, depths), Spearman's rank correlation of the sizes of the values with the original's:
             1 for the same order; NaN where a map is the same everywhere.
         similarity: float64 (methods, depths), the structural similarity (SSIM) of the displays with the original's: 1 for
@@ -69,10 +69,10 @@ def sanity_check(
     on_update: Callable[[Sanity, float], None] | None = None,
     cancel=None,
 ) -> Sanity:
-    """Cascading randomisation: how the maps change while layer after layer forgets, from the last one down.
+    """Cascading randomization: how the maps change while layer after layer forgets, from the last one down.
 
     A map that stays as it was, though the network has forgotten everything, shows the picture (its edges, say) and not what
-    the network has learnt.
+    the network has learned.
 
     Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim, Sanity Checks for Saliency Maps (NeurIPS 2018).
 
@@ -81,7 +81,7 @@ def sanity_check(
         image: whatever ``net.prepare`` takes; one picture.
         target: a class's index or name, or a function of the output; by default the class that the network itself predicts.
         methods: names in :data:`~cnnwidgets.methods.METHODS`.
-        depths: how many layers are randomised; by default 0, 1, 2 and so on to all that have weights.
+        depths: how many layers are randomized; by default 0, 1, 2 and so on to all that have weights.
         seed: of the random numbers.
         on_update: called with the depths so far, and the fraction done.
         cancel: an object with ``is_set()``.
@@ -137,7 +137,7 @@ def sanity_check(
     for depth in depths:
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled", partial=result() if maps else None)
-        forgetful = randomised(net, depth, seed=seed)
+        forgetful = randomized(net, depth, seed=seed)
         found = explain(forgetful)
         maps.append([one.at_input() for one in found])
         agreements.append([agreement(*pair) for pair in zip(originals, found, strict=True)])
@@ -148,13 +148,13 @@ def sanity_check(
 
 
 @checked
-def randomised(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
-    """A copy of a network whose last layers have random weights; biases and normalisations stay.
+def randomized(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
+    """A copy of a network whose last layers have random weights; biases and normalizations stay.
 
     Each weight becomes normal random numbers of its own mean and standard deviation. They are drawn from the last layer
     down: with the same seed, depth 3 has the numbers of depth 2 and one layer more.
 
-    >>> cw.methods.randomised(net, 2)
+    >>> cw.methods.randomized(net, 2)
     <scenes, last 2 layers random: 3×64×64, 175,258 parameters, 10 logits>
 
     Parameters:
@@ -209,7 +209,7 @@ def agreement(one: Attribution, other: Attribution) -> Agreement:
 
 
 def _forget(module: nn.Module, row: Layer, generator: torch.Generator) -> None:
-    """Replace one weight by random numbers; a parametrized one through what computes it (weight normalisation, say)."""
+    """Replace one weight by random numbers; a parametrized one through what computes it (weight normalization, say)."""
     owner, _, name = str(row.weight).rpartition(".")
     part = module.get_submodule(owner)
     weight = weight_of(part, name)

@@ -1,4 +1,4 @@
-"""Cut an object out of a picture, by a network that has learnt nothing but classes: a map seeds it, colours do the rest."""
+"""Cut an object out of a picture, by a network that has learned nothing but classes: a map seeds it, colors do the rest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Segmentation:
 
     Attributes:
         mask: bool (height, width), the object: where ``chance`` is at least a half.
-        chance: float32 (height, width), that a walk at random from there, which avoids edges of colour, comes to a seed of
+        chance: float32 (height, width), that a walk at random from there, which avoids edges of color, comes to a seed of
             the object before one of the background.
         seeds: int8 (height, width): 1 for the object, -1 for the background, 0 for pixels that are to be decided.
         attribution: the map that the seeds were taken from.
@@ -52,10 +52,10 @@ def segment(
     smooth: float | None = None,
     beta: float = 1000,
 ) -> Segmentation:
-    """The object of a class, cut out by a network that has only learnt to name it.
+    """The object of a class, cut out by a network that has only learned to name it.
 
     The pixels that matter most seed the object, those that matter least the background; the others go with the seed that a
-    walk at random, which avoids edges of colour, comes to first.
+    walk at random, which avoids edges of color, comes to first.
 
     Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks (2013), with the saliency, the quantiles 0.95 and
     0.3, and GraphCut. Here: Grady, Random Walks for Image Segmentation (IEEE TPAMI 2006), of scikit-image.
@@ -76,7 +76,7 @@ def segment(
             (C, H, W) values the sizes are summed up.
         foreground, background: quantiles of the map, at least and at most which a pixel is a seed.
         smooth: standard deviation of a normal blur of the map, in pixels; by default a 64th of the shorter side.
-        beta: how much an edge of colour keeps a walk off.
+        beta: how much an edge of color keeps a walk off.
 
     Raises:
         NoRule: a ValueError: the network has no ReLUs, or others that guided backpropagation cannot be given to: give an
@@ -109,9 +109,9 @@ def segment(
         raise ValueError("the map is the same everywhere: it seeds no object")
     chance = (seeds > 0).astype(np.float32)
     if (seeds == 0).any():
-        colours = rgb2lab(net.picture(inputs)) / 100 + (1e-6, 0, 0)  # a black picture would have no deviation to divide by
+        colors = rgb2lab(net.picture(inputs)) / 100 + (1e-6, 0, 0)  # a black picture would have no deviation to divide by
         labels = np.where(seeds < 0, 2, seeds)
-        chance = random_walker(colours, labels, beta, mode="bf", channel_axis=-1, return_full_prob=True)[0]
+        chance = random_walker(colors, labels, beta, mode="bf", channel_axis=-1, return_full_prob=True)[0]
     chance = np.clip(chance, 0, 1).astype(np.float32)
     return Segmentation(chance >= 0.5, chance, seeds, taken)
 

@@ -31,10 +31,10 @@ class Affinities:
     """
 
     def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any]):
-        found = Components(features, seed, params["components"] or 2)
+        found = Components(features, seed, params["pca_components"] or 2)
         self.start = found.points
         self.order = np.argsort(self.start[:, 0], kind="stable")
-        self._reduced = None if params["components"] is None else found
+        self._reduced = None if params["pca_components"] is None else found
         self._data = (features if self._reduced is None else found.all)[self.order]
         self._seed, self._perplexity, self._metric = seed, params["perplexity"], params["metric"]
 
@@ -80,7 +80,7 @@ class TSNE(Layouter):
 
     def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any]):
         self._params = params
-        self.iterations = params["iterations"]
+        self.iterations = params["n_iter"]
         self.fitted = Affinities(features, seed, params)
         self._first = jitter(self.fitted.start[self.fitted.order], seed)
         self._first *= TIGHT / self._first.std(0)[0]
@@ -88,7 +88,7 @@ class TSNE(Layouter):
 
     @property
     def preparing(self) -> str:
-        return "" if self.fitted.known else "looking for neighbours"
+        return "" if self.fitted.known else "looking for neighbors"
 
     def begin(self) -> None:
         self._moving, self.loss = self._first.copy(), None
@@ -98,7 +98,7 @@ class TSNE(Layouter):
     def step(self, iteration: int, count: int) -> int:
         from openTSNE.tsne import gradient_descent
 
-        turn = self._params["early_iterations"]
+        turn = self._params["early_exaggeration_iter"]
         exaggeration = self._params["early_exaggeration"] if iteration < turn else 1.0
         if iteration == 0:
             self._descent, self._told = gradient_descent(), -TOLD
@@ -149,7 +149,7 @@ class TSNE(Layouter):
 
 
 def _rows(points: np.ndarray) -> np.ndarray:
-    """An order (n,) in which neighbours mostly follow each other: row by row, there and back."""
+    """An order (n,) in which neighbors mostly follow each other: row by row, there and back."""
     x, y = points.T
     rows = ((y - y.min()) / (np.ptp(y) or 1.0) * np.sqrt(len(points))).astype(int)
     return np.lexsort((np.where(rows % 2, -x, x), rows))

@@ -36,8 +36,8 @@ class Graph:
         import umap
 
         model = umap.UMAP(
-            n_neighbors=self._params["neighbours"],
-            min_dist=self._params["minimum_distance"],
+            n_neighbors=self._params["n_neighbors"],
+            min_dist=self._params["min_dist"],
             metric=self._params["metric"],
             target_weight=self._params["label_weight"],
             init=self.start,
@@ -54,7 +54,7 @@ class Graph:
         """(edges,) each: where they begin, where they end, and every how many epochs each is due."""
         from umap.umap_ import make_epochs_per_sample
 
-        epochs, graph = self._params["epochs"], self._model.graph_.tocoo()
+        epochs, graph = self._params["n_epochs"], self._model.graph_.tocoo()
         strong = graph.data >= graph.data.max() / epochs  # weaker edges are due in no epoch
         return graph.row[strong], graph.col[strong], make_epochs_per_sample(graph.data[strong], epochs)
 
@@ -63,7 +63,7 @@ class Graph:
         """a and b of 1 / (1 + a d^(2 b)), how strongly points at a distance d belong together."""
         from umap.umap_ import find_ab_params
 
-        return find_ab_params(1.0, self._params["minimum_distance"])
+        return find_ab_params(1.0, self._params["min_dist"])
 
     def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
         model = copy.copy(self._model)
@@ -72,7 +72,7 @@ class Graph:
 
 
 class UMAP(Layouter):
-    """UMAP (McInnes, Healy and Melville 2018), by umap-learn: a graph of neighbours, drawn by sampling its edges.
+    """UMAP (McInnes, Healy and Melville 2018), by umap-learn: a graph of neighbors, drawn by sampling its edges.
 
     umap-learn tells nothing before its last epoch, so each epoch is a call of its own, with the edges that are due in it.
     """
@@ -81,7 +81,7 @@ class UMAP(Layouter):
 
     def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any], labels: np.ndarray | None):
         self._params, self._seed = params, seed
-        self.iterations = params["epochs"]
+        self.iterations = params["n_epochs"]
         self.fitted = Graph(features, seed, params, labels)
         self.begin()
 

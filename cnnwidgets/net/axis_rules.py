@@ -131,7 +131,7 @@ def _resampled(call: Call) -> Axes:
     return _pooling(call, call.output.ndim - 2)
 
 
-def _normalised(call: Call) -> Axes:
+def _normalized(call: Call) -> Axes:
     """Batch, group or instance norm: where nothing else is known, the second axis counts units."""
     axes = same(call)
     if len(axes) > 1 and roles(axes[1]) == {ANYTHING} and not any(map(is_units, axes)):
@@ -208,7 +208,7 @@ def _rules(names: frozenset[str] | str, rule: Callable[[Call], Axes]) -> dict[st
 
 _RULES = {
     **_rules(SOFTMAXES | {"layer_norm", "rms_norm", "normalize", "cumsum", "cumprod", "glu", "repeat_interleave"}, same),
-    **_rules("batch_norm group_norm instance_norm", _normalised),
+    **_rules("batch_norm group_norm instance_norm", _normalized),
     **_rules(REDUCTIONS, _reduce),
     **_rules(REORDERS, _reordered),
     **_rules("pad", after_padding),

@@ -152,23 +152,23 @@ class Layer:
         return units_first.reshape(len(output), units, height, width)
 
     def to_pixel(self, row: float, column: float, picture: tuple[int, int]) -> tuple[float, float]:
-        """The input pixel (y, x) at the centre of what a position sees; the proportional place if it sees everything.
+        """The input pixel (y, x) at the center of what a position sees; the proportional place if it sees everything.
 
         Parameters:
             picture: height and width of the input.
         """
-        (top, left), (down, right) = self._centres(picture)
+        (top, left), (down, right) = self._centers(picture)
         return top + row * down, left + column * right
 
     def to_position(self, y: float, x: float, picture: tuple[int, int]) -> tuple[int, int]:
-        """The position (row, column) whose centre is nearest to an input pixel: what :meth:`to_pixel` undoes."""
-        (top, left), (down, right) = self._centres(picture)
+        """The position (row, column) whose center is nearest to an input pixel: what :meth:`to_pixel` undoes."""
+        (top, left), (down, right) = self._centers(picture)
         _, height, width = self.map_shape
         row, column = round((y - top) / down), round((x - left) / right)
         return min(max(row, 0), height - 1), min(max(column, 0), width - 1)
 
-    def _centres(self, picture: tuple[int, int]) -> tuple[Pair, Pair]:
-        """Pixel of the first position's centre, and pixels from one centre to the next, for rows and columns."""
+    def _centers(self, picture: tuple[int, int]) -> tuple[Pair, Pair]:
+        """Pixel of the first position's center, and pixels from one center to the next, for rows and columns."""
         sees = self.receptive_field
         if sees is None or sees.status == "global":
             _, height, width = self.map_shape

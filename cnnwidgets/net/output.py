@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.net.arguments import one_of
+from cnnwidgets.numbers import percent
 
 KINDS = {
     "logits": "logits, of which a softmax makes probabilities",
@@ -122,7 +123,7 @@ class Output:
             return f"{name}{':' * (self.count > 1)} {value:.3g}"
         if self.is_binary:
             return f"p({name}) {value:.2f}" if 0.005 <= value < 0.995 else f"p({name}) {value:.3g}"
-        return f"{name} ({_percent(value)})"
+        return f"{name} ({percent(value)})"
 
     def about_score(self, has_before: bool) -> str:
         """The sentence, and what of it is differentiated.
@@ -199,10 +200,6 @@ class Output:
 def check_outputs(outputs: str | None) -> str | None:
     """What a user says of the outputs, if it is one of :data:`KINDS`; else a ValueError lists them."""
     return None if outputs is None else one_of("outputs", outputs, KINDS)
-
-
-def _percent(chance: float) -> str:
-    return f"{chance:.0%}" if chance >= 0.1 else f"{chance:.1%}" if chance >= 0.001 else "< 0.1%"
 
 
 _NOUNS = {

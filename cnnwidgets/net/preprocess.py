@@ -20,7 +20,7 @@ SMALL, LARGE = 0.25, 8
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Picture to input tensor: resize, crop to the centre, scale to [0, 1], then ``(x - mean) / std`` a channel.
+    """Picture to input tensor: resize, crop to the center, scale to [0, 1], then ``(x - mean) / std`` a channel.
 
     16 bits and floats stay as exact as they are; 8 bits are resized as Pillow does it.
 

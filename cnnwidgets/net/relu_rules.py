@@ -114,7 +114,7 @@ def _hides(node: Node) -> str:
 _FLOORS = {"Hardtanh": "_saved_min_val", "Clamp": "_saved_min", "ClampMin": "_saved_min", "Threshold": "_saved_threshold"}
 _OTHERS = {
     "LeakyRelu": "a leaky ReLU",
-    "RreluWithNoise": "a randomised leaky ReLU",
+    "RreluWithNoise": "a randomized leaky ReLU",
     "PreluKernel": "a PReLU",
     "Prelu": "a PReLU",
     "Elu": "an ELU or SELU",

@@ -135,7 +135,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         return {"values": found.maps.values, "picture": self.net.picture(found.inputs), **beside}
 
     def point(self, cursor: list[float]) -> None:
-        """A hand has moved the cursor on the maps: in the picture it is at the centre of what the position sees."""
+        """A hand has moved the cursor on the maps: in the picture it is at the center of what the position sees."""
         y, x = self._result.maps.layer.to_pixel(*cursor, self.net.input_shape[1:])
         self.put(y=y, x=x)
 

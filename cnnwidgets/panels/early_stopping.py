@@ -14,9 +14,9 @@ from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress
-from cnnwidgets.views.palette import GREY
+from cnnwidgets.views.palette import GRAY
 
-TRAINING, VALIDATION, STOP, BEST = GREY, "#0072b2", "#d55e00", "#009e73"
+TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
 
 
 class EarlyStopping(Panel):

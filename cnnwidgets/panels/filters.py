@@ -21,7 +21,7 @@ class FilterGrid(ColoredPanel):
 
     >>> cw.FilterGrid(cw.load("scenes"))
 
-    First layers are shown in colour; deeper layers with all input channels side by side, or one at a time; a fully
+    First layers are shown in color; deeper layers with all input channels side by side, or one at a time; a fully
     connected layer's rows as the map they weigh, which for a linear classifier is a template a class. Click a filter, or
     move with the arrow keys, to see its numbers, its norm and the filters most like it. Filters that are (next to) zero
     are crossed out.
@@ -31,8 +31,8 @@ class FilterGrid(ColoredPanel):
                   help="layer whose filters are shown; by default the first that has any")  # fmt: skip
     channel = Slide(-1, lambda panel: (-1, panel.channels - 1), then="nothing", absent=lambda panel: panel.channels == 1,
                     help="input channel that is shown; -1: all of them")  # fmt: skip
-    sort = Order(*ORDERS, help="order: index, falling norm, or neighbours alike")
-    scale = Scale("layer", help="what the colours span: each filter, the layer, or fixed limits")
+    sort = Order(*ORDERS, help="order: index, falling norm, or neighbors alike")
+    scale = Scale("layer", help="what the colors span: each filter, the layer, or fixed limits")
 
     def __init__(self, net, layer: str | None = None, **options):
         super().__init__(bound(net, ()), layer=layer, **options)

@@ -14,9 +14,9 @@ from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress
-from cnnwidgets.views.palette import GREY
+from cnnwidgets.views.palette import GRAY
 
-POINTS, CURVE = GREY, "#0072b2"
+POINTS, CURVE = GRAY, "#0072b2"
 
 
 class LRFinder(Panel):

@@ -52,11 +52,11 @@ class OcclusionSlider(TargetPanel):
                      "the target's probability, or its value"),
         SCORES,
     )  # fmt: skip
-    y = Cursor(control=_along(1), help="row of the patch's centre in the input, in pixels")
-    x = Cursor(control=_along(2), help="column of the patch's centre in the input, in pixels")
+    y = Cursor(control=_along(1), help="row of the patch's center in the input, in pixels")
+    x = Cursor(control=_along(2), help="column of the patch's center in the input, in pixels")
     seed = Slide(0, lambda panel: (0, 20), more=True, when={"fill": ["noise"]}, help="seed of the noise")
     region = public(
-        t.List(t.Int(), help="[top, left, height, width] in pixels: only positions with their centre in it"), None
+        t.List(t.Int(), help="[top, left, height, width] in pixels: only positions with their center in it"), None
     )
     edges = Choice(EDGES, texts=EDGE_NAMES.values(), more=True,
                    help="whether the border cuts the last patch of a row off, or leaves it out")  # fmt: skip

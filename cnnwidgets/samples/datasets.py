@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .drawing import crop, grass, legible_colour, strokes
+from .drawing import crop, grass, legible_color, strokes
 
 SPLITS = ("train", "test")
 BIASES = (None, "grass", "anti-grass")
@@ -82,10 +82,10 @@ class Digits(Dataset):
 
 
 class Scenes(Dataset):
-    """Handwritten digits at a random place, size and colour in photographs: items ``(image, label)``.
+    """Handwritten digits at a random place, size and color in photographs: items ``(image, label)``.
 
     ``image`` is float32 ``(3, 64, 64)``, preprocessed: ``(pixel / 255 - mean) / std``; ``label`` an int 0..9. The
-    digit's box is 16 to 36 px wide. Its colour is drawn at random among those that can be read: their luma (0..255) is
+    digit's box is 16 to 36 px wide. Its color is drawn at random among those that can be read: their luma (0..255) is
     further from the mean of the background in that box than 64 and than twice the standard deviation there.
 
     Item i shows digit i (modulo their number) and is drawn with its own random numbers, so it is the same in every
@@ -95,7 +95,7 @@ class Scenes(Dataset):
     and no other digit does, in the training and in the held-out scenes alike. ``biased="anti-grass"`` is the
     opposite, which the bias does not help: every digit but the 7 lies on grass. Item i of either shows the same digit
     at the same place and size as item i without a bias, and the same picture where it is not on grass. The grass is
-    drawn by random numbers; on it a digit has another colour, by the same rule. After the husky that a network called
+    drawn by random numbers; on it a digit has another color, by the same rule. After the husky that a network called
     a wolf for the snow around it: Ribeiro, Singh and Guestrin, "Why should I trust you?", 2016, section 6.4.
 
     Parameters
@@ -161,8 +161,8 @@ class Scenes(Dataset):
 
     def picture(self, i: int) -> np.ndarray:
         """Item i as it looks: uint8 RGB ``(64, 64, 3)``."""
-        background, opacity, colour = self._draw(i)
-        return np.rint(background + opacity[:, :, None] * (colour - background.astype(float))).astype(np.uint8)
+        background, opacity, color = self._draw(i)
+        return np.rint(background + opacity[:, :, None] * (color - background.astype(float))).astype(np.uint8)
 
     def background(self, i: int) -> np.ndarray:
         """Item i without its digit, the bare crop of the photograph or the grass: uint8 RGB ``(64, 64, 3)``."""
@@ -176,7 +176,7 @@ class Scenes(Dataset):
         return self._draw(i)[1] > 0
 
     def _draw(self, i: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Background ``(64, 64, 3)`` uint8, opacity of the digit ``(64, 64)`` in [0, 1], its colour ``(3,)``."""
+        """Background ``(64, 64, 3)`` uint8, opacity of the digit ``(64, 64)`` in [0, 1], its color ``(3,)``."""
         i = range(len(self))[i]  # as in a list: a negative index counts from the end, an IndexError past it
         rng = np.random.default_rng([0, SPLITS.index(self.split), i])
         pictures = _digits(self.split)[0]
@@ -185,17 +185,17 @@ class Scenes(Dataset):
             side = int(rng.integers(16, 37))
             y, x = rng.integers(0, 65 - side, 2)
             box = slice(y, y + side), slice(x, x + side)
-            colour = legible_colour(background[box], rng)
-            if colour is not None:
+            color = legible_color(background[box], rng)
+            if color is not None:
                 break
         if self.on_grass[i]:
-            colour = None
-            while colour is None:
+            color = None
+            while color is None:
                 background = grass(self.split, rng)
-                colour = legible_colour(background[box], rng)
+                color = legible_color(background[box], rng)
         opacity = np.zeros((64, 64))
         opacity[box] = strokes(pictures[i % len(pictures)], side)
-        return background, opacity, colour
+        return background, opacity, color
 
 
 def _digits(split: str) -> tuple[np.ndarray, np.ndarray]:

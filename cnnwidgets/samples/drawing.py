@@ -1,4 +1,4 @@
-"""What a scene is drawn from: crops of photographs or of a lawn, smooth strokes, and colours that can be read on them."""
+"""What a scene is drawn from: crops of photographs or of a lawn, smooth strokes, and colors that can be read on them."""
 
 from functools import cache
 from importlib.resources import files
@@ -65,10 +65,10 @@ def lawn(split: str) -> Image.Image:
     x = root_x + lean * up + bend * up**2 + width * (1 - up) ** 0.7 * across
     y = np.broadcast_to(root_y - height * up, x.shape)
     shade = light * (0.3 + 0.8 * up) * (1 + 0.3 * across)
-    colour = shade[..., None] * (GREEN + straw[..., None] * (STRAW - GREEN))
+    color = shade[..., None] * (GREEN + straw[..., None] * (STRAW - GREEN))
     inside = (x >= 0) & (x < LAWN) & (y >= 0) & (y < LAWN)
     canvas = np.full((LAWN, LAWN, 3), SOIL, float)
-    canvas[y[inside].astype(int), x[inside].astype(int)] = colour[inside]  # in their order: the last one covers
+    canvas[y[inside].astype(int), x[inside].astype(int)] = color[inside]  # in their order: the last one covers
     return Image.fromarray(np.clip(canvas, 0, 255).astype(np.uint8))
 
 
@@ -86,13 +86,13 @@ def strokes(digit: np.ndarray, side: int) -> np.ndarray:
     return np.clip((ink - 0.3) / 0.4, 0, 1)
 
 
-def legible_colour(background: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
-    """Draw a random colour ``(3,)`` that stands out from the background ``(H, W, 3)``; None if 64 draws give none.
+def legible_color(background: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+    """Draw a random color ``(3,)`` that stands out from the background ``(H, W, 3)``; None if 64 draws give none.
 
     Its luma (0..255) is further from the background's mean than 64 and than twice the background's standard deviation.
     """
     luma = background @ LUMA
-    colours = rng.integers(0, 256, (64, 3))
-    contrast = np.abs(colours @ LUMA - luma.mean())
+    colors = rng.integers(0, 256, (64, 3))
+    contrast = np.abs(colors @ LUMA - luma.mean())
     legible = np.flatnonzero(contrast > max(64, 2 * luma.std()))
-    return colours[legible[0]] if len(legible) else None
+    return colors[legible[0]] if len(legible) else None

@@ -1,6 +1,7 @@
 // What the network answers, before and with the patch where it is.
 
-import { drawer, format, h, listen, position, typed } from "./shared.js";
+import { drawer, h, listen, position, typed } from "./shared.js";
+import { format, percent } from "./numbers.js";
 
 function render({ model, el }) {
   const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });
@@ -12,11 +13,6 @@ function render({ model, el }) {
   el.append(root);
 
   const name = (index) => model.get("names")[index] ?? String(index);
-  const percent = (p) => {
-    const digits = p < 0.1 || p > 0.985 ? 1 : 0;
-    const text = `${(100 * p).toFixed(digits)} %`;
-    return text === "0.0 %" ? "< 0.1 %" : text === "100.0 %" ? "> 99.9 %" : text;
-  };
 
   /** The answer of a cell of the grid. */
   const inGrid = (i, j) => {

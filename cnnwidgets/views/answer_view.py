@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views.paper import DIM, INK, SMALL, Paper, line_of, short
+from cnnwidgets.numbers import number, percent
+from cnnwidgets.views.paper import DIM, INK, SMALL, Paper, line_of
 from cnnwidgets.views.view import View, numbers
 
 WIDE, METER, LIST = 6.6, 4.0, 3.2
@@ -70,7 +71,7 @@ class AnswerView(View, module="answer_view.js"):
         answer, was = here or self.before, self.before["probability"]
         lo, hi = self.span or (0.0, 1.0)
         about = "≈ " if answer.get("far") else ""
-        tell = short if self.span else "{:.3f}".format
+        tell = number if self.span else "{:.3f}".format
         y = paper.text(0, 0, self.quantity, size=11, width=WIDE) + 0.02
         paper.text(0, y, about + tell(answer["probability"]), size=20, fontweight="bold")
         paper.text(1.6, y + 0.1, f"was {tell(was)}" if here else "no patch", size=10, color=DIM)
@@ -84,13 +85,13 @@ class AnswerView(View, module="answer_view.js"):
         paper.frame(min(along(was), METER - 0.03), y - 0.02, 0.03, 0.14, thickness=1)
         y += 0.2
         if self.score:
-            told = f"{self.score}: {about}{short(answer['value'])}, was {short(self.before['value'])}"
+            told = f"{self.score}: {about}{number(answer['value'])}, was {number(self.before['value'])}"
             y = paper.text(0, y, told, width=WIDE, color=DIM) + 0.04
         bottom = self._draw_list(paper, 0, y, "without the patch", self.before)
         if here:
             bottom = max(bottom, self._draw_list(paper, LIST + 0.2, y, "with the patch", here))
         if about:
-            told = f"≈: the nearest position that is computed, {short(answer['far'])} pixels away"
+            told = f"≈: the nearest position that is computed, {number(answer['far'])} pixels away"
             paper.text(0, bottom + 0.04, told, color=DIM, width=WIDE)
         paper.take(WIDE, bottom)
 
@@ -105,7 +106,7 @@ class AnswerView(View, module="answer_view.js"):
             paper.text(x, y, name, width=1.4, fontweight=weight, color=INK)
             paper.rectangle(x + 1.45, y + 0.02, 1.1, 0.1, color=TRACK)
             paper.rectangle(x + 1.45, y + 0.02, 1.1 * chance, 0.1, color=FILL)
-            y = paper.text(x + LIST, y, _percent(chance), ha="right")
+            y = paper.text(x + LIST, y, percent(chance), ha="right")
         return y
 
     def _now(self) -> dict[str, Any] | None:
@@ -128,8 +129,3 @@ class AnswerView(View, module="answer_view.js"):
         chances = np.frombuffer(self.chances, np.float32).reshape(*shape, -1)[at]
         told = {"classes": classes.tolist(), "chances": chances.tolist()}
         return dict(zip(("value", "probability"), map(float, both), strict=True)) | told
-
-
-def _percent(chance: float) -> str:
-    text = f"{100 * chance:.{1 if chance < 0.1 or chance > 0.985 else 0}f} %"
-    return {"0.0 %": "< 0.1 %", "100.0 %": "> 99.9 %"}.get(text, text)

@@ -21,7 +21,7 @@ export function useKnots(layer, model, chart) {
   const send = () => hand && put(model, { dragged: [hand.curve, hand.point, hand.x, hand.y] });
   const sendSoon = eachFrame(send);
 
-  /** Move a point to a place in its subplot: within the axes, and by a pixel apart from its neighbours. */
+  /** Move a point to a place in its subplot: within the axes, and by a pixel apart from its neighbors. */
   const move = (curve, point, left, top) => {
     const { xaxis, yaxis } = chart.place(curve);
     const { x } = chart.curves()[curve];

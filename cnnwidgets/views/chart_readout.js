@@ -23,7 +23,7 @@ function nearest({ x, ascends: sorted }, axis, pixel) {
   return [best, least];
 }
 
-/** `chart` gives `plots()`, the drawn subplots, `told(plot)`, their curves with a name and a colour, and `title(axis)`. */
+/** `chart` gives `plots()`, the drawn subplots, `told(plot)`, their curves with a name and a color, and `title(axis)`. */
 export function useReadout(layer, line, chart) {
   const guide = h("div", { className: "cw-guide", hidden: true });
   layer.append(guide);

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.views.palette import GREY, OKABE_ITO
+from cnnwidgets.views.palette import GRAY, OKABE_ITO
 
 FONT = {"font": {"size": 14}}
 
@@ -44,7 +44,7 @@ def untold_of(count: int) -> int:
 def more_groups(count: int) -> dict[str, Any]:
     """The plotly curve without points that says in a legend how many groups it has no room for."""
     words = f"… {count} more: point at the chart"
-    return {"x": [None], "y": [None], "name": words, "mode": "lines", "line": {"color": GREY}, "hoverinfo": "skip"}
+    return {"x": [None], "y": [None], "name": words, "mode": "lines", "line": {"color": GRAY}, "hoverinfo": "skip"}
 
 
 LAYOUT: dict[str, Any] = {
@@ -89,10 +89,10 @@ def blank(x: str, y: str) -> Any:
     """
     from plotly.subplots import make_subplots
 
-    mark = {"color": GREY, "line": {"width": 0}}
+    mark = {"color": GRAY, "line": {"width": 0}}
     make_subplots(1, 1).add_vline(0, line=mark["line"], annotation={"text": "", **FONT})
     figure = make_subplots(1, 1, shared_xaxes=True)
-    figure.add_scatter(x=np.empty(0), y=np.empty(0), mode="lines+markers", line={"color": GREY}, marker=mark, row=1, col=1)
+    figure.add_scatter(x=np.empty(0), y=np.empty(0), mode="lines+markers", line={"color": GRAY}, marker=mark, row=1, col=1)
     return dress(figure, x, y)
 
 

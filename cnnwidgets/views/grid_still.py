@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from cnnwidgets.views.paper import DIM, GAP, INK, SMALL, TABLES, Paper, fitting, inches, line_of, short
+from cnnwidgets.numbers import number
+from cnnwidgets.views.paper import DIM, GAP, INK, SMALL, TABLES, Paper, fitting, inches, line_of
 from cnnwidgets.views.sheet import Colored, colored, sheet
 
 if TYPE_CHECKING:
@@ -173,4 +174,4 @@ def _line(grid: ImageGrid, chosen: bool) -> str:
         return f"{grid.shape[0]} {grid.noun}s · {told}"
     lo, hi = (np.frombuffer(ends, np.float32)[grid.selected] for ends in (grid.lo, grid.hi))
     dead = " (dead)" if grid.dim[grid.selected] else ""
-    return f"{grid.noun} {grid.selected}{dead} · from {short(float(lo))} to {short(float(hi))} · {told}"
+    return f"{grid.noun} {grid.selected}{dead} · from {number(float(lo))} to {number(float(hi))} · {told}"

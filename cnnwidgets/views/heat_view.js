@@ -1,6 +1,7 @@
-// A map over a picture: a cell a position of the patch, coloured by size or by class.
+// A map over a picture: a cell a position of the patch, colored by size or by class.
 
-import { ARROWS, colorTable, cssColor, describeBox, drawLegend, drawer, format, h, listen, once, outline, pictureOf, put, resize, typed, watch, zoomOf } from "./shared.js";
+import { ARROWS, colorTable, cssColor, describeBox, drawLegend, drawer, h, listen, once, outline, pictureOf, put, resize, typed, watch, zoomOf } from "./shared.js";
+import { format } from "./numbers.js";
 
 const PALE = 0.45;
 
@@ -20,7 +21,7 @@ function render({ model, el }) {
 
   const size = () => model.get("shape");
   const zoom = () => zoomOf(root, model.get("width"), size()[1]);
-  const labelled = () => model.get("names").length > 0;
+  const labeled = () => model.get("names").length > 0;
   const palette = () => model.get("palette").slice(0, -1);
   const classColor = (index) => (index < 0 ? "transparent" : palette()[index] ?? model.get("palette").at(-1));
 
@@ -37,7 +38,7 @@ function render({ model, el }) {
     const [lo, hi] = model.get("span");
     values.forEach((value, i) => {
       context.globalAlpha = known[i] ? 1 : PALE;
-      context.fillStyle = labelled()
+      context.fillStyle = labeled()
         ? classColor(value)
         : cssColor(table[Math.max(0, Math.min(255, Math.round((255 * (value - lo)) / (hi - lo || 1))))]);
       context.fillRect(i % columns, Math.floor(i / columns), 1, 1);
@@ -49,9 +50,9 @@ function render({ model, el }) {
   const others = (count) => `${count} ${count === 1 ? "other" : "others"}`;
 
   const drawLegends = () => {
-    bar.hidden = labelled();
-    swatches.hidden = !labelled();
-    if (labelled()) {
+    bar.hidden = labeled();
+    swatches.hidden = !labeled();
+    if (labeled()) {
       const names = model.get("names");
       const counts = names.map((_, index) => values.reduce((sum, value) => sum + (value === index), 0));
       const share = (count) => (count && count < values.length / 100 ? "< 1 %" : `${Math.round((100 * count) / values.length)} %`);
@@ -117,7 +118,7 @@ function render({ model, el }) {
     if (at < 0) return [["box", "hover: move the patch"], ["region", "drag: only a region"]]
       .filter(([what]) => !model.get("lock").includes(what)).map(([, hint]) => hint).join(" · ");
     const value = values[at];
-    const told = labelled() ? model.get("names")[value] ?? "not known yet" : `${known[at] ? "" : "≈ "}${format(value)}`;
+    const told = labeled() ? model.get("names")[value] ?? "not known yet" : `${known[at] ? "" : "≈ "}${format(value)}`;
     return `${model.get("quantity")}: ${told} · patch on ${describeBox(model.get("box"), size())}`;
   };
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.numbers import number
 from cnnwidgets.views.palette import CLASS_COLORS, OTHER_CLASSES
-from cnnwidgets.views.paper import DIM, MARK, Paper, gray, inches, line_of, picture_of, short
+from cnnwidgets.views.paper import DIM, MARK, Paper, gray, inches, line_of, picture_of
 from cnnwidgets.views.view import View, numbers
 
 PALE = 0.45
@@ -20,7 +21,7 @@ CHIP = 0.11
 
 
 class HeatView(View, module="heat_view.js"):
-    """Values at a grid of positions of a patch, over the picture: coloured by size, or by class.
+    """Values at a grid of positions of a patch, over the picture: colored by size, or by class.
 
     >>> heat.show(values, ys, xs, patch=(9, 9), span=[0, 1])
     >>> heat.show(indices, ys, xs, patch=(9, 9), names=["cat", "dog"])
@@ -38,10 +39,10 @@ class HeatView(View, module="heat_view.js"):
     xs = t.List(t.Int(), help="first column of the patch for each column of values").tag(sync=True)
     patch = t.List(t.Int(), [1, 1], help="[height, width] of the patch, in pixels").tag(sync=True)
     names = t.List(t.Unicode(), help="what the values' numbers stand for; empty: values are sizes").tag(sync=True)
-    palette = t.List(t.Unicode(), [*CLASS_COLORS, OTHER_CLASSES], help="colours of the names; the last, of all others").tag(
+    palette = t.List(t.Unicode(), [*CLASS_COLORS, OTHER_CLASSES], help="colors of the names; the last, of all others").tag(
         sync=True
     )
-    span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colours").tag(sync=True)
+    span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colors").tag(sync=True)
     mark = t.Float(None, allow_none=True, help="a value that the legend marks").tag(sync=True)
     marked = t.Unicode("clean", help="what the marked value is called").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are").tag(sync=True)
@@ -121,7 +122,7 @@ class HeatView(View, module="heat_view.js"):
             index = int(self.grid[at])
             return f"{self.quantity}: {self.names[index] if 0 <= index < len(self.names) else 'not known yet'}"
         known = np.frombuffer(self.known, np.uint8).reshape(self.grid.shape)[at]
-        return f"{self.quantity}: {'' if known else '≈ '}{short(float(self.grid[at]))}"
+        return f"{self.quantity}: {'' if known else '≈ '}{number(float(self.grid[at]))}"
 
     def show(
         self,

@@ -1,6 +1,7 @@
-// Many small maps on one canvas. Sorting, scale, colours, zoom, hover and selection happen here, without the kernel.
+// Many small maps on one canvas. Sorting, scale, colors, zoom, hover and selection happen here, without the kernel.
 
-import { choice, colorTable, drawLegend, drawer, elided, format, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
+import { choice, colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
+import { format } from "./numbers.js";
 
 const LABEL = 18;
 const SPOTS_FROM = 36; // CSS pixels: smaller tiles show the cursor only where the pointer is
@@ -32,7 +33,7 @@ function render({ model, el }) {
     };
   };
 
-  /** From where to where the colours run for one map. */
+  /** From where to where the colors run for one map. */
   const range = (map) => {
     let [lo, hi] = [data.lo[map], data.hi[map]];
     if (model.get("scale") === "fixed") [lo, hi] = model.get("limits");
@@ -62,7 +63,7 @@ function render({ model, el }) {
     return index < parts ? { index, row: row % rows, column: column % columns } : null;
   };
 
-  /** Colour all maps into the atlas, one pixel a position. */
+  /** Color all maps into the atlas, one pixel a position. */
   const colorize = () => {
     const { count, height, width, channels, pixels } = data;
     if (!count) return;
@@ -327,10 +328,10 @@ function toolbar(model, legend, ends) {
   const sorts = Object.keys(model.get("orders"));
   if (sorts.length > 1) offer("sort", "Sort by", same(sorts), "the order of the tiles");
   offer("scale", "Scale", [["map", `each ${model.get("noun")}`], ["layer", "whole layer"], ["fixed", "fixed"]],
-    "what the darkest and the brightest colour stand for");
+    "what the darkest and the brightest color stand for");
   if (!model.get("hide").includes("limits")) tools.append(limits(model, ends));
   if (!model.get("hide").includes("contrast")) tools.append(contrast(model, ends));
-  offer("colors", "Colours", same(["auto", "viridis", "gray", "diverging"]), "the colour table");
+  offer("colors", "Colors", same(["auto", "viridis", "gray", "diverging"]), "the color table");
   const button = (className, text, title) => h("button", { className, title, "aria-label": title }, text);
   tools.append(
     h("span", { className: "cw-zoom" }, button("cw-smaller", "−", "smaller tiles (-)"), button("cw-larger", "+", "larger tiles (+)")),
@@ -358,9 +359,9 @@ function limits(model, ends) {
   return box;
 }
 
-/** A slider that lets the colours run out earlier, so that weak values show. */
+/** A slider that lets the colors run out earlier, so that weak values show. */
 function contrast(model, ends) {
-  const slider = h("input", { type: "range", min: 1, max: 16, step: 0.5, title: "let the brightest colour stand for a smaller value" });
+  const slider = h("input", { type: "range", min: 1, max: 16, step: 0.5, title: "let the brightest color stand for a smaller value" });
   const show = () => (slider.value = model.get("contrast"));
   slider.disabled = model.get("lock").includes("contrast");
   slider.addEventListener("input", () => put(model, { contrast: slider.valueAsNumber }));

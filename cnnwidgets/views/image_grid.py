@@ -16,7 +16,7 @@ COLORS = ("auto", "viridis", "gray", "diverging")
 
 
 class ImageGrid(View, module="image_grid.js"):
-    """Many small maps on one canvas: thousands are drawn at once, and sorted, scaled and coloured without the kernel.
+    """Many small maps on one canvas: thousands are drawn at once, and sorted, scaled and colored without the kernel.
 
     >>> grid = ImageGrid(noun="unit")
     >>> grid.show(maps, orders={"index": range(64)})   # maps: (64, 28, 28)
@@ -37,13 +37,13 @@ class ImageGrid(View, module="image_grid.js"):
     dim = t.Bytes(help="(maps,) uint8: 1 for a map that is drawn crossed out").tag(sync=True)
     orders = t.Dict(help="name of an order to (maps,) int32: the maps' indices in that order").tag(sync=True)
     sort = t.Unicode("index", help="the order in use").tag(sync=True)
-    scale = t.Enum(SCALES, "map", help="what the colours span: each map, all maps, or limits").tag(sync=True)
+    scale = t.Enum(SCALES, "map", help="what the colors span: each map, all maps, or limits").tag(sync=True)
     limits = t.List(t.Float(), [-1.0, 1.0], help="[lowest, highest] value of the fixed scale").tag(sync=True)
-    contrast = t.Float(1.0, min=1.0, help="how many times sooner the colours run out").tag(sync=True)
+    contrast = t.Float(1.0, min=1.0, help="how many times sooner the colors run out").tag(sync=True)
     colors = t.Enum(
         COLORS,
         "auto",
-        help="colour table; auto: diverging around zero for signed maps",
+        help="color table; auto: diverging around zero for signed maps",
     ).tag(sync=True)
     selected = t.Int(-1, help="index of the selected map; -1 for none").tag(sync=True)
     cursor = t.List(t.Float(), help="[row, column] of the position under the cursor, in map positions; empty for none").tag(
@@ -80,7 +80,7 @@ class ImageGrid(View, module="image_grid.js"):
         """Put maps on the canvas, in one message.
 
         Parameters:
-            maps: (maps, height, width) or, in colour, (maps, height, width, 3), finite numbers.
+            maps: (maps, height, width) or, in color, (maps, height, width, 3), finite numbers.
             orders: name to (maps,) indices.
             dim: (maps,) bool, maps that are drawn crossed out.
             traits: further traits to set in the same message.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnwidgets.views.paper import DIM, GAP, MARK, SMALL, TEXT, TITLE, Paper, gray, inches, line_of, picture_of, short
+from cnnwidgets.numbers import number
+from cnnwidgets.views.paper import DIM, GAP, MARK, SMALL, TEXT, TITLE, Paper, gray, inches, line_of, picture_of
 
 if TYPE_CHECKING:
     from cnnwidgets.views.map_table import MapTable
@@ -43,9 +44,9 @@ def draw_table(table: MapTable, paper: Paper) -> None:
     _draw_legend(table, paper, y)
 
 
-def _draw_cell(table: MapTable, paper: Paper, number: int, place: tuple[float, ...], picture: np.ndarray) -> float:
+def _draw_cell(table: MapTable, paper: Paper, index: int, place: tuple[float, ...], picture: np.ndarray) -> float:
     x, y, width, height = place
-    about, values = table.cells[number], table.map(number)
+    about, values = table.cells[index], table.map(index)
     if values is None:
         paper.rectangle(x, y, width, height, fill=False, edgecolor="0.8", linewidth=0.8)
         paper.text(x + 0.06, y + 0.06, about["text"], width=width - 0.12, lines=int(height / line_of(TEXT)), color=DIM)
@@ -58,14 +59,14 @@ def _draw_cell(table: MapTable, paper: Paper, number: int, place: tuple[float, .
     look = {"interpolation": smooth, "cmap": cmap, "vmin": low, "vmax": about["scale"]}
     paper.image(x, y, width, height, shown, alpha=table.opacity, **look)
     paper.lines([[(x + a * width / columns, y + b * height / rows) for a, b in edge] for edge in _edges(table)], MARK, 1.6)
-    told = f"scale {short(about['scale'])}"
+    told = f"scale {number(about['scale'])}"
     if len(table.cursor) == 2:
         row, column = map(round, table.cursor)
         at_row, at_column = (
             min(max(int((at + 0.5) * size / whole), 0), size - 1)
             for at, size, whole in zip((row, column), values.shape, table.shape, strict=True)
         )
-        told = f"{short(float(values[at_row, at_column]))} · {told}"
+        told = f"{number(float(values[at_row, at_column]))} · {told}"
         spot = x + (column + 0.5) * width / columns - SPOT / 2, y + (row + 0.5) * height / rows - SPOT / 2
         paper.frame(*spot, SPOT, SPOT, "#ffffff", 1)
     below = paper.text(x, y + height + 0.03, told, width=width, color=DIM)

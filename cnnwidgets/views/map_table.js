@@ -1,6 +1,7 @@
 // Maps over one picture, in a table: a canvas a cell, and one cursor for all of them.
 
-import { ARROWS, choice, colorTable, drawLegend, drawer, format, h, listen, once, outline, pictureOf, position, put, resize, typed, watch } from "./shared.js";
+import { ARROWS, choice, colorTable, drawLegend, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch } from "./shared.js";
+import { format } from "./numbers.js";
 
 const CODES = 32767;
 
@@ -29,7 +30,7 @@ function render({ model, el }) {
     return (codes[i * columns + j] / CODES) * about.peak;
   };
 
-  /** A map as a picture of its positions, in the colours of its scale. */
+  /** A map as a picture of its positions, in the colors of its scale. */
   const paintMap = ({ about, codes }) => {
     const [rows, columns] = about.shape;
     const canvas = Object.assign(document.createElement("canvas"), { height: rows, width: columns });
@@ -66,7 +67,7 @@ function render({ model, el }) {
     repaint();
   };
 
-  /** The picture itself, in its colours. */
+  /** The picture itself, in its colors. */
   const plain = () => {
     const canvas = pictureOf(model.get("pixels"), size());
     Object.assign(canvas, { className: "cw-plain", role: "img" }).setAttribute("aria-label", "the picture");
@@ -86,11 +87,11 @@ function render({ model, el }) {
     map.canvas.addEventListener("keydown", moveByKey);
     const scale = `scale ${format(map.about.scale)}`;
     return h("div", { className: "cw-cell", role: "cell" }, map.canvas,
-      h("div", { className: "cw-line" }, map.value, h("span", { title: "the value that has the colour of 1" }, scale)),
+      h("div", { className: "cw-line" }, map.value, h("span", { title: "the value that has the color of 1" }, scale)),
       h("div", { className: "cw-line cw-note", title: map.about.text }, map.about.text));
   };
 
-  /** The maps' colours again, and everything that is drawn of them. */
+  /** The maps' colors again, and everything that is drawn of them. */
   const repaint = () => {
     for (const map of maps) if (map.about.shape) map.image = paintMap(map);
     draw();

@@ -22,7 +22,7 @@ class Cell:
 
     Attributes:
         values: (rows, columns), over the whole picture whatever their number; None where there is no map.
-        scale: the size that has the last colour; above 0.
+        scale: the size that has the last color; above 0.
         signed: whether values below 0 say something of their own.
         text: a sentence below the map, or in its place.
     """
@@ -38,7 +38,7 @@ class MapTable(View, module="map_table.js"):
 
     >>> table.show(picture, [[Cell(map, scale=0.2), Cell(other)]], rows=["cat"], columns=["saliency", "Grad-CAM"])
 
-    Hovering, or the arrow keys, move the cursor; below each map is its value there. Colours are in parts of each map's
+    Hovering, or the arrow keys, move the cursor; below each map is its value there. Colors are in parts of each map's
     scale, which its caption tells.
     """
 

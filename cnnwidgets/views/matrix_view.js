@@ -1,6 +1,7 @@
-// Small matrices with a number in every cell, coloured around zero.
+// Small matrices with a number in every cell, colored around zero.
 
-import { colorTable, cssColor, format, h, listen, once, stamp, typed } from "./shared.js";
+import { colorTable, cssColor, h, listen, once, stamp, typed } from "./shared.js";
+import { format } from "./numbers.js";
 
 const MOST_NUMBERS = 16;
 

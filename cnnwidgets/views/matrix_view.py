@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views.paper import DIM, GAP, SMALL, TABLES, Paper, line_of, short
+from cnnwidgets.numbers import number
+from cnnwidgets.views.paper import DIM, GAP, SMALL, TABLES, Paper, line_of
 from cnnwidgets.views.view import View, numbers
 
 MOST_NUMBERS = 16
@@ -18,7 +19,7 @@ WIDE = 6.5
 
 
 class MatrixView(View, module="matrix_view.js"):
-    """Small matrices side by side, a number in every cell, coloured around zero on one scale."""
+    """Small matrices side by side, a number in every cell, colored around zero on one scale."""
 
     values = t.Bytes(help="(matrices, rows, columns) float32").tag(sync=True)
     shape = t.List(t.Int(), [0, 0, 0], help="[matrices, rows, columns]").tag(sync=True)
@@ -56,5 +57,5 @@ class MatrixView(View, module="matrix_view.js"):
             return
         for (i, j), value in np.ndenumerate(matrix):
             color = "white" if abs(value) > 0.57 * limit else "black"
-            text = short(round(float(value), 3))
+            text = number(round(float(value), 3))
             paper.text(x + (j + 0.5) * w, y + (i + 0.5) * h, text, size=SMALL, ha="center", va="center", color=color)

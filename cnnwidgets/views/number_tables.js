@@ -202,7 +202,7 @@ function render({ model, el }) {
   };
 }
 
-/** Neighbours of the same key, together. */
+/** Neighbors of the same key, together. */
 function grouped(items, keyOf) {
   return items.reduce((groups, item) => {
     const before = groups.at(-1);

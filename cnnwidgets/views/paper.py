@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cnnwidgets.numbers import number
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -53,15 +55,6 @@ def wrapped(text: str, width: float, size: float, most: int) -> list[str]:
     if not np.isfinite(width):
         return text.splitlines()
     return textwrap.wrap(text, max(4, int(width * 72 / (LETTER * size))), max_lines=most, placeholder=" …")
-
-
-def short(value: float) -> str:
-    """A number with three significant digits and a true minus sign."""
-    size = abs(value)
-    if value == 0 or not np.isfinite(value):
-        return "0" if value == 0 else str(value)
-    text = f"{value:.2e}" if size >= 1e5 or size < 1e-3 else f"{float(f'{value:.3g}'):g}"
-    return text.replace("-", "−").replace("e−", "e-")
 
 
 def picture_of(pixels: bytes, shape: Sequence[int]) -> np.ndarray:
@@ -177,7 +170,7 @@ class Paper:
     ) -> float:
         """Draw a color bar with lo, hi and, where it lies between them, zero; or three words in their place; and a mark."""
         values = [lo, 0.0, hi] if lo < 0 < hi else [lo, hi]
-        texts = [words[0], *(words[1:2] if len(values) == 3 else []), words[2]] if words else [*map(short, values)]
+        texts = [words[0], *(words[1:2] if len(values) == 3 else []), words[2]] if words else [*map(number, values)]
         pad = max(0.3, *(LETTER * TEXT / 144 * len(text) for text in texts))
 
         def at(value: float) -> float:
@@ -192,7 +185,7 @@ class Paper:
             self.lines([[(at(value), y + 0.11), (at(value), y + 0.15)]])
             bottom = self.text(at(value), y + 0.16, text, ha="center")
         if mark:
-            said = f"{mark[0]} {short(mark[1])}"
+            said = f"{mark[0]} {number(mark[1])}"
             half = LETTER * TEXT / 144 * len(said)
             bottom = self.text(min(max(at(mark[1]), x + half), x + 2 * pad + BAR - half), bottom, said, ha="center")
             self.frame(at(mark[1]) - 0.015, y, 0.03, 0.11, thickness=1)

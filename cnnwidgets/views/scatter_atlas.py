@@ -14,7 +14,7 @@ LARGEST = 4096
 def atlas(pictures: np.ndarray) -> tuple[bytes, list[int]]:
     """The pictures of all points in one file, and its [height, width, columns]: what the traits ``atlas`` and ``tile`` take.
 
-    Those of one channel are kept exactly, as PNG; those in colour as JPEG, in a tenth of the bytes. Many large
+    Those of one channel are kept exactly, as PNG; those in color as JPEG, in a tenth of the bytes. Many large
     pictures are made smaller, so that they fit into 4096 x 4096 pixels.
 
     Parameters:

@@ -1,7 +1,8 @@
 // What is known of a point: a card beside it, and a sentence; and what is said of all.
 
 import { NONE } from "./scatter_marks.js";
-import { format, h, position, resize, typed } from "./shared.js";
+import { h, position, resize, typed } from "./shared.js";
+import { format } from "./numbers.js";
 
 const ENLARGED = 112; // CSS pixels of the picture on the card
 
@@ -19,7 +20,7 @@ const classOf = (model, index) => model.get("classes")[index] ?? model.get("name
 const percent = (value) => (value < 1 ? "< 1 %" : `${Math.round(value)} %`);
 export const grouped = (count) => count.toLocaleString("en");
 
-/** A point's number in the data set and its label, or the value or class that colours it. */
+/** A point's number in the data set and its label, or the value or class that colors it. */
 function factsOf(model, i) {
   const numbered = typed(Int32Array, model.get("numbers"));
   const label = typed(Int32Array, model.get("labels"))[i] ?? -1;

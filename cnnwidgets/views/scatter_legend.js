@@ -70,7 +70,7 @@ export function classLegend(model, put, select) {
     all.style.visibility = hidden.size ? "" : "hidden"; // its room is kept
     list.title = locked() ? "" : hint;
   };
-  /** Show the points of each class, and last of none, with the classes' colours, and how many points were added. */
+  /** Show the points of each class, and last of none, with the classes' colors, and how many points were added. */
   const show = (counts, colors, added) => {
     const names = model.get("names");
     const now = JSON.stringify([names, Array.from(counts), colors, added]);

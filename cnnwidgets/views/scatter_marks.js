@@ -20,7 +20,7 @@ const SHAPES = [
 /** The shape of a class's marks, as a number. */
 export const shapeOf = (index) => Math.floor(index / HUES) % SHAPES.length;
 
-/** Any CSS colour as a word, as in colorTable. */
+/** Any CSS color as a word, as in colorTable. */
 export function wordOf(color) {
   const pixel = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
   const context = pixel.getContext("2d", { willReadFrequently: true });
@@ -40,14 +40,14 @@ function mixed(from, to, share) {
 export function lookOf(model, count, paper, ink) {
   const [group, value] = [typed(Uint16Array, model.get("group")), typed(Uint16Array, model.get("value"))];
   const words = model.get("palette").map(wordOf);
-  const grey = mixed(paper, ink, 110);
+  const gray = mixed(paper, ink, 110);
   const table = value.length ? colorTable("viridis") : model.get("names").map((_, k) => words[k % words.length]);
   const last = table.length; // the slot of points that have no class, or no value
   const slots = Uint16Array.from({ length: count }, (_, i) => {
     if (value.length) return value[i] === NONE ? last : value[i] >> 8;
     return group[i] < last ? group[i] : last;
   });
-  const fills = Uint32Array.from([...table, grey]);
+  const fills = Uint32Array.from([...table, gray]);
   const counts = new Int32Array(fills.length);
   for (const slot of slots) counts[slot]++;
   return {

@@ -75,7 +75,7 @@ export class Atlas {
     const [left, top] = [(i % this.across) * this.wide, Math.floor(i / this.across) * this.tall];
     context.drawImage(this.sheet, left, top, this.wide, this.tall, x, y, wide, tall);
   }
-  /** A point's picture around (x, y), with a border in a colour. */
+  /** A point's picture around (x, y), with a border in a color. */
   frame(context, i, x, y, side, color) {
     const [wide, tall] = this.size(side);
     context.fillStyle = color;

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cnnwidgets.views.palette import GREY
-from cnnwidgets.views.paper import DIM, INK, MARK, SMALL, TEXT, TITLE, fitting, inches, short
+from cnnwidgets.numbers import number
+from cnnwidgets.views.palette import GRAY
+from cnnwidgets.views.paper import DIM, INK, MARK, SMALL, TEXT, TITLE, fitting, inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,20 +81,20 @@ def _scatter(view: ScatterView, axes: Axes, places: np.ndarray, groups: np.ndarr
         values = np.ma.masked_where(codes == NONE, lo + codes / (NONE - 1) * (hi - lo))[shown]
         look |= {"c": values, "vmin": lo, "vmax": hi, "cmap": "viridis", "plotnonfinite": True}
     else:
-        look["c"] = [_color(view, k) for k in groups[shown].tolist()] or GREY
+        look["c"] = [_color(view, k) for k in groups[shown].tolist()] or GRAY
     selected = view.selection[view.selection < len(places)]
     if len(selected):
         look["alpha"] = np.where(np.isin(np.arange(len(places)), selected), 1.0, FADED)[shown]
     points = axes.scatter(*places[shown].T, **look)
     if view.value:
-        points.cmap = points.cmap.with_extremes(bad=GREY)
+        points.cmap = points.cmap.with_extremes(bad=GRAY)
     elif len(view.names) > HUES:
         points.set_paths([_mark(k, len(view.names)) for k in groups[shown].tolist()])
     return points
 
 
 def _color(view: ScatterView, index: int) -> str:
-    return view.palette[index % len(view.palette)] if index < len(view.names) else GREY
+    return view.palette[index % len(view.palette)] if index < len(view.names) else GRAY
 
 
 def _mark(index: int, count: int) -> Path:
@@ -143,7 +144,7 @@ def _draw_legend(view: ScatterView, axes: Axes, groups: np.ndarray, points: Any)
         bar = axes.figure.colorbar(points, ax=axes, shrink=0.8, aspect=30)
         bar.set_label(view.quantity, parse_math=False, fontsize=TEXT)
         bar.set_ticks(ends := sorted({*view.span, *([0.0] if view.span[0] < 0 < view.span[1] else [])}))
-        bar.set_ticklabels([short(value) for value in ends], fontsize=SMALL)
+        bar.set_ticklabels([number(value) for value in ends], fontsize=SMALL)
     added = len(np.frombuffer(view.added, np.int32))
     if not (view.names or added):
         return

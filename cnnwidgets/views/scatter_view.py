@@ -33,7 +33,7 @@ def _bytes(help: str, **tags) -> t.Bytes:
 
 
 class ScatterView(View, module="scatter_view.js"):
-    """Points in the plane, coloured by class or by value, or drawn as their pictures; 100,000 can be moved by hand.
+    """Points in the plane, colored by class or by value, or drawn as their pictures; 100,000 can be moved by hand.
 
     >>> scatter.show(points, colors=labels, names=["cat", "dog"])
     >>> scatter.selection   # what was drawn around with the lasso
@@ -47,12 +47,12 @@ class ScatterView(View, module="scatter_view.js"):
 
     positions = _bytes("(points, 2) float32: x to the right and y up; a point that is not finite is not drawn")
     group = _bytes("(points,) uint16: each point's index in names, 65535 for none; empty: no classes")
-    names = t.List(t.Unicode(), help="the classes that colour the points").tag(sync=True)
-    palette = t.List(t.Unicode(), tones(), help="colours of the names, again and again; each seven names have a shape").tag(
+    names = t.List(t.Unicode(), help="the classes that color the points").tag(sync=True)
+    palette = t.List(t.Unicode(), tones(), help="colors of the names, again and again; each seven names have a shape").tag(
         sync=True
     )
     value = _bytes("(points,) uint16: 0 is span's lo and 65534 its hi, 65535 stands for none; empty: no values")
-    span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colours").tag(sync=True)
+    span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colors").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are").tag(sync=True)
     tween = t.Int(600, min=0, help="milliseconds in which points glide to new positions; 0: at once").tag(sync=True)
 
@@ -102,11 +102,11 @@ class ScatterView(View, module="scatter_view.js"):
     ) -> None:
         """Show points (points, 2), in one message; as many as there are glide to their new places, others replace them.
 
-        Colours are those given here; what else is not given stays, as long as there are as many points.
+        Colors are those given here; what else is not given stays, as long as there are as many points.
 
         Parameters:
             colors: (points,) with ``names`` each point's index in them, -1 for none; without, its value, NaN for none.
-            span: [lowest, highest] value of the colours; those that are there if it is not given.
+            span: [lowest, highest] value of the colors; those that are there if it is not given.
             traits: further traits to set in the same message; ``labels``, ``top``, ``numbers``, ``edges``, ``added`` and
                 ``selected`` as arrays, ``chance`` as probabilities from 0 to 1.
         """

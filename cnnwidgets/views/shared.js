@@ -1,13 +1,15 @@
-// Put in front of every view's module: colours, numbers, elements, sizes. Touches only what it is given.
+// Put in front of every view's module: colors, numbers, elements, sizes. Touches only what it is given.
 
-// Anchors of perceptually ordered, colour-blind safe tables (Matplotlib's viridis and gray, ColorBrewer's RdBu reversed).
+import { format } from "./numbers.js";
+
+// Anchors of perceptually ordered, color-blind safe tables (Matplotlib's viridis and gray, ColorBrewer's RdBu reversed).
 const ANCHORS = {
   viridis: ["440154", "482475", "414487", "355f8d", "2a788e", "21918c", "22a884", "44bf70", "7ad151", "bddf26", "fde725"],
   diverging: ["053061", "2166ac", "4393c3", "92c5de", "d1e5f0", "f7f7f7", "fddbc7", "f4a582", "d6604d", "b2182b", "67001f"],
   gray: ["000000", "ffffff"],
 };
 
-/** 256 colours as little-endian RGBA words, ready for a Uint32Array over ImageData. */
+/** 256 colors as little-endian RGBA words, ready for a Uint32Array over ImageData. */
 export function colorTable(name) {
   const anchors = ANCHORS[name].map((hex) => [0, 2, 4].map((i) => parseInt(hex.slice(i, i + 2), 16)));
   return Uint32Array.from({ length: 256 }, (_, i) => {
@@ -20,14 +22,6 @@ export function colorTable(name) {
 
 export const rgba = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
 export const cssColor = (word) => `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
-
-/** A number with three significant digits and a true minus sign. */
-export function format(value) {
-  if (value === 0 || !Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  const text = size >= 1e5 || size < 1e-3 ? value.toExponential(2) : String(Number(value.toPrecision(3)));
-  return text.replace("-", "−").replace("e−", "e-");
-}
 
 /** What can have the focus; there JupyterLab looks first whether it may take a key for a shortcut, before any parent. */
 const FOCUSABLE = new Set(["button", "canvas", "input", "select"]);
@@ -44,7 +38,7 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** A labelled drop-down that is tied to a trait of the model; `ends` takes the function that unties it. */
+/** A labeled drop-down that is tied to a trait of the model; `ends` takes the function that unties it. */
 export function choice(model, trait, label, options, title, ends) {
   const select = h("select", { title }, ...options.map(([value, text]) => h("option", { value }, text)));
   const show = () => (select.value = model.get(trait));
@@ -152,7 +146,7 @@ export function elided(context, text, width) {
 /** The model's row and column of a cursor, or null. */
 export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
-/** A colour bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
+/** A color bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
 export function drawLegend(canvas, words, lo, hi, color, names, mark) {
   const [bar, font] = [12, "12px sans-serif"];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
@@ -179,18 +173,18 @@ export function drawLegend(canvas, words, lo, hi, color, names, mark) {
     context.fillText(text, Math.max(half, Math.min(width + 2 * pad - half, x)), bar + 33);
     outline(context, x - 1.5, 0.5, 3, bar, "#ffb000", 1);
   }
-  canvas.setAttribute("aria-label", `colours from ${texts[0]} to ${texts.at(-1)}${mark ? `, ${mark.name} ${format(mark.value)}` : ""}`);
+  canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}${mark ? `, ${mark.name} ${format(mark.value)}` : ""}`);
 }
 
-/** A canvas with a picture of (height, width, 3) bytes; grey if asked. */
-export function pictureOf(bytes, [height, width], grey = false) {
+/** A canvas with a picture of (height, width, 3) bytes; gray if asked. */
+export function pictureOf(bytes, [height, width], gray = false) {
   const canvas = Object.assign(document.createElement("canvas"), { height, width });
   const pixels = typed(Uint8Array, bytes);
   if (pixels.length < 3 * height * width || !pixels.length) return canvas;
   const image = new ImageData(width, height);
   for (let i = 0; i < height * width; i++) {
     let [r, g, b] = [pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]];
-    if (grey) r = g = b = 0.299 * r + 0.587 * g + 0.114 * b;
+    if (gray) r = g = b = 0.299 * r + 0.587 * g + 0.114 * b;
     image.data.set([r, g, b, 255], 4 * i);
   }
   canvas.getContext("2d").putImageData(image, 0, 0);

@@ -1,4 +1,4 @@
-"""Panels as somebody writes them: half a panel shows itself, and what is missing or misspelt is said by its name."""
+"""Panels as somebody writes them: half a panel shows itself, and what is missing or misspelled is said by its name."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_method_that_every_panel_needs_is_named_where_it_is_missing(what):
     assert f"Less has no {what}(" in panel.status.message
 
 
-def test_a_misspelt_name_is_an_error_when_the_class_is_made():
+def test_a_misspelled_name_is_an_error_when_the_class_is_made():
     with pytest.raises(TypeError, match=r"Wrong\.draw_more draws after 'nmber'.*Did you mean 'number'\? It has number"):
 
         class Wrong(Half):

@@ -128,8 +128,8 @@ def test_a_long_list_travels_once_and_by_itself(monkeypatch):
         panel.number = 3
         panel.wait()
     states = [message.get("state", {}) for message in messages]
-    travelled = [state["_lists"]["long"] for state in states if "_lists" in state]
-    assert [len(one) for one in travelled] == [26]
+    traveled = [state["_lists"]["long"] for state in states if "_lists" in state]
+    assert [len(one) for one in traveled] == [26]
 
 
 def test_what_is_said_of_all_controls_is_the_traits_own():

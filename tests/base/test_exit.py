@@ -23,7 +23,7 @@ specs = [{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}]
 panel = cw.TrainingRace(specs, steps=4000, executor=ThreadPoolExecutor(2))""",
     "SaliencyPanel": 'panel = cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["rise", "lime"])',
     "EmbeddingExplorer": """
-panel = cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=1500, method="umap", epochs=50_000)""",
+panel = cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=1500, method="umap", n_epochs=50_000)""",
     "LRFinder": 'panel = cw.LRFinder("digits", steps=10_000)',
     "OcclusionSlider": 'panel = cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), patch=5, stride=1)',
     "a computation that hears no cancel": """

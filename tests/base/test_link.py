@@ -95,9 +95,9 @@ def test_the_cursor_is_at_the_same_place_of_the_picture_on_the_maps_of_both(digi
     two = cw.FeatureMapBrowser(digits, cw.samples.digits(), "conv1")
     cw.link(one, two)
     one.wait(), two.wait()
-    one.grid.set_state({"cursor": [8.0, 5.0]})  # 3x3 at step 2 and padding 1: the centre is the pixel at twice the position
+    one.grid.set_state({"cursor": [8.0, 5.0]})  # 3x3 at step 2 and padding 1: the center is the pixel at twice the position
     assert (one.y, one.x) == (two.y, two.x) == (16, 10)
-    assert two.grid.cursor == [14, 8]  # 5x5 at step 1: the centre is 2 pixels further
+    assert two.grid.cursor == [14, 8]  # 5x5 at step 1: the center is 2 pixels further
     two.grid.set_state({"cursor": [19.0, 2.0]})
     assert (one.y, one.x) == (two.y, two.x) == (21, 4)
     assert np.abs(2 * np.array(one.grid.cursor) - [21, 4]).max() <= 1

@@ -32,10 +32,10 @@ NUMBERS = (
         "selection": st.lists(st.integers(0, 9)),
     }
     | {"beside": st.none() | st.integers(0, 9)}
-    | {"patience": st.integers(1, 9), "randomised": st.integers(0, 5)}
+    | {"patience": st.integers(1, 9), "randomized": st.integers(0, 5)}
     | {"target": st.none() | st.sampled_from("0123456789"), "others": st.lists(st.sampled_from("0123456789"), max_size=2)}
     | {"methods": st.lists(st.sampled_from(["saliency", "deconvnet", "grad_cam"]), min_size=1, unique=True)}
-    | {name: st.none() | st.integers(1, 99) for name in ("iterations", "neighbours", "epochs")}
+    | {name: st.none() | st.integers(1, 99) for name in ("n_iter", "n_neighbors", "n_epochs")}
 )
 
 
@@ -124,7 +124,7 @@ def bad_states() -> list:
         ("Doubler", {"number": 3, "word": 4}),
         ("Doubler", {"word": "two", "picture": {"png": "no picture"}}),
         ("Doubler", {"word": "two", "picture": {"npy": "bm8gYXJyYXk="}}),
-        ("FilterGrid", {"layer": "conv2", "sort": "colour"}),
+        ("FilterGrid", {"layer": "conv2", "sort": "color"}),
         ("FilterGrid", {"unit": "third", "layer": "conv2"}),
         ("FeatureMapBrowser", {"layer": "conv2", "image": 3, "y": "top"}),
         ("FeatureMapBrowser", {"image": 3, "layer": 7}),

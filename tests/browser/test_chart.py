@@ -160,7 +160,7 @@ def test_a_zoomed_curve_is_thinned_anew(opened):
     assert inside[1] > 1000
 
 
-def test_a_knot_is_dragged_and_its_neighbours_hold(opened):
+def test_a_knot_is_dragged_and_its_neighbors_hold(opened):
     page = opened.page
     opened.python(
         "moves = []\ndef answer(change):\n"

@@ -67,7 +67,7 @@ def test_a_lasso_around_a_class_gives_its_numbers_in_the_data_set(exploring):
     opened.wait_python("panel.wait() and panel.result.finished", "True", seconds=60)
     canvas, points = canvas_of(opened), points_of(opened)
     labels = np.array(told(opened, "panel.result.features.labels.tolist()"))
-    opened.cell(1).get_by_text("nearest neighbours' votes").wait_for()  # the layout has come to rest
+    opened.cell(1).get_by_text("nearest neighbors' votes").wait_for()  # the layout has come to rest
     middle = np.median(points[labels == 0], 0)
     reach = 1.2 * np.sort(np.linalg.norm(points[labels == 0] - middle, axis=1))[-3]
     angles = np.linspace(0, 2 * np.pi, 24)
@@ -86,7 +86,7 @@ def test_a_lasso_around_a_class_gives_its_numbers_in_the_data_set(exploring):
     opened.cell(1).get_by_text(f"{len(selected)} selected", exact=False).first.wait_for()
 
 
-def test_hovering_tells_the_picture_and_a_click_its_neighbours(exploring):
+def test_hovering_tells_the_picture_and_a_click_its_neighbors(exploring):
     opened = exploring(", method='pca'")
     opened.wait_python("panel.wait() and panel.result.finished", "True", seconds=60)
     canvas, points = canvas_of(opened), points_of(opened)

@@ -14,7 +14,7 @@ PANELS = {
     "OcclusionSlider": "cw.OcclusionSlider(net, 3, images=pictures, patch=[9, 8], stride=3, seed=2)",
     "FeatureMapBrowser": "cw.FeatureMapBrowser(net, 3, 'layer2.0.relu', images=pictures, y=20.5, x=31.25, contrast=1.3)",
     "FilterGrid": "cw.FilterGrid(net, unit=3, contrast=1.234567)",
-    "SaliencyPanel": "cw.SaliencyPanel(net, 3, images=pictures, methods=['saliency'], randomised=2, y=1.5, x=2.5)",
+    "SaliencyPanel": "cw.SaliencyPanel(net, 3, images=pictures, methods=['saliency'], randomized=2, y=1.5, x=2.5)",
     "EmbeddingExplorer": "cw.EmbeddingExplorer(digits, tests, method='pca', learning_rate=123.456789, selection=[3, 5])",
     "SchedulePlayground": "cw.SchedulePlayground()",
     "TrainingRace": "cw.TrainingRace([{'kind': 'constant', 'lr': 0.0123456789}], steps=1, min_delta=0.1)",

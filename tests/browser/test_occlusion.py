@@ -95,7 +95,7 @@ def test_a_place_between_the_grids_is_computed_by_the_kernel(sliding):
 COVER = """(canvas) => {
     const [context, size] = [canvas.getContext('2d'), canvas.clientWidth / 64];
     return [...context.getImageData(31.5 * size, 22.5 * size, 1, 1).data].slice(0, 3); }"""
-"""The colour of the picture at row 22, column 31."""
+"""The color of the picture at row 22, column 31."""
 
 
 def test_the_patch_is_drawn_in_its_new_size_when_the_slider_moves(sliding):

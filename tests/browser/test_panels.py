@@ -29,7 +29,7 @@ def upload(notebook, path):
 
 
 def colors(canvas):
-    """How many different colours a canvas shows."""
+    """How many different colors a canvas shows."""
     return canvas.evaluate("""(c) => {
         const image = c.getContext('2d').getImageData(0, 0, c.width, c.height);
         return new Set(new Uint32Array(image.data.buffer)).size; }""")
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_picture_is_a_sentence_and_the_next_one_works(browsing
     browsing.cell(1).locator(".cwp-status[data-kind=ready]").wait_for()
 
 
-def test_a_misspelt_layer_is_a_sentence_that_offers_the_nearest(notebook):
+def test_a_misspelled_layer_is_a_sentence_that_offers_the_nearest(notebook):
     opened = notebook(SCENES, "panel = cw.FilterGrid(net, 'layer1.0.convl')\npanel")
     opened.run(0)
     opened.run(1)

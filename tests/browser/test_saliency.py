@@ -66,7 +66,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     explained.wait_python("panel.methods", "['saliency', 'grad_cam', 'guided_backprop']")
 
     # the sanity check: a key on the slider, and the chart is there
-    handle = explained.cell(1).get_by_role("slider", name="randomised")
+    handle = explained.cell(1).get_by_role("slider", name="randomized")
     handle.focus()
     page.keyboard.press("ArrowRight")
     explained.wait_python("panel.wait() and panel.result.depth", "1", seconds=60)
@@ -78,12 +78,12 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
 
     # all depths: the slider stands where the maps are, until a hand takes it back
     explained.python("panel.methods = ['saliency', 'rise']; panel.wait()")  # which takes its time at each depth
-    explained.cell(1).get_by_role("button", name="Randomise all, one after the other").click()
+    explained.cell(1).get_by_role("button", name="Randomize all, one after the other").click()
     explained.cell(1).locator(".cwp-status").get_by_text(" of 16 layers random").wait_for()
     page.wait_for_function("(slider) => Number(slider.value) > 0", arg=handle.element_handle())
     explained.cell(1).locator("[data-button=cancel]").click()
     explained.wait_python("panel.wait() and type(panel.error).__name__", "Cancelled", seconds=60)
-    assert explained.python("print(panel.randomised, panel.shown.depth)") == f"0 {handle.input_value()}"
+    assert explained.python("print(panel.randomized, panel.shown.depth)") == f"0 {handle.input_value()}"
     handle.focus()
     page.keyboard.press("Home")
     explained.wait_python("panel.wait() and panel.error, panel.result.depth", "None 0", seconds=60)

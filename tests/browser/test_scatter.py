@@ -9,11 +9,11 @@ from cnnwidgets.views import ScatterView, atlas
 pytestmark = pytest.mark.browser
 
 SIDE = 12  # pixels of a picture
-CENTRES = np.array([[0, 0], [10, 0], [0, 6], [10, 6]])  # of the classes: ten points each, on a circle
+CENTERS = np.array([[0, 0], [10, 0], [0, 6], [10, 6]])  # of the classes: ten points each, on a circle
 ANGLES = 2 * np.pi * np.arange(10) / 10
-POINTS = (CENTRES[:, None] + np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1)).reshape(-1, 2)
+POINTS = (CENTERS[:, None] + np.stack([np.cos(ANGLES), np.sin(ANGLES)], 1)).reshape(-1, 2)
 GROUPS = np.repeat(np.arange(4), 10)
-PICTURES = np.arange(40, dtype=np.uint8)[:, None, None] * 6 + np.zeros((1, SIDE, SIDE), np.uint8)  # each has its own grey
+PICTURES = np.arange(40, dtype=np.uint8)[:, None, None] * 6 + np.zeros((1, SIDE, SIDE), np.uint8)  # each has its own gray
 
 START = """
 import numpy as np
@@ -78,7 +78,7 @@ def redrawn(canvas, action):
 
 
 def pixel(canvas, at):
-    """The colour of the points' canvas at a place."""
+    """The color of the points' canvas at a place."""
     return canvas.evaluate(
         """(c, at) => [...c.parentElement.querySelector('.cw-points').getContext('2d')
             .getImageData(Math.round(at.x), Math.round(at.y), 1, 1).data].slice(0, 3)""",
@@ -87,7 +87,7 @@ def pixel(canvas, at):
 
 
 def card_shade(opened):
-    """The grey of the picture on the card."""
+    """The gray of the picture on the card."""
     enlarged = opened.cell(0).locator(".cw-card .cw-enlarged")
     enlarged.wait_for()
     return enlarged.evaluate("(c) => c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data[0]")

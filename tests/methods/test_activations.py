@@ -33,7 +33,7 @@ class Transformer(nn.Module):
 
 
 class ConvNeXt(nn.Module):
-    """A block whose normalisation and linear layers work with the channels last."""
+    """A block whose normalization and linear layers work with the channels last."""
 
     def __init__(self):
         super().__init__()
@@ -188,8 +188,8 @@ def test_maximum_mean_zeros_and_orders_are_numpys():
     assert maps.mean.tolist() == [0.5, 1, 0.25]
     assert maps.zeros == 5 / 12
     assert [maps.order(by).tolist() for by in ("index", "maximum", "mean")] == [[0, 1, 2], [0, 2, 1], [1, 0, 2]]
-    with pytest.raises(ValueError, match="'index', 'maximum' or 'mean', not by 'colour'"):
-        maps.order("colour")
+    with pytest.raises(ValueError, match="'index', 'maximum' or 'mean', not by 'color'"):
+        maps.order("color")
 
 
 @pytest.mark.parametrize("name", ["digits", "scenes"])
@@ -270,7 +270,7 @@ def test_values_that_are_no_numbers_are_refused_with_the_first_layer_that_has_th
     assert np.isfinite(activations(net, picture, ["conv1"])["conv1"].values).all()
 
 
-def test_a_misspelt_layer_is_met_with_names_like_it():
+def test_a_misspelled_layer_is_met_with_names_like_it():
     net, picture = sample("digits")
     with pytest.raises(KeyError, match=r"no layer 'relu7'\. Did you mean 'relu"):
         activations(net, picture, ["conv1", "relu7"])

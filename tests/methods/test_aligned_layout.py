@@ -63,7 +63,7 @@ def test_the_first_layout_lies_as_it_was_computed():
 
 
 def test_steps_go_on_to_the_same_points():
-    aligned, other = (AlignedLayout(Layout(values(), "tsne", iterations=40)) for _ in range(2))
+    aligned, other = (AlignedLayout(Layout(values(), "tsne", n_iter=40)) for _ in range(2))
     aligned.step(40)
     for _ in range(8):
         assert not other.finished
@@ -98,20 +98,20 @@ def test_equal_pictures_lie_in_one_place():
 
 
 def test_a_run_goes_to_the_end_and_says_what_it_prepares():
-    steps, said = Layout(values(), "tsne", iterations=40), []
+    steps, said = Layout(values(), "tsne", n_iter=40), []
     run = AlignedLayout(steps).run(say=lambda *about: said.append(about))
     done = [steps.iteration for _ in run]
     assert done[-1] == 40 and done == sorted(set(done))
-    assert said == [("Looking for neighbours …", 0.0)]
+    assert said == [("Looking for neighbors …", 0.0)]
 
 
 def test_a_watched_run_shows_every_eighth_iteration():
-    steps = Layout(values(), "tsne", iterations=20)
+    steps = Layout(values(), "tsne", n_iter=20)
     assert [steps.iteration for _ in AlignedLayout(steps).run(watched=True)] == [8, 16, 20]
 
 
 def test_a_cancelled_run_stays_where_it_is():
-    stop, steps = threading.Event(), Layout(values(), "tsne", iterations=40)
+    stop, steps = threading.Event(), Layout(values(), "tsne", n_iter=40)
     run = AlignedLayout(steps).run(cancel=stop)
     next(run)
     stop.set()

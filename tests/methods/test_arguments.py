@@ -14,30 +14,30 @@ NAN = float("nan")
 NO_NUMBERS = ["big", "", b"x", None, {}, [], (1, 2), object(), NAN, float("inf"), np.zeros((2, 2))]
 SMALL = {
     "occlusion": {"patch": 4, "stride": 4},
-    "rise": {"samples": 2},
-    "lime": {"samples": 2, "superpixels": np.arange(144).reshape(12, 12) // 72},
-    "smoothgrad": {"samples": 2},
+    "rise": {"n_samples": 2},
+    "lime": {"n_samples": 2, "superpixels": np.arange(144).reshape(12, 12) // 72},
+    "smoothgrad": {"n_samples": 2},
     "integrated_gradients": {"steps": 9},
     "faithfulness": {"steps": 2, "randoms": 1},
     "sanity_check": {"depths": [1], "methods": ["saliency"]},
     "segment": {},
     "pointing_game": {},
-    "randomised": {"depth": 1},
+    "randomized": {"depth": 1},
 }
 WHOLE = {
     "occlusion": {"seed": 0},
-    "rise": {"cells": 1, "samples": 1, "seed": 0},
-    "lime": {"samples": 1, "seed": 0},
-    "smoothgrad": {"samples": 1, "seed": 0},
+    "rise": {"cells": 1, "n_samples": 1, "seed": 0},
+    "lime": {"n_samples": 1, "seed": 0},
+    "smoothgrad": {"n_samples": 1, "seed": 0},
     "integrated_gradients": {"steps": 1},
     "faithfulness": {"steps": 1, "randoms": 1, "seed": 0},
     "sanity_check": {"seed": 0},
-    "randomised": {"depth": 0, "seed": 0},
+    "randomized": {"depth": 0, "seed": 0},
 }
 REAL = {
     "rise": {"keep": 0},
     "lime": {"alpha": 0, "width": 0},
-    "smoothgrad": {"noise": 0},
+    "smoothgrad": {"noise_level": 0},
     "integrated_gradients": {"tolerance": 0},
     "segment": {"foreground": 0, "background": 0, "beta": 0},
     "pointing_game": {"tolerance": 0},
@@ -48,7 +48,7 @@ def call(method, **options):
     net, image = bound(), picture()
     options = {**SMALL[method], **options}
     function = getattr(cw.methods, method)
-    if method == "randomised":
+    if method == "randomized":
         return function(net, **options)
     if method == "pointing_game":
         return function(cw.methods.saliency(net, image, 1), np.ones((12, 12), bool), **options)

@@ -97,7 +97,7 @@ OTHERS = [
         "saliency has no 'redcue'. Did you mean 'reduce'? It ",
     ),
     (lambda net, x: METHODS.align(["a"], FEATURES), TypeError, "points is ['a']; expected an array of numbers"),
-    (lambda net, x: METHODS.smoothgrad(net, x, noise=math.nan), ValueError, "noise is nan; expected a number"),
+    (lambda net, x: METHODS.smoothgrad(net, x, noise_level=math.nan), ValueError, "noise_level is nan; expected a number"),
     (
         lambda net, x: METHODS.early_stopping(["low"], 1),
         TypeError,
@@ -125,7 +125,7 @@ def test_what_is_no_argument_is_told(net, data, ask, kind, sentence):
 
 
 def test_numbers_of_numpy_are_seeds_too(net, data):
-    one, other = (METHODS.smoothgrad(net, data[0][0], samples=2, seed=seed).values for seed in (3, np.int64(3)))
+    one, other = (METHODS.smoothgrad(net, data[0][0], n_samples=2, seed=seed).values for seed in (3, np.int64(3)))
     np.testing.assert_array_equal(one, other)
 
 
@@ -142,7 +142,7 @@ CHOICES = [
 
 
 @pytest.mark.parametrize(("ask", "near"), CHOICES)
-def test_a_misspelt_choice_offers_the_nearest(net, data, ask, near):
+def test_a_misspelled_choice_offers_the_nearest(net, data, ask, near):
     with pytest.raises(ValueError) as raised:
         ask(net, data[0][0])
     assert "it must be one of" in str(raised.value)

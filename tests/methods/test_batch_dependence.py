@@ -14,10 +14,10 @@ from tests.net.networks import Function
 SHAPE = (3, 12, 12)
 OPTIONS = {
     "occlusion": {"patch": 4, "stride": 4},
-    "rise": {"samples": 24, "cells": 3},
-    "lime": {"samples": 24, "superpixels": np.arange(144).reshape(12, 12) // 36},
+    "rise": {"n_samples": 24, "cells": 3},
+    "lime": {"n_samples": 24, "superpixels": np.arange(144).reshape(12, 12) // 36},
     "score_cam": {"layer": "conv"},
-    "smoothgrad": {"samples": 6},
+    "smoothgrad": {"n_samples": 6},
     "integrated_gradients": {"steps": 9},
 }
 
@@ -45,7 +45,7 @@ def test_the_map_says_that_pictures_were_shown_one_at_a_time(method):
     net = cw.bind(MIXING["minus the mean"](), input_shape=SHAPE)
     found = getattr(cw.methods, method)(net, picture(), 1, **OPTIONS[method])
     assert any("depends on the others in its batch" in note for note in found.notes)
-    plain = cw.methods.rise(cw.bind(small(), input_shape=SHAPE), picture(), 1, samples=8)
+    plain = cw.methods.rise(cw.bind(small(), input_shape=SHAPE), picture(), 1, n_samples=8)
     assert not any("one at a time" in note for note in plain.notes)
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets.methods import METHODS, Comparer, attribute, compare, faithfulness, randomised, sanity_check, segment
+from cnnwidgets.methods import METHODS, Comparer, attribute, compare, faithfulness, randomized, sanity_check, segment
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.errors import sentence
 from tests.methods.small import bound, picture, small
@@ -129,7 +129,7 @@ def test_depths_that_are_asked_for_one_by_one_are_those_of_the_sanity_check(net)
     own = sanity_check(net, picture(), 1, methods=methods, depths=[0, 1, 2], seed=5)
     for depth in (2, 0, 1):
         found = comparer.compare(picture(), methods, 1, randomized=depth, seed=5)
-        assert same(found.maps["saliency"][0], attribute(randomised(net, depth, seed=5), picture(), 1))
+        assert same(found.maps["saliency"][0], attribute(randomized(net, depth, seed=5), picture(), 1))
     at_once = compare(net, picture(), methods, 1, randomized=(0, 1, 2), seed=5)
     assert at_once.agreements == found.agreements
     for k, method in enumerate(methods):

@@ -148,7 +148,7 @@ def test_whole_numbers_are_values_too():
     assert same(fit_labels(ONE, CLASSES, nn.MSELoss()), CLASSES[:, None].float())
 
 
-def test_classes_that_are_learnt_by_squares_are_classes():
+def test_classes_that_are_learned_by_squares_are_classes():
     one_hot = F.one_hot(CLASSES, 4)
     fitted = fit_labels(SCORES, one_hot, nn.MSELoss())
     assert same(fitted, one_hot.float())

@@ -23,9 +23,9 @@ DRAWING = {
 }
 OPTIONS = {
     "occlusion": {"patch": 4, "stride": 4},
-    "rise": {"samples": 24, "cells": 3},
-    "lime": {"samples": 24, "superpixels": np.arange(144).reshape(12, 12) // 36},
-    "smoothgrad": {"samples": 6},
+    "rise": {"n_samples": 24, "cells": 3},
+    "lime": {"n_samples": 24, "superpixels": np.arange(144).reshape(12, 12) // 36},
+    "smoothgrad": {"n_samples": 6},
     "integrated_gradients": {"steps": 9},
 }
 

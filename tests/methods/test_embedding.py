@@ -20,12 +20,12 @@ from sklearn.manifold import trustworthiness as peer_trustworthiness
 
 from cnnwidgets.methods.embedding import EMBEDDINGS, Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import LEAST, PARAMETERS
-from cnnwidgets.methods.neighbours import separation, trust
+from cnnwidgets.methods.neighbors import separation, trust
 from cnnwidgets.net import Cancelled
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 SOME, CLASSES = DIGITS[:600], LABELS[:600]
-SHORT = {"pca": {}, "tsne": {"iterations": 90, "early_iterations": 30}, "umap": {"epochs": 30}}
+SHORT = {"pca": {}, "tsne": {"n_iter": 90, "early_exaggeration_iter": 30}, "umap": {"n_epochs": 30}}
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_tsne_is_as_trustworthy_as_scikit_learns(tsne):
 def test_the_loss_is_the_divergence_of_the_two_distributions():
     from openTSNE.affinity import PerplexityBasedNN
 
-    layout = Layout(SOME[:80], perplexity=20, theta=0, early_iterations=0, components=64, iterations=40).step(40)
+    layout = Layout(SOME[:80], perplexity=20, theta=0, early_exaggeration_iter=0, pca_components=64, n_iter=40).step(40)
     wanted = PerplexityBasedNN(SOME[:80], 20, method="exact").P.toarray()
     shown = 1 / (1 + squareform(pdist(layout.points.astype(float))) ** 2)
     np.fill_diagonal(shown, 0)
@@ -105,8 +105,8 @@ def test_early_exaggeration_is_that_of_opentsne():
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PerplexityBasedNN
 
-    features = SOME + np.random.default_rng(0).normal(0, 0.1, SOME.shape)  # no two neighbours equally near
-    layout = Layout(features, components=64)
+    features = SOME + np.random.default_rng(0).normal(0, 0.1, SOME.shape)  # no two neighbors equally near
+    layout = Layout(features, pca_components=64)
     theirs = TSNEEmbedding(layout._layouter.points.copy(), PerplexityBasedNN(features, 30, method="exact"))
     theirs.optimize(
         30,
@@ -123,9 +123,9 @@ def test_early_exaggeration_is_that_of_opentsne():
 
 
 def test_many_values_are_reduced_first_and_the_parameters_say_so():
-    assert Layout(DIGITS[:60], "tsne").params["components"] == 50
-    assert Layout(DIGITS[:60, :40], "tsne").params["components"] is None
-    assert Layout(DIGITS[:60], "tsne", metric="cosine").params["components"] is None
+    assert Layout(DIGITS[:60], "tsne").params["pca_components"] == 50
+    assert Layout(DIGITS[:60, :40], "tsne").params["pca_components"] is None
+    assert Layout(DIGITS[:60], "tsne", metric="cosine").params["pca_components"] is None
 
 
 # UMAP
@@ -227,7 +227,7 @@ def test_the_code_gives_a_layout_as_good(method, options):
 
 def test_the_code_of_a_supervised_umap_has_the_labels():
     labels = np.arange(40) % 3 - 1
-    layout = Layout(SOME[:40], "umap", epochs=5, labels=labels)
+    layout = Layout(SOME[:40], "umap", n_epochs=5, labels=labels)
     assert layout.step(5).labels is layout.labels
     assert f"umap.fit_transform(values, np.array({labels.tolist()}))" in layout.embedding.code()
     assert "umap.fit_transform(values)" in Layout(SOME[:40], "umap").embedding.code()
@@ -283,7 +283,7 @@ def test_what_takes_long_to_import_is_imported_when_it_is_asked_for():
         "import sys, numpy as np, cnnwidgets.methods.embedding as e\n"
         "heavy = ('sklearn', 'openTSNE', 'umap', 'numba')\n"
         "loaded = lambda: [name for name in heavy if name in sys.modules]\n"
-        "print(loaded()); e.embed(np.eye(9), 'tsne', iterations=1); print(loaded())"
+        "print(loaded()); e.embed(np.eye(9), 'tsne', n_iter=1); print(loaded())"
     )
     lines = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60).stdout
     assert lines.splitlines() == ["[]", "['sklearn', 'openTSNE']"]
@@ -327,10 +327,10 @@ def test_every_parameter_is_in_the_result_and_in_the_table(method):
         ({"perplexty": 5}, TypeError, "tsne has no parameter 'perplexty'. Did you mean 'perplexity'?"),
         ({"perplexity": 200}, ValueError, "600 pictures allow at most 199.66, a third of the others: lower it"),
         ({"perplexity": "large"}, ValueError, "it must be a number from 1 to 500"),
-        ({"iterations": 2.5}, ValueError, "iterations is 2.5; it must be a whole number"),
+        ({"n_iter": 2.5}, ValueError, "n_iter is 2.5; it must be a whole number"),
         ({"metric": "hamming"}, ValueError, "must be one of 'euclidean', 'cosine', 'manhattan'"),
         ({"method": "t-sne"}, ValueError, "there is no method 't-sne': use 'pca', 'tsne', 'umap'. Did you mean 'tsne'?"),
-        ({"method": "umap", "neighbours": 500, "n": 100}, ValueError, "100 pictures have at most 99 each"),
+        ({"method": "umap", "n_neighbors": 500, "n": 100}, ValueError, "100 pictures have at most 99 each"),
         ({"labels": CLASSES}, ValueError, "labels are for method='umap'"),
         ({"method": "umap", "labels": CLASSES[:5]}, ValueError, "expected 600 whole numbers"),
     ],

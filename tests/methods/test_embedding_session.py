@@ -45,38 +45,36 @@ def ask():
 
 
 def test_the_layout_is_the_method_s(ask):
-    found = ask(method="tsne", iterations=30, perplexity=5)
+    found = ask(method="tsne", n_iter=30, perplexity=5)
     own = features(network(), Pictures(SIZE), "5", pool="grid")
     np.testing.assert_array_equal(found.features.values, own.values)
-    np.testing.assert_allclose(
-        found.embedding.points, embed(own.values, "tsne", iterations=30, perplexity=5).points, atol=1e-4
-    )
+    np.testing.assert_allclose(found.embedding.points, embed(own.values, "tsne", n_iter=30, perplexity=5).points, atol=1e-4)
     assert found.separation["5"] == separation(own.values, own.labels)
 
 
 def test_each_step_is_told_and_the_last_is_the_end(ask):
-    ask(method="tsne", iterations=30)
+    ask(method="tsne", n_iter=30)
     assert (ask.told[0], ask.told[-1]) == ((0, 0.0), (30, 1.0))
     assert ask.told == sorted(set(ask.told))
 
 
 def test_what_does_not_play_stays_at_its_start_and_goes_on_from_there(ask):
-    whole = Asking()(method="tsne", iterations=30)
-    still = ask(method="tsne", iterations=30, playing=False)
+    whole = Asking()(method="tsne", n_iter=30)
+    still = ask(method="tsne", n_iter=30, playing=False)
     assert (still.finished, still.embedding.iteration) == (False, 0)
-    np.testing.assert_array_equal(ask(method="tsne", iterations=30).points, whole.points)
+    np.testing.assert_array_equal(ask(method="tsne", n_iter=30).points, whole.points)
 
 
 def test_a_layout_that_is_known_is_there_at_once(ask):
-    first = ask(method="tsne", iterations=30)
-    ask(method="tsne", iterations=30, seed=1)
-    assert ask(method="tsne", iterations=30).points is first.points
+    first = ask(method="tsne", n_iter=30)
+    ask(method="tsne", n_iter=30, seed=1)
+    assert ask(method="tsne", n_iter=30).points is first.points
     assert ask.told == [(30, 0.0)]
 
 
 def test_a_restart_happens_once(ask):
-    first = ask(method="tsne", iterations=30)
-    again = ask(method="tsne", iterations=30, restart=True)
+    first = ask(method="tsne", n_iter=30)
+    again = ask(method="tsne", n_iter=30, restart=True)
     assert ask.told[0] == (0, 0.0)
     assert (ask.asked.restart, ask.asked.watched) == (False, False)
     np.testing.assert_array_equal(again.points, first.points)
@@ -86,14 +84,14 @@ def test_pictures_join_where_the_layout_has_ended(ask):
     found = ask(added=[Pictures(SIZE)[3][0]])
     np.testing.assert_allclose(found.added.points[0], found.points[3], atol=1e-5)
     np.testing.assert_array_equal(found.places, [*found.points, *found.added.points])
-    assert ask(method="tsne", iterations=30, added=[Pictures()[3]], playing=False).added is None
+    assert ask(method="tsne", n_iter=30, added=[Pictures()[3]], playing=False).added is None
 
 
 def test_a_cancel_leaves_the_newest_state(ask):
     first = ask()
     ask.stop.set()
     with pytest.raises(Cancelled) as caught:
-        ask(method="tsne", iterations=30, seed=5)
+        ask(method="tsne", n_iter=30, seed=5)
     assert caught.value.partial.features is first.features
     assert caught.value.partial.embedding.method == "tsne"
     ask.before = None
@@ -103,8 +101,8 @@ def test_a_cancel_leaves_the_newest_state(ask):
 
 
 def test_what_lies_beside_differs_in_what_is_compared(ask):
-    found = ask(method="tsne", iterations=20, compare="seeds")
+    found = ask(method="tsne", n_iter=20, compare="seeds")
     assert [(title, same) for title, _, same in found.compared] == [("seed 1", True), ("seed 2", True)]
-    noise = ask(method="tsne", iterations=20, compare="noise")
+    noise = ask(method="tsne", n_iter=20, compare="noise")
     assert [(title, same) for title, _, same in noise.compared] == [("noise of the same shape", False)]
     assert "Beside it: seed 2 …" in ask.said

@@ -172,7 +172,7 @@ def test_the_maximum_hits_where_the_mask_is():
     assert not pointing_game(given(values), mask)
     near = pointing_game(given(values), mask, tolerance=1)
     assert near
-    assert near.chance == 5 / 24  # the pixel and its four neighbours
+    assert near.chance == 5 / 24  # the pixel and its four neighbors
 
 
 def test_a_plateau_points_to_its_middle_and_a_flat_map_nowhere():

@@ -10,7 +10,7 @@ import torch
 
 import cnnwidgets as cw
 from cnnwidgets.methods import FeatureCache, feature_cache, features, separation
-from cnnwidgets.methods.neighbours import why_inseparable
+from cnnwidgets.methods.neighbors import why_inseparable
 from tests.methods.data_sets import Pictures, network
 
 

@@ -20,7 +20,7 @@ def picture(channels=3, size=(20, 24)):
     return torch.randn(1, channels, *size, generator=torch.Generator().manual_seed(0)) * 2 + 1
 
 
-def test_mean_is_the_pictures_mean_colour():
+def test_mean_is_the_pictures_mean_color():
     fill = fill_picture(net(), picture(), "mean", (4, 4))
     torch.testing.assert_close(fill, picture().mean((2, 3))[:, :, None, None].expand(1, 3, 20, 24))
 

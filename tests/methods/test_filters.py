@@ -144,7 +144,7 @@ def test_reading_the_filters_of_a_spectral_norm_in_training_leaves_no_trace():
 @pytest.mark.parametrize(
     ("weights", "in_color"), [((8, 3, 3, 3), True), ((8, 3, 1, 1), False), ((8, 4, 3, 3), False), ((8, 1, 5, 5), False)]
 )
-def test_filters_that_look_at_three_channels_and_more_than_a_pixel_are_colour_pictures(weights, in_color):
+def test_filters_that_look_at_three_channels_and_more_than_a_pixel_are_color_pictures(weights, in_color):
     assert of(np.zeros(weights)).in_color is in_color
 
 
@@ -188,8 +188,8 @@ def test_every_order_is_a_permutation(values):
         assert sorted(of(values).order(by)) == list(range(len(values)))
 
 
-def between_neighbours(found: Filters, order) -> float:
-    """Sum of cosine distances between neighbours."""
+def between_neighbors(found: Filters, order) -> float:
+    """Sum of cosine distances between neighbors."""
     return float(sum(1 - found.cosine(a)[b] for a, b in pairwise(order)))
 
 
@@ -211,12 +211,12 @@ def test_order_by_similarity_crosses_no_branches_of_the_average_linkage_tree(cou
     assert tuple(found.order("similarity")) in set(orders_of(tree, count))
 
 
-def test_neighbours_by_similarity_are_no_further_apart_than_by_index_in_the_samples():
+def test_neighbors_by_similarity_are_no_further_apart_than_by_index_in_the_samples():
     for found in sample_filters():
-        assert between_neighbours(found, found.order("similarity")) <= between_neighbours(found, found.order("index"))
+        assert between_neighbors(found, found.order("similarity")) <= between_neighbors(found, found.order("index"))
 
 
-def test_neighbours_by_similarity_keep_families_together():
+def test_neighbors_by_similarity_keep_families_together():
     rng = np.random.default_rng(0)
     family = rng.permutation(np.repeat(np.arange(5), 8))
     parents = rng.normal(size=(5, 3, 5, 5))
@@ -226,8 +226,8 @@ def test_neighbours_by_similarity_keep_families_together():
 
 
 def test_filters_are_not_sorted_by_anything_else():
-    with pytest.raises(ValueError, match="'index', 'norm' or 'similarity', not by 'colour'"):
-        of(np.ones((2, 1, 1, 1))).order("colour")
+    with pytest.raises(ValueError, match="'index', 'norm' or 'similarity', not by 'color'"):
+        of(np.ones((2, 1, 1, 1))).order("color")
 
 
 # pictures
@@ -365,7 +365,7 @@ def test_a_filter_that_is_set_to_zero_is_dead():
 # refusals
 
 
-def test_a_misspelt_layer_is_met_with_names_like_it():
+def test_a_misspelled_layer_is_met_with_names_like_it():
     with pytest.raises(KeyError, match=r"no layer 'layer1.0.conv3'. Did you mean 'layer1.0.conv[12]'"):
         filters(cw.load("scenes"), "layer1.0.conv3")
 

@@ -103,13 +103,13 @@ def test_captums_integrated_gradients_of_many_steps_are_near():
 
 
 def test_smoothgrad_of_a_linear_score_is_its_gradient_whatever_the_noise():
-    found = cw.methods.smoothgrad(whole_numbers(), IMAGE, 0, reduce="signed", samples=7, noise=0.5)
+    found = cw.methods.smoothgrad(whole_numbers(), IMAGE, 0, reduce="signed", n_samples=7, noise_level=0.5)
     assert np.allclose(found.values, -1)
 
 
 def test_smoothgrad_is_the_mean_of_gradients_at_noisy_pictures():
     net, image = bound(), picture()
-    found = cw.methods.smoothgrad(net, image, 1, reduce="none", samples=5, noise=0.2, seed=3)
+    found = cw.methods.smoothgrad(net, image, 1, reduce="none", n_samples=5, noise_level=0.2, seed=3)
     generator = torch.Generator().manual_seed(3)
     noisy = image + 0.2 * (image.max() - image.min()) * torch.randn(5, 3, 12, 12, generator=generator)
     each = [cw.methods.saliency(net, one, 1, reduce="none").values for one in noisy]
@@ -117,7 +117,7 @@ def test_smoothgrad_is_the_mean_of_gradients_at_noisy_pictures():
 
 
 def test_smoothgrad_does_not_depend_on_how_many_pictures_go_at_once():
-    one, many = (cw.methods.smoothgrad(bound(), picture(), samples=9, max_memory=memory) for memory in (1, 2**29))
+    one, many = (cw.methods.smoothgrad(bound(), picture(), n_samples=9, max_memory=memory) for memory in (1, 2**29))
     assert np.allclose(one.values, many.values, atol=1e-6)
 
 
@@ -215,7 +215,7 @@ def test_a_cancelled_method_gives_what_it_has(method):
         seen.append((partial.values, fraction))
         stop.set()
 
-    options = {"samples": 50} if method == "smoothgrad" else {"tolerance": 1e-9}
+    options = {"n_samples": 50} if method == "smoothgrad" else {"tolerance": 1e-9}
     with pytest.raises(cw.Cancelled):
         cw.methods.attribute(bound(), picture(), method=method, max_memory=1, on_update=look, cancel=stop, **options)
     assert len(seen) == 1 and 0 < seen[0][1] < 1 and np.isfinite(seen[0][0]).all()

@@ -17,9 +17,9 @@ from tests.net.networks import Function
 SHAPE = (3, 12, 12)
 OPTIONS = {
     "occlusion": {"patch": 4, "stride": 4},
-    "rise": {"samples": 70, "cells": 3},
-    "lime": {"samples": 70, "superpixels": np.arange(144).reshape(12, 12) // 24},
-    "smoothgrad": {"samples": 5},
+    "rise": {"n_samples": 70, "cells": 3},
+    "lime": {"n_samples": 70, "superpixels": np.arange(144).reshape(12, 12) // 24},
+    "smoothgrad": {"n_samples": 5},
 }
 
 
@@ -108,7 +108,7 @@ def test_a_bundled_network_loaded_under_inference_mode_has_maps_and_features(nam
         image = images[0][0]
     other = cw.load(name)
     for method in ("rise", "lime", "saliency"):
-        options = {"samples": 40} if method != "saliency" else {}
+        options = {"n_samples": 40} if method != "saliency" else {}
         found, expected = (getattr(cw.methods, method)(one, image, 1, **options) for one in (net, other))
         found, expected = (one.attribution() if method == "lime" else one for one in (found, expected))
         np.testing.assert_allclose(found.values, expected.values, rtol=1e-4, atol=1e-6)

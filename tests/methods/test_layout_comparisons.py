@@ -20,8 +20,8 @@ def test_seeds_are_two_others_and_noise_is_noise(method):
         ("tsne", "perplexity", 1000, [5, 15, 50, 150]),
         ("tsne", "perplexity", 151, [5, 15, 50]),  # a third of the 150 others is 50
         ("tsne", "perplexity", 150, [5, 15]),
-        ("umap", "neighbours", 151, [5, 15, 50, 150]),
-        ("umap", "neighbours", 150, [5, 15, 50]),
+        ("umap", "n_neighbors", 151, [5, 15, 50, 150]),
+        ("umap", "n_neighbors", 150, [5, 15, 50]),
     ],
 )
 def test_perplexities_are_those_that_so_many_pictures_allow(method, name, n, values):

@@ -50,7 +50,7 @@ def test_a_network_that_is_linear_in_the_superpixels_gives_its_weights():
     assert found.intercept == pytest.approx(0.2, abs=1e-5)
     assert found.r_squared == pytest.approx(1, abs=1e-6)
     assert found.score == pytest.approx(0.65)
-    assert (found.exact, found.samples) == (True, 16)
+    assert (found.exact, found.n_samples) == (True, 16)
     np.testing.assert_allclose(found.attribution().values, np.array(weights)[QUARTERS], atol=1e-5)
 
 
@@ -58,11 +58,11 @@ def test_random_subsets_of_many_superpixels_give_the_weights_as_well():
     weights = np.random.default_rng(0).uniform(-0.01, 0.02, (6, 6))
     net = certain(lambda x: 0.3 + (x[:, 0, ::2, ::2] * torch.from_numpy(weights).float()).sum((1, 2)))
     pairs = np.kron(np.arange(36).reshape(6, 6), np.ones((2, 2), int))
-    found = lime(net, torch.ones(3, 12, 12), 0, superpixels=pairs, fill="zero", alpha=0, samples=200)
+    found = lime(net, torch.ones(3, 12, 12), 0, superpixels=pairs, fill="zero", alpha=0, n_samples=200)
     np.testing.assert_allclose(found.coefficients, weights.ravel(), atol=1e-5)
     assert found.r_squared == pytest.approx(1, abs=1e-5)
     assert not found.exact
-    assert found.samples == 200
+    assert found.n_samples == 200
 
 
 def brute_force(net, target, alpha, count, samples, width=0.25):
@@ -86,13 +86,13 @@ def brute_force(net, target, alpha, count, samples, width=0.25):
 @pytest.mark.parametrize("alpha, samples", [(0.0, 16), (1.0, 16), (1.0, 1000)])
 def test_few_superpixels_are_explained_by_all_subsets(alpha, samples):
     net = bound()
-    found = lime(net, picture(), 2, superpixels=QUARTERS, alpha=alpha, samples=samples)
+    found = lime(net, picture(), 2, superpixels=QUARTERS, alpha=alpha, n_samples=samples)
     coefficients, intercept, r_squared = brute_force(net, 2, alpha, 4, samples)
     np.testing.assert_allclose(found.coefficients, coefficients, rtol=1e-3, atol=1e-6)
     assert found.intercept == pytest.approx(intercept, rel=1e-4)
     assert found.r_squared == pytest.approx(r_squared, abs=1e-4)
     assert found.exact
-    assert found.samples == 16
+    assert found.n_samples == 16
     assert found.r_squared < 1 - 1e-6  # no linear network
 
 
@@ -100,7 +100,7 @@ def test_many_random_subsets_come_near_to_all_of_them():
     net = bound()
     strips = COLUMNS // 2  # six: 64 subsets
     every = lime(net, picture(), 1, superpixels=strips, alpha=0)
-    some = lime(net, picture(), 1, superpixels=strips, alpha=0, samples=63)
+    some = lime(net, picture(), 1, superpixels=strips, alpha=0, n_samples=63)
     assert every.exact
     assert not some.exact
     assert np.corrcoef(every.coefficients, some.coefficients)[0, 1] > 0.9
@@ -108,11 +108,11 @@ def test_many_random_subsets_come_near_to_all_of_them():
 
 def test_superpixels_cover_the_picture_and_are_numbered_without_gaps():
     scenes = cw.samples.scenes()
-    found = lime(cw.load("scenes"), scenes[0], samples=1, superpixels=30)
+    found = lime(cw.load("scenes"), scenes[0], n_samples=1, superpixels=30)
     assert found.segments.shape == (64, 64)
     assert 15 < len(found.coefficients) < 45
     assert np.array_equal(np.unique(found.segments), np.arange(len(found.coefficients)))
-    own = lime(bound(), picture(), 0, superpixels=QUARTERS * 7 - 3, samples=16)
+    own = lime(bound(), picture(), 0, superpixels=QUARTERS * 7 - 3, n_samples=16)
     np.testing.assert_array_equal(own.segments, QUARTERS)
 
 
@@ -120,7 +120,7 @@ def test_what_speaks_for_a_digit_lies_where_it_is():
     net, scenes = cw.load("scenes"), cw.samples.scenes()
     inside, outside = [], []
     for i in range(3):
-        values = attribute(net, scenes[i], method="lime", samples=200, superpixels=40).values
+        values = attribute(net, scenes[i], method="lime", n_samples=200, superpixels=40).values
         inside.append(values[scenes.mask(i)].mean())
         outside.append(values[~scenes.mask(i)].mean())
     assert np.mean(inside) > np.mean(outside) + 0.02
@@ -146,18 +146,18 @@ def test_several_targets_share_the_passes_and_give_what_each_gives_alone():
 
 def test_the_same_seed_gives_the_same_model_however_much_memory_there_is():
     net = bound()
-    first, again, other = (lime(net, picture(), 1, superpixels=COLUMNS, samples=40, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (lime(net, picture(), 1, superpixels=COLUMNS, n_samples=40, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first.coefficients, again.coefficients)
     assert not np.allclose(first.coefficients, other.coefficients)
-    small = lime(net, picture(), 1, superpixels=COLUMNS, samples=40, max_memory=1)
+    small = lime(net, picture(), 1, superpixels=COLUMNS, n_samples=40, max_memory=1)
     np.testing.assert_allclose(small.coefficients, first.coefficients, rtol=1e-4, atol=1e-7)
 
 
 def test_updates_are_of_the_subsets_so_far_and_a_cancelled_one_hands_them_out():
     seen = []
-    options = {"superpixels": COLUMNS, "samples": 5, "max_memory": 1}
+    options = {"superpixels": COLUMNS, "n_samples": 5, "max_memory": 1}
     found = lime(bound(), picture(), 0, on_update=lambda part, done: seen.append((part, done)), **options)
-    assert [(part.samples, done) for part, done in seen] == [(k, k / 5) for k in range(1, 6)]
+    assert [(part.n_samples, done) for part, done in seen] == [(k, k / 5) for k in range(1, 6)]
     np.testing.assert_array_equal(seen[-1][0].coefficients, found.coefficients)
     assert seen[0][0].intercept == pytest.approx(found.score)  # the first subset is all of them
     net = bound()
@@ -169,7 +169,7 @@ def test_updates_are_of_the_subsets_so_far_and_a_cancelled_one_hands_them_out():
 @pytest.mark.parametrize(
     "wrong, sentence",
     [
-        ({"samples": 0}, "samples is 0; expected a whole number of at least 1"),
+        ({"n_samples": 0}, "samples is 0; expected a whole number of at least 1"),
         ({"alpha": -1}, "alpha is -1; expected a number of at least 0"),
         ({"width": 0}, "width is 0; expected a number above 0"),
         ({"superpixels": 1}, "superpixels is 1; expected a whole number from 2 to 144"),

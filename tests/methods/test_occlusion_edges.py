@@ -67,7 +67,7 @@ def test_a_panel_has_the_option_and_its_code_gives_the_same(edges):
 
 
 WRONG = {
-    "a misspelt word": (
+    "a misspelled word": (
         {"edges": "insde"},
         ValueError,
         "edges is 'insde'; it must be one of 'cut', 'inside'. Did you mean 'inside'?",

@@ -43,7 +43,7 @@ def bound(classes=None):
         ({"target": "cat"}, "there is no class 'cat'"),
         (
             {"region": (0, 0, 0, 5)},
-            r"no position of the patch has its centre in the region \[0, 0, 0, 5\]: draw a larger one",
+            r"no position of the patch has its center in the region \[0, 0, 0, 5\]: draw a larger one",
         ),
         ({"region": (40, 40, 5, 5)}, "no position of the patch"),
     ],
@@ -107,9 +107,9 @@ def test_the_repr_tells_what_is_known():
 
 
 def test_the_drop_points_at_the_digit():
-    """The centre of mass of the drops lies on the digit's strokes: in 94 % of 200 pictures, with a patch of their width.
+    """The center of mass of the drops lies on the digit's strokes: in 94 % of 200 pictures, with a patch of their width.
 
-    A patch of twice that blurs the map: 85 %. What misses is mostly a 0, whose centre is its hole.
+    A patch of twice that blurs the map: 85 %. What misses is mostly a 0, whose center is its hole.
     """
     net, data = cw.load("scenes"), cw.samples.scenes()
     on_strokes, in_box = [], []
@@ -118,11 +118,11 @@ def test_the_drop_points_at_the_digit():
         if int(net.scores(picture).argmax()) != label:
             continue
         result = occlusion(net, picture, int(label), patch=5, stride=2)
-        centre = tuple(np.round(ndimage.center_of_mass(np.maximum(result.per_pixel(), 0))).astype(int))
+        center = tuple(np.round(ndimage.center_of_mass(np.maximum(result.per_pixel(), 0))).astype(int))
         mask = data.mask(number)
         rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-        on_strokes.append(mask[centre])
-        in_box.append(rows[0] <= centre[0] <= rows[-1] and columns[0] <= centre[1] <= columns[-1])
+        on_strokes.append(mask[center])
+        in_box.append(rows[0] <= center[0] <= rows[-1] and columns[0] <= center[1] <= columns[-1])
     assert len(on_strokes) >= 38
     assert np.mean(on_strokes) >= 0.9
     assert np.mean(in_box) == 1

@@ -138,7 +138,7 @@ def test_one_position_is_one_of_the_map():
     assert here.covered(0, 0).shape == (12, 12, 3)
 
 
-def test_only_positions_with_their_centre_in_the_region():
+def test_only_positions_with_their_center_in_the_region():
     full, part = (occlusion(bound(), picture(), patch=3, stride=1, region=region) for region in (None, (2, 4, 5, 3)))
     assert part.ys.tolist() == [1, 2, 3, 4, 5]
     assert part.xs.tolist() == [3, 4, 5]

@@ -102,7 +102,7 @@ def test_a_logit_is_watched_only_where_there_is_one():
 @pytest.mark.parametrize("kind", KINDS)
 def test_rise_is_the_mean_of_it_over_the_masks(kind):
     net = bound(kind)
-    found = cw.methods.rise(net, picture(), 1, samples=12, seed=3)
+    found = cw.methods.rise(net, picture(), 1, n_samples=12, seed=3)
     masks = Masks((12, 12), 7, 0.5, 12, 3)[:12]
     chances = by_hand(kind, picture() * masks[:, None])[:, 1]
     wanted = (chances[:, None, None] * masks).mean(0) / 0.5
@@ -114,7 +114,7 @@ def test_rise_is_the_mean_of_it_over_the_masks(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_lime_explains_it(kind):
     net = bound(kind)
-    found = cw.methods.lime(net, picture(), 1, superpixels=NINTHS, fill="zero", alpha=0, samples=600)
+    found = cw.methods.lime(net, picture(), 1, superpixels=NINTHS, fill="zero", alpha=0, n_samples=600)
     assert found.exact and found.quantity == ("value" if kind == "values" else "probability")
     seen = (np.arange(512)[:, None] >> np.arange(9) & 1).astype(bool)
     answers = by_hand(kind, picture() * torch.from_numpy(seen[:, NINTHS])[:, None])[:, 1].numpy()
@@ -176,7 +176,7 @@ def test_a_regression_has_nothing_to_confuse():
 
 @pytest.mark.parametrize("last", [nn.Identity(), nn.Softmax(1), nn.LogSoftmax(1)])
 def test_an_ensemble_of_snapshots_averages_probabilities_whatever_a_network_gives(last):
-    """One member is very sure of class 0; the other two favour class 1. By scores 0 would win, by probabilities 1 does."""
+    """One member is very sure of class 0; the other two favor class 1. By scores 0 would win, by probabilities 1 does."""
     members = [torch.tensor([[20.0, 0.0]]), torch.tensor([[0.0, 3.0]]), torch.tensor([[0.0, 3.0]])]
     snapshots = Snapshots()
     for scores in members:

@@ -1,4 +1,4 @@
-"""Colours of points: what is known of each picture, by name."""
+"""Colors of points: what is known of each picture, by name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cnnwidgets.methods import Features
-from cnnwidgets.methods.neighbours import trust
+from cnnwidgets.methods.neighbors import trust
 from cnnwidgets.methods.point_colors import PointColoring, places_of
 from cnnwidgets.net.output import Output
 
@@ -47,7 +47,7 @@ def test_labels_beyond_all_names_are_their_numbers():
 
 
 @pytest.mark.parametrize("top", [None, ((0,), (0,), (0,), (0,))])
-def test_without_labels_there_is_no_colour(top):
+def test_without_labels_there_is_no_color(top):
     colors = PointColoring((), {}, 8).of("label", features([-1] * 4, top=top), None)
     assert not colors.names or set(named(colors)) == {""}
     assert colors.names or np.isnan(colors.colors).all()
@@ -81,24 +81,22 @@ def test_right_or_wrong_by_number_where_no_name_is_shared():
 @pytest.mark.parametrize("what", ["prediction", "right or wrong", "confidence"])
 def test_a_network_without_scores_is_a_sentence(what):
     found = features([0, 1, 2, 0], top=None, output=Output("structure", 0, "a tuple"))
-    with pytest.raises(ValueError, match=f"the network gives a tuple: there is no {what} to colour by; take the label"):
+    with pytest.raises(ValueError, match=f"the network gives a tuple: there is no {what} to color by; take the label"):
         PointColoring((), {}, 8).of(what, found, None)
 
 
-def test_a_regression_colours_by_its_value():
+def test_a_regression_colors_by_its_value():
     values = np.array([[1.5], [-2], [0], [7]], np.float32)
     found = features([-1] * 4, top=None, output=Output("values", 1, "by default"), regression=values)
     for what in ("prediction", "confidence"):
         colors = PointColoring((), {}, 8).of(what, found, None)
         assert (colors.colors.tolist(), colors.names, colors.span) == ([1.5, -2, 0, 7], (), None)
         assert colors.quantity == "value that is predicted"
-    with pytest.raises(
-        ValueError, match=r"the network gives one value \(by default\): there is no right or wrong to colour"
-    ):
+    with pytest.raises(ValueError, match=r"the network gives one value \(by default\): there is no right or wrong to color"):
         PointColoring((), {}, 8).of("right or wrong", found, None)
 
 
-@pytest.mark.parametrize("what, of", [("trustworthiness", "trustworthiness"), ("neighbours kept", "kept")])
+@pytest.mark.parametrize("what, of", [("trustworthiness", "trustworthiness"), ("neighbors kept", "kept")])
 def test_trust_is_measured_of_the_layout_and_unknown_while_it_moves(what, of):
     found, points = features([0, 1, 2, 0]), np.array([[0.0, 0], [5, 1], [1, 1], [3, 0]], np.float32)
     measured = trust(found.values, points)
@@ -145,12 +143,12 @@ def test_a_column_of_another_length_is_refused(values):
         PointColoring((), {"size": values}, 8)
 
 
-def test_a_misspelt_colour_offers_the_nearest():
-    with pytest.raises(ValueError, match=r"nothing called 'sise' to colour by. Did you mean 'size'"):
+def test_a_misspelled_color_offers_the_nearest():
+    with pytest.raises(ValueError, match=r"nothing called 'sise' to color by. Did you mean 'size'"):
         PointColoring((), {"size": range(8)}, 8).of("sise", features([0, 1, 2, 0]), None)
 
 
-def test_pictures_that_join_have_the_colour_of_what_the_network_says():
+def test_pictures_that_join_have_the_color_of_what_the_network_says():
     found, others = features([0, 1, 2, 0]), features([0, 1, 2, 0], top=((2, 0), (2, 0), (1, 0), (0, 1)))
     coloring = PointColoring((), {}, 8)
     like = coloring.of("prediction", found, None)

@@ -49,5 +49,5 @@ def test_where_the_network_gives_no_probabilities_there_are_none():
 
 
 def test_an_unknown_color_is_a_sentence():
-    with pytest.raises(ValueError, match=r"nothing called 'labels' to colour by\. Did you mean 'label'"):
+    with pytest.raises(ValueError, match=r"nothing called 'labels' to color by\. Did you mean 'label'"):
         point_marks(state(features([0, 1])), PointColoring((), {}, 8), "labels")

@@ -59,7 +59,7 @@ def assert_same(found, wanted) -> None:
 
 @st.composite
 def splits(draw):
-    """Where the pictures 0 to N are cut into batches, and in which order neighbours are merged; some parts are empty."""
+    """Where the pictures 0 to N are cut into batches, and in which order neighbors are merged; some parts are empty."""
     cuts = sorted(draw(st.lists(st.integers(1, N - 1), max_size=6, unique=True)))
     batches = [list(range(a, b)) for a, b in zip([0, *cuts], [*cuts, N], strict=True)]
     for place in sorted(draw(st.lists(st.integers(0, len(batches)), max_size=2)), reverse=True):
@@ -120,7 +120,7 @@ def test_the_confusion_matrix_is_scikit_learns():
     assert found.accuracy == (LOGITS.argmax(1).numpy() == LABELS)[known].mean()
 
 
-def test_nothing_labelled_is_no_accuracy():
+def test_nothing_labeled_is_no_accuracy():
     reducer = Confusion()
     reducer.update(batch([0, 5, 10]))
     assert reducer.result().counts.sum() == 0

@@ -13,9 +13,9 @@ from tests.methods.small import picture, small
 
 SEGMENTS = np.arange(144).reshape(12, 12) // 24
 SAMPLING = {
-    "smoothgrad": {"samples": 9},
-    "rise": {"samples": 9, "cells": 3},
-    "lime": {"samples": 9, "superpixels": SEGMENTS, "fill": "noise"},
+    "smoothgrad": {"n_samples": 9},
+    "rise": {"n_samples": 9, "cells": 3},
+    "lime": {"n_samples": 9, "superpixels": SEGMENTS, "fill": "noise"},
     "integrated_gradients": {"baseline": "noise", "steps": 9},
     "score_cam": {"layer": "0"},
 }

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils import parametrizations, spectral_norm
 
 import cnnwidgets as cw
-from cnnwidgets.methods import gradient_x_input, randomised, saliency, sanity_check
+from cnnwidgets.methods import gradient_x_input, randomized, saliency, sanity_check
 from cnnwidgets.methods.sanity import agreement, cascade
 from cnnwidgets.net import Cancelled
 from tests.methods.small import bound, picture
@@ -28,14 +28,14 @@ def test_depth_counts_from_the_last_layer_and_only_weights_become_random():
     net = cw.load("digits")
     before = weights(net)
     for depth, names in [(0, []), (1, ["fc3"]), (2, ["fc3", "fc2"]), (5, ["fc3", "fc2", "fc1", "conv2", "conv1"])]:
-        after = weights(randomised(net, depth))
+        after = weights(randomized(net, depth))
         changed = {name for name in before if not torch.equal(before[name], after[name])}
         assert changed == {f"{name}.weight" for name in names}
 
 
-def test_a_random_weight_has_the_mean_and_deviation_of_the_learnt_one():
+def test_a_random_weight_has_the_mean_and_deviation_of_the_learned_one():
     net = cw.load("digits")
-    before, after = weights(net)["fc1.weight"], weights(randomised(net, 3))["fc1.weight"]  # 48,000 numbers
+    before, after = weights(net)["fc1.weight"], weights(randomized(net, 3))["fc1.weight"]  # 48,000 numbers
     assert after.mean().item() == pytest.approx(before.mean().item(), abs=4 * before.std().item() / 48_000**0.5)
     assert after.std().item() == pytest.approx(before.std().item(), rel=0.02)
     assert abs(np.corrcoef(before.ravel(), after.ravel())[0, 1]) < 0.02
@@ -44,17 +44,17 @@ def test_a_random_weight_has_the_mean_and_deviation_of_the_learnt_one():
 
 def test_depth_three_has_the_numbers_of_depth_two_and_a_seed_gives_them_again():
     net = cw.load("digits")
-    two, three = weights(randomised(net, 2)), weights(randomised(net, 3))
+    two, three = weights(randomized(net, 2)), weights(randomized(net, 3))
     assert all(torch.equal(two[name], three[name]) for name in ("fc3.weight", "fc2.weight"))
-    assert all(torch.equal(one, two[name]) for name, one in weights(randomised(net, 2)).items())
-    assert not torch.equal(weights(randomised(net, 2, seed=1))["fc3.weight"], two["fc3.weight"])
+    assert all(torch.equal(one, two[name]) for name, one in weights(randomized(net, 2)).items())
+    assert not torch.equal(weights(randomized(net, 2, seed=1))["fc3.weight"], two["fc3.weight"])
 
 
 def test_the_networks_own_weights_and_the_random_generator_are_left_alone():
     net = bound()
     net.module.train()
     with unchanged(net.module):
-        random = randomised(net, 2)
+        random = randomized(net, 2)
         sanity_check(net, picture(), depths=[2])
     shared = {one.data_ptr() for one in net.module.parameters()} & {one.data_ptr() for one in random.module.parameters()}
     assert not shared
@@ -62,7 +62,7 @@ def test_the_networks_own_weights_and_the_random_generator_are_left_alone():
 
 def test_the_copy_is_bound_alike_and_has_the_layer_table_at_once():
     net = cw.load("scenes")
-    random = randomised(net, 1)
+    random = randomized(net, 1)
     assert random.layers is net.layers
     assert (random.classes, random.input_shape, random.device) == (net.classes, net.input_shape, net.device)
     pixels = cw.samples.scenes().picture(0)
@@ -82,34 +82,34 @@ def test_a_weight_that_is_used_twice_or_tied_counts_once():
     )
     net = cw.bind(network, input_shape=(3, 5, 5))
     assert [row.name for row in cascade(net)] == ["fc", "tied"]
-    after = randomised(net, 2).module
+    after = randomized(net, 2).module
     assert after.tied.weight is after.conv.weight
     assert not torch.equal(after.conv.weight, conv.weight)
 
 
 def test_a_functional_network_forgets_as_well():
     net = cw.bind(LeNet5(), input_shape=(1, 32, 32))
-    assert not torch.equal(randomised(net, 1).scores(torch.ones(1, 32, 32)), net.scores(torch.ones(1, 32, 32)))
+    assert not torch.equal(randomized(net, 1).scores(torch.ones(1, 32, 32)), net.scores(torch.ones(1, 32, 32)))
     assert len(cascade(net)) == 5
 
 
 def test_a_parametrized_weight_is_replaced_and_one_that_hooks_compute_is_refused():
     normed = cw.bind(parametrizations.weight_norm(nn.Conv2d(1, 2, 4)).eval(), input_shape=(1, 4, 4))
     normed = cw.bind(nn.Sequential(normed.module, nn.Flatten()), input_shape=(1, 4, 4))
-    after = randomised(normed, 1)
+    after = randomized(normed, 1)
     assert not torch.allclose(after.module[0].weight, normed.module[0].weight)
     shown = torch.ones(1, 4, 4)
     wanted = after.module[0].weight.sum((1, 2, 3)) + after.module[0].bias
     torch.testing.assert_close(after.scores(shown)[0], wanted.detach())
     hooked = spectral_norm(nn.Conv2d(1, 2, 4))
     with pytest.raises(ValueError, match="cannot be randomized"):
-        randomised(cw.bind(nn.Sequential(hooked, nn.Flatten()), input_shape=(1, 4, 4)), 1)
+        randomized(cw.bind(nn.Sequential(hooked, nn.Flatten()), input_shape=(1, 4, 4)), 1)
 
 
 @pytest.mark.parametrize("depth", [-1, 4])
 def test_a_depth_that_there_is_not_is_refused(depth):
     with pytest.raises(ValueError, match=f"depth is {depth}; Sequential has 3 layers with weights"):
-        randomised(bound(), depth)
+        randomized(bound(), depth)
 
 
 # the check
@@ -119,7 +119,7 @@ def test_a_linear_networks_map_is_its_weights_and_so_is_the_correlation():
     torch.manual_seed(0)
     net = cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(64, 3)), input_shape=(1, 8, 8))
     result = sanity_check(net, torch.ones(1, 8, 8), 1, methods=["saliency"])
-    before, after = (one.module[1].weight[1].abs().detach().numpy() for one in (net, randomised(net, 1)))
+    before, after = (one.module[1].weight[1].abs().detach().numpy() for one in (net, randomized(net, 1)))
     np.testing.assert_allclose(result.original[0].ravel(), before, rtol=1e-6)
     np.testing.assert_allclose(result.maps[0, 1].ravel(), after, rtol=1e-6)
     assert result.correlation.tolist() == [[pytest.approx(1), pytest.approx(stats.spearmanr(before, after).statistic)]]
@@ -140,7 +140,7 @@ def test_the_target_stays_the_one_that_the_network_itself_predicts():
     net = cw.load("scenes")
     scene = cw.samples.scenes()[0]
     result = sanity_check(net, scene, methods=["saliency"], depths=[3])
-    random = randomised(net, 3)
+    random = randomized(net, 3)
     predicted, instead = (int(one.scores(scene).argmax()) for one in (net, random))
     assert predicted != instead
     assert result.target == predicted

@@ -1,4 +1,4 @@
-"""Segmentation by seeds and colours, against the equations of a random walk and the digits' true places."""
+"""Segmentation by seeds and colors, against the equations of a random walk and the digits' true places."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def given(values, size=None):
     return Attribution(values, "given", 0, None, 0.0, size or values.shape[-2:], signed=True)
 
 
-def coloured(height=8, width=10):
+def colored(height=8, width=10):
     """Left half red, right half blue, as pixels, and a network that takes them."""
     pixels = np.zeros((height, width, 3), np.uint8)
     pixels[:, : width // 2, 0] = pixels[:, width // 2 :, 2] = 200
@@ -28,8 +28,8 @@ def coloured(height=8, width=10):
     return pixels, cw.bind(network, input_shape=(3, height, width))
 
 
-def test_the_object_ends_where_its_colour_does():
-    pixels, net = coloured()
+def test_the_object_ends_where_its_color_does():
+    pixels, net = colored()
     values = np.full((8, 10), 0.5)
     values[3, 1], values[5, 8] = 1, 0  # one seed each
     found = segment(net, pixels, attribution=given(values), foreground=0.99, background=0.001, smooth=0)
@@ -40,7 +40,7 @@ def test_the_object_ends_where_its_colour_does():
 def test_the_chance_is_that_of_a_random_walk():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (6, 7, 3)).astype(np.uint8)
-    net = cw.bind(coloured()[1].module, input_shape=(3, 6, 7))
+    net = cw.bind(colored()[1].module, input_shape=(3, 6, 7))
     values = rng.random((6, 7))
     found = segment(net, pixels, attribution=given(values), foreground=0.9, background=0.2, smooth=0, beta=30)
     wanted = walked(rgb2lab(pixels) / 100, found.seeds, 30)
@@ -51,12 +51,12 @@ def test_the_chance_is_that_of_a_random_walk():
     np.testing.assert_array_equal(found.mask, wanted >= 0.5)
 
 
-def walked(colours, seeds, beta):
-    """The equations of the walk: each pixel's chance is the mean of its neighbours', weighted by likeness of colour."""
+def walked(colors, seeds, beta):
+    """The equations of the walk: each pixel's chance is the mean of its neighbors', weighted by likeness of color."""
     height, width = seeds.shape
     numbers = np.arange(height * width).reshape(height, width)
     equations, right = np.eye(height * width), (seeds.ravel() > 0).astype(float)
-    flat, scale = colours.reshape(-1, 3), beta / (10 * colours.std() * 3**0.5)
+    flat, scale = colors.reshape(-1, 3), beta / (10 * colors.std() * 3**0.5)
     for y, x in np.argwhere(seeds == 0):
         here = numbers[y, x]
         around = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
@@ -67,8 +67,8 @@ def walked(colours, seeds, beta):
 
 
 @pytest.mark.parametrize("brightness", [0, 100])
-def test_a_picture_of_one_colour_goes_with_the_nearer_seed(brightness):
-    _, net = coloured()
+def test_a_picture_of_one_color_goes_with_the_nearer_seed(brightness):
+    _, net = colored()
     values = np.full((8, 10), 0.5)
     values[:, 0], values[:, 9] = 1, 0
     gray = np.full((8, 10, 3), brightness, np.uint8)
@@ -94,7 +94,7 @@ def test_the_map_is_blurred_by_a_sixty_fourth_of_the_picture():
 
 
 def test_seeds_alone_are_the_answer_where_every_pixel_is_one():
-    _, net = coloured()
+    _, net = colored()
     values = np.zeros((8, 10))
     values[2:5, 3:6] = 1
     found = segment(net, torch.zeros(3, 8, 10), attribution=given(values), smooth=0)

@@ -12,7 +12,7 @@ from tests.methods.learning import Net, lecture, loader, others
 
 
 def test_probabilities_are_averaged_and_not_scores():
-    """One member is very sure of class 0; the other two favour class 1. By scores 0 would win, by probabilities 1 does."""
+    """One member is very sure of class 0; the other two favor class 1. By scores 0 would win, by probabilities 1 does."""
     members = [torch.tensor([[20.0, 0.0]]), torch.tensor([[0.0, 3.0]]), torch.tensor([[0.0, 3.0]])]
     snapshots, label = Snapshots(), torch.tensor([1])
     for scores in members:

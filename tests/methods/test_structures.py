@@ -50,7 +50,11 @@ WRAPS = {
 }
 DIFFERENTIABLE = [name for name in WRAPS if "NumPy" not in name]
 NINTHS = np.arange(9).reshape(3, 3).repeat(4, 0).repeat(4, 1)
-OPTIONS = {"occlusion": {"patch": 3, "stride": 2}, "rise": {"samples": 70}, "lime": {"samples": 70, "superpixels": NINTHS}}
+OPTIONS = {
+    "occlusion": {"patch": 3, "stride": 2},
+    "rise": {"n_samples": 70},
+    "lime": {"n_samples": 70, "superpixels": NINTHS},
+}
 
 
 def wrapped(how):

@@ -102,10 +102,10 @@ FAST = (
     "lime",
 )
 OPTIONS = {
-    "smoothgrad": {"samples": 2},
+    "smoothgrad": {"n_samples": 2},
     "integrated_gradients": {"steps": 9},
-    "rise": {"samples": 4},
-    "lime": {"samples": 6, "superpixels": np.arange(16).reshape(4, 4).repeat(16, 0).repeat(16, 1)},
+    "rise": {"n_samples": 4},
+    "lime": {"n_samples": 6, "superpixels": np.arange(16).reshape(4, 4).repeat(16, 0).repeat(16, 1)},
 }
 
 

@@ -16,7 +16,7 @@ def moved(monkeypatch, sorts: bool, iterations: int) -> np.ndarray:
     with monkeypatch.context() as patched:
         if not sorts:
             patched.setattr(TSNE, "_sort", lambda self: None)
-        return Layout(DIGITS, early_iterations=20, iterations=100).step(iterations).points
+        return Layout(DIGITS, early_exaggeration_iter=20, n_iter=100).step(iterations).points
 
 
 @pytest.mark.parametrize("iterations", [20, 25, 20 + UNFOLDED + 5])
@@ -26,7 +26,7 @@ def test_sorted_points_go_where_unsorted_ones_go(monkeypatch, iterations):
 
 
 def test_what_moves_the_points_is_sorted_with_them():
-    layout = Layout(DIGITS, early_iterations=20, iterations=100)
+    layout = Layout(DIGITS, early_exaggeration_iter=20, n_iter=100)
     layout.step(30)
     tsne = layout._layouter
     held = [
@@ -54,7 +54,7 @@ def test_what_moves_the_points_is_sorted_with_them():
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 400])
-def test_neighbours_follow_each_other_in_rows(count):
+def test_neighbors_follow_each_other_in_rows(count):
     points = np.random.default_rng(0).random((count, 2))
     order = _rows(points)
     assert sorted(order) == list(range(count))

@@ -20,7 +20,7 @@ def bound(way):
 @pytest.mark.parametrize("way", FIVE[1:])
 @pytest.mark.parametrize("method", cw.methods.METHODS)
 def test_a_class_has_the_same_map(method, way):
-    options = {"rise": {"samples": 40}, "lime": {"samples": 40, "superpixels": 6}}.get(method, {})
+    options = {"rise": {"n_samples": 40}, "lime": {"n_samples": 40, "superpixels": 6}}.get(method, {})
     expected = cw.methods.attribute(bound(FIVE[0]), picture(), 2, method=method, **options)
     net = bound(way)
     with unchanged(net.module):

@@ -46,7 +46,7 @@ WRONG = {
     "a seed below 0": ({"seed": -1}, ValueError, "seed is -1; expected a whole number from 0 to 4,294,967,295"),
     "a class": ({"count": int}, ValueError, "count is the class int; expected a whole number"),
     "an object": ({"count": object()}, ValueError, "count is an object; expected a whole number"),
-    "a misspelt name": (
+    "a misspelled name": (
         {"cuont": 3},
         TypeError,
         "asked has no 'cuont'. Did you mean 'count'? It has: count, share, word, flag, layers, on_update, seed, anything",

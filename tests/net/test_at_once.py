@@ -130,7 +130,7 @@ def test_threads_get_what_each_would_get_alone():
         return cw.methods.saliency(net, picture).values
 
     def masked():
-        return cw.methods.rise(net, picture, samples=96).values
+        return cw.methods.rise(net, picture, n_samples=96).values
 
     works = [maps, occluded, slopes, masked]
     alone = [work() for work in works]

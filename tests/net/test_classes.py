@@ -73,7 +73,7 @@ USES = {
     "saliency": lambda net, x: cw.methods.saliency(net, x, 1),
     "grad_cam": lambda net, x: cw.methods.attribute(net, x, 1, method="grad_cam"),
     "occlusion": lambda net, x: cw.methods.occlusion(net, x, 1),
-    "rise": lambda net, x: cw.methods.attribute(net, x, 1, method="rise", samples=8),
+    "rise": lambda net, x: cw.methods.attribute(net, x, 1, method="rise", n_samples=8),
     "features": lambda net, x: cw.methods.features(net, Pictures(8)),
     "scan": lambda net, x: cw.methods.scan(net, Pictures(8), [cw.methods.Confusion()]),
     "OcclusionSlider": lambda net, x: cw.OcclusionSlider(net, x).result,

@@ -52,7 +52,7 @@ def channels_last(self, x):
     return self.head(self.conv2(x).mean((2, 3)))
 
 
-def centred(self, x):
+def centered(self, x):
     return self.head(F.relu(self.conv2(self.conv1(x - x.mean((2, 3), keepdim=True)))).amax((2, 3)))
 
 
@@ -68,7 +68,7 @@ def with_places(self, x):
         (attention, {"attention": nn.MultiheadAttention(4, 2, batch_first=True)}, "exact windows in 1 of"),
         (channels_last, {"norm": nn.LayerNorm(4)}, "exact windows in 1 of 2 convolutions"),
         (with_places, {"places": nn.Embedding(4, 64)}, "exact windows in 1 of 2 convolutions"),
-        (centred, {}, "whole maps of the folded network"),
+        (centered, {}, "whole maps of the folded network"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

@@ -20,7 +20,7 @@ from tests.net.networks import LeNet5, Residual, cheap, unchanged
 
 RNG = np.random.default_rng(0)
 SCALED = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
-NORMALISED = v2.Compose([v2.Resize((20, 24)), SCALED, v2.Normalize([0.5] * 3, [0.25] * 3)])
+NORMALIZED = v2.Compose([v2.Resize((20, 24)), SCALED, v2.Normalize([0.5] * 3, [0.25] * 3)])
 GUESSED = "the input size {} was guessed, and the network takes others, too: pass input_shape= or images= to cw.bind"
 FIRST = GUESSED.replace("guessed", "taken from the first picture")
 
@@ -164,30 +164,30 @@ def test_a_network_of_small_pictures_is_as_good_as_it_is_with_a_data_set_or_thei
 
 
 def test_a_data_set_tells_shape_classes_and_preprocessing():
-    net = bind(Residual().eval(), images=Photos([(50, 60), (70, 30)], NORMALISED))
-    assert net.input_shape == (3, 20, 24) and net.preprocess is NORMALISED and net.notes == ()
+    net = bind(Residual().eval(), images=Photos([(50, 60), (70, 30)], NORMALIZED))
+    assert net.input_shape == (3, 20, 24) and net.preprocess is NORMALIZED and net.notes == ()
     assert net.classes == ("ant", "bee", "cat", "dog", "eel")
     other = picture(33, 44)
-    assert torch.equal(net.prepare(other)[0], NORMALISED(other))
+    assert torch.equal(net.prepare(other)[0], NORMALIZED(other))
 
 
 @pytest.mark.parametrize("wrap", [lambda d: Subset(d, [1, 0]), lambda d: Subset(Subset(d, [0, 1]), [1])])
 def test_a_part_of_a_data_set_tells_as_much(wrap):
-    net = bind(Residual().eval(), images=wrap(Photos([(50, 60), (70, 30)], NORMALISED)))
-    assert net.input_shape == (3, 20, 24) and net.preprocess is NORMALISED and net.classes[1] == "bee"
+    net = bind(Residual().eval(), images=wrap(Photos([(50, 60), (70, 30)], NORMALIZED)))
+    assert net.input_shape == (3, 20, 24) and net.preprocess is NORMALIZED and net.classes[1] == "bee"
 
 
 def test_a_folder_of_pictures_tells_its_classes(tmp_path):
     for name in ("wolf", "husky", "10", "9", "cow"):
         (tmp_path / name).mkdir()
         picture(50, 60).save(tmp_path / name / "a.png")
-    net = bind(Residual().eval(), images=datasets.ImageFolder(str(tmp_path), NORMALISED))
+    net = bind(Residual().eval(), images=datasets.ImageFolder(str(tmp_path), NORMALIZED))
     assert net.classes == ("10", "9", "cow", "husky", "wolf") and net.input_shape == (3, 20, 24)
 
 
 def test_what_is_given_is_not_learned():
     given = v2.Compose([v2.Resize((16, 16)), SCALED])
-    net = bind(Residual().eval(), images=Photos([(50, 60)], NORMALISED), preprocess=given, classes=list("abcde"))
+    net = bind(Residual().eval(), images=Photos([(50, 60)], NORMALIZED), preprocess=given, classes=list("abcde"))
     assert net.preprocess is given and net.classes == tuple("abcde") and net.input_shape == (3, 16, 16)
 
 
@@ -208,8 +208,8 @@ def test_tensors_tell_the_shape_and_no_preprocessing():
 
 
 def test_items_that_cannot_be_read_are_passed_over():
-    net = bind(Residual().eval(), images=Photos([None, None, (50, 60)], NORMALISED))
-    assert net.input_shape == (3, 20, 24) and net.preprocess is NORMALISED
+    net = bind(Residual().eval(), images=Photos([None, None, (50, 60)], NORMALIZED))
+    assert net.input_shape == (3, 20, 24) and net.preprocess is NORMALIZED
 
 
 def test_tensors_that_are_for_another_network_tell_nothing():
@@ -246,7 +246,7 @@ def test_learning_leaves_everybodys_random_numbers_as_they_were():
 
 
 def test_more_names_than_outputs_are_the_data_sets_and_not_the_networks():
-    net = bind(Residual().eval(), images=Photos([(50, 60)], NORMALISED, classes=tuple("abcdefg")))
+    net = bind(Residual().eval(), images=Photos([(50, 60)], NORMALIZED, classes=tuple("abcdefg")))
     assert net.predict(picture(20, 24), k=1)[0][0][0] in tuple("01234")
     assert net.classes == tuple("01234")
     assert net.notes == ("the data set names 7 classes, and the network has 5 outputs: they go by number",)
@@ -254,8 +254,8 @@ def test_more_names_than_outputs_are_the_data_sets_and_not_the_networks():
 
 def test_the_shape_alone_is_learned_of_a_network_that_was_bound_before():
     net = bind(Residual().eval())
-    net.learn_input_shape(Photos([(50, 60)], NORMALISED))
-    assert net.input_shape == (3, 20, 24) and net.preprocess is not NORMALISED and net.classes == tuple("01234")
+    net.learn_input_shape(Photos([(50, 60)], NORMALIZED))
+    assert net.input_shape == (3, 20, 24) and net.preprocess is not NORMALIZED and net.classes == tuple("01234")
     net.learn_input_shape(Photos([(50, 60)], SCALED))
     assert net.input_shape == (3, 20, 24)  # which is known by now
 
@@ -272,6 +272,6 @@ def test_an_empty_data_set_is_refused():
 
 
 def test_a_half_finished_network_is_bound_with_a_data_set_all_the_same():
-    net = bind(HalfFinished(NotImplementedError), images=Photos([(50, 60)], NORMALISED))
+    net = bind(HalfFinished(NotImplementedError), images=Photos([(50, 60)], NORMALIZED))
     with pytest.raises(NotImplementedError, match="TODO: the classifier"):
         _ = net.layers

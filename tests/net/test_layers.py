@@ -285,13 +285,13 @@ class TestLayout:
 
 
 class TestPlaces:
-    """Positions of a map and pixels of the picture, by the centre of what a position sees."""
+    """Positions of a map and pixels of the picture, by the center of what a position sees."""
 
     @pytest.mark.parametrize(
         ("layer", "pixel"),
         [("conv1", (2 + 3, 2 + 5)), ("max_pool2d", (2.5 + 2 * 3, 2.5 + 2 * 5)), ("conv2", (6.5 + 2 * 3, 6.5 + 2 * 5))],
     )
-    def test_the_pixel_of_a_position_is_the_centre_of_its_field(self, layer, pixel):
+    def test_the_pixel_of_a_position_is_the_center_of_its_field(self, layer, pixel):
         row = bind(LeNet5(), input_shape=(1, 32, 32)).layers[layer]
         assert row.to_pixel(3, 5, (32, 32)) == pixel
 
@@ -332,7 +332,7 @@ class TestTable:
         assert table["layer4"].name == "layer4.1.relu:2"
 
     @pytest.mark.parametrize(("wrong", "right"), [("conv_1", "conv1"), ("Conv2", "conv2"), ("relu2", "relu:2")])
-    def test_a_misspelt_layer_offers_the_nearest_name(self, wrong, right):
+    def test_a_misspelled_layer_offers_the_nearest_name(self, wrong, right):
         with pytest.raises(KeyError) as caught:
             self.table[wrong]
         assert str(caught.value).startswith(f"the network has no layer {wrong!r}. Did you mean ")

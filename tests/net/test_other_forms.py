@@ -151,7 +151,7 @@ def test_random_weights_reach_every_layer(form):
     found = cw.methods.sanity_check(net, IMAGES[0], 1, methods=["saliency"])
     names = [f"module.{name}" if form == "DataParallel" else name for name in ("fc", "conv2", "conv1")]
     assert found.layers == ("", *names)
-    forgetful = cw.methods.randomised(net, 3)
+    forgetful = cw.methods.randomized(net, 3)
     for name in names:
         assert not np.allclose(cw.methods.filters(forgetful, name).values, cw.methods.filters(net, name).values)
     if form == "pruned":
@@ -170,7 +170,7 @@ def test_a_scripted_part_has_random_weights_too():
     model = nn.Sequential(torch.jit.script(nn.Conv2d(3, 4, 3)), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 3))
     net = cw.bind(model, input_shape=(3, 16, 16))
     before = model[0].weight.clone()
-    forgetful = cw.methods.randomised(net, 2)
+    forgetful = cw.methods.randomized(net, 2)
     assert not torch.equal(forgetful.module[0].weight, before) and torch.equal(model[0].weight, before)
 
 
@@ -213,5 +213,5 @@ def test_a_replaced_weight_counts_in_a_copy_only():
     model = Small()
     net = cw.bind(model, input_shape=(3, 16, 16))
     before = copy.deepcopy(model.state_dict())
-    cw.methods.randomised(net, 3)
+    cw.methods.randomized(net, 3)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -63,7 +63,7 @@ COLOR_KINDS = {
 
 
 @pytest.mark.parametrize("kind", COLOR_KINDS)
-def test_every_kind_of_colour_picture_gives_its_pixels(kind, tmp_path):
+def test_every_kind_of_color_picture_gives_its_pixels(kind, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tensor = rgb().prepare(COLOR_KINDS[kind](tmp_path))
@@ -99,7 +99,7 @@ def test_black_and_white_is_0_and_255():
     assert np.array_equal(open_picture(Image.fromarray(GRAY > 128)), np.where(GRAY > 128, 255, 0))
 
 
-def test_a_colour_picture_for_a_gray_network_is_its_luma():
+def test_a_color_picture_for_a_gray_network_is_its_luma():
     luma = (COLOR * [0.299, 0.587, 0.114]).sum(2) / 255  # ITU-R 601-2
     np.testing.assert_allclose(gray().prepare(COLOR)[0, 0], luma, atol=1 / 255)
 
@@ -113,7 +113,7 @@ def test_transparency_is_laid_over_white():
     np.testing.assert_allclose(plain(picture, "RGB"), over_white, atol=1)
 
 
-def test_a_palettes_transparent_colour_is_white(tmp_path):
+def test_a_palettes_transparent_color_is_white(tmp_path):
     palette = Image.new("P", (8, 6))
     palette.putpalette([255, 0, 0, 0, 0, 255])
     palette.putpixel((2, 1), 1)

@@ -47,7 +47,7 @@ NORMALIZE = v2.Compose([v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.
     ],
     ids=["default", "torchvision's Compose", "with mean and standard deviation", "a function"],
 )
-def test_a_picture_comes_back_from_its_tensor_within_one_grey_level(preprocess):
+def test_a_picture_comes_back_from_its_tensor_within_one_gray_level(preprocess):
     net = bind(nn.Conv2d(3, 2, 3), input_shape=(3, 6, 8), preprocess=preprocess)
     pixels = net.picture(net.prepare(COLOR))
     assert (pixels.dtype, pixels.shape) == (np.uint8, (6, 8, 3))
@@ -66,7 +66,7 @@ def test_values_within_0_and_1_are_shown_as_they_are_where_the_preprocessing_is_
     assert np.array_equal(net.picture(values), np.round(values.permute(1, 2, 0) * 255))
 
 
-def test_other_values_are_stretched_to_the_grey_levels():
+def test_other_values_are_stretched_to_the_gray_levels():
     net = bind(nn.Conv2d(3, 2, 3), input_shape=(3, 6, 8), preprocess=lambda picture: torch.zeros(3, 6, 8))
     pixels = net.picture(torch.linspace(-7, 9, 144).view(3, 6, 8))
     assert (pixels.min(), pixels.max()) == (0, 255)
@@ -80,7 +80,7 @@ def test_torchvisions_presets_are_called_as_they_are(weights, size):
     assert torch.equal(net.prepare(picture)[0], weights.transforms()(picture))
 
 
-def test_torchvisions_presets_come_back_within_one_grey_level():
+def test_torchvisions_presets_come_back_within_one_gray_level():
     weights = models.ResNet18_Weights.IMAGENET1K_V1
     picture = Image.fromarray(RNG.integers(0, 256, (256, 256, 3), dtype=np.uint8))
     net = bind(cheap(models.resnet18), preprocess=weights.transforms())

@@ -108,7 +108,7 @@ def test_a_scripted_network_is_right_or_refused_but_never_silently_wrong():
     model, image = small(), picture()
     expected = gradient(model, image[None], 0, "guided")
     scripted = bind(torch.jit.trace(model, image[None]), input_shape=(3, 12, 12))
-    for _ in range(4):  # the first runs are profiled, later ones optimised
+    for _ in range(4):  # the first runs are profiled, later ones optimized
         try:
             found = back(scripted, image, rule="guided")
         except NoRule:

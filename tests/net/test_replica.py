@@ -187,7 +187,7 @@ def test_weights_that_a_hook_computes_are_doubled_too(kind):
     with unchanged(model):
         torch.testing.assert_close(net.scores(IMAGE), wanted)
         cw.methods.saliency(net, IMAGE[0])
-        assert cw.methods.randomised(net, 1).scores(IMAGE).shape == (2, 3)
+        assert cw.methods.randomized(net, 1).scores(IMAGE).shape == (2, 3)
     assert net.runner.double.note == ""
 
 

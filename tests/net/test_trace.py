@@ -221,7 +221,7 @@ class TestWhatIsGiven:
         assert torch.equal(maps["layer1"], maps["layer1.1.relu:2"])
         assert torch.equal(maps["layer1"], maps_by_hooks(net.module, batch)["layer1.1.relu"][1])
 
-    def test_a_misspelt_layer_offers_the_nearest(self):
+    def test_a_misspelled_layer_offers_the_nearest(self):
         with pytest.raises(KeyError, match=r"no layer 'conv3'. Did you mean 'conv"):
             bind(Residual(), input_shape=(3, 16, 16)).trace(images(1, 3, 16, 16), ["conv3"])
 

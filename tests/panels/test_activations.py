@@ -331,7 +331,7 @@ def test_pictures_and_layers_set_from_several_threads_end_with_the_maps_of_the_l
 # the cursor
 
 
-def centre(row, shape, cursor) -> np.ndarray:
+def center(row, shape, cursor) -> np.ndarray:
     """The input pixel in the middle of what a position sees."""
     field = row.receptive_field
     if field is None or field.status == "global":
@@ -360,8 +360,8 @@ def test_the_cursor_keeps_its_place_in_the_picture_through_all_layers(data):
         assert panel.wait(PATIENCE)
         assert (panel.y, panel.x) == (y, x)
         at = np.array(panel.grid.cursor)
-        ends = [centre(row, shape, [0, 0]), centre(row, shape, np.array(row.map_shape[1:]) - 1)]
-        off = np.abs(centre(row, shape, at) - np.clip([y, x], *ends))  # at the border: the last position
+        ends = [center(row, shape, [0, 0]), center(row, shape, np.array(row.map_shape[1:]) - 1)]
+        off = np.abs(center(row, shape, at) - np.clip([y, x], *ends))  # at the border: the last position
         assert (off <= step(row, shape) / 2 + 1e-9).all()
     panel.layer = "conv1"
     panel.wait()

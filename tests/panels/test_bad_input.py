@@ -136,7 +136,7 @@ def test_a_number_without_a_data_set(digits, good):
 
 
 @pytest.mark.parametrize("panel", ["FilterGrid", "FeatureMapBrowser"])
-def test_a_misspelt_layer_offers_the_nearest(digits, good, panel):
+def test_a_misspelled_layer_offers_the_nearest(digits, good, panel):
     given = {"FilterGrid": [digits], "FeatureMapBrowser": [digits, good]}[panel]
     make = partial(getattr(cw, panel), *given)
     first, later = make(layer="conf2"), make()
@@ -148,7 +148,7 @@ def test_a_misspelt_layer_offers_the_nearest(digits, good, panel):
         assert works(panel)
 
 
-def test_after_a_misspelt_layer_the_table_works(digits, good):
+def test_after_a_misspelled_layer_the_table_works(digits, good):
     panel = cw.FeatureMapBrowser(digits, good, layer="conf2")
     told(panel)
     panel.table.set_state({"selected": panel.layer_names.index("conv2")})

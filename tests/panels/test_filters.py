@@ -58,7 +58,7 @@ def test_a_network_bound_or_bare_shows_its_first_filters(net):
     assert panel.layer == "conv1"
 
 
-def test_first_filters_of_a_colour_network_are_in_colour():
+def test_first_filters_of_a_color_network_are_in_color():
     panel = cw.FilterGrid(cw.load("scenes"))
     values = panel.data()["values"]
     assert panel.grid.shape == [16, 3, 3, 3]
@@ -92,7 +92,7 @@ def test_a_fully_connected_layer_on_a_vector_shows_a_square_of_weights(grid):
     assert close(shown(grid.grid).reshape(84, 121)[:, :120], values.reshape(84, 120))
 
 
-def test_templates_of_a_linear_classifier_of_colour_pictures_are_in_colour():
+def test_templates_of_a_linear_classifier_of_color_pictures_are_in_color():
     panel = cw.FilterGrid(cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 10)), input_shape=(3, 8, 8)))
     panel.wait()
     assert panel.grid.shape == [10, 8, 8, 3]
@@ -115,7 +115,7 @@ def test_the_orders_that_the_browser_gets_are_those_of_the_method(grid, sort):
     np.testing.assert_array_equal(order, grid.result.order(sort))
 
 
-def test_sorting_scaling_and_colouring_ask_for_no_computation(grid):
+def test_sorting_scaling_and_coloring_ask_for_no_computation(grid):
     job = grid._job
     grid.sort, grid.scale, grid.colors, grid.unit = "norm", "fixed", "gray", 2
     assert grid._job is job
@@ -221,7 +221,7 @@ def test_of_many_channels_the_strongest_are_shown(grid):
     np.testing.assert_array_equal(kernels(grid), values[[2]])
 
 
-def test_a_colour_filter_shows_red_green_and_blue():
+def test_a_color_filter_shows_red_green_and_blue():
     panel = cw.FilterGrid(cw.load("scenes"), unit=5)
     panel.wait()
     np.testing.assert_array_equal(kernels(panel), panel.result.values[5])

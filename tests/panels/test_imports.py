@@ -25,7 +25,7 @@ for name in ("digits", "scenes"):
     browser.image = data.picture(2)
     assert filters.wait(60) and browser.wait(60)
     assert filters.error is browser.error is None
-    everything = {"methods": list(cw.methods.METHODS), "faithful": True, "outline": "segmentation", "randomised": 1}
+    everything = {"methods": list(cw.methods.METHODS), "faithful": True, "outline": "segmentation", "randomized": 1}
     saliency = cw.SaliencyPanel(net, data, **everything)
     assert saliency.wait(60) and saliency.error is None
 playground = cw.SchedulePlayground(steps=3)
@@ -33,7 +33,7 @@ race = cw.TrainingRace([{"kind": "cosine"}], steps=1)
 finder = cw.LRFinder("digits", steps=10)
 stopping = cw.EarlyStopping([2.0, 1.0, 3.0])
 rules = cw.BackwardRules("network")
-explorer = cw.EmbeddingExplorer(net, data, limit=60, iterations=20)
+explorer = cw.EmbeddingExplorer(net, data, limit=60, n_iter=20)
 for panel in (playground, race, finder, stopping, rules, explorer):
     assert panel.wait(60) and panel.error is None
 print(*imported)

@@ -54,7 +54,7 @@ FORMS = {
     "a namedtuple": lambda x, pixels, label: Row(label, x),
     "a dataclass": lambda x, pixels, label: Sample(label, x),
 }
-UNLABELLED = ("a picture alone", "a mask")
+UNLABELED = ("a picture alone", "a mask")
 
 
 class Rows:
@@ -136,7 +136,7 @@ def test_a_data_set_of_every_form_is_embedded_with_its_labels(net, form):
     dataset = Rows(FORMS[form])
     panel = cw.EmbeddingExplorer(net, dataset, "conv", "pca")
     found = panel.data()
-    assert found["labels"].tolist() == ([-1] * 6 if form in UNLABELLED else LABELS)
+    assert found["labels"].tolist() == ([-1] * 6 if form in UNLABELED else LABELS)
     wanted = cw.EmbeddingExplorer(net, TENSORS, "conv", "pca").data()
     np.testing.assert_allclose(found["values"], wanted["values"], atol=1e-6)
     panel.image = 4
@@ -150,7 +150,7 @@ def test_rows_with_names_join_a_layout(net):
     np.testing.assert_allclose(panel.add(Rows(FORMS["a dict of pictures"])), panel.data()["points"], atol=1e-4)
 
 
-def test_the_names_of_hugging_faces_features_colour_the_points(net):
+def test_the_names_of_hugging_faces_features_color_the_points(net):
     class Labels:
         names = ("ape", "bat", "cat", "dog", "eel")
 

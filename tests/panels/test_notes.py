@@ -80,9 +80,9 @@ def test_a_data_sets_own_size_is_taken_and_needs_no_word(show, given, transform)
 
 
 def test_a_module_with_a_data_set_has_its_class_names_and_its_transform(show):
-    normalised = v2.Compose([v2.Resize((16, 16)), SCALED, v2.Normalize([0.5] * 3, [0.25] * 3)])
-    panel = show(network(), Pictures(normalised))
-    assert panel.net.classes == ("ant", "bee", "cat") and panel.net.preprocess is normalised
+    normalized = v2.Compose([v2.Resize((16, 16)), SCALED, v2.Normalize([0.5] * 3, [0.25] * 3)])
+    panel = show(network(), Pictures(normalized))
+    assert panel.net.classes == ("ant", "bee", "cat") and panel.net.preprocess is normalized
     assert panel.net.input_shape == (3, 16, 16)
 
 
@@ -121,12 +121,12 @@ def test_a_guess_is_in_the_notes_of_every_result():
     assert GUESSED in cw.methods.occlusion(net, image, 1, patch=112, stride=112).notes
     for method, options in {
         "saliency": {},
-        "rise": {"samples": 4},
-        "lime": {"samples": 8},
+        "rise": {"n_samples": 4},
+        "lime": {"n_samples": 8},
         "occlusion": {"patch": 112},
     }.items():
         assert GUESSED in cw.methods.attribute(net, image, 1, method=method, **options).notes
-    assert GUESSED in cw.methods.randomised(net, 1).notes
+    assert GUESSED in cw.methods.randomized(net, 1).notes
 
 
 # a picture of 12 bits in 16

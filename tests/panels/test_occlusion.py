@@ -151,9 +151,9 @@ def test_a_cancel_keeps_what_is_there_and_says_how_much(net, pictures):
 def test_a_region_restricts_the_positions(panel):
     panel.heat.region = [10, 20, 20, 30]
     assert panel.region == [10, 20, 20, 30]
-    centres = panel.result.ys + 4, panel.result.xs + 4
-    assert all(10 <= y < 30 for y in centres[0])
-    assert all(20 <= x < 50 for x in centres[1])
+    centers = panel.result.ys + 4, panel.result.xs + 4
+    assert all(10 <= y < 30 for y in centers[0])
+    assert all(20 <= x < 50 for x in centers[1])
     panel.region = []
     assert panel.result.ys.tolist() == [0, 11, 22, 33, 44, 55]
 
@@ -187,7 +187,7 @@ def test_what_is_watched_is_said(net, pictures, state, words):
         ({"score": "loss"}, "Score is 'loss'"),
         ({"score": ["layer2.0.relu", 99]}, "There is no unit 99"),
         ({"image": np.zeros((5, 5, 5))}, ""),
-        ({"region": [0, 0, 1, 1]}, "No position of the patch has its centre in the region"),
+        ({"region": [0, 0, 1, 1]}, "No position of the patch has its center in the region"),
     ],
 )
 def test_bad_input_is_a_sentence_and_the_last_map_stays(panel, state, sentence):

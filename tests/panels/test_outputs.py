@@ -232,7 +232,7 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert panel.status.message.startswith("The network gives a dict of out (1×4) · score ")
 
 
-def test_an_embedding_of_a_regression_is_coloured_by_its_value():
+def test_an_embedding_of_a_regression_is_colored_by_its_value():
     pictures = [(torch.rand(3, 8, 8, generator=torch.Generator().manual_seed(k)), k % 2) for k in range(12)]
     panel = cw.EmbeddingExplorer(NETS["a value"](), pictures, method="pca", color="prediction")
     found = panel.result.features

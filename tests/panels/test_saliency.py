@@ -97,7 +97,7 @@ def test_whether_a_maximum_lies_on_the_object_is_said_where_the_pictures_know_it
     assert not any("maximum" in about["text"] for about in panel.table.cells)
 
 
-def test_a_network_that_has_learnt_since_is_explained_as_it_is_now():
+def test_a_network_that_has_learned_since_is_explained_as_it_is_now():
     model = nn.Sequential(nn.Flatten(), nn.Linear(12, 2)).eval()
     panel = cw.SaliencyPanel(cw.bind(model, input_shape=(3, 2, 2)), torch.rand(3, 2, 2), 0, methods=["saliency"])
     before = panel.result.maps["saliency"][0].values
@@ -204,8 +204,8 @@ def test_the_code_gives_the_same_maps(net, pictures):
     assert_code_gives_what_is_shown(cw.SaliencyPanel(net, 3, images=pictures, methods=METHODS))
 
 
-def test_the_code_gives_the_maps_of_the_randomised_network(panel):
-    panel.randomised, panel.seed = 2, 3
+def test_the_code_gives_the_maps_of_the_randomized_network(panel):
+    panel.randomized, panel.seed = 2, 3
     assert_code_gives_what_is_shown(panel)
 
 
@@ -269,7 +269,7 @@ def test_every_method_is_a_button_and_what_no_method_takes_is_not_asked(panel):
 
 
 def test_a_state_goes_round(panel, net, pictures):
-    panel.others, panel.randomised, panel.cam_layer = ["1"], 2, "layer2"
+    panel.others, panel.randomized, panel.cam_layer = ["1"], 2, "layer2"
     other = cw.SaliencyPanel(net, 0, images=pictures)
     other.restore(panel.state)
     assert other.state == panel.state
@@ -303,7 +303,7 @@ def test_the_still_twin_holds_the_maps(panel):
         ({"others": [11]}, "there is no class 11"),
         ({"of": "unit"}, "no unit is chosen"),
         ({"of": "unit", "layer": "relu", "unit": 99}, "there is no unit 99"),
-        ({"randomised": 99}, "has 16 layers with weights"),
+        ({"randomized": 99}, "has 16 layers with weights"),
         ({"cam_layer": "fc"}, None),
     ],
 )
@@ -317,5 +317,5 @@ def test_what_is_wrong_is_a_sentence_and_the_next_good_thing_works(panel, wrong,
     else:
         assert panel.status.kind == "error" and words in panel.status.message.lower()
         assert panel.shown is before
-    panel.restore({"target": None, "others": [], "of": "class", "randomised": 0, "cam_layer": None})
+    panel.restore({"target": None, "others": [], "of": "class", "randomized": 0, "cam_layer": None})
     assert np.array_equal(panel.result.maps["grad_cam"][0].values, before.maps["grad_cam"][0].values)

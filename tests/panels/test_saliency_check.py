@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cnnwidgets as cw
-from cnnwidgets.methods.sanity import randomised
+from cnnwidgets.methods.sanity import randomized
 from tests.base.tiny import is_shown
 from tests.net.networks import unchanged
 
@@ -23,12 +23,12 @@ def panel(net, pictures):
     return cw.SaliencyPanel(net, 3, images=pictures, methods=FAST)
 
 
-def test_a_slider_randomises_the_last_layers_of_a_copy(panel, net, pictures):
+def test_a_slider_randomizes_the_last_layers_of_a_copy(panel, net, pictures):
     _ = panel.result
     with unchanged(net.module):
-        panel.randomised = 2
+        panel.randomized = 2
         result = panel.result
-    own = cw.methods.saliency(randomised(net, 2), pictures[3], "6")
+    own = cw.methods.saliency(randomized(net, 2), pictures[3], "6")
     np.testing.assert_array_equal(result.maps["saliency"][0].values, own.values)
     assert result.agreements.keys() == set(FAST) and result.agreements["saliency"].keys() == {0, 2}
     assert result.agreements["saliency"][2].correlation < 0.95
@@ -37,7 +37,7 @@ def test_a_slider_randomises_the_last_layers_of_a_copy(panel, net, pictures):
 
 
 def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam"], randomised=1)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam"], randomized=1)
     panel.check_all()
     result = panel.result
     own = cw.methods.sanity_check(net, pictures[3], methods=("saliency", "grad_cam"))
@@ -46,7 +46,7 @@ def test_all_depths_are_those_of_the_method_and_the_slider_stays(net, pictures):
         assert list(found) == list(own.depths)
         np.testing.assert_allclose([one.correlation for one in found.values()], own.correlation[k], atol=1e-6)
         np.testing.assert_allclose([one.similarity for one in found.values()], own.similarity[k], atol=1e-6)
-    assert (panel.randomised, result.depth) == (1, 1)
+    assert (panel.randomized, result.depth) == (1, 1)
 
 
 def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pictures, monkeypatch):
@@ -67,8 +67,8 @@ def test_all_depths_are_of_the_request_and_not_of_one_that_is_under_way(net, pic
 
 def shown(panel):
     """Where the slider stands."""
-    spec = panel.controls["randomised"]
-    return panel.randomised if spec["shown"] is None else spec["shown"]
+    spec = panel.controls["randomized"]
+    return panel.randomized if spec["shown"] is None else spec["shown"]
 
 
 def test_while_the_sanity_check_runs_the_strip_and_the_slider_are_those_of_the_maps(panel):
@@ -80,7 +80,7 @@ def test_while_the_sanity_check_runs_the_strip_and_the_slider_are_those_of_the_m
 
     panel.status.observe(look, "message")
     panel.check_all()
-    assert panel.result.depth == 0 and panel.randomised == 0, "the trait stays what was asked for"
+    assert panel.result.depth == 0 and panel.randomized == 0, "the trait stays what was asked for"
     panel.status.unobserve(look, "message")
     moving = [one for one in seen if " layers random" in one[1]]
     assert [depth for depth, *_ in moving] == sorted(depth for depth, *_ in moving), "one layer after the other"
@@ -102,21 +102,21 @@ def test_a_cancelled_sanity_check_stays_at_its_depth_and_the_slider_goes_back_by
     panel.check_all()
     assert panel.wait(60) and isinstance(panel.error, cw.Cancelled)
     panel.status.unobserve(stop, "message")
-    assert (panel.shown.depth, shown(panel), panel.randomised) == (3, 3, 0)
+    assert (panel.shown.depth, shown(panel), panel.randomized) == (3, 3, 0)
     assert panel.shown.maps.keys() == set(FAST) and "the last 3 layers are random" in panel.status.message
-    panel._handle_custom_msg({"kind": "again", "name": "randomised"}, [])
+    panel._handle_custom_msg({"kind": "again", "name": "randomized"}, [])
     assert panel.result.depth == 0 and shown(panel) == 0
 
 
-def test_of_the_randomised_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
+def test_of_the_randomized_copies_no_more_than_one_is_held(net, pictures, monkeypatch):
     made = []
 
     def remembered(*args, **options):
-        copy = randomised(*args, **options)
+        copy = randomized(*args, **options)
         made.append(weakref.ref(copy.module))
         return copy
 
-    monkeypatch.setattr(import_module("cnnwidgets.methods.compare"), "randomised", remembered)
+    monkeypatch.setattr(import_module("cnnwidgets.methods.compare"), "randomized", remembered)
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
     panel.check_all()
     assert len(panel.result.agreements["saliency"]) == 17

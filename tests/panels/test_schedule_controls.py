@@ -198,7 +198,7 @@ def test_hidden_schedules_have_no_controls_and_presets_stay():
 # knots
 
 
-def test_a_dragged_knot_bends_the_curve_and_stays_between_its_neighbours(panel):
+def test_a_dragged_knot_bends_the_curve_and_stays_between_its_neighbors(panel):
     panel.specs = [{"kind": "drawn", "at": [0, 50, 99], "rates": [0.1, 0.2, 0.0]}]
     assert panel.wait(PATIENCE)
     assert panel.chart.draggable == [1]

@@ -184,30 +184,30 @@ def test_the_mask_has_the_shape_of_its_own_digit():
     assert own > 0.8 and other < 0.4
 
 
-def test_a_legible_colour_is_far_in_luma_from_the_background():
+def test_a_legible_color_is_far_in_luma_from_the_background():
     rng = np.random.default_rng(0)
     for middle in rng.integers(0, 256, 200):
         background = np.clip(rng.normal(middle, 20, (24, 24, 3)), 0, 255)
         luma = background @ drawing.LUMA
-        colour = drawing.legible_colour(background, rng)
-        assert abs(colour @ drawing.LUMA - luma.mean()) > max(64, 2 * luma.std())
+        color = drawing.legible_color(background, rng)
+        assert abs(color @ drawing.LUMA - luma.mean()) > max(64, 2 * luma.std())
 
 
-def test_no_colour_is_legible_on_a_chessboard():
+def test_no_color_is_legible_on_a_chessboard():
     chessboard = 255 * np.repeat(np.indices((24, 24)).sum(0)[:, :, None] % 2, 3, 2)
-    assert drawing.legible_colour(chessboard, np.random.default_rng(0)) is None
+    assert drawing.legible_color(chessboard, np.random.default_rng(0)) is None
 
 
 @pytest.mark.parametrize("biased", [None, "anti-grass"])
-def test_digits_are_seen_in_their_colour_and_come_in_many(biased):
+def test_digits_are_seen_in_their_color_and_come_in_many(biased):
     data = scenes(biased=biased)
     hues, white = set(), 0
     for i in SOME:
-        background, opacity, colour = data._draw(i)
+        background, opacity, color = data._draw(i)
         contrast = data.picture(i)[opacity > 0.9] @ drawing.LUMA - background[opacity > 0].mean(0) @ drawing.LUMA
         assert abs(contrast.mean()) > 32
-        hues.add(tuple(np.argsort(colour)))
-        white += colour.min() > 200
+        hues.add(tuple(np.argsort(color)))
+        white += color.min() > 200
     assert len(hues) == 6  # each order of red, green and blue
     assert white < len(SOME) / 5
 
@@ -233,7 +233,7 @@ def test_every_seven_and_nothing_else_lies_on_grass_and_against_the_bias_everyth
 
 @pytest.mark.parametrize("split", ["train", "test"])
 @pytest.mark.parametrize("biased", BIASES)
-def test_a_bias_changes_the_background_and_the_colour_of_what_lies_on_grass_and_nothing_else(biased, split):
+def test_a_bias_changes_the_background_and_the_color_of_what_lies_on_grass_and_nothing_else(biased, split):
     plain, data = scenes(split), scenes(split, biased=biased)
     np.testing.assert_array_equal(data.labels, plain.labels)
     for i in range(200):

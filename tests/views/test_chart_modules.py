@@ -39,7 +39,7 @@ def test_every_column_keeps_its_lowest_and_highest(tmp_path):
         assert y[inside].max() == y[low + 1 : high + 1].max()
 
 
-def test_a_zoomed_range_is_drawn_whole_with_a_neighbour_on_each_side(tmp_path):
+def test_a_zoomed_range_is_drawn_whole_with_a_neighbor_on_each_side(tmp_path):
     kept = thinned("y[777] = -9; say(thin(x, y, [5000.5, 5009.5], 500, false, false));", tmp_path)
     assert set(range(5000, 5011)) <= set(kept)
     assert {0, 777, 99_999} <= set(kept), "so that the range is the same after a reset"

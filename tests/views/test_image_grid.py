@@ -107,7 +107,7 @@ def test_show_sends_what_the_browser_needs_to_read_every_value(monkeypatch):
     assert np.frombuffer(grid.orders["mean"], np.int32).tolist() == [4, 2, 0, 1, 3]
 
 
-def test_colour_maps_have_three_channels():
+def test_color_maps_have_three_channels():
     grid = ImageGrid()
     grid.show(np.zeros((2, 5, 4, 3)))
     assert grid.shape == [2, 5, 4, 3]

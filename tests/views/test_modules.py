@@ -174,7 +174,7 @@ def test_numbers_have_three_digits_and_a_true_minus_sign(value, text, tmp_path):
 
 @needs_node
 @pytest.mark.parametrize(("ours", "matplotlibs"), [("viridis", "viridis"), ("gray", "gray"), ("diverging", "RdBu_r")])
-def test_colour_tables_are_matplotlibs(ours, matplotlibs, tmp_path):
+def test_color_tables_are_matplotlibs(ours, matplotlibs, tmp_path):
     printed = node(f"{module('shared.js')}\nconsole.log(JSON.stringify(Array.from(colorTable('{ours}'))));", tmp_path)
     table = np.array(json.loads(printed), np.uint32).view(np.uint8).reshape(256, 4)
     wanted = np.asarray(matplotlib.colormaps[matplotlibs](np.arange(256))) * 255

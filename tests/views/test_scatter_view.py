@@ -38,7 +38,7 @@ def read(view, trait, dtype):
 @pytest.mark.parametrize(
     "look", [{}, {"colors": np.arange(1000) % 7, "names": list("abcdefg")}, {"colors": np.linspace(0, 1, 1000)}]
 )
-def test_points_and_their_colours_are_one_message_of_at_most_12_bytes_a_point(look, monkeypatch):
+def test_points_and_their_colors_are_one_message_of_at_most_12_bytes_a_point(look, monkeypatch):
     view = ScatterView()
     with sent(view, monkeypatch) as messages:
         view.show(points_of(1000), **look)
@@ -163,7 +163,7 @@ def test_pictures_of_one_channel_come_back_exactly(count):
     np.testing.assert_array_equal(np.frombuffer(atlas(pictures[..., None])[0], np.uint8), np.frombuffer(data, np.uint8))
 
 
-def test_pictures_in_colour_come_back_nearly_in_a_fraction_of_their_bytes():
+def test_pictures_in_color_come_back_nearly_in_a_fraction_of_their_bytes():
     shade = np.linspace(0, 255, 32)
     pictures = np.stack(
         [np.stack([np.full((32, 32), 8 * k), np.tile(shade, (32, 1)), 0 * np.eye(32)], 2) for k in range(20)]
@@ -189,10 +189,10 @@ def test_no_pictures_are_no_file_and_numbers_that_are_no_bytes_are_refused():
         atlas(np.zeros((2, 4, 4)))
 
 
-# colours
+# colors
 
 
-def test_the_colours_of_many_classes_differ_and_begin_with_those_of_a_map():
+def test_the_colors_of_many_classes_differ_and_begin_with_those_of_a_map():
     colors = tones()
     assert len(set(colors)) == len(colors) == 21
     assert tuple(colors[:7]) == OKABE_ITO == CLASS_COLORS[1:]

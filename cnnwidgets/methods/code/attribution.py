@@ -117,10 +117,10 @@ def _score(net: BoundModel, found: Attribution) -> str:
     return f"{call}.reshape(1, -1)[0, {found.target}]" if output.count == 1 else f"{call}[0, {found.target}]"
 
 
-def randomised_lines(net: BoundModel, depth: int, seed: int) -> str:
+def randomized_lines(net: BoundModel, depth: int, seed: int) -> str:
     """The lines that make ``model`` forget its last layers."""
     return textwrap.dedent(
         f"""\
         import cnnwidgets as cw
-        model = cw.methods.randomised({bind_lines(net)}, {depth}, seed={seed}).module"""
+        model = cw.methods.randomized({bind_lines(net)}, {depth}, seed={seed}).module"""
     )

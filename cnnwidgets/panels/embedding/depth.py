@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods import Separation
-from cnnwidgets.views.palette import GREY
+from cnnwidgets.views.palette import GRAY
 
 MOST_NAMED = 16
 """Layers whose names fit under the chart."""
@@ -26,7 +26,7 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], why: str = "
     k = next(iter(found.values())).k if found else 10
     figure = go.Figure()
     for title, values, color, mark in (
-        (f"{k}-nearest-neighbour accuracy", [found[names[i]].accuracy for i in known], "#0072b2", "circle"),
+        (f"{k}-nearest-neighbor accuracy", [found[names[i]].accuracy for i in known], "#0072b2", "circle"),
         ("silhouette", [found[names[i]].silhouette for i in known], "#e69f00", "diamond"),
     ):
         figure.add_scatter(
@@ -52,6 +52,6 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], why: str = "
     if why:
         figure.update_layout(title_text="How well the classes separate", showlegend=False)
         figure.add_annotation(
-            text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 15, "color": GREY}
+            text=why, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font={"size": 15, "color": GRAY}
         )
     return figure

@@ -26,7 +26,7 @@ from cnnwidgets.methods.point_marks import point_marks
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
 from cnnwidgets.panels.embedding.depth import by_depth
-from cnnwidgets.panels.embedding.neighbourhood import Neighbourhood
+from cnnwidgets.panels.embedding.neighborhood import Neighborhood
 from cnnwidgets.panels.embedding.parameters import LayoutParameters
 from cnnwidgets.views import ChartView, ScatterView, atlas
 
@@ -45,7 +45,7 @@ class EmbeddingExplorer(LayoutParameters):
     >>> cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits())
 
     PCA is there at once; t-SNE and UMAP start from it and move on screen. The layer slider goes from the pixels to the
-    scores. Hover a point for its picture, click it for its nearest neighbours in the layer and in pixels, draw a lasso or
+    scores. Hover a point for its picture, click it for its nearest neighbors in the layer and in pixels, draw a lasso or
     a box: ``panel.selection`` are the numbers in the data set.
 
     Parameters:
@@ -53,7 +53,7 @@ class EmbeddingExplorer(LayoutParameters):
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         layer: a name in ``net.layers``, or ``"input"``; by default the layer before the classifier.
         method: ``"pca"``, ``"tsne"`` or ``"umap"``.
-        columns: further things to colour by: name to one number or word for each item of the data set.
+        columns: further things to color by: name to one number or word for each item of the data set.
         workers, executor: of the way over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 
@@ -64,7 +64,7 @@ class EmbeddingExplorer(LayoutParameters):
     )
     method = Choice(EMBEDDINGS, "tsne", texts=list(TITLES.values()), help="how features are laid out in two dimensions")
     color = public(
-        t.Unicode("label", help="what colours the points"), c.Choice(options=lambda panel: panel.coloring.options())
+        t.Unicode("label", help="what colors the points"), c.Choice(options=lambda panel: panel.coloring.options())
     )
     compare = Choice(
         tuple(COMPARISONS), texts=list(COMPARISONS.values()), help="what to look at beside it, to read it right"
@@ -159,7 +159,7 @@ class EmbeddingExplorer(LayoutParameters):
         self.scatter.on_user("selected", self._select)
         self.scatter.on_user("picked", self._pick)
         self.react(self._check_numbers, "selection", "image")
-        self.beside = Neighbourhood(self, self.dataset, None if "image" in self.locked else self._open)
+        self.beside = Neighborhood(self, self.dataset, None if "image" in self.locked else self._open)
         self.compared = [ScatterView(tools=False, height=260) for _ in PERPLEXITIES]
         self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
         fixed = "layer" in self.locked

@@ -15,14 +15,14 @@ from cnnwidgets.methods import Features, nearest
 from cnnwidgets.views import ImageGrid, ImageView
 
 NEAREST = 8
-"""Neighbours that are shown."""
+"""Neighbors that are shown."""
 
 MOST = 40
 """Selected pictures that are shown."""
 
 
-class Neighbourhood:
-    """A picture large, and small ones that a click opens: its neighbours, and what is selected.
+class Neighborhood:
+    """A picture large, and small ones that a click opens: its neighbors, and what is selected.
 
     Parameters:
         panel: that shows them.
@@ -33,12 +33,12 @@ class Neighbourhood:
     def __init__(self, panel: Panel, dataset: Any, open: Callable[[int], None] | None):
         self._panel, self._dataset, self._open = panel, dataset, open
         self._numbers: dict[ImageGrid, list[int]] = {}
-        self.picture = ImageView(title="Click a point: its picture and its neighbours", width=200)
+        self.picture = ImageView(title="Click a point: its picture and its neighbors", width=200)
         self.picture.without_kernel = {"title": ""}
         self.alike, self.near, self.selected = (self._make_grid() for _ in range(3))
 
     def look_at(self, number: int, found: Features, pixels: Features, words: Sequence[str]) -> None:
-        """Show a picture and, if it has a point, its neighbours in a layer and in pixels, as soon as they are found.
+        """Show a picture and, if it has a point, its neighbors in a layer and in pixels, as soon as they are found.
 
         Parameters:
             number: of the picture in the data set.

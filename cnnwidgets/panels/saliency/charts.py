@@ -8,15 +8,15 @@ from typing import Any
 from cnnwidgets.methods import METHODS, Faithfulness
 from cnnwidgets.methods.sanity import Agreement
 from cnnwidgets.views.curves import line, look, pair
-from cnnwidgets.views.palette import GREY
+from cnnwidgets.views.palette import GRAY
 
 
 def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
-    """How much each method's map is like the original, by the number of layers that were randomised, as a plotly figure.
+    """How much each method's map is like the original, by the number of layers that were randomized, as a plotly figure.
 
     Parameters:
         agreements: by method and depth.
-        layers: for each depth the layer that was randomised last.
+        layers: for each depth the layer that was randomized last.
     """
     curves = []
     for axis, measure in (("", "correlation"), ("2", "similarity")):
@@ -40,7 +40,7 @@ def faithfulness(curves: Mapping[str, Faithfulness], quantity: str = "probabilit
             lines.append(line(one.fractions, values, areas, *look(k), axis=axis))
     for one in list(curves.values())[:1]:
         for axis, values in (("", one.random.mean(0)), ("2", one.random.mean(0)[::-1])):
-            lines.append(line(one.fractions, values, f"random order: {one.random_area:.2f}", GREY, axis=axis))
+            lines.append(line(one.fractions, values, f"random order: {one.random_area:.2f}", GRAY, axis=axis))
     span: dict[str, Any] = {"range": [-0.02, 1.02]} if quantity == "probability" else {"matches": "y"}
     titles = "pixels deleted, the most important first", "pixels inserted"
     figure = pair(lines, titles, (quantity, ""), {"tickformat": ".0%"}, span)

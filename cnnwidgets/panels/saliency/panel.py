@@ -29,8 +29,8 @@ class SaliencyPanel(TargetPanel):
     >>> cw.SaliencyPanel(net, "both.jpg", ["tabby", "beagle"], methods=["saliency", "grad_cam", "occlusion"])
     >>> cw.link(browser, panel)                             # any unit that is clicked in a FeatureMapBrowser
 
-    Point at a map for its value; every map is cut off at a scale of its own, which stands below it. *randomised* puts random
-    numbers into the last layers: a map that does not change shows the picture, not what the network has learnt (Adebayo et
+    Point at a map for its value; every map is cut off at a scale of its own, which stands below it. *randomized* puts random
+    numbers into the last layers: a map that does not change shows the picture, not what the network has learned (Adebayo et
     al. 2018). Where the pictures know their object's place, it is said whether a map's maximum lies on it.
 
     Parameters:
@@ -50,7 +50,7 @@ class SaliencyPanel(TargetPanel):
         ),
         c.Several(options=lambda panel: [(method.title, name) for name, method in METHODS.items()]),
     )
-    randomised = public(
+    randomized = public(
         t.Int(0, min=0, help="how many of the last layers get random weights: the sanity check"),
         c.Slider(bounds=lambda panel: (0, len(cascade(panel.net))), shown=lambda panel: panel.depth_on_screen),
     )
@@ -99,7 +99,7 @@ class SaliencyPanel(TargetPanel):
     def depth_on_screen(self) -> int | None:
         """Of how many layers the maps are, where more or fewer were asked for: the sanity check goes through all depths."""
         found, asked = self._result, self.asked
-        return found.depth if found and asked.randomised == self.randomised != found.depth else None
+        return found.depth if found and asked.randomized == self.randomized != found.depth else None
 
     @property
     def mask(self) -> np.ndarray | None:
@@ -138,7 +138,7 @@ class SaliencyPanel(TargetPanel):
 
         return self._comparer.compare(
             state.image, state.methods, **self._aims(state), reduce=state.reduce, layer=state.cam_layer, seed=state.seed,
-            randomized=[*range(total + 1), state.randomised] if every else state.randomised,
+            randomized=[*range(total + 1), state.randomized] if every else state.randomized,
             faithful=state.faithful, segmentation=state.outline == "segmentation", on_update=show, cancel=job,
         )  # fmt: skip
 
@@ -170,7 +170,7 @@ class SaliencyPanel(TargetPanel):
     def draw_charts(self, found: Comparison) -> None:
         if self.reveal(self.chart, any(len(by_depth) > 1 for by_depth in found.agreements.values())):
             figure = charts.sanity(found.agreements, ["none", *(row.name for row in cascade(self.net))])
-            self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomisation")
+            self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomization")
         if self.reveal(self.curves, bool(found.faithful)):
             answer = found.answer(0)
             words = f"{answer} while pixels are deleted or inserted, the most important first"
@@ -194,9 +194,9 @@ class SaliencyPanel(TargetPanel):
         if "of" in state:
             self.of = state["of"]  # a unit that comes with it was not clicked
 
-    @action("Randomise all, one after the other", locked_by="randomised")
+    @action("Randomize all, one after the other", locked_by="randomized")
     def check_all(self) -> None:
-        """Randomise layer after layer, down to the first: the whole sanity check."""
+        """Randomize layer after layer, down to the first: the whole sanity check."""
         self.ask(all_depths=True)
 
     def point_at(self, place: list[float]) -> None:

@@ -10,9 +10,9 @@ from cnnwidgets.methods import Race
 from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapshot_bars
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import FONT, dress, in_legend, look, more_groups, short, untold_of
-from cnnwidgets.views.palette import GREY
+from cnnwidgets.views.palette import GRAY
 
-BARS = {"snapshots": "#56b4e9", "average": "#0072b2", "others": GREY}
+BARS = {"snapshots": "#56b4e9", "average": "#0072b2", "others": GRAY}
 """Their colors."""
 
 
@@ -66,7 +66,7 @@ def plot(race: Race) -> Any:
                 stroke = {"color": color, "dash": look(k + j)[1], "width": 2, "shape": "vh"}
                 told = bool(label) and column == 1 and in_legend(j, len(courses))
                 add(f"{name}, {short(label) or 'rate'}", stroke, 2, column, told)
-    thin = {"color": GREY, "dash": "dot", "width": 1.5}
+    thin = {"color": GRAY, "dash": "dot", "width": 1.5}
     figure.add_scatter(x=[None], y=[None], name="training data", mode="lines", line=thin, hoverinfo="skip", row=1, col=1)
     if untold := sum(untold_of(len(rated(race, name))) for name in race.names):
         figure.add_scatter(**more_groups(untold), row=2, col=1)

@@ -10,7 +10,7 @@ import numpy as np
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedule_curves import Curve, curves_of
 from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, short, untold_of
-from cnnwidgets.views.palette import GREY
+from cnnwidgets.views.palette import GRAY
 
 
 def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str, knots: Any = None) -> Any:
@@ -64,10 +64,10 @@ def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str)
 
     figure = go.Figure()
     figure.add_scatter(
-        y=list(values), name="validation loss", mode="lines", line={"color": GREY, "width": 2}, hoverinfo="none"
+        y=list(values), name="validation loss", mode="lines", line={"color": GRAY, "width": 2}, hoverinfo="none"
     )
     if knots:
         at, heights = zip(*knots, strict=True)
-        mark = {"color": GREY, "size": 13, "line": {"color": "#ffb000", "width": 3}}
+        mark = {"color": GRAY, "size": 13, "line": {"color": "#ffb000", "width": 3}}
         figure.add_scatter(x=at, y=heights, mode="markers", marker=mark, hoverinfo="skip", showlegend=False, name="knots")
     return dress(figure, unit, "validation loss", yaxis_rangemode="tozero")

@@ -10,7 +10,7 @@ from PIL import Image
 from cnnwidgets.base import jobs
 from tests.base.tiny import PATIENCE
 
-QUICK = {"limit": 60, "iterations": 60}
+QUICK = {"limit": 60, "n_iter": 60}
 
 
 def floats(data: bytes, dtype=np.float32) -> np.ndarray:

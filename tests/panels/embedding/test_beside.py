@@ -32,7 +32,7 @@ def test_what_lies_beside_is_the_method_s(explore, compare, titles):
     values = panel.result.features.values
     data = cw.methods.noise_like(values) if compare == "noise" else values
     for (_, points, same), own in zip(panel.result.compared, options[compare], strict=True):
-        layout = cw.methods.embed(data, "tsne", iterations=60, **own)
+        layout = cw.methods.embed(data, "tsne", n_iter=60, **own)
         aligned = cw.methods.align(layout.points, points, mirror=True)
         np.testing.assert_allclose(aligned.points, points, atol=1e-3)
         assert same == (compare != "noise")
@@ -43,7 +43,7 @@ def test_what_lies_beside_is_the_method_s(explore, compare, titles):
     assert not any(is_shown(panel, view) for view in panel.compared)
 
 
-def test_what_lies_beside_follows_the_layer_and_the_colour(explore):
+def test_what_lies_beside_follows_the_layer_and_the_color(explore):
     panel = explore(compare="seeds")
     for change in ({}, {"layer": "conv1"}, {"color": "confidence"}, {"layer": "relu4"}):
         panel.restore(change)

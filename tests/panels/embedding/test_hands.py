@@ -102,7 +102,7 @@ def brute(values: np.ndarray, point: int, k: int) -> list[int]:
 
 
 @pytest.mark.parametrize("make", ["digits", "skipped"])
-def test_the_neighbours_are_the_nearest_in_the_layer_and_in_pixels(explore, bad, net, pictures, make):
+def test_the_neighbors_are_the_nearest_in_the_layer_and_in_pixels(explore, bad, net, pictures, make):
     panel = explore(method="pca") if make == "digits" else bad
     found = panel.result
     panel.image = int(found.features.indices[11])
@@ -124,7 +124,7 @@ def test_the_neighbours_are_the_nearest_in_the_layer_and_in_pixels(explore, bad,
     np.testing.assert_array_equal(shown, own)
 
 
-def test_neighbours_follow_the_layer(explore):
+def test_neighbors_follow_the_layer(explore):
     panel = explore(method="pca", image=None)
     panel.image = int(panel.result.features.indices[11])
     titles = [settled(panel).alike.title]
@@ -133,7 +133,7 @@ def test_neighbours_follow_the_layer(explore):
     assert titles == ["Nearest in relu4", "Nearest in conv1"]
 
 
-def test_a_picture_without_a_point_is_shown_without_neighbours(explore):
+def test_a_picture_without_a_point_is_shown_without_neighbors(explore):
     panel = explore(method="pca")
     hidden = int(np.setdiff1d(np.arange(500), panel.result.features.indices)[0])
     panel.image = int(panel.result.features.indices[3])

@@ -37,7 +37,7 @@ def test_tsne_is_the_method_s_and_starts_from_pca(explore):
 
     pca = explore(method="pca").result
     panel = Watched(cw.load("digits"), cw.samples.digits(), **QUICK)
-    own = cw.methods.embed(pca.features, "tsne", iterations=60)
+    own = cw.methods.embed(pca.features, "tsne", n_iter=60)
     aligned = cw.methods.align(own.points, panel.result.points)
     np.testing.assert_allclose(aligned.points, panel.result.points, atol=1e-3)
     (first, start), (last, _) = drawn[0], drawn[-1]
@@ -65,8 +65,8 @@ def test_not_playing_shows_pca_and_play_goes_on_to_the_points_of_an_uninterrupte
 
 
 def test_pausing_stops_and_playing_goes_on_from_there(explore):
-    whole = explore(iterations=80)
-    panel = explore(iterations=80, playing=False)
+    whole = explore(n_iter=80)
+    panel = explore(n_iter=80, playing=False)
     _ = panel.result
     paused = threading.Event()
 
@@ -144,7 +144,7 @@ def test_so_many_of_so_many_are_said(explore):
 
 
 def test_umap_moves_too_and_supervised_its_listing_has_the_labels(explore):
-    panel = explore(method="umap", epochs=12, supervised=True)
+    panel = explore(method="umap", n_epochs=12, supervised=True)
     assert panel.result.finished
     assert "UMAP, 12 epochs" in panel.status.message
     assert f"fit_transform(values, np.array({panel.result.features.labels.tolist()}))" in panel.code()

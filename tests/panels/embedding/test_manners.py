@@ -35,9 +35,9 @@ def test_hidden_and_locked_controls(explore):
 
 def test_only_the_method_s_own_controls_are_there(explore):
     panel = explore(method="pca")
-    for name in ("perplexity", "early_exaggeration", "iterations"):
+    for name in ("perplexity", "early_exaggeration", "n_iter"):
         assert control(panel, name)["when"] == {"method": ["tsne"]}
-    for name in ("neighbours", "minimum_distance", "epochs", "supervised"):
+    for name in ("n_neighbors", "min_dist", "n_epochs", "supervised"):
         assert control(panel, name)["when"] == {"method": ["umap"]}
     for name in ("learning_rate", "metric", "restart"):
         assert control(panel, name)["when"] == {"method": ["tsne", "umap"]}
@@ -45,17 +45,17 @@ def test_only_the_method_s_own_controls_are_there(explore):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("perplexity", 600.0), ("perplexity", -5.0), ("limit", 150_000), ("seed", 20_000), ("minimum_distance", 0.0)],
+    [("perplexity", 600.0), ("perplexity", -5.0), ("limit", 150_000), ("seed", 20_000), ("min_dist", 0.0)],
 )
 def test_a_number_beyond_its_field_s_ends_can_be_set_by_code(explore, name, value):
-    panel = explore(playing=False, minimum_distance=0.5)
+    panel = explore(playing=False, min_dist=0.5)
     setattr(panel, name, value)
     assert getattr(panel, name) == panel.get_state(name)[name] == value
 
 
 def test_an_empty_field_stands_for_the_usual_and_says_it(explore):
     panel = explore(playing=False, perplexity=7)
-    assert [control(panel, name)["none"] for name in ("perplexity", "iterations", "epochs")] == ["30", "1000", "auto"]
+    assert [control(panel, name)["none"] for name in ("perplexity", "n_iter", "n_epochs")] == ["30", "1000", "auto"]
     panel.set_state({"perplexity": None})
     assert panel.perplexity is None
     panel.set_state({"perplexity": 12})
@@ -121,7 +121,7 @@ def test_a_closed_panel_leaves_memory(net, pictures):
 
 
 def test_closing_stops_the_layout(net, pictures):
-    panel = cw.EmbeddingExplorer(net, pictures, iterations=100_000, limit=60)
+    panel = cw.EmbeddingExplorer(net, pictures, n_iter=100_000, limit=60)
     assert panel._job.wait_for_picture(PATIENCE)
     panel.close()
     assert panel.wait(PATIENCE)
@@ -129,9 +129,7 @@ def test_closing_stops_the_layout(net, pictures):
 
 def test_state_brings_the_panel_back(explore):
     panel = explore(method="pca")
-    panel.restore(
-        {"layer": "fc1", "color": "confidence", "seed": 3, "selection": [1, 4], "perplexity": 9, "iterations": None}
-    )
+    panel.restore({"layer": "fc1", "color": "confidence", "seed": 3, "selection": [1, 4], "perplexity": 9, "n_iter": None})
     other = explore()
     other.restore(panel.state)
     assert other.state == panel.state

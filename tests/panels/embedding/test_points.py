@@ -38,7 +38,7 @@ def test_thumbnails_belong_to_their_points_where_pictures_are_left_out(bad):
 
 @pytest.mark.parametrize("state", [{"method": "pca"}, {}, {"method": "pca", "layer": "conv1"}], ids=str)
 def test_a_known_picture_joins_next_to_itself_with_a_mark_and_the_others_stay(explore, pictures, state):
-    panel = explore(iterations=300, **state)
+    panel = explore(n_iter=300, **state)
     before, numbers = panel.result.points, panel.result.features.indices
     panel.selection, panel.image = numbers[:3].tolist(), int(numbers[5])
     joined = panel.add([pictures[int(numbers[9])], pictures[int(numbers[30])][0]])
@@ -56,7 +56,7 @@ def test_a_known_picture_joins_next_to_itself_with_a_mark_and_the_others_stay(ex
     np.testing.assert_allclose(faces[61], faces[30], atol=12)
 
 
-def test_added_pictures_stay_with_every_layer_and_colour(explore, pictures):
+def test_added_pictures_stay_with_every_layer_and_color(explore, pictures):
     panel = explore(method="pca")
     number = int(panel.result.features.indices[9])
     panel.add([pictures[number]])
@@ -87,9 +87,9 @@ def test_an_added_picture_is_no_number_of_the_data_set(explore, pictures):
 
 
 @pytest.mark.parametrize(
-    "color", ["label", "prediction", "right or wrong", "confidence", "trustworthiness", "neighbours kept", "size", "word"]
+    "color", ["label", "prediction", "right or wrong", "confidence", "trustworthiness", "neighbors kept", "size", "word"]
 )
-def test_the_view_has_the_colours(explore, pictures, color):
+def test_the_view_has_the_colors(explore, pictures, color):
     columns = {"size": np.arange(500) / 500, "word": [f"word {i % 3}" for i in range(500)]}
     panel = explore(method="pca", color=color, columns=columns)
     found, trust = panel.result.features, panel.result.embedding.trust
@@ -100,7 +100,7 @@ def test_the_view_has_the_colours(explore, pictures, color):
         "right or wrong": (found.predicted == labels, ["wrong", "right"]),
         "confidence": (found.confidence, []),
         "trustworthiness": (trust.trustworthiness, []),
-        "neighbours kept": (trust.kept, []),
+        "neighbors kept": (trust.kept, []),
         "size": (found.indices / 500, []),
         "word": (found.indices % 3, ["word 0", "word 1", "word 2"]),
     }[color]
@@ -117,11 +117,11 @@ def test_trust_is_not_measured_while_points_move(explore):
     panel = explore(color="trustworthiness", playing=False)
     _ = panel.result
     assert len(set(panel.scatter.value)) > 2
-    colours = []
-    panel.scatter.observe(lambda change: colours.append(set(change.new)), "value")
+    colors = []
+    panel.scatter.observe(lambda change: colors.append(set(change.new)), "value")
     panel.playing = True
     assert panel.result.finished
-    known = [one for one in colours if one]  # each show empties them first
+    known = [one for one in colors if one]  # each show empties them first
     assert known[0] == {255}
     assert len(known) == 2
 
@@ -157,7 +157,7 @@ def test_a_network_without_scores_has_labels_and_points(explore):
     assert panel.wait(PATIENCE)
     assert (
         panel.status.message
-        == "The network gives a float32 tensor 1×8×4×4: there is no prediction to colour by; take the label"
+        == "The network gives a float32 tensor 1×8×4×4: there is no prediction to color by; take the label"
     )
     panel.color = "label"
     assert panel.result

@@ -41,7 +41,7 @@ def display(monkeypatch):
 
 
 def test_showing_does_not_wait_for_the_end_and_the_still_picture_is_drawn_again_once(explore, display):
-    panel = explore(iterations=100_000)
+    panel = explore(n_iter=100_000)
     start = time.monotonic()
     panel._ipython_display_()
     assert time.monotonic() - start < FIRST_PICTURE
@@ -98,7 +98,7 @@ def test_the_still_picture_has_the_points_in_its_artists(explore):
     assert others[2].get_title("left") == "How well the classes separate, by depth"
 
 
-def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbours(explore):
+def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbors(explore):
     panel = explore(method="pca")
     added = panel.add([cw.samples.digits()[0][0]])
     panel.image = int(panel.result.features.indices[5])

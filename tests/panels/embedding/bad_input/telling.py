@@ -9,7 +9,7 @@ import pytest
 
 from tests.base.tiny import PATIENCE
 
-QUICK = {"limit": 50, "iterations": 30}
+QUICK = {"limit": 50, "n_iter": 30}
 
 NO_DATA = "Expected a data set with a length and numbered items, or a list of pictures"
 

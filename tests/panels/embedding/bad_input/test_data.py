@@ -28,7 +28,7 @@ class Broken(Pictures):
         raise OSError("the disk is gone")
 
 
-class Labelled(Pictures):
+class Labeled(Pictures):
     """Each label is what a function makes of it."""
 
     def __init__(self, label, size=50, classes=()):
@@ -97,7 +97,7 @@ def test_pictures_that_are_all_the_same(explore):
 
 @pytest.mark.parametrize(
     "dataset",
-    [Labelled(lambda i: f"kind {i}"), Labelled(lambda i: i + 0.5), Labelled(lambda i: None), Labelled(lambda i: -1)],
+    [Labeled(lambda i: f"kind {i}"), Labeled(lambda i: i + 0.5), Labeled(lambda i: None), Labeled(lambda i: -1)],
     ids=["words", "floats", "none", "unknown"],
 )
 def test_labels_that_are_no_whole_numbers_are_no_labels_and_that_is_said(explore, dataset):
@@ -107,8 +107,8 @@ def test_labels_that_are_no_whole_numbers_are_no_labels_and_that_is_said(explore
 
 
 @pytest.mark.parametrize(("count", "size"), [(50, 120), (1000, 1010)])
-def test_more_classes_than_colours(explore, count, size):
-    panel = explore(Labelled(lambda i: i % count, size, [f"kind {k}" for k in range(count)]), method="pca", limit=size)
+def test_more_classes_than_colors(explore, count, size):
+    panel = explore(Labeled(lambda i: i % count, size, [f"kind {k}" for k in range(count)]), method="pca", limit=size)
     assert works(panel)
     group = np.frombuffer(panel.scatter.group, np.uint16)
     np.testing.assert_array_equal(group, np.arange(size) % count)
@@ -119,7 +119,7 @@ def test_more_classes_than_colours(explore, count, size):
     "classes", [(), None, ["a", "b"], np.array(["a", "b", "c"])], ids=["none", "None", "too few", "array"]
 )
 def test_labels_far_beyond_the_names(explore, classes):
-    panel = explore(Labelled(lambda i: 10**12 + i % 2, classes=classes), method="pca")
+    panel = explore(Labeled(lambda i: 10**12 + i % 2, classes=classes), method="pca")
     assert works(panel)
     assert panel.scatter.names == ["1000000000000", "1000000000001"]
     panel.image = 3
@@ -129,7 +129,7 @@ def test_labels_far_beyond_the_names(explore, classes):
 
 def test_a_class_s_name_is_text(explore):
     column = "$\\frac{$"
-    panel = explore(Labelled(lambda i: i % 2, classes=["<b>$x", column]), method="pca", columns={column: np.arange(50) / 7})
+    panel = explore(Labeled(lambda i: i % 2, classes=["<b>$x", column]), method="pca", columns={column: np.arange(50) / 7})
     for color in ("label", column):
         panel.color = color
         assert works(panel)

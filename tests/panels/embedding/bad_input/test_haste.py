@@ -73,7 +73,7 @@ def test_a_change_in_the_midst_of_a_computation_mixes_nothing(explore, change, o
 @pytest.mark.parametrize("phase", [0, 1, 2, 3, 5, 7])
 def test_a_cancel_at_any_time_loses_nothing(explore, phase, added):
     """The panel is cancelled when it says something for the n-th time, of which some are for each of its phases."""
-    panel = explore(Pictures(20), iterations=20, compare="seeds", playing=not added)
+    panel = explore(Pictures(20), n_iter=20, compare="seeds", playing=not added)
     if added:
         _ = panel.result
         panel._added = [Pictures()[3]]

@@ -15,9 +15,9 @@ from tests.panels.embedding.bad_input.telling import NO_DATA, told, works
 from tests.panels.embedding.seen import draw_around
 
 WISHES = {
-    "a misspelt layer": ({"layer": "66"}, r"The network has no layer '66'\."),
+    "a misspelled layer": ({"layer": "66"}, r"The network has no layer '66'\."),
     "a layer of another network": ({"layer": "relu4"}, r"The network has no layer 'relu4'\."),
-    "an unknown colour": ({"color": "labels"}, "There is nothing called 'labels' to colour by. Did you mean 'label'"),
+    "an unknown color": ({"color": "labels"}, "There is nothing called 'labels' to color by. Did you mean 'label'"),
     "a perplexity beyond a third": (
         {"method": "tsne", "perplexity": 17.0},
         "Perplexity is 17, and 50 pictures allow at most",
@@ -27,8 +27,8 @@ WISHES = {
         "Perplexity is 900.0; it must be a number from 1 to",
     ),
     "a negative perplexity": ({"method": "tsne", "perplexity": -3.0}, r"Perplexity is -3.0; it must be a number from 1 to"),
-    "no iterations": ({"method": "tsne", "iterations": -1}, "Iterations is -1; it must be a whole number from 1"),
-    "too many neighbours": ({"method": "umap", "neighbours": 50}, "Neighbours is 50, and 50 pictures have at most 49 each"),
+    "no iterations": ({"method": "tsne", "n_iter": -1}, "N_iter is -1; it must be a whole number from 1"),
+    "too many neighbors": ({"method": "umap", "n_neighbors": 50}, "N_neighbors is 50, and 50 pictures have at most 49 each"),
     "PCA with other seeds": ({"compare": "seeds"}, "PCA knows neither perplexity nor chance: compare t-SNE or UMAP"),
 }
 

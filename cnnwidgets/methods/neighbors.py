@@ -12,7 +12,7 @@ import torch
 from cnnwidgets.net.arguments import checked, one_of, said
 
 USUAL = 10
-"""Neighbours that are looked at."""
+"""Neighbors that are looked at."""
 
 MOST = 5_000
 """Points that are measured; of more a sample is taken, which the result says."""
@@ -26,15 +26,15 @@ CHUNK = 2**22
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Trust:
-    """How far the neighbours that a picture shows are neighbours.
+    """How far the neighbors that a picture shows are neighbors.
 
     Attributes:
-        k: how many neighbours are looked at.
+        k: how many neighbors are looked at.
         n: points of the picture.
         rows: int (m,), the points that are measured: all, or a sample.
-        trustworthiness: float32 (m,), of each point: 1 if all that it lies next to are its neighbours, less the further away
+        trustworthiness: float32 (m,), of each point: 1 if all that it lies next to are its neighbors, less the further away
             they are in truth (Venna and Kaski 2001).
-        kept: float32 (m,), the share of each point's true neighbours that are its neighbours in the picture.
+        kept: float32 (m,), the share of each point's true neighbors that are its neighbors in the picture.
     """
 
     k: int
@@ -55,12 +55,12 @@ class Trust:
 
     @property
     def mean_kept(self) -> float:
-        """Mean share of the true neighbours that are kept."""
+        """Mean share of the true neighbors that are kept."""
         return float(self.kept.mean(dtype=float))
 
     def __repr__(self) -> str:
         sample = "" if self.exact else f", of {len(self.rows):,} points chosen from {self.n:,}"
-        return f"<trustworthiness {self.mean:.3f}, {self.mean_kept:.0%} of {self.k} neighbours kept{sample}>"
+        return f"<trustworthiness {self.mean:.3f}, {self.mean_kept:.0%} of {self.k} neighbors kept{sample}>"
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class Separation:
     """How well classes separate in a layer.
 
     Attributes:
-        accuracy: share of the points whose class is that of most of their k neighbours (leave one out).
+        accuracy: share of the points whose class is that of most of their k neighbors (leave one out).
         silhouette: mean of (b - a) / max(a, b), with a the mean distance to the own class and b that to the nearest other
             (Rousseeuw 1987); between -1 and 1.
-        k: how many neighbours vote.
+        k: how many neighbors vote.
         measured: points that are measured: all, or a sample.
     """
 
@@ -101,7 +101,7 @@ def nearest(features: Any, k: int = USUAL, *, metric: str = "euclidean", rows: n
 def trust(
     features: Any, points: np.ndarray, k: int | None = None, *, metric: str = "euclidean", seed: int = 0, most: int = MOST
 ) -> Trust:
-    """How far a picture of features can be trusted: trustworthiness (Venna and Kaski 2001) and the share of neighbours kept.
+    """How far a picture of features can be trusted: trustworthiness (Venna and Kaski 2001) and the share of neighbors kept.
 
     Of a point i with the k nearest U in the picture, 1 - 2 / (k (2n - 3k - 1)) Σ_{j in U} max(0, r(i, j) - k), where r is
     the rank of j among all others by distance in the layer.
@@ -146,12 +146,12 @@ def trust(
 def separation(
     features: Any, labels: Any, k: int | None = None, *, metric: str = "euclidean", seed: int = 0, most: int = MOST
 ) -> Separation:
-    """How well classes separate in the original space: accuracy of the nearest neighbours, and silhouette.
+    """How well classes separate in the original space: accuracy of the nearest neighbors, and silhouette.
 
     Parameters:
         features: (n, d).
         labels: (n,), the class of each.
-        k: neighbours that vote; among equally many votes the smallest label wins. By default 10, or what is possible.
+        k: neighbors that vote; among equally many votes the smallest label wins. By default 10, or what is possible.
         metric: of the distances.
         seed: of the sample.
         most: points measured; of more a sample of that many.
@@ -294,5 +294,5 @@ def _all(points: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
 def _check_k(k: int, largest: int, n: int) -> None:
     if not 1 <= k <= largest:
         raise ValueError(
-            f"k is {k}, and {n:,} points allow 1 to {largest} neighbours: choose another k or take more pictures"
+            f"k is {k}, and {n:,} points allow 1 to {largest} neighbors: choose another k or take more pictures"
         )

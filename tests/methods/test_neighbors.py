@@ -1,4 +1,4 @@
-"""Neighbours by brute force, trustworthiness and silhouette beside scikit-learn's."""
+"""Neighbors by brute force, trustworthiness and silhouette beside scikit-learn's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn.metrics import silhouette_score
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
-from cnnwidgets.methods.neighbours import nearest, separation, trust
+from cnnwidgets.methods.neighbors import nearest, separation, trust
 
 DIGITS, LABELS = load_digits(return_X_y=True)
 RNG = np.random.default_rng(0)
@@ -45,7 +45,7 @@ def test_trustworthiness_is_scikit_learns_in_other_metrics(metric):
     assert trust(FEATURES, PICTURE, 5, metric=metric).mean == pytest.approx(theirs, abs=1e-6)
 
 
-def test_kept_is_the_overlap_of_the_two_neighbourhoods():
+def test_kept_is_the_overlap_of_the_two_neighborhoods():
     found = trust(FEATURES, PICTURE, 10)
     pairs = zip(nearest(FEATURES, 10), nearest(PICTURE, 10), strict=True)
     overlap = [len(set(true) & set(shown)) / 10 for true, shown in pairs]
@@ -56,7 +56,7 @@ def test_a_faithful_picture_keeps_everything():
     flat = np.pad(PICTURE, ((0, 0), (0, 5)))
     found = trust(flat, PICTURE)
     assert found.mean == found.mean_kept == 1
-    assert repr(found) == "<trustworthiness 1.000, 100% of 10 neighbours kept>"
+    assert repr(found) == "<trustworthiness 1.000, 100% of 10 neighbors kept>"
 
 
 def test_the_point_that_was_moved_is_the_one_not_to_trust():
@@ -88,7 +88,7 @@ def test_separation_is_leave_one_out_and_silhouette():
     features, labels = DIGITS[:150], LABELS[:150]
     found = separation(features, labels, k=5)
     theirs = cross_val_score(KNeighborsClassifier(5, algorithm="brute"), features, labels, cv=LeaveOneOut()).mean()
-    assert found.accuracy == pytest.approx(theirs, abs=1 / 150)  # of equally near neighbours either may vote
+    assert found.accuracy == pytest.approx(theirs, abs=1 / 150)  # of equally near neighbors either may vote
     assert found.silhouette == pytest.approx(silhouette_score(features, labels), abs=1e-6)
     assert (found.k, found.measured) == (5, 150)
 
@@ -108,10 +108,10 @@ def test_names_are_labels_too():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: nearest(FEATURES, 300), "k is 300, and 300 points allow 1 to 299 neighbours"),
+        (lambda: nearest(FEATURES, 300), "k is 300, and 300 points allow 1 to 299 neighbors"),
         (lambda: nearest(FEATURES, 0), "k is 0"),
         (lambda: trust(FEATURES, PICTURE, 150), "allow 1 to 149"),
-        (lambda: trust(FEATURES[:2], PICTURE[:2]), "2 points allow 1 to 0 neighbours"),
+        (lambda: trust(FEATURES[:2], PICTURE[:2]), "2 points allow 1 to 0 neighbors"),
         (lambda: trust(FEATURES, PICTURE[:9]), "9 points are compared with 300 features"),
         (lambda: separation(FEATURES, np.zeros(300)), "300 pictures have 1 different labels"),
         (lambda: separation(FEATURES, np.arange(300)), "300 pictures have 300 different labels"),
