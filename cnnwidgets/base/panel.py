@@ -42,8 +42,8 @@ class Panel(Controlled):
 
     and, as far as it has them:
 
-    - ``summary(result) -> str``: the sentence in the status line, ``remarks(result)`` further ones, and
-      ``progress(partial)`` that of a partial result;
+    - ``summary(result) -> str``: what is found, one sentence for the status line; lines below it are facts, which it shows
+      behind "Details". ``remarks(result)`` adds further facts, ``progress(partial)`` is the sentence of a partial result;
     - ``more_controls()``, ``take_value(name, value)``: controls of what is no trait;
     - ``data()``, ``code()``, ``figure()``: by default the result's arrays, its own ``code``, and the stills of the views.
 
@@ -56,7 +56,7 @@ class Panel(Controlled):
     _esm = packed(inlined(_HERE / "panel.js"), (_HERE / "panel.css").read_text("utf-8"))
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
-    _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
+    _status = t.Dict(help="the status line: text, details, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
     asks: ClassVar = None

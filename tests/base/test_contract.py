@@ -97,8 +97,9 @@ def test_its_repr_is_one_line_that_names_it_and_stays(made, name):
 @every_panel
 def test_the_status_line_says_a_sentence(made, name):
     panel = made(name)
-    assert (panel.status.kind, panel._status["text"]) == ("ready", panel.status.message)
-    assert len(panel.status.message) > 10
+    assert panel.status.kind == "ready"
+    assert [panel._status["text"], *filter(None, [panel._status["details"]])] == panel.status.message.split("\n", 1)
+    assert len(panel.status.finding) > 10
 
 
 # shown: live, as a still, as a page
