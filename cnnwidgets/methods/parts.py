@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from cnnwidgets.methods.batches import Batch, Loaded, Loader, Skipped, generators_kept
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.locks import Lock
+from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.trace import Calls
 
 AHEAD = 2
@@ -62,7 +63,7 @@ class Part:
     skipped: Skipped
 
 
-def here(job: Job, positions: Sequence[int], workers: int, cancel) -> Generator[Part, None, None]:
+def here(job: Job, positions: Sequence[int], workers: int, cancel: Cancel | None) -> Generator[Part, None, None]:
     """The parts one after the other on this thread; ``workers`` processes load ahead."""
     batches: Iterator[Loaded] = (job.loader[k] for k in positions)
     if workers:
@@ -75,7 +76,7 @@ def here(job: Job, positions: Sequence[int], workers: int, cancel) -> Generator[
         yield compute(job, next(batches))
 
 
-def elsewhere(job: Job, positions: Sequence[int], executor: Executor, cancel) -> Generator[Part, None, None]:
+def elsewhere(job: Job, positions: Sequence[int], executor: Executor, cancel: Cancel | None) -> Generator[Part, None, None]:
     """The parts in order, computed by an executor; only so many are under way that its workers stay busy."""
     waiting: deque[Future] = deque()
     rest = iter(positions)
@@ -108,7 +109,7 @@ def compute(job: Job, loaded: Loaded) -> Part:
     return Part(reducers, len(loaded.indices), loaded.skipped)
 
 
-def ask(cancel) -> None:
+def ask(cancel: Cancel | None) -> None:
     if cancel is not None and cancel.is_set():
         raise Cancelled("cancelled")
 
@@ -199,7 +200,7 @@ class Parcel:
             ) from error
         return hashlib.sha256(data).hexdigest(), data
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         if self._address is None:
             self._address = self._pack()
         return {"_job": None, "_address": self._address}

@@ -134,7 +134,9 @@ class TSNE(Layouter):
             divergence, gradient = self._known
             self._known = divergence, gradient[order]
 
-    def _objective(self, points, pulls, should_eval_error, **options):
+    def _objective(
+        self, points: np.ndarray, pulls: Any, should_eval_error: bool, **options: Any
+    ) -> tuple[float, np.ndarray]:
         """Divergence and gradient. Those at the end of a step are the next one's first: a step costs nothing extra."""
         from openTSNE.tsne import kl_divergence_bh, kl_divergence_fft
 

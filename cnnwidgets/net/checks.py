@@ -84,7 +84,7 @@ def class_names(classes: Any) -> tuple[str, ...]:
     )
 
 
-def device_of(model: nn.Module, device) -> torch.device:
+def device_of(model: nn.Module, device: Any) -> torch.device:
     """Where inputs go: where the parameters are, which must be in one place and have values; ValueError otherwise."""
     if any(is_lazy(p) for p in model.parameters()):
         raise ValueError("the model has lazy layers that are not set up yet: run it on a batch once, then bind it")

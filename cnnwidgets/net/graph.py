@@ -139,7 +139,7 @@ class FunctionTap(TorchFunctionMode):
         self._name, self._number, self._given, self._keep = name, number, given, keep
         self._count: Counter[str] = Counter()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         self._count[name] += 1

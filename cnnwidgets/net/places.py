@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -92,11 +93,11 @@ def versions(tensors: Sequence[Tensor]) -> list[int]:
 class SingleViews(TorchFunctionMode):
     """Inside, what gives several views of a tensor (``chunk``) gives each by itself, which autograd lets overwrite."""
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         found = func(*args, **(kwargs or {}))
-        if getattr(func, "__name__", "") not in _SEVERAL or not isinstance(found, (tuple, list)):
-            return found
         whole = first_tensor((args, kwargs))
+        if whole is None or getattr(func, "__name__", "") not in _SEVERAL or not isinstance(found, (tuple, list)):
+            return found
         with torch._C.DisableTorchFunction():  # no call of the network's
             return type(found)(whole.as_strided(part.shape, part.stride(), part.storage_offset()) for part in found)
 

@@ -41,7 +41,7 @@ class OwnNumbers(TorchDispatchMode):
         self.seed, self.drew = seed, False
         self._own: dict[torch.device, torch.Generator] = {}
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         way = _way(func)
         with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
@@ -49,7 +49,7 @@ class OwnNumbers(TorchDispatchMode):
                 return func(*args, **kwargs)
             return self._draw(func, way, args, kwargs)
 
-    def _draw(self, func, way, args: tuple, kwargs: dict) -> Any:
+    def _draw(self, func: Any, way: Any, args: tuple, kwargs: dict) -> Any:
         if isinstance(way, str):  # it takes no generator
             with self:  # in inference mode some come whole that are made of others, such as dropout
                 made = func.decompose(*args, **kwargs)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.image import ImagePanel
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Cursor, Layer, public
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
@@ -41,7 +45,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
     _charted: dict[str, float] | None = None  # the shares of zeros in the chart
 
-    def __init__(self, net, image: Any = 0, layer: str | None = None, **options):
+    def __init__(self, net: BoundModel | nn.Module, image: Any = 0, layer: str | None = None, **options: Any) -> None:
         super().__init__(net, image, layer=layer, **options)
 
     @property
@@ -49,7 +53,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         """The layers that can be shown: those that give maps, a vector or tokens."""
         return [row.name for row in self.net.layers.with_units]
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         names, fixed = self.layer_names, "layer" in self.locked
         if not names:
             raise ValueError(f"{self.net.name} has no layer to show: none gives maps, a vector or tokens")
@@ -81,7 +85,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         pictures.hidden, maps.hidden = [self.second_picture], [self.second]
         return body, self.chart
 
-    def compute(self, state, job) -> Browsed:
+    def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
         beside = state.beside
         if beside is not None and not isinstance(beside, BoundModel):
             beside = self._taken(beside)

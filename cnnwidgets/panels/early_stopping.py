@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.base import Panel, draws
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Slide
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
@@ -36,7 +39,7 @@ class EarlyStopping(Panel):
     )
     min_delta = Number(0.0, 0.0, 100.0, free="above", help="how much lower a loss must be to count as better")
 
-    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options):
+    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options: Any) -> None:
         if isinstance(history, (str, Path)):
             history = History.load(history)
         elif isinstance(history, Race):
@@ -49,12 +52,12 @@ class EarlyStopping(Panel):
     def subject(self) -> str:
         return f"{len(self.losses)} epochs" + (f" of {self.history.name}" if self.history else "")
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         self.chart = ChartView(height=320, readout=True)
         self.chart.show(blank("epoch", "loss"), "loss by epoch")
         return self.chart
 
-    def compute(self, state, job) -> Stop:
+    def compute(self, state: SimpleNamespace, job: Job) -> Stop:
         return early_stopping(self.losses, state.patience, state.min_delta)
 
     @draws()

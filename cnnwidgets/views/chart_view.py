@@ -74,7 +74,7 @@ class ChartView(View, module="chart_view.js"):
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
     description = t.Unicode("chart", help="what the chart says, for those who cannot see it").tag(sync=True)
 
-    def __init__(self, **traits):
+    def __init__(self, **traits: Any) -> None:
         self._lock = RLock()
         self._curves = self._figures = 0
         super().__init__(**traits)
@@ -123,7 +123,7 @@ class ChartView(View, module="chart_view.js"):
                 starts.append([curve, len(before) // POINT])
             self.send({"kind": "extend", "starts": starts}, buffers=list(pairs.values()))
 
-    def _answer(self, _, message, buffers) -> None:
+    def _answer(self, _: Any, message: dict, buffers: Any) -> None:
         if message.get("kind") == "plotly":
             self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
         elif message.get("kind") == "appended":  # a page that missed some of it
