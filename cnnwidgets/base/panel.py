@@ -161,7 +161,10 @@ class Panel(Controlled):
 
     def _redraw(self, methods: Any) -> None:
         for name in methods:
-            getattr(self, name)(self._result)
+            self._drawn.call(self, name, self._result)
+
+    def _said(self, result: Any) -> str:
+        return " · ".join(filter(None, [super()._said(result), self._drawn.missing]))
 
     def _learn(self) -> None:
         """Learn of the network what can be learned before anything is built."""

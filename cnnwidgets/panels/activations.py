@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from cnnwidgets.methods.browsing import Browsed, MapBrowser
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView, ImageView, TableView
 from cnnwidgets.views.curves import bars
 
@@ -64,7 +66,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         width = 250 if self.beside is None or is_network else 150
         self.picture, self.second_picture = ImageView(title="Input", width=width), ImageView(title="Beside", width=width)
         self.chart = ChartView(height=240, fixed=fixed, hint="click: go there")
-        self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
+        with suppress(MissingPackage):
+            self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
             heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, height=200, description="layers",
             rows=[_cells(self.net.layers[name]) for name in names], locked=fixed,
@@ -119,8 +122,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def draw_layers(self, found: Browsed) -> None:
         self.table.selected = self.chart.marked = self.layer_names.index(found.maps.layer.name)
         if found.zeros and found.zeros is not self._charted:  # plotly takes 8 ms: not for another layer
-            self._charted = found.zeros
             self.chart.show(_sparsity(found.zeros), f"share of zeros of {len(found.zeros)} layers, by depth")
+            self._charted = found.zeros
 
     @draws("y", "x")
     def place_cursor(self, found: Browsed) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,8 +16,9 @@ from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Slide
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import blank, dress
+from cnnwidgets.views.curves import blank, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
@@ -54,7 +56,8 @@ class EarlyStopping(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         self.chart = ChartView(height=320, readout=True)
-        self.chart.show(blank("epoch", "loss"), "loss by epoch")
+        with suppress(MissingPackage):
+            self.chart.show(blank("epoch", "loss"), "loss by epoch")
         return self.chart
 
     def compute(self, state: SimpleNamespace, job: Job) -> Stop:
@@ -76,6 +79,7 @@ class EarlyStopping(Panel):
         return self.result.code()
 
 
+@needs_plotly
 def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
     """The losses by epoch, from 1; where it stops, what it saves, and what is kept and missed."""
     import plotly.graph_objects as go

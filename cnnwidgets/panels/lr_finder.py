@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +16,9 @@ from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Seed, public
 from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import blank, dress
+from cnnwidgets.views.curves import blank, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 POINTS, CURVE = GRAY, "#0072b2"
@@ -59,7 +61,8 @@ class LRFinder(Panel):
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=340, readout=True)
-        self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
+        with suppress(MissingPackage):
+            self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
         self.chart.on_user("line", lambda at: self.set_trait("rate", at))
         return self.chart
 
@@ -91,6 +94,7 @@ class LRFinder(Panel):
         return self.result.code(self._model)
 
 
+@needs_plotly
 def _plot(found: RangeTest) -> Any:
     """The losses by rate; an explosion at the end does not hide the rest."""
     import plotly.graph_objects as go

@@ -6,6 +6,7 @@ import binascii
 import gzip
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views.chart_still import ChartStill, draw_line
+from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.view import View, numbers
 
@@ -125,7 +128,8 @@ class ChartView(View, module="chart_view.js"):
 
     def _answer(self, _: Any, message: dict, buffers: Any) -> None:
         if message.get("kind") == "plotly":
-            self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
+            with suppress(MissingPackage):  # there is no chart without it either
+                self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
         elif message.get("kind") == "appended":  # a page that missed some of it
             with self._lock:
                 self.send_state("appended")
@@ -167,6 +171,7 @@ def _pairs(curve: int, x: ArrayLike, y: ArrayLike) -> bytes:
 
 
 @lru_cache(maxsize=1)
+@needs_plotly
 def plotly_bundle() -> bytes:
     """plotly.js, gzipped: 1.5 MB."""
     from plotly.offline import get_plotlyjs

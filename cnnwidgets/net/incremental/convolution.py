@@ -25,6 +25,9 @@ class Folding(nn.Conv2d):
     kept = False
     _packed: torch.Tensor | None = None
 
+    def reset_parameters(self) -> None:
+        """Its weights are given: none are drawn."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.convolve(x, self.padding, self.stride)
 

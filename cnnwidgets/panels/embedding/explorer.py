@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from itertools import zip_longest
 from types import SimpleNamespace
 from typing import Any
@@ -30,6 +31,7 @@ from cnnwidgets.methods.point_marks import point_marks
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.embedding.depth import by_depth
 from cnnwidgets.panels.embedding.neighborhood import Neighborhood
 from cnnwidgets.panels.embedding.parameters import LayoutParameters
@@ -180,7 +182,8 @@ class EmbeddingExplorer(LayoutParameters):
         self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
         fixed = "layer" in self.locked
         self.chart = ChartView(height=300, fixed=fixed, hint="" if fixed else "click: go there")
-        self._show_depths({})
+        with suppress(MissingPackage):
+            self._show_depths({})
         self.chart.on_user("clicked", self._go)
         selected = column(self.beside.selected, follows=(self.scatter, "selected"))
         picked = column(self.beside.picture, self.beside.alike, self.beside.near, follows=(self.scatter, "picked"))

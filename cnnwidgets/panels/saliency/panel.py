@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from cnnwidgets.methods import METHODS, Comparer, Comparison
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.items import mask_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.saliency import charts
 from cnnwidgets.views import Cell, ChartView, MapTable
 from cnnwidgets.views.curves import blank
@@ -123,7 +125,8 @@ class SaliencyPanel(TargetPanel):
 
     def build(self) -> Part | tuple[Part, ...]:
         import_for_explaining()
-        charts.faithfulness({}), blank("", "")  # which import what draws
+        with suppress(MissingPackage):
+            charts.faithfulness({}), blank("", "")  # which import what draws
         self._comparer = Comparer(self.net)
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
         self.chart, self.curves = ChartView(height=300), ChartView(height=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +22,7 @@ from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, task_of
 from cnnwidgets.methods.verdict import have_accuracy
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import race_charts as charts
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
@@ -91,7 +93,8 @@ class TrainingRace(Panel):
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=520, readout=True)
-        self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
+        with suppress(MissingPackage):
+            self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
         body = column(self.chart, self.snapshots)

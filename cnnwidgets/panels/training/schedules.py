@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from cnnwidgets.methods.schedule_curves import curves_of
 from cnnwidgets.methods.schedule_follower import Follower, arrays_of, listing_of
 from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
 from cnnwidgets.methods.schedules import title, told
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import schedule_charts as charts
 from cnnwidgets.panels.training.editor import changed, controls_of
 from cnnwidgets.panels.training.race import TrainingRace
@@ -125,7 +127,8 @@ class SchedulePlayground(Panel):
         import_for_trainings()
         self._begin_with_own()
         self.chart = ChartView(height=340, readout=True)
-        self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
+        with suppress(MissingPackage):
+            self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
         self.loss_chart = ChartView(height=200, readout=True)
         for doing in ("dragged", "added", "removed"):
             self.chart.on_user(doing, partial(self._move_knot, doing))
