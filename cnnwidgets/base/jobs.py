@@ -197,7 +197,9 @@ def import_for_trainings() -> None:
     Two threads that import parts of one library at the same time can find each other's half, and fail.
     """
     import skimage.io  # noqa: F401
-    import torch._dynamo  # noqa: F401  (which torch.optim imports when it is first used, in some seconds)
+
+    with suppress(ImportError):  # where torch has it, torch.optim imports it when it is first used, in some seconds
+        import torch._dynamo  # noqa: F401
     from PIL import Image
 
     from cnnwidgets import samples

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import multiprocessing
 import os
 import pickle
 import tempfile
@@ -229,8 +230,8 @@ def _sent(job: Job, executor: Executor) -> Iterator[tuple[Any, int]]:
 
 def check_forks(executor: Executor, threads: int) -> None:
     """A ValueError for an executor whose processes would hang."""
-    forks = isinstance(executor, ProcessPoolExecutor) and executor._mp_context.get_start_method() == "fork"  # type: ignore
-    if threads > 1 and forks:
+    context = getattr(executor, "_mp_context", multiprocessing)  # by default that of all
+    if threads > 1 and isinstance(executor, ProcessPoolExecutor) and context.get_start_method() == "fork":
         raise ValueError(
             "the executor forks this process, and forks hang once torch has computed with several threads here: give "
             "ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')), or call torch.set_num_threads(1) first"

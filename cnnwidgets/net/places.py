@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
+from cnnwidgets.net.internals import DisableTorchFunction
 from cnnwidgets.net.trace import first_tensor
 
 _SEVERAL = frozenset("split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit".split())
@@ -86,7 +87,7 @@ class Place:
 
 def versions(tensors: Sequence[Tensor]) -> list[int]:
     """How often each was written to."""
-    with torch._C.DisableTorchFunction():
+    with DisableTorchFunction():
         return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
@@ -98,7 +99,7 @@ class SingleViews(TorchFunctionMode):
         whole = first_tensor((args, kwargs))
         if whole is None or getattr(func, "__name__", "") not in _SEVERAL or not isinstance(found, (tuple, list)):
             return found
-        with torch._C.DisableTorchFunction():  # no call of the network's
+        with DisableTorchFunction():  # no call of the network's
             return type(found)(whole.as_strided(part.shape, part.stride(), part.storage_offset()) for part in found)
 
 

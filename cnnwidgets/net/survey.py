@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -25,6 +24,7 @@ from cnnwidgets.net.axes import (
     rows_and_columns,
 )
 from cnnwidgets.net.call import Call
+from cnnwidgets.net.internals import DisableTorchFunction, TorchDispatchMode
 from cnnwidgets.net.layers import Ending, Layer, Layers, ReceptiveField
 from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.receptive_field import Field, FieldRules, Mirrored, pixels, whole_picture
@@ -239,7 +239,7 @@ class MacCounter(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
+        with DisableTorchFunction():  # an operator that we call again is no call of the network's
             output = func(*args, **kwargs)
         flops = flop_registry.get(func._overloadpacket)
         if flops:
