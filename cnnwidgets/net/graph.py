@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from cnnwidgets.net.internals import DisableTorchFunction
 from cnnwidgets.net.layers import Ending, Layer
 from cnnwidgets.net.places import Place, SingleViews, versions
 from cnnwidgets.net.telling import ACTIVATIONS, before_activation
@@ -81,7 +82,7 @@ class Graph:
 
     def _keep(self, name: str, output: Tensor, was_written: bool) -> None:
         """An in-place function that comes later changes neither the copy nor the place in the graph."""
-        with torch._C.DisableTorchFunction():  # what is called here is no call of the network's that a tap should count
+        with DisableTorchFunction():  # what is called here is no call of the network's that a tap should count
             copy = output.dequantize() if output.is_quantized else output.clone()
             self.maps[name] = self._layers[name].by_unit(copy)
             if output.requires_grad:
@@ -139,14 +140,14 @@ class FunctionTap(TorchFunctionMode):
         self._name, self._number, self._given, self._keep = name, number, given, keep
         self._count: Counter[str] = Counter()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         self._count[name] += 1
         if name != self._name or self._count[name] != self._number:
             return func(*args, **kwargs)
         if self._given:
-            with torch._C.DisableTorchFunction():  # no call of the network's, as in Graph._keep
+            with DisableTorchFunction():  # no call of the network's, as in Graph._keep
                 self._given(args, kwargs)
         arguments = [*tensors_in((args, kwargs))]
         before = versions(arguments)

@@ -7,6 +7,7 @@ Hooks on ``nn.ReLU`` modules miss ``F.relu``. Here the rule is given to the ReLU
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -96,7 +97,7 @@ def _relu_of_sizes(node: Node) -> Iterator[Node]:
             yield relu
 
 
-def _is_zero(value) -> bool:
+def _is_zero(value: Any) -> bool:
     return value is not None and not bool(torch.as_tensor(value).any())
 
 
