@@ -7,7 +7,9 @@ import { test } from "node:test";
 import { format, percent } from "../../cnnwidgets/views/numbers.js";
 import { colorTable, cssColor, rgba, typed } from "../../cnnwidgets/views/shared.js";
 
+/** @returns {number[]} */
 const parts = (word) => [word & 255, (word >> 8) & 255, (word >> 16) & 255];
+/** @param {number[]} color */
 const lightness = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
 
 test("tables begin and end with their anchors", () => {
