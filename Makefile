@@ -4,6 +4,7 @@ NEWEST_PYTHON ?= 3.13
 VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY = passive
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: lab test unit notebooks-test browser lint notebooks oldest newest wheel-test clean
 
@@ -12,14 +13,17 @@ lab: $(VENV)/ready  ## open the tour in JupyterLab
 
 test: lint unit notebooks-test browser  ## everything that CI runs
 
-lint: $(VENV)/ready
+lint: $(VENV)/ready node_modules/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	node_modules/.bin/biome lint --error-on-warnings
+	node_modules/.bin/tsc
 
 unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/ready
+	node --test tests/js/
 	$(BIN)/python -m pytest -n 2 -m "not nightly" tests --ignore=tests/browser
 
 notebooks-test: export OMP_NUM_THREADS = 1
@@ -38,8 +42,12 @@ $(VENV)/ready: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
 
+node_modules/ready: package.json package-lock.json $(VENV)/ready  ## what checks the JavaScript; node itself comes with pip
+	npm ci --no-audit --no-fund --silent
+	touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Both make an environment of their own under build/, from the versions in pyproject.toml, and leave the browser out.
 UV := build/tools/bin/uv
