@@ -155,7 +155,7 @@ def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) 
     with net.running() as module, torch.no_grad(), Calls(module, keep).watching() if rows else nullcontext():
         output = module(inputs.to(net.device, net.dtype, copy=True))
     for row in rows - found.keys():
-        raise RuntimeError(f"these pictures take another path through {net.name}: {row} was not run")
+        raise RuntimeError(f"these pictures take a different path through {net.name}: {row} was not run")
     scores = net.output.table(output, len(inputs))
     return None if scores is None else _copy(scores), {name: found[row] for name, row in layers.items()}
 

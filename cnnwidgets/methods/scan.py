@@ -273,4 +273,4 @@ def _check(batch_size: int, workers: int, executor: Executor | None) -> None:
     if workers and executor is not None:
         raise ValueError("workers= load for a scan without an executor; an executor's workers load their own pictures")
     if executor is not None and not hasattr(executor, "submit"):
-        raise TypeError(f"executor is a {type(executor).__name__}: wanted is a concurrent.futures.Executor")
+        raise TypeError(f"executor is a {type(executor).__name__}; expected a concurrent.futures.Executor")

@@ -215,7 +215,7 @@ class BoundModel(Passes):
             notes: a list that takes sentences on what became of the pictures, and should be known.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: with a sentence that says what was given and what is wanted.
+            FileNotFoundError, TypeError, ValueError: the message says what was given and what is expected.
         """
         return self._input.prepare(images, notes)
 
@@ -292,7 +292,7 @@ class BoundModel(Passes):
         """
         scores = self.scores(images)
         if not self.output.has_probabilities:
-            raise ValueError(f"{self.output.sentence}: probabilities are expected; bind with outputs= if they are that")
+            raise ValueError(f"{self.output.sentence}: expected probabilities; bind with outputs= if they are")
         return self.output.answers(scores)
 
     def check_scores(self, output: Any, count: int) -> torch.Tensor:

@@ -114,7 +114,7 @@ def shape_of_input(shape: Sequence[int]) -> Shape:
     """An input shape as a user gives it, checked."""
     sides = tuple(shape) if isinstance(shape, (Sequence, np.ndarray)) and not isinstance(shape, (str, bytes)) else ()
     if len(sides) != 3 or not all(is_whole(side) and side >= 1 for side in sides):
-        raise ValueError(f"input_shape={said(shape)}: wanted is (C, H, W), without the batch axis")
+        raise ValueError(f"input_shape is {said(shape)}; expected (C, H, W), without the batch axis")
     return int(sides[0]), int(sides[1]), int(sides[2])
 
 
@@ -179,7 +179,7 @@ def find_shape(shapes: list[Shape], run: Callable[[Shape], Any], name: str) -> S
         if len(shapes) == 1 or Counter(map(str, errors))[str(failure)] > 1:
             raise failure
     what = ", ".join(map(format_shape, shapes)) or "none: no convolution or linear layer says the number of channels"
-    raise ValueError(f"cannot tell the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
+    raise ValueError(f"cannot determine the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
         errors[0] if errors else None
     )
 

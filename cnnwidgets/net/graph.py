@@ -61,7 +61,7 @@ class Graph:
             place.settle()
         self.before = before_activation(ending, given[0] if given else None, self.output, len(self.inputs))
         if missing := [name for name in self._layers if name not in self.maps]:
-            raise RuntimeError(f"this picture takes another path through the network: {missing[0]} was not run")
+            raise RuntimeError(f"this picture takes a different path through the network: {missing[0]} was not run")
 
     def gradient(self, score: Tensor, layer: str | None = None, *, last: bool = False) -> Tensor:
         """The gradient of a score, a single number, with respect to the input or to one of ``maps``, in its shape.

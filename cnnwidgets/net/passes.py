@@ -190,7 +190,7 @@ class Passes(ABC):
             self.run(inputs, keep, cancel=cancel)
         missing = [row.name for row in wanted.values() if row.name not in found]
         if missing:
-            raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
+            raise RuntimeError(f"this picture takes a different path through {self.name}: {missing[0]} was not run")
         return {name: found[row.name] for name, row in wanted.items()}
 
     @contextmanager

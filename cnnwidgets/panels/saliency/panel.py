@@ -41,7 +41,7 @@ class SaliencyPanel(TargetPanel):
     Parameters:
         net: a bound network, or a module.
         image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
-        target: a class's index or name, or a function of the network's output, which gives one number a picture; or a list
+        target: a class's index or name, or a function of the network's output, which gives one number per picture; or a list
             of them; by default the class that is predicted.
         methods: names in :data:`cnnwidgets.methods.METHODS`.
         images: the list or data set that numbers count in.
