@@ -45,7 +45,7 @@ class Computing:
     _result: Any = None
     _error: Exception | None = None
 
-    def __new__(cls, *args, **options):
+    def __new__(cls, *args: Any, **options: Any) -> Any:
         made = super().__new__(cls, *args, **options)
         made._line, made._asides = Line(), {}
         return made
@@ -152,7 +152,7 @@ class Computing:
         """
         slip: Exception | None = None
 
-        def react(change) -> None:
+        def react(change: Any) -> None:
             nonlocal slip
             with LOCK:
                 if self._result is None:

@@ -17,15 +17,6 @@ from cnnwidgets.net.errors import sentence
 from tests.base.tiny import PATIENCE, Doubler, Gated, are_gone, control, under
 
 
-@pytest.fixture
-def panel():
-    panel = Doubler()
-    assert panel.result == 2
-    yield panel
-    panel.gate.set()
-    panel.close()
-
-
 def said(panel: Panel) -> tuple[str, str]:
     return panel.status.kind, panel.status.message
 

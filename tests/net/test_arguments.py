@@ -108,9 +108,9 @@ def test_a_long_value_is_told_by_its_kind():
 
 BIND = {
     "a number of classes": ({"classes": 10}, TypeError, "classes is 10; expected a list of names, or a dict"),
-    "one side": ({"input_shape": 224}, ValueError, r"input_shape=224: wanted is \(C, H, W\)"),
-    "texts": ({"input_shape": "abc"}, ValueError, r"input_shape='abc': wanted is \(C, H, W\)"),
-    "fractions": ({"input_shape": (1, 0.5, 3)}, ValueError, r"input_shape=\(1, 0.5, 3\): wanted is \(C, H, W\)"),
+    "one side": ({"input_shape": 224}, ValueError, r"input_shape is 224; expected \(C, H, W\)"),
+    "texts": ({"input_shape": "abc"}, ValueError, r"input_shape is 'abc'; expected \(C, H, W\)"),
+    "fractions": ({"input_shape": (1, 0.5, 3)}, ValueError, r"input_shape is \(1, 0.5, 3\); expected \(C, H, W\)"),
     "no device": ({"device": "gpu"}, ValueError, "device is 'gpu', which torch cannot use here: Expected one of cpu"),
     "a device's list": (
         {"device": ["cpu"]},
