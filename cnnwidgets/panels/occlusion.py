@@ -17,6 +17,7 @@ from cnnwidgets.methods.occlusion import EDGE_NAMES, EDGES, usual_patch, usual_s
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.views import AnswerView, HeatView, ImageView
+from cnnwidgets.views.palette import class_color
 
 
 def _along(axis: int) -> controls.Slider:
@@ -99,7 +100,8 @@ class OcclusionSlider(TargetPanel):
         title = f"{quantity} with the patch there"
         self.heat.show(found.values, span=found.span, mark=found.clean, quantity=quantity, title=title, **at)
         title, names = "Most probable class with the patch there", [self.class_name(index) for index in order]
-        self.tops.show(indices, names=names, quantity="most probable", title=title, **at)
+        colors = [class_color(index) for index in order]
+        self.tops.show(indices, names=names, colors=colors, quantity="most probable", title=title, **at)
         self.reveal(self.tops, bool(order))
         told = f"p({name})" if isinstance(found.target, int) and len(found.answer.classes) else quantity
         self.answers.show(

@@ -3,7 +3,7 @@
 import { colorTable, rgba, typed } from "./shared.js";
 
 export const NONE = 65535; // stands for no class, or no value
-const HUES = 7; // so many classes share a shape
+const HUES = 10; // so many classes share a shape
 const STEPS = 4; // a mark lies at a quarter of a pixel
 
 // Whether (x, y) is inside a mark of radius 1, all of about the same area.

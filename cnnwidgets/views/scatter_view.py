@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views.palette import tones
+from cnnwidgets.views.palette import class_colors
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.scatter_still import NONE, draw_points
 from cnnwidgets.views.view import View, numbers
@@ -48,9 +48,9 @@ class ScatterView(View, module="scatter_view.js"):
     positions = _bytes("(points, 2) float32: x to the right and y up; a point that is not finite is not drawn")
     group = _bytes("(points,) uint16: each point's index in names, 65535 for none; empty: no classes")
     names = t.List(t.Unicode(), help="the classes that color the points").tag(sync=True)
-    palette = t.List(t.Unicode(), tones(), help="colors of the names, again and again; each seven names have a shape").tag(
-        sync=True
-    )
+    palette = t.List(
+        t.Unicode(), class_colors(30), help="colors of the names, again and again; each ten names have a shape"
+    ).tag(sync=True)
     value = _bytes("(points,) uint16: 0 is span's lo and 65534 its hi, 65535 stands for none; empty: no values")
     span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colors").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are").tag(sync=True)

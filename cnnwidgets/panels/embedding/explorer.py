@@ -29,6 +29,7 @@ from cnnwidgets.panels.embedding.depth import by_depth
 from cnnwidgets.panels.embedding.neighborhood import Neighborhood
 from cnnwidgets.panels.embedding.parameters import LayoutParameters
 from cnnwidgets.views import ChartView, ScatterView, atlas
+from cnnwidgets.views.palette import class_color, class_colors
 
 POOLS = ("grid", "mean", "max")
 
@@ -37,6 +38,11 @@ def _points(panel: EmbeddingExplorer, found: EmbeddingState) -> tuple:
     """What is to be shown of points, but for their places."""
     color = panel.asked.color
     return found.features, found.added, color, found.trust if color in TRUST else None
+
+
+def _palette(indices: Sequence[int]) -> list[str]:
+    """The colors of some classes, by their indices; of other names by their places."""
+    return [class_color(index) for index in indices] or class_colors(30)
 
 
 class EmbeddingExplorer(LayoutParameters):
@@ -180,6 +186,7 @@ class EmbeddingExplorer(LayoutParameters):
         pictures: Any = [one.pictures for one in (found.features, *([found.added.features] if found.added else []))]
         sheet, tile = atlas(np.concatenate(pictures))
         marks = point_marks(found, self.coloring, self.asked.color)
+        marks["palette"] = _palette(marks.pop("indices"))
         self.scatter.show(found.places, **marks, atlas=sheet, tile=tile)
 
     @draws()
@@ -214,6 +221,7 @@ class EmbeddingExplorer(LayoutParameters):
                 title, points, same = beside
                 colors = self.coloring.of(self.asked.color, found.features, found.trust)
                 shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
+                shades["palette"] = _palette(colors.indices)
                 view.show(points, title=title, **(shades if same else {}))
 
     @draws(of=lambda panel, found: (found.separation, found.why_inseparable))
