@@ -161,6 +161,14 @@ class OcclusionMap:
         return (0.0, 1.0) if self.score == "probability" else (float(min(values)), float(max(values)))
 
     @property
+    def has_rim(self) -> bool:
+        """Whether pixels at the border of the picture are no patch's center."""
+        steps = [places[1] - places[0] if len(places) > 1 else self.patch[k] for k, places in enumerate((self.ys, self.xs))]
+        first = [places[0] + (self.patch[k] - steps[k]) / 2 for k, places in enumerate((self.ys, self.xs))]
+        last = [first[k] + len(places) * steps[k] for k, places in enumerate((self.ys, self.xs))]
+        return min(first) >= 1 or any(last[k] <= self.size[k] - 1 for k in range(2))
+
+    @property
     def hottest(self) -> tuple[float, float]:
         """Row and column of the patch's center where the score is lowest."""
         i, j = np.unravel_index(self.values.argmin(), self.values.shape)
@@ -242,12 +250,12 @@ class OcclusionMap:
             finding = f"{quantity} only rises, from {clean} to {highest}{far}."
         else:
             finding = f"{quantity} stays at {clean}, wherever the patch lies{far}."
-        every = f"All {count:,} positions" if count > 1 else "The only position"
+        every = f"All {count:,} positions" if count > 1 else "The only position was"
         how = "with one draw of the network's random numbers" if self.draws else "exactly"
-        facts = [f"{self.passes:,} forward passes, {self.how}", self.output]
+        facts = [f"{self.passes:,} forward pass{'es' * (self.passes > 1)}, {self.how}", self.output]
         if np.isfinite(self.agreement):
             facts.insert(0, f"the first guess, from one gradient, had correlation {self._agreed} with the values")
-        extent = f"{quantity} is {lowest} to {highest} with the patch, {clean} without it"
+        extent = f"with the patch {lowest} to {highest}, without it {clean}"
         done = f"{every} computed {how}." if self.complete else self._so_far
         return "\n".join([f"{finding} {done}", *(f"{fact[:1].upper()}{fact[1:]}." for fact in (extent, *facts))])
 
