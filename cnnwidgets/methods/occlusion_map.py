@@ -166,7 +166,7 @@ class OcclusionMap:
         steps = [places[1] - places[0] if len(places) > 1 else self.patch[k] for k, places in enumerate((self.ys, self.xs))]
         first = [places[0] + (self.patch[k] - steps[k]) / 2 for k, places in enumerate((self.ys, self.xs))]
         last = [first[k] + len(places) * steps[k] for k, places in enumerate((self.ys, self.xs))]
-        return min(first) >= 1 or any(last[k] <= self.size[k] - 1 for k in range(2))
+        return bool(min(first) >= 1 or any(last[k] <= self.size[k] - 1 for k in range(2)))
 
     @property
     def hottest(self) -> tuple[float, float]:

@@ -151,7 +151,7 @@ class AnswerView(View, module="answer_view.js"):
         return {"value": value, "classes": classes.tolist(), "chances": chances.tolist()}
 
     def _chance(self, answer: dict[str, Any] | None, index: int) -> tuple[float | None, str]:
-        """A class's probability in an answer, and how it is written; of one that is not kept it is known what it is below."""
+        """A class's probability in an answer, and how it is written; of one that is not kept, what it is below."""
         if answer is None:
             return None, ""
         if index == self.target and self.share:
