@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.net.arguments import one_of
-from cnnwidgets.numbers import percent
+from cnnwidgets.numbers import number, percent
 
 KINDS = {
     "logits": "logits, of which a softmax makes probabilities",
@@ -115,14 +115,15 @@ class Output:
         answers = list(answers)
         if self.is_binary:
             answers = answers[:1]
-        return "the network says " + ", ".join(self.word(name, value) for name, value in answers)
+        return "prediction: " + ", ".join(self.word(name, value) for name, value in answers)
 
     def word(self, name: str, value: float) -> str:
-        """What it says of one class: ``tabby (71%)``, ``p(positive) 0.71``, ``value 3.2``, ``age: 3.2``."""
+        """What it says of one class: ``tabby (71%)``, ``p(positive) = 71.0%``, ``value 3.2``, ``age: 3.2``."""
+        name = name.strip() or "(no name)"
         if not self.has_probabilities:
-            return f"{name}{':' * (self.count > 1)} {value:.3g}"
+            return f"{name}{':' * (self.count > 1)} {number(value)}"
         if self.is_binary:
-            return f"p({name}) {value:.2f}" if 0.005 <= value < 0.995 else f"p({name}) {value:.3g}"
+            return f"p({name}) = {percent(value)}"
         return f"{name} ({percent(value)})"
 
     def about_score(self, has_before: bool) -> str:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number, percent
 from tests.base.tiny import PATIENCE, is_shown, preprocess
 from tests.methods.small import small
 from tests.net.networks import unchanged
@@ -113,14 +114,14 @@ def test_the_browser_s_caption_has_words_of_the_kind(kind):
     found = panel.result.predicted
     wanted = answers(kind)
     if "value" in kind:
-        said = ", ".join(f"{name}{':' * (kind == 'values')} {v:.3g}" for name, v in zip(names(kind), wanted, strict=True))
+        said = ", ".join(f"{name}{':' * (kind == 'values')} {number(v)}" for name, v in zip(names(kind), wanted, strict=True))
     elif kind.startswith("one"):
-        said = f"p({names(kind)[int(wanted.argmax())]}) {wanted.max():.2f}"
+        said = f"p({names(kind)[int(wanted.argmax())]}) = {percent(wanted.max())}"
     else:
         first = int(wanted.argmax())
-        assert found.startswith(f"the network says {names(kind)[first]} ({wanted[first]:.0%})")
+        assert found.startswith(f"prediction: {names(kind)[first]} ({percent(wanted[first])})")
         return
-    assert found == f"the network says {said}"
+    assert found == f"prediction: {said}"
     assert panel.net.output.sentence in panel.status.message
 
 
@@ -130,7 +131,7 @@ def test_the_saliency_panel_says_what_its_score_is(kind):
     result = panel.result
     target = 0 if "value" in kind else int(answers(kind).argmax())
     assert result.rows[0].name == names(kind)[target]
-    assert result.predicted in panel.status.message.replace("The network says", "the network says")
+    assert result.predicted in panel.status.message.replace("Prediction", "prediction")
     assert panel.net.output.sentence in panel.status.message
     assert result.maps["occlusion"][0].score == pytest.approx(answers(kind)[target].item(), rel=1e-4)
     assert result.faithful["saliency"].deletion[0] == pytest.approx(answers(kind)[target].item(), rel=1e-4)
