@@ -210,21 +210,21 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
     if maps and not before and net.output.is_structure:
         row = rows[max(maps, key=lambda k: (rows[k].map_shape[0], k))]
-        return row, f"maps of {row.name}, the last of those with the most units"
+        return row, f"from the last feature maps with the most units, {row.name}"
     for row in reversed(rows):
         is_one = row.has_places and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()
         if is_one and row.leads_to == "another order" and not to_unit:
-            raise ValueError(f"{net.name} puts the tokens of {row.name} into an order that is not known: {_NAME}")
+            raise ValueError(f"{net.name} puts the tokens of {row.name} into an unknown order: {_NAME}")
         if is_one and (row.leads_to != "nothing" or to_unit):
-            into = "go into the last attention" if row.leads_to == "last attention" else "are the last that lie on a grid"
             if row.is_map:
-                return row, f"maps of {row.name}, the last with maps that is no pooling"
-            return row, f"tokens of {row.name}, which {into}"
+                return row, f"from the last feature maps, {row.name}"
+            last = "tokens before the last attention" if row.leads_to == "last attention" else "last tokens on a grid"
+            return row, f"from the {last}, {row.name}"
     where = f" before {before[0]}" if before else ""
     raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens on a known grid")
 
 
-_NAME = "name a layer whose tokens still lie as in the picture"
+_NAME = "name a layer whose tokens are still in the picture's order"
 
 
 # what they share
@@ -246,7 +246,7 @@ def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, 
 
 def _check_upsample(upsample: str | None) -> None:
     if upsample not in (None, "bilinear", "nearest"):
-        raise ValueError(f"upsample is {upsample!r}; it must be 'bilinear', 'nearest' or None")
+        raise ValueError(f"upsample is {upsample!r}; expected 'bilinear', 'nearest' or None")
 
 
 def _answer(question: Question, method: str, found, clean, row: Layer, note: str, relu: bool, upsample: str | None) -> Any:
@@ -262,7 +262,7 @@ def _chosen(question: Question, layer: str | None) -> tuple[Layer, str]:
         return cam_layer(question.net, question.layers)
     row = question.net.layers[layer]
     if not row.has_places and row.layout in ("tokens", "sequence"):
-        raise ValueError(f"where the {row.output} of {row.name} lie in the picture is not known: {_NAME}")
+        raise ValueError(f"it is not known where the {row.output} of {row.name} lie in the picture: {_NAME}")
     if not row.has_places:
-        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width")
-    return row, f"{'maps' if row.is_map else 'tokens'} of {row.name}"
+        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values, which have no height and width")
+    return row, f"from the {'feature maps' if row.is_map else 'tokens'} of {row.name}"

@@ -22,6 +22,7 @@ from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, one_of
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.relu_rules import follow
+from cnnwidgets.numbers import number
 
 T = TypeVar("T")
 
@@ -208,10 +209,7 @@ def integrated_gradients(
         found = zip(map(reduction, mean * difference), last, strict=True)
         made = question.answer(list(found), method="integrated_gradients", signed=_is_signed(reduce))
         about = zip(made if question.many else [made], gaps().tolist(), taken.tolist(), strict=True)
-        several = [
-            replace(one, gap=gap, notes=(f"{count} gradients on the way from the baseline", *one.notes))
-            for one, gap, count in about
-        ]
+        several = [replace(one, gap=gap, notes=(_completeness(count, gap), *one.notes)) for one, gap, count in about]
         return several if question.many else several[0]
 
     # the midpoint rule: each third of a step has its middle, of which the middle one is known
@@ -232,6 +230,11 @@ def integrated_gradients(
 # what they share
 
 
+def _completeness(steps: int, gap: float) -> str:
+    """How well the shares add up."""
+    return f"{steps} steps from the baseline; the shares miss the score by {number(abs(gap), 1)}"
+
+
 def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", times_input=False) -> Any:
     """One gradient a score."""
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
@@ -241,7 +244,7 @@ def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", ti
         return reduction(values[0]), scores[0].item()
 
     found, ruled = _each_gradient(question, question.inputs, take, rule)
-    said = ["no ReLU lies before the unit: this is its gradient"] if ruled == 0 else []
+    said = ["no ReLU comes before the unit: this is its plain gradient"] if ruled == 0 else []
     return question.answer(found, said, method=name, signed=_is_signed(reduce))
 
 

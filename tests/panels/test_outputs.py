@@ -114,7 +114,8 @@ def test_the_browser_s_caption_has_words_of_the_kind(kind):
     found = panel.result.predicted
     wanted = answers(kind)
     if "value" in kind:
-        said = ", ".join(f"{name}{':' * (kind == 'values')} {number(v)}" for name, v in zip(names(kind), wanted, strict=True))
+        colon = ":" * (kind == "values")
+        said = ", ".join(f"{name}{colon} {number(v)}" for name, v in zip(names(kind), wanted, strict=True))
     elif kind.startswith("one"):
         said = f"p({names(kind)[int(wanted.argmax())]}) = {percent(wanted.max())}"
     else:
@@ -206,7 +207,7 @@ def test_a_state_brings_a_function_back_as_long_as_it_lives():
     panel = cw.SaliencyPanel(net, PICTURE, [head, one_by_one], methods=["saliency"])
     again = cw.SaliencyPanel(net, PICTURE, head, methods=["saliency"])
     again.restore(json.loads(json.dumps(panel.state)))
-    assert again.others == [one_by_one]
+    assert again.other_targets == [one_by_one]
 
 
 def test_panels_share_a_function():
@@ -228,7 +229,7 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert slider.answers.quantity == "sum of unit 1 of body.2" and not slider.answers.before["classes"]
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
-    panel = cw.SaliencyPanel(net, PICTURE, of="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
+    panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
     assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
     assert panel.status.message.startswith("The network gives a dict of out (1×4) · score ")
 
