@@ -273,7 +273,7 @@ class Question:
     def _notes(self, values: Tensor) -> Iterator[str]:
         yield from self.notes
         if not bool(values.any()):
-            yield "every value is exactly 0: no gradient reaches the picture"
+            yield "every value is exactly 0: no gradient gets through, or nothing positive is left"
         if self._about_score:
             yield self._about_score
 

@@ -16,7 +16,7 @@ from cnnwidgets.methods.method import METHODS
 from cnnwidgets.methods.sanity import Agreement
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.output import Output
+from cnnwidgets.net.output import Output, spoken
 from cnnwidgets.net.own_score import Function, name_of
 from cnnwidgets.numbers import number, percent
 
@@ -132,12 +132,11 @@ class Comparison:
         """A row's score in words."""
         row, quantity = self.rows[k], self.quantity(method, k)
         if row.unit:
-            layer, number_of, *place = row.unit
-            return f"{layer}, unit {number_of}{_at(place)} {'is' if place else 'sums to'} {number(score)}"
-        name = self.called(k)
+            return f"{row.name} {'is' if len(row.unit) > 2 else 'sums to'} {number(score)}"
         if quantity == "probability":
-            return f"p({row.name}) = {percent(score)}"
-        return f"{quantity} of {name}: {number(score)}"
+            return f"p({spoken(row.name)}) = {percent(score)}"
+        of = "" if self.called(k) == quantity else f" of {spoken(self.called(k))}"
+        return f"{quantity}{of}: {number(score)}"
 
     def called(self, k: int) -> str:
         """What a row is called: a class by its name, "class 6" where that is no more than a number."""
@@ -183,12 +182,8 @@ def is_of_all(note: str) -> bool:
 def place_of(unit: Unit) -> str:
     """A unit in words, with its position if it has one."""
     layer, index, *place = unit
-    return f"unit {index} of {layer}{_at(place)}"
-
-
-def _at(place: list[Any]) -> str:
-    return f" at row {place[0]}, column {place[1]}" if place else ""
+    return f"unit {index} of {layer}" + (f" at row {place[0]}, column {place[1]}" if place else "")
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text.startswith("p(") else text[:1].upper() + text[1:]

@@ -158,6 +158,8 @@ def _segments(net: BoundModel, inputs: torch.Tensor, superpixels: int | np.ndarr
     if not isinstance(superpixels, (np.ndarray, torch.Tensor, list, tuple)) or np.ndim(superpixels) == 0:
         from skimage.segmentation import slic  # here, because it takes a second
 
+        if size.numel() < 2:
+            raise ValueError("a picture of one pixel has no superpixels to switch off")
         count = whole("superpixels", superpixels, 2, size.numel())
         found = slic(net.picture(inputs), n_segments=count, start_label=0)
     else:

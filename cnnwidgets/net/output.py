@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,17 @@ SAID, NAMED = "as outputs= says", "one output, and class names"
 
 STRUCTURE = "structure"
 """The kind of an output that is no table of numbers: a tuple, a dict, a map."""
+
+
+LONGEST = 40
+"""Letters of a class's name in a sentence."""
+
+
+def spoken(name: str) -> str:
+    """A class's name in a sentence: its beginning if it is long; set apart if it is written from right to left."""
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    turns = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"\u2068{name}\u2069" if turns else name
 
 
 @dataclass(frozen=True)
@@ -119,7 +131,7 @@ class Output:
 
     def word(self, name: str, value: float) -> str:
         """What it says of one class: ``tabby (71%)``, ``p(positive) = 71.0%``, ``value 3.2``, ``age: 3.2``."""
-        name = name.strip() or "(no name)"
+        name = spoken(name.strip() or "(no name)")
         if not self.has_probabilities:
             return f"{name}{':' * (self.count > 1)} {number(value)}"
         if self.is_binary:

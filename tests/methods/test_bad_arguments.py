@@ -82,7 +82,11 @@ OTHERS = [
     (lambda net, x: METHODS.nearest(FEATURES, 3, rows=[0.5]), ValueError, "rows is [0.5]; expected at least one whole nu"),
     (lambda net, x: METHODS.nearest(FEATURES, 3, rows=[12]), ValueError, "there is no point 12: there are 12, numbered"),
     (lambda net, x: METHODS.trust(FEATURES, FEATURES[:, :2], 2, most=0), ValueError, "most is 0; expected a whole number o"),
-    (lambda net, x: METHODS.rise(net, x, cells=10**9), ValueError, "cells is 1000000000; expected at most 32 for 32×32 pixels"),
+    (
+        lambda net, x: METHODS.rise(net, x, cells=10**9),
+        ValueError,
+        "cells is 1000000000; expected at most 32 for 32×32 pixels",
+    ),
     (
         lambda net, x: METHODS.segment(net, x, smooth=1e9),
         ValueError,

@@ -212,9 +212,7 @@ def test_one_map_s_remarks_are_not_those_of_all():
     assert found.remarks("saliency", 0) == []
     assert found.remarks("saliency", 0, mask) == ["✓ peak on the object"]
     assert found.remarks("saliency", 0, ~mask) == ["✗ peak misses the object"]
-    assert found.remarks("grad_cam", 0) == [
-        f"from the last feature maps, {found.maps['grad_cam'][0].layer}"
-    ]
+    assert found.remarks("grad_cam", 0) == [f"from the last feature maps, {found.maps['grad_cam'][0].layer}"]
 
 
 def test_a_scale_is_that_of_all_rows(net):

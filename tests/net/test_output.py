@@ -287,3 +287,9 @@ def test_what_is_no_table_is_described_and_has_no_classes(how):
     assert net.output.sentence == f"the network gives {what}"
     with pytest.raises(TypeError, match="there is no class 0; give target= a function of the output"):
         net.target(0)
+
+
+def test_a_name_neither_turns_nor_fills_the_sentence_that_it_stands_in():
+    net = fixed([2.0, 1.0, 0.0])
+    answers = [("שלום", 0.5), ("x" * 200, 0.25), (" ", 0.25)]
+    assert net.output.says(answers) == f"prediction: \u2068שלום\u2069 (50.0%), {'x' * 39}… (25.0%), (no name) (25.0%)"

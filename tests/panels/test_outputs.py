@@ -201,7 +201,7 @@ def test_a_state_brings_a_function_back_as_long_as_it_lives():
     other.restore(state)
     assert other.target is head and other.result.target == "head"
     before = other.state
-    with pytest.raises(ValueError, match="a state has only the name of the function gone: set target to the function"):
+    with pytest.raises(ValueError, match="a state holds only the name of the function gone: set target to the function"):
         other.restore({"patch": 5, "target": {"function": "gone", "id": 1}})
     assert other.state == before
     panel = cw.SaliencyPanel(net, PICTURE, [head, one_by_one], methods=["saliency"])
@@ -231,7 +231,7 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
     panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
     assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
-    assert panel.status.message.startswith("The network gives a dict of out (1×4) · score ")
+    assert panel.status.message.startswith("The network gives a dict of out (1×4).\nUnit 1 of body.2 sums to ")
 
 
 def test_an_embedding_of_a_regression_is_colored_by_its_value():
