@@ -18,8 +18,7 @@ from cnnwidgets.methods.segmentation import segment
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, is_whole, one_of
 from cnnwidgets.net.errors import sentence
-
-Update = Callable[[Comparison, float], None]
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 REFUSALS = (KeyError, RuntimeError, TypeError, ValueError)
 """What a method may raise where it has no map; the other methods go on."""
@@ -39,8 +38,8 @@ def compare(
     seed: int = 0,
     faithful: bool = False,
     segmentation: bool = False,
-    on_update: Callable[[Comparison, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Comparison] | None = None,
+    cancel: Cancel | None = None,
 ) -> Comparison:
     """What matters to a score, by several methods side by side; where one refuses, the others go on.
 
@@ -122,8 +121,8 @@ class Comparer:
         seed: int = 0,
         faithful: bool = False,
         segmentation: bool = False,
-        on_update: Update | None = None,
-        cancel=None,
+        on_update: OnUpdate[Comparison] | None = None,
+        cancel: Cancel | None = None,
     ) -> Comparison:
         """As :func:`compare`, but computes only what is new."""
         question = Question(self.net, image, targets, unit)
@@ -183,7 +182,9 @@ class Comparer:
         scores = self._once(("scores",), lambda: self.net.scores(self._inputs))
         return self.net.output.predicted(scores)
 
-    def _at_depth(self, found: Comparison, faithful: bool, cut_out: bool, tell: Update, cancel) -> Comparison:
+    def _at_depth(
+        self, found: Comparison, faithful: bool, cut_out: bool, tell: OnUpdate[Comparison], cancel: Cancel | None
+    ) -> Comparison:
         """The maps of all methods at one depth of random layers."""
         network = self._network(found.depth, found.seed)
         if cut_out and found.rows[0].unit is None:
@@ -200,7 +201,7 @@ class Comparer:
             raise Cancelled("cancelled", partial=found if found.maps or found.refused else None) from stopped
         return found
 
-    def _with_method(self, found: Comparison, method: str, network: BoundModel, cancel) -> Comparison:
+    def _with_method(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
         """Add one method's maps and their agreement with the original's; or the sentence why there are none."""
         if found.rows[0].unit and METHODS[method].of != "score":
             return replace(found, refused={**found.refused, method: "explains a class, not a unit"})
@@ -215,7 +216,7 @@ class Comparer:
         agreements = {**found.agreements, method: dict(sorted(seen.items()))}
         return replace(found, maps={**found.maps, method: maps}, agreements=agreements)
 
-    def _maps(self, found: Comparison, method: str, network: BoundModel, cancel) -> tuple[Attribution, ...]:
+    def _maps(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> tuple[Attribution, ...]:
         """A method's maps, one per row."""
         entry = METHODS[method]
         units = [row.unit for row in found.rows if row.unit]
@@ -225,7 +226,7 @@ class Comparer:
         key = ("maps", found.depth, *_what(found, method))
         return self._once(key, lambda: tuple(entry.function(network, found.inputs, **asked, **found.asked[method])))
 
-    def _with_curves(self, found: Comparison, method: str, network: BoundModel, cancel) -> Comparison:
+    def _with_curves(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
         """Add the deletion and insertion curves of a method's first map."""
         inputs, target = found.inputs, found.rows[0].target
         steps = min(32, inputs.shape[2] * inputs.shape[3])

@@ -27,7 +27,7 @@ from cnnwidgets.views import (
     TableView,
     atlas,
 )
-from cnnwidgets.views.palette import CLASS_COLORS, tones
+from cnnwidgets.views.palette import CLASS_COLORS, class_color
 from cnnwidgets.views.view import View
 from tests.views.stills import drawn, frames, texts, tiles
 
@@ -327,7 +327,7 @@ def test_the_outline_of_a_mask_is_all_around_it():
 
 def test_an_answer_tells_what_it_was_and_is():
     view = answers(box=[0, 0, 3, 3])
-    assert {"p(cat)", "0.250", "was 0.800", "without the patch", "with the patch", "75 %", "80 %"} <= set(texts(view))
+    assert {"p(cat)", "0.250", "was 0.800", "without the patch", "with the patch", "75.0%", "80.0%"} <= set(texts(view))
     view.box = [0, 3, 3, 3]
     assert {"≈ 0.250", "≈: the nearest position that is computed, 3 pixels away"} <= set(texts(view))
     view.answer = {"box": [0, 3, 3, 3], "value": 0.5, "probability": 0.5, "classes": [0], "chances": [0.5]}
@@ -369,7 +369,7 @@ def test_points_lie_where_they_are_in_their_classes_colors():
     axes = drawn(view)[0]
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), random(6, 2))
     colors = [to_hex(color) for color in axes.collections[0].get_facecolors()]
-    assert colors == [tones()[k] for k in (0, 1, 0, 1, 0)] + ["#9a9a9a"]
+    assert colors == [class_color(k) for k in (0, 1, 0, 1, 0)] + ["#9a9a9a"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["cat (3)", f"{PRICE} (2)", "no class (1)"]
 
 
