@@ -16,6 +16,7 @@ from cnnwidgets.methods.method import METHODS
 from cnnwidgets.methods.sanity import Agreement
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.errors import capitalized
 from cnnwidgets.net.output import Output, spoken
 from cnnwidgets.net.own_score import Function, name_of
 from cnnwidgets.numbers import number, percent
@@ -104,7 +105,7 @@ class Comparison:
         return said
 
     def summary(self, mask: np.ndarray | None = None) -> str:
-        """The finding in its first line; in the second the rows' scores, and what is special.
+        """The finding in its first line; below it the rows' scores and what is special, one line each.
 
         Parameters:
             mask: as of :meth:`remarks`.
@@ -118,7 +119,7 @@ class Comparison:
             said += [self._score(method, k, one.score) for k, one in enumerate(first)]
             said += [note for one in first for note in one.notes if is_of_all(note) and note not in self.notes]
         said = [one for one in dict.fromkeys([*said, *self._about_cut_out(mask)]) if one not in finding]
-        return f"{' '.join(f'{_capital(one)}.' for one in finding)}\n{_capital(' · '.join(said))}".rstrip()
+        return "\n".join([" ".join(f"{capitalized(one)}." for one in finding), *map(_capital, said)])
 
     def _hits(self, mask: np.ndarray | None) -> list[str]:
         """How many of the first row's maps have their maximum on the object, if that is known."""
@@ -186,4 +187,4 @@ def place_of(unit: Unit) -> str:
 
 
 def _capital(text: str) -> str:
-    return text if text.startswith("p(") else text[:1].upper() + text[1:]
+    return text if text.startswith("p(") else capitalized(text)
