@@ -68,6 +68,8 @@ class ScatterView(View, module="scatter_view.js"):
     thumbnails = t.Bool(False, help="whether points are drawn as their pictures, where there is room").tag(sync=True)
     thumbnail = t.Int(32, min=16, max=64, help="CSS pixels of a picture's longer side").tag(sync=True)
 
+    labeled = t.Bool(True, help="whether the names stand on the map, each at the middle of its points").tag(sync=True)
+
     selected = _bytes("(selected,) int32: the selected points, ascending", from_json=lambda value, view: bytes(value))
     hidden = t.List(t.Int(), help="indices of the names whose points are hidden").tag(sync=True)
     hovered = t.Int(-1, help="the point under the pointer; -1 for none").tag(sync=True)

@@ -66,7 +66,8 @@ class Neighborhood:
             title, told = f"Picture {number}", []
             for point in rows.tolist():
                 title += f', a "{short(words[point])}"' if words[point] else ""
-                told.append(found.answer(point, [short(name) for name in net.classes]))
+                answer = found.answer(point, [short(name) for name in net.classes])
+                told.append(f"{answer[0].upper()}{answer[1:]}." if answer else "")
             if not len(rows):
                 told.append("It is not on the map.")
             if why:

@@ -11,13 +11,17 @@ from cnnwidgets.methods.embedding_parameters import METRICS
 from cnnwidgets.numbers import number
 
 
+LABELS = {"n_iter": "iterations", "n_neighbors": "neighbors", "n_epochs": "epochs", "min_dist": "least distance"}
+"""What the parameters are called in their controls, as far as it is not their name."""
+
+
 def _parameter(name: str, *methods: str) -> Any:
     """The trait of a parameter, shown with the methods that have it; None is the method's own choice."""
     row = PARAMETERS[methods[0]][name]
     usual = "automatic" if row.default is None else f"automatic ({number(row.default)})"
     return Number(
         None, row.low or 0, row.high or 1, whole=row.whole, free=True, none=usual, more=True, when={"method": methods},
-        label=name.replace("_", " "), help=row.help,
+        label=LABELS.get(name, name.replace("_", " ")), help=row.help,
     )  # fmt: skip
 
 
