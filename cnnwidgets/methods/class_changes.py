@@ -52,9 +52,9 @@ class ClassChange:
 
     @property
     def note(self) -> str:
-        """Both ratios, in a caption."""
+        """Both ratios, for a caption."""
         features, on_map = (number(ratio, 2) for ratio in (self.in_features, self.on_map))
-        return f"in the layer {features} times as {self.measure}, on the map {on_map} times"
+        return f"layer: {features} times · map: {on_map} times"
 
     @property
     def sentence(self) -> str:
@@ -121,7 +121,9 @@ def thin_class(rows: np.ndarray, share: float, seed: int = 0) -> np.ndarray:
     return stay
 
 
-def changed_class(features: Any, rows: np.ndarray, kind: Kind, factor: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def changed_class(
+    features: Any, rows: np.ndarray, kind: Kind, factor: float, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """The features after a change, (n, d), and which of the pictures stay, bool (n,)."""
     one_of("kind", kind, ("spread", "thin", "move"))
     if kind == "thin":

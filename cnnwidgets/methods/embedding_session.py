@@ -164,7 +164,9 @@ class EmbeddingSession:
         key = found.layer, asked.pool, method, asked.seed, supervised, *own.items(), *title
         options = {"seed": asked.seed, "labels": found.labels[stay] if supervised else None, **own, **other}
         return self._layouts.get(
-            self.cache.key, key, lambda: AlignedLayout(Layout(values() if values else found.values, method, **options), before)
+            self.cache.key,
+            key,
+            lambda: AlignedLayout(Layout(values() if values else found.values, method, **options), before),
         )
 
 

@@ -20,8 +20,8 @@ COMPARISONS = {
     "noise": "random numbers",
     "perplexities": "other perplexities",
     "seeds": "other seeds",
-    "size": "a class of another size",
-    "distance": "a class farther away",
+    "size": "a wider class",
+    "distance": "a farther class",
 }
 """What can be looked at beside a layout, by name."""
 
@@ -48,7 +48,7 @@ def comparisons(compare: str, method: str, n: int, seed: int = 0) -> list[tuple[
         changes = SIZES if compare == "size" else DISTANCES
         found: list[tuple[str, dict[str, Any]]] = [(title_of(*change), {"change": change}) for change in changes]
         linear = SIZES[0] if compare == "size" else DISTANCES[-1]
-        contrast = (f"{title_of(*linear)}, with {TITLES['pca']}", {"change": linear, "method": "pca"})
+        contrast = (f"{title_of(*linear)} ({TITLES['pca']})", {"change": linear, "method": "pca"})
         return found if method == "pca" else [*found, contrast]
     if method == "pca":
         raise ValueError("PCA has neither a perplexity nor a random seed to compare: choose t-SNE or UMAP")

@@ -131,7 +131,7 @@ export function drawDraft(context, line, color) {
   context.setLineDash([]);
 }
 
-/** The buttons above a scatter; `ends` takes what unties them. */
+/** The buttons above a scatter, and the one below that clears the selection; `ends` takes what unties them. */
 export function scatterTools(model, view, ends) {
   const button = (text, title, action) => {
     const one = h("button", { title, "aria-label": title }, text);
@@ -175,5 +175,5 @@ export function scatterTools(model, view, ends) {
   };
   ends.push(listen(model, ["tool", "selected", "lock", "atlas", "thumbnails", "thumbnail", "labeled", "names"], show));
   show();
-  return h("div", { className: "cw-tools" }, mode, zoom, names, choices, clear);
+  return { element: h("div", { className: "cw-tools" }, mode, zoom, names, choices), clear };
 }

@@ -70,7 +70,7 @@ function render({ model, el }) {
   const color = () => {
     const { backgroundColor: paper, color: ink } = getComputedStyle(under);
     look = lookOf(model, count(), wordOf(paper), wordOf(ink));
-    inks = look.fills.map((word) => inkOf(word, look.paper, wordOf(ink)));
+    inks = Array.from(look.fills, (word) => inkOf(word, look.paper, wordOf(ink)));
     centers = null;
     legend.show(look.counts, model.get("palette"), joined.length);
     scale.hidden = !model.get("value")?.byteLength;
@@ -295,9 +295,10 @@ function render({ model, el }) {
     if (!model.get("lock").includes("selected")) select(found, add);
   });
   const tools = scatterTools(model, view, ends);
-  const head = h("div", { className: "cw-head" }, title, tools);
+  const head = h("div", { className: "cw-head" }, title, tools.element);
   const body = h("div", { className: "cw-body" }, stage, legend.element);
-  const parts = [head, note, body, scale, line];
+  const foot = h("div", { className: "cw-foot" }, line, tools.clear);
+  const parts = [head, note, body, scale, foot];
   const root = h("div", { className: "cw cw-scatter", "data-lm-suppress-shortcuts": "true" }, ...parts);
   el.append(root);
   useHands(canvas, model, view, hint);

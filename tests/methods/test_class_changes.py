@@ -134,9 +134,7 @@ def digits():
 
     def ask(method: str, compare: str, **wishes):
         names = {label: str(label) for label in range(10)}
-        asked = SimpleNamespace(
-            **wish | more | wishes, method=method, compare=compare, class_names=lambda found: names
-        )
+        asked = SimpleNamespace(**wish | more | wishes, method=method, compare=compare, class_names=lambda found: names)
         return session.run(
             asked, None, on_update=lambda *_: None, on_progress=lambda *_: None, cancel=SimpleNamespace(is_set=lambda: False)
         )

@@ -35,6 +35,9 @@ from cnnwidgets.views import ChartView, ScatterView, atlas
 
 POOLS = ("grid", "mean", "max")
 
+MAP = 390
+"""Height of the map in CSS pixels."""
+
 
 def _points(panel: EmbeddingExplorer, found: EmbeddingState) -> tuple:
     """What is to be shown of points, but for their places."""
@@ -77,13 +80,19 @@ class EmbeddingExplorer(LayoutParameters):
     pool = Choice(
         POOLS, more=True, help="One feature map becomes its averages over a coarse grid, its mean, or its maximum."
     )
-    limit = Number(2000, 1, 100_000, free="above", more=True, help="Largest number of pictures; a larger data set is sampled.")
+    limit = Number(
+        2000, 1, 100_000, free="above", more=True, help="Largest number of pictures; a larger data set is sampled."
+    )
     playing = public(t.Bool(True, help="Whether the layout moves on."), None)
     thumbnails = public(t.Bool(False, help="Whether points are drawn as their pictures."), None, then="nothing")
     selection = public(
         t.List(t.Int(), help="Numbers of the selected pictures in the data set."), None, then="nothing", sync=False
     )
-    image = public(Image(None, help="Number of the picked picture in the data set; None: one that is worth a look."), None, then="nothing")
+    image = public(
+        Image(None, help="Number of the picked picture in the data set; None: one that is worth a look."),
+        None,
+        then="nothing",
+    )
 
     def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
         self.dataset, self._columns = dataset, {} if columns is None else columns
@@ -160,7 +169,7 @@ class EmbeddingExplorer(LayoutParameters):
 
     def build(self):
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
-        self.scatter = self.bind(ScatterView(lock=lock, height=400), "thumbnails")
+        self.scatter = self.bind(ScatterView(lock=lock, height=MAP), "thumbnails")
         self.scatter.on_user("selected", self._select)
         self.scatter.on_user("picked", self._pick)
         self.react(self._check_numbers, "selection", "image")
@@ -173,7 +182,7 @@ class EmbeddingExplorer(LayoutParameters):
         self._show_depths({})
         self.chart.on_user("clicked", self._go)
         near = column(self.beside.alike, self.beside.near)
-        picked = row(self.beside.picture, near, grow=(1, 3), basis=130, follows=(self.scatter, "picked"))
+        picked = row(self.beside.picture, near, grow=(1, 6), basis=130, follows=(self.scatter, "picked"))
         selected = column(self.beside.selected, follows=(self.scatter, "selected"))
         self.others = row(*self.compared, basis=220)
         body = row(self.scatter, self.others, row(picked, column(selected, self.chart), basis=400), basis=430)
@@ -223,14 +232,18 @@ class EmbeddingExplorer(LayoutParameters):
 
     @draws()
     def draw_compared(self, found: EmbeddingState) -> None:
-        height = {1: 400, 2: 300}.get(len(found.compared), 150)
+        height = {1: MAP, 2: 300}.get(len(found.compared), 160)
         colors = self.coloring.of(self.asked.color, found.features, found.trust)
         shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
         for view, beside in zip_longest(self.compared, found.compared):
             if self.reveal(view, beside is not None):
-                note = beside.change.note if beside.change else ""
-                shown = shades if beside.same else {}
-                view.show(beside.points, title=beside.title, note=note, height=height, **shown)
+                note, own = (
+                    ("", ())
+                    if beside.change is None
+                    else (beside.change.note, np.flatnonzero(found.features.labels == beside.change.label))
+                )
+                look = {"title": beside.title, "note": note, "height": height, "labeled": height > 200, "selected": own}
+                view.show(beside.points, **look, **(shades if beside.same else {}))
         self.reveal(self.others, bool(found.compared))
 
     @draws(of=lambda panel, found: (found.separation, found.why_inseparable, found.features.layer))

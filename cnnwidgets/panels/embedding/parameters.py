@@ -34,7 +34,12 @@ class LayoutParameters(Panel):
     n_neighbors = _parameter("n_neighbors", "umap")
     min_dist = _parameter("min_dist", "umap")
     n_epochs = _parameter("n_epochs", "umap")
-    supervised = Flag(False, help="Also use the labels: UMAP draws pictures with the same one together.", more=True, when={"method": ["umap"]})
+    supervised = Flag(
+        False,
+        help="Also use the labels: UMAP draws pictures with the same one together.",
+        more=True,
+        when={"method": ["umap"]},
+    )
     learning_rate = _parameter("learning_rate", "tsne", "umap")
     metric = Choice(METRICS, help=PARAMETERS["tsne"]["metric"].help, more=True, when={"method": ["tsne", "umap"]})
     seed = Seed(help="Random seed of the layout.")
