@@ -2,32 +2,9 @@
 
 import { elided } from "./shared.js";
 
-const FONT = 'px system-ui, sans-serif';
-const [LARGE, SMALL, WIDEST] = [15, 13, 130]; // CSS pixels: of a short name's letters, of a long one's, and of a name
-const CONTRAST = 4.5;
-
-const channels = (word) => [word & 255, (word >> 8) & 255, (word >> 16) & 255];
-
-/** How light a color is, from 0 to 1 (WCAG 2). */
-function lightness(color) {
-  const [red, green, blue] = color.map((value) => (value <= 10 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-}
-
-export function contrast(one, other) {
-  const [dark, light] = [lightness(one), lightness(other)].sort((a, b) => a - b);
-  return (light + 0.05) / (dark + 0.05);
-}
-
-/** A class's color as text on paper: as much ink is mixed in as reading takes. Colors are words. */
-export function inkOf(word, paper, ink) {
-  const [from, to, under] = [word, ink, paper].map(channels);
-  for (let part = 0; part < 1; part += 0.1) {
-    const mixed = from.map((value, k) => Math.round(value + (to[k] - value) * part));
-    if (contrast(mixed, under) >= CONTRAST) return `rgb(${mixed.join(" ")})`;
-  }
-  return `rgb(${to.join(" ")})`;
-}
+const FONT = "px system-ui, sans-serif";
+const [LARGE, SMALL, WIDEST, PAD] = [15, 13, 130, 4]; // CSS pixels: a short name's letters, a long one's, a name, its margin
+const FEW = 4; // points that a name must not cover: it stands above them
 
 const median = (values) => values.sort()[values.length >> 1];
 
@@ -57,25 +34,33 @@ export function placeNames(context, names, counts, at, [width, height]) {
     const size = names[index].length > 3 ? SMALL : LARGE;
     context.font = `600 ${size}${FONT}`;
     const text = elided(context, names[index], WIDEST);
-    const half = context.measureText(text).width / 2 + 2;
+    const half = context.measureText(text).width / 2 + PAD + 1;
     const x = Math.max(half, Math.min(width - half, place[0]));
-    const spots = [0, -1, 1].map((lines) => Math.max(size, Math.min(height - size, place[1] + lines * (size + 4))));
+    const tall = size / 2 + 3;
+    const lines = counts[index] < FEW ? [-1, 1] : [0, -1, 1];
+    const spots = lines.map((line) => Math.max(tall, Math.min(height - tall, place[1] + line * 2 * tall)));
     const free = spots.find((y) => boxes.every(([left, top, right, bottom]) => (
-      x + half < left || x - half > right || y + size / 2 + 1 < top || y - size / 2 - 1 > bottom)));
+      x + half < left || x - half > right || y + tall < top || y - tall > bottom)));
     if (free === undefined) continue;
-    boxes.push([x - half, free - size / 2 - 1, x + half, free + size / 2 + 1]);
+    boxes.push([x - half, free - tall, x + half, free + tall]);
     placed.push({ index, text, x, y: free, size });
   }
   return placed;
 }
 
-/** Write placed names, in their colors with a rim of paper. */
-export function drawNames(context, placed, colorOf, paper) {
-  Object.assign(context, { textAlign: "center", textBaseline: "middle", lineJoin: "round", lineWidth: 4, strokeStyle: paper });
+/** Write placed names, each on a ground of paper framed in its class's color. */
+export function drawNames(context, placed, colorOf, paper, ink) {
+  Object.assign(context, { textAlign: "center", textBaseline: "middle", lineWidth: 1.5 });
   for (const { index, text, x, y, size } of placed) {
     context.font = `600 ${size}${FONT}`;
-    context.strokeText(text, x, y);
-    context.fillStyle = colorOf(index);
-    context.fillText(text, x, y);
+    const half = context.measureText(text).width / 2 + PAD;
+    context.beginPath();
+    context.roundRect(x - half, y - size / 2 - 2, 2 * half, size + 4, 4);
+    Object.assign(context, { fillStyle: paper, strokeStyle: colorOf(index), globalAlpha: 0.88 });
+    context.fill();
+    context.globalAlpha = 1;
+    context.stroke();
+    context.fillStyle = ink;
+    context.fillText(text, x, y + 1);
   }
 }

@@ -2,7 +2,7 @@
 
 import { pointCard, sentenceOf, summaryOf } from "./scatter_card.js";
 import { drawDraft, hints, scatterTools, useHands } from "./scatter_hands.js";
-import { drawNames, inkOf, middles, placeNames } from "./scatter_labels.js";
+import { drawNames, middles, placeNames } from "./scatter_labels.js";
 import { classLegend } from "./scatter_legend.js";
 import { Frame, lookOf, stampPoints, wordOf } from "./scatter_marks.js";
 import { Atlas, Thinning } from "./scatter_pictures.js";
@@ -27,9 +27,10 @@ function render({ model, el }) {
   const ends = [];
   let points = new Float32Array(0), order = new Int32Array(0), placed, shown, kinds; // what is drawn
   let look, selection, joined, links;
-  let inks = [], centers = null; // of the classes' names
+  let centers = null; // of the classes, where their names stand
   let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null, atlas = null;
   let camera = new Camera(0, 0, 1), home = camera, following = true; // following: the camera keeps all points in view
+  /** @returns {[number, number]} */
   const size = () => [stage.clientWidth, Math.min(model.get("height"), Math.max(240, Math.round(1.1 * stage.clientWidth)))];
   const count = () => points.length / 2;
   const onScreen = (i) => camera.onScreen(points[2 * i], points[2 * i + 1], size());
@@ -55,8 +56,8 @@ function render({ model, el }) {
     const hidden = new Set(model.get("hidden"));
     const group = typed(Uint16Array, model.get("group"));
     const goal = motion?.to ?? points;
-    placed = Uint8Array.from({ length: count() }, (_, i) => Number.isFinite(goal[2 * i] + goal[2 * i + 1]));
-    shown = placed.map((one, i) => one && !hidden.has(group[i]));
+    placed = Uint8Array.from({ length: count() }, (_, i) => Number(Number.isFinite(goal[2 * i] + goal[2 * i + 1])));
+    shown = placed.map((one, i) => Number(one && !hidden.has(group[i])));
     kinds = new Uint8Array(count());
     index = thinning = centers = null;
     aim();
@@ -70,7 +71,6 @@ function render({ model, el }) {
   const color = () => {
     const { backgroundColor: paper, color: ink } = getComputedStyle(under);
     look = lookOf(model, count(), wordOf(paper), wordOf(ink));
-    inks = Array.from(look.fills, (word) => inkOf(word, look.paper, wordOf(ink)));
     centers = null;
     legend.show(look.counts, model.get("palette"), joined.length);
     scale.hidden = !model.get("value")?.byteLength;
@@ -167,10 +167,10 @@ function render({ model, el }) {
   };
   const paintNames = (context) => {
     const names = model.get("names");
-    if (!model.get("labeled") || !names.length || motion) return;
+    if (!model.get("labeled") || !names.length || motion || sight) return;
     centers ??= middles(points, look.slots, shown, names.length);
     const at = (k) => centers[k] && camera.onScreen(...centers[k], size());
-    drawNames(context, placeNames(context, names, look.counts, at, size()), (k) => inks[k], cssColor(look.paper));
+    drawNames(context, placeNames(context, names, look.counts, at, size()), (k) => cssColor(look.fills[k]), cssColor(look.paper), getComputedStyle(under).color);
   };
   const paintLinks = (context) => {
     const style = getComputedStyle(root);
@@ -270,7 +270,7 @@ function render({ model, el }) {
       const known = [hovered(), model.get("picked")].find((i) => i >= 0 && shown[i]) ?? -1;
       const from = known >= 0 ? [points[2 * known], points[2 * known + 1]] : [camera.x, camera.y];
       index ??= new PointIndex(points, shown);
-      const next = known >= 0 ? ahead(from, points, shown, way, known) : index.nearest(...from, Infinity);
+      const next = known >= 0 ? ahead(from, points, shown, way, known) : index.nearest(from[0], from[1], Infinity);
       if (next < 0) return;
       const [x, y] = onScreen(next);
       const [width, height] = size();
@@ -283,7 +283,7 @@ function render({ model, el }) {
       } else if (!model.get("lock").includes("picked")) put(model, { picked: i });
     },
     enclose: (corners, add) => {
-      const border = corners.map((corner) => camera.inPlane(...corner, size()));
+      const border = corners.map((corner) => camera.inPlane(corner[0], corner[1], size()));
       select(inside(border, points, shown), add);
     },
     clear: () => selection.length && !model.get("lock").includes("selected") && select([]),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods import Separation
+from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.palette import GRAY
 from cnnwidgets.views.paper import MARK
 
@@ -20,6 +21,7 @@ LETTERS = 12
 """Of a layer's name there."""
 
 
+@needs_plotly
 def by_depth(names: Sequence[str], found: Mapping[str, Separation], here: str = "", why: str = "") -> Any:
     """How well the classes separate, layer by layer, as a plotly figure: x is the layer's place in ``names``.
 
@@ -43,13 +45,13 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], here: str = 
             hovertemplate="%{text}<br>" + title + " %{y:.3f}<extra></extra>",
         )  # fmt: skip
     low = min([0.0, *(one.silhouette for one in found.values() if np.isfinite(one.silhouette))])
-    places = named(names, names.index(here) if here in names else None)
+    ticks = named(names, here)
     figure.update_layout(
         title={"text": TITLE, "font": {"size": 14}, "x": 0.01},
         xaxis={
             "range": [-0.5, len(names) - 0.5],
-            "tickvals": places,
-            "ticktext": [f"<b>{short(names[i])}</b>" if names[i] == here else short(names[i]) for i in places],
+            "tickvals": [*ticks],
+            "ticktext": [*ticks.values()],
             "tickangle": 0,
         },
         yaxis={"range": [low - 0.03, 1.05], "nticks": 4},
@@ -67,14 +69,16 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], here: str = 
     return figure
 
 
-def named(names: Sequence[str], here: int | None) -> list[int]:
-    """Which layers are named on the axis: evenly apart, with the one that is on screen, and not its neighbors."""
-    count = len(names)
-    every = -(-count // MOST_NAMED)
-    places = [*range(0, count, every)]
-    if here is None:
-        return places
-    return sorted({here, *(place for place in places if abs(place - here) >= every)})
+def named(names: Sequence[str], here: str) -> dict[int, str]:
+    """What is written under the chart, by place: the layer on screen, and the blocks, or layers, that lie far enough apart."""
+    starts: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        starts.setdefault(name.split(".")[0], []).append(place)
+    apart, found = -(-len(names) // MOST_NAMED), {names.index(here): short(here)} if here in names else {}
+    for block, places in sorted(starts.items(), key=lambda item: -len(item[1])):
+        if all(abs(places[0] - other) >= apart for other in found):
+            found[places[0]] = short(block)
+    return found
 
 
 def short(name: str) -> str:

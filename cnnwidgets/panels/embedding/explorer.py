@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
 from itertools import zip_longest
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
+from torch import nn
 
 from cnnwidgets.base import action, column, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
-from cnnwidgets.base.jobs import LOCK, import_for_layouts
+from cnnwidgets.base.jobs import LOCK, Job, import_for_layouts
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Number, public
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.class_changes import class_of
@@ -25,13 +30,16 @@ from cnnwidgets.methods.first_example import first_example
 from cnnwidgets.methods.layout_comparisons import COMPARISONS, PERPLEXITIES
 from cnnwidgets.methods.point_colors import TRUST, PointColoring
 from cnnwidgets.methods.point_marks import point_marks
+from cnnwidgets.net import BoundModel
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.embedding.depth import TITLE as DEPTHS
 from cnnwidgets.panels.embedding.depth import by_depth
 from cnnwidgets.panels.embedding.neighborhood import Neighborhood
 from cnnwidgets.panels.embedding.parameters import LayoutParameters
 from cnnwidgets.views import ChartView, ScatterView, atlas
+from cnnwidgets.views.palette import class_color, class_colors
 
 POOLS = ("grid", "mean", "max")
 
@@ -43,6 +51,11 @@ def _points(panel: EmbeddingExplorer, found: EmbeddingState) -> tuple:
     """What is to be shown of points, but for their places."""
     color = panel.asked.color
     return found.features, found.added, color, found.trust if color in TRUST else None
+
+
+def _palette(indices: Sequence[int]) -> list[str]:
+    """The colors of some classes, by their indices; of other names by their places."""
+    return [class_color(index) for index in indices] or class_colors(30)
 
 
 class EmbeddingExplorer(LayoutParameters):
@@ -94,7 +107,18 @@ class EmbeddingExplorer(LayoutParameters):
         then="nothing",
     )
 
-    def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
+    def __init__(
+        self,
+        net: BoundModel | nn.Module,
+        dataset: Any,
+        layer: str | None = None,
+        method: str = "tsne",
+        *,
+        columns: Mapping[str, Any] | None = None,
+        workers: int = 0,
+        executor: Executor | None = None,
+        **options: Any,
+    ) -> None:
         self.dataset, self._columns = dataset, {} if columns is None else columns
         self._scanning = {"workers": workers, "executor": executor}
         self._added: list[Any] = []
@@ -167,7 +191,7 @@ class EmbeddingExplorer(LayoutParameters):
         self._session = EmbeddingSession(self.net, self.dataset, **self._scanning)
         self.coloring = PointColoring(names_of(self.dataset), self._columns, len(order))
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
         self.scatter = self.bind(ScatterView(lock=lock, height=MAP), "thumbnails")
         self.scatter.on_user("selected", self._select)
@@ -179,7 +203,8 @@ class EmbeddingExplorer(LayoutParameters):
         self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
         fixed = "layer" in self.locked
         self.chart = ChartView(height=200, fixed=fixed, hint="" if fixed else "click to open it")
-        self._show_depths({})
+        with suppress(MissingPackage):
+            self._show_depths({})
         self.chart.on_user("clicked", self._go)
         near = column(self.beside.alike, self.beside.near)
         picked = row(self.beside.picture, near, grow=(1, 6), basis=130, follows=(self.scatter, "picked"))
@@ -191,7 +216,7 @@ class EmbeddingExplorer(LayoutParameters):
         )  # fmt: skip
         return body
 
-    def compute(self, state, job) -> EmbeddingState:
+    def compute(self, state: SimpleNamespace, job: Job) -> EmbeddingState:
         return self._session.run(state, self._result, on_update=job.update, on_progress=job.say, cancel=job)
 
     @draws(of=_points)
@@ -199,6 +224,7 @@ class EmbeddingExplorer(LayoutParameters):
         pictures: Any = [one.pictures for one in (found.features, *([found.added.features] if found.added else []))]
         sheet, tile = atlas(np.concatenate(pictures))
         marks = point_marks(found, self.coloring, self.asked.color)
+        marks["palette"] = _palette(marks.pop("indices"))
         self.scatter.show(found.places, **marks, atlas=sheet, tile=tile)
 
     @draws()
@@ -235,13 +261,12 @@ class EmbeddingExplorer(LayoutParameters):
         height = {1: MAP, 2: 300}.get(len(found.compared), 160)
         colors = self.coloring.of(self.asked.color, found.features, found.trust)
         shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
+        shades["palette"] = _palette(colors.indices)
         for view, beside in zip_longest(self.compared, found.compared):
             if self.reveal(view, beside is not None):
-                note, own = (
-                    ("", ())
-                    if beside.change is None
-                    else (beside.change.note, np.flatnonzero(found.features.labels == beside.change.label))
-                )
+                note, own = "", np.empty(0, int)
+                if beside.change:
+                    note, own = beside.change.note, np.flatnonzero(found.features.labels == beside.change.label)
                 look = {"title": beside.title, "note": note, "height": height, "labeled": height > 200, "selected": own}
                 view.show(beside.points, **look, **(shades if beside.same else {}))
         self.reveal(self.others, bool(found.compared))

@@ -37,7 +37,7 @@ class Neighborhood:
         self._panel, self._dataset, self._open = panel, dataset, open
         self._numbers: dict[ImageGrid, list[int]] = {}
         self.picture = ImageView(width=128)
-        self.alike, self.near, self.selected = (self._make_grid(height) for height in (65, 65, 180))
+        self.alike, self.near, self.selected = (self._make_grid(height) for height in (61, 61, 180))
 
     def look_at(self, number: int, found: Features, pixels: Features, words: Sequence[str], why: str = "") -> None:
         """Show a picture and, if it has a point, its neighbors in a layer and in pixels, as soon as they are found.
@@ -90,7 +90,7 @@ class Neighborhood:
 
     def _make_grid(self, height: int) -> ImageGrid:
         lock = [] if self._open else ["unit"]
-        grid = ImageGrid(noun="picture", tools=False, hide=["line"], tile=42, height=height, lock=lock)
+        grid = ImageGrid(noun="picture", tools=False, hide=["line"], tile=38, height=height, lock=lock)
         grid.without_kernel = {"lock": ["unit"]}
         grid.on_user("selected", partial(self._take, grid))
         return grid

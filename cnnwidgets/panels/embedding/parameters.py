@@ -10,7 +10,6 @@ from cnnwidgets.methods import PARAMETERS
 from cnnwidgets.methods.embedding_parameters import METRICS
 from cnnwidgets.numbers import number
 
-
 LABELS = {"n_iter": "iterations", "n_neighbors": "neighbors", "n_epochs": "epochs", "min_dist": "least distance"}
 """What the parameters are called in their controls, as far as it is not their name."""
 
