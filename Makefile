@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export OMP_WAIT_POLICY = passive
 
-.PHONY: lab test unit notebooks-test browser lint notebooks clean
+.PHONY: lab test unit notebooks-test browser lint notebooks pictures gallery docs clean
 
 lab: $(VENV)/ready  ## open the tour in JupyterLab
 	$(BIN)/python -m cnnwidgets
@@ -27,9 +27,20 @@ notebooks-test: $(VENV)/ready
 browser: $(VENV)/ready
 	$(BIN)/python -m pytest tests/browser
 
-notebooks: $(VENV)/ready  ## execute the notebooks again, without widget state
+notebooks: $(VENV)/ready  ## write the index of the notebooks, and execute them all again, without widget state
+	$(BIN)/python -m docs.index
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 		$$(find notebooks -name '*.ipynb' -not -path '*/.*')
+
+pictures: $(VENV)/ready  ## take the pictures of the documentation again
+	$(BIN)/python -m docs.pictures
+
+gallery: $(VENV)/ready  ## build/gallery/index.html: a living panel behind each card
+	$(BIN)/python -m docs.gallery
+
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/ready  ## build/site/index.html: the guides and the reference
+	$(BIN)/python -m mkdocs build --strict
 
 $(VENV)/ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
