@@ -15,11 +15,15 @@ HERE = Path(__file__).parent
 GALLERY = HERE.parent / "build" / "gallery"
 CARD = """<article id="{name}">
 <a class="open" href="panels/{name}.html" data-name="{name}">
-<picture><source srcset="images/{name}-dark.png" media="(prefers-color-scheme: dark)"><img src="images/{name}-light.png" alt="" loading="lazy"></picture>
+<picture>
+<source srcset="images/{name}-dark.png" media="(prefers-color-scheme: dark)">
+<img src="images/{name}-light.png" alt="" loading="lazy">
+</picture>
 <h2>{name}</h2>
 </a>
 <p>{sentence}</p>
-<div class="line"><code tabindex="0" aria-label="A line of Python">{line}</code><button type="button" data-copy aria-label="Copy the line of {name}">Copy</button></div>
+<div class="line"><code tabindex="0" aria-label="A line of Python">{line}</code>
+<button type="button" data-copy aria-label="Copy the line of {name}">Copy</button></div>
 </article>"""
 
 

@@ -14,7 +14,8 @@ from docs.gallery import sentence
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 WELCOME = """# cnnwidgets: all there is
 
-Everything on this page works offline. A link opens a notebook; the lines of code run as they stand, after `import cnnwidgets as cw`."""
+Everything on this page works offline. A link opens a notebook; each line of code runs as it stands, after
+`import cnnwidgets as cw`."""
 LIVING = """## One to begin with
 
 Run this cell (Shift+Enter), then drag the patch."""

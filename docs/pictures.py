@@ -41,13 +41,14 @@ STATES = {
     "FilterGrid": "cw.FilterGrid(net, unit=4)",
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
-    "SchedulePlayground": 'cw.SchedulePlayground(specs=[{"kind": "step", "lr": 0.1}, {"kind": "cosine", "lr": 0.1, "warmup": 5},\n'
-    '                            {"kind": "onecycle", "lr": 0.1}])',
+    "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"
+    '    {"kind": "step", "lr": 0.1}, {"kind": "cosine", "lr": 0.1, "warmup": 5}, {"kind": "onecycle", "lr": 0.1}])',
     "TrainingRace": 'cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "step", "lr": 0.05, "step_size": 8},\n'
     '                 {"kind": "cosine", "lr": 0.05}], steps=12)',
     "LRFinder": 'cw.LRFinder("digits")',
     "EarlyStopping": "cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45, 0.46, 0.47, 0.43, 0.48], patience=3)",
-    "sanity_check": 'cw.SaliencyPanel(net, 4, images=pictures, methods=["saliency", "guided_backprop", "grad_cam"], randomized=4)',
+    "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"
+    '                 methods=["saliency", "guided_backprop", "grad_cam"])',
 }
 """What each picture shows: the last line is the panel. There is one for each panel, by its name, and some more."""
 

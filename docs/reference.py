@@ -36,13 +36,15 @@ GUIDES = {
 FOLLOWS = {"compute": "computes", "draw": "draws", "nothing": "at once"}
 STATE = """## State
 
-Each is a keyword of the constructor and an entry in `panel.state`, and can be set at any time. After a change, the panel computes its
-result again, only draws it again, or shows the change at once.
+Each is a keyword of the constructor and an entry in `panel.state`, and can be set at any time. After a change,
+the panel computes its result again, only draws it again, or shows the change at once.
 
 | trait | values | default | after a change |
 |---|---|---|---|"""
-EVERY_PANEL = """result error wait state restore data code figure to_html close public_traits build compute summary progress remarks
-more_controls take_value subject bind tie reveal put ask aside""".split()
+EVERY_PANEL = """
+result error wait state restore data code figure to_html close public_traits
+build compute summary progress remarks more_controls take_value subject bind tie reveal put ask aside
+""".split()
 """What is told once, of the base of all panels."""
 
 
@@ -124,7 +126,7 @@ def panel_page(name: str, panel: type[Panel]) -> str:
         *(trait_line(one, trait) for one, trait in panel.public_traits().items()),
         "",
         *directive(_path(panel), f"cw.{name}", members=own(panel)),
-        "Every panel also has what [`cw.Panel`](../reference/base.md) has: `result`, `data()`, `figure()`, `code()`, `to_html()` and more.",
+        "Every panel also has `result`, `data()`, `figure()`, `code()` and more: see [`cw.Panel`](../reference/base.md).",
     ])  # fmt: skip
 
 
@@ -191,9 +193,11 @@ def references() -> dict[str, tuple[str, dict[str, str]]]:
     of_methods = {name: getattr(methods, name) for name in methods.__all__}
     functions = [name for name, one in of_methods.items() if inspect.isfunction(one)]
     results = [name for name in of_methods if name not in functions]
-    top = [name for name in cnnwidgets.__all__ if name not in panels() and callable(getattr(cnnwidgets, name))]
+    apart = (*panels(), "Panel")
+    top = [name for name in cnnwidgets.__all__ if name not in apart and callable(getattr(cnnwidgets, name))]
+    of_nets = {**written(cnnwidgets, "cw", top), **written(net, "cnnwidgets.net", net.__all__)}
     return {
-        "networks": ("Networks", {**written(cnnwidgets, "cw", [n for n in top if n != "Panel"]), **written(net, "cnnwidgets.net", net.__all__)}),
+        "networks": ("Networks", of_nets),
         "methods": ("Methods", written(methods, "cw.methods", functions)),
         "results": ("Results and tables", written(methods, "cw.methods", results)),
         "samples": ("Samples", written(samples, "cw.samples", samples.__all__)),
