@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "images"
 THUMBNAILS = ROOT / "notebooks" / "images"
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
-MARGIN = 8
+MARGIN = 4
 MOST_BYTES = 150_000
 CLOSE = 3.0
 """How far a picture of 256 colors may be from the original: the root mean square over all values from 0 to 255."""
@@ -42,7 +42,7 @@ STATES = {
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"
-    '    {"kind": "step", "lr": 0.1}, {"kind": "cosine", "lr": 0.1, "warmup": 5}, {"kind": "onecycle", "lr": 0.1}])',
+    '    {"kind": "step", "lr": 0.1, "step_size": 10}, {"kind": "cosine", "lr": 0.1, "warmup": 5}, {"kind": "onecycle", "lr": 0.1}])',
     "TrainingRace": 'cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "step", "lr": 0.05, "step_size": 8},\n'
     '                 {"kind": "cosine", "lr": 0.05}], steps=12)',
     "LRFinder": 'cw.LRFinder("digits")',
