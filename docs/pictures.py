@@ -42,7 +42,8 @@ STATES = {
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"
-    '    {"kind": "step", "lr": 0.1, "step_size": 10}, {"kind": "cosine", "lr": 0.1, "warmup": 5}, {"kind": "onecycle", "lr": 0.1}])',
+    '    {"kind": "step", "lr": 0.1, "step_size": 10}, {"kind": "cosine", "lr": 0.1, "warmup": 5},\n'
+    '    {"kind": "onecycle", "lr": 0.1}])',
     "TrainingRace": 'cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "step", "lr": 0.05, "step_size": 8},\n'
     '                 {"kind": "cosine", "lr": 0.05}], steps=12)',
     "LRFinder": 'cw.LRFinder("digits")',
