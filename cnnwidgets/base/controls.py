@@ -61,7 +61,7 @@ class Slider(Control):
     bounds: Callable[[Any], tuple[float, float]]
     step: float | None = None
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         low, high = self.bounds(panel)
         whole = not isinstance(panel.traits()[name], t.Float)
         return {
@@ -79,7 +79,7 @@ class Steps(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "steps", "options": panel.listed(name, self.options)}
 
 
@@ -92,7 +92,7 @@ class Choice(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         pairs = self.options(panel)
         letters = sum(len(text) for text, _ in pairs)
         few = len(pairs) <= MOST_BUTTONS and letters <= (MOST_LETTERS_BEHIND if self.more else MOST_LETTERS)
@@ -106,7 +106,7 @@ class Several(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
         return {"kind": kind, "options": panel.listed(name, self.options)}
 
@@ -122,7 +122,7 @@ class Number(Control):
     high: float
     none: str = "auto"
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         trait = panel.traits()[name]
         whole = isinstance(trait, t.Int)
         none = {"none": self.none} if trait.allow_none else {}
@@ -133,7 +133,7 @@ class Number(Control):
 class Pair(Control):
     """Two fields for the ends of a range, the lower first."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "pair"}
 
 
@@ -141,7 +141,7 @@ class Pair(Control):
 class Tick(Control):
     """A box to tick."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "tick"}
 
 
@@ -151,7 +151,7 @@ class Picture(Control):
 
     count: Callable[[Any], int]
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "picture", "min": 0, "max": self.count(panel) - 1}
 
 
@@ -163,7 +163,7 @@ class Action(Control):
     primary: bool = False
     icon: str = ""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon}
 
 
@@ -183,7 +183,7 @@ class Value(Control):
     help: str = ""
     locked: bool = False
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"of": "_values", **self.parts}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import controls, draws, row
-from cnnwidgets.base.jobs import LOCK
+from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel
 from cnnwidgets.base.traits import Choice, Cursor, Layer, Pixels, Slide, Unit, public
 from cnnwidgets.methods import Occlusion, OcclusionMap
@@ -100,7 +102,7 @@ class OcclusionSlider(TargetPanel):
         result, (top, left, *_) = self.result, self.picture.box
         return result.at(top, left) or result.session.at(top, left)
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         fixed = "y" in self.locked or "x" in self.locked
         locked = [*(["box"] if fixed else []), *(["region"] if "region" in self.locked else [])]
         self.answers, self.picture = AnswerView(), ImageView(width=330, lock=fixed, hint="Drag the patch")
@@ -114,7 +116,7 @@ class OcclusionSlider(TargetPanel):
         self.observe(lambda change: self.unit >= 0 and self.ask(), "layer")
         return row(row(self.picture, self.answers, basis=232), row(self.heat, self.tops, basis=232), basis=480)
 
-    def compute(self, state, job) -> OcclusionMap:
+    def compute(self, state: SimpleNamespace, job: Job) -> OcclusionMap:
         options = {name: getattr(state, name) for name in ("patch", "stride", "fill", "shape", "edges", "seed")}
         unit = unit_of(state)
         options |= {"score": state.score} if unit is None else {"unit": unit, "score": None}

@@ -154,7 +154,7 @@ class HeatView(View, module="heat_view.js"):
         *,
         patch: Sequence[int],
         known: np.ndarray | None = None,
-        **traits,
+        **traits: Any,
     ) -> None:
         """Show values (rows, columns) at the patch's first rows ``ys`` and columns ``xs``, in one message.
 

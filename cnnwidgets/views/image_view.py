@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import traitlets as t
@@ -97,7 +98,7 @@ class ImageView(View, module="image_view.js"):
             for noun, a, b in zip(("row", "column"), first, last, strict=True)
         )
 
-    def show(self, picture: np.ndarray, **traits) -> None:
+    def show(self, picture: np.ndarray, **traits: Any) -> None:
         """Show a uint8 picture (height, width, 3), and set further traits in the same message."""
         with self.hold_sync():
             self.pixels, self.shape = np.ascontiguousarray(picture, np.uint8).tobytes(), list(picture.shape[:2])

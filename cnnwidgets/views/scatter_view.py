@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets as t
@@ -28,7 +28,7 @@ ARRAYS = {
 """What the arrays that tell more of the points are sent as."""
 
 
-def _bytes(help: str, **tags) -> t.Bytes:
+def _bytes(help: str, **tags: Any) -> t.Bytes:
     return t.Bytes(help=help).tag(sync=True, **tags)
 
 
@@ -98,7 +98,7 @@ class ScatterView(View, module="scatter_view.js"):
         names: Sequence[str] = (),
         span: Sequence[float] | None = None,
         tween: int = 600,
-        **traits,
+        **traits: Any,
     ) -> None:
         """Show points (points, 2), in one message; as many as there are glide to their new places, others replace them.
 
@@ -149,7 +149,7 @@ class ScatterView(View, module="scatter_view.js"):
         return np.frombuffer(self.selected, np.int32)
 
     @selection.setter
-    def selection(self, points) -> None:
+    def selection(self, points: Sequence[int] | np.ndarray) -> None:
         self.selected = numbers(np.unique(points), np.int32)
 
 
@@ -161,7 +161,7 @@ def _places(points: np.ndarray) -> bytes:
     return numbers(points)
 
 
-def _array(name: str, value) -> bytes:
+def _array(name: str, value: Any) -> bytes:
     """An array that tells more of the points, as it is sent."""
     if isinstance(value, bytes):
         return value
