@@ -150,7 +150,7 @@ export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 export function drawLegend(canvas, words, lo, hi, color, names) {
   const [bar, font] = [12, "12px sans-serif"];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
+  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
   const measured = Object.assign(canvas.getContext("2d"), { font });
   const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
   const width = Math.max(80, Math.min(220, (canvas.parentElement?.clientWidth || Infinity) - 2 * pad));

@@ -199,4 +199,4 @@ def test_a_score_of_a_unit_and_of_a_function_is_refused():
 def test_the_default_layer_of_a_map_is_where_the_units_are_most():
     net, score = wrapped("a map")
     found = cw.methods.grad_cam(net, picture(), score)
-    assert (found.layer, "maps of body.5, the last of those with the most units" in found.notes) == ("body.5", True)
+    assert (found.layer, "from the last feature maps with the most units, body.5" in found.notes) == ("body.5", True)

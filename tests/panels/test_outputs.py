@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number, percent
 from tests.base.tiny import PATIENCE, is_shown, preprocess
 from tests.methods.small import small
 from tests.net.networks import unchanged
@@ -114,14 +115,15 @@ def test_the_browser_s_caption_has_words_of_the_kind(kind):
     found = panel.result.predicted
     wanted = answers(kind)
     if "value" in kind:
-        said = ", ".join(f"{name}{':' * (kind == 'values')} {v:.3g}" for name, v in zip(names(kind), wanted, strict=True))
+        colon = ":" * (kind == "values")
+        said = ", ".join(f"{name}{colon} {number(v)}" for name, v in zip(names(kind), wanted, strict=True))
     elif kind.startswith("one"):
-        said = f"p({names(kind)[int(wanted.argmax())]}) {wanted.max():.2f}"
+        said = f"p({names(kind)[int(wanted.argmax())]}) = {percent(wanted.max())}"
     else:
         first = int(wanted.argmax())
-        assert found.startswith(f"the network says {names(kind)[first]} ({wanted[first]:.0%})")
+        assert found.startswith(f"prediction: {names(kind)[first]} ({percent(wanted[first])})")
         return
-    assert found == f"the network says {said}"
+    assert found == f"prediction: {said}"
     assert panel.net.output.sentence in panel.status.message
 
 
@@ -131,7 +133,7 @@ def test_the_saliency_panel_says_what_its_score_is(kind):
     result = panel.result
     target = 0 if "value" in kind else int(answers(kind).argmax())
     assert result.rows[0].name == names(kind)[target]
-    assert result.predicted in panel.status.message.replace("The network says", "the network says")
+    assert result.predicted in panel.status.message.replace("Prediction", "prediction")
     assert panel.net.output.sentence in panel.status.message
     assert result.maps["occlusion"][0].score == pytest.approx(answers(kind)[target].item(), rel=1e-4)
     assert result.faithful["saliency"].deletion[0] == pytest.approx(answers(kind)[target].item(), rel=1e-4)
@@ -200,13 +202,13 @@ def test_a_state_brings_a_function_back_as_long_as_it_lives():
     other.restore(state)
     assert other.target is head and other.result.target == "head"
     before = other.state
-    with pytest.raises(ValueError, match="a state has only the name of the function gone: set target to the function"):
+    with pytest.raises(ValueError, match="a state holds only the name of the function gone: set target to the function"):
         other.restore({"patch": 5, "target": {"function": "gone", "id": 1}})
     assert other.state == before
     panel = cw.SaliencyPanel(net, PICTURE, [head, one_by_one], methods=["saliency"])
     again = cw.SaliencyPanel(net, PICTURE, head, methods=["saliency"])
     again.restore(json.loads(json.dumps(panel.state)))
-    assert again.others == [one_by_one]
+    assert again.other_targets == [one_by_one]
 
 
 def test_panels_share_a_function():
@@ -228,9 +230,9 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert slider.answers.quantity == "sum of body.2, unit 1" and not slider.answers.before["classes"]
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
-    panel = cw.SaliencyPanel(net, PICTURE, of="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
+    panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
     assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
-    assert panel.status.message.startswith("The network gives a dict of out (1×4) · score ")
+    assert panel.status.message.startswith("The network gives a dict of out (1×4).\nUnit 1 of body.2 sums to ")
 
 
 def test_an_embedding_of_a_regression_is_colored_by_its_value():

@@ -307,7 +307,7 @@ def test_a_table_gives_back_its_maps_with_their_scale_and_says_why_there_is_none
     assert (plain.get_array().shape, below.get_array().shape) == ((6, 8, 3), (6, 8))
     np.testing.assert_allclose(over.get_array(), random(6, 8), atol=1e-4)
     assert (over.get_clim(), over.get_alpha()) == ((-2.0, 2.0), 0.75)
-    told = {PRICE, "a method", "no map of this", "one note", f"{number(float(random(6, 8)[2, 3]))} · scale 2"}
+    told = {PRICE, "a method", "no map of this", "one note", f"−2 to 2 · here {number(float(random(6, 8)[2, 3]))}"}
     assert told <= set(texts(view))
     view.sign = "for"
     assert drawn(view)[0].images[2].get_array().min() == 0
