@@ -56,13 +56,13 @@ export interface ChartView {
 
 export interface HeatView {
   box: number[];
+  colors: string[];
   known: DataView;
   lock: string[];
   mark: number | null;
   marked: string;
   names: string[];
   opacity: number;
-  palette: string[];
   patch: number[];
   pixels: DataView;
   quantity: string;
@@ -158,6 +158,7 @@ export interface ScatterView {
   height: number;
   hidden: number[];
   hovered: number;
+  labeled: boolean;
   labels: DataView;
   lock: string[];
   names: string[];
