@@ -1,4 +1,4 @@
-// The traits that each view's module reads and sets, by their types in Python. Written by `python -m tests.views.traits`.
+// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
 
 type Callback = (...values: any[]) => void;
 
@@ -56,13 +56,13 @@ export interface ChartView {
 
 export interface HeatView {
   box: number[];
+  colors: string[];
   known: DataView;
   lock: string[];
   mark: number | null;
   marked: string;
   names: string[];
   opacity: number;
-  palette: string[];
   patch: number[];
   pixels: DataView;
   quantity: string;
