@@ -21,11 +21,25 @@ export function selectField(spec, hand) {
   };
 }
 
-/** Radio buttons ("segment") or ticks ("several") that look like buttons. */
+/** A line through points from 0 to 1, x then y, as a small drawing. */
+function sparkline(points) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  svg.setAttribute("class", "cwp-spark");
+  svg.setAttribute("viewBox", "-1 -1 30 16");
+  line.setAttribute("points", points.map(([x, y]) => `${28 * x},${14 * (1 - y)}`).join(" "));
+  svg.append(line);
+  return svg;
+}
+
+/**
+ * Radio buttons ("segment", or "chips" that stand apart) or ticks ("several") that look like buttons; `sparks` are the
+ * points of a small line before each.
+ */
 export function buttonsField(spec, hand) {
   const many = spec.kind === "several";
   const name = newId();
-  const box = h("div", { className: many ? "cwp-several" : "cwp-segment" });
+  const box = h("div", { className: spec.kind === "segment" ? "cwp-segment" : "cwp-several" });
   let [options, inputs, chosen, off] = [[], [], [], false];
   const take = (value, on) => {
     if (!many) hand.give(value);
@@ -38,7 +52,7 @@ export function buttonsField(spec, hand) {
       input.addEventListener("change", () => take(value, input.checked));
       return input;
     });
-    box.replaceChildren(...options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, text))));
+    box.replaceChildren(...options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...(spec.sparks?.[place] ? [sparkline(spec.sparks[place])] : []), text))));
   };
   return {
     body: [box],

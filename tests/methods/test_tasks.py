@@ -79,7 +79,7 @@ def test_generators_are_found_wherever_a_loader_holds_them():
 def test_digits_are_lenet5_and_its_1297_pictures_of_which_another_500_judge():
     digits = task("digits")
     assert type(digits.start()) is samples.LeNet5
-    assert sum(len(labels) for _, labels in digits.train) == 1297
+    assert sum(len(labels) for _, labels in digits.loader) == 1297
     assert sum(len(labels) for _, labels in digits.validation) == 500
     assert digits is task("digits")
     assert repr(digits) == "Task(digits)"

@@ -31,7 +31,7 @@ def network():
 
 @pytest.fixture
 def panel():
-    return cw.TrainingRace(SPECS, steps=4, model=network, train=data(shuffle=True), validation=data(seed=1))
+    return cw.TrainingRace(specs=SPECS, steps=4, task=network, loader=data(shuffle=True), validation_loader=data(seed=1))
 
 
 def curve(panel, number):
@@ -58,7 +58,7 @@ def test_the_chart_grows_to_the_method_s_curves(panel):
 def test_the_code_gives_the_same_accuracies(panel):
     found = panel.result  # it draws from the global generators, as the code does: not at the same time
     space = {}
-    code = panel.code().replace("cw.methods.Task(model, loader, others)  # yours", "task")
+    code = panel.code().replace("cw.methods.Task(model, loader, validation_loader)  # yours", "task")
     space["task"] = cw.methods.Task(network, data(shuffle=True), data(seed=1))
     exec(code, space)
     assert [*space["values"].values()] == [one.validation_accuracy.tolist() for one in found.histories]
@@ -69,10 +69,12 @@ def test_the_code_gives_the_same_accuracies(panel):
     "spec", [{"kind": "plateau", "patience": 0, "warmup": 1}, {"kind": "onecycle"}, {"kind": "step", "warmup": 2}]
 )
 def test_the_code_of_every_way_to_step_gives_the_same(unit, spec):
-    panel = cw.TrainingRace([spec], steps=6, unit=unit, model=network, train=data(shuffle=True), validation=data(seed=1))
+    panel = cw.TrainingRace(
+        specs=[spec], steps=6, unit=unit, task=network, loader=data(shuffle=True), validation_loader=data(seed=1)
+    )
     (found,) = panel.result.histories
     space = {"task": cw.methods.Task(network, data(shuffle=True), data(seed=1))}
-    exec(panel.code().replace("cw.methods.Task(model, loader, others)  # yours", "task"), space)
+    exec(panel.code().replace("cw.methods.Task(model, loader, validation_loader)  # yours", "task"), space)
     assert [*space["values"].values()] == [found.validation_accuracy.tolist()]
 
 
@@ -96,7 +98,11 @@ def test_one_seed_is_said_to_prove_nothing_and_three_have_a_band(panel):
 
 def test_early_stopping_ends_a_live_run_where_the_record_says():
     panel = cw.TrainingRace(
-        [{"kind": "constant", "lr": 3.0}], steps=30, model=network, train=data(shuffle=True), validation=data(seed=1)
+        specs=[{"kind": "constant", "lr": 3.0}],
+        steps=30,
+        task=network,
+        loader=data(shuffle=True),
+        validation_loader=data(seed=1),
     )
     whole = panel.result.histories[0]
     panel.patience = 3
@@ -108,7 +114,7 @@ def test_early_stopping_ends_a_live_run_where_the_record_says():
 
 def test_a_loss_that_is_no_number_is_said():
     panel = cw.TrainingRace(
-        [{"kind": "constant", "lr": 100.0}], steps=30, model=network, train=data(), validation=data(seed=1)
+        specs=[{"kind": "constant", "lr": 100.0}], steps=30, task=network, loader=data(), validation_loader=data(seed=1)
     )
     panel.specs = [{"kind": "constant", "lr": 100.0, "momentum": 0.99, "weight_decay": 10.0}]
     (found,) = panel.result.histories
@@ -132,7 +138,9 @@ class Waiting:
 
 def test_a_cancel_keeps_what_is_there():
     waiting = Waiting()
-    panel = cw.TrainingRace([{"kind": "constant"}], steps=5, model=network, train=waiting, validation=data(seed=1))
+    panel = cw.TrainingRace(
+        specs=[{"kind": "constant"}], steps=5, task=network, loader=waiting, validation_loader=data(seed=1)
+    )
     assert waiting.reached.wait(PATIENCE)
     panel.cancel()
     waiting.gate.set()
@@ -170,7 +178,7 @@ def test_a_hand_may_ask_for_no_early_stopping_and_code_for_more_than_its_field_o
 def test_runs_go_to_an_executor():
     with ThreadPoolExecutor(2) as executor:
         panel = cw.TrainingRace(
-            SPECS, steps=2, model=network, train=data(shuffle=True), validation=data(seed=1), executor=executor
+            specs=SPECS, steps=2, task=network, loader=data(shuffle=True), validation_loader=data(seed=1), executor=executor
         )
         there = panel.result
     here = cw.methods.race(cw.methods.Task(network, data(shuffle=True), data(seed=1)), SPECS, steps=2)
@@ -180,7 +188,9 @@ def test_runs_go_to_an_executor():
 def test_one_s_own_network_is_left_as_it_is():
     model = network()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    panel = cw.TrainingRace([{"kind": "constant", "lr": 0.5}], steps=2, model=model, train=data(), validation=data(seed=1))
+    panel = cw.TrainingRace(
+        specs=[{"kind": "constant", "lr": 0.5}], steps=2, task=model, loader=data(), validation_loader=data(seed=1)
+    )
     assert panel.result.histories[0].loss[-1] != panel.result.histories[0].loss[0]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -191,13 +201,13 @@ def test_one_s_own_network_is_left_as_it_is():
     ("arguments", "words"),
     [
         ({"specs": []}, "no schedule to train with"),
-        ({"specs": SPECS, "model": network}, "needs a training loader"),
-        ({"specs": SPECS, "model": network, "train": [], "validation": data()}, "loader is empty"),
+        ({"specs": SPECS, "task": network}, "needs a training loader"),
+        ({"specs": SPECS, "task": network, "loader": [], "validation_loader": data()}, "loader is empty"),
         ({"specs": SPECS, "task": "cats"}, "no sample 'cats'"),
     ],
 )
 def test_bad_input_is_a_sentence(arguments, words):
-    panel = cw.TrainingRace(arguments.pop("specs"), steps=2, **arguments)
+    panel = cw.TrainingRace(steps=2, **arguments)
     with pytest.raises((TypeError, ValueError), match=words):
         _ = panel.result
     assert words in panel.status.message
@@ -206,7 +216,7 @@ def test_bad_input_is_a_sentence(arguments, words):
 def test_the_playground_trains_what_is_on_its_screen():
     panel = cw.SchedulePlayground(
         steps=3, specs=[{"kind": "plateau", "losses": [1.0] * 3}, {"kind": "cosine"}],
-        model=network, train=data(), validation=data(seed=1),
+        task=network, loader=data(), validation_loader=data(seed=1),
     )  # fmt: skip
     race = panel.train()
     assert len(race.result.histories) == 2
@@ -219,7 +229,7 @@ def test_the_playground_trains_what_is_on_its_screen():
 
 def test_a_plateau_answers_to_the_loss_that_was_measured():
     spec = {"kind": "plateau", "lr": 0.05, "patience": 1, "factor": 0.5}
-    panel = cw.TrainingRace([spec], steps=12, model=network, train=data(shuffle=True), validation=data(seed=1))
+    panel = cw.TrainingRace(specs=[spec], steps=12, task=network, loader=data(shuffle=True), validation_loader=data(seed=1))
     (found,) = panel.result.histories
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.05)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
@@ -257,7 +267,7 @@ def test_a_race_in_its_first_epoch_counts_steps_and_its_chart_has_no_scale_yet(p
 
 def test_two_schedules_with_the_same_rates_are_alike_and_neither_wins():
     specs = [{"name": name, "kind": "constant", "lr": 0.1} for name in "ab"]
-    panel = cw.TrainingRace(specs, steps=2, model=network, train=data(), validation=data(seed=1))
+    panel = cw.TrainingRace(specs=specs, steps=2, task=network, loader=data(), validation_loader=data(seed=1))
     (one, _) = panel.result.histories
     assert panel.status.message.startswith(f"a and b are alike with {one.final_accuracy:.1%}")
 
