@@ -53,7 +53,8 @@ export function fieldOf(spec, model, tip) {
     label.htmlFor = made.focus.id = newId();
   } else {
     box.setAttribute("role", ["segment", "chips"].includes(spec.kind) ? "radiogroup" : "group");
-    box.setAttribute("aria-labelledby", label.id);
+    if (made.named) box.setAttribute("aria-label", spec.label);
+    else box.setAttribute("aria-labelledby", label.id);
     box.setAttribute("aria-describedby", help.id);
   }
   field.root = h("div", { className: "cwp-field", "data-control": spec.name, "data-kind": spec.kind, "data-reason": "" },

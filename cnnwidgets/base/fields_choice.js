@@ -57,6 +57,7 @@ export function buttonsField(spec, hand) {
   return {
     body: [box],
     box,
+    named: spec.kind === "chips", // their group is
     get focus() {
       return inputs.find((input) => input.checked && !many) ?? inputs[0] ?? box;
     },

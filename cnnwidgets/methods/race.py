@@ -102,10 +102,11 @@ class Race:
     @property
     def progress(self) -> str:
         """How far the slowest run is, and who leads."""
+        running = [one for one in self.histories if not one.stopped]
         if self.unit == "batch":
-            done = min(len(one.loss) for one in self.histories)
+            done = min((len(one.loss) for one in running), default=self.steps)
         else:
-            done = min(len(one.ends) + (not one.stopped) for one in self.histories)
+            done = min((len(one.ends) + 1 for one in running), default=self.steps)
         told = f"{self.unit.capitalize()} {min(done, self.steps)} of {self.steps}"
         return told if not all(len(one.ends) for one in self.histories) else f"{told}. {self._standing(over=False)}"
 

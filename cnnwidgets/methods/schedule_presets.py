@@ -24,8 +24,13 @@ PRESETS: dict[str, Preset] = {
             {"kind": "cosine", "lr": 0.02},
         ],
     ),
-    "step decay": Preset(100, [{"kind": "step", "lr": 0.5, "step_size": 30, "gamma": 0.1}]),
-    "two drops": Preset(100, [{"kind": "multistep", "lr": 0.5, "milestones": [30, 80], "gamma": 0.1}]),
+    "drops": Preset(
+        100,
+        [
+            {"kind": "step", "lr": 0.5, "step_size": 30, "gamma": 0.1},
+            {"kind": "multistep", "lr": 0.5, "milestones": [30, 80], "gamma": 0.1},
+        ],
+    ),
     "high, then low": Preset(
         40,
         [

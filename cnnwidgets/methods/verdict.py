@@ -64,11 +64,11 @@ class Verdict(NamedTuple):
     def _ahead(self) -> str:
         if not math.isfinite(self.margin):
             return f'while "{self.second}" diverged'
-        scale = 100 if self.by == "accuracy" else 1
-        size = number(scale * self.margin, 2)
-        if self.seeds > 1 and math.isfinite(self.spread):
-            size += f" ± {number(scale * self.spread, 2)}"
-        ahead = f"{size} points ahead of" if self.by == "accuracy" else f"{size} below"
+        several = self.seeds > 1 and math.isfinite(self.spread)
+        if self.by == "accuracy":
+            ahead = f"{100 * self.margin:.1f}{f' ± {100 * self.spread:.1f}' if several else ''} points ahead of"
+        else:
+            ahead = f"{number(self.margin, 2)}{f' ± {number(self.spread, 2)}' if several else ''} below"
         return f'{ahead} "{self.second}"' + (f" ({self.seeds} seeds)" if self.seeds > 1 else "")
 
 

@@ -3,6 +3,7 @@
 import { h } from "./shared.js";
 
 const END_LINE = 19; // CSS pixels from one name to the next
+const AXIS = 56; // CSS pixels of the numbers and the title left of a subplot
 
 /** The last point of a curve that has both numbers, or null. */
 function endOf({ x, y }) {
@@ -32,13 +33,13 @@ export function useEnds(layer, model, chart) {
         return end ? [{ trace: curves[number].trace, left: xaxis.d2p(end[0]), top: Math.max(0, yaxis.d2p(end[1])) }] : [];
       }).sort((a, b) => a.top - b.top);
       const tops = spread(ends.map((end) => end.top), END_LINE, yaxis._length);
-      const next = Math.min(layer.clientWidth, ...chart.plots().map((one) => one.xaxis._offset).filter((at) => at > xaxis._offset));
+      const next = chart.plots().map((one) => one.xaxis._offset - AXIS).filter((at) => at > xaxis._offset);
       ends.forEach(({ trace, left }, i) => {
         const chip = h("span", { className: "cw-chip" });
         chip.style.background = trace.line?.color ?? "currentColor";
         const label = h("span", { className: "cw-end", title: trace.name }, chip, h("span", {}, trace.meta ?? trace.name));
         const at = xaxis._offset + left + 6;
-        Object.assign(label.style, { left: `${at}px`, top: `${yaxis._offset + tops[i]}px`, maxWidth: `${Math.max(72, next - at - 52)}px` });
+        Object.assign(label.style, { left: `${at}px`, top: `${yaxis._offset + tops[i]}px`, maxWidth: `${Math.max(72, Math.min(layer.clientWidth, ...next) - at - 8)}px` });
         labels.push(label);
       });
     }

@@ -27,6 +27,7 @@ export function usePlaces(layer, model, chart) {
     fill();
     const { xaxis, yaxis } = plot;
     const rows = []; // how far to the right each is taken
+    const before = (model.get("places").length - 1) / 2; // names of the first half are left of their places
     model.get("places").forEach(([x], i) => {
       const mark = root.children[i];
       const left = xaxis.d2p(x);
@@ -35,7 +36,7 @@ export function usePlaces(layer, model, chart) {
       const button = mark.firstChild;
       button.disabled = model.get("fixed");
       const width = button.offsetWidth;
-      const turned = left + width > xaxis._length;
+      const turned = left + width > xaxis._length || (i < before && left > width);
       const from = turned ? left - width : left;
       let row = rows.findIndex((end) => end + 6 < from);
       if (row < 0) row = rows.push(0) - 1;

@@ -13,7 +13,7 @@ from cnnwidgets.views.palette import GRAY, OKABE_ITO
 
 FONT = {"font": {"size": 14}}
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASHES = ("solid", "dash", "longdashdot", "longdash", "dashdot", "dot")
 
 ORDER = (5, 4, 2, 3, 0, 1, 6)
 """Of the palette's colors: those that lie furthest apart come first."""
@@ -60,7 +60,7 @@ def log_axis(low: float, high: float, most: int = 8) -> dict[str, Any]:
             break
     found = found[:: -(-len(found) // most) or 1]
     ends = [math.log10(low), math.log10(high)]
-    return {"type": "log", "range": ends, "tickvals": found, "ticktext": [number(tick) for tick in found]}
+    return {"type": "log", "range": ends, "tickvals": found, "ticktext": [number(tick).removeprefix("1×") for tick in found]}
 
 
 LAYOUT: dict[str, Any] = {

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number
 from tests.base.tiny import is_shown
 from tests.methods.test_loaders import FORMS, RIGHT, TASKS, In, made
 from tests.panels.test_race import data, network
@@ -88,9 +89,10 @@ def test_a_race_of_values_is_told_by_losses():
     verdict = panel.result.verdict
     line = panel.status.message
     assert (
-        f"{verdict.winner} wins with a validation loss of {verdict.mean:.3g}, lower than that of {verdict.second} by" in line
+        line.startswith(f'Winner: "{verdict.winner}", validation loss {number(verdict.mean)}, ')
+        and f'{number(verdict.margin, 2)} below "{verdict.second}"' in line
     )
-    assert "one seed proves nothing" in line
+    assert "One seed proves nothing" in line
     assert "nan" not in line
     assert "%" not in line
     panel.seeds = 3
@@ -108,7 +110,7 @@ def test_a_loss_that_is_no_number_has_lost():
     broken = replace(first, validation_loss=np.array([1.0, np.nan]))
     panel = cw.TrainingRace(replay=cw.methods.Race((broken, second), "epoch", 2))
     assert panel.result
-    said = f"{second.name} wins with a validation loss of {second.final_loss:.3g}; that of {first.name} is no number"
+    said = f'Winner: "{second.name}", validation loss {number(second.final_loss)}, while "{first.name}" diverged.'
     assert panel.status.message.startswith(said)
     assert panel.figure().axes
 

@@ -8,9 +8,11 @@ from cnnwidgets.base.controls import Value
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.schedule_parameters import COMMON, KINDS, parameters_of
 from cnnwidgets.panels.training.labels import FEW, NONE, WORDS, label_of
-from cnnwidgets.views.curves import look
 
 MENU = [[kind.title, name] for name, kind in KINDS.items() if name != "recorded"]
+
+GROUP = "Schedule"
+"""What the row of a schedule's controls is called."""
 
 RATES = (1e-6, 100.0)
 """The ends of a learning rate's slider."""
@@ -29,7 +31,7 @@ def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> 
         number: which of the schedules it is, from 0.
         locked: whether a hand cannot change them.
     """
-    kind, group = spec.get("kind"), f"Schedule {number + 1}"
+    kind = spec.get("kind")
     table = parameters_of(kind) if isinstance(kind, str) and kind in KINDS else {}
     hidden = ("groups", "rates" if kind == "recorded" else "losses")
     first = ["lr", *[name for name in table if name not in COMMON][:FEW]]
@@ -40,7 +42,7 @@ def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> 
             parts=_parts(name, row, steps),
             help=row.help,
             more=(more := name not in first),
-            group=f"{group}: more" if more else group,
+            group=f"Schedule {number + 1}: more" if more else GROUP,
             locked=locked,
         )
         for name, row in table.items()
@@ -49,10 +51,7 @@ def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> 
     if kind not in [name for _, name in MENU]:
         return found
     menu = {"kind": "choice", "options": MENU}
-    color = look(number)[0]
-    shape = Value(
-        value=kind, parts=menu, help="how the rate changes", group=group, locked=locked, swatch=lambda panel: color
-    )
+    shape = Value(value=kind, parts=menu, help="how the rate changes", group=GROUP, locked=locked)
     return {"kind": shape, **found}
 
 

@@ -100,7 +100,7 @@ class TrainingRace(Panel):
         self.board = BoardView()
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
-        body = column(row(self.chart, self.board, grow=[4, 1], basis=220), self.snapshots)
+        body = column(row(self.chart, self.board, grow=[8, 1], basis=240), self.snapshots)
         body.hidden = [self.snapshots]
         return body
 

@@ -71,7 +71,8 @@ def plot(race: Race) -> tuple[Any, list[int]]:
         courses = rated(race, race.names[k])
         for column, _ in enumerate(shown, 1):
             add(f"{name}, training", {"color": color, "dash": "dot", "width": 1.5}, 1, column)
-            ended.append(len(figure.data))
+            if column == len(shown):
+                ended.append(len(figure.data))
             add(
                 name, {"color": color, "dash": dash, "width": max(2, 5 - k)}, 1, column, meta=names[k]
             )  # on each other: all show
@@ -93,7 +94,7 @@ def plot(race: Race) -> tuple[Any, list[int]]:
     if race.unit == "epoch" and race.steps <= 10:
         figure.update_xaxes(dtick=1)
     for column, words in enumerate(shown, 1):
-        places = {"domain": [[0.0, 0.42], [0.53, 0.9]][column - 1] if len(shown) > 1 else [0.0, 0.86]}
+        places = {"domain": [[0.0, 0.36], [0.5, 0.83]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
         figure.update_xaxes(**places, col=column)
         figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
         figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate", **FONT}, row=2, col=column)
@@ -113,7 +114,7 @@ def standing_rows(race: Race) -> list[dict[str, Any]]:
         known = np.isfinite(one.value)
         text = (percent(one.value) if accurate else number(one.value)) if known else "NaN" if one.stopped else "–"
         if known and one.spread:
-            text += f" ± {number(100 * one.spread, 2) if accurate else number(one.spread, 2)}"
+            text += f" ± {100 * one.spread:.1f}" if accurate else f" ± {number(one.spread, 2)}"
         share = (one.value if known else 0.0) if accurate else None
         rows.append(
             {"name": one.name, "text": text, "share": share, "color": look(one.number)[0], "note": one.stopped}

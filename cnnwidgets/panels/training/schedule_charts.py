@@ -65,11 +65,12 @@ def _logarithmic(drawn: Sequence[Curve]) -> dict[str, Any]:
 
 @cache
 def sparks() -> list[list[tuple[float, float]]]:
-    """The first schedule of each preset as a small line: points from 0 to 1."""
+    """The schedule of each preset that changes most as a small line: points from 0 to 1."""
     found = []
     for preset in PRESETS.values():
-        spec = preset.specs[0] | ({"losses": [1.0] * preset.steps} if preset.specs[0]["kind"] == "plateau" else {})
-        rates = schedule(spec, preset.steps).lr
+        plain = [1.0] * preset.steps  # for a plateau
+        courses = [schedule(spec, preset.steps, losses=plain).lr for spec in preset.specs]
+        rates = max(courses, key=lambda each: float(np.ptp(each) / each.max()))
         at = np.unique(np.linspace(0, len(rates) - 1, SPARKS).astype(int))
         found.append([(float(step / (len(rates) - 1)), float(rates[step] / rates.max())) for step in at])
     return found

@@ -24,7 +24,7 @@ from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import Trainable
 from cnnwidgets.panels.training import schedule_charts as charts
-from cnnwidgets.panels.training.editor import changed, controls_of
+from cnnwidgets.panels.training.editor import GROUP, changed, controls_of
 from cnnwidgets.panels.training.race import TrainingRace
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, look
@@ -67,7 +67,8 @@ class SchedulePlayground(Panel):
     steps = Number(FIRST.steps, 1, 1_000_000, free="above", help="how often the schedulers are stepped")
     unit = Choice(
         UNITS,
-        label="step after each",
+        texts=("epochs", "batches"),
+        label="in",
         then="nothing",
         help="when the schedulers are stepped: after every epoch, or after every batch",
     )
@@ -78,7 +79,8 @@ class SchedulePlayground(Panel):
     selected = public(
         t.Int(0, min=0, help="number of the schedule whose controls are shown"),
         Menu(
-            label="schedule",
+            label="which",
+            group=GROUP,
             options=lambda panel: panel.menu,
             swatch=lambda panel: look(panel._chosen)[0],
             absent=lambda panel: "specs" in panel.hidden or not panel.specs,
@@ -154,6 +156,7 @@ class SchedulePlayground(Panel):
         knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
         self.chart.draggable = [len(curves_of(found))] if knots and "specs" not in self.locked else []
         figure = charts.rates(found, selected, log=self.log, unit=self.unit, knots=knots)
+        self.chart.height = 290 if "yaxis2" not in figure.layout else 370
         self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(map(title, specs))}")
 
     @draws("unit")
