@@ -63,7 +63,7 @@ class Slider(Control):
     bounds: Callable[[Any], tuple[float, float]]
     step: float | None = None
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         low, high = self.bounds(panel)
         whole = not isinstance(panel.traits()[name], t.Float)
         return {
@@ -81,7 +81,7 @@ class Steps(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "steps", "options": panel.listed(name, self.options)}
 
 
@@ -94,7 +94,7 @@ class Choice(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         pairs = self.options(panel)
         letters = sum(len(text) for text, _ in pairs)
         few = len(pairs) <= MOST_BUTTONS and letters <= (MOST_LETTERS_BEHIND if self.more else MOST_LETTERS)
@@ -108,7 +108,7 @@ class Several(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
         return {"kind": kind, "options": panel.listed(name, self.options)}
 
@@ -124,7 +124,7 @@ class Number(Control):
     high: float
     none: str = "auto"
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         trait = panel.traits()[name]
         whole = isinstance(trait, t.Int)
         none = {"none": self.none} if trait.allow_none else {}
@@ -135,7 +135,7 @@ class Number(Control):
 class Pair(Control):
     """Two fields for the ends of a range, the lower first."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "pair"}
 
 
@@ -143,7 +143,7 @@ class Pair(Control):
 class Tick(Control):
     """A box to tick."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "tick"}
 
 
@@ -153,7 +153,7 @@ class Picture(Control):
 
     count: Callable[[Any], int]
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "picture", "min": 0, "max": self.count(panel) - 1}
 
 
@@ -165,7 +165,7 @@ class Action(Control):
     primary: bool = False
     icon: str = ""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon}
 
 
@@ -185,7 +185,7 @@ class Value(Control):
     help: str = ""
     locked: bool = False
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"of": "_values", **self.parts}
 
 

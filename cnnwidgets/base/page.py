@@ -10,6 +10,8 @@ from typing import Any
 
 import ipywidgets as w
 
+from cnnwidgets.optional import MissingPackage
+
 _HERE = Path(__file__).parent
 
 
@@ -54,7 +56,10 @@ def _bundles(widgets: list[Any]) -> dict[str, str]:
         return {}
     from cnnwidgets.views.chart_view import plotly_bundle
 
-    return {"plotly": base64.b64encode(plotly_bundle()).decode()}
+    try:
+        return {"plotly": base64.b64encode(plotly_bundle()).decode()}
+    except MissingPackage:  # there is no chart without it either
+        return {}
 
 
 def plain(value: Any) -> Any:

@@ -21,7 +21,7 @@ function arrange(parent, wanted) {
  */
 export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
-  const toggle = h("button", { type: "button", className: "cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
+  const toggle = h("button", { type: "button", className: "cwp-quiet cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
   const end = h("div", { className: "cwp-end" }); // the last control of the row and "More", which are never apart
   const groups = h("div", { className: "cwp-groups" });
   const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });

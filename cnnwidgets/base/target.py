@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 import traitlets as t
+from torch import nn
 
 from cnnwidgets.base import controls
 from cnnwidgets.base.image import ImagePanel
@@ -26,7 +27,7 @@ _FUNCTIONS: WeakValueDictionary[int, Any] = WeakValueDictionary()
 class Target(t.Union):
     """A class, by its index or name, or a function of the network's output. In a state a function is its name."""
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         super().__init__([t.Int(), t.Unicode(), t.Callable()], **options)
 
     def encode(self, value: Any) -> Any:
@@ -49,7 +50,7 @@ class Target(t.Union):
 class Targets(t.List):
     """A list of them."""
 
-    def __init__(self, **options):
+    def __init__(self, **options: Any) -> None:
         self._one = Target()
         super().__init__(self._one, **options)
 
@@ -81,7 +82,7 @@ class TargetPanel(ImagePanel):
         ),
     )
 
-    def __init__(self, net, image: Any = 0, target: Any = None, **options):
+    def __init__(self, net: BoundModel | nn.Module, image: Any = 0, target: Any = None, **options: Any) -> None:
         super().__init__(net, image, target=target, **options)
 
     @classmethod
@@ -90,7 +91,7 @@ class TargetPanel(ImagePanel):
         return {"image": traits["image"], "target": traits["target"], **traits}
 
     @t.validate("target")
-    def _target_by_name(self, proposal) -> int | str | None:
+    def _target_by_name(self, proposal: Any) -> int | str | None:
         return by_name(self.net, proposal.value)
 
     def class_name(self, index: Any) -> str:

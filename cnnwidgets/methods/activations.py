@@ -14,6 +14,7 @@ from cnnwidgets.methods.code.layers import layer_lines
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.progress import Cancel
 
 ORDERS = ("index", "maximum", "mean")
 
@@ -83,7 +84,7 @@ class FeatureMaps:
 
 @checked
 def activations(
-    net: BoundModel, image: Any, layers: Iterable[str] | str | None = None, *, cancel=None
+    net: BoundModel, image: Any, layers: Iterable[str] | str | None = None, *, cancel: Cancel | None = None
 ) -> dict[str, FeatureMaps]:
     """The feature maps of one picture, layer by layer, from a single forward pass.
 
@@ -121,7 +122,7 @@ def activations(
 
 
 @checked
-def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]:
+def zero_shares(net: BoundModel, image: Any, *, cancel: Cancel | None = None) -> dict[str, float]:
     """The share of zeros in the output of every layer with units, for one picture: name to share, in execution order.
 
     One forward pass that keeps no map. After a ReLU the share is the part of the layer that did not respond.

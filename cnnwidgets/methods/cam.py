@@ -18,6 +18,7 @@ from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 Weigh = Callable[[Tensor, Tensor], Tensor]
 """The map (rows, columns), of a layer's maps and the gradient with respect to them, both (units, rows, columns)."""
@@ -120,8 +121,8 @@ def score_cam(
     relu: bool = True,
     upsample: str | None = None,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[Any, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Any] | None = None,
+    cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
     """Score-CAM: each map is weighted by the score of the picture seen through it; no gradient is needed.
 
@@ -230,7 +231,17 @@ _NAME = "name a layer whose tokens still lie as in the picture"
 # what they share
 
 
-def _weighted(method: str, weigh: Weigh, net, image, target, unit, layer, relu, upsample) -> Any:
+def _weighted(
+    method: str,
+    weigh: Weigh,
+    net: BoundModel,
+    image: Any,
+    target: Target,
+    unit: Any,
+    layer: str | None,
+    relu: bool,
+    upsample: str | None,
+) -> Any:
     _check_upsample(upsample)
     question = Question(net, image, target, unit)
     row, note = _chosen(question, layer)
@@ -249,7 +260,9 @@ def _check_upsample(upsample: str | None) -> None:
         raise ValueError(f"upsample is {upsample!r}; it must be 'bilinear', 'nearest' or None")
 
 
-def _answer(question: Question, method: str, found, clean, row: Layer, note: str, relu: bool, upsample: str | None) -> Any:
+def _answer(
+    question: Question, method: str, found: Any, clean: Any, row: Layer, note: str, relu: bool, upsample: str | None
+) -> Any:
     made = []
     for values, score in zip(found, clean, strict=True):
         values = values.clamp(min=0) if relu else values

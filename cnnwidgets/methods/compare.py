@@ -18,8 +18,7 @@ from cnnwidgets.methods.segmentation import segment
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, is_whole, one_of
 from cnnwidgets.net.errors import sentence
-
-Update = Callable[[Comparison, float], None]
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 REFUSALS = (KeyError, RuntimeError, TypeError, ValueError)
 """What a method raises that has no map of a picture, which then is no matter of the other methods."""
@@ -39,8 +38,8 @@ def compare(
     seed: int = 0,
     faithful: bool = False,
     segmentation: bool = False,
-    on_update: Callable[[Comparison, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Comparison] | None = None,
+    cancel: Cancel | None = None,
 ) -> Comparison:
     """What matters to a score, by several methods side by side; one that refuses leaves the others alone.
 
@@ -122,8 +121,8 @@ class Comparer:
         seed: int = 0,
         faithful: bool = False,
         segmentation: bool = False,
-        on_update: Update | None = None,
-        cancel=None,
+        on_update: OnUpdate[Comparison] | None = None,
+        cancel: Cancel | None = None,
     ) -> Comparison:
         """The answer of :func:`compare` to the same question, without what was computed before."""
         question = Question(self.net, image, targets, unit)
@@ -184,7 +183,9 @@ class Comparer:
         scores = self._once(("scores",), lambda: self.net.scores(self._inputs))
         return self.net.output.predicted(scores)
 
-    def _at_depth(self, found: Comparison, faithful: bool, cut_out: bool, tell: Update, cancel) -> Comparison:
+    def _at_depth(
+        self, found: Comparison, faithful: bool, cut_out: bool, tell: OnUpdate[Comparison], cancel: Cancel | None
+    ) -> Comparison:
         """All methods' maps of a network whose last layers have random weights."""
         network = self._network(found.depth, found.seed)
         if cut_out and found.rows[0].unit is None:
@@ -201,7 +202,7 @@ class Comparer:
             raise Cancelled("cancelled", partial=found if found.maps or found.refused else None) from stopped
         return found
 
-    def _with_method(self, found: Comparison, method: str, network: BoundModel, cancel) -> Comparison:
+    def _with_method(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
         """One method's maps added, and what they agree with; or the sentence why there are none."""
         if found.rows[0].unit and METHODS[method].of != "score":
             return replace(found, refused={**found.refused, method: "explains a class, not a unit"})
@@ -216,7 +217,7 @@ class Comparer:
         agreements = {**found.agreements, method: dict(sorted(seen.items()))}
         return replace(found, maps={**found.maps, method: maps}, agreements=agreements)
 
-    def _maps(self, found: Comparison, method: str, network: BoundModel, cancel) -> tuple[Attribution, ...]:
+    def _maps(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> tuple[Attribution, ...]:
         """A method's maps, one a row."""
         entry = METHODS[method]
         units = [row.unit for row in found.rows if row.unit]
@@ -226,7 +227,7 @@ class Comparer:
         key = ("maps", found.depth, *_what(found, method))
         return self._once(key, lambda: tuple(entry.function(network, found.inputs, **asked, **found.asked[method])))
 
-    def _with_curves(self, found: Comparison, method: str, network: BoundModel, cancel) -> Comparison:
+    def _with_curves(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
         """The deletion and insertion curves of a method's first map added."""
         inputs, target = found.inputs, found.rows[0].target
         steps = min(32, inputs.shape[2] * inputs.shape[3])

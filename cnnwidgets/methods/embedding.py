@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,6 +17,7 @@ from cnnwidgets.methods.tsne_layout import TSNE
 from cnnwidgets.methods.umap_layout import UMAP
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 EMBEDDINGS = tuple(PARAMETERS)
 
@@ -112,8 +112,8 @@ def embed(
     *,
     seed: int = 0,
     labels: Any = None,
-    on_update: Callable[[Embedding, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Embedding] | None = None,
+    cancel: Cancel | None = None,
     **params: Any,
 ) -> Embedding:
     """Lay features out in two dimensions: PCA at once, t-SNE and UMAP starting from it. Same seed, same points.

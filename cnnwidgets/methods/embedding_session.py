@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from cnnwidgets.methods.feature_cache import FeatureCache, Progress
 from cnnwidgets.methods.features import Features
 from cnnwidgets.methods.layout_comparisons import comparisons
 from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 
 class EmbeddingSession:
@@ -40,9 +40,9 @@ class EmbeddingSession:
         asked: Any,
         before: EmbeddingState | None,
         *,
-        on_update: Callable[[EmbeddingState, float], None],
+        on_update: OnUpdate[EmbeddingState],
         on_progress: Progress,
-        cancel: Any,
+        cancel: Cancel,
     ) -> EmbeddingState:
         """The layout that is asked for, at its end, or where it stays if it is not ``playing``.
 
@@ -99,7 +99,7 @@ class EmbeddingSession:
             found, pixels, layout.embedding, layout.points, layout.mirrored, separation=self.cache.separations
         )
 
-    def _joined(self, layout: AlignedLayout, now: EmbeddingState, asked: Any, cancel: Any) -> EmbeddingState:
+    def _joined(self, layout: AlignedLayout, now: EmbeddingState, asked: Any, cancel: Cancel | None) -> EmbeddingState:
         """With the pictures that were added, once the layout is finished."""
         if not (now.finished and asked.added):
             return now

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checking, one_of
 from cnnwidgets.net.output import Output
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 TOP = 3
 """Classes that are kept of each picture, the most probable first."""
@@ -131,8 +132,8 @@ def features(
     max_memory: int = 512 * 2**20,
     checkpoint: str | Path | None = None,
     executor: Executor | None = None,
-    on_update: Callable[[Any, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Any] | None = None,
+    cancel: Cancel | None = None,
 ) -> Any:
     """The features of a data set: what a layer gives for each picture, from one :func:`scan`.
 

@@ -21,6 +21,7 @@ from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, one_of
 from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.net.relu_rules import follow
 
 T = TypeVar("T")
@@ -115,8 +116,8 @@ def smoothgrad(
     noise_level: float = 0.15,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[Any, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Any] | None = None,
+    cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
     """The mean of the gradients of noisy copies of the picture (Smilkov, Thorat, Kim, Viégas and Wattenberg 2017).
 
@@ -163,8 +164,8 @@ def integrated_gradients(
     tolerance: float = 0.01,
     steps: int = 729,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[Any, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Any] | None = None,
+    cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
     """The mean gradient on the way from a baseline to the picture, times the difference between the two.
 
@@ -232,7 +233,17 @@ def integrated_gradients(
 # what they share
 
 
-def _plain(name, net, image, target, unit, reduce, *, rule="backpropagation", times_input=False) -> Any:
+def _plain(
+    name: str,
+    net: BoundModel,
+    image: Any,
+    target: Target,
+    unit: Any,
+    reduce: str,
+    *,
+    rule: str = "backpropagation",
+    times_input: bool = False,
+) -> Any:
     """One gradient a score."""
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
 
@@ -297,7 +308,7 @@ def _counted(total: int, most: int) -> Iterator[tuple[int, int]]:
         yield min(total, start + most), min(most, total - start)
 
 
-def _tell(on_update, cancel, result: Callable[[], Any], fraction: float) -> None:
+def _tell(on_update: OnUpdate[Any] | None, cancel: Cancel | None, result: Callable[[], Any], fraction: float) -> None:
     if cancel is not None and cancel.is_set():
         raise Cancelled("cancelled", partial=result())
     if on_update is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,8 +77,8 @@ def lime(
     width: float = 0.25,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[Any, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Any] | None = None,
+    cancel: Cancel | None = None,
 ) -> Lime | list[Lime]:
     """Local interpretable model-agnostic explanations: a linear model of the network's answers around the picture.
 

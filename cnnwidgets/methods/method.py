@@ -54,7 +54,7 @@ class Method:
 
 @checked
 def attribute(
-    net: BoundModel, image: Any, target: Target = None, *, method: str = "saliency", **options
+    net: BoundModel, image: Any, target: Target = None, *, method: str = "saliency", **options: Any
 ) -> Attribution | list[Attribution]:
     """How much each part of a picture matters to a score, by the method of a name in :data:`METHODS`.
 
@@ -69,14 +69,14 @@ def attribute(
     return METHODS[one_of("method", method, METHODS)].function(net, image, target, **options)
 
 
-def _occlusion(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
+def _occlusion(net: BoundModel, image: Any, target: Target = None, **options: Any) -> Attribution | list[Attribution]:
     """What is lost by pixel under a patch; see :func:`occlusion`, which takes one target at a time."""
     if isinstance(target, (list, tuple)):
         return [occlusion(net, image, one, **options).attribution() for one in target]
     return occlusion(net, image, target, **options).attribution()
 
 
-def _lime(net: BoundModel, image: Any, target: Target = None, **options) -> Attribution | list[Attribution]:
+def _lime(net: BoundModel, image: Any, target: Target = None, **options: Any) -> Attribution | list[Attribution]:
     """By pixel, what its superpixel adds to the score in a linear model; see :func:`lime`."""
     found = lime(net, image, target, **options)
     return [one.attribution() for one in found] if isinstance(found, list) else found.attribution()

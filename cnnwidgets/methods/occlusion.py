@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -25,6 +25,7 @@ from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 USUAL = ("probability", "logit", "value")
 """Scores of the target."""
@@ -59,8 +60,8 @@ def occlusion(
     edges: str = "cut",
     seed: int = 0,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[OcclusionMap, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[OcclusionMap] | None = None,
+    cancel: Cancel | None = None,
 ) -> OcclusionMap:
     """How the score changes when a patch covers a part of the picture, for every position of a grid; all values are exact.
 
@@ -192,7 +193,7 @@ class Occlusion:
         """The picture with the patch there: uint8 (height, width, 3)."""
         return self.net.picture(self._scorer.patches.pictures(np.array([y]), np.array([x]))[0], like=self.inputs)
 
-    def map(self, *, on_update: Callable[[OcclusionMap, float], None] | None = None, cancel=None) -> OcclusionMap:
+    def map(self, *, on_update: OnUpdate[OcclusionMap] | None = None, cancel: Cancel | None = None) -> OcclusionMap:
         """All positions of the grid."""
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled")
@@ -224,7 +225,7 @@ class Occlusion:
     def _positions(self, batches: list) -> list[Positions]:
         return [Positions(self.ys[i], self.xs[j]) for i, j in batches]
 
-    def _expected(self, groups) -> float:
+    def _expected(self, groups: Any) -> float:
         """Seconds for the whole grid."""
         everything = _batches(np.ones((len(self.ys), len(self.xs)), bool), groups)
         passes = sum(len(p.tops) * self._scorer.share(p) for p in self._positions(everything))
@@ -380,7 +381,7 @@ def _batches(wanted: np.ndarray, groups: tuple[list[np.ndarray], list[np.ndarray
     return found
 
 
-def _grid(size, patch, stride, region, edges: str) -> tuple[np.ndarray, np.ndarray]:
+def _grid(size: Any, patch: Any, stride: Any, region: Any, edges: str) -> tuple[np.ndarray, np.ndarray]:
     """Where the patch begins, by rows and by columns; with ``"cut"`` the last one may be cut off by the border."""
     if region is not None:
         region = _region(region)

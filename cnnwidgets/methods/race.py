@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from cnnwidgets.methods.training_run import TURN, Plan, StopSignal, TrainingRun,
 from cnnwidgets.methods.verdict import Verdict, have_accuracy, verdict_on
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, said
+from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.numbers import percent
 
 UNITS = ("epoch", "batch")
@@ -149,8 +150,8 @@ def race(
     patience: int | None = None,
     min_delta: float = 0.0,
     executor: Executor | None = None,
-    on_update: Callable[[Race, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Race] | None = None,
+    cancel: Cancel | None = None,
 ) -> Race:
     """Train the same network under several schedules, side by side.
 
@@ -209,7 +210,7 @@ def race(
     return now
 
 
-def _in_turns(plans: Sequence[Plan], cancel) -> Iterator[tuple[tuple[History, ...], float]]:
+def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tuple[History, ...], float]]:
     """All runs here, taking turns, until all are over."""
     runs = [TrainingRun(plan) for plan in plans]
     turn = math.inf if getattr(plans[0].task.loader, "persistent_workers", False) else TURN  # whose loader serves one epoch
@@ -221,7 +222,9 @@ def _in_turns(plans: Sequence[Plan], cancel) -> Iterator[tuple[tuple[History, ..
                 yield tuple(each.history() for each in runs), float(np.mean([each.fraction for each in runs]))
 
 
-def _elsewhere(plans: Sequence[Plan], executor: Executor, cancel) -> Iterator[tuple[tuple[History, ...], float]]:
+def _elsewhere(
+    plans: Sequence[Plan], executor: Executor, cancel: Cancel | None
+) -> Iterator[tuple[tuple[History, ...], float]]:
     """All runs on an executor, one call each; those that are over so far."""
     threads = torch.get_num_threads()
     check_forks(executor, threads)

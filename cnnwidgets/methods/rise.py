@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 
 @checked
@@ -26,8 +26,8 @@ def rise(
     n_samples: int = 2000,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[Any, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Any] | None = None,
+    cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
     """The mean probability of a class (or another score) while a pixel can be seen, by random masks, without a gradient.
 

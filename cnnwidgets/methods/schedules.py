@@ -20,6 +20,7 @@ from cnnwidgets.methods.schedule_groups import alike, label, momentum_of, rate_o
 from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, is_number
+from cnnwidgets.net.progress import Cancel
 from cnnwidgets.numbers import number
 
 MOST_TOLD = 4
@@ -109,7 +110,7 @@ def schedule(
     *,
     losses: Sequence[float] | None = None,
     network: nn.Module | None = None,
-    cancel=None,
+    cancel: Cancel | None = None,
 ) -> Schedule:
     """The learning rate of each group of parameters at each step, as torch's scheduler gives it when stepped.
 

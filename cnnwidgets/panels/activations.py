@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.image import ImagePanel
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Cursor, Layer, public
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView, ImageView, TableView
 from cnnwidgets.views.curves import bars
 
@@ -41,7 +47,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
     _charted: dict[str, float] | None = None  # the shares of zeros in the chart
 
-    def __init__(self, net, image: Any = 0, layer: str | None = None, **options):
+    def __init__(self, net: BoundModel | nn.Module, image: Any = 0, layer: str | None = None, **options: Any) -> None:
         super().__init__(net, image, layer=layer, **options)
 
     @property
@@ -49,7 +55,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         """The layers that can be shown: those that give maps, a vector or tokens."""
         return [row.name for row in self.net.layers.with_units]
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         names, fixed = self.layer_names, "layer" in self.locked
         if not names:
             raise ValueError(f"{self.net.name} has no layer to show: none gives maps, a vector or tokens")
@@ -60,7 +66,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         width = 250 if self.beside is None or is_network else 150
         self.picture, self.second_picture = ImageView(title="Input", width=width), ImageView(title="Beside", width=width)
         self.chart = ChartView(height=240, fixed=fixed, hint="click: go there")
-        self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
+        with suppress(MissingPackage):
+            self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
         self.table = TableView(
             heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, height=200, description="layers",
             rows=[_cells(self.net.layers[name]) for name in names], locked=fixed,
@@ -81,7 +88,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         pictures.hidden, maps.hidden = [self.second_picture], [self.second]
         return body, self.chart
 
-    def compute(self, state, job) -> Browsed:
+    def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
         beside = state.beside
         if beside is not None and not isinstance(beside, BoundModel):
             beside = self._taken(beside)
@@ -115,8 +122,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def draw_layers(self, found: Browsed) -> None:
         self.table.selected = self.chart.marked = self.layer_names.index(found.maps.layer.name)
         if found.zeros and found.zeros is not self._charted:  # plotly takes 8 ms: not for another layer
-            self._charted = found.zeros
             self.chart.show(_sparsity(found.zeros), f"share of zeros of {len(found.zeros)} layers, by depth")
+            self._charted = found.zeros
 
     @draws("y", "x")
     def place_cursor(self, found: Browsed) -> None:

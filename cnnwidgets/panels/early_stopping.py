@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.base import Panel, draws
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Slide
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
 from cnnwidgets.numbers import number
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import blank, dress
+from cnnwidgets.views.curves import blank, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
@@ -40,7 +45,7 @@ class EarlyStopping(Panel):
         help="how much lower a loss must be to count as better (min_delta)",
     )  # fmt: skip
 
-    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options):
+    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options: Any) -> None:
         if isinstance(history, (str, Path)):
             history = History.load(history)
         elif isinstance(history, Race):
@@ -53,12 +58,13 @@ class EarlyStopping(Panel):
     def subject(self) -> str:
         return f"{len(self.losses)} epochs" + (f" of {self.history.name}" if self.history else "")
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         self.chart = ChartView(height=340, readout=True)
-        self.chart.show(blank("epoch", "loss"), "loss by epoch")
+        with suppress(MissingPackage):
+            self.chart.show(blank("epoch", "loss"), "loss by epoch")
         return self.chart
 
-    def compute(self, state, job) -> Stop:
+    def compute(self, state: SimpleNamespace, job: Job) -> Stop:
         return early_stopping(self.losses, state.patience, state.min_delta)
 
     @draws()
@@ -77,6 +83,7 @@ class EarlyStopping(Panel):
         return self.result.code()
 
 
+@needs_plotly
 def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
     """The losses by epoch, from 1; where it stops, what it saves, what it keeps and what it misses."""
     import plotly.graph_objects as go

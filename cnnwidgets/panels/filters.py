@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+from torch import nn
 
 from cnnwidgets.base import draws, row
 from cnnwidgets.base.coloring import COLORING, ColoredPanel, Order, Scale
 from cnnwidgets.base.image import bound
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Layer, Slide
 from cnnwidgets.methods import Filters, filters
 from cnnwidgets.methods.filters import ORDERS, layer_with_filters
+from cnnwidgets.net import BoundModel
 from cnnwidgets.views import ImageGrid, MatrixView
 
 MOST_WEIGHTS = 8_000_000
@@ -34,7 +41,7 @@ class FilterGrid(ColoredPanel):
     sort = Order(*ORDERS, help="order: index, falling norm, or neighbors alike")
     scale = Scale("layer", help="what the colors span: each filter, the layer, or fixed limits")
 
-    def __init__(self, net, layer: str | None = None, **options):
+    def __init__(self, net: BoundModel | nn.Module, layer: str | None = None, **options: Any) -> None:
         super().__init__(bound(net, ()), layer=layer, **options)
 
     @property
@@ -42,14 +49,14 @@ class FilterGrid(ColoredPanel):
         """Number of input channels of the filters on screen."""
         return self._result.values.shape[1] if self._result else 1
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         self.grid = self.make_grid("filter", unit="selected")
         self.alike = self.bind(ImageGrid(tools=False, tile=84, height=240, noun="filter", lock=["unit"]), *COLORING)
         self.kernel = MatrixView()
         self.detail = row(self.alike, self.kernel, grow=(1, 2), follows="unit")
         return self.grid, self.detail
 
-    def compute(self, state, job) -> Filters:
+    def compute(self, state: SimpleNamespace, job: Job) -> Filters:
         found = filters(self.net, layer_with_filters(self.net, state.layer).name if state.layer else None)
         found.first(MOST_WEIGHTS)  # sorting takes a while the first time: here, not while the lock is held
         return found

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import Panel, draws
-from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Seed, public
 from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import Trainable, task_of
 from cnnwidgets.numbers import number
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import FONT, blank, dress, log_axis
+from cnnwidgets.views.curves import FONT, blank, dress, log_axis, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 POINTS, CURVE, STEEP = GRAY, "#0072b2", "#ffb000"
@@ -50,7 +54,7 @@ class LRFinder(Panel):
     weight_decay = Number(0.0, 0.0, 10.0, free="above", more=True, help="weight decay (L2) of the SGD that trains")
     seed = Seed(help="random seed")
 
-    def __init__(self, task: Trainable = "digits", loader: Iterable[Any] | None = None, **options: Any):
+    def __init__(self, task: Trainable = "digits", loader: Iterable[Any] | None = None, **options: Any) -> None:
         self._task, self._loader = task, loader
         super().__init__(**options)
 
@@ -58,14 +62,15 @@ class LRFinder(Panel):
     def subject(self) -> str:
         return self._task if isinstance(self._task, str) else type(self._task).__name__
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=360, readout=True)
-        self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
+        with suppress(MissingPackage):
+            self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
         self.chart.on_user("line", lambda at: self.set_trait("rate", at))
         return self.chart
 
-    def compute(self, state, job) -> RangeTest:
+    def compute(self, state: SimpleNamespace, job: Job) -> RangeTest:
         job.update(None, 0.0)
         settings = {name: value for name, value in vars(state).items() if name != "rate"}
         task = task_of(self._task, self._loader, self._loader)
@@ -95,6 +100,7 @@ class LRFinder(Panel):
         return self.result.code(self._task)
 
 
+@needs_plotly
 def _plot(found: RangeTest) -> Any:
     """The losses by rate. The axis fits those before they rise: an explosion at the end does not hide the fall."""
     import plotly.graph_objects as go

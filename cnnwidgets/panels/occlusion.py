@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import controls, draws, row
-from cnnwidgets.base.jobs import LOCK
+from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel
 from cnnwidgets.base.traits import Choice, Cursor, Pixels, Slide, public
 from cnnwidgets.methods import Occlusion, OcclusionMap
@@ -17,6 +19,7 @@ from cnnwidgets.methods.occlusion import EDGE_NAMES, EDGES, usual_patch, usual_s
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.views import AnswerView, HeatView, ImageView
+from cnnwidgets.views.palette import class_color
 
 
 def _along(axis: int) -> controls.Slider:
@@ -69,7 +72,7 @@ class OcclusionSlider(TargetPanel):
         result, (top, left, *_) = self.result, self.picture.box
         return result.at(top, left) or result.session.at(top, left)
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         fixed = "y" in self.locked or "x" in self.locked
         locked = [*(["box"] if fixed else []), *(["region"] if "region" in self.locked else [])]
         self.answers, self.picture = AnswerView(), ImageView(width=330, lock=fixed)
@@ -81,7 +84,7 @@ class OcclusionSlider(TargetPanel):
         self.picture.observe(lambda change: self.probe(), "box")
         return row(self.picture, self.heat, self.tops, basis=232), self.answers
 
-    def compute(self, state, job) -> OcclusionMap:
+    def compute(self, state: SimpleNamespace, job: Job) -> OcclusionMap:
         options = {name: getattr(state, name) for name in ("patch", "stride", "fill", "shape", "edges", "seed")}
         score = tuple(state.score) if isinstance(state.score, list) else state.score
         session = Occlusion(self.net, state.image, state.target, score=score, region=state.region or None, **options)
@@ -99,7 +102,8 @@ class OcclusionSlider(TargetPanel):
         title = f"{quantity} with the patch there"
         self.heat.show(found.values, span=found.span, mark=found.clean, quantity=quantity, title=title, **at)
         title, names = "Most probable class with the patch there", [self.class_name(index) for index in order]
-        self.tops.show(indices, names=names, quantity="most probable", title=title, **at)
+        colors = [class_color(index) for index in order]
+        self.tops.show(indices, names=names, colors=colors, quantity="most probable", title=title, **at)
         self.reveal(self.tops, bool(order))
         told = f"p({name})" if isinstance(found.target, int) and len(found.answer.classes) else quantity
         self.answers.show(

@@ -2,6 +2,7 @@
 
 import { drawer, h, listen, position, typed } from "./shared.js";
 import { format, percent } from "./numbers.js";
+import { classColor } from "./palette.js";
 
 function render({ model, el }) {
   const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });
@@ -46,7 +47,7 @@ function render({ model, el }) {
 
   const list = (heading, answer) => h("table", {}, h("caption", {}, heading), h("tbody", {}, ...answer.classes.map((index, n) => {
     const fill = h("span", { className: "cw-fill" });
-    fill.style.width = `${100 * answer.chances[n]}%`;
+    Object.assign(fill.style, { width: `${100 * answer.chances[n]}%`, background: classColor(index) });
     const row = h("tr", { className: name(index) === model.get("target") ? "cw-watched" : "" },
       h("td", { className: "cw-name", title: name(index) }, name(index)),
       h("td", { className: "cw-track" }, fill),

@@ -8,6 +8,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.numbers import number, percent
+from cnnwidgets.views.palette import class_color
 from cnnwidgets.views.paper import DIM, INK, SMALL, Paper, line_of
 from cnnwidgets.views.view import View, numbers
 
@@ -105,7 +106,7 @@ class AnswerView(View, module="answer_view.js"):
             weight = "bold" if name == self.target else "normal"
             paper.text(x, y, name, width=1.4, fontweight=weight, color=INK)
             paper.rectangle(x + 1.45, y + 0.02, 1.1, 0.1, color=TRACK)
-            paper.rectangle(x + 1.45, y + 0.02, 1.1 * chance, 0.1, color=FILL)
+            paper.rectangle(x + 1.45, y + 0.02, 1.1 * chance, 0.1, color=class_color(index))
             y = paper.text(x + LIST, y, percent(chance), ha="right")
         return y
 

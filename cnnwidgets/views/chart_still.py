@@ -199,14 +199,14 @@ class ChartStill:
             x, y = self._points(number, trace)
             if (known := np.flatnonzero(np.isfinite(y))).size:
                 name = words_of(str(trace.get("meta") or trace.get("name", "")))
-                named.setdefault(self.plots.at(_axes_of(trace)), []).append((x[known[-1]], y[known[-1]], name))
+                named.setdefault(self.plots.at(_axes_of(trace)), []).append((float(x[known[-1]]), float(y[known[-1]]), name))
         for axes, ends in named.items():
             low, high = axes.get_ylim()
-            apart, before = 0.07 * (high - low), -np.inf
-            for x, y, name in sorted(ends, key=lambda end: end[1]):
-                before = max(min(max(y, low), high), before + apart)
+            apart, before = 0.07 * (high - low), float("-inf")
+            for at, value, name in sorted(ends, key=lambda end: end[1]):
+                before = max(min(max(value, low), high), before + apart)
                 axes.annotate(
-                    name, (x, before), (3, 0), textcoords="offset points", va="center", fontsize=TEXT - 1, color=INK,
+                    name, (at, before), (3, 0), textcoords="offset points", va="center", fontsize=TEXT - 1, color=INK,
                     parse_math=False, annotation_clip=False,
                 )  # fmt: skip
 

@@ -147,7 +147,7 @@ function render({ model, el }) {
       library ??= await plotly(model, ends);
     } catch (error) {
       note.textContent = `No chart yet: ${error.message}.`;
-      if (!ended) again = setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
+      if (!ended) again = window.setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
     }
     note.hidden = library !== null;
     return library !== null && !ended;

@@ -6,6 +6,7 @@ import binascii
 import gzip
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views.chart_still import ChartStill, draw_line, draw_places
+from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.view import View, numbers
 
@@ -69,16 +72,16 @@ class ChartView(View, module="chart_view.js"):
     )
     line = t.Float(None, allow_none=True, help="x of a vertical line that can be dragged; None for none").tag(sync=True)
     line_label = t.Unicode(help="what the line says").tag(sync=True)
-    places = t.List(help="[x, words] of places along the line's axis, each with a button that puts the line there").tag(
-        sync=True
-    )
+    places: t.List = t.List(
+        help="[x, words] of places along the line's axis, each with a button that puts the line there"
+    ).tag(sync=True)
     ended = t.List(t.Int(), help="numbers of the curves whose names stand at their ends, too").tag(sync=True)
     fixed = t.Bool(False, help="whether nothing can be dragged or clicked, as where no kernel would answer").tag(sync=True)
     hint = t.Unicode(help="what a click on a point does, which the title says; empty for nothing").tag(sync=True)
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
     description = t.Unicode("chart", help="what the chart says, for those who cannot see it").tag(sync=True)
 
-    def __init__(self, **traits):
+    def __init__(self, **traits: Any) -> None:
         self._lock = RLock()
         self._curves = self._figures = 0
         super().__init__(**traits)
@@ -129,9 +132,10 @@ class ChartView(View, module="chart_view.js"):
                 starts.append([curve, len(before) // POINT])
             self.send({"kind": "extend", "starts": starts}, buffers=list(pairs.values()))
 
-    def _answer(self, _, message, buffers) -> None:
+    def _answer(self, _: Any, message: dict, buffers: Any) -> None:
         if message.get("kind") == "plotly":
-            self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
+            with suppress(MissingPackage):  # there is no chart without it either
+                self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
         elif message.get("kind") == "appended":  # a page that missed some of it
             with self._lock:
                 self.send_state("appended")
@@ -173,6 +177,7 @@ def _pairs(curve: int, x: ArrayLike, y: ArrayLike) -> bytes:
 
 
 @lru_cache(maxsize=1)
+@needs_plotly
 def plotly_bundle() -> bytes:
     """plotly.js, gzipped: 1.5 MB."""
     from plotly.offline import get_plotlyjs

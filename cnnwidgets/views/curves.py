@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.numbers import number
+from cnnwidgets.optional import needs
 from cnnwidgets.views.palette import GRAY, OKABE_ITO
+
+needs_plotly = needs("plotly", "A chart")
 
 FONT = {"font": {"size": 14}}
 
@@ -77,6 +80,7 @@ def line(x: Any, y: Any, name: str, color: str, dash: str = "solid", *, axis: st
     return {"x": x, "y": y, "name": name, **drawn, "xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": not axis}
 
 
+@needs_plotly
 def pair(curves: Sequence[Any], x: Sequence[str], y: Sequence[str], along: Mapping[str, Any], up: Mapping[str, Any]) -> Any:
     """Two charts side by side as a plotly figure: their axes' titles, and what else their axes are like."""
     import plotly.graph_objects as go
@@ -98,6 +102,7 @@ def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
     return figure
 
 
+@needs_plotly
 def blank(x: str, y: str) -> Any:
     """A chart's axes, until there are curves.
 
@@ -112,6 +117,7 @@ def blank(x: str, y: str) -> Any:
     return dress(figure, x, y)
 
 
+@needs_plotly
 def bars(heights: Mapping[str, float], title: str, x: str, y: str, *, most: float, hover: str) -> Any:
     """A bar a name, in their order, from 0 to ``most``; ``hover`` is what the pointer tells of one, as plotly has it."""
     import plotly.graph_objects as go

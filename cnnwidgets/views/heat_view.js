@@ -4,6 +4,7 @@ import { ARROWS, colorTable, cssColor, describeBox, drawLegend, drawer, h, liste
 import { format } from "./numbers.js";
 
 const PALE = 0.45;
+const MOST_NAMED = 10; // classes that the legend names; of more it counts the others
 
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: 0 });
@@ -22,8 +23,7 @@ function render({ model, el }) {
   const size = () => model.get("shape");
   const zoom = () => zoomOf(root, model.get("width"), size()[1]);
   const labeled = () => model.get("names").length > 0;
-  const palette = () => model.get("palette").slice(0, -1);
-  const classColor = (index) => (index < 0 ? "transparent" : palette()[index] ?? model.get("palette").at(-1));
+  const classColor = (place) => (place < 0 ? "transparent" : model.get("colors")[place]);
 
   /** Rows or columns of the picture from one cell to the next. */
   const step = (places, k) => (places.length > 1 ? places[1] - places[0] : model.get("patch")[k]);
@@ -56,9 +56,9 @@ function render({ model, el }) {
       const names = model.get("names");
       const counts = names.map((_, index) => values.reduce((sum, value) => sum + (value === index), 0));
       const share = (count) => (count && count < values.length / 100 ? "< 1 %" : `${Math.round((100 * count) / values.length)} %`);
-      const shown = names.slice(0, palette().length).map((name, index) => [classColor(index), name, share(counts[index])]);
-      const rest = counts.slice(palette().length).reduce((sum, count) => sum + count, 0);
-      if (rest) shown.push([classColor(palette().length), others(names.length - palette().length), share(rest)]);
+      const shown = names.slice(0, MOST_NAMED).map((name, index) => [classColor(index), name, share(counts[index])]);
+      const rest = counts.slice(MOST_NAMED).reduce((sum, count) => sum + count, 0);
+      if (rest) shown.push(["transparent", others(names.length - MOST_NAMED), share(rest)]);
       swatches.replaceChildren(...shown.map(([color, name, part]) => {
         const chip = h("span", { className: "cw-chip" });
         chip.style.background = color;
@@ -176,7 +176,7 @@ function render({ model, el }) {
   opacity.addEventListener("input", () => put(model, { opacity: Number(opacity.value) }));
 
   const ends = [
-    listen(model, ["pixels", "shape", "values", "known", "ys", "xs", "patch", "names", "span", "mark", "title"], once(reload)),
+    listen(model, ["pixels", "shape", "values", "known", "ys", "xs", "patch", "names", "colors", "span", "mark", "title"], once(reload)),
     listen(model, ["box", "region", "opacity", "width", "quantity", "lock"], draw),
     watch(root, () => (drawLegends(), draw())),
     draw.stop,

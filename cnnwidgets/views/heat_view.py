@@ -9,7 +9,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.numbers import number
-from cnnwidgets.views.palette import CLASS_COLORS, OTHER_CLASSES
+from cnnwidgets.views.palette import class_colors
 from cnnwidgets.views.paper import DIM, MARK, Paper, gray, inches, line_of, picture_of
 from cnnwidgets.views.view import View, numbers
 
@@ -19,12 +19,15 @@ PALE = 0.45
 CHIP = 0.11
 """Inches of a color in a legend."""
 
+MOST_NAMED = 10
+"""Classes that the legend names; of more it counts the others."""
+
 
 class HeatView(View, module="heat_view.js"):
     """Values at a grid of positions of a patch, over the picture: colored by size, or by class.
 
     >>> heat.show(values, ys, xs, patch=(9, 9), span=[0, 1])
-    >>> heat.show(indices, ys, xs, patch=(9, 9), names=["cat", "dog"])
+    >>> heat.show(places, ys, xs, patch=(9, 9), names=["cat", "dog"], colors=[class_color(3), class_color(5)])
 
     Hovering moves the patch; the arrow keys do, too. Dragging draws a region, Escape takes it away.
     """
@@ -39,9 +42,7 @@ class HeatView(View, module="heat_view.js"):
     xs = t.List(t.Int(), help="first column of the patch for each column of values").tag(sync=True)
     patch = t.List(t.Int(), [1, 1], help="[height, width] of the patch, in pixels").tag(sync=True)
     names = t.List(t.Unicode(), help="what the values' numbers stand for; empty: values are sizes").tag(sync=True)
-    palette = t.List(t.Unicode(), [*CLASS_COLORS, OTHER_CLASSES], help="colors of the names; the last, of all others").tag(
-        sync=True
-    )
+    colors = t.List(t.Unicode(), class_colors(MOST_NAMED), help="of the names: each class's own").tag(sync=True)
     span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colors").tag(sync=True)
     mark = t.Float(None, allow_none=True, help="a value that the legend marks").tag(sync=True)
     marked = t.Unicode("clean", help="what the marked value is called").tag(sync=True)
@@ -86,7 +87,7 @@ class HeatView(View, module="heat_view.js"):
         if self.names:
             from matplotlib.colors import ListedColormap
 
-            colors = [self._color(k) for k in range(len(self.names))]
+            colors = self.colors[: len(self.names)]
             look = {"cmap": ListedColormap(colors), "vmin": -0.5, "vmax": len(colors) - 0.5}
             opacity = np.where(self.grid < 0, 0.0, opacity)
         paper.image(x, y, width, height, self.grid, alpha=opacity, **look)
@@ -98,20 +99,16 @@ class HeatView(View, module="heat_view.js"):
     def _draw_swatches(self, paper: Paper, y: float, width: float) -> float:
         """The classes of the map, with their colors and the part of the map that they have."""
         counts = np.array([(self.grid == k).sum() for k in range(len(self.names))])
-        shown = len(self.palette) - 1
-        rows = [(self._color(k), name, counts[k]) for k, name in enumerate(self.names)][:shown]
-        if rest := counts[shown:].sum():
-            others = len(self.names) - shown
-            rows.append((self.palette[-1], f"{others} other{'' if others == 1 else 's'}", rest))
+        rows = [(*one, count) for *one, count in zip(self.colors, self.names, counts, strict=False)][:MOST_NAMED]
+        if rest := counts[MOST_NAMED:].sum():
+            others = len(self.names) - MOST_NAMED
+            rows.append(("none", f"{others} other{'' if others == 1 else 's'}", rest))
         for k, (color, name, count) in enumerate(rows):
             x, top = (k % 2) * width / 2, y + k // 2 * line_of(9.5)
             paper.rectangle(x, top + 0.02, CHIP, CHIP, color=color)
             share = "< 1 %" if 0 < count < self.grid.size / 100 else f"{100 * count / self.grid.size:.0f} %"
             paper.text(x + CHIP + 0.05, top, f"{name} {share}", width=width / 2 - CHIP - 0.05)
         return paper.take(width, y + -(-len(rows) // 2) * line_of(9.5))
-
-    def _color(self, index: int) -> str:
-        return self.palette[min(index, len(self.palette) - 1)]
 
     def _told(self) -> str:
         """The value where the patch is."""
@@ -132,7 +129,7 @@ class HeatView(View, module="heat_view.js"):
         *,
         patch: Sequence[int],
         known: np.ndarray | None = None,
-        **traits,
+        **traits: Any,
     ) -> None:
         """Show values (rows, columns) at the patch's first rows ``ys`` and columns ``xs``, in one message.
 

@@ -342,7 +342,7 @@ function toolbar(model, legend, ends) {
 
 /** Two numbers, shown while the scale is fixed. */
 function limits(model, ends) {
-  const [low, high] = ["from", "to"].map((text, k) => h("input", { type: "number", step: "any", title: `the fixed scale runs ${text} here`, "aria-label": text }));
+  const [low, high] = ["from", "to"].map((text) => h("input", { type: "number", step: "any", title: `the fixed scale runs ${text} here`, "aria-label": text }));
   const box = h("span", { className: "cw-choice" }, low, "to", high);
   const show = () => {
     box.hidden = model.get("scale") !== "fixed";

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import traitlets as t
@@ -93,7 +94,7 @@ class ImageView(View, module="image_view.js"):
         what = f"sees {'at most ' if self.field['status'] == 'bound' else ''}" if seen else "patch on "
         return f"{what}rows {top}–{bottom}, columns {left}–{right}"
 
-    def show(self, picture: np.ndarray, **traits) -> None:
+    def show(self, picture: np.ndarray, **traits: Any) -> None:
         """Show a uint8 picture (height, width, 3), and set further traits in the same message."""
         with self.hold_sync():
             self.pixels, self.shape = np.ascontiguousarray(picture, np.uint8).tobytes(), list(picture.shape[:2])

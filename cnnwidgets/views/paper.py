@@ -104,7 +104,7 @@ class Paper:
         size: float = TEXT,
         width: float = np.inf,
         lines: int = 1,
-        ha="left",
+        ha: str = "left",
         **look: Any,
     ) -> float:
         """Write a text whose upper end is y; as much of it as fits into the lines, the last of which says so."""

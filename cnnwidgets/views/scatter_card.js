@@ -1,7 +1,7 @@
 // What is known of a point: a card beside it, and a sentence; and what is said of all.
 
 import { NONE } from "./scatter_marks.js";
-import { h, position, resize, typed } from "./shared.js";
+import { h, resize, typed } from "./shared.js";
 import { format } from "./numbers.js";
 
 const ENLARGED = 112; // CSS pixels of the picture on the card
@@ -17,7 +17,8 @@ function answersOf(model, i) {
 }
 
 const classOf = (model, index) => model.get("classes")[index] ?? model.get("names")[index] ?? String(index);
-const percent = (value) => (value < 1 ? "< 1 %" : `${Math.round(value)} %`);
+/** A probability that is known to 1 in 255. */
+const roughly = (value) => (value < 1 ? "< 1%" : value > 99.5 ? "> 99%" : `${Math.round(value)}%`);
 export const grouped = (count) => count.toLocaleString("en");
 
 /** A point's number in the data set and its label, or the value or class that colors it. */
@@ -37,9 +38,9 @@ function factsOf(model, i) {
   return facts;
 }
 
-/** "#12 · label: seven · 7 98 %, 1 2 %" */
+/** "#12 · label: seven · 7 98%, 1 2%" */
 export function sentenceOf(model, i) {
-  const answers = answersOf(model, i).map(([name, chance]) => `${name} ${percent(chance)}`);
+  const answers = answersOf(model, i).map(([name, chance]) => `${name} ${roughly(chance)}`);
   return [...factsOf(model, i), ...(answers.length ? [`network: ${answers.join(", ")}`] : [])].join(" · ");
 }
 
@@ -65,7 +66,7 @@ export function pointCard(model) {
     const rows = answersOf(model, i).map(([name, chance], k) => {
       const bar = h("span", { className: k ? "cw-fill" : "cw-fill cw-first" });
       bar.style.width = `${chance}%`;
-      const words = [h("span", { className: "cw-name" }, name), h("span", {}, percent(chance))];
+      const words = [h("span", { className: "cw-name" }, name), h("span", {}, roughly(chance))];
       return h("div", { className: "cw-guess" }, ...words, h("span", { className: "cw-track" }, bar));
     });
     const lines = facts.map((fact) => h("div", { className: "cw-fact" }, fact));

@@ -17,7 +17,9 @@ export function useHands(canvas, model, view) {
     const area = canvas.getBoundingClientRect();
     return [event.clientX - area.left, event.clientY - area.top];
   };
-  const apart = ([a, b], [c, d]) => Math.hypot(c - a, d - b);
+  /** @param {number[]} from @param {number[]} to */
+  const apart = (from, to) => Math.hypot(to[0] - from[0], to[1] - from[1]);
+  /** @param {number[][]} pair */
   const middle = ([[a, b], [c, d]]) => [(a + c) / 2, (b + d) / 2];
   const toolOf = (event) => {
     if (model.get("lock").includes("selected")) return "pan";
@@ -53,7 +55,7 @@ export function useHands(canvas, model, view) {
     const after = [...down.values()];
     const [[x, y], [right, below]] = [middle(before), middle(after)];
     view.pan(right - x, below - y);
-    view.zoom(apart(...after) / (apart(...before) || 1), right, below);
+    view.zoom(apart(after[0], after[1]) / (apart(before[0], before[1]) || 1), right, below);
   };
   canvas.addEventListener("pointerup", (event) => {
     down.delete(event.pointerId);

@@ -2,7 +2,7 @@
 
 import { grouped } from "./scatter_card.js";
 import { shapeOf } from "./scatter_marks.js";
-import { h, put } from "./shared.js";
+import { h, } from "./shared.js";
 
 const SEARCH_FROM = 13; // names
 

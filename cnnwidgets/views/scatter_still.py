@@ -23,7 +23,7 @@ NONE = 65535
 SHAPES = "os^DPvX"
 """Matplotlib's marks in the order of the view's."""
 
-HUES = 7
+HUES = 10
 """So many classes share a shape."""
 
 MOST_IN_LEGEND = 24

@@ -28,6 +28,7 @@ function render({ model, el }) {
   let look, selection, joined, links;
   let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null, atlas = null;
   let camera = new Camera(0, 0, 1), home = camera, following = true; // following: the camera keeps all points in view
+  /** @returns {[number, number]} */
   const size = () => [stage.clientWidth, Math.min(model.get("height"), Math.max(240, Math.round(1.1 * stage.clientWidth)))];
   const count = () => points.length / 2;
   const onScreen = (i) => camera.onScreen(points[2 * i], points[2 * i + 1], size());
@@ -53,8 +54,8 @@ function render({ model, el }) {
     const hidden = new Set(model.get("hidden"));
     const group = typed(Uint16Array, model.get("group"));
     const goal = motion?.to ?? points;
-    placed = Uint8Array.from({ length: count() }, (_, i) => Number.isFinite(goal[2 * i] + goal[2 * i + 1]));
-    shown = placed.map((one, i) => one && !hidden.has(group[i]));
+    placed = Uint8Array.from({ length: count() }, (_, i) => Number(Number.isFinite(goal[2 * i] + goal[2 * i + 1])));
+    shown = placed.map((one, i) => Number(one && !hidden.has(group[i])));
     kinds = new Uint8Array(count());
     index = thinning = null;
     aim();
@@ -257,7 +258,7 @@ function render({ model, el }) {
       const known = [hovered(), model.get("picked")].find((i) => i >= 0 && shown[i]) ?? -1;
       const from = known >= 0 ? [points[2 * known], points[2 * known + 1]] : [camera.x, camera.y];
       index ??= new PointIndex(points, shown);
-      const next = known >= 0 ? ahead(from, points, shown, way, known) : index.nearest(...from, Infinity);
+      const next = known >= 0 ? ahead(from, points, shown, way, known) : index.nearest(from[0], from[1], Infinity);
       if (next < 0) return;
       const [x, y] = onScreen(next);
       const [width, height] = size();
@@ -270,7 +271,7 @@ function render({ model, el }) {
       } else if (!model.get("lock").includes("picked")) put(model, { picked: i });
     },
     enclose: (corners, add) => {
-      const border = corners.map((corner) => camera.inPlane(...corner, size()));
+      const border = corners.map((corner) => camera.inPlane(corner[0], corner[1], size()));
       select(inside(border, points, shown), add);
     },
     clear: () => selection.length && !model.get("lock").includes("selected") && select([]),

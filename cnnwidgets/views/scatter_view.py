@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views.palette import tones
+from cnnwidgets.views.palette import class_colors
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.scatter_still import NONE, draw_points
 from cnnwidgets.views.view import View, numbers
@@ -28,7 +28,7 @@ ARRAYS = {
 """What the arrays that tell more of the points are sent as."""
 
 
-def _bytes(help: str, **tags) -> t.Bytes:
+def _bytes(help: str, **tags: Any) -> t.Bytes:
     return t.Bytes(help=help).tag(sync=True, **tags)
 
 
@@ -48,9 +48,9 @@ class ScatterView(View, module="scatter_view.js"):
     positions = _bytes("(points, 2) float32: x to the right and y up; a point that is not finite is not drawn")
     group = _bytes("(points,) uint16: each point's index in names, 65535 for none; empty: no classes")
     names = t.List(t.Unicode(), help="the classes that color the points").tag(sync=True)
-    palette = t.List(t.Unicode(), tones(), help="colors of the names, again and again; each seven names have a shape").tag(
-        sync=True
-    )
+    palette = t.List(
+        t.Unicode(), class_colors(30), help="colors of the names, again and again; each ten names have a shape"
+    ).tag(sync=True)
     value = _bytes("(points,) uint16: 0 is span's lo and 65534 its hi, 65535 stands for none; empty: no values")
     span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colors").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are").tag(sync=True)
@@ -98,7 +98,7 @@ class ScatterView(View, module="scatter_view.js"):
         names: Sequence[str] = (),
         span: Sequence[float] | None = None,
         tween: int = 600,
-        **traits,
+        **traits: Any,
     ) -> None:
         """Show points (points, 2), in one message; as many as there are glide to their new places, others replace them.
 
@@ -149,7 +149,7 @@ class ScatterView(View, module="scatter_view.js"):
         return np.frombuffer(self.selected, np.int32)
 
     @selection.setter
-    def selection(self, points) -> None:
+    def selection(self, points: Sequence[int] | np.ndarray) -> None:
         self.selected = numbers(np.unique(points), np.int32)
 
 
@@ -161,7 +161,7 @@ def _places(points: np.ndarray) -> bytes:
     return numbers(points)
 
 
-def _array(name: str, value) -> bytes:
+def _array(name: str, value: Any) -> bytes:
     """An array that tells more of the points, as it is sent."""
     if isinstance(value, bytes):
         return value

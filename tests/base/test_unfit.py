@@ -166,8 +166,8 @@ def test_a_picture_of_a_state_that_cannot_be_read_is_told(panels, held):
 SPECS = [
     ([{"kind": "stepp"}], "There is no kind of schedule 'stepp': use constant, step, .* Did you mean 'step'"),
     ([{}], "There is no kind of schedule None: use constant"),
-    ([{"kind": "step", "gama": 1}], "Step has no parameter 'gama'. Did you mean 'gamma'"),
-    ([{"kind": "step", "lr": "high"}], "Lr is 'high'; it must be a number from 1e-12 to 100"),
+    ([{"kind": "step", "gama": 1}], "step has no parameter 'gama'. Did you mean 'gamma'"),
+    ([{"kind": "step", "lr": "high"}], "lr is 'high'; it must be a number from 1e-12 to 100"),
 ]
 
 

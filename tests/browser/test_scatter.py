@@ -133,9 +133,9 @@ def test_a_click_picks_and_hovering_tells_what_is_known(scattered):
     canvas.click(position=place(canvas, 23))
     scattered.wait_python("(scatter.picked, scatter.hovered)", "(23, 23)")
     card = scattered.cell(0).locator(".cw-card")
-    assert card.inner_text().split() == "#1023 label: cat cat 75 % dog 25 %".split()
+    assert card.inner_text().split() == "#1023 label: cat cat 75% dog 25%".split()
     line = scattered.cell(0).locator(".cw-scatter .cw-line")
-    assert line.inner_text() == "#1023 · label: cat · network: cat 75 %, dog 25 %"
+    assert line.inner_text() == "#1023 · label: cat · network: cat 75%, dog 25%"
     inside, outside = card.bounding_box(), canvas.bounding_box()
     assert inside["x"] >= outside["x"] and inside["x"] + inside["width"] <= outside["x"] + outside["width"] + 1
     canvas.hover(position={"x": 3, "y": 3})

@@ -170,9 +170,9 @@ def test_a_segmentation_is_of_a_function_too():
         (
             lambda out: out[0],
             ValueError,
-            "<lambda> gave a float32 tensor 1×4, of 1 pictures; one number a picture is expected",
+            "<lambda> gave a float32 tensor 1×4, of 1 pictures; expected one number per picture",
         ),
-        (lambda out: None, TypeError, "<lambda> gave nothing; one number a picture is expected"),
+        (lambda out: None, TypeError, "<lambda> gave nothing; expected one number per picture"),
         (lambda out: out[0][:, 0] * float("nan"), ValueError, "the score of <lambda> has 1 values that are NaN"),
     ],
 )

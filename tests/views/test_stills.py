@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from plotly.graph_objects import Figure as Chart
 
+from cnnwidgets.numbers import number
 from cnnwidgets.views import (
     AnswerView,
     Cell,
@@ -26,8 +27,7 @@ from cnnwidgets.views import (
     TableView,
     atlas,
 )
-from cnnwidgets.views.palette import CLASS_COLORS, tones
-from cnnwidgets.views.paper import short
+from cnnwidgets.views.palette import CLASS_COLORS, class_color
 from cnnwidgets.views.view import View
 from tests.views.stills import drawn, frames, texts, tiles
 
@@ -159,7 +159,7 @@ def test_a_view_that_shows_nothing_says_that_it_has_no_still():
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.25, 123456.0, 0.00012345, -7.125, 1234.0])
 def test_numbers_have_three_digits_and_a_true_minus(value):
-    told = short(value)
+    told = number(value)
     assert "-" not in told.replace("e-", "")
     assert float(told.replace("−", "-")) == pytest.approx(value, rel=5e-3)
 
@@ -307,7 +307,7 @@ def test_a_table_gives_back_its_maps_with_their_scale_and_says_why_there_is_none
     assert (plain.get_array().shape, below.get_array().shape) == ((6, 8, 3), (6, 8))
     np.testing.assert_allclose(over.get_array(), random(6, 8), atol=1e-4)
     assert (over.get_clim(), over.get_alpha()) == ((-2.0, 2.0), 0.75)
-    told = {PRICE, "a method", "no map of this", "one note", f"{short(float(random(6, 8)[2, 3]))} · scale 2"}
+    told = {PRICE, "a method", "no map of this", "one note", f"{number(float(random(6, 8)[2, 3]))} · scale 2"}
     assert told <= set(texts(view))
     view.sign = "for"
     assert drawn(view)[0].images[2].get_array().min() == 0
@@ -327,7 +327,7 @@ def test_the_outline_of_a_mask_is_all_around_it():
 
 def test_an_answer_tells_what_it_was_and_is():
     view = answers(box=[0, 0, 3, 3])
-    assert {"p(cat)", "0.250", "was 0.800", "without the patch", "with the patch", "75 %", "80 %"} <= set(texts(view))
+    assert {"p(cat)", "0.250", "was 0.800", "without the patch", "with the patch", "75.0%", "80.0%"} <= set(texts(view))
     view.box = [0, 3, 3, 3]
     assert {"≈ 0.250", "≈: the nearest position that is computed, 3 pixels away"} <= set(texts(view))
     view.answer = {"box": [0, 3, 3, 3], "value": 0.5, "probability": 0.5, "classes": [0], "chances": [0.5]}
@@ -348,7 +348,7 @@ def test_a_table_has_the_chosen_row_among_those_that_there_is_room_for():
 def test_matrices_have_a_number_in_every_cell():
     (axes,) = drawn(matrix())
     assert [image.get_array().tolist() for image in axes.images] == random(2, 3, 3).tolist()
-    assert {short(round(float(value), 3)) for value in random(2, 3, 3).flat} <= set(texts(matrix()))
+    assert {number(round(float(value), 3)) for value in random(2, 3, 3).flat} <= set(texts(matrix()))
 
 
 @pytest.mark.parametrize(("step", "count"), [(0, 1), (1, 2), (2, 3)])
@@ -369,7 +369,7 @@ def test_points_lie_where_they_are_in_their_classes_colors():
     axes = drawn(view)[0]
     np.testing.assert_array_equal(axes.collections[0].get_offsets(), random(6, 2))
     colors = [to_hex(color) for color in axes.collections[0].get_facecolors()]
-    assert colors == [tones()[k] for k in (0, 1, 0, 1, 0)] + ["#9a9a9a"]
+    assert colors == [class_color(k) for k in (0, 1, 0, 1, 0)] + ["#9a9a9a"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["cat (3)", f"{PRICE} (2)", "no class (1)"]
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import Panel, action, draws
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, public
 from cnnwidgets.methods import RuleTable, backward_rules
 from cnnwidgets.methods.backward_rules import EXAMPLES, table
@@ -42,16 +47,16 @@ class BackwardRules(Panel):
     weights = public(t.Any(None, help="3×3 weights of the network's convolution; None for the example's"), None)
     above = public(t.Any(None, help="gradient from above; None for the example's"), None)
 
-    def __init__(self, example: str = "relu", **options):
+    def __init__(self, example: str = "relu", **options: Any) -> None:
         super().__init__(example=example, **options)
 
     @t.validate(*NUMBERS)
-    def _check(self, proposal) -> list[list[float]] | None:
+    def _check(self, proposal: Any) -> list[list[float]] | None:
         name, values = proposal["trait"].name, proposal["value"]
         return values if values is None else checked(name, values, "network" if name == "weights" else self.example)
 
     @t.observe("example")
-    def _drop_others(self, change) -> None:
+    def _drop_others(self, change: Any) -> None:
         """Numbers that do not fit the new example give way to its own."""
         for name in ("input", "above"):
             if not fits(name, getattr(self, name), change.new):
@@ -70,13 +75,13 @@ class BackwardRules(Panel):
     def _editable(self) -> list[str]:
         return [name for name in NUMBERS if name not in (*self.hidden, *self.locked)]
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         stepping = "hidden" if "step" in self.hidden else "locked" if "step" in self.locked else "free"
         self.view = NumberTables(on_edit=self.edit, stepping=stepping)
         self.view.on_user("step", self.go_to)
         return self.view
 
-    def compute(self, state, job) -> RuleTable:
+    def compute(self, state: SimpleNamespace, job: Job) -> RuleTable:
         return backward_rules(**numbers_of(state))
 
     @draws()

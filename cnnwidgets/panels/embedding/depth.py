@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods import Separation
+from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 MOST_NAMED = 16
 """Layers whose names fit under the chart."""
 
 
+@needs_plotly
 def by_depth(names: Sequence[str], found: Mapping[str, Separation], why: str = "") -> Any:
     """How well the classes separate, layer by layer, as a plotly figure: x is the layer's place in ``names``.
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
 from itertools import zip_longest
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
+from torch import nn
 
 from cnnwidgets.base import action, column, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
-from cnnwidgets.base.jobs import LOCK, import_for_layouts
+from cnnwidgets.base.jobs import LOCK, Job, import_for_layouts
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Number, public
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.embedding import EMBEDDINGS
@@ -23,12 +28,15 @@ from cnnwidgets.methods.features import signature
 from cnnwidgets.methods.layout_comparisons import COMPARISONS, PERPLEXITIES
 from cnnwidgets.methods.point_colors import TRUST, PointColoring
 from cnnwidgets.methods.point_marks import point_marks
+from cnnwidgets.net import BoundModel
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.embedding.depth import by_depth
 from cnnwidgets.panels.embedding.neighborhood import Neighborhood
 from cnnwidgets.panels.embedding.parameters import LayoutParameters
 from cnnwidgets.views import ChartView, ScatterView, atlas
+from cnnwidgets.views.palette import class_color, class_colors
 
 POOLS = ("grid", "mean", "max")
 
@@ -37,6 +45,11 @@ def _points(panel: EmbeddingExplorer, found: EmbeddingState) -> tuple:
     """What is to be shown of points, but for their places."""
     color = panel.asked.color
     return found.features, found.added, color, found.trust if color in TRUST else None
+
+
+def _palette(indices: Sequence[int]) -> list[str]:
+    """The colors of some classes, by their indices; of other names by their places."""
+    return [class_color(index) for index in indices] or class_colors(30)
 
 
 class EmbeddingExplorer(LayoutParameters):
@@ -80,7 +93,18 @@ class EmbeddingExplorer(LayoutParameters):
     )
     image = public(Image(None, help="number of the picked picture in the data set"), None, then="nothing")
 
-    def __init__(self, net, dataset, layer=None, method="tsne", *, columns=None, workers=0, executor=None, **options):
+    def __init__(
+        self,
+        net: BoundModel | nn.Module,
+        dataset: Any,
+        layer: str | None = None,
+        method: str = "tsne",
+        *,
+        columns: Mapping[str, Any] | None = None,
+        workers: int = 0,
+        executor: Executor | None = None,
+        **options: Any,
+    ) -> None:
         self.dataset, self._columns = dataset, {} if columns is None else columns
         self._scanning = {"workers": workers, "executor": executor}
         self._added: list[Any] = []
@@ -153,7 +177,7 @@ class EmbeddingExplorer(LayoutParameters):
         self._session = EmbeddingSession(self.net, self.dataset, **self._scanning)
         self.coloring = PointColoring(names_of(self.dataset), self._columns, len(order))
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
         self.scatter = self.bind(ScatterView(lock=lock, height=400), "thumbnails")
         self.scatter.on_user("selected", self._select)
@@ -164,7 +188,8 @@ class EmbeddingExplorer(LayoutParameters):
         self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
         fixed = "layer" in self.locked
         self.chart = ChartView(height=300, fixed=fixed, hint="" if fixed else "click: go there")
-        self._show_depths({})
+        with suppress(MissingPackage):
+            self._show_depths({})
         self.chart.on_user("clicked", self._go)
         selected = column(self.beside.selected, follows=(self.scatter, "selected"))
         picked = column(self.beside.picture, self.beside.alike, self.beside.near, follows=(self.scatter, "picked"))
@@ -172,7 +197,7 @@ class EmbeddingExplorer(LayoutParameters):
         selected.hidden, picked.hidden, others.hidden = [*selected.parts], [*picked.parts[1:]], [*others.parts]
         return row(self.scatter, column(selected, picked), grow=(3, 1)), others, self.chart
 
-    def compute(self, state, job) -> EmbeddingState:
+    def compute(self, state: SimpleNamespace, job: Job) -> EmbeddingState:
         return self._session.run(state, self._result, on_update=job.update, on_progress=job.say, cancel=job)
 
     @draws(of=_points)
@@ -180,6 +205,7 @@ class EmbeddingExplorer(LayoutParameters):
         pictures: Any = [one.pictures for one in (found.features, *([found.added.features] if found.added else []))]
         sheet, tile = atlas(np.concatenate(pictures))
         marks = point_marks(found, self.coloring, self.asked.color)
+        marks["palette"] = _palette(marks.pop("indices"))
         self.scatter.show(found.places, **marks, atlas=sheet, tile=tile)
 
     @draws()
@@ -214,6 +240,7 @@ class EmbeddingExplorer(LayoutParameters):
                 title, points, same = beside
                 colors = self.coloring.of(self.asked.color, found.features, found.trust)
                 shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
+                shades["palette"] = _palette(colors.indices)
                 view.show(points, title=title, **(shades if same else {}))
 
     @draws(of=lambda panel, found: (found.separation, found.why_inseparable))

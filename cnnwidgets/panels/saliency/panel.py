@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
+from torch import nn
 
 from cnnwidgets.base import action, column, draws
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.jobs import Job, import_for_explaining
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel, Targets, by_name, class_options
 from cnnwidgets.base.traits import Choice, Cursor, Flag, Layer, Seed, Unit, public
 from cnnwidgets.methods import METHODS, Comparer, Comparison
 from cnnwidgets.methods.sanity import cascade
+from cnnwidgets.net import BoundModel
 from cnnwidgets.net.items import mask_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.saliency import charts
 from cnnwidgets.views import Cell, ChartView, MapTable
 from cnnwidgets.views.curves import blank
@@ -36,7 +41,7 @@ class SaliencyPanel(TargetPanel):
     Parameters:
         net: a bound network, or a module.
         image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
-        target: a class's index or name, or a function of the network's output, which gives one number a picture; or a list
+        target: a class's index or name, or a function of the network's output, which gives one number per picture; or a list
             of them; by default the class that is predicted.
         methods: names in :data:`cnnwidgets.methods.METHODS`.
         images: the list or data set that numbers count in.
@@ -82,7 +87,15 @@ class SaliencyPanel(TargetPanel):
     y = Cursor(help="row of the cursor in the input, in pixels")
     x = Cursor(help="column of the cursor in the input, in pixels")
 
-    def __init__(self, net, image: Any = 0, target: Any = None, *, methods=None, **options):
+    def __init__(
+        self,
+        net: BoundModel | nn.Module,
+        image: Any = 0,
+        target: Any = None,
+        *,
+        methods: Any = None,
+        **options: Any,
+    ) -> None:
         if isinstance(target, (list, tuple)):
             target, *others = target or [None]
             options["others"] = others
@@ -92,7 +105,7 @@ class SaliencyPanel(TargetPanel):
         super().__init__(net, image, target=target, **options)
 
     @t.validate("others")
-    def _all_by_name(self, proposal) -> list[Any]:
+    def _all_by_name(self, proposal: Any) -> list[Any]:
         return [by_name(self.net, other) for other in proposal.value]
 
     @property
@@ -110,15 +123,16 @@ class SaliencyPanel(TargetPanel):
         """Whether any of the methods takes an option."""
         return any(option in METHODS[method].options for method in self.methods)
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_explaining()
-        charts.faithfulness({}), blank("", "")  # which import what draws
+        with suppress(MissingPackage):
+            charts.faithfulness({}), blank("", "")  # which import what draws
         self._comparer = Comparer(self.net)
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
         self.chart, self.curves = ChartView(height=300), ChartView(height=300)
         self.table.on_user("cursor", self.point_at)
         self.observe(self._take_unit, "unit")
-        self.observe(lambda change: self.of == "position" and self.ask(), ["y", "x"])
+        self.observe(self._take_place, ["y", "x"])
         body = column(self.table, self.chart, self.curves)
         body.hidden = [self.chart, self.curves]
         return body
@@ -208,6 +222,10 @@ class SaliencyPanel(TargetPanel):
         """A unit was clicked in a linked panel."""
         if change.new >= 0 and self.of == "class" and "of" not in self.locked:
             self.of = "unit"
+
+    def _take_place(self, change: Any) -> None:
+        if self.of == "position":
+            self.ask()
 
 
 def _cell(found: Comparison, method: str, row: int, mask: np.ndarray | None) -> Cell:

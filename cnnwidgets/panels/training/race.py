@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ import traitlets as t
 
 from cnnwidgets.base import Panel, column, draws, row
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, public
 from cnnwidgets.methods import Race, race
 from cnnwidgets.methods.code.race import race_lines
@@ -21,6 +24,7 @@ from cnnwidgets.methods.race_curves import quantities
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, Trainable, task_of
 from cnnwidgets.methods.verdict import have_accuracy
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import race_charts as charts
 from cnnwidgets.views import BoardView, ChartView
 from cnnwidgets.views.curves import blank
@@ -73,7 +77,7 @@ class TrainingRace(Panel):
         replay: Race | str | Path | None = None,
         executor: Executor | None = None,
         **options: Any,
-    ):
+    ) -> None:
         self._task, self._loaders, self._executor = task, (loader, validation_loader), executor
         self._replay = replay if isinstance(replay, Race) or replay is None else Race.load(replay)
         if steps is not None:
@@ -93,10 +97,11 @@ class TrainingRace(Panel):
     def subject(self) -> str:
         return ", ".join(map(title, self.specs))
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=420, readout=True)
-        self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
+        with suppress(MissingPackage):
+            self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
         self.board = BoardView()
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
@@ -104,7 +109,7 @@ class TrainingRace(Panel):
         body.hidden = [self.snapshots]
         return body
 
-    def compute(self, state, job) -> Race:
+    def compute(self, state: SimpleNamespace, job: Job) -> Race:
         if self._replay:
             return self._replay
         job.update(None, 0.0)

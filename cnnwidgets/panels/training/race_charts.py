@@ -11,7 +11,7 @@ from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapsho
 from cnnwidgets.methods.schedules import brief, sketch
 from cnnwidgets.numbers import number, percent
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import FONT, dress, in_legend, log_axis, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import FONT, dress, in_legend, log_axis, look, more_groups, needs_plotly, short, untold_of
 from cnnwidgets.views.palette import GRAY
 
 BARS = {"snapshots": "#56b4e9", "average": "#0072b2", "others": GRAY}
@@ -51,6 +51,7 @@ class Growing:
             self._sent = [len(x) for x, _ in curves]
 
 
+@needs_plotly
 def plot(race: Race) -> tuple[Any, list[int]]:
     """The empty chart of a race, and the numbers of the curves that have their names at their ends.
 
@@ -122,6 +123,7 @@ def standing_rows(race: Race) -> list[dict[str, Any]]:
     return rows
 
 
+@needs_plotly
 def snapshots(race: Race) -> Any:
     """Bars for the snapshots of a schedule, their average, and the other schedules; None if there are none."""
     import plotly.graph_objects as go

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.base import Panel, action, column, draws
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Flag, Number, public
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.knots import moved, values_of
@@ -23,6 +26,7 @@ from cnnwidgets.methods.schedule_follower import Follower, arrays_of, finding_on
 from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import Trainable
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import schedule_charts as charts
 from cnnwidgets.panels.training.editor import GROUP, changed, controls_of
 from cnnwidgets.panels.training.race import TrainingRace
@@ -38,7 +42,7 @@ FIRST = next(iter(PRESETS.values()))
 class Menu(c.Choice):
     """The schedules to choose from. Their words change while one is shaped: a list, for buttons would jump."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "choice", "options": panel.listed(name, self.options)}
 
 
@@ -110,7 +114,7 @@ class SchedulePlayground(Panel):
         scheduler: LRScheduler | None = None,
         steps: int | None = None,
         **options: Any,
-    ):
+    ) -> None:
         self._optimizer, self._scheduler = optimizer, scheduler
         self._given: list[dict[str, Any]] = options.get("specs", [])
         self._task = task, loader, validation_loader
@@ -125,11 +129,12 @@ class SchedulePlayground(Panel):
     def subject(self) -> str:
         return ", ".join(title(spec) for spec in self.specs)
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self._begin_with_own()
         self.chart = ChartView(height=290, readout=True)
-        self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
+        with suppress(MissingPackage):
+            self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
         self.chart.on_user("clicked", self._choose)
         self.loss_chart = ChartView(height=180, readout=True)
         for doing in ("dragged", "added", "removed"):
@@ -139,7 +144,7 @@ class SchedulePlayground(Panel):
         body.hidden = [self.loss_chart]
         return body
 
-    def compute(self, state, job) -> tuple[Schedule, ...]:
+    def compute(self, state: SimpleNamespace, job: Job) -> tuple[Schedule, ...]:
         if not state.specs:
             raise ValueError("there is no schedule on screen: add one or choose a preset")
         specs = [{**spec, "losses": _losses(state)} if _waits(spec) else spec for spec in state.specs]
