@@ -58,7 +58,8 @@ export function buttonsField(spec, hand) {
       input.addEventListener("change", () => take(value, input.checked));
       return input;
     });
-    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...(spec.sparks?.[place] ? [sparkline(spec.sparks[place])] : []), text)));
+    const spark = (place) => (spec.sparks?.[place] ? [sparkline(spec.sparks[place])] : []);
+    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...spark(place), text)));
     const headings = [...new Set(options.map((_, place) => about[place]?.[0] ?? ""))];
     const under = headings.map((heading) => labels.filter((_, place) => (about[place]?.[0] ?? "") === heading));
     box.replaceChildren(...(spec.about ? headings.map((heading, n) => headed(heading, under[n])) : labels));
