@@ -6,6 +6,7 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
@@ -36,7 +37,7 @@ from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, Confusi
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
-from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
+from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
@@ -44,14 +45,14 @@ from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
-    "COMMON",
-    "KINDS",
     "METHODS",
     "PARAMETERS",
+    "SCHEDULES",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
     "Batch",
+    "ClassChange",
     "Comparer",
     "Comparison",
     "Confusion",
@@ -91,6 +92,8 @@ __all__ = [
     "align",
     "attribute",
     "backward_rules",
+    "class_distance",
+    "class_width",
     "compare",
     "deconvnet",
     "early_stopping",
@@ -109,6 +112,7 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "move_class",
     "nearest",
     "noise_like",
     "occlusion",
@@ -124,7 +128,9 @@ __all__ = [
     "segment",
     "separation",
     "smoothgrad",
+    "spread_class",
     "task",
+    "thin_class",
     "train",
     "trust",
     "zero_shares",

@@ -16,6 +16,7 @@ from cnnwidgets.net.arguments import said
 from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.incremental import of_unit
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import Function, OwnScore
 from cnnwidgets.net.pictures import check_finite
@@ -145,8 +146,7 @@ class Asked(NamedTuple):
     def of_unit(self, passed: Graph) -> Tensor:
         """(N,): the unit's scores, of the pictures of a pass."""
         layer, unit, *place = self.unit  # type: ignore[misc]
-        maps = passed.maps[layer]
-        return maps[:, unit, place[0], place[1]] if place else maps[:, unit].sum((1, 2))
+        return of_unit(passed.maps[layer], unit, place)
 
     def __str__(self) -> str:
         if self.unit is None:

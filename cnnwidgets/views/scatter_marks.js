@@ -45,7 +45,7 @@ export function lookOf(model, count, paper, ink) {
   const last = table.length; // the slot of points that have no class, or no value
   const slots = Uint16Array.from({ length: count }, (_, i) => {
     if (value.length) return value[i] === NONE ? last : value[i] >> 8;
-    return group[i] < last ? group[i] : last;
+    return Math.min(group[i], last);
   });
   const fills = Uint32Array.from([...table, gray]);
   const counts = new Int32Array(fills.length);

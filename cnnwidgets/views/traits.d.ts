@@ -1,4 +1,4 @@
-// The traits that each view's module reads and sets, by their types in Python. Written by `python -m tests.views.traits`.
+// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
 
 type Callback = (...values: any[]) => void;
 
@@ -24,14 +24,18 @@ export interface AnswerView {
   classes: DataView;
   known: DataView;
   names: Record<string, any>;
-  probability: DataView;
   quantity: string;
-  score: string;
+  share: boolean;
   span: number[];
-  target: string;
+  target: number;
   values: DataView;
   xs: number[];
   ys: number[];
+}
+
+export interface BoardView {
+  rows: (Record<string, any>)[];
+  title: string;
 }
 
 export interface ChartView {
@@ -42,6 +46,7 @@ export interface ChartView {
   description: string;
   draggable: number[];
   dragged: number[];
+  ended: number[];
   figure: string;
   fixed: boolean;
   height: number;
@@ -50,6 +55,7 @@ export interface ChartView {
   line: number | null;
   line_label: string;
   marked: number;
+  places: any[];
   readout: boolean;
   removed: number[];
 }
@@ -57,17 +63,20 @@ export interface ChartView {
 export interface HeatView {
   box: number[];
   colors: string[];
+  hint: string;
   known: DataView;
   lock: string[];
   mark: number | null;
   marked: string;
   names: string[];
+  note: string;
   opacity: number;
   patch: number[];
   pixels: DataView;
-  quantity: string;
+  range: "full" | "there";
   region: number[];
   shape: number[];
+  share: boolean;
   span: number[];
   title: string;
   values: DataView;
@@ -108,6 +117,7 @@ export interface ImageView {
   cover: DataView;
   cursor: number[];
   field: Record<string, any>;
+  hint: string;
   lock: boolean;
   mask: DataView;
   pixels: DataView;
@@ -158,6 +168,7 @@ export interface ScatterView {
   height: number;
   hidden: number[];
   hovered: number;
+  labeled: boolean;
   labels: DataView;
   lock: string[];
   names: string[];

@@ -96,12 +96,13 @@ def test_the_occlusion_slider_watches_the_probability_or_the_value(kind):
     assert (result.target, result.score) == (target, "value" if values else "probability")
     name = names(kind)[target]
     words = name if values else f"p({name})"
-    assert panel.heat.quantity == panel.answers.quantity == words
+    assert (panel.heat.title, panel.answers.quantity) == (f"{words} for each place", words)
     lowest, highest = min(np.min(wanted), result.clean), max(np.max(wanted), result.clean)
-    assert panel.answers.span == (pytest.approx([lowest, highest], abs=1e-5) if values else [])
+    assert panel.answers.share is panel.heat.share is not values
+    assert panel.answers.span == pytest.approx([lowest, highest] if values else [0, 1], abs=1e-5)
     assert is_shown(panel, panel.tops) is not values
-    assert f" · {panel.net.output.sentence}" in panel.status.message
-    assert f"{words} from " in panel.status.message
+    assert panel.net.output.sentence[1:] in panel.status.message
+    assert panel.status.message.startswith(f"{words} falls from ")
     order = [] if values else answers(kind).argsort(descending=True).tolist()
     assert panel.answers.before["classes"] == order
     np.testing.assert_allclose(panel.answers.before["chances"], answers(kind)[order], atol=1e-5)
@@ -146,7 +147,7 @@ CODES = {
     "one logit, logit of the first": ("one logit", {"score": "logit", "target": 0}),
     "a dict, a function": ("a dict", {"target": head}),
     "a dict, a function of one picture": ("a dict", {"target": one_by_one}),
-    "a dict, a unit": ("a dict", {"score": ["body.2", 1]}),
+    "a dict, a unit": ("a dict", {"unit": ["body.2", 1]}),
 }
 
 
@@ -158,7 +159,7 @@ def test_the_code_gives_what_is_on_screen(what):
     net = NETS[kind]()
     slider = cw.OcclusionSlider(net, PICTURE, patch=3, stride=3, **state)
     methods = ["saliency", "guided_backprop", "grad_cam", "lime"]
-    only = {} if "score" in state else {"target": state["target"]}
+    only = {} if "target" not in state else {"target": state["target"]}
     panel = cw.SaliencyPanel(net, PICTURE, methods=methods, **only) if only else None
     for one in filter(None, (slider, panel)):
         assert one.error is None or one.result
@@ -185,8 +186,8 @@ def test_a_function_goes_by_its_name(score):
     wanted = [[small(8)(covered(y, x)[None])[0, 1].item() for x in slider.result.xs] for y in slider.result.ys]
     np.testing.assert_allclose(slider.result.values, wanted, atol=1e-5)
     name = score.__name__
-    assert slider.heat.quantity == slider.answers.quantity == name
-    assert slider.result.target == name and f"{name} from " in slider.status.message
+    assert slider.heat.title.startswith(name) and slider.answers.quantity == name
+    assert slider.result.target == name and slider.status.message.startswith(f"{name} falls from ")
     assert slider.get_state("target")["target"] == {"other": name}
     panel = cw.SaliencyPanel(net, PICTURE, [score, head], methods=["saliency", "occlusion"])
     assert [row.name for row in panel.result.rows] == list(dict.fromkeys([name, "head"]))
@@ -224,9 +225,9 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert slider.wait(PATIENCE)
     assert slider.status.message.startswith("Net outputs a dict of out (1×4); class scores need a tensor (N, classes)")
     assert slider.status.message.endswith("give target= a function of the output")
-    slider.score = ["body.2", 1]
-    assert slider.result.score == ("body.2", 1)
-    assert slider.answers.quantity == "sum of unit 1 of body.2" and not slider.answers.before["classes"]
+    slider.layer, slider.unit = "body.2", 1
+    assert slider.result.unit == ("body.2", 1)
+    assert slider.answers.quantity == "sum of body.2, unit 1" and not slider.answers.before["classes"]
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
     panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
