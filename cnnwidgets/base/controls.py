@@ -114,7 +114,7 @@ class Several(Control):
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
-        about = {"about": [*map(list, self.about(panel))]} if self.about else {}
+        about = {"about": [*map(list, self.about(panel))]} if self.about and kind == "several" else {}
         return {"kind": kind, "options": panel.listed(name, self.options), **about}
 
 
