@@ -1,4 +1,4 @@
-// The traits that each view's module reads and sets, by their types in Python. Written by `python -m tests.views.traits`.
+// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
 
 type Callback = (...values: any[]) => void;
 
@@ -24,11 +24,10 @@ export interface AnswerView {
   classes: DataView;
   known: DataView;
   names: Record<string, any>;
-  probability: DataView;
   quantity: string;
-  score: string;
+  share: boolean;
   span: number[];
-  target: string;
+  target: number;
   values: DataView;
   xs: number[];
   ys: number[];
@@ -57,17 +56,20 @@ export interface ChartView {
 export interface HeatView {
   box: number[];
   colors: string[];
+  hint: string;
   known: DataView;
   lock: string[];
   mark: number | null;
   marked: string;
   names: string[];
+  note: string;
   opacity: number;
   patch: number[];
   pixels: DataView;
-  quantity: string;
+  range: "full" | "there";
   region: number[];
   shape: number[];
+  share: boolean;
   span: number[];
   title: string;
   values: DataView;
@@ -108,6 +110,7 @@ export interface ImageView {
   cover: DataView;
   cursor: number[];
   field: Record<string, any>;
+  hint: string;
   lock: boolean;
   mask: DataView;
   pixels: DataView;

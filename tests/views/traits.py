@@ -10,7 +10,7 @@ from cnnwidgets import views
 from cnnwidgets.views import View
 
 FILE = Path(views.__file__).with_name("traits.d.ts")
-HEAD = """// The traits that each view's module reads and sets, by their types in Python. Written by `python -m tests.views.traits`.
+HEAD = """// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
 
 type Callback = (...values: any[]) => void;
 
