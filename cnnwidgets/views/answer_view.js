@@ -54,7 +54,7 @@ function render({ model, el }) {
     const [i, j] = [ys.indexOf(box[0]), xs.indexOf(box[1])];
     if (i >= 0 && j >= 0 && known[i * xs.length + j]) return { ...inGrid(i, j), far: 0 };
     const answer = model.get("answer");
-    if (answer.box && answer.box.every((v, n) => v === box[n])) return { ...answer, far: 0 };
+    if (answer.box?.every((v, n) => v === box[n])) return { ...answer, far: 0 };
     let [best, far] = [-1, Infinity];
     known.forEach((there, at) => {
       const away = (ys[Math.floor(at / xs.length)] - box[0]) ** 2 + (xs[at % xs.length] - box[1]) ** 2;

@@ -135,6 +135,12 @@ export function outline(context, x, y, width, height, color, thickness = 2) {
   context.strokeRect(x, y, width, height);
 }
 
+/** The font of captions on a canvas: that of the page's small text, 13 px or what the reader has chosen. */
+export function captionFont(canvas) {
+  const { fontSize, fontFamily } = getComputedStyle(canvas);
+  return `${fontSize || "13px"} ${fontFamily || "sans-serif"}`;
+}
+
 /** A text, or as much of its beginning as fits into a width. */
 export function elided(context, text, width) {
   if (context.measureText(text).width <= width) return text;
@@ -148,23 +154,26 @@ export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
 /** A color bar with lo, hi and, where it lies between them, zero; or with words in their place. */
 export function drawLegend(canvas, words, lo, hi, color, names) {
-  const [bar, font] = [12, "12px sans-serif"];
+  const [bar, font] = [12, captionFont(canvas)];
+  const line = parseFloat(font) + 4;
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
   const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
   const measured = Object.assign(canvas.getContext("2d"), { font });
   const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
   const width = Math.max(80, Math.min(220, (canvas.parentElement?.clientWidth || Infinity) - 2 * pad));
   const step = width / 256;
-  const context = resize(canvas, width + 2 * pad, 34);
+  const context = resize(canvas, width + 2 * pad, bar + 5 + line);
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
     context.fillRect(pad + i * step, 0, step + 1, bar);
   });
   Object.assign(context, { fillStyle: color, font, textAlign: "center" });
-  values.forEach((value, i) => {
-    const x = pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width;
+  const places = values.map((value) => pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width);
+  const halves = texts.map((text) => context.measureText(text).width / 2 + 3);
+  const isFree = (i) => i % 2 === 0 || values.length < 3 || [0, 2].every((end) => Math.abs(places[1] - places[end]) > halves[1] + halves[end]);
+  places.forEach((x, i) => {
     context.fillRect(x - 0.5, bar, 1, 4);
-    context.fillText(texts[i], x, bar + 17);
+    if (isFree(i)) context.fillText(texts[i], x, bar + line);
   });
   canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}`);
 }

@@ -196,3 +196,46 @@ def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentenc
     assert strip.inner_text().startswith(sentence)
     assert number(sliding) == before
     assert sliding.python("print(panel.shown.exact)") == "True"
+
+
+@pytest.mark.parametrize("width", [1280, 600])
+def test_the_patch_the_number_and_the_list_are_in_sight_together_and_nothing_scrolls_sideways(sliding, width):
+    sliding.page.set_viewport_size({"width": width, "height": 720})
+    try:
+        cell = sliding.cell(1)
+        sliding.page.wait_for_timeout(300)
+        top = cell.locator(".cwp").bounding_box()["y"]
+        for part in (".cw-image canvas", ".cw-number", ".cw-answers", *([".cw-heat canvas"] if width == 1280 else [])):
+            box = cell.locator(part).first.bounding_box()
+            assert box["y"] + box["height"] - top <= 530, part
+        wide = "es => es.filter(e => e.scrollWidth > e.clientWidth).length"
+        assert cell.locator(".cwp-view").evaluate_all(wide) == 0
+        titles = cell.locator(".cw-title").evaluate_all("es => new Set(es.map(e => e.offsetHeight)).size")
+        assert titles == 1, "titles of one height"
+    finally:
+        sliding.page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_colors_are_stretched_over_what_is_there_and_say_so(sliding):
+    heat = sliding.cell(1).locator(".cw-heat").first
+    heat.get_by_role("button", name="what is there").click()
+    assert heat.get_by_role("button", name="what is there").get_attribute("aria-pressed") == "true"
+    heat.get_by_text("colors stretched").wait_for()
+    ends = sliding.python(
+        f"print({PERCENT}(panel.result.values.min()), {PERCENT}(panel.result.values.max()), sep='|')"
+    ).split("|")
+    assert heat.locator(".cw-ends > :is(:first-child, :last-child)").all_inner_texts() == ends
+    sliding.wait_python("panel.colors", "there")
+
+
+def test_the_hint_fades_once_the_patch_has_been_moved_by_hand(notebook):
+    opened = notebook(SCENES, PANEL)
+    show(opened)
+    hint = opened.cell(1).locator(".cw-hint")
+    opened.wait_python("panel.wait() and panel.result.exact", "True", seconds=60)
+    assert hint.inner_text() == "Drag the patch" and hint.evaluate("e => getComputedStyle(e).opacity") == "1"
+    picture, *_ = canvases(opened)
+    picture.focus()
+    picture.press("ArrowDown")
+    opened.page.wait_for_function("e => getComputedStyle(e).opacity === '0'", arg=hint.element_handle())
+    opened.wait_python("panel.picture.hint == ''", "True")
