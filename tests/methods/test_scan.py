@@ -536,7 +536,12 @@ class Stream(torch.utils.data.IterableDataset):
         (Pictures(), {"workers": -1}, ValueError, "workers is -1"),
         (Pictures(), {"workers": 2, "executor": ThreadPoolExecutor(1)}, ValueError, "workers= load for a scan without"),
         (Pictures(), {"executor": 4}, TypeError, "executor is a int; expected a concurrent.futures.Executor"),
-        ([None, 3], {}, ValueError, "none of the 2 pictures can be used; the first, 0: TypeError: NoneType is not a picture"),
+        (
+            [None, 3],
+            {},
+            ValueError,
+            "none of the 2 pictures can be used; the first, 0: TypeError: NoneType is not a picture",
+        ),
     ],
 )
 def test_what_cannot_be_scanned_is_said(data, options, error, sentence):
