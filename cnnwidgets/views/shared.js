@@ -146,31 +146,37 @@ export function elided(context, text, width) {
 /** The model's row and column of a cursor, or null. */
 export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
-/** A color bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
+/**
+ * A color bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value.
+ * The words at its ends lie below the bar, so that none is cut, and it is wide enough for them.
+ */
 export function drawLegend(canvas, words, lo, hi, color, names, mark) {
-  const [bar, font] = [12, "12px sans-serif"];
+  const [bar, font, edge] = [12, "13px sans-serif", 2];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
   const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
   const measured = Object.assign(canvas.getContext("2d"), { font });
-  const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
-  const width = Math.max(80, Math.min(220, (canvas.parentElement?.clientWidth || Infinity) - 2 * pad));
+  const sizes = texts.map((text) => Math.ceil(measured.measureText(text).width));
+  const needed = 2 * Math.max(sizes[0], sizes.at(-1)) + (sizes.length === 3 ? sizes[1] + 16 : 16);
+  const width = Math.max(80, Math.min(Math.max(220, needed), (canvas.closest(".cw")?.clientWidth || Infinity) - 2 * edge));
   const step = width / 256;
-  const context = resize(canvas, width + 2 * pad, mark ? 50 : 34);
+  const context = resize(canvas, width + 2 * edge, mark ? 50 : 34);
+  const at = (value) => edge + (hi > lo ? (Math.max(lo, Math.min(hi, value)) - lo) / (hi - lo) : 0.5) * width;
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
-    context.fillRect(pad + i * step, 0, step + 1, bar);
+    context.fillRect(edge + i * step, 0, step + 1, bar);
   });
-  Object.assign(context, { fillStyle: color, font, textAlign: "center" });
+  Object.assign(context, { fillStyle: color, font, textAlign: "left" });
+  const ends = [edge, edge + width - sizes.at(-1)];
   values.forEach((value, i) => {
-    const x = pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width;
-    context.fillRect(x - 0.5, bar, 1, 4);
-    context.fillText(texts[i], x, bar + 17);
+    context.fillRect([edge, at(value) - 0.5, edge + width - 1][value === lo ? 0 : value === hi ? 2 : 1], bar, 1, 4);
+    const between = Math.max(ends[0] + sizes[0] + 8, Math.min(ends[1] - sizes[i] - 8, at(value) - sizes[i] / 2));
+    context.fillText(texts[i], i === 0 ? ends[0] : i === values.length - 1 ? ends[1] : between, bar + 17);
   });
   if (mark) {
-    const x = pad + (hi > lo ? (Math.max(lo, Math.min(hi, mark.value)) - lo) / (hi - lo) : 0.5) * width;
+    const x = at(mark.value);
     const text = `${mark.name} ${format(mark.value)}`;
-    const half = context.measureText(text).width / 2;
-    context.fillText(text, Math.max(half, Math.min(width + 2 * pad - half, x)), bar + 33);
+    const size = context.measureText(text).width;
+    context.fillText(text, Math.max(edge, Math.min(edge + width - size, x - size / 2)), bar + 33);
     outline(context, x - 1.5, 0.5, 3, bar, "#ffb000", 1);
   }
   canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}${mark ? `, ${mark.name} ${format(mark.value)}` : ""}`);

@@ -123,7 +123,7 @@ def test_arrow_keys_move_the_selection_and_shift_arrows_the_cursor(browsing):
 def test_arrow_keys_in_the_layer_list_change_the_layer_and_keep_the_place(browsing):
     browsing.python("panel.grid.cursor = [8.0, 5.0]")
     before = eval(browsing.python("print((panel.y, panel.x))"))
-    layers = browsing.cell(1).locator(".cw-rows")
+    layers = browsing.cell(1).locator(".cw-rows table")
     layers.focus()
     layers.press("ArrowDown")
     browsing.wait_python("panel.layer", "layer2.0.conv2")

@@ -279,7 +279,7 @@ def test_a_misspelled_layer_is_met_with_names_like_it():
 @pytest.mark.parametrize("method", [activations, zero_shares])
 def test_several_pictures_are_refused(method):
     net, picture = sample("digits")
-    with pytest.raises(ValueError, match="one picture is wanted, 2 were given"):
+    with pytest.raises(ValueError, match="expected one picture, got 2"):
         method(net, [picture, picture])
     assert method(net, [picture])
 
