@@ -173,9 +173,7 @@ def _first_not_finite(net: BoundModel, inputs: torch.Tensor) -> str:
         nonlocal sentence
         count = int((~torch.isfinite(output)).sum())
         if count and not sentence:
-            sentence = (
-                f"{count:,} of the {output.numel():,} values of {name} are NaN or infinite; no earlier layer has any"
-            )
+            sentence = f"{count:,} of the {output.numel():,} values of {name} are NaN or infinite; no earlier layer has any"
 
     net.run(inputs, look)
     return sentence

@@ -25,7 +25,7 @@ class Browsed:
         maps: the layer's maps.
         beside: the maps of the second picture or network; None without one.
         other: the network's input for the second picture; None without one.
-        other_name: the name of the second network, or "beside" for a second picture.
+        other_name: the name of the second network, or "Beside" for a second picture.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: the network's answer in words, or why there is none; None until it is computed.
         notes: sentences on how the network or the picture was changed.
@@ -35,7 +35,7 @@ class Browsed:
     maps: FeatureMaps
     beside: FeatureMaps | None = None
     other: torch.Tensor | None = None
-    other_name: str = "beside"
+    other_name: str = "Beside"
     zeros: dict[str, float] | None = None
     predicted: str | None = None
     notes: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class MapBrowser:
     def _predict(self, inputs: torch.Tensor) -> str:
         try:
             output = self.net.output
-            return output.sentence if output.is_structure else output.says(self.net.predict(inputs, k=3)[0])
+            return output.sentence if output.is_structure else output.says(self.net.predict(inputs, k=2)[0])
         except (TypeError, ValueError) as error:
             return str(error)
 

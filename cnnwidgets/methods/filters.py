@@ -145,7 +145,7 @@ class Filters:
         if self.dead[filter]:
             caption += " Dead: nearly zero, compared with the layer's other filters."
         names = ["red", "green", "blue"] if self.in_color else [f"channel {c}" for c in range(len(each))]
-        return Kernels(each[chosen], [f"{names[c]}, norm {number(norms[c])}" for c in chosen], caption)
+        return Kernels(each[chosen], [f"{names[c]}, norm {number(norms[c], 2)}" for c in chosen], caption)
 
     @property
     def title(self) -> str:
@@ -229,7 +229,9 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
     """
     if layer is None:
         if not net.layers.weighted:
-            raise ValueError(f"{net.name} has no layer with filters: neither a two-dimensional convolution nor a linear layer")
+            raise ValueError(
+                f"{net.name} has no layer with filters: neither a two-dimensional convolution nor a linear layer"
+            )
         layer = net.layers.weighted[0].name
     row = net.layers[layer]
     if row.weight is None:

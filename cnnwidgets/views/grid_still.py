@@ -26,7 +26,7 @@ BETWEEN, BETWEEN_MOSAICS = 0.05, 0.1
 PALE = 0.35
 """Opacity of a map that is crossed out."""
 
-NUMBERED = 44
+NUMBERED = 56
 """CSS pixels of a tile from which on its number stands in its corner."""
 
 CHIP = {"facecolor": "#000000", "edgecolor": "none", "alpha": 0.6, "pad": 0.6}
@@ -170,7 +170,7 @@ def _draw_legend(grid: ImageGrid, paper: Paper, y: float, order: np.ndarray, loo
     slot = int(chosen[0]) if len(chosen) else 0
     words: tuple[str, ...] = ()
     if grid.scale == "map" and not len(chosen):
-        words = (f"lowest of each {grid.noun}", "0", f"highest of each {grid.noun}")
+        words = (f"lowest of {_each(grid)}", "0", f"highest of {_each(grid)}")
     y = paper.text(0, y, _scale(grid, bool(len(chosen))), color=DIM)
     bottom = paper.bar(0, y, look.table, float(look.low[slot]), float(look.high[slot]), words=words)
     if "line" not in grid.hide:
@@ -185,9 +185,13 @@ def _line(grid: ImageGrid, chosen: bool) -> str:
     return f"{grid.noun} {grid.selected}{dead} · from {number(float(lo))} to {number(float(hi))}"
 
 
+def _each(grid: ImageGrid) -> str:
+    return f"each {'map' if grid.noun == 'unit' else grid.noun}"
+
+
 def _scale(grid: ImageGrid, chosen: bool) -> str:
     """What the colors stand for."""
     if grid.scale == "map" and chosen:
         return f"{grid.quantity}, {grid.noun} {grid.selected}"
-    spans = {"map": f"each {grid.noun} on its own scale", "layer": "all on one scale", "fixed": "fixed range"}
+    spans = {"map": f"{_each(grid)} on its own scale", "layer": "all on one scale", "fixed": "fixed range"}
     return f"{grid.quantity}, {spans[grid.scale]}"

@@ -1,25 +1,20 @@
 // Where the tiles of a grid lie: numbers in, numbers out.
 
 const LARGEST = 260; // CSS pixels of a tile, where the grid may choose
-const LEAST = 26;
-
-/** Columns near a number of them, and not fewer, that leave the last row full, or else as full as it can be. */
-function evened(count, columns) {
-  if (count <= columns) return count;
-  for (let more = columns; more <= 1.35 * columns; more++) if (count % more === 0) return more;
-  return Math.ceil(count / Math.ceil(count / columns));
-}
+const LEAST = 32;
+const NEARLY = 0.85; // of the largest tile, for rows that are all full
 
 /** The columns with which all tiles are in view, as large as they can be; of very many tiles some are scrolled to. */
 export function comfortable({ count, ratio, room, height, gap, below }) {
-  for (let columns = 1; ; columns++) {
-    const tile = Math.floor(room / columns) - gap;
-    if (tile <= LEAST) return { tile: LEAST, columns: Infinity };
-    const rows = Math.ceil(count / columns);
-    if (tile > LARGEST || rows * (tile * ratio + gap + below) > height) continue;
-    const even = evened(count, columns);
-    return { tile: even > columns ? Math.floor(room / even) - gap : tile, columns: even };
-  }
+  const tileOf = (columns) => {
+    const tall = height / Math.ceil(count / columns) - gap - below;
+    return Math.floor(Math.min(LARGEST, room / columns - gap, tall / ratio));
+  };
+  const all = Array.from({ length: Math.min(count, Math.ceil(room / (LEAST + gap))) }, (_, k) => ({ columns: k + 1, tile: tileOf(k + 1) }));
+  const largest = (some) => some.reduce((best, one) => (one.tile > best.tile ? one : best), { columns: Infinity, tile: LEAST });
+  const best = largest(all);
+  const full = largest(all.filter(({ columns }) => count % columns === 0));
+  return full.tile >= NEARLY * best.tile && full.columns < Infinity ? full : best;
 }
 
 /** Columns and sizes of the tiles in so many pixels; `wanted` is a tile's width, 0 for a comfortable one. */

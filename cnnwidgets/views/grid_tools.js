@@ -2,7 +2,10 @@
 
 import { choice, h, listen, put } from "./shared.js";
 
-/** Order, colors and their scale, the size of the tiles, and the legend; `name` says what the legend is of. */
+/** What each tile is called where scales are spoken of: a unit's is its map. */
+export const eachOf = (model) => `each ${model.get("noun") === "unit" ? "map" : model.get("noun")}`;
+
+/** Order, colors and their scale, and the legend; `name` says what the legend is of. */
 export function toolbar(model, name, legend, ends) {
   const tools = h("div", { className: "cw-tools" });
   const offer = (trait, label, options, title) => {
@@ -14,17 +17,23 @@ export function toolbar(model, name, legend, ends) {
   const same = (names) => names.map((name) => [name, name]);
   const sorts = Object.keys(model.get("orders"));
   if (sorts.length > 1) offer("sort", "Sort by", same(sorts), "Order of the tiles");
-  offer("scale", "Scale", [["map", `each ${model.get("noun")}`], ["layer", "whole layer"], ["fixed", "fixed range"]],
+  offer("scale", "Scale", [["map", eachOf(model)], ["layer", "whole layer"], ["fixed", "fixed range"]],
     "What the colors span");
   if (!model.get("hide").includes("limits")) tools.append(limits(model, ends));
   if (!model.get("hide").includes("contrast")) tools.append(contrast(model, ends));
   offer("colors", "Colors", same(["auto", "viridis", "gray", "diverging"]), "Color table");
-  const button = (className, text, title) => h("button", { className, title, "aria-label": title }, text);
-  if (!model.get("hide").includes("zoom")) {
-    tools.append(h("span", { className: "cw-zoom" }, button("cw-smaller", "−", "Smaller tiles (-)"), button("cw-larger", "+", "Larger tiles (+)")));
-  }
   tools.append(h("span", { className: "cw-spans" }, name, legend));
   return tools;
+}
+
+/** Buttons for the size of the tiles. */
+export function zoomButtons(zoom) {
+  const button = (className, text, title, factor) => {
+    const made = h("button", { className, title, "aria-label": title }, text);
+    made.addEventListener("click", () => zoom(factor));
+    return made;
+  };
+  return h("span", { className: "cw-zoom" }, button("cw-smaller", "−", "Smaller tiles (-)", 0.8), button("cw-larger", "+", "Larger tiles (+)", 1.25));
 }
 
 /** Two numbers, shown while the scale is fixed. */

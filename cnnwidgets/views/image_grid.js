@@ -2,13 +2,13 @@
 
 import { drawCross, drawLines, drawNumber } from "./grid_marks.js";
 import { tilesIn } from "./grid_tiles.js";
-import { toolbar } from "./grid_tools.js";
+import { eachOf, toolbar, zoomButtons } from "./grid_tools.js";
 import { colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
 import { format } from "./numbers.js";
 
 const LABEL = 18;
 const SPOTS_FROM = 36; // CSS pixels: smaller tiles show the cursor only where the pointer is
-const NUMBERS_FROM = 44; // and no number
+const NUMBERS_FROM = 56; // and no number
 
 function render({ model, el }) {
   const canvas = h("canvas", { tabIndex: 0, className: "cw-canvas", role: "application" });
@@ -17,11 +17,14 @@ function render({ model, el }) {
   const legend = h("canvas", { className: "cw-legend", role: "img" });
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const title = h("div", { className: "cw-title" });
+  const zoom = (factor) => put(model, { tile: Math.round(Math.max(12, Math.min(600, layout.tile * factor))) });
+  const buttons = zoomButtons(zoom);
+  const head = h("div", { className: "cw-head" }, title, buttons);
   const ends = [];
   const quantity = h("span");
   const tools = toolbar(model, quantity, legend, ends);
   line.hidden = model.get("hide").includes("line");
-  const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, title, tools, scroll, line);
+  const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, head, tools, scroll, line);
   el.append(root);
 
   const atlas = document.createElement("canvas");
@@ -166,7 +169,7 @@ function render({ model, el }) {
     if (legend.isConnected) {
       const [noun, each] = [model.get("noun"), model.get("scale") === "map"];
       quantity.textContent = model.get("quantity") + (each && described ? `, ${noun} ${described.map}` : "");
-      const words = each && !described && [`lowest of each ${noun}`, "0", `highest of each ${noun}`];
+      const words = each && !described && [`lowest of ${eachOf(model)}`, "0", `highest of ${eachOf(model)}`];
       drawLegend(legend, Array.from(table), ...range(described?.map ?? 0), style.color, words);
     }
   };
@@ -236,8 +239,9 @@ function render({ model, el }) {
     readData();
     hover = null;
     title.textContent = model.get("title");
-    title.hidden = !title.textContent;
     tools.hidden = !model.get("tools");
+    buttons.hidden = tools.hidden || model.get("hide").includes("zoom");
+    head.hidden = buttons.hidden && !title.textContent;
     canvas.setAttribute("aria-label", `${model.get("title")}: ${data.count} ${model.get("noun")}${data.count === 1 ? "" : "s"}`);
     colorize();
     rearrange();
@@ -280,9 +284,6 @@ function render({ model, el }) {
     event.preventDefault();
     event.stopPropagation();
   });
-  const zoom = (factor) => put(model, { tile: Math.round(Math.max(12, Math.min(600, layout.tile * factor))) });
-  tools.querySelector(".cw-smaller")?.addEventListener("click", () => zoom(0.8));
-  tools.querySelector(".cw-larger")?.addEventListener("click", () => zoom(1.25));
   scroll.addEventListener("scroll", draw);
 
   ends.push(

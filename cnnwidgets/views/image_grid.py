@@ -55,7 +55,7 @@ class ImageGrid(View, module="image_grid.js"):
     noun = t.Unicode("map", help="what one map is called: unit, filter").tag(sync=True)
     title = t.Unicode(help="a line above the grid").tag(sync=True)
     labels = t.List(t.Unicode(), help="one label under each tile; empty for none").tag(sync=True)
-    numbered = t.Bool(False, help="whether each map's index stands in its corner, where tiles are large enough").tag(sync=True)
+    numbered = t.Bool(False, help="whether each map's index stands in its corner, if there is room").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are, which the legend says").tag(sync=True)
     mosaic = t.List(
         t.Int(),

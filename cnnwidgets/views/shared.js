@@ -153,7 +153,7 @@ export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 export function drawLegend(canvas, words, lo, hi, color, names, mark) {
   const [bar, font, edge] = [12, "13px sans-serif", 2];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
+  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
   const measured = Object.assign(canvas.getContext("2d"), { font });
   const sizes = texts.map((text) => Math.ceil(measured.measureText(text).width));
   const needed = 2 * Math.max(sizes[0], sizes.at(-1)) + (sizes.length === 3 ? sizes[1] + 16 : 16);

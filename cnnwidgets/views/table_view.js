@@ -2,6 +2,9 @@
 
 import { h, listen, once, put, stamp, watch } from "./shared.js";
 
+/** A name that may be broken after its dots. */
+const parted = (text) => text.split(/(?<=\.)/).flatMap((part, k) => (k ? [h("wbr"), part] : [part]));
+
 function render({ model, el }) {
   const body = h("tbody");
   const head = h("thead");
@@ -11,8 +14,8 @@ function render({ model, el }) {
   const id = `cw-row-${Math.random().toString(36).slice(2)}-`;
 
   const reload = () => {
-    const left = model.get("left");
-    const line = (cells, tag) => h("tr", {}, ...cells.map((text, k) => h(tag, { title: text, className: k < left ? "cw-left" : "" }, text)));
+    const [left, spare] = [model.get("left"), model.get("spare")];
+    const line = (cells, tag) => h("tr", {}, ...cells.map((text, k) => h(tag, { title: text, className: k < left ? "cw-left" : k === spare ? "cw-spare" : "" }, ...parted(text))));
     head.replaceChildren(line(model.get("heads"), "th"));
     body.replaceChildren(...model.get("rows").map((cells, index) => {
       const row = line(cells, "td");
@@ -23,6 +26,13 @@ function render({ model, el }) {
     table.setAttribute("aria-label", model.get("description"));
     table.setAttribute("aria-disabled", String(model.get("locked")));
     scroll.style.maxHeight = `${model.get("height")}px`;
+    fit();
+  };
+
+  /** All columns that there is room for: none is cut. */
+  const fit = () => {
+    scroll.classList.remove("cw-tight");
+    scroll.classList.toggle("cw-tight", scroll.scrollWidth > scroll.clientWidth);
     mark();
   };
 
@@ -60,7 +70,7 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
-  const ends = [listen(model, ["rows", "heads", "height", "description", "locked"], once(reload)), listen(model, ["selected"], mark), watch(scroll, mark)];
+  const ends = [listen(model, ["rows", "heads", "spare", "height", "description", "locked"], once(reload)), listen(model, ["selected"], mark), watch(scroll, fit)];
   reload();
   return () => ends.forEach((end) => end());
 }
