@@ -16,6 +16,10 @@ CACHE_BYTES = 256 * 2**20
 """Bytes of maps of recently viewed layers that are kept."""
 
 
+LETTERS = 40
+"""Most letters of a class name in a prediction."""
+
+
 @dataclass(frozen=True)
 class Browsed:
     """The maps of one layer for a picture, and the network's answer to that picture.
@@ -136,9 +140,15 @@ class MapBrowser:
     def _predict(self, inputs: torch.Tensor) -> str:
         try:
             output = self.net.output
-            return output.sentence if output.is_structure else output.says(self.net.predict(inputs, k=2)[0])
+            if output.is_structure:
+                return output.sentence
+            return output.says((_short(name), value) for name, value in self.net.predict(inputs, k=2)[0])
         except (TypeError, ValueError) as error:
             return str(error)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
 
 
 def _names(net: BoundModel) -> list[str]:

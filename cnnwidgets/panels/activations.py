@@ -11,6 +11,7 @@ from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.image import ImagePanel
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Cursor, Layer, public
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
@@ -63,30 +64,31 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         width = 200 if alone else 160
         self.picture, self.second_picture = ImageView(width=width), ImageView(title="Beside", width=width)
         self.chart = ChartView(height=112, fixed=fixed, hint="click a bar to open it")
-        self.chart.show(_zeros_chart({}), "zeros in each layer")  # here, for the worker thread should import nothing
+        self.chart.show(self.zeros_chart({}), "zeros in each layer")  # here, for the worker thread should import nothing
         self.table = TableView(
-            heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, spare=3, height=276 if alone else 200,
-            rows=[_cells(self.net.layers[name]) for name in names], locked=fixed, description="layers",
+            heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, spare=3,
+            rows=[_cells(self.net.layers[name]) for name in names], height=330 if alone else 200, locked=fixed,
+            description="layers",
         )  # fmt: skip
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.second, "cursor"))
         self.tie((self.grid, "tile"), (self.second, "tile"))
         self.grid.on_user("cursor", self.point)
         self.table.on_user("selected", self.go_to)
         self.chart.on_user("clicked", self.go_to_bar)
-        has_table = "layer" not in self.hidden
-        pictures = row(
-            self.picture, self.second_picture, *([self.table] if has_table else []), *([] if alone else [self.chart]),
-            grow=(0, 0, 2), basis=[width, width, *([400] if has_table else []), *([] if alone else [330])],
-        )  # fmt: skip
-        if alone:
-            maps = body = row(
-                column(pictures, self.chart),
-                self.grid,
-                self.second,
-                grow=(1, 2, 2),
-                basis=[652 if has_table else 300, 330, 330],
-            )
+        return self.lay_out(width)
+
+    def lay_out(self, width: int) -> Part:
+        """Picture and table with the maps at their right; two pictures or networks above their maps."""
+        table = [] if "layer" in self.hidden else [self.table]
+        bases = [width, width, *[330 for _ in table]]
+        if self.beside is None:
+            pictures = row(self.picture, self.second_picture, *table, grow=[0, 0, *[1 for _ in table]], basis=bases)
+            left = column(pictures, self.chart)
+            maps = body = row(left, self.grid, self.second, grow=(1, 2, 2), basis=[580 if table else 300, 240, 240])
         else:
+            pictures = row(
+                self.picture, self.second_picture, *table, self.chart, grow=[0, 0, *[2 for _ in table]], basis=[*bases, 330]
+            )
             maps = row(self.grid, self.second)
             body = column(pictures, maps)
         pictures.hidden, maps.hidden = [self.second_picture], [self.second]
@@ -128,7 +130,12 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         self.table.selected = self.chart.marked = self.layer_names.index(found.maps.layer.name)
         if found.zeros and found.zeros is not self._charted:  # plotly takes 8 ms: not for another layer
             self._charted = found.zeros
-            self.chart.show(_zeros_chart(found.zeros), f"zeros in each of {len(found.zeros)} layers")
+            self.chart.show(self.zeros_chart(found.zeros), f"zeros in each of {len(found.zeros)} layers")
+
+    def zeros_chart(self, zeros: dict[str, float]) -> Any:
+        """The share of zeros in each layer, as bars; beside a table the axis has less room."""
+        percents = {name: 100 * share for name, share in zeros.items()}
+        return bars_by_layer(percents, "Zeros in each layer", "zeros", letters=64 if self.beside is None else 40)
 
     @draws("y", "x")
     def place_cursor(self, found: Browsed) -> None:
@@ -163,7 +170,3 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 def _cells(row: Row) -> list[str]:
     """A layer's row in the table."""
     return [row.name, row.kind, row.output, f"{row.parameters:,}", str(row.receptive_field or "none")]
-
-
-def _zeros_chart(zeros: dict[str, float]) -> Any:
-    return bars_by_layer({name: 100 * share for name, share in zeros.items()}, "Zeros in each layer", "zeros")

@@ -29,10 +29,11 @@ class FilterGrid(ColoredPanel):
     filters, whose weights are nearly zero, are crossed out.
     """
 
-    layer = Layer("weighted", text=lambda row: f"{row.name} · {row.kind} · {row.parameters:,} parameters",
-                  shown=lambda panel: panel.shown_layer, help="Layer whose filters are shown; by default the first with any")  # fmt: skip
-    channel = Slide(None, lambda panel: (0, panel.channels - 1), then="nothing", low=0, nothing="all",
-                    absent=lambda panel: panel.channels == 1, help="Input channel to show; None for all")  # fmt: skip
+    layer = Layer("weighted", shown=lambda panel: panel.shown_layer, help="Layer whose filters are shown")
+    channel = Slide(
+        None, lambda panel: (0, panel.channels - 1), then="nothing", low=0, nothing="all",
+        absent=lambda panel: panel.channels == 1, help="Input channel to show, or all of them",
+    )  # fmt: skip
     sort = Order(*ORDERS, help="Order of the filters: by index, largest norm first, or similar filters side by side")
     scale = Scale("layer", "filter")
 
@@ -52,8 +53,8 @@ class FilterGrid(ColoredPanel):
     def build(self):
         self.grid = self.make_grid("filter", unit="selected")
         self.grid.height, self.grid.quantity = 380, "weight"
-        self.alike = self.bind(ImageGrid(tools=False, height=236, noun="filter", lock=["unit"]), *COLORING)
-        self.kernel = MatrixView()
+        self.alike = self.bind(ImageGrid(tools=False, height=210, noun="filter", lock=["unit"]), *COLORING)
+        self.kernel = MatrixView(height=210)
         self.detail = column(self.alike, self.kernel, follows="unit")
         return row(self.grid, self.detail, grow=(3, 2), basis=(420, 360))
 

@@ -10,9 +10,6 @@ from cnnwidgets.views.palette import GRAY
 
 MARK, BAR = "#ffb000", "#648fff"
 
-LETTERS = 90
-"""Letters of an axis that a chart has room for."""
-
 
 def stages(names: Sequence[str]) -> list[tuple[str, int, int]]:
     """The runs of layers of one stage, as (name, first, last): ``layer1.0.conv1`` and ``layer1.1.relu`` are of ``layer1``.
@@ -27,10 +24,14 @@ def stages(names: Sequence[str]) -> list[tuple[str, int, int]]:
     return [(name, found[0], found[-1]) for name, found in runs]
 
 
-def ticks(names: Sequence[str]) -> tuple[list[float], list[str]]:
-    """Places and texts of an axis: the stages' names in their middle, long stages first, as far as they do not overlap."""
+def ticks(names: Sequence[str], letters: int) -> tuple[list[float], list[str]]:
+    """Places and texts of an axis: the stages' names in their middle, long stages first, as far as they do not overlap.
+
+    Parameters:
+        letters: how many the axis has room for.
+    """
     runs = sorted(stages(names), key=lambda run: run[1] - run[2])
-    letter = max(1, len(names)) / LETTERS
+    letter = max(1, len(names)) / letters
     taken: list[tuple[float, str]] = []
     for name, first, last in runs:
         middle = (first + last) / 2
@@ -50,11 +51,16 @@ def borders(names: Sequence[str]) -> list[int]:
     ]
 
 
-def bars_by_layer(percents: Mapping[str, float], title: str, noun: str) -> Any:
+def bars_by_layer(percents: Mapping[str, float], title: str, noun: str, letters: int) -> Any:
     """A plotly figure with a bar of 0 to 100 percent per layer; the marked point is its whole column.
 
-    Behind each bar there is a column of the chart's height, unseen unless it is marked: so a layer without a bar can be
-    marked and clicked, too.
+    Behind each bar there is a column of the chart's height, invisible unless it is marked, so that a layer without a bar can
+    be marked and clicked, too.
+
+    Parameters:
+        percents: a percentage per layer, in order.
+        noun: what they are percentages of.
+        letters: how many the axis has room for.
     """
     import plotly.graph_objects as go
 
@@ -67,15 +73,18 @@ def bars_by_layer(percents: Mapping[str, float], title: str, noun: str) -> Any:
     )
     bar = go.Bar(x=places, y=list(percents.values()), marker={"color": BAR, "line": {"width": 0}}, **told, **hover)
     figure = go.Figure([column, bar])
-    values, texts = ticks(names)
+    values, texts = ticks(names, letters)
     small = {"size": 13}
     figure.update_layout(
         title={"text": title, "font": {"size": 14}, "x": 0, "xref": "container", "y": 1, "yanchor": "top", "pad": {"t": 2}},
         margin={"t": 24, "b": 22, "l": 44, "r": 4},
-        yaxis={"range": [0, 100], "tickvals": [0, 50, 100], "ticktext": ["0%", "50%", "100%"], "tickfont": small, "fixedrange": True},
+        yaxis={
+            "range": [0, 100], "tickvals": [0, 50, 100], "ticktext": ["0%", "50%", "100%"], "tickfont": small,
+            "fixedrange": True,
+        },
         xaxis={
-            "range": [-0.5, max(1, len(names)) - 0.5], "tickvals": values, "ticktext": texts, "tickfont": small, "tickangle": 0,
-            "showgrid": False, "fixedrange": True, "automargin": False,
+            "range": [-0.5, max(1, len(names)) - 0.5], "tickvals": values, "ticktext": texts, "tickfont": small,
+            "tickangle": 0, "showgrid": False, "fixedrange": True, "automargin": False,
         },
         shapes=[
             {"type": "line", "x0": place - 0.5, "x1": place - 0.5, "y0": 0, "y1": 1, "yref": "paper",

@@ -88,7 +88,7 @@ def draw_grid(grid: ImageGrid, paper: Paper) -> None:
     bottom = top + tiles.corner(len(order) - 1)[1] + tiles.pitch[0]
     paper.take(min(len(order), tiles.across) * tiles.pitch[1], bottom)
     look = colored(
-        grid.maps[order], scale=grid.scale, limits=grid.limits, span=grid.span, contrast=grid.contrast, colors=grid.colors
+        grid.maps[order], scale=_scale(grid), limits=grid.limits, span=grid.span, contrast=grid.contrast, colors=grid.colors
     )
     if paper.axes is not None:
         _draw_tiles(grid, paper, top, tiles, order, look)
@@ -169,9 +169,9 @@ def _draw_legend(grid: ImageGrid, paper: Paper, y: float, order: np.ndarray, loo
     chosen = np.flatnonzero(order == grid.selected)
     slot = int(chosen[0]) if len(chosen) else 0
     words: tuple[str, ...] = ()
-    if grid.scale == "map" and not len(chosen):
+    if _scale(grid) == "map" and not len(chosen):
         words = (f"lowest of {_each(grid)}", "0", f"highest of {_each(grid)}")
-    y = paper.text(0, y, _scale(grid, bool(len(chosen))), color=DIM)
+    y = paper.text(0, y, _told(grid, bool(len(chosen))), color=DIM)
     bottom = paper.bar(0, y, look.table, float(look.low[slot]), float(look.high[slot]), words=words)
     if "line" not in grid.hide:
         paper.text(0, bottom + 0.04, _line(grid, bool(len(chosen))), color=DIM, width=WIDE, lines=2)
@@ -189,9 +189,14 @@ def _each(grid: ImageGrid) -> str:
     return f"each {'map' if grid.noun == 'unit' else grid.noun}"
 
 
-def _scale(grid: ImageGrid, chosen: bool) -> str:
+def _scale(grid: ImageGrid) -> str:
+    """What the colors span: a map of one value has no range of its own."""
+    return "layer" if grid.scale == "map" and grid.shape[1:3] == [1, 1] else grid.scale
+
+
+def _told(grid: ImageGrid, chosen: bool) -> str:
     """What the colors stand for."""
-    if grid.scale == "map" and chosen:
+    if _scale(grid) == "map" and chosen:
         return f"{grid.quantity}, {grid.noun} {grid.selected}"
     spans = {"map": f"{_each(grid)} on its own scale", "layer": "all on one scale", "fixed": "fixed range"}
-    return f"{grid.quantity}, {spans[grid.scale]}"
+    return f"{grid.quantity}, {spans[_scale(grid)]}"

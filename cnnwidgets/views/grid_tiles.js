@@ -10,11 +10,13 @@ export function comfortable({ count, ratio, room, height, gap, below }) {
     const tall = height / Math.ceil(count / columns) - gap - below;
     return Math.floor(Math.min(LARGEST, room / columns - gap, tall / ratio));
   };
-  const all = Array.from({ length: Math.min(count, Math.ceil(room / (LEAST + gap))) }, (_, k) => ({ columns: k + 1, tile: tileOf(k + 1) }));
-  const largest = (some) => some.reduce((best, one) => (one.tile > best.tile ? one : best), { columns: Infinity, tile: LEAST });
+  const most = Math.max(1, Math.min(count, Math.ceil(room / (LEAST + gap))));
+  const all = Array.from({ length: most }, (_, k) => ({ columns: k + 1, tile: tileOf(k + 1) }));
+  const largest = (some) => some.reduce((best, one) => (one.tile > best.tile ? one : best));
   const best = largest(all);
   const full = largest(all.filter(({ columns }) => count % columns === 0));
-  return full.tile >= NEARLY * best.tile && full.columns < Infinity ? full : best;
+  if (best.tile < LEAST) return { columns: Infinity, tile: LEAST };
+  return full.tile >= NEARLY * best.tile ? full : best;
 }
 
 /** Columns and sizes of the tiles in so many pixels; `wanted` is a tile's width, 0 for a comfortable one. */

@@ -41,11 +41,14 @@ function render({ model, el }) {
     };
   };
 
+  /** What the colors span: a map of one value has no range of its own. */
+  const scaleOf = () => (model.get("scale") === "map" && data.height * data.width === 1 ? "layer" : model.get("scale"));
+
   /** From where to where the colors run for one map. */
   const range = (map) => {
     let [lo, hi] = [data.lo[map], data.hi[map]];
-    if (model.get("scale") === "fixed") [lo, hi] = model.get("limits");
-    else if (model.get("scale") === "layer") [lo, hi] = span();
+    if (scaleOf() === "fixed") [lo, hi] = model.get("limits");
+    else if (scaleOf() === "layer") [lo, hi] = span();
     const contrast = model.get("contrast");
     const around = colors() === "diverging" || (data.channels === 3 && signed()); // zero in the middle: white, or gray
     if (around) [lo, hi] = [-Math.max(-lo, hi, 0), Math.max(-lo, hi, 0)];
@@ -81,7 +84,7 @@ function render({ model, el }) {
     atlas.height = Math.ceil(count / layout.across) * height;
     const image = new ImageData(atlas.width, atlas.height);
     const words = new Uint32Array(image.data.buffer);
-    const whole = model.get("scale") === "map" ? null : range(0);
+    const whole = scaleOf() === "map" ? null : range(0);
     const blank = [];
     if (model.get("mosaic").length) {
       for (let i = 0; i < height * width; i++) if (!part(Math.floor(i / width), i % width)) blank.push(i);
@@ -167,7 +170,7 @@ function render({ model, el }) {
     const described = hover ?? (selected >= 0 ? { map: selected, ...at(cursor) } : null);
     line.textContent = describe(described);
     if (legend.isConnected) {
-      const [noun, each] = [model.get("noun"), model.get("scale") === "map"];
+      const [noun, each] = [model.get("noun"), scaleOf() === "map"];
       quantity.textContent = model.get("quantity") + (each && described ? `, ${noun} ${described.map}` : "");
       const words = each && !described && [`lowest of ${eachOf(model)}`, "0", `highest of ${eachOf(model)}`];
       drawLegend(legend, Array.from(table), ...range(described?.map ?? 0), style.color, words);

@@ -31,9 +31,9 @@ class ImageGrid(View, module="image_grid.js"):
     )
     lo = t.Bytes(help="(maps,) float32: each map's smallest value").tag(sync=True)
     hi = t.Bytes(help="(maps,) float32: each map's largest value").tag(sync=True)
-    span = t.List(
-        t.Float(), help="[lowest, highest] value of the layer that the maps belong to; empty: of these maps"
-    ).tag(sync=True)
+    span = t.List(t.Float(), help="[lowest, highest] value of the layer that the maps belong to; empty: of these maps").tag(
+        sync=True
+    )
     dim = t.Bytes(help="(maps,) uint8: 1 for a map that is crossed out").tag(sync=True)
     orders = t.Dict(help="name of an order to (maps,) int32: the maps' indices in that order").tag(sync=True)
     sort = t.Unicode("index", help="the order in use").tag(sync=True)

@@ -25,6 +25,7 @@ class MatrixView(View, module="matrix_view.js"):
     shape = t.List(t.Int(), [0, 0, 0], help="[matrices, rows, columns]").tag(sync=True)
     titles = t.List(t.Unicode(), help="one title above each matrix").tag(sync=True)
     caption = t.Unicode(help="a line below them").tag(sync=True)
+    height = t.Int(0, help="largest height of the matrices in CSS pixels, more is scrolled; 0 for any").tag(sync=True)
 
     def show(self, matrices: np.ndarray, titles: Sequence[str] = (), caption: str = "") -> None:
         """Show float matrices (matrices, rows, columns)."""

@@ -148,16 +148,19 @@ export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
 /**
  * A color bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value.
- * The words at its ends lie below the bar, so that none is cut, and it is wide enough for them.
+ * It is wide enough for the words, which lie below it from end to end; where there is no room they are their first words.
  */
 export function drawLegend(canvas, words, lo, hi, color, names, mark) {
   const [bar, font, edge] = [12, "13px sans-serif", 2];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
   const measured = Object.assign(canvas.getContext("2d"), { font });
-  const sizes = texts.map((text) => Math.ceil(measured.measureText(text).width));
-  const needed = 2 * Math.max(sizes[0], sizes.at(-1)) + (sizes.length === 3 ? sizes[1] + 16 : 16);
-  const width = Math.max(80, Math.min(Math.max(220, needed), (canvas.closest(".cw")?.clientWidth || Infinity) - 2 * edge));
+  const sizesOf = (some) => some.map((text) => Math.ceil(measured.measureText(text).width));
+  const needed = ([first, ...others]) => 2 * Math.max(first, others.at(-1)) + (others.length === 2 ? others[0] + 16 : 16);
+  const room = (canvas.closest(".cw")?.clientWidth || Infinity) - 2 * edge;
+  let texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
+  if (needed(sizesOf(texts)) > room) texts = texts.map((text) => text.split(" ")[0]); // "lowest of each map"
+  const sizes = sizesOf(texts);
+  const width = Math.max(80, Math.min(Math.max(220, needed(sizes)), room));
   const step = width / 256;
   const context = resize(canvas, width + 2 * edge, mark ? 50 : 34);
   const at = (value) => edge + (hi > lo ? (Math.max(lo, Math.min(hi, value)) - lo) / (hi - lo) : 0.5) * width;

@@ -2,8 +2,8 @@
 
 import { h, listen, once, put, stamp, watch } from "./shared.js";
 
-/** A name that may be broken after its dots. */
-const parted = (text) => text.split(/(?<=\.)/).flatMap((part, k) => (k ? [h("wbr"), part] : [part]));
+/** A name that may be broken after its dots and before its capitals. */
+const parted = (text) => text.split(/(?<=\.)|(?<=[a-z])(?=[A-Z])/).flatMap((part, k) => (k ? [h("wbr"), part] : [part]));
 
 function render({ model, el }) {
   const body = h("tbody");

@@ -11,6 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from plotly.graph_objects import Figure as Chart
 
+from cnnwidgets.numbers import number
 from cnnwidgets.views import (
     AnswerView,
     Cell,
@@ -27,7 +28,6 @@ from cnnwidgets.views import (
     atlas,
 )
 from cnnwidgets.views.palette import CLASS_COLORS, tones
-from cnnwidgets.views.paper import short
 from cnnwidgets.views.view import View
 from tests.views.stills import drawn, frames, texts, tiles
 
@@ -159,7 +159,7 @@ def test_a_view_that_shows_nothing_says_that_it_has_no_still():
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -0.25, 123456.0, 0.00012345, -7.125, 1234.0])
 def test_numbers_have_three_digits_and_a_true_minus(value):
-    told = short(value)
+    told = number(value)
     assert "-" not in told.replace("e-", "")
     assert float(told.replace("−", "-")) == pytest.approx(value, rel=5e-3)
 
@@ -179,6 +179,23 @@ def test_a_grid_gives_back_the_values_of_its_bytes(scale):
         np.testing.assert_allclose(tile, expected, atol=np.ptp(expected) / 500)
     most = 1.0 if scale == "map" else np.abs(maps).max()
     assert image.get_clim() == pytest.approx((-most, most))
+
+
+def test_maps_of_one_value_are_on_the_scale_of_the_layer():
+    values = np.array([-1.0, 2.0, 4.0]).reshape(3, 1, 1)
+    view = ImageGrid()
+    view.show(values)
+    (image,) = drawn(view)[0].images
+    assert image.get_clim() == (-4, 4)
+    np.testing.assert_allclose(tiles(image.get_array().filled(np.nan), 3, 1, 1), values, atol=0.01)
+    assert "value, all on one scale" in texts(view)
+
+
+def test_numbers_of_maps_stand_in_their_corners_where_there_is_room():
+    numbers = {str(k) for k in range(1, 5)}  # 0 is also on the scale
+    assert numbers <= set(texts(grid(numbered=True, tile=56)))
+    assert not numbers & set(texts(grid(numbered=True, tile=40)))
+    assert not numbers & set(texts(grid(tile=56)))
 
 
 def test_the_chosen_unit_is_framed_where_it_lies_in_the_order_and_told():
@@ -307,7 +324,7 @@ def test_a_table_gives_back_its_maps_with_their_scale_and_says_why_there_is_none
     assert (plain.get_array().shape, below.get_array().shape) == ((6, 8, 3), (6, 8))
     np.testing.assert_allclose(over.get_array(), random(6, 8), atol=1e-4)
     assert (over.get_clim(), over.get_alpha()) == ((-2.0, 2.0), 0.75)
-    told = {PRICE, "a method", "no map of this", "one note", f"{short(float(random(6, 8)[2, 3]))} · scale 2"}
+    told = {PRICE, "a method", "no map of this", "one note", f"{number(float(random(6, 8)[2, 3]))} · scale 2"}
     assert told <= set(texts(view))
     view.sign = "for"
     assert drawn(view)[0].images[2].get_array().min() == 0
@@ -348,7 +365,7 @@ def test_a_table_has_the_chosen_row_among_those_that_there_is_room_for():
 def test_matrices_have_a_number_in_every_cell():
     (axes,) = drawn(matrix())
     assert [image.get_array().tolist() for image in axes.images] == random(2, 3, 3).tolist()
-    assert {short(round(float(value), 3)) for value in random(2, 3, 3).flat} <= set(texts(matrix()))
+    assert {number(round(float(value), 3)) for value in random(2, 3, 3).flat} <= set(texts(matrix()))
 
 
 @pytest.mark.parametrize(("step", "count"), [(0, 1), (1, 2), (2, 3)])
