@@ -64,7 +64,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         width = 200 if alone else 160
         self.picture, self.second_picture = ImageView(width=width), ImageView(title="Beside", width=width)
         self.chart = ChartView(height=112, fixed=fixed, hint="click a bar to open it")
-        self.chart.show(self.zeros_chart({}), "zeros in each layer")  # here, for the worker thread should import nothing
+        none = dict.fromkeys(names, 0.0)  # plotly is imported here, for the worker thread should import nothing
+        self.chart.show(self.zeros_chart(none), "zeros in each layer")
         self.table = TableView(
             heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, spare=3,
             rows=[_cells(self.net.layers[name]) for name in names], height=330 if alone else 200, locked=fixed,

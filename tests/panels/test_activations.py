@@ -16,9 +16,8 @@ from PIL import Image
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets import Cancelled
+from cnnwidgets import Cancelled, numbers
 from cnnwidgets.methods import activations, browsing, zero_shares
-from cnnwidgets.numbers import number, percent
 from cnnwidgets.views import ImageGrid
 from tests.base.tiny import PATIENCE, Gated, control, several, under
 from tests.net.networks import LeNet5, maps_by_hooks, unchanged
@@ -114,11 +113,11 @@ def test_the_strip_counts_zeros_and_silent_units(browser, digits, data):
     silent = (values.max((1, 2)) == 0).sum()
     finding, span, *_ = browser.status.message.splitlines()
     said = f"{silent} silent for this picture" if silent else "none silent"
-    assert finding == f"relu2 · 16 units, {said}, {percent((values == 0).mean())} zeros"
-    assert span == f"Values from 0 to {number(values.max())}"
+    assert finding == f"relu2 · 16 units, {said}, {numbers.percent((values == 0).mean())} zeros"
+    assert span == f"Values from 0 to {numbers.number(values.max())}"
     browser.layer = "conv2"
     values = browser.data()["values"]
-    span = f"values from {number(values.min())} to {number(values.max())}"
+    span = f"values from {numbers.number(values.min())} to {numbers.number(values.max())}"
     assert browser.status.message.startswith(f"conv2 · 16 units, {span}\n")
 
 

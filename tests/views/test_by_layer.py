@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_names_on_the_axis_lie_in_the_middle_of_their_stage_and_do_not_overlap(l
     places, texts = ticks(NAMES, letters)
     assert dict(zip(texts, places, strict=True))["layer1"] == 3
     letter = len(NAMES) / letters
-    for (a, first), (b, second) in zip(zip(places, texts), list(zip(places, texts))[1:], strict=False):
+    for (a, first), (b, second) in pairwise(zip(places, texts, strict=True)):
         assert b - a > letter * (len(first) + len(second)) / 2
 
 
