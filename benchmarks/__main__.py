@@ -12,6 +12,7 @@ from benchmarks.timing import table
 
 TOPICS = (
     "start",
+    "memory",
     "opening",
     "browse",
     "trace",

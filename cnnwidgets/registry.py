@@ -14,7 +14,7 @@ def panels() -> dict[str, type[Panel]]:
     """The panels of ``cnnwidgets``, by their names."""
     import cnnwidgets
 
-    named = {name: getattr(cnnwidgets, name) for name in cnnwidgets.__all__}
+    named = {name: getattr(cnnwidgets, name) for name in dir(cnnwidgets)}
     return {
         name: one for name, one in named.items() if isinstance(one, type) and issubclass(one, Panel) and one is not Panel
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import cnnwidgets as cw
+import cnnwidgets.panels
 
 HEAVY = ("torch", "torchvision", "umap", "sklearn", "skimage", "matplotlib", "plotly", "numpy", "ipywidgets", "anywidget")
 
@@ -50,10 +52,29 @@ def test_a_star_import_gives_the_public_names():
     assert set(cw.__all__) <= found.keys()
 
 
-@pytest.mark.parametrize("module", [cw, cw.samples])
+@pytest.mark.parametrize("module", [cw, cw.samples, cw.panels])
 def test_an_unknown_name_is_an_attribute_error(module):
-    with pytest.raises(AttributeError, match="has no attribute 'Bind'"):
+    with pytest.raises(AttributeError, match=f"No {module.__name__} attribute Bind"):
         _ = module.Bind
+
+
+@pytest.mark.parametrize("module", [cw, cw.samples, cw.panels])
+def test_the_stub_that_editors_read_is_the_list_of_public_names(module):
+    """``import x as x`` is what makes a name public for them."""
+    tree = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text("utf-8"))
+    aliases = [alias for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names]
+    assert all(alias.name == alias.asname for alias in aliases)
+    assert sorted(alias.name for alias in aliases) == sorted(module.__all__)
+
+
+def test_types_are_for_others_to_check():
+    assert (Path(cw.__file__).parent / "py.typed").exists()
+
+
+def test_one_panel_does_not_import_the_others():
+    loaded = fresh("import sys, cnnwidgets as cw; cw.FilterGrid; print(*sys.modules)").split()
+    assert "cnnwidgets.panels.filters" in loaded
+    assert {"cnnwidgets.panels.embedding", "cnnwidgets.panels.saliency", "plotly", "umap"}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize("home", ["net", "methods", "panels", "views"])

@@ -54,7 +54,7 @@ class ColoredPanel(Panel):
     colors = Choice(COLORS, then="nothing", more=True, help="Color table; auto: diverging around zero for signed values")
 
     @t.validate("limits")
-    def _rising(self, proposal):
+    def _rising(self, proposal: Any) -> list[float]:
         low, high = proposal.value
         if not low < high:
             raise Unfit(f"limits are {said(proposal.value)}; expected [lowest, highest]")

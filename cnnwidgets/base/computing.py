@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from cnnwidgets.base.jobs import LOCK, Job, Line
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.errors import sentence
+from cnnwidgets.net.errors import capitalized, sentence
 
 FIRST_PICTURE = 20.0
 """Seconds that showing a panel waits at most for its first picture."""
@@ -45,7 +45,7 @@ class Computing:
     _result: Any = None
     _error: Exception | None = None
 
-    def __new__(cls, *args, **options):
+    def __new__(cls, *args: Any, **options: Any) -> Any:
         made = super().__new__(cls, *args, **options)
         made._line, made._asides = Line(), {}
         return made
@@ -53,15 +53,15 @@ class Computing:
     # for subclasses
 
     def summary(self, result: Any) -> str:
-        """The sentence in the status strip."""
+        """What is found, one sentence; lines below it are facts, which the status line shows behind "Details"."""
         return ""
 
     def remarks(self, result: Any) -> Sequence[str]:
-        """Sentences on the network and the picture that stand in the status strip after the summary."""
+        """Facts about the network and the picture, after those of the summary."""
         return ()
 
     def progress(self, partial: Any) -> str:
-        """The sentence in the status strip while a partial result is shown, or None when there is none yet."""
+        """The sentence in the status line while a partial result is shown; ``partial`` is None as long as there is none."""
         return "Computing …"
 
     # asking
@@ -152,7 +152,7 @@ class Computing:
         """
         slip: Exception | None = None
 
-        def react(change) -> None:
+        def react(change: Any) -> None:
             nonlocal slip
             with LOCK:
                 if self._result is None:
@@ -240,7 +240,7 @@ class Computing:
     def _take_partial(self, partial: Any, job: Job) -> str:
         """Show what a cancelled computation left, if it left anything; returns what to say of it."""
         if partial is None:
-            return "What is shown was computed before."
+            return "You see the previous result."
         if partial is self._result:
             self.draw(partial)
         else:
@@ -251,7 +251,7 @@ class Computing:
         """A computation has ended, and what came of it is on screen; the lock is not held."""
 
     def _said(self, result: Any) -> str:
-        return " · ".join(filter(None, [self.summary(result), *self.remarks(result)]))
+        return "\n".join(filter(None, [self.summary(result), *map(capitalized, self.remarks(result))]))
 
     def _fail(self, error: Exception) -> None:
         self._error = error

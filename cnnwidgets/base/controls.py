@@ -63,7 +63,7 @@ class Slider(Control):
     step: float | None = None
     nothing: str = ""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         low, high = self.bounds(panel)
         whole = not isinstance(panel.traits()[name], t.Float)
         return {
@@ -82,7 +82,7 @@ class Steps(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "steps", "options": panel.listed(name, self.options)}
 
 
@@ -95,7 +95,7 @@ class Choice(Control):
 
     options: Pairs
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         pairs = self.options(panel)
         letters = sum(len(text) for text, _ in pairs)
         few = len(pairs) <= MOST_BUTTONS and letters <= (MOST_LETTERS_BEHIND if self.more else MOST_LETTERS)
@@ -105,13 +105,18 @@ class Choice(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Several(Control):
-    """Any of some values, in the order in which they are chosen: a button each, or tags with search where there are many."""
+    """Any of some values, in the order in which they are chosen: a button each, or tags with search where there are many.
+
+    ``about(panel)`` gives for each option the heading of the buttons it stands among and its own words of help.
+    """
 
     options: Pairs
+    about: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
-        return {"kind": kind, "options": panel.listed(name, self.options)}
+        about = {"about": [*map(list, self.about(panel))]} if self.about else {}
+        return {"kind": kind, "options": panel.listed(name, self.options), **about}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +130,7 @@ class Number(Control):
     high: float
     none: str = "auto"
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         trait = panel.traits()[name]
         whole = isinstance(trait, t.Int)
         none = {"none": self.none} if trait.allow_none else {}
@@ -136,7 +141,7 @@ class Number(Control):
 class Pair(Control):
     """Two fields for the ends of a range, the lower first."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "pair"}
 
 
@@ -144,7 +149,7 @@ class Pair(Control):
 class Tick(Control):
     """A box to tick."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "tick"}
 
 
@@ -154,7 +159,7 @@ class Picture(Control):
 
     count: Callable[[Any], int]
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "picture", "min": 0, "max": self.count(panel) - 1}
 
 
@@ -166,7 +171,7 @@ class Action(Control):
     primary: bool = False
     icon: str = ""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon}
 
 
@@ -186,7 +191,7 @@ class Value(Control):
     help: str = ""
     locked: bool = False
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"of": "_values", **self.parts}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from cnnwidgets.net.layers import nearest
+from cnnwidgets.optional import MissingPackage
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -59,18 +60,32 @@ def drawing(cls: type, public: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 class Drawn:
-    """What each of a panel's methods has drawn of a result, so that what is on screen is not drawn again."""
+    """What each of a panel's methods has drawn of a result, so that what is on screen is not drawn again.
+
+    Attributes:
+        missing: what to say of a package without which some of it could not be drawn; all else is.
+    """
+
+    missing = ""
 
     def __init__(self) -> None:
         self._parts: dict[str, Any] = {}
 
     def draw(self, panel: Any, result: Any) -> None:
         """Call the methods of a panel that draw, but for those whose part of the result is on screen."""
+        self.missing = ""
         for name in panel.drawing:
             of = getattr(type(panel), name).of
             part = of and of(panel, result)
             if of and name in self._parts and self._parts[name] == part:
                 continue
             self._parts.pop(name, None)  # if it fails half of it may be drawn
-            getattr(panel, name)(result)
+            self.call(panel, name, result)
             self._parts[name] = part
+
+    def call(self, panel: Any, name: str, result: Any) -> None:
+        """Call one of them."""
+        try:
+            getattr(panel, name)(result)
+        except MissingPackage as error:
+            self.missing = str(error)

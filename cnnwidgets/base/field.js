@@ -19,6 +19,9 @@ export const partsOf = ({ more, group, help, locked, kernel, absent, when, shown
 /** Whether a control may want a row of its own. */
 const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
 
+/** Whether buttons of which one is on want more than half of a narrow strip. */
+const isLong = ({ kind, options }) => kind === "segment" && options.map(([text]) => text).join("--").length > 12;
+
 /** A control's field: made of its spec, tied to its trait, or to one value of a trait that is a dict (`of`). */
 export function fieldOf(spec, model, tip) {
   const [trait, own] = [spec.of ?? spec.name, !spec.of];
@@ -41,7 +44,7 @@ export function fieldOf(spec, model, tip) {
     describe();
   };
   const describe = () => (help.textContent = [field.wrong, field.spec.help, REASONS[field.reason] ?? made.hint].filter(Boolean).join(" "));
-  const made = FIELDS[spec.kind](spec, { give, send, complain });
+  const made = FIELDS[spec.kind](spec, { give, send, complain, tip });
 
   const control = h("div", { className: "cwp-control" }, ...made.body);
   const [single, box] = [made.box === undefined, made.box ?? control];
@@ -51,13 +54,15 @@ export function fieldOf(spec, model, tip) {
     label.htmlFor = made.focus.id = newId();
   } else {
     box.setAttribute("role", spec.kind === "segment" ? "radiogroup" : "group");
-    box.setAttribute("aria-labelledby", label.id);
+    if (made.named) box.setAttribute("aria-label", spec.label);
+    else box.setAttribute("aria-labelledby", label.id);
     box.setAttribute("aria-describedby", help.id);
   }
   field.root = h("div", { className: "cwp-field", "data-control": spec.name, "data-kind": spec.kind, "data-reason": "" },
     ...(made.named ? [] : [label]), control, help, alarm);
   field.root.toggleAttribute("data-wide", isWide(spec));
-  tip.attach(field.root, () => help.textContent);
+  field.root.toggleAttribute("data-long", isLong(spec));
+  if (!spec.about) tip.attach(field.root, () => help.textContent); // else each of its buttons has its own
 
   let shown; // nothing yet
   const show = () => {

@@ -21,9 +21,15 @@ export function selectField(spec, hand) {
   };
 }
 
-/** Radio buttons ("segment") or ticks ("several") that look like buttons. */
+/** Buttons under a heading. */
+function headed(heading, buttons) {
+  const name = h("span", { className: "cwp-heading", id: newId() }, heading);
+  return h("div", { className: "cwp-headed", role: "group", "aria-labelledby": name.id }, ...(heading ? [name] : []), ...buttons);
+}
+
+/** Radio buttons ("segment") or ticks ("several") that look like buttons; under headings, each with its own help, where `about` says so. */
 export function buttonsField(spec, hand) {
-  const many = spec.kind === "several";
+  const [many, about] = [spec.kind === "several", spec.about ?? []];
   const name = newId();
   const box = h("div", { className: many ? "cwp-several" : "cwp-segment" });
   let [options, inputs, chosen, off] = [[], [], [], false];
@@ -38,11 +44,21 @@ export function buttonsField(spec, hand) {
       input.addEventListener("change", () => take(value, input.checked));
       return input;
     });
-    box.replaceChildren(...options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, text))));
+    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, text)));
+    const headings = [...new Set(options.map((_, place) => about[place]?.[0] ?? ""))];
+    const under = headings.map((heading) => labels.filter((_, place) => (about[place]?.[0] ?? "") === heading));
+    box.replaceChildren(...(spec.about ? headings.map((heading, n) => headed(heading, under[n])) : labels));
+    about.forEach(([, help], place) => {
+      const words = h("span", { id: newId(), className: "cwp-unseen" }, help);
+      labels[place].append(words);
+      inputs[place].setAttribute("aria-describedby", words.id);
+      hand.tip.attach(labels[place], () => help);
+    });
   };
   return {
     body: [box],
     box,
+    named: !!spec.about,
     get focus() {
       return inputs.find((input) => input.checked && !many) ?? inputs[0] ?? box;
     },

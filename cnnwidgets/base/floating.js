@@ -59,7 +59,7 @@ export function helpTip(root, signal) {
   };
   const soon = (over, text, after) => {
     clearTimeout(wait);
-    wait = setTimeout(() => show(over, text()), after);
+    wait = window.setTimeout(() => show(over, text()), after);
   };
   document.addEventListener("keydown", (event) => event.key === "Escape" && hide(), { capture: true, signal });
   document.addEventListener("scroll", hide, { capture: true, passive: true, signal });

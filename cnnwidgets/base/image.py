@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -43,13 +43,11 @@ class Image(t.Any):
                 return str(value)
             case torch.Tensor() if value.is_floating_point():
                 return {"npy": _base64(lambda file: np.save(file, value.detach().cpu().float().numpy()))}
-        match open_picture(value, deep_colors=True):
-            case np.ndarray() as array:
-                return {"array": _base64(lambda file: np.save(file, array))}
-            case picture if picture.mode in ("I", "F", "CMYK"):
-                return {"tiff": _base64(lambda file: picture.save(file, "TIFF"))}
-            case picture:
-                return {"png": _base64(lambda file: picture.save(file, "PNG"))}
+        picture = open_picture(value, deep_colors=True)
+        if isinstance(picture, np.ndarray):
+            return {"array": _base64(lambda file: np.save(file, picture))}
+        kind = "tiff" if picture.mode in ("I", "F", "CMYK") else "png"
+        return {kind: _base64(lambda file: picture.save(file, kind))}
 
     def decode(self, value: Any) -> Any:
         """What :meth:`encode` made of a picture.
@@ -78,7 +76,7 @@ def picture_in(value: Any) -> Any:
     return value if isinstance(value, list) else read(value).image
 
 
-def _base64(save) -> str:
+def _base64(save: Callable[[io.BytesIO], Any]) -> str:
     buffer = io.BytesIO()
     save(buffer)
     return base64.b64encode(buffer.getvalue()).decode()
@@ -99,7 +97,7 @@ class ImagePanel(Panel):
         controls.Picture(count=lambda panel: len(panel.images)),
     )
 
-    def __init__(self, net, image: Any = 0, *, images=None, **options):
+    def __init__(self, net: BoundModel | nn.Module, image: Any = 0, *, images: Any = None, **options: Any) -> None:
         held = is_dataset(image)  # pictures to pick from, and no picture itself
         self._is_counted = held or images is not None
         self.images: Any = image if held else images if images is not None else ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from cnnwidgets.base.pool import Pool, Work
 from cnnwidgets.net.locks import Lock
 from cnnwidgets.net.runner import CANCEL
+from cnnwidgets.optional import MissingPackage
 
 LOCK = Lock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
@@ -195,7 +197,9 @@ def import_for_trainings() -> None:
     Two threads that import parts of one library at the same time can find each other's half, and fail.
     """
     import skimage.io  # noqa: F401
-    import torch._dynamo  # noqa: F401  (which torch.optim imports when it is first used, in some seconds)
+
+    with suppress(ImportError):  # where torch has it, torch.optim imports it when it is first used, in some seconds
+        import torch._dynamo  # noqa: F401
     from PIL import Image
 
     from cnnwidgets import samples
@@ -220,10 +224,11 @@ def import_for_layouts(method: str) -> None:
     import sklearn.metrics  # noqa: F401
     from PIL import Image
 
+    from cnnwidgets.methods import tsne_layout, umap_layout
+
     Image.init()
-    if method == "tsne":
-        import openTSNE.nearest_neighbors
-        import openTSNE.tsne  # noqa: F401
-    elif method == "umap":
-        import umap.layouts
-        import umap.umap_  # noqa: F401
+    with suppress(MissingPackage):  # which is told where the layout is made
+        if method == "tsne":
+            tsne_layout.library()
+        elif method == "umap":
+            umap_layout.library()

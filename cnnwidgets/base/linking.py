@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
 
 import traitlets as t
 
@@ -46,7 +47,7 @@ class Link:
         for other in {one for group in groups for one in group} - sharing:
             self.leave(other)
 
-    def _spread(self, change) -> None:
+    def _spread(self, change: Any) -> None:
         kind = _kind(change.name, change.owner.public_traits()[change.name])
         for panel in self._shared[kind]:
             if getattr(panel, change.name) is not change.new:  # "is": pictures have no == that says yes or no

@@ -32,7 +32,7 @@ class Model {
   }
 }
 
-const widgets = new Map(Object.entries(content.states).map(([id, state]) => [id, { model: new Model(state) }]));
+const widgets = new Map(Object.entries(content.states).map(([id, state]) => [id, { model: new Model(state), module: null }]));
 for (const { text, of } of content.modules) {
   const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   const { default: module } = await import(url);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -42,8 +42,8 @@ class Panel(Controlled):
 
     and, as far as it has them:
 
-    - ``summary(result) -> str``: the sentence in the status line, ``remarks(result)`` further ones, and
-      ``progress(partial)`` that of a partial result;
+    - ``summary(result) -> str``: what is found, one sentence for the status line; lines below it are facts, which it shows
+      behind "Details". ``remarks(result)`` adds further facts, ``progress(partial)`` is the sentence of a partial result;
     - ``more_controls()``, ``take_value(name, value)``: controls of what is no trait;
     - ``data()``, ``code()``, ``figure()``: by default the result's arrays, its own ``code``, and the stills of the views.
 
@@ -56,15 +56,15 @@ class Panel(Controlled):
     _esm = packed(inlined(_HERE / "panel.js"), (_HERE / "panel.css").read_text("utf-8"))
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
-    _status = t.Dict(help="the status line: text, kind, fraction").tag(sync=True)
+    _status = t.Dict(help="the status line: text, details, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
-    asks: ClassVar = None
+    asks: ClassVar[Set[str] | None] = None
     net: BoundModel
     _is_open = False
     _made: Sequence[w.Widget] = ()
 
-    def __init_subclass__(cls, **options):
+    def __init_subclass__(cls, **options: Any) -> None:
         public = cls.public_traits()
         for name, trait in public.items():
             _check_then(cls, name, trait)
@@ -76,9 +76,9 @@ class Panel(Controlled):
         super().__init_subclass__(**options)
 
     def __init__(
-        self, net: BoundModel | nn.Module | None = None, *, hide: Sequence[str] = (), lock: Sequence[str] = (), layout=None,
-        **state,
-    ):  # fmt: skip
+        self, net: BoundModel | nn.Module | None = None, *, hide: Sequence[str] = (), lock: Sequence[str] = (),
+        layout: w.Layout | dict[str, Any] | None = None, **state: Any,
+    ) -> None:  # fmt: skip
         if layout is not None and not isinstance(layout, (dict, w.Layout)):
             raise TypeError(f"layout is {said(layout)}; expected an ipywidgets.Layout, or a dict such as {{'width': '80%'}}")
         if net is not None:
@@ -161,7 +161,10 @@ class Panel(Controlled):
 
     def _redraw(self, methods: Any) -> None:
         for name in methods:
-            getattr(self, name)(self._result)
+            self._drawn.call(self, name, self._result)
+
+    def _said(self, result: Any) -> str:
+        return " · ".join(filter(None, [super()._said(result), self._drawn.missing]))
 
     def _learn(self) -> None:
         """Learn of the network what can be learned before anything is built."""

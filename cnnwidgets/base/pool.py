@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import threading
@@ -53,7 +54,7 @@ class Pool:
         self._idle: list[SimpleQueue[Work]] = []
         self._live: dict[Work, threading.Thread | None] = {}
         self._closed = False
-        threading._register_atexit(self.close)  # type: ignore[attr-defined]  # before threads of executors are waited for
+        getattr(threading, "_register_atexit", atexit.register)(self.close)  # the first is before executors are waited for
         os.register_at_fork(after_in_child=self._forget)
 
     def give(self, work: Work) -> bool:

@@ -1,4 +1,4 @@
-// The status line: a sentence on what the panel does, progress and Cancel, and the code that gives what is on screen.
+// The status line: what the panel has found or is doing, progress and Cancel, facts, and the code that gives what is on screen.
 
 import { h, listen, once, stamp } from "../views/shared.js";
 import { helpTip } from "./floating.js";
@@ -17,28 +17,45 @@ function copyButton(element) {
   return button;
 }
 
+/** A button that opens and closes a part of the panel below it. */
+function opener(name, text, look, part) {
+  part.id = newId();
+  const button = h("button", {
+    type: "button", className: `cwp-button ${look}`, "data-button": name, "aria-expanded": "false", "aria-controls": part.id,
+  }, text);
+  button.addEventListener("click", () => {
+    part.hidden = !part.hidden;
+    button.setAttribute("aria-expanded", String(!part.hidden));
+  });
+  return button;
+}
+
 /** The status line of a panel. `tell(live)` says whether a kernel answers. */
 export function statusLine(model, signal) {
   const told = h("div", { className: "cwp-told", role: "status" });
   const bar = h("progress", { className: "cwp-progress", max: 1, "aria-label": "Progress" });
   const cancel = h("button", { type: "button", className: "cwp-button", "data-button": "cancel" }, "Cancel");
-  const show = h("button", { type: "button", className: "cwp-button", "data-button": "code", "aria-expanded": "false" }, "Code");
   const code = h("pre", { tabIndex: 0, role: "region", "aria-label": `Code of ${model.get("_title")}` });
-  const listing = h("div", { className: "cwp-listing", id: newId(), hidden: true }, code, copyButton(code));
-  const root = h("div", { className: "cwp-status" }, h("div", { className: "cwp-line" }, told, bar, cancel, show), listing);
+  const listing = h("div", { className: "cwp-listing", hidden: true }, code, copyButton(code));
+  const facts = h("div", { className: "cwp-facts" });
+  const folded = h("div", { hidden: true }, facts); // stays open from one result to the next
+  const [show, more] = [opener("code", "Code", "", listing), opener("details", "Details", "cwp-quiet", folded)];
+  const root = h("div", { className: "cwp-status" }, h("div", { className: "cwp-line" }, told, bar, cancel, more, show), folded, listing);
   const tip = helpTip(root, signal);
-  tip.attach(cancel, () => "Stop the computation; what is there stays.");
-  tip.attach(show, () => "The PyTorch code that gives what is on screen.");
-  show.setAttribute("aria-controls", listing.id);
+  tip.attach(cancel, () => "Stop computing. The results so far stay.");
+  tip.attach(more, () => "How this was computed, and what to know about it.");
+  tip.attach(show, () => "Show the PyTorch code for this.");
   let live = true;
 
   const paint = () => {
-    const { text = "", kind = "ready", fraction = 0 } = model.get("_status") ?? {};
+    const { text = "", details = "", kind = "ready", fraction = 0 } = model.get("_status") ?? {};
     const listed = model.get("_code") ?? "";
     root.dataset.kind = kind;
     told.setAttribute("role", kind === "error" ? "alert" : "status");
     if (told.textContent !== text) told.textContent = text;
-    const lost = hasFocus(cancel) && (kind !== "busy" || !live);
+    facts.textContent = details;
+    const lost = (hasFocus(cancel) && (kind !== "busy" || !live)) || (hasFocus(more) && !details);
+    more.hidden = facts.hidden = !details;
     bar.hidden = cancel.hidden = kind !== "busy" || !live;
     if (fraction > 0) bar.value = fraction;
     else bar.removeAttribute("value");
@@ -49,11 +66,7 @@ export function statusLine(model, signal) {
   };
 
   cancel.addEventListener("click", () => model.send({ kind: "cancel" }));
-  show.addEventListener("click", () => {
-    listing.hidden = !listing.hidden;
-    show.setAttribute("aria-expanded", String(!listing.hidden));
-    if (!listing.hidden && live) model.send({ kind: "code" });
-  });
+  show.addEventListener("click", () => listing.hidden || (live && model.send({ kind: "code" })));
   keepKeys(root, signal);
   const untie = listen(model, ["_status", "_code"], once(paint));
   signal.addEventListener("abort", untie);

@@ -7,7 +7,7 @@ import { hasFocus, keepKeys } from "./hands.js";
 import { newId, optionsOf, same, specsOf } from "./values.js";
 
 const USABLE = ":is(button, input, select):not(:disabled)";
-const NO_KERNEL = "No kernel answers: what is gray stays as it was saved. The rest works.";
+const NO_KERNEL = "No kernel is running. Gray controls need one; the rest works.";
 
 /** Put elements into a parent in this order; those that are there already keep focus and what is typed. */
 function arrange(parent, wanted) {
@@ -21,7 +21,7 @@ function arrange(parent, wanted) {
  */
 export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
-  const toggle = h("button", { type: "button", className: "cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
+  const toggle = h("button", { type: "button", className: "cwp-quiet cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
   const end = h("div", { className: "cwp-end" }); // the last control of the row and "More", which are never apart
   const groups = h("div");
   const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });

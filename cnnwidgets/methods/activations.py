@@ -14,6 +14,7 @@ from cnnwidgets.methods.code.layers import layer_lines
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.progress import Cancel
 from cnnwidgets.numbers import number, percent
 
 ORDERS = ("index", "maximum", "mean")
@@ -90,7 +91,7 @@ class FeatureMaps:
 
 @checked
 def activations(
-    net: BoundModel, image: Any, layers: Iterable[str] | str | None = None, *, cancel=None
+    net: BoundModel, image: Any, layers: Iterable[str] | str | None = None, *, cancel: Cancel | None = None
 ) -> dict[str, FeatureMaps]:
     """The feature maps of one picture, layer by layer, from a single forward pass.
 
@@ -129,7 +130,7 @@ def activations(
 
 
 @checked
-def zero_shares(net: BoundModel, image: Any, *, cancel=None) -> dict[str, float]:
+def zero_shares(net: BoundModel, image: Any, *, cancel: Cancel | None = None) -> dict[str, float]:
     """The share of zeros in the output of every layer with units, for one picture: layer name to share, in execution order.
 
     Takes one forward pass and keeps no maps. After a ReLU, it is the share of positions that did not respond.

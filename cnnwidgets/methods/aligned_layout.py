@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.alignment import align
 from cnnwidgets.methods.embedding import Layout
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.progress import Cancel
 
 KEPT = 12
 """Layouts that are kept, so that going back to one is at once."""
@@ -62,7 +62,7 @@ class AlignedLayout:
         self._fit()
 
     def run(
-        self, *, watched: bool = False, say: Callable[[str, float], None] = lambda *_: None, cancel: Any = None
+        self, *, watched: bool = False, say: Callable[[str, float], None] = lambda *_: None, cancel: Cancel | None = None
     ) -> Iterator[None]:
         """Go on to the end; each time something has changed it is the caller's turn.
 

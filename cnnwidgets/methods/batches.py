@@ -144,7 +144,7 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
     size = size_of(dataset)
     numbers = np.arange(size) if indices is None else np.asarray(indices)
     if numbers.ndim != 1:
-        raise TypeError(f"indices are {format_shape(numbers.shape) or 'a single number'}: expected a row of whole numbers")
+        raise TypeError(f"indices are {format_shape(numbers.shape) or 'a single number'}: expected a list of whole numbers")
     if not len(numbers):
         raise ValueError("there is no picture: " + ("the data set is empty" if indices is None else "indices is empty"))
     if not np.issubdtype(numbers.dtype, np.integer):

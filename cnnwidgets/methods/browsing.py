@@ -11,6 +11,7 @@ import torch
 
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.progress import Cancel
 
 CACHE_BYTES = 256 * 2**20
 """Bytes of maps of recently viewed layers that are kept."""
@@ -70,7 +71,7 @@ class MapBrowser:
         beside: Any = None,
         *,
         on_update: Callable[[Browsed], None] | None = None,
-        cancel=None,
+        cancel: Cancel | None = None,
     ) -> Browsed:
         """The maps of one layer for a picture.
 
@@ -97,7 +98,7 @@ class MapBrowser:
         _, zeros, predicted = self._whole
         return replace(found, zeros=zeros, predicted=predicted)
 
-    def _look_beside(self, beside: Any, inputs: torch.Tensor, layer: str, cancel: Any) -> dict[str, Any]:
+    def _look_beside(self, beside: Any, inputs: torch.Tensor, layer: str, cancel: Cancel | None) -> dict[str, Any]:
         """The attributes of :class:`Browsed` that describe the second picture or network."""
         if beside is None:
             self._forget(True)
@@ -118,7 +119,9 @@ class MapBrowser:
         depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
         return theirs[round(depth * (len(theirs) - 1))]
 
-    def _look(self, is_beside: bool, net: BoundModel, inputs: torch.Tensor, layer: str, cancel: Any) -> FeatureMaps:
+    def _look(
+        self, is_beside: bool, net: BoundModel, inputs: torch.Tensor, layer: str, cancel: Cancel | None
+    ) -> FeatureMaps:
         """A layer's maps, from one forward pass unless they were kept."""
         before = self._of.get(is_beside)
         if before is None or before[0] is not net or not torch.equal(before[1], inputs):

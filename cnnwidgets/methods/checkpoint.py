@@ -36,7 +36,7 @@ class Checkpoint:
             found = _unpack(torch.load(self.path, weights_only=True))
             before = found["scan"]
         except Exception as error:
-            raise ValueError(f"{str(self.path)!r} is no checkpoint of a scan that can be read ({error})") from error
+            raise ValueError(f"{str(self.path)!r} is not a readable checkpoint of a scan ({error})") from error
         other = [what for what in self.scan if before.get(what) != self.scan[what]]
         if other:
             raise ValueError(

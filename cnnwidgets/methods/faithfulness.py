@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,6 +18,7 @@ from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 
 @dataclass(frozen=True, repr=False)
@@ -89,8 +90,8 @@ def faithfulness(
     randoms: int = 5,
     seed: int = 0,
     max_memory: int = 512 * 2**20,
-    on_update: Callable[[None, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[None] | None = None,
+    cancel: Cancel | None = None,
 ) -> Faithfulness:
     """Deletion and insertion curves of an attribution, beside those of random orders.
 

@@ -11,6 +11,7 @@ from cnnwidgets.methods.batches import numbers_of
 from cnnwidgets.methods.features import INPUT, Features, features, values_of
 from cnnwidgets.methods.neighbors import Separation, separation, why_inseparable
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.progress import Cancel
 
 ONE_PASS = 512 * 2**20
 """Bytes that the features of all layers may take to be gathered in one pass; else each layer's are when it is asked for."""
@@ -60,7 +61,7 @@ class FeatureCache:
         limit: int = 2000,
         *,
         on_progress: Progress = lambda *_: None,
-        cancel: Any = None,
+        cancel: Cancel | None = None,
     ) -> tuple[Features, Features]:
         """A layer's features, and the pixels; of all layers from one pass, if there is room for them.
 
@@ -102,7 +103,7 @@ class FeatureCache:
         """The features of any pictures, with thumbnails; they are not kept. Options: see :func:`features`."""
         return features(self.net, dataset, layers, thumbnails=THUMBNAIL, **options)
 
-    def separate(self, *, on_progress: Progress = lambda *_: None, cancel: Any = None) -> None:
+    def separate(self, *, on_progress: Progress = lambda *_: None, cancel: Cancel | None = None) -> None:
         """Measure how well the classes separate in every layer that is known; what a cancel leaves out, next time."""
         names = [name for name in self.layer_names if name in self._known]
         for name in names:

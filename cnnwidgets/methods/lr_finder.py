@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Scheduler, Step, train
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, is_number, said
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 SMOOTHING = 2.0
 """Steps: the standard deviation of the bell curve that losses are averaged with. It looks both ways, so nothing lags."""
@@ -107,8 +108,8 @@ def lr_finder(
     momentum: float = 0.9,
     weight_decay: float = 0.0,
     seed: int = 0,
-    on_update: Callable[[RangeTest, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[RangeTest] | None = None,
+    cancel: Cancel | None = None,
 ) -> RangeTest:
     """Train a copy of the network for some steps, each with a higher rate than the one before.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import itertools
+import multiprocessing
 import os
 import pickle
 import tempfile
@@ -22,6 +23,7 @@ from torch.utils.data import DataLoader
 from cnnwidgets.methods.batches import Batch, Loaded, Loader, Skipped, generators_kept
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.locks import Lock
+from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.trace import Calls
 
 AHEAD = 2
@@ -62,7 +64,7 @@ class Part:
     skipped: Skipped
 
 
-def here(job: Job, positions: Sequence[int], workers: int, cancel) -> Generator[Part, None, None]:
+def here(job: Job, positions: Sequence[int], workers: int, cancel: Cancel | None) -> Generator[Part, None, None]:
     """The parts one after the other on this thread; ``workers`` processes load ahead."""
     batches: Iterator[Loaded] = (job.loader[k] for k in positions)
     if workers:
@@ -75,7 +77,7 @@ def here(job: Job, positions: Sequence[int], workers: int, cancel) -> Generator[
         yield compute(job, next(batches))
 
 
-def elsewhere(job: Job, positions: Sequence[int], executor: Executor, cancel) -> Generator[Part, None, None]:
+def elsewhere(job: Job, positions: Sequence[int], executor: Executor, cancel: Cancel | None) -> Generator[Part, None, None]:
     """The parts in order, computed by an executor; only so many are under way that its workers stay busy."""
     waiting: deque[Future] = deque()
     rest = iter(positions)
@@ -108,7 +110,7 @@ def compute(job: Job, loaded: Loaded) -> Part:
     return Part(reducers, len(loaded.indices), loaded.skipped)
 
 
-def ask(cancel) -> None:
+def ask(cancel: Cancel | None) -> None:
     if cancel is not None and cancel.is_set():
         raise Cancelled("cancelled")
 
@@ -153,7 +155,7 @@ def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) 
     with net.running() as module, torch.no_grad(), Calls(module, keep).watching() if rows else nullcontext():
         output = module(inputs.to(net.device, net.dtype, copy=True))
     for row in rows - found.keys():
-        raise RuntimeError(f"these pictures take another path through {net.name}: {row} was not run")
+        raise RuntimeError(f"these pictures take a different path through {net.name}: {row} was not run")
     scores = net.output.table(output, len(inputs))
     return None if scores is None else _copy(scores), {name: found[row] for name, row in layers.items()}
 
@@ -199,7 +201,7 @@ class Parcel:
             ) from error
         return hashlib.sha256(data).hexdigest(), data
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         if self._address is None:
             self._address = self._pack()
         return {"_job": None, "_address": self._address}
@@ -228,8 +230,8 @@ def _sent(job: Job, executor: Executor) -> Iterator[tuple[Any, int]]:
 
 def check_forks(executor: Executor, threads: int) -> None:
     """A ValueError for an executor whose processes would hang."""
-    forks = isinstance(executor, ProcessPoolExecutor) and executor._mp_context.get_start_method() == "fork"  # type: ignore
-    if threads > 1 and forks:
+    context = getattr(executor, "_mp_context", multiprocessing)  # by default that of all
+    if threads > 1 and isinstance(executor, ProcessPoolExecutor) and context.get_start_method() == "fork":
         raise ValueError(
             "the executor forks this process, and forks hang once torch has computed with several threads here: give "
             "ProcessPoolExecutor(mp_context=multiprocessing.get_context('spawn')), or call torch.set_num_threads(1) first"

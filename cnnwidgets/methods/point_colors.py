@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ class PointColors:
     Attributes:
         colors: (n,), each point's index in ``names``, -1 for none; or its value, if there are no names.
         names: of the classes.
+        indices: of the names, among the network's classes: by them a class has its color; empty: their places.
         span: [lowest, highest] value of the colors; None for those that are there.
         quantity: what they are.
     """
@@ -35,6 +36,7 @@ class PointColors:
     names: Sequence[str] = ()
     span: Sequence[float] | None = None
     quantity: str = ""
+    indices: Sequence[int] = ()
 
 
 class PointColoring:
@@ -73,7 +75,10 @@ class PointColoring:
             return _column(self.columns[what][features.indices], what)
         if what == "label":
             classes = self.classes(features)
-            return _classes(places_of(features.labels, classes), tuple(classes.values()))
+            own = {name: index for index, name in enumerate(features.classes)}
+            same = tuple(classes.values()) == tuple(features.classes)  # then also where two have one name
+            indices = [label if same else own.get(name, label) for label, name in classes.items()]
+            return replace(_classes(places_of(features.labels, classes), tuple(classes.values())), indices=indices)
         if what in TRUST:
             values = np.full(len(features.values), np.nan)
             if trust is not None:
@@ -106,6 +111,10 @@ class PointColoring:
         """The name of each picture's label; empty where it has none."""
         classes = self.classes(features)
         return [classes.get(label, "") for label in features.labels.tolist()]
+
+    def right_or_unknown(self, features: Features) -> np.ndarray | None:
+        """The same as :meth:`right`, or None where the network gives no probabilities or no picture has a label."""
+        return None if features.top is None or (features.labels < 0).all() else self.right(features)
 
     def right(self, features: Features) -> np.ndarray:
         """bool (n,): whether the prediction is the label; by name, where data set and network number the same names."""

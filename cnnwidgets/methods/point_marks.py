@@ -13,7 +13,7 @@ from cnnwidgets.methods.point_colors import PointColoring, places_of
 def point_marks(state: EmbeddingState, coloring: PointColoring, color: str) -> dict[str, Any]:
     """Arrays by name, with an entry for each of the n points and the m that joined, and what they are indices of.
 
-    - ``colors`` with ``names``, ``span`` and ``quantity``: as of :class:`PointColors`;
+    - ``colors`` with ``names``, ``indices``, ``span`` and ``quantity``: as of :class:`PointColors`;
     - ``labels``: indices in ``classes``, -1 for none; ``top``: the most probable classes, too, and ``chance`` their
       probabilities, where the network gives any;
     - ``numbers``: the pictures' numbers in their data set; ``added``: (m,), which points joined.
@@ -36,6 +36,7 @@ def point_marks(state: EmbeddingState, coloring: PointColoring, color: str) -> d
     return {
         "colors": np.concatenate(shades),
         "names": colors.names,
+        "indices": colors.indices,
         "span": colors.span,
         "quantity": colors.quantity,
         "classes": [*found.classes, *(() if same else names)],

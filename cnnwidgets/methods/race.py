@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from cnnwidgets.methods.training_run import TURN, Plan, StopSignal, TrainingRun,
 from cnnwidgets.methods.verdict import Verdict, have_accuracy, verdict_on
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, said
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 UNITS = ("epoch", "batch")
 
@@ -145,8 +146,8 @@ def race(
     patience: int | None = None,
     min_delta: float = 0.0,
     executor: Executor | None = None,
-    on_update: Callable[[Race, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Race] | None = None,
+    cancel: Cancel | None = None,
 ) -> Race:
     """Train the same network under several schedules, side by side.
 
@@ -205,7 +206,7 @@ def race(
     return now
 
 
-def _in_turns(plans: Sequence[Plan], cancel) -> Iterator[tuple[tuple[History, ...], float]]:
+def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tuple[History, ...], float]]:
     """All runs here, each for a while, until all are over."""
     runs = [TrainingRun(plan) for plan in plans]
     turn = math.inf if getattr(plans[0].task.train, "persistent_workers", False) else TURN  # whose loader serves one epoch
@@ -217,7 +218,9 @@ def _in_turns(plans: Sequence[Plan], cancel) -> Iterator[tuple[tuple[History, ..
                 yield tuple(each.history() for each in runs), float(np.mean([each.fraction for each in runs]))
 
 
-def _elsewhere(plans: Sequence[Plan], executor: Executor, cancel) -> Iterator[tuple[tuple[History, ...], float]]:
+def _elsewhere(
+    plans: Sequence[Plan], executor: Executor, cancel: Cancel | None
+) -> Iterator[tuple[tuple[History, ...], float]]:
     """All runs on an executor, each a call; those that are over, by and by."""
     threads = torch.get_num_threads()
     check_forks(executor, threads)

@@ -51,7 +51,7 @@ class Confusion:
 
     def update(self, batch: Batch) -> None:
         if batch.scores is None:
-            raise ValueError("the network gives no tensor (N, classes): there is nothing to count")
+            raise ValueError("the network gives no tensor (N, classes): there are no classes to count")
         if not batch.output.has_probabilities:
             raise ValueError(f"{batch.output.sentence}: there are no classes to count")
         answers = batch.output.answers(batch.scores)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from cnnwidgets.methods.method import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.locks import ITSELF
+from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.net.replica import duplicate
 from cnnwidgets.net.survey import weight_of
 
@@ -66,8 +67,8 @@ def sanity_check(
     methods: Sequence[str] = ("saliency", "guided_backprop", "grad_cam"),
     depths: Sequence[int] | None = None,
     seed: int = 0,
-    on_update: Callable[[Sanity, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Sanity] | None = None,
+    cancel: Cancel | None = None,
 ) -> Sanity:
     """Cascading randomization: how the maps change while layer after layer forgets, from the last one down.
 

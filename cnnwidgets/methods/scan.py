@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from cnnwidgets.methods.checkpoint import Checkpoint, restore
 from cnnwidgets.methods.parts import Job, Part, ask, elsewhere, here
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking, said
+from cnnwidgets.net.progress import Cancel, OnUpdate
 
 MOST_WORKERS = 256
 """Processes that may load pictures: more are a slip of the hand, and fill the memory."""
@@ -91,8 +92,8 @@ def scan(
     workers: int = 0,
     checkpoint: str | Path | None = None,
     executor: Executor | None = None,
-    on_update: Callable[[Scan, float], None] | None = None,
-    cancel=None,
+    on_update: OnUpdate[Scan] | None = None,
+    cancel: Cancel | None = None,
 ) -> Scan:
     """Show a data set to the network, once, and let reducers gather what it says.
 
@@ -138,7 +139,16 @@ def scan(
         )
 
 
-def _scan(net, loader, reducers, workers, checkpoint, executor, on_update, cancel) -> Scan:
+def _scan(
+    net: BoundModel,
+    loader: Loader,
+    reducers: Any,
+    workers: int,
+    checkpoint: str | Path | None,
+    executor: Executor | None,
+    on_update: OnUpdate[Scan] | None,
+    cancel: Cancel | None,
+) -> Scan:
     _ = net.output  # is told here, and not by each worker
     fresh = copy.deepcopy(list(reducers.values() if isinstance(reducers, Mapping) else reducers))
     job = Job(
@@ -178,7 +188,7 @@ class _Run:
         self.start = self.told = self.saved = time.perf_counter()
         self.unsaved = False
 
-    def next_of(self, parts) -> Part | None:
+    def next_of(self, parts: Iterator[Part]) -> Part | None:
         """The next part, None after the last; what ends the run early leaves a checkpoint."""
         try:
             part = next(parts, None)
@@ -263,4 +273,4 @@ def _check(batch_size: int, workers: int, executor: Executor | None) -> None:
     if workers and executor is not None:
         raise ValueError("workers= load for a scan without an executor; an executor's workers load their own pictures")
     if executor is not None and not hasattr(executor, "submit"):
-        raise TypeError(f"executor is a {type(executor).__name__}: wanted is a concurrent.futures.Executor")
+        raise TypeError(f"executor is a {type(executor).__name__}; expected a concurrent.futures.Executor")

@@ -14,6 +14,7 @@ from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.methods.schedule_groups import settings_of
 from cnnwidgets.methods.schedules import Schedule, schedule, sketch, title
+from cnnwidgets.net.progress import Cancel
 
 LONG = 5_000
 """Steps beyond which there are sketches."""
@@ -56,7 +57,7 @@ class Follower:
             return [settings_of(self._optimizer, self._network) | {"kind": kind} for kind in BEGINNINGS]
         return [*given]
 
-    def follow(self, specs: Sequence[dict[str, Any]], steps: int, cancel: Any = None) -> tuple[Schedule, ...]:
+    def follow(self, specs: Sequence[dict[str, Any]], steps: int, cancel: Cancel | None = None) -> tuple[Schedule, ...]:
         """The schedules, step by step."""
         keys = [f"{steps} {spec}" for spec in specs]
         both = zip(keys, specs, strict=True)
@@ -70,7 +71,7 @@ class Follower:
         at = np.unique(np.linspace(0, steps - 1, SKETCHED).astype(int))
         return tuple(self._sketched(spec, steps, at) for spec in specs)
 
-    def _followed(self, spec: dict[str, Any], steps: int, cancel: Any) -> Schedule:
+    def _followed(self, spec: dict[str, Any], steps: int, cancel: Cancel | None) -> Schedule:
         if self.own and self.own.gives(spec):
             return self.own.schedule(spec)
         return schedule(spec, steps, cancel=cancel)

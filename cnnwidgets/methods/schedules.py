@@ -20,6 +20,7 @@ from cnnwidgets.methods.schedule_groups import alike, label, momentum_of, rate_o
 from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, is_number
+from cnnwidgets.net.progress import Cancel
 
 MOST_TOLD = 4
 """Groups that go their own ways, of which a sentence tells one by one."""
@@ -108,7 +109,7 @@ def schedule(
     *,
     losses: Sequence[float] | None = None,
     network: nn.Module | None = None,
-    cancel=None,
+    cancel: Cancel | None = None,
 ) -> Schedule:
     """The learning rate of each group of parameters at each of so many steps, as torch's scheduler gives it when stepped.
 

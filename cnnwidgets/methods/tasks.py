@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -51,14 +51,14 @@ class Task:
     name: str = "your own"
     draws: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check("model", self.model, [KINDS["nn.Module"], KINDS["Callable"]])
         check("criterion", self.criterion, [KINDS["Loss"]])
         for loader, what in ((self.train, "training"), (self.validation, "validation")):
             if loader is None:
                 raise ValueError(f"a network of your own needs a {what} loader, which gives batches of pictures and labels")
             check(f"the {what} loader", loader, [KINDS["Iterable[Any]"]])
-            if hasattr(loader, "__len__") and len(loader) == 0:
+            if isinstance(loader, Sized) and len(loader) == 0:
                 raise ValueError(f"the {what} loader is empty: it gives no batch")
 
     def start(self) -> nn.Module:
@@ -83,7 +83,7 @@ class Task:
             model = self.start()
         return model, stream if self.draws else Stream(seed, self.generators, alone=True)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         if self.name in SAMPLES and self is task(self.name):
             return task, (self.name,)  # another process composes the pictures itself
         return Task, (self.model, self.train, self.validation, self.criterion, self.name, self.draws)

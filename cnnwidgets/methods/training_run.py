@@ -18,7 +18,8 @@ from cnnwidgets.methods.schedule_parameters import settle
 from cnnwidgets.methods.schedules import Scheduled, schedule
 from cnnwidgets.methods.snapshots import Snapshots
 from cnnwidgets.methods.tasks import Task
-from cnnwidgets.methods.training import Step, evaluate, train
+from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.net.progress import Cancel
 
 TURN = 0.2
 """Seconds that a run trains before it is the next one's turn."""
@@ -60,7 +61,7 @@ class TrainingRun:
         """How much of the budget is spent, between 0 and 1."""
         return 1.0 if self.over else self._done / self.plan.steps
 
-    def train(self, seconds: float, cancel=None) -> None:
+    def train(self, seconds: float, cancel: Cancel | None = None) -> None:
         """Go on for about so many seconds, or to the end of the epoch."""
         end = time.perf_counter() + seconds
         with self._stream.flowing():
@@ -127,10 +128,10 @@ class TrainingRun:
             self._scheduled.step(found.loss)
         self._epoch = self._new_epoch()
 
-    def _look(self):
+    def _look(self) -> Evaluation:
         return evaluate(self._model, self.plan.task.validation, criterion=self.plan.task.criterion)
 
-    def _snapshot(self, loss, accuracy, scores, labels) -> None:
+    def _snapshot(self, loss: float, accuracy: float, scores: Any, labels: Any) -> None:
         self._snapshots.add(scores, labels)
         self._snapshot_ends.append(len(self._log))
 

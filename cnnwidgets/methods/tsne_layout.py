@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.layouts import Components, Layouter, jitter
+from cnnwidgets.optional import needs
 
 GRID = 20
 """Cells at least, along each side, of the grid that t-SNE's repulsion is interpolated on. They are a unit wide at most."""
@@ -20,6 +22,24 @@ TIGHT = 1e-4
 
 UNFOLDED = 50
 """Iterations after the early exaggeration, by when each point has come near to where it stays."""
+
+
+@needs("openTSNE", "The t-SNE layout")
+def library() -> SimpleNamespace:
+    """What is used of openTSNE, some of which it does not document."""
+    from openTSNE import TSNEEmbedding
+    from openTSNE.affinity import PerplexityBasedNN
+    from openTSNE.nearest_neighbors import Sklearn
+    from openTSNE.tsne import gradient_descent, kl_divergence_bh, kl_divergence_fft
+
+    return SimpleNamespace(
+        TSNEEmbedding=TSNEEmbedding,
+        PerplexityBasedNN=PerplexityBasedNN,
+        Sklearn=Sklearn,
+        gradient_descent=gradient_descent,
+        kl_divergence_bh=kl_divergence_bh,
+        kl_divergence_fft=kl_divergence_fft,
+    )
 
 
 class Affinities:
@@ -46,21 +66,17 @@ class Affinities:
     @cached_property
     def matrix(self) -> Any:
         """openTSNE's affinities of the pictures in this order."""
-        from openTSNE.affinity import PerplexityBasedNN
-        from openTSNE.nearest_neighbors import Sklearn
         from sklearn import config_context
 
         count = min(len(self._data) - 1, int(3 * self._perplexity))
         with config_context(working_memory=64):  # MiB of distances at a time
             # openTSNE's own choice imports numba to choose, and its approximate search is slower for 10,000 points
-            index = Sklearn(data=self._data, k=count, metric=self._metric, n_jobs=1)
-            return PerplexityBasedNN(perplexity=self._perplexity, knn_index=index, n_jobs=1)
+            index = library().Sklearn(data=self._data, k=count, metric=self._metric, n_jobs=1)
+            return library().PerplexityBasedNN(perplexity=self._perplexity, knn_index=index, n_jobs=1)
 
     def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
-        from openTSNE import TSNEEmbedding
-
         method = "fft" if _narrow(points) else "bh"
-        layout = TSNEEmbedding(
+        layout = library().TSNEEmbedding(
             points[self.order], self.matrix, negative_gradient_method=method, n_jobs=1, random_state=self._seed
         )
         data = features if self._reduced is None else self._reduced.project(features)
@@ -79,6 +95,7 @@ class TSNE(Layouter):
     fitted: Affinities
 
     def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any]):
+        library()  # at once, and not only when it begins
         self._params = params
         self.iterations = params["n_iter"]
         self.fitted = Affinities(features, seed, params)
@@ -96,12 +113,10 @@ class TSNE(Layouter):
         self.points = self._moving[self._place]
 
     def step(self, iteration: int, count: int) -> int:
-        from openTSNE.tsne import gradient_descent
-
         turn = self._params["early_exaggeration_iter"]
         exaggeration = self._params["early_exaggeration"] if iteration < turn else 1.0
         if iteration == 0:
-            self._descent, self._told = gradient_descent(), -TOLD
+            self._descent, self._told = library().gradient_descent(), -TOLD
         if iteration in (0, turn):
             self._pulls, self._known = self.fitted.matrix.P * exaggeration, None
         if iteration in (turn, turn + UNFOLDED) and iteration:
@@ -134,14 +149,14 @@ class TSNE(Layouter):
             divergence, gradient = self._known
             self._known = divergence, gradient[order]
 
-    def _objective(self, points, pulls, should_eval_error, **options):
+    def _objective(
+        self, points: np.ndarray, pulls: Any, should_eval_error: bool, **options: Any
+    ) -> tuple[float, np.ndarray]:
         """Divergence and gradient. Those at the end of a step are the next one's first: a step costs nothing extra."""
-        from openTSNE.tsne import kl_divergence_bh, kl_divergence_fft
-
         if self._known is not None:
             found, self._known = self._known, None
             return found
-        forces = kl_divergence_fft if _narrow(points) else kl_divergence_bh
+        forces = library().kl_divergence_fft if _narrow(points) else library().kl_divergence_bh
         found = forces(points, pulls, should_eval_error=should_eval_error and self._tell, **options)
         if should_eval_error:  # the end of a step
             self._known = found

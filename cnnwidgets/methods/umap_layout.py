@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import copy
 from functools import cached_property
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.layouts import Components, Layouter, jitter
+from cnnwidgets.optional import needs
 
 WIDE = 10.0
 """Side of the layout that UMAP starts from."""
+
+
+@needs("umap-learn", "The UMAP layout")
+def library() -> SimpleNamespace:
+    """What is used of umap-learn, some of which it does not document."""
+    from umap import UMAP
+    from umap.layouts import optimize_layout_euclidean
+    from umap.umap_ import find_ab_params, make_epochs_per_sample
+
+    return SimpleNamespace(
+        UMAP=UMAP,
+        optimize_layout_euclidean=optimize_layout_euclidean,
+        find_ab_params=find_ab_params,
+        make_epochs_per_sample=make_epochs_per_sample,
+    )
 
 
 class Graph:
@@ -33,37 +50,35 @@ class Graph:
 
     @cached_property
     def _model(self) -> Any:
-        import umap
-
-        model = umap.UMAP(
-            n_neighbors=self._params["n_neighbors"],
-            min_dist=self._params["min_dist"],
-            metric=self._params["metric"],
-            target_weight=self._params["label_weight"],
-            init=self.start,
-            n_epochs=0,
-            random_state=self._seed,
-            transform_seed=self._seed,
-            n_jobs=1,
-        ).fit(self._features, self._labels)
+        model = (
+            library()
+            .UMAP(
+                n_neighbors=self._params["n_neighbors"],
+                min_dist=self._params["min_dist"],
+                metric=self._params["metric"],
+                target_weight=self._params["label_weight"],
+                init=self.start,
+                n_epochs=0,
+                random_state=self._seed,
+                transform_seed=self._seed,
+                n_jobs=1,
+            )
+            .fit(self._features, self._labels)
+        )
         model.n_epochs = None  # transform's own number
         return model
 
     @cached_property
     def edges(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(edges,) each: where they begin, where they end, and every how many epochs each is due."""
-        from umap.umap_ import make_epochs_per_sample
-
         epochs, graph = self._params["n_epochs"], self._model.graph_.tocoo()
         strong = graph.data >= graph.data.max() / epochs  # weaker edges are due in no epoch
-        return graph.row[strong], graph.col[strong], make_epochs_per_sample(graph.data[strong], epochs)
+        return graph.row[strong], graph.col[strong], library().make_epochs_per_sample(graph.data[strong], epochs)
 
     @cached_property
     def curve(self) -> tuple[float, float]:
         """a and b of 1 / (1 + a d^(2 b)), how strongly points at a distance d belong together."""
-        from umap.umap_ import find_ab_params
-
-        return find_ab_params(1.0, self._params["min_dist"])
+        return library().find_ab_params(1.0, self._params["min_dist"])
 
     def add(self, features: np.ndarray, points: np.ndarray) -> np.ndarray:
         model = copy.copy(self._model)
@@ -80,6 +95,7 @@ class UMAP(Layouter):
     fitted: Graph
 
     def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any], labels: np.ndarray | None):
+        library()  # at once, and not only when it begins
         self._params, self._seed = params, seed
         self.iterations = params["n_epochs"]
         self.fitted = Graph(features, seed, params, labels)
@@ -102,12 +118,10 @@ class UMAP(Layouter):
         return count
 
     def _epoch(self, epoch: int) -> None:
-        from umap.layouts import optimize_layout_euclidean
-
         heads, tails, every = self.fitted.edges
         now = self._due <= epoch
         self._due[now] += every[now]
-        optimize_layout_euclidean(
+        library().optimize_layout_euclidean(
             self.points,
             self.points,
             heads[now],

@@ -27,7 +27,7 @@ class Arena:
             self._block = np.empty(numbers, np.float32)
         self._used = 0
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple:
         """Copied or sent to another process, it is a new one: its memory is no part of a bound network."""
         return type(self), ()
 

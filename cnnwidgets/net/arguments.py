@@ -114,10 +114,10 @@ KINDS: dict[str, Kind] = {
         "batches of pictures and labels, such as a DataLoader gives",
         lambda value: hasattr(value, "__iter__") and not isinstance(value, (str, bytes, type)),  # iter() draws a seed
     ),
-    "Pair": Kind("a pair (layer, unit)", _is((tuple, list))),
     "Pool": Kind("a text", _is(str)),
     "Loss": Kind("a function of scores and labels", callable),
     "Executor": Kind("a concurrent.futures.Executor", _can("submit")),
+    "OnUpdate": Kind("a function", callable),
     "Cancel": Kind("an object with is_set()", _can("is_set")),
     "BoundModel": Kind("a bound network, as cw.bind(model) or cw.load(name) gives", _is_named("BoundModel")),
     "Layer": Kind("a row of net.layers, such as net.layers['conv1']", _is_named("Layer")),
@@ -219,12 +219,10 @@ def _article(noun: str) -> str:
 
 def _kinds_of(name: str, annotation: Any) -> tuple[Kind, ...]:
     """The kinds that an annotation names; none if there is a word that is not known, which then may be anything."""
-    if name == "cancel":
-        annotation = "Cancel | None"
     if not isinstance(annotation, str):
         return ()
     annotation = re.sub(r"\bint\b(?!\])", BY_NAME.get(name, "int"), annotation)
-    words = [word.partition("[")[0] if word.startswith("Callable") else word for word in _union(annotation)]
+    words = [word.partition("[")[0] if word.startswith(("Callable", "OnUpdate")) else word for word in _union(annotation)]
     return tuple(KINDS[word] for word in words) if all(word in KINDS for word in words) else ()
 
 

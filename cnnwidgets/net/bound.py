@@ -70,7 +70,13 @@ def bind(
         TypeError: the model is no module, takes several inputs, or takes volumes; or images are no data set.
         ValueError: the shape, the classes, the device or the outputs do not fit.
     """
-    known = {"classes": classes, "preprocess": preprocess, "input_shape": input_shape, "device": device, "outputs": outputs}
+    known: dict[str, Any] = {
+        "classes": classes,
+        "preprocess": preprocess,
+        "input_shape": input_shape,
+        "device": device,
+        "outputs": outputs,
+    }
     net = BoundModel(model, **known)
     if images is not None:
         net.learn(images)
@@ -91,15 +97,15 @@ class BoundModel(Passes):
         self,
         model: nn.Module,
         *,
-        classes=None,
-        preprocess=None,
-        input_shape=None,
-        device=None,
-        outputs=None,
-        name=None,
-        code=None,
-        notes=(),
-    ):
+        classes: Any = None,
+        preprocess: Any = None,
+        input_shape: Any = None,
+        device: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        code: str | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         super().__init__()
         check_module(model)
         check("preprocess", preprocess, [KINDS["None"], KINDS["Callable"]])
@@ -134,7 +140,7 @@ class BoundModel(Passes):
         """Sentences on the network that go with whatever is said of it: what was guessed, and how it was run."""
         said = [*self._input.notes, *self._notes]
         if getattr(self.module, "training", False):
-            said.append("the network was in training mode: it was run in evaluation mode, and left in training mode")
+            said.append("your network was in training mode; it was run in evaluation mode and left as it was")
         names = self._names_of_images
         if self._told and not self._names and not self._told[1].takes_names(names):
             count = self._told[1].count
@@ -179,6 +185,8 @@ class BoundModel(Passes):
         names = self.classes
         if index >= len(names):
             return str(index)
+        if not names[index].strip():
+            return f"class {index}"
         return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
 
     @property
@@ -209,7 +217,7 @@ class BoundModel(Passes):
             notes: a list that takes sentences on what became of the pictures, and should be known.
 
         Raises:
-            FileNotFoundError, TypeError, ValueError: with a sentence that says what was given and what is wanted.
+            FileNotFoundError, TypeError, ValueError: the message says what was given and what is expected.
         """
         return self._input.prepare(images, notes)
 
@@ -286,7 +294,7 @@ class BoundModel(Passes):
         """
         scores = self.scores(images)
         if not self.output.has_probabilities:
-            raise ValueError(f"{self.output.sentence}: probabilities are expected; bind with outputs= if they are that")
+            raise ValueError(f"{self.output.sentence}: expected probabilities; bind with outputs= if they are")
         return self.output.answers(scores)
 
     def check_scores(self, output: Any, count: int) -> torch.Tensor:

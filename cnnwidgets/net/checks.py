@@ -18,6 +18,7 @@ from torch import fx, nn
 from torch.nn.parameter import is_lazy
 
 from cnnwidgets.net.arguments import is_whole, said
+from cnnwidgets.net.internals import OpOverload
 from cnnwidgets.net.layers import format_shape
 
 Shape = tuple[int, int, int]
@@ -36,9 +37,7 @@ def check_module(model: Any) -> None:
         elif isinstance(model, torch.export.ExportedProgram):
             hint = ": an exported program has no modules to look at; bind the model that was exported"
         raise TypeError(f"bind takes a torch.nn.Module, not a {type(model).__name__}{hint}")
-    if isinstance(model, fx.GraphModule) and any(
-        isinstance(node.target, torch._ops.OpOverload) for node in model.graph.nodes
-    ):
+    if isinstance(model, fx.GraphModule) and any(isinstance(node.target, OpOverload) for node in model.graph.nodes):
         raise TypeError(
             "this module comes from torch.export: it has no modules to look at and takes one size of batch; "
             "bind the model that was exported"
@@ -84,7 +83,7 @@ def class_names(classes: Any) -> tuple[str, ...]:
     )
 
 
-def device_of(model: nn.Module, device) -> torch.device:
+def device_of(model: nn.Module, device: Any) -> torch.device:
     """Where inputs go: where the parameters are, which must be in one place and have values; ValueError otherwise."""
     if any(is_lazy(p) for p in model.parameters()):
         raise ValueError("the model has lazy layers that are not set up yet: run it on a batch once, then bind it")
@@ -115,7 +114,7 @@ def shape_of_input(shape: Sequence[int]) -> Shape:
     """An input shape as a user gives it, checked."""
     sides = tuple(shape) if isinstance(shape, (Sequence, np.ndarray)) and not isinstance(shape, (str, bytes)) else ()
     if len(sides) != 3 or not all(is_whole(side) and side >= 1 for side in sides):
-        raise ValueError(f"input_shape={said(shape)}: wanted is (C, H, W), without the batch axis")
+        raise ValueError(f"input_shape is {said(shape)}; expected (C, H, W), without the batch axis")
     return int(sides[0]), int(sides[1]), int(sides[2])
 
 
@@ -180,7 +179,7 @@ def find_shape(shapes: list[Shape], run: Callable[[Shape], Any], name: str) -> S
         if len(shapes) == 1 or Counter(map(str, errors))[str(failure)] > 1:
             raise failure
     what = ", ".join(map(format_shape, shapes)) or "none: no convolution or linear layer says the number of channels"
-    raise ValueError(f"cannot tell the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
+    raise ValueError(f"cannot determine the input shape of {name} (tried {what}): bind with input_shape=(C, H, W)") from (
         errors[0] if errors else None
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from pathlib import Path
 
@@ -9,12 +10,20 @@ from torch import nn
 
 _STANDARD_LIBRARY = Path(traceback.__file__).parent
 
+_NAMED = re.compile(r"(?!(there|this|that|it|one|what|which) )[\w.:]+(\[\d+\])?( (is|are|has|have) |=|: expected)")
+"""``n_iter is −1; ...``, ``layer1.0.conv1 has ...``, ``methods[0]=...``."""
+
 
 def sentence(error: BaseException) -> str:
     """An exception in a line: its message, and for an error in somebody's own code its type and the line where it is."""
     message = str(error).strip() or type(error).__name__
     place = _own_line(error)
-    return f"{type(error).__name__}: {message}\n{place}" if place else message[:1].upper() + message[1:]
+    return f"{type(error).__name__}: {message}\n{place}" if place else capitalized(message)
+
+
+def capitalized(message: str) -> str:
+    """A sentence with a capital letter, unless it begins with a name: of a parameter, a layer, a network."""
+    return message if _NAMED.match(message) else message[:1].upper() + message[1:]
 
 
 def _own_line(error: BaseException) -> str:

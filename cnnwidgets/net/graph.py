@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from cnnwidgets.net.internals import DisableTorchFunction
 from cnnwidgets.net.layers import Ending, Layer
 from cnnwidgets.net.places import Place, SingleViews, versions
 from cnnwidgets.net.telling import ACTIVATIONS, before_activation
@@ -60,7 +61,7 @@ class Graph:
             place.settle()
         self.before = before_activation(ending, given[0] if given else None, self.output, len(self.inputs))
         if missing := [name for name in self._layers if name not in self.maps]:
-            raise RuntimeError(f"this picture takes another path through the network: {missing[0]} was not run")
+            raise RuntimeError(f"this picture takes a different path through the network: {missing[0]} was not run")
 
     def gradient(self, score: Tensor, layer: str | None = None, *, last: bool = False) -> Tensor:
         """The gradient of a score, a single number, with respect to the input or to one of ``maps``, in its shape.
@@ -81,7 +82,7 @@ class Graph:
 
     def _keep(self, name: str, output: Tensor, was_written: bool) -> None:
         """An in-place function that comes later changes neither the copy nor the place in the graph."""
-        with torch._C.DisableTorchFunction():  # what is called here is no call of the network's that a tap should count
+        with DisableTorchFunction():  # what is called here is no call of the network's that a tap should count
             copy = output.dequantize() if output.is_quantized else output.clone()
             self.maps[name] = self._layers[name].by_unit(copy)
             if output.requires_grad:
@@ -139,14 +140,14 @@ class FunctionTap(TorchFunctionMode):
         self._name, self._number, self._given, self._keep = name, number, given, keep
         self._count: Counter[str] = Counter()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         self._count[name] += 1
         if name != self._name or self._count[name] != self._number:
             return func(*args, **kwargs)
         if self._given:
-            with torch._C.DisableTorchFunction():  # no call of the network's, as in Graph._keep
+            with DisableTorchFunction():  # no call of the network's, as in Graph._keep
                 self._given(args, kwargs)
         arguments = [*tensors_in((args, kwargs))]
         before = versions(arguments)

@@ -122,7 +122,7 @@ class Intake:
     def _input(self, tensor: Any) -> Tensor:
         """A preprocessed picture, checked, as a batch of one."""
         if not self._fits(tensor):
-            raise ValueError(f"preprocess gave {_describe(tensor)}; the network takes {self._wanted}")
+            raise ValueError(f"preprocess gave {_describe(tensor)}; the network expects {self._wanted}")
         inputs = self._batch(tensor)
         check_finite(inputs, "what preprocess gave")
         return inputs
@@ -132,7 +132,7 @@ class Intake:
         check_axes(tensor)
         if tuple(tensor.shape[-3:]) != self.shape:
             raise ValueError(
-                f"the picture is {describe_tensor(tensor)}, the network takes {self._wanted}: "
+                f"the picture is {describe_tensor(tensor)}, the network expects {self._wanted}: "
                 "give a path, a PIL picture or an array, which are resized, or bind with input_shape="
             )
         check_finite(tensor, "the picture")
@@ -155,7 +155,7 @@ class Intake:
 def check_axes(tensor: Tensor) -> None:
     """Raises ValueError for a float tensor that is neither (C, H, W) nor (N, C, H, W)."""
     if tensor.ndim not in (3, 4) or 0 in tensor.shape:
-        raise ValueError(f"{describe_tensor(tensor)} is no picture: wanted is {WANTED}")
+        raise ValueError(f"{describe_tensor(tensor)} is not a picture; expected {WANTED}")
 
 
 def _describe(tensor: Any) -> str:

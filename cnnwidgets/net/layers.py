@@ -223,7 +223,7 @@ class Layers(Sequence[Layer]):
         self._by_name = {row.name: row for row in rows}
         self._by_name |= {block: self._by_name[name] for block, name in ends.items() if block not in self._by_name}
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Any:
         if not isinstance(key, str):
             return self._by_number(key)
         if key not in self._by_name:

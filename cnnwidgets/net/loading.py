@@ -8,6 +8,7 @@ import urllib.error
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from cnnwidgets import samples
 from cnnwidgets.net.arguments import checked
@@ -93,7 +94,7 @@ def _torchvision(name: str, weights: str | int | None) -> BoundModel:
     )
 
 
-def _code(name: str, chosen) -> str:
+def _code(name: str, chosen: Any) -> str:
     """The lines that make the model; random weights cannot be made again, so they are marked as the user's."""
     if chosen is None:
         return f"import torchvision\n\nmodel = torchvision.models.{name}()  # random weights: put in yours\npreprocess = ..."
@@ -105,7 +106,7 @@ def _code(name: str, chosen) -> str:
 
 
 @contextlib.contextmanager
-def _download(name: str, weights) -> Iterator[None]:
+def _download(name: str, weights: Any) -> Iterator[None]:
     """Make a missing or damaged weight file a sentence, and a silent network a time-out."""
     import torch
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-_GLOBALS = (random._inst, np.random.mtrand._rand)  # type: ignore[attr-defined]
+_GLOBALS = (random.random.__self__, np.random.rand.__self__)  # type: ignore[attr-defined]
+"""The generators that the functions of these modules draw from."""
 
 
 def mentions_random(module: nn.Module) -> bool:

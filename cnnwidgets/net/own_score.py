@@ -15,7 +15,7 @@ Function: TypeAlias = "Callable[[Any], Any]"
 
 
 class OwnScore:
-    """A function of the output, asked for one number a picture.
+    """A function of the output, asked for one number per picture.
 
     Attributes:
         name: the function's.
@@ -38,11 +38,11 @@ class OwnScore:
         try:
             values = torch.as_tensor(found)
         except (TypeError, ValueError, RuntimeError):
-            raise TypeError(f"{self.name} gave {describe(found)}; one number a picture is expected") from None
+            raise TypeError(f"{self.name} gave {describe(found)}; expected one number per picture") from None
         self.alone |= pictures == 1 and values.ndim == 0
         if values.numel() != pictures or values.ndim > 1:
             raise ValueError(
-                f"{self.name} gave {describe(values)}, of {pictures} pictures; one number a picture is expected"
+                f"{self.name} gave {describe(values)}, of {pictures} pictures; expected one number per picture"
             )
         return values.reshape(pictures) if values.is_floating_point() else values.reshape(pictures).float()
 

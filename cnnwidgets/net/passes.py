@@ -18,6 +18,7 @@ from cnnwidgets.net.checks import Shape, dtype_of
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.layers import Layers
 from cnnwidgets.net.locks import Lock
+from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.relu_rules import follow
 from cnnwidgets.net.replica import uncompiled
 from cnnwidgets.net.runner import Runner, look
@@ -145,7 +146,7 @@ class Passes(ABC):
         with self.runner.running() as module:
             yield module
 
-    def run(self, images: Any, visit: Visit | None = None, *, cancel=None) -> Any:
+    def run(self, images: Any, visit: Visit | None = None, *, cancel: Cancel | None = None) -> Any:
         """Run the network and show every call's output to ``visit(layer name, tensor)``, in execution order.
 
         The tensor is the live one, shown before anything later can overwrite it: reduce or copy it, do not keep it.
@@ -164,7 +165,9 @@ class Passes(ABC):
             return module(inputs)
 
     @checked
-    def trace(self, images: Any, layers: Iterable[str] | None = None, *, cancel=None) -> dict[str, torch.Tensor]:
+    def trace(
+        self, images: Any, layers: Iterable[str] | None = None, *, cancel: Cancel | None = None
+    ) -> dict[str, torch.Tensor]:
         """Copies of the outputs of some layers (of all by default): name to float32 (N, ...) on the CPU.
 
         Raises:
@@ -187,7 +190,7 @@ class Passes(ABC):
             self.run(inputs, keep, cancel=cancel)
         missing = [row.name for row in wanted.values() if row.name not in found]
         if missing:
-            raise RuntimeError(f"this picture takes another path through {self.name}: {missing[0]} was not run")
+            raise RuntimeError(f"this picture takes a different path through {self.name}: {missing[0]} was not run")
         return {name: found[row.name] for name, row in wanted.items()}
 
     @contextmanager

@@ -42,7 +42,7 @@ def open_picture(source: Any, notes: list[str] | None = None, *, deep_colors: bo
 
     Raises:
         FileNotFoundError: there is no file at the path.
-        ValueError: the file is no picture, or the array is none; the message says what was given and what is wanted.
+        ValueError: the file or the array is not a picture; the message says what was given and what is expected.
         TypeError: something else was given.
     """
     match source:
@@ -56,7 +56,7 @@ def open_picture(source: Any, notes: list[str] | None = None, *, deep_colors: bo
             return _from_array(_from_tensor(source))
         case np.ndarray():
             return _from_array(source)
-    raise TypeError(f"{type(source).__name__} is no picture: wanted is {WANTED}")
+    raise TypeError(f"{type(source).__name__} is not a picture; expected {WANTED}")
 
 
 def as_pillow(picture: Opened) -> Opened:
@@ -98,7 +98,7 @@ def intensities(picture: Opened, channels: int) -> np.ndarray:
     """
     values = np.asarray(picture)
     if values.ndim == 3 and values.shape[2] not in (3, 4):
-        raise ValueError(f"an array {values.shape} is no picture: wanted is (H, W) or (H, W, 3), channels last")
+        raise ValueError(f"an array {values.shape} is not a picture; expected (H, W) or (H, W, 3), channels last")
     values = _in_unit_range(values, "an array" if isinstance(picture, np.ndarray) else f"a picture of mode {picture.mode}")
     if values.ndim == 3 and values.shape[2] == 4:
         values = values[..., :3] * values[..., 3:] + (1 - values[..., 3:])
@@ -125,7 +125,7 @@ def describe_tensor(tensor: torch.Tensor) -> str:
 def _from_file(path: Path, notes: list[str] | None, deep_colors: bool) -> Opened:
     path = path.expanduser()
     if path.is_dir():
-        raise ValueError(f"{str(path)!r} is a folder: wanted is a picture's file")
+        raise ValueError(f"{str(path)!r} is a folder; expected a picture file")
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {str(path.absolute().parent)!r})")
     return _decode(path, repr(str(path)), notes, deep_colors)
@@ -145,7 +145,7 @@ def _decode(file: Path | io.BytesIO, name: str, notes: list[str] | None, deep_co
                     notes.append(f"{name} has {frames:,} frames: the first was taken")
                 return found
     except UnidentifiedImageError:
-        raise ValueError(f"{name} is no picture that Pillow can read") from None
+        raise ValueError(f"{name} is not a picture that Pillow can read") from None
     except Image.DecompressionBombError as error:
         raise ValueError(
             f"{name} is larger than Pillow opens: {error} If you trust the file, set PIL.Image.MAX_IMAGE_PIXELS = None"
@@ -186,9 +186,9 @@ def _from_array(array: np.ndarray) -> Opened:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or 0 in array.shape:
-        raise ValueError(f"an array {array.shape} is no picture: wanted is (H, W) or (H, W, 3), channels last")
+        raise ValueError(f"an array {array.shape} is not a picture; expected (H, W) or (H, W, 3), channels last")
     if array.dtype.kind not in "buif":
-        raise ValueError(f"an array of {array.dtype} is no picture: wanted is uint8, uint16, or floats in [0, 1]")
+        raise ValueError(f"an array of {array.dtype} is not a picture; expected uint8, uint16, or floats in [0, 1]")
     array = array.astype(array.dtype.newbyteorder("="))  # a copy
     if array.dtype == bool:
         array = array * np.uint8(255)
@@ -206,7 +206,7 @@ def _from_tensor(tensor: torch.Tensor) -> np.ndarray:
     fits = tensor.ndim == 2 or (tensor.ndim == 3 and (tensor.shape[0] in (1, 3, 4) or tensor.shape[2] not in (1, 3, 4)))
     if tensor.dtype not in (torch.uint8, torch.uint16, torch.int16, torch.int32) or not fits:
         raise ValueError(
-            f"a {tensor.dtype} tensor {tuple(tensor.shape)} is no picture: wanted is uint8 (3, H, W) or (1, H, W)"
+            f"a {tensor.dtype} tensor {tuple(tensor.shape)} is not a picture; expected uint8 (3, H, W) or (1, H, W)"
         )
     array = tensor.detach().as_subclass(torch.Tensor).cpu().numpy()
     return array if array.ndim == 2 else array.transpose(1, 2, 0)
@@ -216,14 +216,14 @@ def _in_unit_range(values: np.ndarray, named: str) -> np.ndarray:
     """float32 in [0, 1] of a picture's values, in the type that they have."""
     if values.dtype.kind == "f":
         check_finite(torch.from_numpy(values.astype(np.float64)), "the picture")  # which knows no long double
-        white, wanted = 1, "floats run from {:.4g} to {:.4g}: wanted is [0, 1]; divide by 255,"
+        white, wanted = 1, "floats run from {:.4g} to {:.4g}; expected [0, 1]: divide by 255,"
     elif values.dtype in (np.uint8, np.uint16):
         return values / np.float32(np.iinfo(values.dtype).max)
     elif named == "a picture of mode I":
-        white, wanted = 65535, "values run from {:,} to {:,}: wanted are 8 or 16 bits;"
+        white, wanted = 65535, "values run from {:,} to {:,}; expected 8 or 16 bits:"
     else:
         raise ValueError(
-            f"{named} of {values.dtype} is no picture: wanted is uint8, or floats in [0, 1]; "
+            f"{named} of {values.dtype} is not a picture; expected uint8, or floats in [0, 1]; "
             "convert it, or bind with preprocess=, which then scales it"
         )
     low, high = values.min(), values.max()

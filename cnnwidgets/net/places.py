@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node, get_gradient_edge
 from torch.overrides import TorchFunctionMode
 
+from cnnwidgets.net.internals import DisableTorchFunction
 from cnnwidgets.net.trace import first_tensor
 
 _SEVERAL = frozenset("split split_with_sizes chunk unbind tensor_split hsplit vsplit dsplit".split())
@@ -85,19 +87,19 @@ class Place:
 
 def versions(tensors: Sequence[Tensor]) -> list[int]:
     """How often each was written to."""
-    with torch._C.DisableTorchFunction():
+    with DisableTorchFunction():
         return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
 
 
 class SingleViews(TorchFunctionMode):
     """Inside, what gives several views of a tensor (``chunk``) gives each by itself, which autograd lets overwrite."""
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         found = func(*args, **(kwargs or {}))
-        if getattr(func, "__name__", "") not in _SEVERAL or not isinstance(found, (tuple, list)):
-            return found
         whole = first_tensor((args, kwargs))
-        with torch._C.DisableTorchFunction():  # no call of the network's
+        if whole is None or getattr(func, "__name__", "") not in _SEVERAL or not isinstance(found, (tuple, list)):
+            return found
+        with DisableTorchFunction():  # no call of the network's
             return type(found)(whole.as_strided(part.shape, part.stride(), part.storage_offset()) for part in found)
 
 

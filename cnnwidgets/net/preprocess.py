@@ -142,5 +142,5 @@ def _mean_and_std(preprocess: Any) -> tuple[Any, Any] | None:
     return next(((step.mean, step.std) for step in steps if hasattr(step, "mean") and hasattr(step, "std")), None)
 
 
-def _column(values) -> Tensor:
+def _column(values: Any) -> Tensor:
     return torch.as_tensor(values, dtype=torch.float32).reshape(-1, 1, 1)

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from cnnwidgets.net.internals import DisableTorchFunction, OpOverload, TorchDispatchMode
 from cnnwidgets.net.locks import Lock
 from cnnwidgets.net.no_trace import put_back_by, uninterrupted
 
@@ -41,15 +41,15 @@ class OwnNumbers(TorchDispatchMode):
         self.seed, self.drew = seed, False
         self._own: dict[torch.device, torch.Generator] = {}
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         way = _way(func)
-        with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
+        with DisableTorchFunction():  # an operator that we call again is no call of the network's
             if way is None or kwargs.get("generator") is not None:
                 return func(*args, **kwargs)
             return self._draw(func, way, args, kwargs)
 
-    def _draw(self, func, way, args: tuple, kwargs: dict) -> Any:
+    def _draw(self, func: Any, way: Any, args: tuple, kwargs: dict) -> Any:
         if isinstance(way, str):  # it takes no generator
             with self:  # in inference mode some come whole that are made of others, such as dropout
                 made = func.decompose(*args, **kwargs)
@@ -86,7 +86,7 @@ _CHANCES = ("dropout_p", "dropout", "p")
 
 
 @cache
-def _way(func: torch._ops.OpOverload) -> Any:
+def _way(func: OpOverload) -> Any:
     """How an operator draws: None if it does not; the overload that takes a generator; else an argument that is 0 if not."""
     if torch.Tag.nondeterministic_seeded not in func.tags:
         return None
@@ -102,7 +102,7 @@ def _way(func: torch._ops.OpOverload) -> Any:
     return next((name for name in _CHANCES if name in names), None)
 
 
-def _argument(func: torch._ops.OpOverload, name: str, args: tuple, kwargs: Mapping) -> Any:
+def _argument(func: OpOverload, name: str, args: tuple, kwargs: Mapping) -> Any:
     for place, argument in enumerate(func._schema.arguments):
         if argument.name == name:
             return args[place] if place < len(args) else kwargs.get(name, argument.default_value)

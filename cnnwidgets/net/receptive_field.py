@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from operator import add, sub
+from typing import Any
 
 import numpy as np
 import torch
@@ -165,7 +166,9 @@ class FieldRules:
         rows, columns = (Span.regular(offset, step, size, count, int(side)) for offset, step, size, count, side in grids)
         return rows, columns
 
-    def _window(self, sees: ReceptiveField, call, kernel, stride, padding, dilation=1, status=None) -> ReceptiveField:
+    def _window(
+        self, sees: ReceptiveField, call: Any, kernel: Any, stride: Any, padding: Any, dilation: Any = 1, status: Any = None
+    ) -> ReceptiveField:
         """A window that slides over rows and columns: convolution and pooling."""
         kernel, stride, padding, dilation = map(_two, (kernel, stride, padding, dilation))
         reach = tuple((k - 1) * d for k, d in zip(kernel, dilation, strict=True))
@@ -180,7 +183,17 @@ class FieldRules:
         axes = zip(sees.spans, kernel, stride, padding, dilation, call.output.shape[-2:], strict=True)
         return _mirrored(found, [span.windows(k, s, p, d, count) for span, k, s, p, d, count in axes])
 
-    def _conv2d(self, sees, call, weight, bias=None, stride=1, padding=0, dilation=1, groups=1) -> ReceptiveField:
+    def _conv2d(
+        self,
+        sees: ReceptiveField,
+        call: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: Any = 1,
+    ) -> ReceptiveField:
         if not isinstance(weight, torch.Tensor):  # of torch.ops.quantized: packed with what else there is
             kernel = weight.unpack()[0].shape[-2:]
             return self._window(sees, call, kernel, weight.stride(), weight.padding(), weight.dilation())
@@ -192,17 +205,38 @@ class FieldRules:
         return self._window(sees, call, kernel, stride, padding, dilation)
 
     def _max_pool2d(
-        self, sees, call, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False
+        self,
+        sees: ReceptiveField,
+        call: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        ceil_mode: Any = False,
+        return_indices: Any = False,
     ) -> ReceptiveField:
         return self._window(sees, call, kernel_size, stride or kernel_size, padding, dilation)
 
-    def _lp_pool2d(self, sees, call, norm_type, kernel_size, stride=None, ceil_mode=False) -> ReceptiveField:
+    def _lp_pool2d(
+        self, sees: ReceptiveField, call: Any, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: Any = False
+    ) -> ReceptiveField:
         return self._window(sees, call, kernel_size, stride or kernel_size, 0)
 
-    def _avg_pool2d(self, sees, call, kernel_size, stride=None, padding=0, *rest, **more) -> ReceptiveField:
+    def _avg_pool2d(
+        self,
+        sees: ReceptiveField,
+        call: Any,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        *rest: Any,
+        **more: Any,
+    ) -> ReceptiveField:
         return self._window(sees, call, kernel_size, stride or kernel_size, padding)
 
-    def _adaptive_avg_pool2d(self, sees, call, output_size, return_indices=False) -> ReceptiveField:
+    def _adaptive_avg_pool2d(
+        self, sees: ReceptiveField, call: Any, output_size: Any, return_indices: Any = False
+    ) -> ReceptiveField:
         """Windows from floor(i * n / m) to ceil((i + 1) * n / m): even ones if m divides n, else up to two wider."""
         ratios = tuple(n / m for n, m in zip(call.tensor.shape[-2:], call.output.shape[-2:], strict=True))
         if call.output.shape[-2:] == (1, 1):
@@ -216,7 +250,7 @@ class FieldRules:
         axes = zip(sees.spans, ratios, call.output.shape[-2:], strict=True)
         return _mirrored(found, [span.at(_adapted(ratio, count)) for span, ratio, count in axes])
 
-    def _pad(self, sees, call, pad, mode="constant", value=None) -> ReceptiveField:
+    def _pad(self, sees: ReceptiveField, call: Any, pad: Any, mode: str = "constant", value: Any = None) -> ReceptiveField:
         if mode == "circular":
             return self.everything
         left, right, top, bottom = (*pad, 0, 0)[:4]  # further ones pad with units or pictures
@@ -282,13 +316,13 @@ def _lie_alike(some: Axes, all_axes: Axes) -> bool:
     return all(one == other for one, other in pairs if has_places(one) or has_places(other))
 
 
-def _two(value) -> tuple:
+def _two(value: Any) -> tuple:
     return tuple(value) if isinstance(value, (tuple, list, torch.Size)) and len(value) == 2 else (_one(value),) * 2
 
 
-def _one(value):
+def _one(value: Any) -> Any:
     return value[0] if isinstance(value, (tuple, list)) else value
 
 
-def _pair(function, a: Pair, b: Pair) -> Pair:
+def _pair(function: Any, a: Pair, b: Pair) -> Pair:
     return function(a[0], b[0]), function(a[1], b[1])

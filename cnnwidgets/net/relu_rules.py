@@ -7,6 +7,7 @@ Hooks on ``nn.ReLU`` modules miss ``F.relu``. Here the rule is given to the ReLU
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,12 +44,12 @@ def follow(rule: str, outputs: Iterable[Tensor], *, needed: bool = True) -> int:
     of_sizes = {part for node in nodes for part in _relu_of_sizes(node)}
     for node in nodes:
         if reason := _hides(node) or _OTHERS.get(_kind(node)):
-            raise NoRule(f"the rules for a ReLU cannot be followed in this network: it has {reason}")
+            raise NoRule(f"this network has no ReLU rules to follow: it contains {reason}")
         if _is_relu(node) and node not in of_sizes:
             node.register_hook(_by(RULES[rule]))
             ruled += 1
     if needed and not ruled:
-        raise NoRule("the rules for a ReLU say nothing of this network: there is no ReLU on the way back to the picture")
+        raise NoRule("the rules for a ReLU do not apply: no ReLU lies between this score and the picture")
     return ruled
 
 
@@ -96,7 +97,7 @@ def _relu_of_sizes(node: Node) -> Iterator[Node]:
             yield relu
 
 
-def _is_zero(value) -> bool:
+def _is_zero(value: Any) -> bool:
     return value is not None and not bool(torch.as_tensor(value).any())
 
 

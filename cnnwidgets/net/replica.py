@@ -125,7 +125,16 @@ class Replica:
                     mine[name] = _cloned(value)
         if targets:
             with torch.inference_mode(False), torch.no_grad():
-                torch._foreach_copy_(targets, sources)
+                _copy_all(targets, sources)
+
+
+def _copy_all(targets: list[torch.Tensor], sources: list[torch.Tensor]) -> None:
+    """Copy into tensors from others, at once where this torch can."""
+    if hasattr(torch, "_foreach_copy_"):
+        torch._foreach_copy_(targets, sources)
+        return
+    for target, source in zip(targets, sources, strict=True):
+        target.copy_(source)
 
 
 class Borrowed:

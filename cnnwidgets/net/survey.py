@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 from torch.utils.weak import WeakTensorKeyDictionary
 
@@ -25,7 +24,9 @@ from cnnwidgets.net.axes import (
     rows_and_columns,
 )
 from cnnwidgets.net.call import Call
+from cnnwidgets.net.internals import DisableTorchFunction, TorchDispatchMode
 from cnnwidgets.net.layers import Ending, Layer, Layers, ReceptiveField
+from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.receptive_field import Field, FieldRules, Mirrored, pixels, whole_picture
 from cnnwidgets.net.replica import CannotReplicate
 from cnnwidgets.net.telling import ACTIVATIONS, describe
@@ -37,7 +38,7 @@ def survey(
     module: nn.Module,
     picture: torch.Tensor,
     foreign: Mapping[int, torch.Tensor],
-    cancel: Any = None,
+    cancel: Cancel | None = None,
     has_drawn: Callable[[], bool] = lambda: False,
 ) -> Layers:
     """The layer table of a module for a picture (1, C, H, W), by running it once.
@@ -64,7 +65,7 @@ class Survey(Calls):
         module: nn.Module,
         picture: torch.Tensor,
         foreign: Mapping[int, torch.Tensor],
-        cancel: Any,
+        cancel: Cancel | None,
         has_drawn: Callable[[], bool],
     ):
         super().__init__(module, visit=lambda name, output: None, cancel=cancel)
@@ -101,13 +102,13 @@ class Survey(Calls):
             self._set_field(tensor, field)
         return field
 
-    def sees_arguments(self, args, kwargs):
+    def sees_arguments(self, args: tuple, kwargs: dict) -> None:
         tensors = [*tensors_in((args, {**kwargs, "out": None}))]
         if any(id(tensor) in self._foreign for tensor in tensors):
             raise CannotReplicate("its forward pass reaches the network from outside, through a closure or a global name")
         self._arguments = [(tensor, self._field_of(tensor)) for tensor in tensors]
 
-    def saw_function(self, name, args, kwargs, output):
+    def saw_function(self, name: str, args: tuple, kwargs: dict, output: Any) -> None:
         self._follow_ending(name, args, output)
         self._parameters += [id(tensor) for tensor, _ in self._arguments if id(tensor) in self._owners]
         if name in _WEIGHING and isinstance(weight := weight_argument(args, kwargs), torch.Tensor):
@@ -125,7 +126,7 @@ class Survey(Calls):
                 call = Call(_FUSED.get(name, name), args, kwargs, tensors, known, made)
                 self._set_field(made, self._rules(call, [field for _, field in inputs]))
 
-    def _follow_ending(self, name: str, args: tuple, output) -> None:
+    def _follow_ending(self, name: str, args: tuple, output: Any) -> None:
         """Note what may be the last operation of the forward pass; what only reshapes or casts a tensor keeps its note."""
         made, found = first_tensor(output), self._operation(_ENDINGS.get(name, name), args)
         if made is not None and found:
@@ -147,7 +148,7 @@ class Survey(Calls):
         found, version = self._last.get(tensor, (None, None))
         return found if version == _version(tensor) else None
 
-    def ending(self, output) -> Ending:
+    def ending(self, output: Any) -> Ending:
         """How the forward pass has ended."""
         what = describe(output)
         if not isinstance(output, torch.Tensor):
@@ -155,7 +156,7 @@ class Survey(Calls):
         last = self._last_operation(output)
         return Ending(tuple(output.shape), *(last if last and last[0] != "logsumexp" else ("", "", 0)), what)
 
-    def saw_call(self, name, kind, output):
+    def saw_call(self, name: str, kind: str | nn.Module, output: torch.Tensor) -> None:
         field = self._field_of(output)
         if field is _CONSTANT:  # of parameters alone: its costs are the next row's
             return
@@ -176,7 +177,7 @@ class Survey(Calls):
             path, axes = None, None
             if kind in _WEIGHING:
                 path = next((self._owners[p] for p in used), None)
-                axes = path and self._parameter(path).ndim
+                axes = self._parameter(path).ndim if path else None
         layout, grid = _layout(output, field.axes, self._batch)
         is_filter = axes in (2, 4) and kind != "Embedding"
         self._rows.append(
@@ -214,17 +215,17 @@ class Survey(Calls):
         sees = field.sees if upright else self._rules.everything
         return sees.bound if isinstance(sees, Mirrored) else sees
 
-    def _parameter(self, path: str) -> nn.Parameter | None:
+    def _parameter(self, path: str) -> nn.Parameter:
         owner, _, attribute = path.rpartition(".")
         module = next(m for m, name in self._names.items() if name == owner)
         return getattr(module, attribute)
 
-    def saw_block(self, name, output):
+    def saw_block(self, name: str, output: Any) -> None:
         if output in self._made:
             self._ends[name] = self._made[output]
 
     @contextmanager
-    def watching(self):
+    def watching(self) -> Iterator[None]:
         with super().watching(), self._macs:
             yield
 
@@ -236,9 +237,9 @@ class MacCounter(TorchDispatchMode):
         super().__init__()
         self.macs = 0
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
-        with torch._C.DisableTorchFunction():  # an operator that we call again is no call of the network's
+        with DisableTorchFunction():  # an operator that we call again is no call of the network's
             output = func(*args, **kwargs)
         flops = flop_registry.get(func._overloadpacket)
         if flops:

@@ -18,6 +18,8 @@ from torch import nn
 from torch.nn.utils.parametrize import type_before_parametrizations
 from torch.overrides import TorchFunctionMode
 
+from cnnwidgets.net.progress import Cancel
+
 
 class Cancelled(Exception):
     """The computation was cancelled; the network is as it was before.
@@ -41,7 +43,7 @@ class Calls(TorchFunctionMode):
     comes later overwrites it, so whoever keeps it copies it.
     """
 
-    def __init__(self, module: nn.Module, visit: Visit, cancel=None):
+    def __init__(self, module: nn.Module, visit: Visit, cancel: Cancel | None = None):
         super().__init__()
         self.visit, self.cancel = visit, cancel
         self._names = {part: name for name, part in module.named_modules()}
@@ -52,7 +54,7 @@ class Calls(TorchFunctionMode):
         self._function = ""
         self._count: Counter[tuple[str, str]] = Counter()
 
-    def __torch_function__(self, func, types, args=(), kwargs=None):
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if self._aside:
             return func(*args, **kwargs)
@@ -64,7 +66,7 @@ class Calls(TorchFunctionMode):
             self._saw_output(func, args, kwargs, output)
         return output
 
-    def _saw_output(self, func, args: tuple, kwargs: dict, output) -> None:
+    def _saw_output(self, func: Any, args: tuple, kwargs: dict, output: Any) -> None:
         name, tensor = function_name(func), first_tensor(output)
         self._function = getattr(func, "__name__", name)
         self._count["function", self._function] += 1
@@ -76,7 +78,7 @@ class Calls(TorchFunctionMode):
     def sees_arguments(self, args: tuple, kwargs: dict) -> None:
         """A function is about to run."""
 
-    def saw_function(self, name: str, args: tuple, kwargs: dict, output) -> None:
+    def saw_function(self, name: str, args: tuple, kwargs: dict, output: Any) -> None:
         """A function has run, inside a module or outside of one."""
 
     def saw_call(self, name: str, kind: str | nn.Module, output: torch.Tensor) -> None:
@@ -117,14 +119,14 @@ class Calls(TorchFunctionMode):
             self._leaf = module
             self._ask()
 
-    def _leave(self, module: nn.Module, args: tuple, output) -> None:
+    def _leave(self, module: nn.Module, args: tuple, output: Any) -> None:
         if self._leaf not in (None, module) or self._is_foreign():
             return
         leaf, self._leaf = self._leaf, None
         with self._stepping_aside():
             self._saw_module(leaf, self._scope.pop(), output)
 
-    def _saw_module(self, leaf: nn.Module | None, name: str, output) -> None:
+    def _saw_module(self, leaf: nn.Module | None, name: str, output: Any) -> None:
         tensor = first_tensor(output)
         if tensor is None:  # the forward pass raised, or gives no tensor
             return
@@ -161,7 +163,7 @@ def is_leaf(module: nn.Module) -> bool:
     return bool(torchs) and not any(True for _ in module.children())
 
 
-def function_name(func) -> str:
+def function_name(func: Any) -> str:
     """The operation's plain name: ``add`` for ``torch.add``, ``+``, ``add_``; ``max_pool2d`` for its helper, ``mT``."""
     name = getattr(func, "__name__", "function")
     if name == "__get__":
@@ -177,11 +179,11 @@ def _has_values(tensor: torch.Tensor) -> bool:
     return tensor.is_floating_point() or tensor.is_quantized
 
 
-def first_tensor(output) -> torch.Tensor | None:
+def first_tensor(output: Any) -> torch.Tensor | None:
     return next(tensors_in(output), None)
 
 
-def tensors_in(value) -> Iterator[torch.Tensor]:
+def tensors_in(value: Any) -> Iterator[torch.Tensor]:
     """The tensors in whatever a module or a function gives: tuples, lists, mappings and dataclasses, one in another."""
     if isinstance(value, torch.Tensor):
         yield value

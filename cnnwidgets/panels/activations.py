@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.image import ImagePanel
+from cnnwidgets.base.jobs import Job
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Cursor, Layer, public
 from cnnwidgets.methods.activations import ORDERS
@@ -18,6 +22,7 @@ from cnnwidgets.methods.browsing import Browsed, MapBrowser
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView, ImageView, TableView
 from cnnwidgets.views.by_layer import bars_by_layer
 
@@ -42,7 +47,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
     _charted: dict[str, float] | None = None  # the shares of zeros in the chart
 
-    def __init__(self, net, image: Any = 0, layer: str | None = None, **options):
+    def __init__(self, net: BoundModel | nn.Module, image: Any = 0, layer: str | None = None, **options: Any) -> None:
         super().__init__(net, image, layer=layer, **options)
 
     @property
@@ -50,7 +55,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         """The layers that can be shown: those whose output is maps, a vector, a sequence or tokens."""
         return [row.name for row in self.net.layers.with_units]
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         names, fixed = self.layer_names, "layer" in self.locked
         if not names:
             raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
@@ -65,7 +70,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         self.picture, self.second_picture = ImageView(width=width), ImageView(title="Beside", width=width)
         self.chart = ChartView(height=112, fixed=fixed, hint="click a bar to open it")
         none = dict.fromkeys(names, 0.0)  # plotly is imported here, for the worker thread should import nothing
-        self.chart.show(self.zeros_chart(none), "zeros in each layer")
+        with suppress(MissingPackage):
+            self.chart.show(self.zeros_chart(none), "zeros in each layer")
         self.table = TableView(
             heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, spare=3,
             rows=[_cells(self.net.layers[name]) for name in names], height=330 if alone else 200, locked=fixed,
@@ -95,7 +101,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         pictures.hidden, maps.hidden = [self.second_picture], [self.second]
         return body
 
-    def compute(self, state, job) -> Browsed:
+    def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
         beside = state.beside
         if beside is not None and not isinstance(beside, BoundModel):
             beside = self._taken(beside)
@@ -130,8 +136,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def draw_layers(self, found: Browsed) -> None:
         self.table.selected = self.chart.marked = self.layer_names.index(found.maps.layer.name)
         if found.zeros and found.zeros is not self._charted:  # plotly takes 8 ms: not for another layer
-            self._charted = found.zeros
             self.chart.show(self.zeros_chart(found.zeros), f"zeros in each of {len(found.zeros)} layers")
+            self._charted = found.zeros
 
     def zeros_chart(self, zeros: dict[str, float]) -> Any:
         """The share of zeros in each layer, as bars; beside a table the axis has less room."""

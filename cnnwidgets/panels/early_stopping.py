@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.base import Panel, draws
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Slide
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import blank, dress
+from cnnwidgets.views.curves import blank, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
@@ -36,7 +41,7 @@ class EarlyStopping(Panel):
     )
     min_delta = Number(0.0, 0.0, 100.0, free="above", help="how much lower a loss must be to count as better")
 
-    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options):
+    def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options: Any) -> None:
         if isinstance(history, (str, Path)):
             history = History.load(history)
         elif isinstance(history, Race):
@@ -49,12 +54,13 @@ class EarlyStopping(Panel):
     def subject(self) -> str:
         return f"{len(self.losses)} epochs" + (f" of {self.history.name}" if self.history else "")
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         self.chart = ChartView(height=320, readout=True)
-        self.chart.show(blank("epoch", "loss"), "loss by epoch")
+        with suppress(MissingPackage):
+            self.chart.show(blank("epoch", "loss"), "loss by epoch")
         return self.chart
 
-    def compute(self, state, job) -> Stop:
+    def compute(self, state: SimpleNamespace, job: Job) -> Stop:
         return early_stopping(self.losses, state.patience, state.min_delta)
 
     @draws()
@@ -73,6 +79,7 @@ class EarlyStopping(Panel):
         return self.result.code()
 
 
+@needs_plotly
 def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
     """The losses by epoch, from 1; where it stops, what it saves, and what is kept and missed."""
     import plotly.graph_objects as go

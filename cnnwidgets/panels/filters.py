@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+from torch import nn
 
 from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.coloring import COLORING, ColoredPanel, Order, Scale
 from cnnwidgets.base.image import bound
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Layer, Slide
 from cnnwidgets.methods import Filters, filters
 from cnnwidgets.methods.filters import ORDERS, layer_with_filters
+from cnnwidgets.net import BoundModel
 from cnnwidgets.views import ImageGrid, MatrixView
 
 MOST_WEIGHTS = 8_000_000
@@ -37,7 +44,7 @@ class FilterGrid(ColoredPanel):
     sort = Order(*ORDERS, help="Order of the filters: by index, largest norm first, or similar filters side by side")
     scale = Scale("layer", "filter")
 
-    def __init__(self, net, layer: str | None = None, **options):
+    def __init__(self, net: BoundModel | nn.Module, layer: str | None = None, **options: Any) -> None:
         super().__init__(bound(net, ()), layer=layer, **options)
 
     @property
@@ -50,7 +57,7 @@ class FilterGrid(ColoredPanel):
         """The layer whose filters are on screen, which may be one before the layer that was chosen."""
         return self._result.layer.name if self._result else None
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         self.grid = self.make_grid("filter", unit="selected")
         self.grid.height, self.grid.quantity = 380, "weight"
         self.alike = self.bind(ImageGrid(tools=False, height=210, noun="filter", lock=["unit"]), *COLORING)
@@ -58,7 +65,7 @@ class FilterGrid(ColoredPanel):
         self.detail = column(self.alike, self.kernel, follows="unit")
         return row(self.grid, self.detail, grow=(3, 2), basis=(420, 360))
 
-    def compute(self, state, job) -> Filters:
+    def compute(self, state: SimpleNamespace, job: Job) -> Filters:
         found = filters(self.net, layer_with_filters(self.net, state.layer).name if state.layer else None)
         found.first(MOST_WEIGHTS)  # sorting takes a while the first time: here, not while the lock is held
         return found

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import Panel, draws
-from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Seed, public
 from cnnwidgets.methods import RangeTest, lr_finder
 from cnnwidgets.methods.tasks import task_of
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import blank, dress
+from cnnwidgets.views.curves import blank, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 POINTS, CURVE = GRAY, "#0072b2"
@@ -45,7 +50,7 @@ class LRFinder(Panel):
     weight_decay = Number(0.0, 0.0, 10.0, free="above", more=True, help="its L2 penalty")
     seed = Seed(help="of what is left to chance")
 
-    def __init__(self, model: Any = "digits", loader=None, **options):
+    def __init__(self, model: Any = "digits", loader: Iterable[Any] | None = None, **options: Any) -> None:
         self._model, self._loader = model, loader
         super().__init__(**options)
 
@@ -53,14 +58,15 @@ class LRFinder(Panel):
     def subject(self) -> str:
         return self._model if isinstance(self._model, str) else type(self._model).__name__
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=340, readout=True)
-        self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
+        with suppress(MissingPackage):
+            self.chart.show(blank("learning rate", "loss"), "loss by learning rate")
         self.chart.on_user("line", lambda at: self.set_trait("rate", at))
         return self.chart
 
-    def compute(self, state, job) -> RangeTest:
+    def compute(self, state: SimpleNamespace, job: Job) -> RangeTest:
         job.update(None, 0.0)
         settings = {name: value for name, value in vars(state).items() if name != "rate"}
         task = task_of(self._model, self._loader, self._loader)
@@ -88,6 +94,7 @@ class LRFinder(Panel):
         return self.result.code(self._model)
 
 
+@needs_plotly
 def _plot(found: RangeTest) -> Any:
     """The losses by rate; an explosion at the end does not hide the rest."""
     import plotly.graph_objects as go

@@ -11,34 +11,8 @@ The data are composed at run time from files inside the scikit-learn and scikit-
 this folder. Nothing is downloaded. ``python -m cnnwidgets.samples.train scenes`` trains a network again.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .bundle import Sample, sample
-    from .datasets import digits, scenes
-    from .networks import LeNet5, SmallResNet
+import lazy_loader
 
 NAMES = ("digits", "scenes", "grass")
 
-_HOMES = {
-    "Sample": "bundle",
-    "sample": "bundle",
-    "digits": "datasets",
-    "scenes": "datasets",
-    "LeNet5": "networks",
-    "SmallResNet": "networks",
-}
-
-__all__ = ["NAMES", "LeNet5", "Sample", "SmallResNet", "digits", "sample", "scenes"]
-
-
-def __getattr__(name: str):
-    """Import a public name on first use (PEP 562), so that importing this package does not import torch."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

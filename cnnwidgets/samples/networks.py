@@ -12,7 +12,7 @@ class LeNet5(nn.Module):
     instead of 2,416), pooling was a trained average, the activation tanh and the output a radial basis function.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(1, 6, 5)  # 6 x 28 x 28
         self.relu1 = nn.ReLU()
@@ -69,7 +69,7 @@ class SmallResNet(nn.Module):
     image recognition", 2016, section 4.2, here with two blocks a stage and a stride of 2 in the first convolution.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 16, 3, stride=2, padding=1, bias=False)  # 16 x 32 x 32
         self.bn1 = nn.BatchNorm2d(16)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 from typing import Any
 
+from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 MARK, BAR = "#ffb000", "#648fff"
@@ -51,6 +52,7 @@ def borders(names: Sequence[str]) -> list[int]:
     ]
 
 
+@needs_plotly
 def bars_by_layer(percents: Mapping[str, float], title: str, noun: str, letters: int) -> Any:
     """A plotly figure with a bar of 0 to 100 percent per layer; the marked point is its whole column.
 

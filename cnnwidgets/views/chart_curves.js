@@ -8,6 +8,7 @@ const KINDS = {
 };
 
 function bytesOf(text) {
+  // @ts-expect-error: newer than the types
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text); // ten times as fast
   const letters = atob(text);
   const bytes = new Uint8Array(letters.length);
@@ -15,7 +16,7 @@ function bytesOf(text) {
   return bytes;
 }
 
-/** A trace's values as numbers; null if they are none (dates, categories). */
+/** A trace's values as numbers; null if they are none (dates, categories). @returns {any} */
 function numbersOf(values) {
   if (ArrayBuffer.isView(values)) return values;
   const numeric = values?.every((value) => value === null || typeof value === "number");

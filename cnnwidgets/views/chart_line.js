@@ -7,8 +7,12 @@ const STEP = 2; // CSS pixels of an arrow key; ten times as many with Shift
 
 /** Run an action at most once a frame, however often it is asked for. */
 export function eachFrame(action) {
-  let frame = 0;
-  return () => { frame ||= requestAnimationFrame(() => ((frame = 0), action())); };
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => ((waiting = false), action()));
+  };
 }
 
 /** Let an element be dragged: `grab()` gives where it is, `move(left, top)` where it is to be; `drop(moved)` ends it. */

@@ -69,7 +69,7 @@ function render({ model, el }) {
       ...themed,
       ...(figure.layout.title && { title: hinted(figure.layout.title) }),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
-      font: { color: style.color, size: 13, ...figure.layout.font },
+      font: { color: style.color, size: parseFloat(style.getPropertyValue("--cw-size")) || 13, ...figure.layout.font },
     };
   };
 
@@ -139,7 +139,7 @@ function render({ model, el }) {
       library ??= await plotly(model, ends);
     } catch (error) {
       note.textContent = `No chart yet: ${error.message}.`;
-      if (!ended) again = setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
+      if (!ended) again = window.setTimeout(paint, 1000); // a kernel that runs a cell may not answer until that ends
     }
     note.hidden = library !== null;
     return library !== null && !ended;

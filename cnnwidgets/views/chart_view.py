@@ -6,6 +6,7 @@ import binascii
 import gzip
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import traitlets as t
 
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views.chart_still import ChartStill, draw_line
+from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.view import View, numbers
 
@@ -74,7 +77,7 @@ class ChartView(View, module="chart_view.js"):
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
     description = t.Unicode("chart", help="what the chart says, for those who cannot see it").tag(sync=True)
 
-    def __init__(self, **traits):
+    def __init__(self, **traits: Any) -> None:
         self._lock = RLock()
         self._curves = self._figures = 0
         super().__init__(**traits)
@@ -123,9 +126,10 @@ class ChartView(View, module="chart_view.js"):
                 starts.append([curve, len(before) // POINT])
             self.send({"kind": "extend", "starts": starts}, buffers=list(pairs.values()))
 
-    def _answer(self, _, message, buffers) -> None:
+    def _answer(self, _: Any, message: dict, buffers: Any) -> None:
         if message.get("kind") == "plotly":
-            self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
+            with suppress(MissingPackage):  # there is no chart without it either
+                self.send({"kind": "plotly"}, buffers=[plotly_bundle()])
         elif message.get("kind") == "appended":  # a page that missed some of it
             with self._lock:
                 self.send_state("appended")
@@ -167,6 +171,7 @@ def _pairs(curve: int, x: ArrayLike, y: ArrayLike) -> bytes:
 
 
 @lru_cache(maxsize=1)
+@needs_plotly
 def plotly_bundle() -> bytes:
     """plotly.js, gzipped: 1.5 MB."""
     from plotly.offline import get_plotlyjs

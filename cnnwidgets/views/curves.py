@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from cnnwidgets.optional import needs
 from cnnwidgets.views.palette import GRAY, OKABE_ITO
+
+needs_plotly = needs("plotly", "A chart")
 
 FONT = {"font": {"size": 14}}
 
@@ -61,6 +64,7 @@ def line(x: Any, y: Any, name: str, color: str, dash: str = "solid", *, axis: st
     return {"x": x, "y": y, "name": name, **drawn, "xaxis": f"x{axis}", "yaxis": f"y{axis}", "showlegend": not axis}
 
 
+@needs_plotly
 def pair(curves: Sequence[Any], x: Sequence[str], y: Sequence[str], along: Mapping[str, Any], up: Mapping[str, Any]) -> Any:
     """Two charts side by side as a plotly figure: their axes' titles, and what else their axes are like."""
     import plotly.graph_objects as go
@@ -82,6 +86,7 @@ def dress(figure: Any, x: str, y: str, **layout: Any) -> Any:
     return figure
 
 
+@needs_plotly
 def blank(x: str, y: str) -> Any:
     """A chart's axes, until there are curves.
 

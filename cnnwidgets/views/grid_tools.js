@@ -38,7 +38,7 @@ export function zoomButtons(zoom) {
 
 /** Two numbers, shown while the scale is fixed. */
 function limits(model, ends) {
-  const [low, high] = ["from", "to"].map((text, k) => h("input", { type: "number", step: "any", title: `Fixed range, ${text}`, "aria-label": text }));
+  const [low, high] = ["from", "to"].map((text) => h("input", { type: "number", step: "any", title: `Fixed range, ${text}`, "aria-label": text }));
   const box = h("span", { className: "cw-choice" }, low, "to", high);
   const show = () => {
     box.hidden = model.get("scale") !== "fixed";

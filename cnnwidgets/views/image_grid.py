@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import traitlets as t
@@ -79,7 +80,7 @@ class ImageGrid(View, module="image_grid.js"):
     def draw_on(self, paper: Paper) -> None:
         draw_grid(self, paper)
 
-    def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits) -> None:
+    def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits: Any) -> None:
         """Show maps, in one message.
 
         Parameters:

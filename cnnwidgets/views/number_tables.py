@@ -69,7 +69,7 @@ class NumberTables(View, module="number_tables.js"):
 
     without_kernel: Mapping[str, Any] = {"lock": True}
 
-    def __init__(self, *, on_edit: Callable[[str, int, int, str], bool] = lambda *_: False, **traits):
+    def __init__(self, *, on_edit: Callable[[str, int, int, str], bool] = lambda *_: False, **traits: Any) -> None:
         super().__init__(**traits)
         self._on_edit = on_edit
         self.on_msg(self._take_edit)
@@ -84,7 +84,7 @@ class NumberTables(View, module="number_tables.js"):
             self.tables, self.steps = [_about(table, numbers) for table in tables], list(steps)
             self.step = step
 
-    def _take_edit(self, _, message, buffers) -> None:
+    def _take_edit(self, _: Any, message: dict, buffers: Any) -> None:
         if message.get("kind") != "edit":
             return
         taken = False

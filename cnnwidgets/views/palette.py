@@ -1,33 +1,38 @@
-"""Colors of classes, for every view: those that the color-blind can tell apart, then their lighter and darker tones."""
+"""One color per class, in every panel: by the class's index, never by its rank.
+
+The ten colors are at least 12 apart (CIEDE2000), for normal sight and for readers without one kind of cone, and have a
+contrast of at least 3:1 to a light and to a dark page. ``palette.js`` has the same ones for the browser.
+"""
 
 from __future__ import annotations
 
-OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
-"""Okabe and Ito's colors (2008) without their black, which a dark page does not show."""
+CLASS_COLORS = (
+    "#d48205", "#7d8aff", "#267c39", "#d60c0b", "#8737f7", "#3ba591", "#626a8c", "#965967", "#959867", "#ac84b6",
+)  # fmt: skip
+"""The colors of the first ten classes, ordered so that neighbors differ."""
 
 GRAY = "#9a9a9a"
-"""The color of what stands apart: the answer without a patch, a point that has no class."""
-
-CLASS_COLORS = (GRAY, *OKABE_ITO)
-"""The colors of a map of classes; the first is that of the answer without a patch."""
-
-OTHER_CLASSES = "#333333"
-"""The color of all classes beyond these."""
+"""The color of what has no class, or stands apart."""
 
 TONES = ((0, 0.0), (0, 0.35), (255, 0.45))
-"""What the colors are mixed with, and how much of it: themselves, darker, lighter."""
+"""What the next tens of classes mix with the ten colors, and how much of it: nothing, black, white."""
+
+OKABE_ITO = ("#e69f00", "#56b4e9", "#009e73", "#cc79a7", "#d55e00", "#0072b2", "#f0e442")
+"""Colors of curves: Okabe and Ito's (2008) without their black, which a dark page does not show."""
 
 
-def tones() -> list[str]:
-    """Colors for many classes: seven hues in three tones.
+def class_color(index: int) -> str:
+    """The color of a class. Thirty classes have one of their own; a view gives every ten classes a shape of their own."""
+    tone = TONES[index // len(CLASS_COLORS) % len(TONES)]
+    return _mixed(CLASS_COLORS[index % len(CLASS_COLORS)], *tone)
 
-    The color-blind tell the hues apart, and the tones by their lightness. Beyond these they repeat, so a view gives
-    every seven classes a shape of their own.
-    """
-    return [_mixed(color, *tone) for tone in TONES for color in OKABE_ITO]
+
+def class_colors(count: int) -> list[str]:
+    """The colors of the first ``count`` classes."""
+    return [class_color(index) for index in range(count)]
 
 
 def _mixed(color: str, with_: int, share: float) -> str:
     """A color mixed with black (0) or white (255)."""
     parts = (int(color[k : k + 2], 16) for k in (1, 3, 5))
-    return "#" + "".join(f"{round(part + share * (with_ - part)):02x}" for part in parts)
+    return "#" + "".join(f"{int(part + share * (with_ - part) + 0.5):02x}" for part in parts)

@@ -3,7 +3,7 @@
 import { colorTable, rgba, typed } from "./shared.js";
 
 export const NONE = 65535; // stands for no class, or no value
-const HUES = 7; // so many classes share a shape
+const HUES = 10; // so many classes share a shape
 const STEPS = 4; // a mark lies at a quarter of a pixel
 
 // Whether (x, y) is inside a mark of radius 1, all of about the same area.
@@ -45,7 +45,7 @@ export function lookOf(model, count, paper, ink) {
   const last = table.length; // the slot of points that have no class, or no value
   const slots = Uint16Array.from({ length: count }, (_, i) => {
     if (value.length) return value[i] === NONE ? last : value[i] >> 8;
-    return group[i] < last ? group[i] : last;
+    return Math.min(group[i], last);
   });
   const fills = Uint32Array.from([...table, gray]);
   const counts = new Int32Array(fills.length);
@@ -61,7 +61,11 @@ export function lookOf(model, count, paper, ink) {
 /** Words of a picture, with a margin in which the marks at its edges end; and the stamps that fit it. */
 export class Frame {
   constructor(width, height) {
-    Object.assign(this, { width, height, margin: 64, stride: width + 128, made: new Map() });
+    this.width = width;
+    this.height = height;
+    this.margin = 64;
+    this.stride = width + 128;
+    this.made = new Map();
     this.image = new ImageData(this.stride, height + 128);
     this.words = new Uint32Array(this.image.data.buffer);
   }
@@ -77,7 +81,11 @@ export class Frame {
 /** The stamps of all shapes at one radius in screen pixels: a mark's pixels, how much it covers of them, what is rim. */
 class Stamps {
   constructor(radius, rim, stride) {
-    Object.assign(this, { radius, rim, stride, reach: Math.min(31, Math.ceil(1.3 * radius) + 1), made: [] });
+    this.radius = radius;
+    this.rim = rim;
+    this.stride = stride;
+    this.made = [];
+    this.reach = Math.min(31, Math.ceil(1.3 * radius) + 1);
   }
   /** The stamp of a shape whose middle is a few quarters of a pixel right of and below a pixel's corner. */
   at(shape, right, down) {

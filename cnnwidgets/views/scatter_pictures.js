@@ -57,7 +57,10 @@ export class Thinning {
 export class Atlas {
   constructor(model, ready) {
     const bytes = model.get("atlas");
-    [this.tall, this.wide, this.across] = model.get("tile");
+    const [tall, wide, across] = model.get("tile");
+    this.tall = tall;
+    this.wide = wide;
+    this.across = across;
     this.sheet = null;
     if (!bytes?.byteLength) return;
     createImageBitmap(new Blob([bytes])).then(

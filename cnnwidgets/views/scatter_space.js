@@ -1,6 +1,6 @@
 // Where points lie: the camera, an index of places, a lasso. Knows no canvas and no model.
 
-const PAD = 28; // CSS pixels around the points when all are in view
+const [AROUND, SHARE] = [28, 0.08]; // CSS pixels around the points when all are in view, and the share of the shorter side at most
 
 /** A fixed order without a pattern, so that no class lies on top of another because it comes later. */
 export function shuffled(count) {
@@ -30,15 +30,29 @@ export function boundsOf(points, shown) {
 
 /** What is in view: its middle in the points' units, y up, and CSS pixels a unit. Sizes are [width, height], in them. */
 export class Camera {
-  constructor(x, y, scale) { Object.assign(this, { x, y, scale }); }
-  /** The camera that has bounds in view. */
-  static of([left, bottom, right, top], size) {
-    const [wide, tall] = size.map((length) => Math.max(length - 2 * PAD, length / 2));
+  constructor(x, y, scale) {
+    this.x = x;
+    this.y = y;
+    this.scale = scale;
+  }
+  /** The camera that has bounds in view. @param {number[]} bounds @param {number[]} size */
+  static of(bounds, size) {
+    const [left, bottom, right, top] = bounds;
+    const pad = Math.min(AROUND, SHARE * Math.min(...size));
+    const [wide, tall] = size.map((length) => Math.max(length - 2 * pad, length / 2));
     const scale = Math.min(wide / (right - left), tall / (top - bottom));
     return new Camera((left + right) / 2, (bottom + top) / 2, Number.isFinite(scale) ? scale : 1);
   }
-  onScreen(x, y, [width, height]) { return [width / 2 + (x - this.x) * this.scale, height / 2 - (y - this.y) * this.scale]; }
-  inPlane(x, y, [width, height]) { return [this.x + (x - width / 2) / this.scale, this.y - (y - height / 2) / this.scale]; }
+  /** @param {number[]} size @returns {[number, number]} */
+  onScreen(x, y, size) {
+    const [width, height] = size;
+    return [width / 2 + (x - this.x) * this.scale, height / 2 - (y - this.y) * this.scale];
+  }
+  /** @param {number[]} size @returns {[number, number]} */
+  inPlane(x, y, size) {
+    const [width, height] = size;
+    return [this.x + (x - width / 2) / this.scale, this.y - (y - height / 2) / this.scale];
+  }
   moved(dx, dy) { return new Camera(this.x - dx / this.scale, this.y + dy / this.scale, this.scale); }
   /** With another scale, but the same point under (x, y). */
   zoomed(scale, x, y, size) {
@@ -60,7 +74,9 @@ export class PointIndex {
     this.cell = Math.max(Math.sqrt((2 * width * height) / (count || 1)), Math.max(width, height) / 512) || 1;
     this.columns = Math.floor(width / this.cell) + 1;
     this.rows = Math.floor(height / this.cell) + 1;
-    Object.assign(this, { points, left, bottom });
+    this.points = points;
+    this.left = left;
+    this.bottom = bottom;
     this.starts = new Int32Array(this.columns * this.rows + 1);
     this.items = new Int32Array(count);
     const at = (i) => this.row(points[2 * i + 1]) * this.columns + this.column(points[2 * i]);
@@ -72,7 +88,7 @@ export class PointIndex {
   column(x) { return Math.max(0, Math.min(this.columns - 1, Math.floor((x - this.left) / this.cell))); }
   row(y) { return Math.max(0, Math.min(this.rows - 1, Math.floor((y - this.bottom) / this.cell))); }
 
-  /** Number of the point next to a place, at most `far` away and accepted; -1 if there is none. */
+  /** Number of the point next to a place, at most `far` away and accepted; -1 if there is none. @param {(i: number) => boolean} accept */
   nearest(x, y, far, accept = () => true) {
     let [best, least] = [-1, far * far];
     const [first, last] = [this.column(x - far), this.column(x + far)];
@@ -108,7 +124,8 @@ export function inside(line, points, shown) {
 }
 
 /** Number of the shown point next to a place in a direction [down, right]: within 45 degrees of it, else on that side. */
-export function ahead([x, y], points, shown, [down, right], but) {
+export function ahead(from, points, shown, way, but) {
+  const [[x, y], [down, right]] = [from, way];
   let [best, least, beside, aside] = [-1, Infinity, -1, Infinity];
   for (let i = 0; i < shown.length; i++) {
     if (!shown[i] || i === but) continue;

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.views.palette import tones
+from cnnwidgets.views.palette import class_colors
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.scatter_still import NONE, draw_points
 from cnnwidgets.views.view import View, numbers
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ARRAYS = {
     "labels": np.int32,
     "top": np.uint16,
-    "chance": np.uint8,
+    "chance": np.uint16,
     "numbers": np.int32,
     "edges": np.int32,
     "added": np.int32,
@@ -28,7 +28,7 @@ ARRAYS = {
 """What the arrays that tell more of the points are sent as."""
 
 
-def _bytes(help: str, **tags) -> t.Bytes:
+def _bytes(help: str, **tags: Any) -> t.Bytes:
     return t.Bytes(help=help).tag(sync=True, **tags)
 
 
@@ -48,9 +48,9 @@ class ScatterView(View, module="scatter_view.js"):
     positions = _bytes("(points, 2) float32: x to the right and y up; a point that is not finite is not drawn")
     group = _bytes("(points,) uint16: each point's index in names, 65535 for none; empty: no classes")
     names = t.List(t.Unicode(), help="the classes that color the points").tag(sync=True)
-    palette = t.List(t.Unicode(), tones(), help="colors of the names, again and again; each seven names have a shape").tag(
-        sync=True
-    )
+    palette = t.List(
+        t.Unicode(), class_colors(30), help="colors of the names, again and again; each ten names have a shape"
+    ).tag(sync=True)
     value = _bytes("(points,) uint16: 0 is span's lo and 65534 its hi, 65535 stands for none; empty: no values")
     span = t.List(t.Float(), [0.0, 1.0], help="[lowest, highest] value of the colors").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are").tag(sync=True)
@@ -59,7 +59,7 @@ class ScatterView(View, module="scatter_view.js"):
     classes = t.List(t.Unicode(), help="what labels and top are indices of; empty: of names").tag(sync=True)
     labels = _bytes("(points,) int32: each point's class, -1 for none; empty: not known")
     top = _bytes("(points, k) uint16: the most probable classes of each point; the first three are told")
-    chance = _bytes("(points, k) uint8: their probabilities, 255 for 1")
+    chance = _bytes("(points, k) uint16: their probabilities; 65535 stands for 1, and 0 for 0, for nothing near it")
     numbers = _bytes("(points,) int32: what each point is called, such as its number in a data set; empty: its index")
     atlas = _bytes("a PNG or JPEG file with the picture of each point, from left to right and top to bottom; empty: none")
     tile = t.List(t.Int(), [1, 1, 1], help="[height, width] of a picture in the atlas, and how many are in a row").tag(
@@ -67,6 +67,8 @@ class ScatterView(View, module="scatter_view.js"):
     )
     thumbnails = t.Bool(False, help="whether points are drawn as their pictures, where there is room").tag(sync=True)
     thumbnail = t.Int(32, min=16, max=64, help="CSS pixels of a picture's longer side").tag(sync=True)
+
+    labeled = t.Bool(True, help="whether the names stand on the map, each at the middle of its points").tag(sync=True)
 
     selected = _bytes("(selected,) int32: the selected points, ascending", from_json=lambda value, view: bytes(value))
     hidden = t.List(t.Int(), help="indices of the names whose points are hidden").tag(sync=True)
@@ -98,7 +100,7 @@ class ScatterView(View, module="scatter_view.js"):
         names: Sequence[str] = (),
         span: Sequence[float] | None = None,
         tween: int = 600,
-        **traits,
+        **traits: Any,
     ) -> None:
         """Show points (points, 2), in one message; as many as there are glide to their new places, others replace them.
 
@@ -149,7 +151,7 @@ class ScatterView(View, module="scatter_view.js"):
         return np.frombuffer(self.selected, np.int32)
 
     @selection.setter
-    def selection(self, points) -> None:
+    def selection(self, points: Sequence[int] | np.ndarray) -> None:
         self.selected = numbers(np.unique(points), np.int32)
 
 
@@ -161,11 +163,16 @@ def _places(points: np.ndarray) -> bytes:
     return numbers(points)
 
 
-def _array(name: str, value) -> bytes:
+def _array(name: str, value: Any) -> bytes:
     """An array that tells more of the points, as it is sent."""
     if isinstance(value, bytes):
         return value
-    return numbers(np.round(np.asarray(value) * 255.0) if name == "chance" else value, ARRAYS[name])
+    return numbers(_steps(np.asarray(value)) if name == "chance" else value, ARRAYS[name])
+
+
+def _steps(shares: np.ndarray) -> np.ndarray:
+    """Probabilities as 16 bits: only 0 and 1 are the ends."""
+    return np.where((shares > 0) & (shares < 1), np.clip(np.round(shares * 65535.0), 1, 65534), shares * 65535)
 
 
 def quantize(values: np.ndarray, span: Sequence[float] | None = None) -> tuple[bytes, list[float]]:

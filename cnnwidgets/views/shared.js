@@ -135,6 +135,12 @@ export function outline(context, x, y, width, height, color, thickness = 2) {
   context.strokeRect(x, y, width, height);
 }
 
+/** The font of captions on a canvas: that of the page's small text, 13 px or what the reader has chosen. */
+export function captionFont(canvas) {
+  const { fontSize, fontFamily } = getComputedStyle(canvas);
+  return `${fontSize || "13px"} ${fontFamily || "sans-serif"}`;
+}
+
 /** A text, or as much of its beginning as fits into a width. */
 export function elided(context, text, width) {
   if (context.measureText(text).width <= width) return text;
@@ -147,11 +153,12 @@ export function elided(context, text, width) {
 export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
 /**
- * A color bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value.
+ * A color bar with lo, hi and, where it lies between them, zero; or with words in their place.
  * It is wide enough for the words, which lie below it from end to end; where there is no room they are their first words.
  */
-export function drawLegend(canvas, words, lo, hi, color, names, mark) {
-  const [bar, font, edge] = [12, "13px sans-serif", 2];
+export function drawLegend(canvas, words, lo, hi, color, names) {
+  const [bar, font, edge] = [12, captionFont(canvas), 2];
+  const line = parseFloat(font) + 4;
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
   const measured = Object.assign(canvas.getContext("2d"), { font });
   const sizesOf = (some) => some.map((text) => Math.ceil(measured.measureText(text).width));
@@ -162,7 +169,7 @@ export function drawLegend(canvas, words, lo, hi, color, names, mark) {
   const sizes = sizesOf(texts);
   const width = Math.max(80, Math.min(Math.max(220, needed(sizes)), room));
   const step = width / 256;
-  const context = resize(canvas, width + 2 * edge, mark ? 50 : 34);
+  const context = resize(canvas, width + 2 * edge, bar + 5 + line);
   const at = (value) => edge + (hi > lo ? (Math.max(lo, Math.min(hi, value)) - lo) / (hi - lo) : 0.5) * width;
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
@@ -173,16 +180,9 @@ export function drawLegend(canvas, words, lo, hi, color, names, mark) {
   values.forEach((value, i) => {
     context.fillRect([edge, at(value) - 0.5, edge + width - 1][value === lo ? 0 : value === hi ? 2 : 1], bar, 1, 4);
     const between = Math.max(ends[0] + sizes[0] + 8, Math.min(ends[1] - sizes[i] - 8, at(value) - sizes[i] / 2));
-    context.fillText(texts[i], i === 0 ? ends[0] : i === values.length - 1 ? ends[1] : between, bar + 17);
+    context.fillText(texts[i], i === 0 ? ends[0] : i === values.length - 1 ? ends[1] : between, bar + line);
   });
-  if (mark) {
-    const x = at(mark.value);
-    const text = `${mark.name} ${format(mark.value)}`;
-    const size = context.measureText(text).width;
-    context.fillText(text, Math.max(edge, Math.min(edge + width - size, x - size / 2)), bar + 33);
-    outline(context, x - 1.5, 0.5, 3, bar, "#ffb000", 1);
-  }
-  canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}${mark ? `, ${mark.name} ${format(mark.value)}` : ""}`);
+  canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}`);
 }
 
 /** A canvas with a picture of (height, width, 3) bytes; gray if asked. */
@@ -208,6 +208,8 @@ export function zoomOf(element, most, width) {
 
 export const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** "rows 3–11, columns 40–48" of a box [top, left, height, width], as far as it is in a picture [height, width]. */
-export const describeBox = (box, shape) => ["rows", "columns"]
-  .map((noun, k) => `${noun} ${Math.max(0, box[k])}–${Math.min(shape[k], box[k] + box[2 + k]) - 1}`).join(", ");
+/** "rows 3–11, column 40" of a box [top, left, height, width], as far as it is in a picture [height, width]. */
+export const describeBox = (box, shape) => ["row", "column"].map((noun, k) => {
+  const [first, last] = [Math.max(0, Math.floor(box[k])), Math.min(shape[k], Math.ceil(box[k] + box[2 + k])) - 1];
+  return first === last ? `${noun} ${first}` : `${noun}s ${first}–${last}`;
+}).join(", ");

@@ -20,7 +20,7 @@ class Syncing(anywidget.AnyWidget):
     around_users: Callable[[], AbstractContextManager] = nullcontext
     """Makes what surrounds each action of :meth:`on_user`: a panel's is its lock, and errors are sentences there."""
 
-    def __new__(cls, *args: Any, **traits: Any):
+    def __new__(cls, *args: Any, **traits: Any) -> Any:
         made = super().__new__(cls, *args, **traits)
         made._own, made._actions = threading.local(), {}
         return made

@@ -54,7 +54,7 @@ class View(Syncing):
         """Draw what is on screen on paper, or find the size that it takes; for views that do not do it on axes."""
         raise NotImplementedError(f"{type(self).__name__} has no still")
 
-    def __init_subclass__(cls, *, module: str = "", **kwargs):
+    def __init_subclass__(cls, *, module: str = "", **kwargs: Any):
         if module:
             cls.source = inlined(_HERE / module)
             cls.style = "".join((_HERE / name).read_text("utf-8") for name in ("views.css", module.replace(".js", ".css")))
@@ -62,6 +62,6 @@ class View(Syncing):
         super().__init_subclass__(**kwargs)
 
 
-def numbers(values, dtype=np.float32) -> bytes:
+def numbers(values: Any, dtype: Any = np.float32) -> bytes:
     """Numbers as the bytes that a view's JavaScript reads as a typed array."""
     return np.ascontiguousarray(values, dtype).tobytes()

@@ -14,16 +14,6 @@ from cnnwidgets.base import pool
 from cnnwidgets.base.jobs import LOCK, POOL, Job, Line
 from tests.base.tiny import PATIENCE, Doubler
 
-
-@pytest.fixture
-def panel():
-    panel = Doubler()
-    assert panel.result == 2
-    yield panel
-    panel.gate.set()
-    panel.close()
-
-
 # one panel beside another
 
 

@@ -17,15 +17,6 @@ from cnnwidgets.net.errors import sentence
 from tests.base.tiny import PATIENCE, Doubler, Gated, are_gone, control, under
 
 
-@pytest.fixture
-def panel():
-    panel = Doubler()
-    assert panel.result == 2
-    yield panel
-    panel.gate.set()
-    panel.close()
-
-
 def said(panel: Panel) -> tuple[str, str]:
     return panel.status.kind, panel.status.message
 
@@ -73,7 +64,7 @@ def test_cancel_keeps_what_is_there(panel):
     with panel.standing_still(5):
         panel.cancel()
         assert panel.wait(PATIENCE)
-    assert said(panel) == ("ready", "Cancelled. What is shown was computed before.")
+    assert said(panel) == ("ready", "Cancelled. You see the previous result.")
     assert panel.drawn == [2]
     panel.number = 6
     assert (panel.result, said(panel)) == (12, ("ready", "twice 6 is 12"))
@@ -86,7 +77,7 @@ def test_a_request_that_is_cancelled_before_it_begins_says_so_too():
         panel.number = 3
         panel.cancel()
     assert panel.wait(PATIENCE)
-    assert said(panel) == ("ready", "Cancelled. What is shown was computed before.")
+    assert said(panel) == ("ready", "Cancelled. You see the previous result.")
     assert panel.begun == [1, 5]
     panel.number = 4
     assert panel.result == 8

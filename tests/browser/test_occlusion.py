@@ -7,6 +7,7 @@ from tests.browser.lab import SCENES, Notebook, new_page
 pytestmark = pytest.mark.browser
 
 PANEL = "panel = cw.OcclusionSlider(net, 3, images=pictures, patch=9, stride=3)\npanel"
+PERCENT = "__import__('cnnwidgets.numbers').numbers.percent"
 MIDDLE = "panel.y, panel.x = 22, 22"
 
 
@@ -76,7 +77,7 @@ def test_the_number_follows_the_patch_that_is_dragged(sliding):
     picture.scroll_into_view_if_needed()
     drag(sliding, picture, (22, 22), (40, 30))
     sliding.wait_python("panel.y, panel.x", "40.0 30.0")
-    exact = sliding.python("print(f'{panel.answer.probability:.3f}')")
+    exact = sliding.python(f"print({PERCENT}(panel.answer.value))")
     sliding.page.wait_for_function(
         "([e, n]) => e.innerText === n", arg=[sliding.cell(1).locator(".cw-number").element_handle(), exact]
     )
@@ -86,7 +87,7 @@ def test_the_number_follows_the_patch_that_is_dragged(sliding):
 
 def test_a_place_between_the_grids_is_computed_by_the_kernel(sliding):
     sliding.python("panel.y, panel.x = 23, 20")
-    exact = sliding.python("print(f'{panel.answer.probability:.3f}')")
+    exact = sliding.python(f"print({PERCENT}(panel.answer.value))")
     sliding.page.locator(".cw-answer[data-exact=true]").wait_for()
     assert number(sliding) == exact
     assert "19–27" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
@@ -134,14 +135,14 @@ def test_hovering_either_map_moves_the_patch(sliding):
         canvas.hover(position=place(canvas, row, column))
         sliding.wait_python("panel.y, panel.x", f"{float(row)} {float(column)}")
         i, j = (row - 4) // 3, (column - 4) // 3
-        assert number(sliding) == sliding.python(f"print(f'{{panel.result.probability[{i}, {j}]:.3f}}')")
+        assert number(sliding) == sliding.python(f"print({PERCENT}(panel.result.values[{i}, {j}]))")
 
 
 def test_hovering_goes_on_when_the_kernel_is_gone(notebook):
     sliding = notebook(SCENES, PANEL)
     show(sliding)
     middle(sliding)
-    wanted = sliding.python("print(f'{panel.result.probability[6, 9]:.3f}')")
+    wanted = sliding.python(f"print({PERCENT}(panel.result.values[6, 9]))")
     sliding.shut_down()
     _, heat, _ = canvases(sliding)
     heat.scroll_into_view_if_needed()
@@ -170,9 +171,10 @@ def test_cancel_keeps_what_is_there(notebook):
     opened.cell(1).get_by_role("button", name="Cancel").click()
     message = opened.cell(1).locator(".cwp-told")
     opened.page.wait_for_function("(e) => e.innerText.startsWith('Cancelled')", arg=message.element_handle())
-    assert "of 9,409 positions are exact" in message.inner_text()
     known = int(opened.python("print(panel.shown.known.sum())"))
-    assert message.inner_text().startswith(f"Cancelled. {known:,} of 9,409 positions")
+    assert f"{known:,} of 9,409 positions computed" in message.inner_text() or (
+        known == 0 and "Computing 9,409 positions" in message.inner_text()
+    )
     assert known < 9409
     assert opened.python("print(net.module.training, type(panel.error).__name__)").endswith("Cancelled")
 
@@ -194,3 +196,46 @@ def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentenc
     assert strip.inner_text().startswith(sentence)
     assert number(sliding) == before
     assert sliding.python("print(panel.shown.exact)") == "True"
+
+
+@pytest.mark.parametrize("width", [1280, 600])
+def test_the_patch_the_number_and_the_list_are_in_sight_together_and_nothing_scrolls_sideways(sliding, width):
+    sliding.page.set_viewport_size({"width": width, "height": 720})
+    try:
+        cell = sliding.cell(1)
+        sliding.page.wait_for_timeout(300)
+        top = cell.locator(".cwp").bounding_box()["y"]
+        for part in (".cw-image canvas", ".cw-number", ".cw-answers", *([".cw-heat canvas"] if width == 1280 else [])):
+            box = cell.locator(part).first.bounding_box()
+            assert box["y"] + box["height"] - top <= 530, part
+        wide = "es => es.filter(e => e.scrollWidth > e.clientWidth).length"
+        assert cell.locator(".cwp-view").evaluate_all(wide) == 0
+        titles = cell.locator(".cw-title").evaluate_all("es => new Set(es.map(e => e.offsetHeight)).size")
+        assert titles == 1, "titles of one height"
+    finally:
+        sliding.page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_colors_are_stretched_over_what_is_there_and_say_so(sliding):
+    heat = sliding.cell(1).locator(".cw-heat").first
+    heat.get_by_role("button", name="what is there").click()
+    assert heat.get_by_role("button", name="what is there").get_attribute("aria-pressed") == "true"
+    heat.get_by_text("colors stretched").wait_for()
+    ends = sliding.python(
+        f"print({PERCENT}(panel.result.values.min()), {PERCENT}(panel.result.values.max()), sep='|')"
+    ).split("|")
+    assert heat.locator(".cw-ends > :is(:first-child, :last-child)").all_inner_texts() == ends
+    sliding.wait_python("panel.colors", "there")
+
+
+def test_the_hint_fades_once_the_patch_has_been_moved_by_hand(notebook):
+    opened = notebook(SCENES, PANEL)
+    show(opened)
+    hint = opened.cell(1).locator(".cw-hint")
+    opened.wait_python("panel.wait() and panel.result.exact", "True", seconds=60)
+    assert hint.inner_text() == "Drag the patch" and hint.evaluate("e => getComputedStyle(e).opacity") == "1"
+    picture, *_ = canvases(opened)
+    picture.focus()
+    picture.press("ArrowDown")
+    opened.page.wait_for_function("e => getComputedStyle(e).opacity === '0'", arg=hint.element_handle())
+    opened.wait_python("panel.picture.hint == ''", "True")

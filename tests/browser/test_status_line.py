@@ -40,3 +40,31 @@ def test_the_status_line_says_what_is_done_and_offers_what_can_be_done(strip):
     strip.show(_code="")
     strip.ask("line.tell(false)")
     assert not code.is_visible()
+
+
+def test_facts_are_behind_details_which_stay_open_and_need_no_kernel(strip):
+    more = strip.role("button", "Details")
+    facts = strip.page.locator(".cwp-facts")
+    assert not more.is_visible(), "there are none"
+    strip.code(
+        _status={"text": "p(6) falls to 0.01%.", "details": "841 positions.\n15 layers.", "kind": "ready", "fraction": 0}
+    )
+    more.wait_for()
+    assert (more.get_attribute("aria-expanded"), facts.is_visible()) == ("false", False)
+    more.press("Enter")
+    assert (more.get_attribute("aria-expanded"), facts.inner_text()) == ("true", "841 positions.\n15 layers.")
+    assert strip.page.get_by_role("status").text_content() == "p(6) falls to 0.01%.", "only the finding is read aloud"
+    sizes = (
+        "[...document.querySelectorAll('.cwp-told, .cwp-facts')].map((one) => parseFloat(getComputedStyle(one).fontSize))"
+    )
+    assert strip.ask(sizes) == [14, 13]
+    strip.ask("line.tell(false)")
+    strip.code(_status={"text": "Another.", "details": "One fact.", "kind": "ready", "fraction": 0})
+    strip.page.get_by_text("One fact.").wait_for()
+    assert strip.sent == []
+    more.focus()
+    strip.code(_status={"text": "No.", "details": "", "kind": "error", "fraction": 0})
+    strip.page.wait_for_function("document.querySelector('.cwp-status').dataset.kind === 'error'")
+    assert not (more.is_visible() or facts.is_visible())
+    strip.code(_status={"text": "Again.", "details": "A fact.", "kind": "ready", "fraction": 0})
+    strip.page.get_by_text("A fact.").wait_for()

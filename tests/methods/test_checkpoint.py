@@ -204,7 +204,7 @@ def test_a_file_that_is_no_checkpoint_is_refused_and_runs_no_code(content, tmp_p
         path.write_bytes(content)
     else:
         torch.save({"scan": Bomb()} if content == "bomb" else [1], path)
-    with pytest.raises(ValueError, match="is no checkpoint of a scan that can be read"):
+    with pytest.raises(ValueError, match="is not a readable checkpoint of a scan"):
         run(path)
     assert list(tmp_path.iterdir()) == [path]
 

@@ -27,6 +27,12 @@ def test_one_list_of_names_where_data_set_and_network_have_the_same():
     assert marks["added"].tolist() == []
 
 
+def test_a_class_keeps_the_networks_index_also_where_the_data_set_numbers_it_otherwise():
+    coloring = PointColoring(["dog", "cat", "Aal"], {}, 8)
+    assert point_marks(state(features([2, 0, -1, 1])), coloring, "label")["indices"] == [1, 0, 2]
+    assert point_marks(state(features([0])), PointColoring((), {}, 8), "right or wrong")["indices"] == ()
+
+
 def test_the_data_set_s_names_come_after_the_network_s_where_they_are_others():
     marks = point_marks(state(features([2, 0, -1, 1])), PointColoring(["Katze", "Hund", "Aal"], {}, 8), "label")
     assert marks["classes"] == ["cat", "dog", "eel", "Katze", "Hund", "Aal"]

@@ -129,7 +129,7 @@ def test_bad_pictures_are_listed_with_what_is_wrong():
     skipped = dict(scan(network(), Bad(), [], batch_size=7).skipped)
     assert list(skipped) == list(Bad.indices)
     assert skipped[0] == "OSError: the file is truncated"
-    assert skipped[3].startswith("TypeError: NoneType is no picture: wanted is a path")
+    assert skipped[3].startswith("TypeError: NoneType is not a picture; expected a path")
     assert skipped[11].startswith("ValueError: the picture is a float32 tensor 3×9×12, the network takes 3×12×12")
     assert skipped[12] == "ValueError: the picture has 432 values that are NaN or infinite, of 432"
     assert skipped[13] == "ValueError: expected one picture, got 2"
@@ -526,8 +526,8 @@ class Stream(torch.utils.data.IterableDataset):
         ({"a": 1}, {}, TypeError, "got a dict"),
         (torch.utils.data.DataLoader(Pictures()), {}, TypeError, "got a DataLoader: give its data set, loader.dataset"),
         (iter([1]), {}, TypeError, "got list_iterator"),
-        ([], {}, ValueError, "there is no picture: the data set is empty"),
-        (Pictures(), {"indices": []}, ValueError, "there is no picture: indices is empty"),
+        ([], {}, ValueError, "there is not a picture.*the data set is empty"),
+        (Pictures(), {"indices": []}, ValueError, "there is not a picture.*indices is empty"),
         (Pictures(), {"indices": [0, -51]}, IndexError, "there is no item -51: the data set has 50, numbered from 0"),
         (Pictures(), {"indices": [0.5]}, TypeError, "indices are float64: expected whole numbers"),
         (Pictures(), {"indices": np.ones(50, bool)}, TypeError, "indices are bool: .* np.flatnonzero"),
@@ -535,8 +535,13 @@ class Stream(torch.utils.data.IterableDataset):
         (Pictures(), {"batch_size": 0}, ValueError, "batch_size is 0; it must be a whole number of at least 1"),
         (Pictures(), {"workers": -1}, ValueError, "workers is -1"),
         (Pictures(), {"workers": 2, "executor": ThreadPoolExecutor(1)}, ValueError, "workers= load for a scan without"),
-        (Pictures(), {"executor": 4}, TypeError, "executor is a int: wanted is a concurrent.futures.Executor"),
-        ([None, 3], {}, ValueError, "none of the 2 pictures can be used; the first, 0: TypeError: NoneType is no picture"),
+        (Pictures(), {"executor": 4}, TypeError, "executor is a int; expected a concurrent.futures.Executor"),
+        (
+            [None, 3],
+            {},
+            ValueError,
+            "none of the 2 pictures can be used; the first, 0: TypeError: NoneType is not a picture",
+        ),
     ],
 )
 def test_what_cannot_be_scanned_is_said(data, options, error, sentence):

@@ -12,6 +12,7 @@ import torch
 
 import cnnwidgets as cw
 from cnnwidgets.net.arguments import checked, said
+from cnnwidgets.net.errors import capitalized
 from tests.net.networks import LeNet5
 
 
@@ -107,9 +108,9 @@ def test_a_long_value_is_told_by_its_kind():
 
 BIND = {
     "a number of classes": ({"classes": 10}, TypeError, "classes is 10; expected a list of names, or a dict"),
-    "one side": ({"input_shape": 224}, ValueError, r"input_shape=224: wanted is \(C, H, W\)"),
-    "texts": ({"input_shape": "abc"}, ValueError, r"input_shape='abc': wanted is \(C, H, W\)"),
-    "fractions": ({"input_shape": (1, 0.5, 3)}, ValueError, r"input_shape=\(1, 0.5, 3\): wanted is \(C, H, W\)"),
+    "one side": ({"input_shape": 224}, ValueError, r"input_shape is 224; expected \(C, H, W\)"),
+    "texts": ({"input_shape": "abc"}, ValueError, r"input_shape is 'abc'; expected \(C, H, W\)"),
+    "fractions": ({"input_shape": (1, 0.5, 3)}, ValueError, r"input_shape is \(1, 0.5, 3\); expected \(C, H, W\)"),
     "no device": ({"device": "gpu"}, ValueError, "device is 'gpu', which torch cannot use here: Expected one of cpu"),
     "a device's list": (
         {"device": ["cpu"]},
@@ -176,3 +177,19 @@ def test_samples_say_what_they_have(what):
 def test_a_network_is_loaded_by_its_name(name):
     with pytest.raises(TypeError, match=r"name is .*; expected a text"):
         cw.load(name)
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ("n_iter is −1; expected a whole number of at least 1", "n_iter is −1; expected a whole number of at least 1"),
+        ("methods[0] is 3; expected a text", "methods[0] is 3; expected a text"),
+        ("layer1.0.conv1 has no filters", "layer1.0.conv1 has no filters"),
+        ("there is no class 'x'", "There is no class 'x'"),
+        ("the picture is empty", "The picture is empty"),
+        ("no layer has filters", "No layer has filters"),
+        ("", ""),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_but_a_name_stays_what_one_types(message, told):
+    assert capitalized(message) == told

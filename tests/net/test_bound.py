@@ -59,7 +59,7 @@ def test_what_cannot_be_bound_is_refused_with_what_to_do(what):
 
 @pytest.mark.parametrize("shape", [(1, 1, 32, 32), (32, 32), (1, 0, 32), (1, -1, 32), ()])
 def test_an_input_shape_is_three_sides(shape):
-    with pytest.raises(ValueError, match=r"wanted is \(C, H, W\), without the batch axis"):
+    with pytest.raises(ValueError, match=r"expected \(C, H, W\), without the batch axis"):
         bind(LeNet5(), input_shape=shape)
 
 
@@ -109,7 +109,7 @@ def test_a_shape_that_nobody_could_guess_is_asked_for():
     model = nn.Sequential(nn.Conv2d(3, 1, 1), nn.Flatten(), nn.Linear(37 * 41, 2))
     with pytest.raises(ValueError) as caught:
         _ = bind(model).input_shape
-    assert str(caught.value).startswith("cannot tell the input shape of Sequential (tried 3×224×224, 3×32×32, ")
+    assert str(caught.value).startswith("cannot determine the input shape of Sequential (tried 3×224×224, 3×32×32, ")
     assert str(caught.value).endswith("): bind with input_shape=(C, H, W)")
     assert "shapes cannot be multiplied" in str(caught.value.__cause__)
     assert bind(model, input_shape=(3, 37, 41)).layers["2"].input_map == (1, 37, 41)

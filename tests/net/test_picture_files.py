@@ -209,17 +209,17 @@ def test_a_gray_tensor_needs_no_channel(dtype):
 
 
 REFUSED = {
-    "objects": (np.array([[None, 1]]), r"an array of object is no picture: wanted is uint8, uint16, or floats in \[0, 1\]"),
-    "dates": (np.array([["2024-01-01"]], "M8[D]"), r"an array of datetime64\[D\] is no picture"),
-    "int16 without a preprocessing": (COLOR[..., 0].astype(np.int16), r"an array of int16 is no picture: .*preprocess="),
-    "int32 tensor": (torch.zeros(3, 6, 8, dtype=torch.int32), r"an array of int32 is no picture"),
-    "channels first": (COLOR.transpose(2, 0, 1), r"an array \(3, 6, 8\) is no picture: .* channels last"),
-    "two channels": (COLOR[..., :2], r"an array \(6, 8, 2\) is no picture"),
-    "no rows": (np.zeros((0, 8), np.uint16), r"an array \(0, 8\) is no picture"),
+    "objects": (np.array([[None, 1]]), r"an array of object is not a picture; expected uint8, uint16, or floats in"),
+    "dates": (np.array([["2024-01-01"]], "M8[D]"), r"an array of datetime64\[D\] is not a picture"),
+    "int16 without a preprocessing": (COLOR[..., 0].astype(np.int16), r"an array of int16 is not a picture.*preprocess="),
+    "int32 tensor": (torch.zeros(3, 6, 8, dtype=torch.int32), r"an array of int32 is not a picture"),
+    "channels first": (COLOR.transpose(2, 0, 1), r"an array \(3, 6, 8\) is not a picture.* channels last"),
+    "two channels": (COLOR[..., :2], r"an array \(6, 8, 2\) is not a picture"),
+    "no rows": (np.zeros((0, 8), np.uint16), r"an array \(0, 8\) is not a picture"),
     "no columns": (Image.new("I;16", (0, 5)), r"the picture is empty: 0 pixels wide, 5 high"),
     "negative 16 bits": (
         Image.fromarray(np.full((6, 8), -5, np.int32)),
-        r"values run from -5 to -5: wanted are 8 or 16 bits; bind with a preprocess= that scales them",
+        r"values run from -5 to -5; expected 8 or 16 bits: bind with a preprocess= that scales them",
     ),
 }
 

@@ -171,8 +171,8 @@ def test_a_picture_of_another_size_is_resized_to_the_input():
 # refusals
 
 WRONG_FILES = {
-    "a text": (b"no picture at all", "is no picture that Pillow can read"),
-    "an empty file": (b"", "is no picture that Pillow can read"),
+    "a text": (b"no picture at all", "is not a picture that Pillow can read"),
+    "an empty file": (b"", "is not a picture that Pillow can read"),
     "half a picture": (None, "cannot be read as a picture: "),
 }
 
@@ -200,7 +200,7 @@ def test_a_missing_file_says_where_it_was_looked_for(tmp_path, monkeypatch):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"is a folder: wanted is a picture's file"):
+    with pytest.raises(ValueError, match=r"is a folder; expected a picture file"):
         rgb().prepare(tmp_path)
 
 
@@ -214,40 +214,40 @@ def test_a_file_can_be_deleted_after_it_was_opened(tmp_path):
 NAN = np.where(np.arange(48).reshape(6, 8) < 2, np.nan, 0.5)
 
 REFUSED = {
-    "floats up to 255": (COLOR.astype(float), ValueError, r"floats run from \d+ to \d+: wanted is \[0, 1\]; divide by 255"),
-    "negative floats": (COLOR / 255 - 0.5, ValueError, r"floats run from -0\.\d+ to 0\.\d+: wanted is \[0, 1\]"),
+    "floats up to 255": (COLOR.astype(float), ValueError, r"floats run from \d+ to \d+; expected \[0, 1\]: divide by 255"),
+    "negative floats": (COLOR / 255 - 0.5, ValueError, r"floats run from -0\.\d+ to 0\.\d+; expected \[0, 1\]"),
     "NaN": (NAN, ValueError, r"the picture has 2 values that are NaN or infinite, of 48"),
     "infinity": (np.where(np.isnan(NAN), np.inf, 0.5), ValueError, r"2 values that are NaN or infinite"),
-    "empty array": (COLOR[:0], ValueError, r"an array \(0, 8, 3\) is no picture: wanted is \(H, W\) or \(H, W, 3\)"),
-    "channels first": (COLOR.transpose(2, 0, 1), ValueError, r"an array \(3, 6, 8\) is no picture: .* channels last"),
-    "batch of arrays": (COLOR[None], ValueError, r"an array \(1, 6, 8, 3\) is no picture"),
-    "row of numbers": (COLOR[0, 0], ValueError, r"an array \(3,\) is no picture"),
+    "empty array": (COLOR[:0], ValueError, r"an array \(0, 8, 3\) is not a picture; expected \(H, W\) or \(H, W, 3\)"),
+    "channels first": (COLOR.transpose(2, 0, 1), ValueError, r"an array \(3, 6, 8\) is not a picture.* channels last"),
+    "batch of arrays": (COLOR[None], ValueError, r"an array \(1, 6, 8, 3\) is not a picture"),
+    "row of numbers": (COLOR[0, 0], ValueError, r"an array \(3,\) is not a picture"),
     "integers": (
         COLOR.astype(np.int64),
         ValueError,
-        r"an array of int64 is no picture: wanted is uint8, or floats in \[0, 1\]",
+        r"an array of int64 is not a picture; expected uint8, or floats in \[0, 1\]",
     ),
-    "complex numbers": (GRAY * 1j, ValueError, r"an array of complex128 is no picture"),
-    "texts": (np.array([["a"]]), ValueError, r"an array of <U1 is no picture"),
+    "complex numbers": (GRAY * 1j, ValueError, r"an array of complex128 is not a picture"),
+    "texts": (np.array([["a"]]), ValueError, r"an array of <U1 is not a picture"),
     "32-bit picture": (
         Image.fromarray(GRAY.astype(np.int32) * 10**6),
         ValueError,
-        r"values run from .*: wanted are 8 or 16",
+        r"values run from .*; expected 8 or 16",
     ),
     "floating picture": (
         Image.fromarray(GRAY.astype(np.float32)),
         ValueError,
-        r"floats run from \d+ to \d+: wanted is \[0, 1\]",
+        r"floats run from \d+ to \d+; expected \[0, 1\]",
     ),
     "empty picture": (Image.new("RGB", (0, 5)), ValueError, r"the picture is empty: 0 pixels wide, 5 high"),
     "uint8 channels last": (
         torch.from_numpy(COLOR),
         ValueError,
-        r"torch.uint8 tensor \(6, 8, 3\) is no picture: .*\(3, H, W\)",
+        r"torch.uint8 tensor \(6, 8, 3\) is not a picture.*\(3, H, W\)",
     ),
-    "integer tensor": (torch.zeros(3, 6, 8, dtype=torch.int64), ValueError, r"torch.int64 tensor .* wanted is uint8"),
-    "boolean tensor": (torch.zeros(3, 6, 8, dtype=torch.bool), ValueError, r"torch.bool tensor .* wanted is uint8"),
-    "empty uint8 tensor": (torch.zeros(3, 0, 8, dtype=torch.uint8), ValueError, r"is no picture|is empty"),
+    "integer tensor": (torch.zeros(3, 6, 8, dtype=torch.int64), ValueError, r"torch.int64 tensor .* expected uint8"),
+    "boolean tensor": (torch.zeros(3, 6, 8, dtype=torch.bool), ValueError, r"torch.bool tensor .* expected uint8"),
+    "empty uint8 tensor": (torch.zeros(3, 0, 8, dtype=torch.uint8), ValueError, r"is not a picture|is empty"),
     "other size": (
         torch.zeros(3, 5, 8),
         ValueError,
@@ -255,18 +255,18 @@ REFUSED = {
         r"resized, or bind with input_shape=",
     ),
     "other channels": (torch.zeros(2, 1, 6, 8), ValueError, r"a float32 tensor 2×1×6×8, the network takes 3×6×8"),
-    "flat tensor": (torch.zeros(6, 8), ValueError, r"a float32 tensor 6×8 is no picture: wanted is a path, a PIL picture"),
-    "empty tensor": (torch.zeros(0, 3, 6, 8), ValueError, r"a float32 tensor 0×3×6×8 is no picture"),
+    "flat tensor": (torch.zeros(6, 8), ValueError, r"a float32 tensor 6×8 is not a picture; expected a path, a PIL picture"),
+    "empty tensor": (torch.zeros(0, 3, 6, 8), ValueError, r"a float32 tensor 0×3×6×8 is not a picture"),
     "NaN tensor": (
         torch.full((3, 6, 8), torch.nan),
         ValueError,
         r"the picture has 144 values that are NaN or infinite, of 144",
     ),
     "empty list": ([], ValueError, r"no picture was given: the list is empty"),
-    "list with one that is wrong": ([COLOR, None], TypeError, r"NoneType is no picture"),
-    "nothing": (None, TypeError, r"NoneType is no picture: wanted is a path, a PIL picture"),
-    "number": (7, TypeError, r"int is no picture"),
-    "bytes of something else": (b"GIF89a", ValueError, r"the file of 6 bytes is no picture that Pillow can read"),
+    "list with one that is wrong": ([COLOR, None], TypeError, r"NoneType is not a picture"),
+    "nothing": (None, TypeError, r"NoneType is not a picture; expected a path, a PIL picture"),
+    "number": (7, TypeError, r"int is not a picture"),
+    "bytes of something else": (b"GIF89a", ValueError, r"the file of 6 bytes is not a picture that Pillow can read"),
 }
 
 

@@ -195,7 +195,7 @@ class TestUnusualModels:
     def test_a_path_that_depends_on_the_picture_is_refused_with_the_missing_layer(self):
         model = Function(lambda self, x: self.dark(x) if x.sum() == 0 else self.light(x), dark=nn.ReLU(), light=nn.Tanh())
         net = bind(model, input_shape=(1, 2, 2))
-        with pytest.raises(RuntimeError, match="this picture takes another path through Function: dark was not run"):
+        with pytest.raises(RuntimeError, match="this picture takes a different path through Function: dark was not run"):
             net.trace(torch.ones(1, 2, 2))
 
     def test_a_network_that_catches_its_own_errors(self):

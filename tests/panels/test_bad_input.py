@@ -71,17 +71,17 @@ def text_file(path):
 PICTURES = {
     "a path that is not there": (lambda path: path / "nowhere.png", r"There is no file '.*nowhere\.png' \(looked in '"),
     "a path as text": (lambda path: "nowhere.png", r"There is no file 'nowhere\.png'"),
-    "a folder": (str, "is a folder: wanted is a picture's file"),
-    "a file that is no picture": (text_file, r"notes\.txt' is no picture that Pillow can read"),
-    "an uploaded file that is none": (lambda path: b"no picture", "is no picture that Pillow can read"),
+    "a folder": (str, "is a folder; expected a picture file"),
+    "a file that is not a picture": (text_file, r"notes\.txt' is not a picture that Pillow can read"),
+    "an uploaded file that is none": (lambda path: b"no picture", "is not a picture that Pillow can read"),
     "a tensor of another size": (
         lambda path: torch.rand(1, 28, 28),
         "The picture is a float32 tensor 1×28×28, the network takes 1×32×32: give a path",
     ),
     "a tensor with other channels": (lambda path: torch.rand(3, 32, 32), "3×32×32, the network takes 1×32×32"),
     "a tensor with NaNs": (lambda path: torch.full((1, 32, 32), torch.nan), "has 1,024 values that are NaN or infinite"),
-    "an array that is none": (lambda path: np.zeros((2, 3, 4, 5)), r"An array \(2, 3, 4, 5\) is no picture"),
-    "floats beyond [0, 1]": (lambda path: np.full((8, 8), 255.0), "The picture's floats run from 255 to 255: wanted is"),
+    "an array that is none": (lambda path: np.zeros((2, 3, 4, 5)), r"An array \(2, 3, 4, 5\) is not a picture"),
+    "floats beyond [0, 1]": (lambda path: np.full((8, 8), 255.0), "The picture's floats run from 255 to 255; expected"),
     "something else": (
         lambda path: {"a": 1},
         "Expected an item with a picture under a name such as 'image', .* got one with 'a'",

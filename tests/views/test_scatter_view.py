@@ -17,8 +17,9 @@ from PIL import Image
 from cnnwidgets import views
 from cnnwidgets.views import ScatterView, atlas
 from cnnwidgets.views.modules import inlined
-from cnnwidgets.views.palette import CLASS_COLORS, OKABE_ITO, tones
+from cnnwidgets.views.palette import CLASS_COLORS, class_colors
 from cnnwidgets.views.scatter_view import NONE, quantize
+from tests.views.stills import drawn
 from tests.views.wire import sent
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -88,14 +89,14 @@ def test_values_beyond_the_span_are_cut_off_and_those_that_are_not_known_are_non
     assert span == [0, 1]
 
 
-def test_what_is_told_of_points_is_typed_and_a_probability_of_1_is_255():
+def test_what_is_told_of_points_is_typed_and_only_a_probability_of_1_is_all():
     view = ScatterView()
     view.show(
-        points_of(2), labels=[3, -1], top=[[3, 1], [0, 2]], chance=[[1.0, 0.0], [0.5, 0.25]], numbers=[40_000, 7], added=[1]
+        points_of(2), labels=[3, -1], top=[[3, 1], [0, 2]], chance=[[1.0, 0.0], [0.5, 1e-9]], numbers=[40_000, 7], added=[1]
     )
     assert read(view, "labels", np.int32).tolist() == [3, -1]
     assert read(view, "top", np.uint16).tolist() == [3, 1, 0, 2]
-    assert read(view, "chance", np.uint8).tolist() == [255, 0, 128, 64]
+    assert read(view, "chance", np.uint16).tolist() == [65535, 0, 32768, 1]
     assert read(view, "numbers", np.int32).tolist() == [40_000, 7]
     assert read(view, "added", np.int32).tolist() == [1]
 
@@ -192,17 +193,11 @@ def test_no_pictures_are_no_file_and_numbers_that_are_no_bytes_are_refused():
 # colors
 
 
-def test_the_colors_of_many_classes_differ_and_begin_with_those_of_a_map():
-    colors = tones()
-    assert len(set(colors)) == len(colors) == 21
-    assert tuple(colors[:7]) == OKABE_ITO == CLASS_COLORS[1:]
-
-
 @needs_node
-def test_the_browser_gives_each_seven_classes_a_shape():
-    assert json.loads(node("console.log(HUES)")) == len(OKABE_ITO)
-    shapes = json.loads(node("console.log(JSON.stringify(Array.from({ length: 49 }, (_, k) => shapeOf(k))))"))
-    assert len({(color, shape) for color, shape in zip(tones() * 3, shapes, strict=False)}) == 49
+def test_the_browser_gives_every_ten_classes_a_shape():
+    assert json.loads(node("console.log(HUES)")) == len(CLASS_COLORS)
+    shapes = json.loads(node("console.log(JSON.stringify(Array.from({ length: 210 }, (_, k) => shapeOf(k))))"))
+    assert len({(color, shape) for color, shape in zip(class_colors(210), shapes, strict=False)}) == 210
 
 
 # geometry in the browser
@@ -307,3 +302,18 @@ def test_pictures_never_cover_each_other_and_stay_when_one_zooms_in(scale):
         gaps = np.abs(points[shown, None] - points[None, shown]).max(2)[~np.eye(len(shown), dtype=bool)]
         assert (gaps >= scale * apart * 0.999).all()
     assert len(before) > 700
+
+
+def test_the_still_names_classes_at_the_middle_of_their_points_and_no_name_over_another():
+    rng = np.random.default_rng(0)
+    middles = np.array([[0, 0], [50, 0], [0, 50], [50.01, 0.01]])
+    points = np.concatenate([middle + rng.uniform(-2, 2, (9 - k, 2)) for k, middle in enumerate(middles)])
+    view = ScatterView()
+    groups = np.repeat(np.arange(4), [9, 8, 7, 6])
+    view.show(points, colors=groups, names=["a", "$b$", "c", "below b"])
+    named = {text.get_text(): text.get_position() for text in drawn(view)[0].texts}
+    assert [*named] == ["a", "$b$", "c"]
+    for k, place in enumerate(named.values()):
+        np.testing.assert_allclose(place, np.median(points[groups == k], 0), atol=1e-5)
+    view.labeled = False
+    assert not drawn(view)[0].texts

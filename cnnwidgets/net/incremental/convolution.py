@@ -25,6 +25,9 @@ class Folding(nn.Conv2d):
     kept = False
     _packed: torch.Tensor | None = None
 
+    def reset_parameters(self) -> None:
+        """Its weights are given: none are drawn."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.convolve(x, self.padding, self.stride)
 
@@ -78,8 +81,16 @@ _APART = {
     "hardswish": lambda x: F.hardswish(x, True),
     "swish": lambda x: F.silu(x, True),
 }
-_OPERATIONS = ("_convolution_pointwise", "_linear_pointwise", "_reorder_linear_weight")
-_HAS_ONEDNN = torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, name) for name in _OPERATIONS)
+
+
+def _has_onednn() -> bool:
+    """Whether this torch has all that is used of oneDNN, none of which it documents."""
+    operations = ("_convolution_pointwise", "_linear_pointwise", "_reorder_linear_weight")
+    found = all(hasattr(torch.ops.mkldnn, name) for name in operations)
+    return torch.backends.mkldnn.is_available() and found and hasattr(torch._C._nn, "mkldnn_reorder_conv2d_weight")
+
+
+_HAS_ONEDNN = _has_onednn()
 
 
 def fused(conv: nn.Conv2d, norm: Any, kept: bool) -> Folding:

@@ -42,7 +42,7 @@ class Sliding:
     cells: Callable[..., Tensor] | None = None
 
 
-def sliding(node: fx.Node, module: Any, constant: Callable[[Any], Any], size, out) -> Sliding | None:
+def sliding(node: fx.Node, module: Any, constant: Callable[[Any], Any], size: Any, out: Any) -> Sliding | None:
     """The node as a sliding operation, or None.
 
     Parameters:
@@ -131,7 +131,17 @@ def keeps_cells(node: fx.Node, constant: Tensor) -> bool:
     return constant.numel() == 1 or constant.shape[-2:] == (1, 1) or node.target is F.batch_norm
 
 
-def _convolution(weight, bias, stride, padding, dilation, groups, size, out, folding: Folding | None = None) -> Sliding:
+def _convolution(
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
+    size: Any,
+    out: Any,
+    folding: Folding | None = None,
+) -> Sliding:
     stride, dilation = _pair(stride), _pair(dilation)
     kernel = tuple(weight.shape[2:])
     if padding == "same":
@@ -139,7 +149,7 @@ def _convolution(weight, bias, stride, padding, dilation, groups, size, out, fol
     else:
         before = _pair(0 if padding == "valid" else padding)
 
-    def convolve(padding, stride=stride):
+    def convolve(padding: Any, stride: Any = stride) -> Any:
         if folding is not None:
             return lambda x, *adding: folding.convolve(x, padding, stride, *adding)
         return lambda x: F.conv2d(x, weight, bias, stride, padding, dilation, groups)
@@ -151,7 +161,7 @@ def _convolution(weight, bias, stride, padding, dilation, groups, size, out, fol
     return Sliding(rows, columns, 0.0, convolve(padding), convolve((0, 0)), None, float(weight.numel()), adds, cells)
 
 
-def _max_pool(kernel_size, stride, padding, dilation, ceil_mode, size, out) -> Sliding:
+def _max_pool(kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: Any, size: Any, out: Any) -> Sliding:
     kernel, before, dilation = _pair(kernel_size), _pair(padding), _pair(dilation)
     stride = _pair(stride or kernel)
     rows, columns = _slides(kernel, stride, before, dilation, size, out)
@@ -166,7 +176,16 @@ def _max_pool(kernel_size, stride, padding, dilation, ceil_mode, size, out) -> S
     )
 
 
-def _average_pool(kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override, size, out) -> Sliding:
+def _average_pool(
+    kernel_size: Any,
+    stride: Any,
+    padding: Any,
+    ceil_mode: Any,
+    count_include_pad: Any,
+    divisor_override: Any,
+    size: Any,
+    out: Any,
+) -> Sliding:
     kernel, before = _pair(kernel_size), _pair(padding)
     stride = _pair(stride or kernel)
     rows, columns = _slides(kernel, stride, before, (1, 1), size, out)
@@ -191,11 +210,11 @@ def _average_pool(kernel_size, stride, padding, ceil_mode, count_include_pad, di
     )
 
 
-def _slides(kernel, stride, padding, dilation, size, out) -> list[Slide]:
+def _slides(kernel: Any, stride: Any, padding: Any, dilation: Any, size: Any, out: Any) -> list[Slide]:
     return [Slide(kernel[k], stride[k], padding[k], dilation[k], size[2 + k], out[2 + k]) for k in range(2)]
 
 
-def _pair(value) -> tuple[int, int]:
+def _pair(value: Any) -> tuple[int, int]:
     if isinstance(value, int):
         return value, value
     return (value[0], value[-1])

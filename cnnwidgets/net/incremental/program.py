@@ -201,7 +201,7 @@ class Program:
         node, (first, *others) = step.node, step.live
         module = module_of(self.graph, node)
 
-        def constant(value):
+        def constant(value: Any) -> Any:
             return self.constants[self._of[value]] if isinstance(value, fx.Node) else value
 
         if not others and len(first.shape) == len(step.shape) == 4 and node.args[0] is first.node:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -75,7 +76,7 @@ class Route:
         same = not padded and self.sizes[used.number] == size and np.array_equal(y, top) and np.array_equal(x, left)
         return None if same else self._move(used, top, left, size, slide)
 
-    def _sample(self, used: Step, top, left, size: tuple[int, int], slide: Sliding) -> Sample | None:
+    def _sample(self, used: Step, top: Any, left: Any, size: tuple[int, int], slide: Sliding) -> Sample | None:
         """The single cells that a sliding operation sees from top and left on; None if windows do not hold all of them."""
         (y, x), (height, width) = self.begin(used), self.sizes[used.number]
         rows = (top - y)[:, None] + slide.rows.stride * np.arange(size[0])
@@ -85,7 +86,9 @@ class Route:
         rows += height * np.arange(len(self))[:, None]
         return Sample(torch.from_numpy(rows[:, :, None] * width + columns[:, None, :]))
 
-    def _move(self, used: Step, top, left, size, slide: Sliding | None = None, to_the_letter: bool = False) -> Move:
+    def _move(
+        self, used: Step, top: Any, left: Any, size: Any, slide: Sliding | None = None, to_the_letter: bool = False
+    ) -> Move:
         """Windows of a step into crops that begin at top and left of its map, padded for a sliding operation.
 
         To the letter: only the cells that do change, so that the others keep the very bits of the clean map.
@@ -104,7 +107,7 @@ class Route:
             )
         return Move(canvas, torch.from_numpy(top * canvas.size[1] + left), size, *axes)
 
-    def _each(self, program: Program, intervals: Intervals):
+    def _each(self, program: Program, intervals: Intervals) -> Iterator[tuple[Step, Any, Any]]:
         return zip(program.windowed, intervals[0], self.sizes, strict=True)
 
     def numbers(self, program: Program) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,8 @@ import traitlets as t
 
 from cnnwidgets.base import Panel, column, draws
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, public
 from cnnwidgets.methods import Race, race
 from cnnwidgets.methods.code.race import race_lines
@@ -18,6 +22,7 @@ from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, task_of
 from cnnwidgets.methods.verdict import have_accuracy
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import race_charts as charts
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank
@@ -58,13 +63,13 @@ class TrainingRace(Panel):
         specs: Any = (),
         steps: int | None = None,
         *,
-        model="digits",
-        train=None,
-        validation=None,
+        model: Any = "digits",
+        train: Any = None,
+        validation: Any = None,
         replay: Race | str | Path | None = None,
-        executor=None,
-        **options,
-    ):
+        executor: Executor | None = None,
+        **options: Any,
+    ) -> None:
         self._model, self._loaders, self._executor = model, (train, validation), executor
         self._replay = replay if isinstance(replay, Race) or replay is None else Race.load(replay)
         if steps is not None:
@@ -85,17 +90,18 @@ class TrainingRace(Panel):
     def subject(self) -> str:
         return ", ".join(map(title, self.specs))
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=520, readout=True)
-        self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
+        with suppress(MissingPackage):
+            self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
         body = column(self.chart, self.snapshots)
         body.hidden = [self.snapshots]
         return body
 
-    def compute(self, state, job) -> Race:
+    def compute(self, state: SimpleNamespace, job: Job) -> Race:
         if self._replay:
             return self._replay
         job.update(None, 0.0)

@@ -9,7 +9,7 @@ import numpy as np
 from cnnwidgets.methods import Race
 from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapshot_bars
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import FONT, dress, in_legend, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import FONT, dress, in_legend, look, more_groups, needs_plotly, short, untold_of
 from cnnwidgets.views.palette import GRAY
 
 BARS = {"snapshots": "#56b4e9", "average": "#0072b2", "others": GRAY}
@@ -40,6 +40,7 @@ class Growing:
             self._sent = [len(x) for x, _ in curves]
 
 
+@needs_plotly
 def plot(race: Race) -> Any:
     """The empty chart of a race: loss and accuracy side by side, the rate below each, on the same axis of time."""
     from plotly.subplots import make_subplots
@@ -82,6 +83,7 @@ def plot(race: Race) -> Any:
     return figure
 
 
+@needs_plotly
 def snapshots(race: Race) -> Any:
     """Bars for the snapshots of a schedule, their average, and the other schedules; None where there are none."""
     import plotly.graph_objects as go

@@ -9,10 +9,11 @@ import numpy as np
 
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.schedule_curves import Curve, curves_of
-from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, short, untold_of
+from cnnwidgets.views.curves import FONT, LAYOUT, dress, in_legend, look, more_groups, needs_plotly, short, untold_of
 from cnnwidgets.views.palette import GRAY
 
 
+@needs_plotly
 def rates(schedules: Sequence[Schedule], selected: int, *, log: bool, unit: str, knots: Any = None) -> Any:
     """The schedules as a plotly figure: curve k is that of :func:`curves_of`; the knots of a drawn one come after them.
 
@@ -58,6 +59,7 @@ def _curve(one: Curve, y: np.ndarray, *, width: int) -> dict[str, Any]:
     return {"x": one.steps, "y": y, "name": name, "mode": "lines", "line": line, "hoverinfo": "none"}
 
 
+@needs_plotly
 def losses(values: Sequence[float], knots: Sequence[Sequence[float]], unit: str) -> Any:
     """The validation loss that drives a plateau; curve 1 are the knots that it is drawn by, if it is."""
     import plotly.graph_objects as go

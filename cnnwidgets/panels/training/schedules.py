@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from cnnwidgets.base import Panel, action, column, draws
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import import_for_trainings
+from cnnwidgets.base.jobs import Job, import_for_trainings
+from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Flag, Number, public
 from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.knots import moved, values_of
@@ -21,6 +24,7 @@ from cnnwidgets.methods.schedule_curves import curves_of
 from cnnwidgets.methods.schedule_follower import Follower, arrays_of, listing_of
 from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
 from cnnwidgets.methods.schedules import title, told
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import schedule_charts as charts
 from cnnwidgets.panels.training.editor import changed, controls_of
 from cnnwidgets.panels.training.race import TrainingRace
@@ -36,7 +40,7 @@ FIRST = next(iter(PRESETS.values()))
 class Menu(c.Choice):
     """The schedules to choose from, whose words change while one is bent: never buttons, which would jump."""
 
-    def spec(self, panel, name):
+    def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "choice", "options": panel.listed(name, self.options)}
 
 
@@ -100,11 +104,11 @@ class SchedulePlayground(Panel):
         scheduler: LRScheduler | None = None,
         steps: int | None = None,
         *,
-        model="digits",
-        train=None,
-        validation=None,
-        **options,
-    ):
+        model: Any = "digits",
+        train: Any = None,
+        validation: Any = None,
+        **options: Any,
+    ) -> None:
         self._optimizer, self._scheduler = optimizer, scheduler
         self._given: list[dict[str, Any]] = options.get("specs", [])
         self._task = model, train, validation
@@ -119,11 +123,12 @@ class SchedulePlayground(Panel):
     def subject(self) -> str:
         return ", ".join(title(spec) for spec in self.specs)
 
-    def build(self):
+    def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self._begin_with_own()
         self.chart = ChartView(height=340, readout=True)
-        self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
+        with suppress(MissingPackage):
+            self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
         self.loss_chart = ChartView(height=200, readout=True)
         for doing in ("dragged", "added", "removed"):
             self.chart.on_user(doing, partial(self._move_knot, doing))
@@ -132,7 +137,7 @@ class SchedulePlayground(Panel):
         body.hidden = [self.loss_chart]
         return body
 
-    def compute(self, state, job) -> tuple[Schedule, ...]:
+    def compute(self, state: SimpleNamespace, job: Job) -> tuple[Schedule, ...]:
         if not state.specs:
             raise ValueError("there is no schedule on screen: add one, or choose a preset")
         specs = [{**spec, "losses": _losses(state)} if _waits(spec) else spec for spec in state.specs]

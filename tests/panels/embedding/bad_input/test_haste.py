@@ -114,7 +114,7 @@ def test_a_cancel_while_it_looks_at_the_pictures(explore):
     threading.Event().wait(1.7)  # so that there is a part of the features
     panel.cancel()
     assert panel.wait(PATIENCE)
-    assert panel.status.message == "Cancelled. What is shown was computed before."
+    assert panel.status.message == "Cancelled. You see the previous result."
     panel.limit = 10
     assert works(panel)
 

@@ -20,14 +20,14 @@ WISHES = {
     "an unknown color": ({"color": "labels"}, "There is nothing called 'labels' to color by. Did you mean 'label'"),
     "a perplexity beyond a third": (
         {"method": "tsne", "perplexity": 17.0},
-        "Perplexity is 17, and 50 pictures allow at most",
+        "perplexity is 17, and 50 pictures allow at most",
     ),
     "a perplexity beyond all": (
         {"method": "tsne", "perplexity": 900.0},
-        "Perplexity is 900.0; it must be a number from 1 to",
+        "perplexity is 900.0; it must be a number from 1 to",
     ),
-    "a negative perplexity": ({"method": "tsne", "perplexity": -3.0}, r"Perplexity is -3.0; it must be a number from 1 to"),
-    "no iterations": ({"method": "tsne", "n_iter": -1}, "N_iter is -1; it must be a whole number from 1"),
+    "a negative perplexity": ({"method": "tsne", "perplexity": -3.0}, r"perplexity is -3.0; it must be a number from 1 to"),
+    "no iterations": ({"method": "tsne", "n_iter": -1}, "n_iter is -1; it must be a whole number from 1"),
     "too many neighbors": ({"method": "umap", "n_neighbors": 50}, "N_neighbors is 50, and 50 pictures have at most 49 each"),
     "PCA with other seeds": ({"compare": "seeds"}, "PCA knows neither perplexity nor chance: compare t-SNE or UMAP"),
 }

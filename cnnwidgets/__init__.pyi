@@ -1,0 +1,20 @@
+from . import methods as methods
+from . import samples as samples
+from .base import Panel as Panel
+from .base import link as link
+from .net import BoundModel as BoundModel
+from .net import Cancelled as Cancelled
+from .net import bind as bind
+from .net import load as load
+from .panels import BackwardRules as BackwardRules
+from .panels import EarlyStopping as EarlyStopping
+from .panels import EmbeddingExplorer as EmbeddingExplorer
+from .panels import FeatureMapBrowser as FeatureMapBrowser
+from .panels import FilterGrid as FilterGrid
+from .panels import LRFinder as LRFinder
+from .panels import OcclusionSlider as OcclusionSlider
+from .panels import SaliencyPanel as SaliencyPanel
+from .panels import SchedulePlayground as SchedulePlayground
+from .panels import TrainingRace as TrainingRace
+
+__version__: str

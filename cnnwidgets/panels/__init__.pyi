@@ -1,0 +1,10 @@
+from .activations import FeatureMapBrowser as FeatureMapBrowser
+from .backward_rules import BackwardRules as BackwardRules
+from .early_stopping import EarlyStopping as EarlyStopping
+from .embedding import EmbeddingExplorer as EmbeddingExplorer
+from .filters import FilterGrid as FilterGrid
+from .lr_finder import LRFinder as LRFinder
+from .occlusion import OcclusionSlider as OcclusionSlider
+from .saliency import SaliencyPanel as SaliencyPanel
+from .training import SchedulePlayground as SchedulePlayground
+from .training import TrainingRace as TrainingRace

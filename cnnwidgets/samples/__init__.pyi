@@ -1,0 +1,8 @@
+from .bundle import Sample as Sample
+from .bundle import sample as sample
+from .datasets import digits as digits
+from .datasets import scenes as scenes
+from .networks import LeNet5 as LeNet5
+from .networks import SmallResNet as SmallResNet
+
+NAMES: tuple[str, ...]

@@ -1,0 +1,200 @@
+// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
+
+type Callback = (...values: any[]) => void;
+
+interface Model<Traits> {
+  get<Name extends keyof Traits>(name: Name): Traits[Name];
+  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
+  on(event: "msg:custom" | `change:${keyof Traits & string}`, callback: Callback): void;
+  off(event: "msg:custom" | `change:${keyof Traits & string}`, callback: Callback): void;
+  send(content: object, callbacks?: any, buffers?: ArrayBuffer[]): void;
+  save_changes(): void;
+}
+
+export interface Host<Traits> {
+  model: Model<Traits>;
+  el: HTMLElement;
+}
+
+export interface AnswerView {
+  answer: Record<string, any>;
+  before: Record<string, any>;
+  box: number[];
+  chances: DataView;
+  classes: DataView;
+  known: DataView;
+  names: Record<string, any>;
+  quantity: string;
+  share: boolean;
+  span: number[];
+  target: number;
+  values: DataView;
+  xs: number[];
+  ys: number[];
+}
+
+export interface ChartView {
+  added: number[];
+  appended: Record<string, any>;
+  clicked: number[];
+  columns: Record<string, any>;
+  description: string;
+  draggable: number[];
+  dragged: number[];
+  figure: string;
+  fixed: boolean;
+  height: number;
+  hint: string;
+  hovered: number[];
+  line: number | null;
+  line_label: string;
+  marked: number;
+  readout: boolean;
+  removed: number[];
+}
+
+export interface HeatView {
+  box: number[];
+  colors: string[];
+  hint: string;
+  known: DataView;
+  lock: string[];
+  mark: number | null;
+  marked: string;
+  names: string[];
+  note: string;
+  opacity: number;
+  patch: number[];
+  pixels: DataView;
+  range: "full" | "there";
+  region: number[];
+  shape: number[];
+  share: boolean;
+  span: number[];
+  title: string;
+  values: DataView;
+  width: number;
+  xs: number[];
+  ys: number[];
+}
+
+export interface ImageGrid {
+  colors: "auto" | "viridis" | "gray" | "diverging";
+  contrast: number;
+  cursor: number[];
+  dim: DataView;
+  height: number;
+  hi: DataView;
+  hide: string[];
+  labels: string[];
+  limits: number[];
+  lo: DataView;
+  lock: string[];
+  mosaic: number[];
+  noun: string;
+  numbered: boolean;
+  orders: Record<string, any>;
+  pixels: DataView;
+  quantity: string;
+  scale: "map" | "layer" | "fixed";
+  selected: number;
+  shape: number[];
+  sort: string;
+  span: number[];
+  steady: boolean;
+  tile: number;
+  title: string;
+  tools: boolean;
+}
+
+export interface ImageView {
+  box: number[];
+  caption: string;
+  cover: DataView;
+  cursor: number[];
+  field: Record<string, any>;
+  hint: string;
+  lock: boolean;
+  mask: DataView;
+  pixels: DataView;
+  positions: number[];
+  shape: number[];
+  step: number[];
+  title: string;
+  width: number;
+}
+
+export interface MapTable {
+  cells: (Record<string, any>)[];
+  columns: string[];
+  cursor: number[];
+  lock: boolean;
+  mask: DataView;
+  opacity: number;
+  pixels: DataView;
+  rows: string[];
+  shape: number[];
+  sign: "both" | "for" | "against";
+  values: DataView;
+  width: number;
+}
+
+export interface MatrixView {
+  caption: string;
+  height: number;
+  shape: number[];
+  titles: string[];
+  values: DataView;
+}
+
+export interface NumberTables {
+  lock: boolean;
+  step: number;
+  stepping: "free" | "locked" | "hidden";
+  steps: string[];
+  tables: (Record<string, any>)[];
+}
+
+export interface ScatterView {
+  added: DataView;
+  atlas: DataView;
+  chance: DataView;
+  classes: string[];
+  edges: DataView;
+  group: DataView;
+  height: number;
+  hidden: number[];
+  hovered: number;
+  labeled: boolean;
+  labels: DataView;
+  lock: string[];
+  names: string[];
+  note: string;
+  numbers: DataView;
+  palette: string[];
+  picked: number;
+  positions: DataView;
+  quantity: string;
+  selected: DataView;
+  span: number[];
+  thumbnail: number;
+  thumbnails: boolean;
+  tile: number[];
+  title: string;
+  tool: "pan" | "lasso" | "box";
+  tools: boolean;
+  top: DataView;
+  tween: number;
+  value: DataView;
+}
+
+export interface TableView {
+  description: string;
+  heads: string[];
+  height: number;
+  left: number;
+  locked: boolean;
+  rows: (string[])[];
+  selected: number;
+  spare: number;
+}
