@@ -3,7 +3,7 @@
 
 import { h } from "../views/shared.js";
 import { perFrame, typedInput } from "./hands.js";
-import { clip, numberIn, numbersIn, numberWords, placesOf } from "./places.js";
+import { clip, numberIn, numbersIn, numberWords, placesOf, placesWithNone } from "./places.js";
 import { exactly, indexOf, wordsOf } from "./values.js";
 
 const WIDEST = 24; // letters that a field of a number is wide at most
@@ -45,12 +45,13 @@ const mean = (numbers) => numbers.reduce((sum, one) => sum + one, 0) / numbers.l
 const numbersOf = (value) => [value].flat().filter((one) => typeof one === "number");
 
 export function sliderField(spec, hand) {
-  const places = placesOf(spec);
+  const places = spec.before ? placesWithNone(placesOf(spec)) : placesOf(spec);
   const [low, high] = [spec.low ?? spec.min, spec.high ?? Math.max(spec.min, spec.max)];
   const fit = (number) => clip(spec.whole ? Math.round(number) : number, low, high);
   const say = (place) => {
-    range.input.setAttribute("aria-valuetext", exactly(places.at(place)));
-    exact.show(exactly(places.at(place)));
+    const text = wordsOf(places.at(place));
+    range.input.setAttribute("aria-valuetext", text || spec.none);
+    exact.show(text);
   };
   const range = rangeInput(places.count, say, (place) => hand.give(places.at(place)));
   let value;
@@ -65,7 +66,7 @@ export function sliderField(spec, hand) {
     },
     hand.complain,
   );
-  let widest = Math.max(2, ...[0, 1, places.count - 1, places.count].map((k) => exactly(places.at(clip(k, 0, places.count))).length), (spec.none ?? "").length);
+  let widest = Math.max(2, ...[0, 1, places.count - 1, places.count].map((k) => wordsOf(places.at(clip(k, 0, places.count))).length), (spec.none ?? "").length);
   return {
     body: [range.input, exact.input],
     focus: range.input,
@@ -75,7 +76,7 @@ export function sliderField(spec, hand) {
       const text = wordsOf(value);
       widest = Math.min(WIDEST, Math.max(widest, text.length)); // grows, so that nothing jumps under a hand
       exact.input.style.setProperty("--cwp-letters", widest);
-      range.show(numbers.length ? places.near(mean(numbers)) : null);
+      range.show(numbers.length ? places.near(mean(numbers)) : spec.before ? 0 : null);
       range.input.setAttribute("aria-valuetext", text || spec.none || "none");
       exact.show(text);
     },
