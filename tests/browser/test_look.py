@@ -129,7 +129,8 @@ WIDER = """() => {
 """What is wider than the panel."""
 
 HIDDEN = """() => [...panel.querySelectorAll('.cwp-view')].filter(shown)
-    .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => `${one.scrollWidth} in ${one.clientWidth}: ${told(one)}`)"""
+    .filter((one) => one.scrollWidth > one.clientWidth + 1)
+    .map((one) => `${one.scrollWidth} in ${one.clientWidth}: ${told(one)}`)"""
 """Views that are scrolled sideways."""
 
 
