@@ -116,7 +116,7 @@ CLIPPED = """() => [...new Set(texts(panel).map((text) => text.parentElement))].
     const tall = overflowY === 'hidden' && one.scrollHeight > one.clientHeight + 2;
     const more = above(one).some((each) => each.title || each.matches('.cwp-field, .cwp-listing'));
     return one.clientWidth && (wide || tall) && !more;
-  }).map(told)"""
+  }).map((one) => `${one.scrollWidth}x${one.scrollHeight} in ${one.clientWidth}x${one.clientHeight}: ${told(one)}`)"""
 """Texts of which a part is hidden, and no tooltip has it."""
 
 WIDER = """() => {
