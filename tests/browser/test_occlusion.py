@@ -182,7 +182,7 @@ def test_cancel_keeps_what_is_there(notebook):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("panel.stride = 0", "Stride is 0"),
+        ("panel.stride = 0", "stride is 0"),
         ("panel.patch = 65", "The patch is 65×65 pixels, larger than the input of 64×64"),
         ("panel.target = 'cat'", "There is no class 'cat'"),
         ("panel.image = 5000", "There is no picture 5000"),
