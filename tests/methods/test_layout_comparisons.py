@@ -31,7 +31,9 @@ def test_perplexities_are_those_that_so_many_pictures_allow(method, name, n, val
 def test_pca_can_only_be_compared_with_noise():
     assert comparisons("noise", "pca", 10) == [("random numbers of the same shape", {"noise": True})]
     for what in ("perplexities", "seeds"):
-        with pytest.raises(ValueError, match="PCA has neither a perplexity nor a random seed to compare: choose t-SNE or UMAP"):
+        with pytest.raises(
+            ValueError, match="PCA has neither a perplexity nor a random seed to compare: choose t-SNE or UMAP"
+        ):
             comparisons(what, "pca", 10)
 
 

@@ -55,7 +55,11 @@ def test_a_number_beyond_its_field_s_ends_can_be_set_by_code(explore, name, valu
 
 def test_an_empty_field_stands_for_the_usual_and_says_it(explore):
     panel = explore(playing=False, perplexity=7)
-    assert [control(panel, name)["none"] for name in ("perplexity", "n_iter", "n_epochs")] == ["automatic (30)", "automatic (1000)", "automatic"]
+    assert [control(panel, name)["none"] for name in ("perplexity", "n_iter", "n_epochs")] == [
+        "automatic (30)",
+        "automatic (1000)",
+        "automatic",
+    ]
     panel.set_state({"perplexity": None})
     assert panel.perplexity is None
     panel.set_state({"perplexity": 12})

@@ -82,7 +82,8 @@ def test_few_pictures_are_shown(explore, n, method):
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_too_few_for_a_method_is_a_sentence_and_pca_works(explore, n):
     panel = explore(Pictures(n))
-    assert told(panel) == f"Tsne needs at least 4 pictures, {n} given: take more, or method='pca'"
+    there = "there is 1" if n == 1 else f"there are {n}"
+    assert told(panel) == f"At least 4 pictures make a t-SNE; {there}: take more, or method='pca'"
     panel.method = "pca"
     assert works(panel)
 
