@@ -99,13 +99,16 @@ export interface ImageGrid {
   lock: string[];
   mosaic: number[];
   noun: string;
+  numbered: boolean;
   orders: Record<string, any>;
   pixels: DataView;
+  quantity: string;
   scale: "map" | "layer" | "fixed";
   selected: number;
   shape: number[];
   sort: string;
   span: number[];
+  steady: boolean;
   tile: number;
   title: string;
   tools: boolean;
@@ -145,6 +148,7 @@ export interface MapTable {
 
 export interface MatrixView {
   caption: string;
+  height: number;
   shape: number[];
   titles: string[];
   values: DataView;
@@ -199,4 +203,5 @@ export interface TableView {
   locked: boolean;
   rows: (string[])[];
   selected: number;
+  spare: number;
 }

@@ -169,7 +169,7 @@ def test_a_method_that_autograd_cannot_follow_leaves_the_others_alone():
 
 def test_a_batch_is_no_picture(net):
     panel = cw.SaliencyPanel(net, torch.rand(2, 3, 64, 64), methods=["saliency"])
-    assert panel.wait(30) and panel.status.message == "One picture is wanted, 2 were given"
+    assert panel.wait(30) and panel.status.message == "Expected one picture, got 2"
 
 
 def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
