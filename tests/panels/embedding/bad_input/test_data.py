@@ -178,7 +178,7 @@ def test_a_picture_that_is_lost_later_is_a_sentence(explore):
     assert (panel.status.kind, "the file is truncated" in panel.status.message) == ("error", True)
     panel.image = 1
     assert jobs.POOL.wait(PATIENCE)
-    assert panel.beside.picture.title == "Picture 1: 1"
+    assert panel.beside.picture.title == 'Picture 1, a "1"'
     assert panel.result
 
 
