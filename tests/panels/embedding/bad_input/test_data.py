@@ -125,7 +125,7 @@ def test_labels_far_beyond_the_names(explore, classes):
     assert panel.scatter.names == ["1000000000000", "1000000000001"]
     panel.image = 3
     assert jobs.POOL.wait(PATIENCE)
-    assert panel.beside.picture.title == "Picture 3: 1000000000001"
+    assert panel.beside.picture.title == 'Picture 3, a "1000000000001"'
 
 
 def test_a_class_s_name_is_text(explore):
@@ -149,7 +149,7 @@ def test_items_that_are_dicts_or_lists(explore):
     for i in (4, 5):
         panel.image = i
         assert jobs.POOL.wait(PATIENCE)
-        assert panel.beside.picture.title == f"Picture {i}: {i % 4}"
+        assert panel.beside.picture.title == f'Picture {i}, a "{i % 4}"'
         assert panel.status.kind == "ready"
 
 
