@@ -144,7 +144,9 @@ def _draw_pictures(view: ScatterView, axes: Axes, places: np.ndarray, points: np
 def _draw_names(view: ScatterView, axes: Axes, places: np.ndarray, groups: np.ndarray) -> None:
     """The names of classes, each at the middle of its points, those of large ones first, and none over another."""
     counts = np.bincount(groups, minlength=len(view.names) + 1)[:-1]
-    unit = float(np.ptp(places[groups < len(view.names)], axis=0).max(initial=0.0)) / view.still_size[1]  # of an inch
+    if not counts.any():
+        return
+    unit = float(np.ptp(places[groups < len(view.names)], axis=0).max()) / view.still_size[1]  # of an inch
     taken: list[np.ndarray] = []
     for index in sorted(np.flatnonzero(counts).tolist(), key=lambda index: -counts[index]):
         name = fitting(view.names[index], 1.4, TEXT)
