@@ -48,7 +48,7 @@ def bare(digits: cw.methods.Task) -> list[tuple[float, float]]:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     log = []
     model.train()
-    for images, labels in digits.train:
+    for images, labels in digits.loader:
         optimizer.zero_grad()
         scores = model(images)
         loss = F.cross_entropy(scores, labels)
@@ -62,7 +62,7 @@ def ours(digits: cw.methods.Task) -> list:
     torch.manual_seed(0)
     model = digits.start()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return list(train(model, digits.train, optimizer))
+    return list(train(model, digits.loader, optimizer))
 
 
 def racing() -> Iterator[Figure]:

@@ -34,6 +34,7 @@ class Control:
         group: the row that it belongs to, below the first; "" for none.
         when: names of traits and the values at which it is shown; else it is absent.
         absent: whether it is not shown now, asked of the panel whenever its result or its state changes.
+        swatch: gives a color of the panel that its label shows; "" for none.
         shown: gives, as often, the value that it stands at where that is not the trait's, such as that of a step on screen
             while all are gone through; else None. A hand that sets it to the trait's own asks the panel anew.
     """
@@ -43,6 +44,7 @@ class Control:
     group: str = ""
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     absent: Callable[[Any], bool] | None = None
+    swatch: Callable[[Any], str] | None = None
     shown: Callable[[Any], Any] | None = None
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
@@ -115,7 +117,7 @@ class Several(Control):
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
-        about = {"about": [*map(list, self.about(panel))]} if self.about else {}
+        about = {"about": [*map(list, self.about(panel))]} if self.about and kind == "several" else {}
         return {"kind": kind, "options": panel.listed(name, self.options), **about}
 
 
@@ -217,7 +219,7 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
 
 
 def specs(panel: Any, values: Mapping[str, Value]) -> list[dict[str, Any]]:
-    """All controls of a panel: those of its traits, of other values, and its actions."""
+    """All controls of a panel: its primary action first, then those of its traits, of other values, and its actions."""
     found = []
     for name, trait in panel.public_traits().items():
         control = trait.metadata["control"]
@@ -228,7 +230,7 @@ def specs(panel: Any, values: Mapping[str, Value]) -> list[dict[str, Any]]:
         if method.locked_by not in panel.hidden:
             locked = method.locked_by in panel.locked
             found.append(_spec(panel, name, method.control, (method.__doc__ or "").split("\n")[0], locked, True))
-    return found
+    return sorted(found, key=lambda spec: not spec.get("primary"))
 
 
 def _spec(panel: Any, name: str, control: Control, text: str, locked: bool, kernel: bool) -> dict[str, Any]:
@@ -243,5 +245,6 @@ def _spec(panel: Any, name: str, control: Control, text: str, locked: bool, kern
         "locked": locked,
         "kernel": kernel,
         **({"shown": control.shown(panel)} if control.shown else {}),
+        **({"swatch": control.swatch(panel)} if control.swatch else {}),
         **control.spec(panel, name),
     }

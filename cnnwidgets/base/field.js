@@ -8,7 +8,7 @@ import { searchField } from "./fields_search.js";
 import { newId, same } from "./values.js";
 
 const FIELDS = {
-  slider: sliderField, pair: pairField, steps: stepsField, number: numberField, choice: selectField, segment: buttonsField, several: buttonsField,
+  slider: sliderField, pair: pairField, steps: stepsField, number: numberField, choice: selectField, segment: buttonsField, several: buttonsField, chips: buttonsField,
   search: searchField, tags: searchField, tick: tickField, text: textField, picture: pictureField, action: actionField,
 };
 const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Needs a running kernel." };
@@ -17,7 +17,7 @@ const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Nee
 export const partsOf = ({ more, group, help, locked, kernel, absent, when, shown, ...parts }) => parts;
 
 /** Whether a control may want a row of its own. */
-const isWide = ({ kind, options }) => kind === "tags" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
+const isWide = ({ kind, options }) => kind === "tags" || kind === "chips" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
 
 /** Whether buttons of which one is on want more than half of a narrow strip. */
 const isLong = ({ kind, options }) => kind === "segment" && options.map(([text]) => text).join("--").length > 12;
@@ -48,12 +48,14 @@ export function fieldOf(spec, model, tip) {
 
   const control = h("div", { className: "cwp-control" }, ...made.body);
   const [single, box] = [made.box === undefined, made.box ?? control];
-  const label = h(single ? "label" : "span", { className: "cwp-label", id: newId() }, spec.label);
+  const swatch = spec.swatch ? [h("span", { className: "cwp-swatch" })] : [];
+  if (spec.swatch) swatch[0].style.background = spec.swatch;
+  const label = h(single ? "label" : "span", { className: "cwp-label", id: newId() }, ...swatch, spec.label);
   if (single) {
     made.focus.setAttribute("aria-describedby", help.id);
     label.htmlFor = made.focus.id = newId();
   } else {
-    box.setAttribute("role", spec.kind === "segment" ? "radiogroup" : "group");
+    box.setAttribute("role", ["segment", "chips"].includes(spec.kind) ? "radiogroup" : "group");
     if (made.named) box.setAttribute("aria-label", spec.label);
     else box.setAttribute("aria-labelledby", label.id);
     box.setAttribute("aria-describedby", help.id);

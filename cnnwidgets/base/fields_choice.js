@@ -27,11 +27,25 @@ function headed(heading, buttons) {
   return h("div", { className: "cwp-headed", role: "group", "aria-labelledby": name.id }, ...(heading ? [name] : []), ...buttons);
 }
 
-/** Radio buttons ("segment") or ticks ("several") that look like buttons; under headings, each with its own help, where `about` says so. */
+/** A line through points from 0 to 1, x then y, as a small drawing. */
+function sparkline(points) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  svg.setAttribute("class", "cwp-spark");
+  svg.setAttribute("viewBox", "-1 -1 30 16");
+  line.setAttribute("points", points.map(([x, y]) => `${28 * x},${14 * (1 - y)}`).join(" "));
+  svg.append(line);
+  return svg;
+}
+
+/**
+ * Radio buttons ("segment", or "chips" that stand apart) or ticks ("several") that look like buttons; under headings, each
+ * with its own help, where `about` says so; `sparks` are the points of a small line before each.
+ */
 export function buttonsField(spec, hand) {
   const [many, about] = [spec.kind === "several", spec.about ?? []];
   const name = newId();
-  const box = h("div", { className: many ? "cwp-several" : "cwp-segment" });
+  const box = h("div", { className: spec.kind === "segment" ? "cwp-segment" : "cwp-several" });
   let [options, inputs, chosen, off] = [[], [], [], false];
   const take = (value, on) => {
     if (!many) hand.give(value);
@@ -44,7 +58,8 @@ export function buttonsField(spec, hand) {
       input.addEventListener("change", () => take(value, input.checked));
       return input;
     });
-    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, text)));
+    const spark = (place) => (spec.sparks?.[place] ? [sparkline(spec.sparks[place])] : []);
+    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...spark(place), text)));
     const headings = [...new Set(options.map((_, place) => about[place]?.[0] ?? ""))];
     const under = headings.map((heading) => labels.filter((_, place) => (about[place]?.[0] ?? "") === heading));
     box.replaceChildren(...(spec.about ? headings.map((heading, n) => headed(heading, under[n])) : labels));
@@ -58,7 +73,7 @@ export function buttonsField(spec, hand) {
   return {
     body: [box],
     box,
-    named: !!spec.about,
+    named: spec.kind === "chips" || !!spec.about, // their groups have names of their own
     get focus() {
       return inputs.find((input) => input.checked && !many) ?? inputs[0] ?? box;
     },

@@ -105,6 +105,9 @@ export function stepsField(spec, hand) {
   };
 }
 
+/** A number as attributes take it, without an exponent. */
+const plainly = (number) => number.toLocaleString("en", { useGrouping: false, maximumFractionDigits: 20 });
+
 const KEYS = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 
 export function numberField(spec, hand) {
@@ -122,8 +125,8 @@ export function numberField(spec, hand) {
   };
   const { input, show, forget } = typedInput(
     { className: "cwp-number", inputMode: "decimal", placeholder: spec.none ?? "", role: "spinbutton" }, take, hand.complain);
-  if (spec.min != null) input.setAttribute("aria-valuemin", spec.min);
-  if (spec.max != null) input.setAttribute("aria-valuemax", spec.max);
+  if (spec.min != null) input.setAttribute("aria-valuemin", plainly(spec.min));
+  if (spec.max != null) input.setAttribute("aria-valuemax", plainly(spec.max));
   input.addEventListener("keydown", (event) => {
     const by = KEYS[event.key];
     if (!by || !step) return;
@@ -139,7 +142,7 @@ export function numberField(spec, hand) {
     show(now) {
       value = now;
       const text = wordsOf(now);
-      if (typeof now === "number") input.setAttribute("aria-valuenow", now);
+      if (typeof now === "number") input.setAttribute("aria-valuenow", plainly(now));
       else input.removeAttribute("aria-valuenow");
       input.style.setProperty("--cwp-letters", clip(Math.max(text.length, (spec.none ?? "").length), 5, 18));
       show(text);

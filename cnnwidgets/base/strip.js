@@ -23,7 +23,7 @@ export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
   const toggle = h("button", { type: "button", className: "cwp-quiet cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
   const end = h("div", { className: "cwp-end" }); // the last control of the row and "More", which are never apart
-  const groups = h("div");
+  const groups = h("div", { className: "cwp-groups" });
   const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });
   const note = h("div", { className: "cwp-note", role: "note", hidden: true }, NO_KERNEL);
   const root = h("div", { className: "cwp-strip" }, row, groups, behind, note);

@@ -37,7 +37,7 @@ from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, Confusi
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
-from cnnwidgets.methods.schedule_parameters import COMMON, KINDS
+from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
@@ -45,10 +45,9 @@ from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
-    "COMMON",
-    "KINDS",
     "METHODS",
     "PARAMETERS",
+    "SCHEDULES",
     "ActivationStatistics",
     "Aligned",
     "Attribution",

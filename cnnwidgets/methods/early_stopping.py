@@ -1,4 +1,4 @@
-"""Early stopping: when to end a training that does not get better."""
+"""Early stopping: when to end a training that no longer improves."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 
 from cnnwidgets.methods.code.early_stopping import stopping_lines
 from cnnwidgets.net.arguments import checking, is_number, is_whole, said
+from cnnwidgets.numbers import number
 
 
 class Patience:
-    """Says when a validation loss has not got better for too long; the same for a live training and a recorded one.
+    """Says when a validation loss has not improved for too long, in a live training or a recorded one.
 
     >>> patience = Patience(3)
     >>> for epoch in range(100):
@@ -33,9 +34,9 @@ class Patience:
 
     def __init__(self, patience: int, min_delta: float = 0.0):
         if not is_whole(patience) or patience < 1:
-            raise ValueError(f"patience is {patience!r}; it must be a whole number of at least 1")
+            raise ValueError(f"patience is {patience!r}; expected a whole number of at least 1")
         if not is_number(min_delta) or min_delta < 0:
-            raise ValueError(f"min_delta is {min_delta!r}; it must be a number of at least 0")
+            raise ValueError(f"min_delta is {min_delta!r}; expected a number of at least 0")
         self.patience, self.min_delta = int(patience), float(min_delta)
         self.best, self.best_epoch, self.waited, self._epoch = math.inf, -1, 0, -1
 
@@ -51,16 +52,16 @@ class Patience:
 
 @dataclass(frozen=True)
 class Stop:
-    """Where early stopping would have ended a recorded training. Epochs are numbered from 0.
+    """Where early stopping ends a recorded training. Epochs are numbered from 0.
 
     Attributes:
-        epoch: after which it stops; the last one recorded if it never does.
+        epoch: the epoch after which it stops; the last one if it never does.
         stopped: whether it does.
-        best_epoch: whose weights one would keep; -1 if no loss was a number.
+        best_epoch: the epoch whose weights one would keep; -1 if no loss was a number.
         best: its loss; infinite if there is none.
-        lowest_epoch, lowest: of the whole record, which a stop may have missed.
-        saved: epochs that need not have been trained.
-        losses: the record, one an epoch.
+        lowest_epoch, lowest: the best of the whole record, which a stop may miss.
+        saved: how many epochs need not be trained.
+        losses: the record, one per epoch.
         patience, min_delta: see :class:`Patience`.
     """
 
@@ -77,22 +78,20 @@ class Stop:
 
     @property
     def cost(self) -> float:
-        """How much lower the loss would have become: 0 if nothing was missed."""
+        """How much lower the loss becomes later; 0 if nothing is missed."""
         return self.best - self.lowest if math.isfinite(self.lowest) else 0.0
 
     @property
     def summary(self) -> str:
-        """When it would have stopped, and what that would have saved and cost; epochs are numbered from 1."""
+        """When it stops, and what that saves and misses; epochs are numbered from 1."""
         if self.best_epoch < 0:
-            return f"No validation loss is a number: it would have stopped after epoch {self.epoch + 1}."
-        kept = f"the network of epoch {self.best_epoch + 1} would be kept, with a validation loss of {self.best:.4g}"
+            return f"No validation loss is a number: stops after epoch {self.epoch + 1}."
+        kept = f"keeps epoch {self.best_epoch + 1} (loss {number(self.best)})"
         if not self.stopped:
-            return f"It would not have stopped within {len(self.losses)} epochs; {kept}."
-        saved = f"{self.saved} epoch{'' if self.saved == 1 else 's'} saved"
-        said = f"It would have stopped after epoch {self.epoch + 1} of {len(self.losses)}, {saved}; {kept}."
-        if self.cost > 0:
-            return f"{said} Missed: {self.lowest:.4g} in epoch {self.lowest_epoch + 1}, lower by {self.cost:.2g}."
-        return f"{said} Nothing was missed."
+            return f"Never stops within these {len(self.losses)} epochs; {kept}."
+        saved = "1 epoch" if self.saved == 1 else f"{self.saved} epochs" if self.saved else "no epoch"
+        cost = f"misses {number(self.lowest)} in epoch {self.lowest_epoch + 1}" if self.cost > 0 else "misses nothing"
+        return f"Stops after epoch {self.epoch + 1} and {kept}. Saves {saved}, {cost}."
 
     def code(self) -> str:
         """Plain lines that put the epoch after which it stops, or None, and the best epoch into ``values``."""
@@ -101,21 +100,21 @@ class Stop:
 
 @checking("losses", "patience", "min_delta")
 def early_stopping(losses: Sequence[float] | np.ndarray, patience: int, min_delta: float = 0.0) -> Stop:
-    """Where a training with these validation losses, one an epoch, would have stopped (see :class:`Patience`).
+    """Where a training with these validation losses, one per epoch, stops (see :class:`Patience`).
 
     >>> early_stopping([1.0, 0.5, 0.6, 0.7, 0.4], patience=2)
     Stop(epoch=3, stopped=True, best_epoch=1, best=0.5, lowest_epoch=4, lowest=0.4, saved=1)
 
     Raises:
-        TypeError: losses are no numbers.
+        TypeError: losses are not numbers.
         ValueError: there is no loss, or patience or min_delta is out of range.
     """
     try:
         record = np.asarray(losses, float)
     except (TypeError, ValueError):
-        raise TypeError(f"losses is {said(losses)}; expected a list of numbers, one an epoch") from None
+        raise TypeError(f"losses is {said(losses)}; expected a list of numbers, one per epoch") from None
     if record.ndim != 1 or not len(record):
-        raise ValueError(f"losses has shape {record.shape}; it must be a list of at least one number, one an epoch")
+        raise ValueError(f"losses has shape {record.shape}; expected a list of at least one number, one per epoch")
     rule = Patience(patience, min_delta)
     stopped = False
     epoch = 0

@@ -17,6 +17,7 @@ import numpy as np
 from cnnwidgets.methods.early_stopping import Stop, early_stopping
 from cnnwidgets.methods.schedule_groups import shared
 from cnnwidgets.net.arguments import KINDS, check
+from cnnwidgets.numbers import number, percent
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,19 +25,19 @@ class History:
     """The curves of one training; n steps (batches) of it and e validations.
 
     Attributes:
-        name: of its schedule.
+        name: the name of its schedule.
         spec: the schedule, see :func:`cnnwidgets.methods.schedule`.
-        seed: of everything that was left to chance.
+        seed: the random seed.
         rates: float64 (g, n), the learning rate of each step, of each of the optimizer's g groups of parameters.
         loss: float64 (n,), the mean loss of each batch before the step.
-        accuracy: float64 (n,), 0..1, likewise; NaN where answers are neither right nor wrong.
+        accuracy: float64 (n,), 0 to 1, likewise; NaN where answers are neither right nor wrong.
         ends: int64 (e,), the number of steps done at each validation: an epoch's end, and the end of the training.
         validation_loss: float64 (e,).
-        validation_accuracy: float64 (e,), 0..1, or NaN.
+        validation_accuracy: float64 (e,), 0 to 1, or NaN.
         snapshot_ends: int64 (m,), the number of steps done when the rate was lowest before each restart, if it restarts.
         snapshot_accuracy: float64 (m,), of the network at each of these moments.
         ensemble_accuracy: float64 (m,), of the average of the probabilities of the first one, two, ... m of them.
-        stopped: a sentence that says why it ended early; empty if it did not.
+        stopped: why it ended early, as in "diverged at step 7 (loss NaN)"; empty if it did not.
     """
 
     name: str
@@ -80,19 +81,20 @@ class History:
 
     @property
     def judged(self) -> str:
-        """What the last validation says of it, in a few words."""
-        right = math.isfinite(self.final_accuracy)
-        return f"{self.name}: {self.final_accuracy:.1%}" if right else f"{self.name}: a loss of {self.final_loss:.3g}"
+        """What the last validation says of it, in a sentence."""
+        if math.isfinite(self.final_accuracy):
+            return f'"{self.name}" reaches {percent(self.final_accuracy)}.'
+        return f'"{self.name}" ends with a validation loss of {number(self.final_loss)}.'
 
     def early_stopping(self, patience: int, min_delta: float = 0.0) -> Stop:
-        """Where it would have stopped, see :func:`cnnwidgets.methods.early_stopping`."""
+        """Where it would have stopped early, see :func:`cnnwidgets.methods.early_stopping`."""
         return early_stopping(self.validation_loss, patience, min_delta)
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file, ``.json`` or ``.npz``.
+        """Write it to a ``.json`` or ``.npz`` file.
 
         Raises:
-            ValueError: the name ends otherwise.
+            ValueError: the name has another ending.
         """
         save(path, [self])
 
@@ -155,7 +157,7 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
 
 
 def _plain(values: np.ndarray) -> list:
-    """As JSON can carry it: what is no number becomes a word."""
+    """As JSON can carry it: NaN and infinities become words."""
     if values.ndim > 1:
         return [_plain(row) for row in values]
     return [value if math.isfinite(value) else str(value) for value in values.tolist()]

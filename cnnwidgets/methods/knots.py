@@ -1,4 +1,4 @@
-"""The knots of a curve that is drawn by hand."""
+"""The knots of a curve drawn by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 
 
 def moved(knots: list[tuple[float, float]], doing: str, where: Sequence[float], steps: int) -> list[tuple[float, float]]:
-    """Knots [(step, value)] after one was moved, added or removed: whole steps, in order, at least two of them.
+    """Knots [(step, value)] after one was moved, added or removed: at whole steps, in order, at least two.
 
     Parameters:
         doing: "dragged", "added" or "removed".
-        where: [..., x, y], before which stands, where there is a knot already, its number at place 1.
-        steps: of the curve.
+        where: [curve, knot, x, y] of one that was dragged, [x, y] of one to add, [curve, knot] of one to remove.
+        steps: how many the curve has.
     """
     if doing == "removed":
         gone = int(where[1])
@@ -29,6 +29,6 @@ def moved(knots: list[tuple[float, float]], doing: str, where: Sequence[float], 
 
 
 def values_of(knots: Sequence[Sequence[float]], steps: int) -> list[float]:
-    """What the straight lines between knots [(step, value)] are at so many steps."""
+    """The values at this many steps of the straight lines between knots [(step, value)]."""
     at, values = zip(*knots, strict=True)
     return np.interp(np.arange(steps), at, values).tolist()

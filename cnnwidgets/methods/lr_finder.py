@@ -19,23 +19,27 @@ from torch.optim import Optimizer
 
 from cnnwidgets.methods.code.lr_finder import range_test_lines
 from cnnwidgets.methods.schedules import check_steps
-from cnnwidgets.methods.tasks import Task
+from cnnwidgets.methods.tasks import Task, Trainable
 from cnnwidgets.methods.training import Scheduler, Step, train
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, is_number, said
 from cnnwidgets.net.progress import Cancel, OnUpdate
+from cnnwidgets.numbers import number
 
 SMOOTHING = 2.0
 """Steps: the standard deviation of the bell curve that losses are averaged with. It looks both ways, so nothing lags."""
 
 DIVERGED = 4.0
-"""The test ends once the smoothed loss is so many times its lowest."""
+"""The test ends once the smoothed loss is this many times its lowest."""
 
 SETTLED = 5
-"""Steps at the start of which nothing is concluded."""
+"""Steps at the start that are left out of every conclusion."""
 
 FALLEN = 0.01
-"""The share of the smoothed loss that has to go before it is said to fall."""
+"""The share of the smoothed loss that must go before it counts as falling."""
+
+STEEP = 0.5
+"""The share of the steepest slope that still counts as steep."""
 
 AT_ONCE = 5
 """Steps between two updates."""
@@ -49,8 +53,8 @@ class RangeTest:
         lr: float64 (n,), rising by the same factor.
         loss: float64 (n,), of each step's batch, before the step.
         smoothed: float64 (n,), averaged over the steps around.
-        ended: a sentence that says why it ended; empty as long as it goes on.
-        settings: what it was asked with: low, high, steps, momentum, weight_decay, seed.
+        ended: a sentence that says why it ended; empty while it runs.
+        settings: low, high, steps, momentum, weight_decay, seed.
     """
 
     lr: np.ndarray
@@ -79,23 +83,44 @@ class RangeTest:
         return math.nan if self.steepest is None else float(self.lr[self.steepest])
 
     @property
-    def why(self) -> str:
-        """What speaks for the suggested rate, in a sentence."""
+    def steep(self) -> tuple[float, float] | None:
+        """The rates between which the loss falls at least half as fast as at its steepest; None if it does not fall."""
         if self.steepest is None:
-            return "no rate is suggested: the loss does not fall at any rate that was tried"
-        bottom = self.lr[self.lowest]
+            return None
+        slope = np.gradient(self.smoothed, np.log(self.lr))
+        gentle = slope > STEEP * slope[self.steepest]
+        first = self.steepest - int(gentle[: self.steepest][::-1].argmax()) if gentle[: self.steepest].any() else 0
+        after = gentle[self.steepest :]
+        last = self.steepest + int(after.argmax()) - 1 if after.any() else len(slope) - 1
+        return float(self.lr[first]), float(self.lr[max(last, self.steepest)])
+
+    @property
+    def named(self) -> dict[str, float]:
+        """The rates that are worth a try, rising: where the loss falls fastest, where it is lowest, and a tenth of that."""
+        if self.steepest is None:
+            return {}
+        lowest = float(self.lr[self.lowest])
+        found = {"steepest": self.suggested, "lowest": lowest, "a tenth of the lowest": lowest / 10}
+        return dict(sorted(found.items(), key=lambda each: each[1]))
+
+    @property
+    def why(self) -> str:
+        """What speaks for the suggested rate."""
+        if self.steepest is None:
+            return "No rate can be suggested: the loss does not fall at any rate tried."
+        bottom = float(self.lr[self.lowest])
         return (
-            f"the loss falls fastest at {self.suggested:.2g}; it is lowest at {bottom:.2g}, where it is about to rise: "
-            f"a tenth of that, {bottom / 10:.2g}, is the careful choice"
+            f"Steepest fall at {number(self.suggested, 2)}. Lowest loss at {number(bottom, 2)}; "
+            f"a tenth of that, {number(bottom / 10, 2)}, is a safe choice."
         )
 
-    def code(self, model: str | Task | nn.Module) -> str:
+    def code(self, task: Trainable) -> str:
         """Plain PyTorch lines that put the loss of each step into ``values``, and its rate into ``rates``.
 
         Parameters:
-            model: what was trained: a sample's name, or a task or network of one's own, whose loaders the reader fills in.
+            task: what was trained: a sample's name; or a task or network of your own, whose loaders the reader fills in.
         """
-        return range_test_lines(model, len(self.lr), self.settings)
+        return range_test_lines(task, len(self.lr), self.settings)
 
 
 @checking("low", "high", "steps")
@@ -115,15 +140,15 @@ def lr_finder(
 
     >>> cw.methods.lr_finder(cw.methods.task("digits")).suggested
 
-    It ends early once the loss is four times its lowest, or no number. All weights train at the same rate: an SGD with one
-    group of parameters is made for the test, whatever optimizer the network has.
+    It ends early once the loss is four times its lowest, or not finite. All weights train at the same rate: the test uses
+    an SGD with one group of parameters, whatever optimizer the network has.
 
     Parameters:
-        task: the network and its data; both are left as they are.
-        low, high: the first rate and the last.
+        task: the network and its data; both stay as they are.
+        low, high: the first and the last rate.
         steps: how many, at least 10.
         momentum, weight_decay: of the SGD that trains.
-        seed: of the weights at the start, where the task makes its network anew, and of the order of the batches.
+        seed: of the initial weights, where the task makes a new network, and of the order of the batches.
         on_update: called with a partial :class:`RangeTest` and the fraction done.
         cancel: an object with ``is_set()``.
 
@@ -132,10 +157,10 @@ def lr_finder(
         Cancelled: cancel was set; its ``partial`` is the test as far as it came, or None.
     """
     if not (is_number(low) and is_number(high) and 0 < low < high):
-        raise ValueError(f"the rates go from {said(low)} to {said(high)}: they must be above 0, and rise")
+        raise ValueError(f"the rates go from {said(low)} to {said(high)}; they must be above 0 and rise")
     for name, value in (("momentum", momentum), ("weight_decay", weight_decay)):
         if value < 0:
-            raise ValueError(f"{name} is {value}; it must be a number of at least 0")
+            raise ValueError(f"{name} is {value}; expected a number of at least 0")
     if check_steps(steps) < 10:
         raise ValueError(f"steps is {steps}; the test needs at least 10")
     settings = {"low": low, "high": high, "steps": steps, "momentum": momentum, "weight_decay": weight_decay, "seed": seed}
@@ -146,7 +171,7 @@ def lr_finder(
     log: list[Step] = []
     while len(log) < steps:
         if cancel is not None and cancel.is_set():
-            raise Cancelled("cancelled", partial=_range_test(log, "it was cancelled", settings) if log else None)
+            raise Cancelled("cancelled", partial=_range_test(log, "Cancelled.", settings) if log else None)
         with stream.flowing():
             log += itertools.islice(training, min(AT_ONCE, steps - len(log)))
         test = _range_test(log, "", settings)
@@ -154,27 +179,27 @@ def lr_finder(
             return test
         if on_update:
             on_update(test, len(log) / steps)
-    return _range_test(log, f"all {steps} steps were made", settings)
+    return _range_test(log, f"All {steps} steps ran.", settings)
 
 
 def _endless(task: Task, model: nn.Module, optimizer: Optimizer, scheduler: Scheduler) -> Iterator[Step]:
     """Epoch after epoch."""
     for epoch in itertools.count():
         made = None
-        for made in train(model, task.train, optimizer, scheduler, criterion=task.criterion):
+        for made in train(model, task.loader, optimizer, scheduler, criterion=task.criterion):
             yield made
         if made is None:
             raise ValueError(f"there is nothing to train on: the training loader gives no batch in epoch {epoch}")
 
 
 def _range_test(log: Sequence[Step], ended: str, settings: dict[str, Any]) -> RangeTest:
-    """The test as far as it came, up to where the loss is far above its lowest, or no number."""
+    """The test as far as it came, up to where the loss is far above its lowest, or not finite."""
     loss = np.array([step.loss for step in log])
     capped = np.minimum(np.nan_to_num(loss, nan=np.inf), (DIVERGED + 1) * loss[0])  # one explosion must not spread
     smoothed = ndimage.gaussian_filter1d(capped, SMOOTHING, mode="nearest")
     over = ~np.isfinite(loss) | (smoothed > DIVERGED * np.minimum.accumulate(smoothed))
     if over.any():
         end = int(over.argmax()) + 1
-        ended = f"the loss is {loss[end - 1]:.3g} at a rate of {log[end - 1].lr:.2g}"
+        ended = f"Ended early: the loss reached {number(loss[end - 1])} at a rate of {number(log[end - 1].lr, 2)}."
         log, loss, smoothed = log[:end], loss[:end], smoothed[:end]
     return RangeTest(np.array([step.lr for step in log]), loss, smoothed, ended, settings)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnwidgets.methods.attribution import Attribution, Target
+from cnnwidgets.methods.attribution import Attribution, Target, one_or_many
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from cnnwidgets.methods.code.attribution import Lines, cam_lines, gradient_lines, library_lines
 from cnnwidgets.methods.gradients import (
@@ -62,6 +62,7 @@ class Method:
     values: str = ""
 
 
+@one_or_many
 @checked
 def attribute(
     net: BoundModel, image: Any, target: Target = None, *, method: str = "saliency", **options: Any

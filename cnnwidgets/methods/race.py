@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from cnnwidgets.methods import histories
 from cnnwidgets.methods.code.race import race_lines
@@ -21,24 +20,25 @@ from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.parts import PATIENCE, ask, check_forks
 from cnnwidgets.methods.schedule_parameters import plain, settle
 from cnnwidgets.methods.schedules import check_steps, title
-from cnnwidgets.methods.tasks import Task
+from cnnwidgets.methods.tasks import Task, Trainable
 from cnnwidgets.methods.training_run import TURN, Plan, StopSignal, TrainingRun, run_whole
 from cnnwidgets.methods.verdict import Verdict, have_accuracy, verdict_on
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, said
 from cnnwidgets.net.progress import Cancel, OnUpdate
+from cnnwidgets.numbers import percent
 
 UNITS = ("epoch", "batch")
 
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """The histories of a race, or what there is of them by now: by schedule, and for each of them by seed.
+    """The histories of a race, or as much of them as there is yet: by schedule, and for each schedule by seed.
 
     Attributes:
         histories: one for each schedule and seed.
         unit: what the schedules' steps are: "epoch" or "batch".
-        steps: of the schedules: the budget.
+        steps: how many each schedule has: the budget.
     """
 
     histories: tuple[History, ...]
@@ -47,7 +47,7 @@ class Race:
 
     @property
     def names(self) -> list[str]:
-        """Of the schedules."""
+        """The names of the schedules."""
         return [*dict.fromkeys(one.name for one in self.histories)]
 
     def of(self, name: str) -> list[History]:
@@ -56,11 +56,11 @@ class Race:
 
     @property
     def verdict(self) -> Verdict | None:
-        """Who leads by now, or has won; None with fewer than two schedules, or before all were validated with all seeds."""
+        """Who leads, or has won; None with fewer than two schedules, or before every run was validated."""
         return verdict_on(self.histories)
 
     def ensemble(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Accuracies of a schedule's snapshots, float64 (m, seeds), as many as all runs have; (seeds,) of their average."""
+        """float64 (m, seeds): accuracies of the m snapshots that all runs of a schedule have; (seeds,): of their average."""
         runs = self.of(name)
         count = min(len(one.snapshot_ends) for one in runs)
         singles = np.stack([one.snapshot_accuracy[:count] for one in runs], axis=1)
@@ -87,40 +87,44 @@ class Race:
 
     @property
     def summary(self) -> str:
-        """Who wins, which runs ended early and why, and what averaging snapshots gives."""
-        parts = [self._standing("wins")]
-        parts += [f"{one.name}: {one.stopped}" for one in self.histories if one.stopped]
+        """Who won; then, one a line, which runs ended early and why, and what averaging snapshots gives."""
+        several = len({one.seed for one in self.histories}) > 1
+        lines = [self._standing(over=True)]
+        for one in self.histories:
+            if one.stopped:
+                lines.append(f'"{one.name}"{f" (seed {one.seed})" if several else ""} {one.stopped}.')
         for name in self.names:
             singles, average = self.ensemble(name)
             if len(singles) > 1 and have_accuracy(self.histories):
-                parts.append(
-                    f"{name}: {len(singles)} snapshots of {singles.mean(1).min():.1%} to {singles.mean(1).max():.1%}, "
-                    f"their average {average.mean():.1%}"
-                )
-        return " · ".join(parts)
+                low, high = percent(singles.mean(1).min()), percent(singles.mean(1).max())
+                lines.append(f'"{name}": {len(singles)} snapshots of {low} to {high}; together {percent(average.mean())}.')
+        return "\n".join(lines)
 
     @property
     def progress(self) -> str:
-        """How far the runs are, and who leads."""
-        epochs = [len(one.ends) for one in self.histories]
-        if not max(epochs):
-            return f"{min(len(one.loss) for one in self.histories)} steps of the first epoch done …"
-        return f"{min(epochs)} to {max(epochs)} epochs done · {self._standing('leads')}"
+        """How far the slowest run is, and who leads."""
+        running = [one for one in self.histories if not one.stopped]
+        if self.unit == "batch":
+            done = min((len(one.loss) for one in running), default=self.steps)
+        else:
+            done = min((len(one.ends) + 1 for one in running), default=self.steps)
+        told = f"{self.unit.capitalize()} {min(done, self.steps)} of {self.steps}"
+        return told if not all(len(one.ends) for one in self.histories) else f"{told}. {self._standing(over=False)}"
 
-    def _standing(self, wins: str) -> str:
+    def _standing(self, over: bool) -> str:
         if verdict := self.verdict:
-            return verdict.sentence(wins)
-        return ", ".join(one.judged for one in self.histories if len(one.ends)) or "nothing is validated yet"
+            return verdict.sentence(over)
+        return " ".join(one.judged for one in self.histories if len(one.ends)) or "Nothing is validated yet."
 
-    def code(self, model: str | Task | nn.Module) -> str:
+    def code(self, task: Trainable) -> str:
         """Plain PyTorch lines that put each schedule's validation accuracies, or losses, into a dict ``values``; of seed 0.
 
         Parameters:
-            model: what was trained: a sample's name, or a task or network of one's own, whose loaders the reader fills in.
+            task: what was trained: a sample's name; or a task or network of your own, whose loaders the reader fills in.
         """
         specs = [{**self.of(name)[0].spec, "name": name} for name in self.names]
         result = "accuracy" if have_accuracy(self.histories) else "loss"
-        return race_lines(specs, self.steps, self.unit, model, result)
+        return race_lines(specs, self.steps, self.unit, task, result)
 
     def save(self, path: str | Path) -> None:
         """Write it to a ``.json`` or ``.npz`` file, from which :meth:`load` and ``History.load`` read."""
@@ -131,7 +135,7 @@ class Race:
         """Read it from a file; a ValueError if that holds no race."""
         found, about = histories.load(path)
         if about.keys() != {"unit", "steps"}:
-            raise ValueError(f"{Path(path).name} holds no race: History.load reads a training's history")
+            raise ValueError(f"{Path(path).name} holds no race; History.load reads the history of one training")
         return cls(tuple(found), **about)
 
 
@@ -155,18 +159,18 @@ def race(
     >>> race.verdict
 
     A run is what :func:`train`, torch's scheduler and the seed give, to the last bit on one machine, whatever runs beside
-    it and on whatever executor. The network is validated after every epoch; a plateau sees that loss. A run ends early
-    when its loss is no number. Cosine restarts leave a snapshot before each restart.
+    it and on whatever executor. The network is validated after every epoch; ReduceLROnPlateau sees that loss. A run ends
+    early when its loss is not finite. Cosine with restarts leaves a snapshot before each restart.
 
     Parameters:
-        task: the network and its data; both are left as they are.
+        task: the network and its data; both stay as they are.
         specs: schedules, see :func:`cnnwidgets.methods.schedule`.
-        steps: of each schedule: the budget.
-        unit: what a step is: "epoch", or "batch".
-        seeds: each schedule runs once with each; a seed decides the weights at the start, the order of the batches and
-            all else that is left to chance.
-        patience, min_delta: epochs that early stopping bears without a better validation loss; None for none.
-        executor: any ``concurrent.futures.Executor``, where every run is a call; without one the runs take turns here.
+        steps: how many each schedule has: the budget.
+        unit: what a step is: "epoch" or "batch".
+        seeds: each schedule runs once with each; a seed decides the initial weights, the order of the batches and
+            everything else that is random.
+        patience, min_delta: early stopping, see :class:`Patience`; None never stops early.
+        executor: any ``concurrent.futures.Executor``, which gets one call per run; without it the runs take turns here.
         on_update: called with a partial :class:`Race` and the fraction done.
         cancel: an object with ``is_set()``.
 
@@ -179,9 +183,9 @@ def race(
     if not specs:
         raise ValueError("there is no schedule to train with")
     if unit not in UNITS:
-        raise ValueError(f"unit is {unit!r}; it must be 'epoch' or 'batch'")
+        raise ValueError(f"unit is {unit!r}; expected 'epoch' or 'batch'")
     if np.ndim(seeds) != 1 or not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
-        raise ValueError(f"seeds is {seeds!r}; it must hold at least one whole number of at least 0")
+        raise ValueError(f"seeds is {seeds!r}; expected one or more whole numbers of at least 0")
     steps = check_steps(steps)
     for spec in specs:
         settle(spec, steps)
@@ -207,9 +211,9 @@ def race(
 
 
 def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tuple[History, ...], float]]:
-    """All runs here, each for a while, until all are over."""
+    """All runs here, taking turns, until all are over."""
     runs = [TrainingRun(plan) for plan in plans]
-    turn = math.inf if getattr(plans[0].task.train, "persistent_workers", False) else TURN  # whose loader serves one epoch
+    turn = math.inf if getattr(plans[0].task.loader, "persistent_workers", False) else TURN  # whose loader serves one epoch
     while not all(run.over for run in runs):
         for run in runs:
             if not run.over:
@@ -221,7 +225,7 @@ def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tu
 def _elsewhere(
     plans: Sequence[Plan], executor: Executor, cancel: Cancel | None
 ) -> Iterator[tuple[tuple[History, ...], float]]:
-    """All runs on an executor, each a call; those that are over, by and by."""
+    """All runs on an executor, one call each; those that are over so far."""
     threads = torch.get_num_threads()
     check_forks(executor, threads)
     stop = StopSignal()
@@ -242,7 +246,7 @@ def _elsewhere(
 
 
 def _apart(names: Sequence[str]) -> list[str]:
-    """The names, those that are there twice with a number."""
+    """The names; those that occur twice get a number."""
     apart: list[str] = []
     for name in names:
         tries = itertools.chain([name], (f"{name} ({k})" for k in itertools.count(2)))

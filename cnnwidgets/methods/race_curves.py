@@ -1,6 +1,8 @@
-"""What of a race is drawn: its curves as they grow, and the bars of its snapshots."""
+"""What is drawn of a race: its curves as they grow, its standings, and the bars of its snapshots."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +14,12 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 def quantities(race: Race) -> list[str]:
-    """What there are curves of; no accuracy where answers are neither right nor wrong."""
+    """What there are curves of; there is no accuracy where answers are neither right nor wrong."""
     return ["loss", "accuracy"] if have_accuracy(race.histories) else ["loss"]
 
 
 def rated(race: Race, name: str) -> list[tuple[list[int], str]]:
-    """The groups of a schedule's parameters that have the same rate, and what a legend calls them."""
+    """The groups of a schedule's parameters that share a rate, and what a legend calls them."""
     spec = race.of(name)[0].spec
     return [(members, label(spec.get("groups", ()), members)) for members in rated_alike(spec)]
 
@@ -25,9 +27,8 @@ def rated(race: Race, name: str) -> list[tuple[list[int], str]]:
 def curves_of(race: Race, name: str) -> list[Curve]:
     """The curves of a schedule: (x, y) of each, and for each of the :func:`quantities` in this order.
 
-    Training and held-out data; where there are several seeds, a curve is their mean, as far as all of them have come, and
-    after it come the held-out data's mean less one standard deviation, and with one more. The last ones are the rates, of
-    all groups of parameters that do not go alike.
+    Training images, then test images; of several seeds the mean, as far as all of them have come, followed by the test
+    images' mean minus and plus one standard deviation. Last come the rates, one curve per group of parameters that differs.
     """
     runs = race.of(name)
     count = min(len(one.ends) for one in runs)
@@ -47,8 +48,8 @@ def curves_of(race: Race, name: str) -> list[Curve]:
 
 
 def snapshot_bars(race: Race) -> dict[str, list[tuple[str, np.ndarray]]]:
-    """Accuracies (seeds,) with their names: of the ``snapshots`` of the first schedule that has some, of their
-    ``average``, and of the ``others``; empty where there are none.
+    """Accuracies (seeds,) with their names: of the ``snapshots`` of the first schedule that has any, of their
+    ``average``, and of the ``others``; empty if none has any.
     """
     name = next((name for name in race.names if len(race.ensemble(name)[0]) > 1), None)
     if name is None or not have_accuracy(race.histories):
@@ -61,3 +62,35 @@ def snapshot_bars(race: Race) -> dict[str, list[tuple[str, np.ndarray]]]:
             (other, np.array([one.final_accuracy for one in race.of(other)])) for other in race.names if other != name
         ],
     }
+
+
+class Standing(NamedTuple):
+    """How a schedule stands in a race.
+
+    Attributes:
+        number: of the schedule, in the order in which they were given.
+        name: its name.
+        value: the mean of the last validation's accuracy (0 to 1), or loss; NaN before the first one.
+        spread: its standard deviation over the seeds; 0 with a single one.
+        stopped: why a run ended early; empty if none did.
+    """
+
+    number: int
+    name: str
+    value: float
+    spread: float
+    stopped: str
+
+
+def standings(race: Race) -> list[Standing]:
+    """The schedules of a race, the best first: by accuracy, or by loss where there is none; NaN comes last."""
+    by = quantities(race)[-1]
+    found = []
+    for number, name in enumerate(race.names):
+        runs = race.of(name)
+        values = np.array([getattr(one, f"final_{by}") for one in runs])
+        spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        stopped = next((one.stopped for one in runs if one.stopped), "")
+        found.append(Standing(number, name, float(values.mean()), spread, stopped))
+    worst_first = -1 if by == "accuracy" else 1
+    return sorted(found, key=lambda one: np.inf if np.isnan(one.value) else worst_first * one.value)

@@ -1,4 +1,4 @@
-"""What of schedules is drawn: a curve for all groups of parameters that go alike."""
+"""What is drawn of schedules: one curve for all groups of parameters that share a rate."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Curve(NamedTuple):
         schedule: its number.
         look: the number of its color and dash. The first curve of a schedule looks as the schedule does in a race.
         place, total: which of how many curves of its schedule it is.
-        words: what it is called: its schedule's title, and the groups that it is of, if there are several.
+        words: what it is called: its schedule's title, and its groups, if there are several.
         steps: int64 (n,).
         course: the rates and momenta.
     """

@@ -1,4 +1,4 @@
-"""Schedules side by side: followed again as they are bent, those that stay are known; and what is told of all of them."""
+"""Schedules side by side: only those that change are followed again; and what is said of all of them."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from torch.optim.lr_scheduler import LRScheduler
 from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.methods.own_scheduler import OwnScheduler, aside, check, network_of
 from cnnwidgets.methods.schedule_groups import settings_of
-from cnnwidgets.methods.schedules import Schedule, schedule, sketch, title
+from cnnwidgets.methods.schedules import Schedule, brief, schedule, sketch, title, told
 from cnnwidgets.net.progress import Cancel
+from cnnwidgets.numbers import number
 
 LONG = 5_000
-"""Steps beyond which there are sketches."""
+"""Steps beyond which a sketch comes first."""
 
 SKETCHED = 1_500
-"""Steps of a sketch."""
+"""How many steps a sketch has."""
 
 BEGINNINGS = ("constant", "step", "cosine")
-"""Kinds of schedule that an optimizer is first seen under."""
+"""The kinds of schedule that an optimizer is first shown with."""
 
 
 class Follower:
-    """Follows schedules that are given as specs, and remembers those of last time.
+    """Follows schedules that are given as specs, and remembers the last ones.
 
     Parameters:
-        optimizer, scheduler: somebody's own, either of which may be None.
+        optimizer, scheduler: the user's own; either may be None.
         model: what they train: a network, a task or a sample's name.
 
     Attributes:
-        aside: what else is to be known of the optimizer, in sentences.
-        own: what follows the scheduler, if there is one.
+        aside: what else there is to know about the optimizer, in sentences.
+        own: follows the scheduler, if there is one.
 
     Raises:
         TypeError, ValueError: what is wrong with the optimizer or the scheduler.
@@ -50,7 +51,7 @@ class Follower:
         self.own = OwnScheduler(scheduler, self._network) if scheduler is not None else None
 
     def beginning(self, given: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The specs to begin with: the given ones and the scheduler's, or some with the rates of the optimizer."""
+        """The specs to begin with: the given ones and the scheduler's, or a few with the optimizer's rates."""
         if self.own:
             return [*given, self.own.spec]
         if self._optimizer is not None and not given:
@@ -65,7 +66,7 @@ class Follower:
         return tuple(known[key] for key in keys)
 
     def sketches(self, specs: Sequence[dict[str, Any]], steps: int) -> tuple[Schedule, ...]:
-        """Some of very many steps of all schedules, at once; none where that would take long, or gain nothing."""
+        """A selection of very many steps of all schedules, at once; empty where that would be slow or gain nothing."""
         if steps <= LONG or any(spec.get("kind") == "plateau" for spec in specs):
             return ()
         at = np.unique(np.linspace(0, steps - 1, SKETCHED).astype(int))
@@ -84,7 +85,7 @@ class Follower:
 
 
 def arrays_of(schedules: Sequence[Schedule]) -> dict[str, np.ndarray]:
-    """``steps`` (n,); a row for each group of each schedule: its number in ``group``, that of its ``schedule`` (rows,);
+    """``steps`` (n,); and one row per group of each schedule: its number in ``group`` and that of its ``schedule`` (rows,),
     ``lr`` and ``momentum`` (rows, n).
     """
     counts = [len(one.rates) for one in schedules]
@@ -101,3 +102,19 @@ def listing_of(schedules: Sequence[Schedule]) -> str:
     """The lines that put the rates of each schedule into a list ``values``."""
     listings = [f"# {title(one.spec)}\n{one.code}\n\nvalues.append(lr)" for one in schedules]
     return tidy("\n\n".join(["\nvalues = []", *listings]))
+
+
+def finding_on(schedules: Sequence[Schedule], unit: str) -> str:
+    """What sets schedules apart, in a sentence; then one line for each with where it starts and ends."""
+    names = brief([title(one.spec) for one in schedules])
+    means = [float(one.rates.mean()) for one in schedules]
+    count = f"{len(schedules[0].steps):,} {unit}{'es' if unit == 'batch' else 's'}"
+    if len(schedules) == 1:
+        return f'"{names[0]}" averages {number(means[0])} over {count}.\nThe rate: {told(schedules[0])}.'
+    high, low = (f'"{names[k]}"' for k in (int(np.argmax(means)), int(np.argmin(means))))
+    finding = (
+        f"Over {count}, {high} averages the highest rate ({number(max(means))}), {low} the lowest ({number(min(means))})."
+    )
+    if number(max(means)) == number(min(means)):
+        finding = f"Over {count}, all average the same rate ({number(means[0])})."
+    return "\n".join([finding, *(f'"{name}": {told(one)}.' for name, one in zip(names, schedules, strict=True))])

@@ -1,4 +1,4 @@
-"""Groups of parameters: an optimizer may train each of them with a rate, a momentum and a weight decay of its own."""
+"""Groups of parameters, each of which an optimizer trains with its own rate, momentum and weight decay."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
 from cnnwidgets.net.layers import nearest
 
 Groups = Sequence[dict[str, Any]]
-"""A spec's groups; none where all parameters are in one."""
+"""A spec's groups; empty where all parameters are in one."""
 
 
-# what a reader is told of them
+# what a reader is told
 
 
 def label(groups: Groups, members: Sequence[int]) -> str:
-    """What a legend calls some groups: by their names, or their numbers; nothing where there is one group only.
+    """What a legend calls some groups: their names or numbers; empty if there is only one group.
 
     >>> label([{"name": "head"}, {"tensors": 12, "weights": 3456}], [1])
     'group 1 · 12 tensors, 3,456 weights'
@@ -50,7 +50,7 @@ def _size(group: dict[str, Any]) -> str:
 
 
 def _runs(numbers: Sequence[int]) -> str:
-    """Rising numbers as a reader likes them: 0, 1, 4 to 9."""
+    """Rising numbers, shortened: 0, 1, 4 to 9."""
     runs: list[list[int]] = []
     for k in numbers:
         if runs and k == runs[-1][-1] + 1:
@@ -60,11 +60,11 @@ def _runs(numbers: Sequence[int]) -> str:
     return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs)
 
 
-# those that go alike
+# those that share a rate
 
 
 def alike(keys: Iterable[Hashable]) -> list[list[int]]:
-    """The numbers of equal keys together, in the order of the first of each."""
+    """The positions of equal keys together, in order of first appearance."""
     found: dict[Hashable, list[int]] = {}
     for k, key in enumerate(keys):
         found.setdefault(key, []).append(k)
@@ -72,19 +72,19 @@ def alike(keys: Iterable[Hashable]) -> list[list[int]]:
 
 
 def rated_alike(spec: dict[str, Any]) -> list[list[int]]:
-    """The numbers of a spec's groups, those together that have the same rate at every step."""
+    """The numbers of a spec's groups; those with the same rate at every step are together."""
     rows = [(group.get("factor", 1.0), tuple(group.get("rates", ()))) for group in spec.get("groups", ())]
     return alike(rows) or [[0]]
 
 
 def shared(rows: np.ndarray, name: str) -> np.ndarray:
-    """The row of all groups (g, n), where that is the same.
+    """The one row that all groups (g, n) share.
 
     Raises:
-        ValueError: it is not.
+        ValueError: they differ.
     """
     if not all(np.array_equal(row, rows[0], equal_nan=True) for row in rows[1:]):
-        raise ValueError(f"there are {len(rows)} groups of parameters, which differ: read {name}[k] of group k")
+        raise ValueError(f"there are {len(rows)} groups of parameters, and they differ: read {name}[k] for group k")
     return rows[0]
 
 
@@ -92,10 +92,10 @@ def shared(rows: np.ndarray, name: str) -> np.ndarray:
 
 
 def settings_of(optimizer: Optimizer, network: nn.Module | None = None) -> dict[str, Any]:
-    """What a schedule begins with that has an optimizer's settings; its rates are those before any scheduler.
+    """A spec, but for its kind, with an optimizer's settings; its rates are those before any scheduler.
 
     Parameters:
-        network: what the optimizer trains; it gives the weights their names.
+        network: what the optimizer trains, for the names of the weights.
 
     Raises:
         ValueError: a group has no rate.
@@ -108,7 +108,7 @@ def settings_of(optimizer: Optimizer, network: nn.Module | None = None) -> dict[
 
 
 def recorded(optimizer: Optimizer, rates: np.ndarray, network: nn.Module | None = None) -> dict[str, Any]:
-    """The spec of the rates (g, n) that an optimizer was seen to get."""
+    """The spec of the rates (g, n) that an optimizer was given."""
     spec = {"kind": "recorded", **_about(optimizer, network)}
     if "groups" not in spec:
         return {**spec, "rates": rates[0].tolist()}
@@ -117,13 +117,13 @@ def recorded(optimizer: Optimizer, rates: np.ndarray, network: nn.Module | None 
 
 
 def kind_of(optimizer: Any) -> str:
-    """The name of an optimizer's class, or of that which it wraps."""
+    """The name of an optimizer's class, or of the optimizer that it wraps."""
     inner = getattr(optimizer, "optimizer", None) or getattr(optimizer, "base_optimizer", None) or optimizer
     return type(inner).__name__
 
 
 def left_out(optimizer: Optimizer, network: nn.Module | None) -> list[str]:
-    """The trainable parameters of a network that are in no group, by name; none if it is another network's optimizer."""
+    """The names of a network's trainable parameters that are in no group; none if the optimizer trains another network."""
     held = {id(each) for group in optimizer.param_groups for each in group["params"]}
     found = [*network.named_parameters()] if network is not None else []
     if not any(id(each) in held for _, each in found):
@@ -132,19 +132,19 @@ def left_out(optimizer: Optimizer, network: nn.Module | None) -> list[str]:
 
 
 def rate_of(group: dict[str, Any]) -> float:
-    """The rate of a group of an optimizer's parameters by now; a ValueError if it is no number."""
+    """The current rate of an optimizer's group; a ValueError if it is not a number."""
     if group["lr"] is None:
-        raise ValueError("a group of the optimizer has lr=None, so it sets its rate itself; expected a number")
+        raise ValueError("a group of the optimizer has lr=None, so it sets its own rate; expected a number")
     return float(group["lr"])
 
 
 def momentum_of(group: dict[str, Any]) -> float:
-    """The momentum of a group of an optimizer's parameters, or Adam's first beta; NaN if it has neither."""
+    """The momentum of an optimizer's group, or Adam's first beta; NaN if it has neither."""
     return float(group.get("momentum", group.get("betas", (math.nan,))[0]))
 
 
 def _about(optimizer: Optimizer, network: nn.Module | None) -> dict[str, Any]:
-    """All that a spec says of an optimizer but its rates; its groups if it has several, or leaves out some weights."""
+    """All that a spec says of an optimizer except its rates; with groups if there are several, or weights are left out."""
     kind, groups = kind_of(optimizer), optimizer.param_groups
     common = _own(groups[0])
     spec = {**common, **({"optimizer": kind} if kind in OPTIMIZERS else {})}
@@ -155,7 +155,7 @@ def _about(optimizer: Optimizer, network: nn.Module | None) -> dict[str, Any]:
 
 
 def _described(optimizer: Optimizer, network: nn.Module | None) -> list[dict[str, Any]]:
-    """What each of an optimizer's groups holds. The names of the weights are there if all are known."""
+    """What each of an optimizer's groups holds, with the names of the weights if all are known."""
     names = {id(each): name for name, each in network.named_parameters()} if network is not None else {}
     rows, known = [], []
     for group in optimizer.param_groups:
@@ -173,7 +173,7 @@ def _described(optimizer: Optimizer, network: nn.Module | None) -> list[dict[str
 
 
 def _own(group: dict[str, Any]) -> dict[str, float]:
-    """What else a group may have of its own."""
+    """What else may differ between groups."""
     momentum = momentum_of(group)
     decay = {"weight_decay": float(group.get("weight_decay") or 0.0)}
     return decay | ({"momentum": momentum} if math.isfinite(momentum) else {})
@@ -186,7 +186,7 @@ def arranged(settled: dict[str, Any], network: nn.Module) -> list[Any]:
     """A network's parameters, in the groups of a spec that has some.
 
     Raises:
-        ValueError: the groups do not say what is in them, or name what the network has not.
+        ValueError: the groups do not say what is in them, or name something that the network does not have.
     """
     groups, everything = settled["groups"], [*network.parameters()]
     if not groups:
@@ -195,11 +195,13 @@ def arranged(settled: dict[str, Any], network: nn.Module) -> list[Any]:
         return [everything]
     if any("parameters" not in group for group in groups):
         raise ValueError(
-            f"the schedule has {len(groups)} groups of parameters, but not which weights of the network are in which: "
-            f"expected the names of each group's parameters, as a network gives them that is handed over with its optimizer"
+            f"the schedule has {len(groups)} groups of parameters but does not say which weights are in which; "
+            f"expected the names of each group's parameters: give the network together with its optimizer"
         )
     named: dict[str, Tensor] = dict(network.named_parameters(remove_duplicate=False))
     for name in (name for group in groups for name in group["parameters"] if name not in named):
         kind = type(network).__name__
-        raise ValueError(f"a group of the schedule holds {name!r}, and {kind} has none.{nearest(name, [*named])}")
+        raise ValueError(
+            f"a group of the schedule holds {name!r}, but {kind} has no such parameter.{nearest(name, [*named])}"
+        )
     return [[named[name] for name in group["parameters"]] for group in groups]

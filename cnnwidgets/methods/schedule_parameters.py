@@ -1,4 +1,4 @@
-"""What can be set of a learning-rate schedule: a table by kind, in the words of ``torch.optim.lr_scheduler``."""
+"""What can be set of each kind of learning-rate schedule, by the names of ``torch.optim.lr_scheduler``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cnnwidgets.methods.parameters import Parameter, Rows, Text
 from cnnwidgets.net.layers import nearest
 
 HIGHEST = 100.0
-"""The largest learning rate that is taken."""
+"""The largest learning rate that is accepted."""
 
 MOST_STEPS = 10_000_000
 
@@ -29,12 +29,12 @@ def _share(default: float, help: str, low: float = 0.0, high: float = 1.0) -> Pa
     return Parameter(default, help, low, high)
 
 
-_RATES = Parameter([0.1], "The rate of every step; the last one stays.", 0.0, HIGHEST, many=True)
+_RATES = Parameter([0.1], "The rate at every step; after the last one it stays.", 0.0, HIGHEST, many=True)
 _MOMENTUM = _share(0.9, "Momentum; for Adam its first beta.", high=0.999999)
-_DECAY = Parameter(0.0, "L2 penalty on the weights (AdamW: decoupled).", 0.0, 100.0)
+_DECAY = Parameter(0.0, "Weight decay: L2 penalty on the weights (decoupled for AdamW).", 0.0, 100.0)
 
 _CYCLE_MOMENTUM = {
-    "cycle_momentum": Parameter(True, "Whether momentum moves against the rate.", choices=ON_OFF),
+    "cycle_momentum": Parameter(True, "Let the momentum move against the rate.", choices=ON_OFF),
     "base_momentum": _share(0.85, "Momentum where the rate is highest."),
     "max_momentum": _share(0.95, "Momentum where the rate is lowest."),
 }
@@ -45,10 +45,10 @@ class Kind:
     """A kind of schedule.
 
     Attributes:
-        title: for a menu.
+        title: what a menu calls it.
         scheduler: the expression that makes torch's scheduler, with the parameters' names in braces.
-        parameters: by torch's names.
-        rate: what ``lr`` means here; None where the schedule itself holds the rates, and torch's factor is 1.
+        parameters: what it alone has, by torch's names.
+        rate: what ``lr`` means here; None where the schedule itself holds the rates.
     """
 
     title: str
@@ -64,7 +64,7 @@ KINDS: dict[str, Kind] = {
         "StepLR(optimizer, step_size={step_size}, gamma={gamma})",
         {
             "step_size": _steps(30, "Steps between two drops."),
-            "gamma": _share(0.1, "What the rate is multiplied by at each drop."),
+            "gamma": _share(0.1, "Each drop multiplies the rate by this."),
         },
     ),
     "multistep": Kind(
@@ -72,24 +72,24 @@ KINDS: dict[str, Kind] = {
         "MultiStepLR(optimizer, milestones={milestones}, gamma={gamma})",
         {
             "milestones": Parameter([30, 80], "Steps at which the rate drops.", 0, MOST_STEPS, whole=True, many=True),
-            "gamma": _share(0.1, "What the rate is multiplied by at each of them."),
+            "gamma": _share(0.1, "Each drop multiplies the rate by this."),
         },
     ),
     "exponential": Kind(
         "exponential decay",
         "ExponentialLR(optimizer, gamma={gamma})",
-        {"gamma": _share(0.95, "What the rate is multiplied by at every step.")},
+        {"gamma": _share(0.95, "Every step multiplies the rate by this.")},
     ),
     "inverse": Kind(
         "inverse decay",
         "LambdaLR(optimizer, lambda step: 1 / (1 + {gamma} * step))",
-        {"gamma": Parameter(0.1, "lr / (1 + gamma * step): how fast it falls.", 0.0, HIGHEST)},
+        {"gamma": Parameter(0.1, "How fast it falls: lr / (1 + gamma * step).", 0.0, HIGHEST)},
     ),
     "polynomial": Kind(
         "polynomial decay",
         "PolynomialLR(optimizer, total_iters={total_iters}, power={power})",
         {
-            "total_iters": _steps(None, "Steps until the rate is 0; by default all."),
+            "total_iters": _steps(None, "Steps until the rate is 0; by default all of them."),
             "power": Parameter(1.0, "1 is a straight line, 2 falls fast at first.", 0.0, 20.0),
         },
     ),
@@ -97,7 +97,7 @@ KINDS: dict[str, Kind] = {
         "cosine",
         "CosineAnnealingLR(optimizer, T_max={T_max}, eta_min={eta_min})",
         {
-            "T_max": _steps(None, "Steps from the highest rate to the lowest; by default all."),
+            "T_max": _steps(None, "Steps from the highest rate to the lowest; by default all of them."),
             "eta_min": _rate(0.0, "Lowest rate."),
         },
     ),
@@ -106,7 +106,7 @@ KINDS: dict[str, Kind] = {
         "CosineAnnealingWarmRestarts(optimizer, T_0={T_0}, T_mult={T_mult}, eta_min={eta_min})",
         {
             "T_0": _steps(20, "Steps until the first restart."),
-            "T_mult": Parameter(1, "How many times longer each next cycle is.", 1, 10, whole=True),
+            "T_mult": Parameter(1, "Each cycle is this many times longer than the one before.", 1, 10, whole=True),
             "eta_min": _rate(0.0, "Lowest rate."),
         },
     ),
@@ -118,13 +118,13 @@ KINDS: dict[str, Kind] = {
         {
             "max_lr": _rate(None, "Highest rate; by default ten times the lowest."),
             "step_size_up": _steps(10, "Steps from the lowest rate to the highest."),
-            "step_size_down": _steps(None, "Steps back; by default as many."),
+            "step_size_down": _steps(None, "Steps from the highest rate back to the lowest; by default as many."),
             "mode": Parameter(
                 "triangular",
-                "Whether cycles keep their height, halve it, or lose it by gamma a step.",
+                "Whether cycles keep their height, halve it, or shrink by gamma at every step.",
                 choices=("triangular", "triangular2", "exp_range"),
             ),
-            "gamma": _share(1.0, "For exp_range: what the height is multiplied by at every step."),
+            "gamma": _share(1.0, "For exp_range: every step multiplies the height by this."),
             **_CYCLE_MOMENTUM,
         },
         "Lowest learning rate.",
@@ -136,12 +136,12 @@ KINDS: dict[str, Kind] = {
         "max_momentum={max_momentum}, div_factor={div_factor}, final_div_factor={final_div_factor}, "
         "three_phase={three_phase})",
         {
-            "total_steps": _steps(None, "Steps of the cycle; by default all."),
+            "total_steps": _steps(None, "Steps of the cycle; by default all of them."),
             "pct_start": _share(0.3, "Share of the steps in which the rate rises."),
-            "anneal_strategy": Parameter("cos", "Whether it bends or is straight.", choices=("cos", "linear")),
-            "div_factor": Parameter(25.0, "How many times lower it begins.", 1.0, 1e9),
-            "final_div_factor": Parameter(1e4, "How many times lower than at the beginning it ends.", 1.0, 1e12),
-            "three_phase": Parameter(False, "Whether a short last phase goes to the end.", choices=ON_OFF),
+            "anneal_strategy": Parameter("cos", "Whether the rate bends or is straight.", choices=("cos", "linear")),
+            "div_factor": Parameter(25.0, "How many times lower than the highest rate it starts.", 1.0, 1e9),
+            "final_div_factor": Parameter(1e4, "How many times lower than the first rate it ends.", 1.0, 1e12),
+            "three_phase": Parameter(False, "Mirror the rise in a second phase, and fall in a third.", choices=ON_OFF),
             **_CYCLE_MOMENTUM,
         },
         "Highest learning rate.",
@@ -151,16 +151,16 @@ KINDS: dict[str, Kind] = {
         "ReduceLROnPlateau(optimizer, factor={factor}, patience={patience}, threshold={threshold}, "
         "threshold_mode={threshold_mode}, cooldown={cooldown}, min_lr={min_lr})",
         {
-            "factor": _share(0.1, "What the rate is multiplied by at a drop.", high=0.999999),
-            "patience": _steps(10, "Steps without a better validation loss that are borne before a drop.", low=0),
-            "threshold": _share(1e-4, "How much better counts as better."),
+            "factor": _share(0.1, "Each drop multiplies the rate by this.", high=0.999999),
+            "patience": _steps(10, "Steps to wait for a better validation loss before a drop.", low=0),
+            "threshold": _share(1e-4, "How much lower a loss must be to count as better."),
             "threshold_mode": Parameter(
-                "rel", "Whether the threshold is a share of the best loss or a difference.", choices=("rel", "abs")
+                "rel", "Whether the threshold is a share of the best loss, or a difference from it.", choices=("rel", "abs")
             ),
-            "cooldown": _steps(0, "Steps after a drop that do not count.", low=0),
+            "cooldown": _steps(0, "Steps to wait after a drop before watching the loss again.", low=0),
             "min_lr": _rate(0.0, "Lowest rate."),
             "losses": Parameter(
-                None, "The validation loss that drives it: a value for each step.", -1e30, 1e30, many=True
+                None, "The validation loss that drives it: one value per step.", -1e30, 1e30, many=True
             ),
         },
     ),
@@ -170,7 +170,7 @@ KINDS: dict[str, Kind] = {
         {
             "at": Parameter([0, 30, 60, 99], "Steps of the knots.", 0, MOST_STEPS, many=True),
             "rates": Parameter(
-                [0.01, 0.1, 0.1, 0.001], "Rates at the knots; between them lie straight lines.", 0.0, HIGHEST, many=True
+                [0.01, 0.1, 0.1, 0.001], "Rates at the knots, joined by straight lines.", 0.0, HIGHEST, many=True
             ),
         },
         rate=None,
@@ -182,7 +182,7 @@ KINDS: dict[str, Kind] = {
         rate=None,
     ),
 }  # fmt: skip
-"""By kind, in the order of a menu."""
+"""By kind, in the order of the menu."""
 
 OPTIMIZERS = {
     "SGD": "SGD({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay})",
@@ -192,9 +192,9 @@ OPTIMIZERS = {
 }
 
 GROUP: dict[str, Parameter] = {
-    "name": Text("", "What a legend calls it."),
+    "name": Text("", "Name in the legend."),
     "factor": Parameter(1.0, "Its rate as a multiple of the schedule's.", 0.0, 1e12),
-    "rates": replace(_RATES, help="Of a recorded schedule: its rate at every step."),
+    "rates": replace(_RATES, help="In a recorded schedule: its rate at every step."),
     "momentum": _MOMENTUM,
     "weight_decay": _DECAY,
     "tensors": _steps(1, "How many tensors it holds.", low=0),
@@ -202,37 +202,41 @@ GROUP: dict[str, Parameter] = {
     "frozen": Parameter(False, "Whether none of them is trained.", choices=ON_OFF),
     "parameters": Text([], "Their names in the network.", many=True),
 }
-"""Of a group of parameters, where an optimizer has several."""
+"""What can be set of each group of parameters, where an optimizer has several."""
 
 COMMON: dict[str, Parameter] = {
     "lr": Parameter(0.1, "Learning rate.", 1e-12, HIGHEST),
     "warmup": _steps(0, "Steps of a linear warm-up before the schedule; 0 for none.", low=0),
-    "warmup_factor": _share(0.1, "The part of the rate at which the warm-up begins.", low=1e-9),
+    "warmup_factor": _share(0.1, "The warm-up starts at this multiple of the rate.", low=1e-9),
     "optimizer": Parameter("SGD", "Which optimizer is scheduled.", choices=tuple(OPTIMIZERS)),
     "momentum": _MOMENTUM,
     "weight_decay": _DECAY,
-    "groups": Rows([], "Groups of parameters, with what each has of its own; empty for one group.", rows=GROUP),
+    "groups": Rows([], "Groups of parameters, with the values of each; empty for a single group.", rows=GROUP),
 }
-"""Of every kind."""
+"""What can be set of every kind."""
 
 
 def parameters_of(kind: str) -> dict[str, Parameter]:
-    """All that can be set of a kind: first the rate, then what is its own, then what all have."""
+    """All that can be set of a kind: the rate, then what it alone has, then what every kind has."""
     own, common = KINDS[kind], dict(COMMON)
     lr = common.pop("lr")
     rate = {"lr": replace(lr, help=own.rate)} if own.rate else {}
     return {**rate, **own.parameters, **common}
 
 
+SCHEDULES: dict[str, dict[str, Parameter]] = {kind: parameters_of(kind) for kind in KINDS}
+"""What can be set of each kind of schedule: by kind, then by name."""
+
+
 def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
-    """All parameters of a spec for so many steps: those given, and the usual ones for the others.
+    """All parameters of a spec for this many steps: those given, and defaults for the others.
 
     Raises:
-        TypeError: the spec is no dict, or has a name that its kind has not; names like it are offered.
-        ValueError: no such kind, a value out of range, or values that do not fit each other.
+        TypeError: the spec is not a dict, or has a name that its kind does not have; similar names are offered.
+        ValueError: there is no such kind, a value is out of range, or values do not fit each other.
     """
     if not isinstance(spec, dict):
-        raise TypeError(f"a schedule is given as a dict with a kind, or as a scheduler, not as a {type(spec).__name__}")
+        raise TypeError(f"a schedule is a {type(spec).__name__}; expected a dict with a kind, or a scheduler")
     kind = spec.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"there is no kind of schedule {kind!r}: use {', '.join(KINDS)}.{nearest(str(kind), [*KINDS])}")
@@ -243,7 +247,7 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
     full = {"kind": kind, "lr": 1.0, **{name: row.check(name, spec.get(name, row.default)) for name, row in table.items()}}
     if kind == "onecycle" and full["total_steps"] is not None and full["total_steps"] + full["warmup"] < steps:
         raise ValueError(
-            f"one cycle of {full['total_steps']} steps ends before the {steps} steps that are asked for: "
+            f"one cycle of {full['total_steps']} steps ends before the {steps} steps of the schedule: "
             f"raise total_steps, or leave it out for all of them"
         )
     if kind == "drawn":
@@ -261,13 +265,13 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
 
 
 def plain(spec: dict[str, Any]) -> dict[str, Any]:
-    """A spec that has been settled once, as JSON can carry it, whatever kinds of numbers are in it."""
+    """A valid spec with plain Python numbers, as JSON can carry it."""
     table = parameters_of(spec["kind"])
     return {name: table[name].check(name, value) if name in table else value for name, value in spec.items()}
 
 
 def _settled_group(group: dict[str, Any], full: dict[str, Any]) -> dict[str, Any]:
-    """A group with what it shares with the others, and its own rate ``lr`` in place of the factor."""
+    """A group with what it shares with the others, and its own rate ``lr``."""
     common = {name: full[name] for name in ("rates", "momentum", "weight_decay") if name in full}
     factor = group.get("factor", 1.0)
     return {**common, "factor": factor, **group, "lr": full["lr"] * factor}
@@ -286,7 +290,7 @@ def _check_groups(full: dict[str, Any]) -> None:
 
 def _check_knots(at: list[float], rates: list[float]) -> None:
     if len(at) != len(rates):
-        raise ValueError(f"there are {len(at)} knots and {len(rates)} rates: each knot has one")
+        raise ValueError(f"there are {len(at)} knots and {len(rates)} rates; expected one rate per knot")
     for one, following in itertools.pairwise(at):
         if following <= one:
-            raise ValueError(f"the knots are out of order: after {one:g} comes {following:g}")
+            raise ValueError(f"the knots are out of order: {following:g} comes after {one:g}")

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: what torch's own schedulers give, step by step, and the code that says so."""
+"""Learning-rate schedules: what torch's own schedulers give, step by step, and the code that gives it."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, is_number
 from cnnwidgets.net.progress import Cancel
+from cnnwidgets.numbers import number
 
 MOST_TOLD = 4
-"""Groups that go their own ways, of which a sentence tells one by one."""
+"""How many groups with rates of their own are told one by one."""
 
 ASK_EVERY = 1_000
-"""Steps after which a computation looks whether it was cancelled."""
+"""Steps between two looks at whether the computation was cancelled."""
 
 
 class Course(NamedTuple):
-    """What groups of parameters do that go alike.
+    """What the groups of parameters do that share a rate.
 
     Attributes:
         members: the numbers of the groups.
-        label: what a legend calls them; empty of a schedule with one group.
+        label: what a legend calls them; empty for a schedule with one group.
         lr, momentum: float64 (n,), as in a :class:`Schedule`.
     """
 
@@ -56,9 +57,9 @@ class Schedule:
         steps: int64 (n,), 0 to n - 1: epochs, or batches.
         rates: float64 (g, n), the rate of each group at each step.
         momenta: float64 (g, n), likewise (Adam's first beta); NaN where the optimizer has none.
-        code: plain PyTorch lines that put the same rates into a list ``lr``: a number a step, or a list with that of each
-            group.
-        spec: the dict that gives it, as JSON can carry it; ``spec["groups"]`` tells of the groups.
+        code: plain PyTorch lines that put the same rates into a list ``lr``: one number per step, or one list with a rate
+            per group.
+        spec: the dict that gives it, as JSON can carry it; ``spec["groups"]`` lists the groups.
     """
 
     steps: np.ndarray
@@ -79,12 +80,12 @@ class Schedule:
 
     @property
     def moves_momentum(self) -> bool:
-        """Whether the momentum of a group does not stay as it is."""
+        """Whether the momentum of any group changes."""
         return bool((np.ptp(self.momenta, axis=1) > 0).any())
 
     @property
     def courses(self) -> list[Course]:
-        """The groups' rates, those that are the same at every step together, unless their momenta move apart."""
+        """The groups' rates; those that are equal at every step are together, unless their momenta differ."""
         rows = np.concatenate([self.rates, self.momenta], axis=1) if self.moves_momentum else self.rates
         found = alike(row.tobytes() for row in rows)
         groups = self.spec.get("groups", ())
@@ -92,7 +93,7 @@ class Schedule:
 
     @property
     def minima(self) -> np.ndarray:
-        """The last step of each cycle: int64, those before which the rates jump up at the next, and the last of all."""
+        """The last step of each cycle, int64: those after which the rates jump up, and the very last."""
         rate = self.rates.sum(0)
         rises = rate[1:] > rate[:-1]
         falls_before = np.r_[False, rate[1:-1] <= rate[:-2]]
@@ -111,20 +112,20 @@ def schedule(
     network: nn.Module | None = None,
     cancel: Cancel | None = None,
 ) -> Schedule:
-    """The learning rate of each group of parameters at each of so many steps, as torch's scheduler gives it when stepped.
+    """The learning rate of each group of parameters at each step, as torch's scheduler gives it when stepped.
 
     >>> cw.methods.schedule({"kind": "multistep", "lr": 0.5, "milestones": [30, 80], "gamma": 0.1}, 100).lr[[29, 30, 80]]
     array([0.5  , 0.05 , 0.005])
 
     Parameters:
-        spec: a dict with a ``kind`` and what :data:`KINDS` and :data:`COMMON` name; a ``name`` is for the reader. Its
-            ``groups`` are dicts of what a group of parameters has of its own: a ``factor`` of the rate, a ``momentum``, a
-            ``weight_decay``, a ``name``, the names of its ``parameters``. Or a scheduler of one's own, which is left as it
-            is: it is followed from where it stands, in every group of its optimizer.
-        steps: how many, at least 1: epochs or batches, whatever the scheduler is stepped by.
-        losses: for a ``ReduceLROnPlateau`` the validation loss after each step, at least ``steps - 1`` of them; a spec
-            of the kind "plateau" may hold its own.
-        network: what a scheduler of one's own trains; the spec then says by name which of its weights are in which group.
+        spec: a dict with a ``kind``, any of the names in ``SCHEDULES[kind]``, and perhaps a ``name`` for the reader. Its
+            ``groups`` are dicts with what differs between groups of parameters: a ``factor`` of the rate, a ``momentum``,
+            a ``weight_decay``, a ``name``, the names of its ``parameters``.
+            Or a scheduler of your own, which stays as it is and is followed from where it stands, in every group.
+        steps: how many, at least 1: epochs or batches, whichever the scheduler counts.
+        losses: for ReduceLROnPlateau the validation loss after each step, at least ``steps - 1`` of them; a spec of the
+            kind "plateau" may hold its own.
+        network: what a scheduler of your own trains; the spec then says which of its weights are in which group.
         cancel: an object with ``is_set()``.
 
     Raises:
@@ -160,12 +161,12 @@ def schedule(
 
 
 def sketch(spec: dict[str, Any], steps: int, at: np.ndarray) -> np.ndarray:
-    """The rates at m rising steps, float64 (g, m), by the closed forms that torch's schedulers have beside their stepping.
+    """The rates at m rising steps, float64 (g, m), by the closed forms of torch's schedulers.
 
-    They differ from the stepped ones by rounding only, and take no longer for many steps: for a hand that moves a slider.
+    They differ from the stepped ones by rounding only, and take no longer for many steps: for a slider that is moving.
 
     Raises:
-        ValueError: there is none of a plateau, which must be followed, or the spec is wrong.
+        ValueError: the spec is wrong, or of a plateau, which must be followed step by step.
     """
     settled = settle(spec, check_steps(steps))
     if settled["kind"] == "plateau":
@@ -188,10 +189,10 @@ class Scheduled:
 
     Parameters:
         settled: a spec with all its parameters.
-        parameters: what is optimized; for a spec with groups a list for each of them.
+        parameters: what is optimized; for a spec with groups one list for each of them.
 
     Raises:
-        ValueError: what torch has against it.
+        ValueError: torch does not accept it.
     """
 
     def __init__(self, settled: dict[str, Any], parameters: Sequence[Any]):
@@ -199,7 +200,7 @@ class Scheduled:
         try:
             exec(making(settled), made)  # its values are checked numbers, some words, and names as literals
         except (ValueError, TypeError, ZeroDivisionError) as error:
-            raise ValueError(f"torch does not take this schedule: {error}") from error
+            raise ValueError(f"torch does not accept this schedule: {error}") from error
         self.optimizer: Optimizer = made["optimizer"]
         self._scheduler: Any = made["scheduler"]
         self._main: Any = made["main"]
@@ -208,11 +209,11 @@ class Scheduled:
 
     @property
     def rates(self) -> list[float]:
-        """Of each group."""
+        """The rate of each group."""
         return [rate_of(group) for group in self.optimizer.param_groups]
 
     def step(self, loss: float | None = None) -> None:
-        """Go on by a step; a plateau wants the validation loss."""
+        """Go one step on; ReduceLROnPlateau needs the validation loss."""
         if self._on_plateau and self._steps >= self._warmup:
             self._scheduler.step(loss)
         elif self._on_plateau:
@@ -222,7 +223,7 @@ class Scheduled:
         self._steps += 1
 
     def rates_at(self, step: int) -> list[float]:
-        """The rate of each group after so many steps of its own, which need not come in order."""
+        """The rate of each group after this many steps, in any order."""
         main = self._main
         main.last_epoch = step
         if isinstance(main, torch.optim.lr_scheduler.CosineAnnealingWarmRestarts):
@@ -233,7 +234,7 @@ class Scheduled:
 
 
 class _Copied:
-    """A copy of somebody's scheduler, with an optimizer that has the groups of theirs, whatever that is, and no weights."""
+    """A copy of somebody's scheduler, with a stand-in for its optimizer that has the same groups and no weights."""
 
     def __init__(self, scheduler: LRScheduler):
         theirs = scheduler.optimizer
@@ -253,13 +254,13 @@ class _Copied:
             if had == now:
                 raise
             raise ValueError(
-                f"torch cannot step this {type(self._scheduler).__name__}: it was made for {had} groups of parameters, and "
-                f"its optimizer has {now} by now: make a scheduler after the last add_param_group"
+                f"torch cannot step this {type(self._scheduler).__name__}: it was made for {had} groups of parameters, but "
+                f"its optimizer now has {now}; make the scheduler after the last add_param_group"
             ) from error
 
 
 def stand_ins(settled: dict[str, Any]) -> list[Any]:
-    """What is optimized where there is no network: a tensor, or one for each group."""
+    """What is optimized where there is no network: one tensor, or one per group."""
     alone = torch.zeros(1, requires_grad=True)
     return [[torch.zeros(1, requires_grad=True)] for _ in settled["groups"]] or [alone]
 
@@ -267,42 +268,48 @@ def stand_ins(settled: dict[str, Any]) -> list[Any]:
 def check_steps(steps: Any) -> int:
     """A number of steps, or a ValueError that says what it must be."""
     if not isinstance(steps, (int, np.integer)) or steps < 1:
-        raise ValueError(f"steps is {steps!r}; it must be a whole number of at least 1")
+        raise ValueError(f"steps is {steps!r}; expected a whole number of at least 1")
     return int(steps)
 
 
 def told(schedule: Schedule) -> str:
-    """Where the rates begin and end, in a few words."""
+    """Where the rates start and end, in a few words."""
     courses = schedule.courses
     if len(courses) <= MOST_TOLD:
         return ", ".join(
-            f"{one.lr[0]:.3g} to {one.lr[-1]:.3g}" + (f" ({one.label})" if one.label else "") for one in courses
+            f"{number(one.lr[0])} to {number(one.lr[-1])}" + (f" ({one.label})" if one.label else "") for one in courses
         )
     first, last = schedule.rates[:, 0], schedule.rates[:, -1]
     return (
-        f"{len(schedule.rates)} groups, at first {first.min():.3g} to {first.max():.3g}, "
-        f"at the end {last.min():.3g} to {last.max():.3g}"
+        f"{len(schedule.rates)} groups, starting at {number(first.min())} to {number(first.max())}, "
+        f"ending at {number(last.min())} to {number(last.max())}"
     )
 
 
 def title(spec: dict[str, Any]) -> str:
-    """A schedule in a few words: its name, or its kind and what was set of it."""
+    """A schedule in a few words: its name, or its kind and what was set."""
     if spec.get("name"):
         return str(spec["name"])
     if spec.get("kind") not in [*KINDS]:
         return f"kind {spec.get('kind')!r}"
     own = KINDS[spec["kind"]].parameters
     parts = [f"{name} {_short(spec[name])}" for name in own if name in spec and name not in ("losses", "rates", "at")]
-    start = f" {float(spec['lr']):.3g}" if is_number(spec.get("lr")) else ""
+    start = f" {number(spec['lr'])}" if is_number(spec.get("lr")) else ""
     return KINDS[spec["kind"]].title + start + (f" ({', '.join(parts)})" if parts else "")
 
 
+def brief(names: Sequence[str]) -> list[str]:
+    """Titles without what is in parentheses, as far as that still tells them apart."""
+    cut = [name.split(" (")[0] for name in names]
+    return [short if cut.count(short) == 1 else name for short, name in zip(cut, names, strict=True)]
+
+
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _check_losses(losses: Sequence[float] | None, steps: int) -> list[float]:
     if losses is None or len(losses) < steps - 1:
-        given = "none is given" if losses is None else f"{len(losses)} are given"
-        raise ValueError(f"a plateau is seen in a validation loss after each step: {steps - 1} are wanted, {given}")
+        given = "none" if losses is None else len(losses)
+        raise ValueError(f"ReduceLROnPlateau needs the validation loss after each step: expected {steps - 1}, got {given}")
     return [float(loss) for loss in losses]

@@ -1,11 +1,11 @@
-"""What is trained, on which data: the small networks of the samples, or one's own."""
+"""What is trained, and on which data: a small sample network, or your own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
@@ -21,32 +21,32 @@ from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.randomness import Stream
 
 SAMPLES = ("digits", "scenes")
-"""The samples that are tasks. "grass" is none: its network differs from that of "scenes" in its data alone."""
+"""The samples that are tasks. "grass" is not one: it differs from "scenes" in its data alone."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A model, and the batches that it is trained and validated on. All of them are left as they are: copies train.
+    """A network and the batches that it is trained and validated on. All of them stay as they are: copies train.
 
-    >>> task = Task(model, loader, others)
-    >>> task = Task(model, loader, others, nn.BCEWithLogitsLoss())  # several labels a picture
+    >>> task = Task(model, loader, validation_loader)
+    >>> task = Task(model, loader, validation_loader, nn.BCEWithLogitsLoss())  # several labels a picture
 
     Attributes:
-        model: a network, which every run begins with a copy of; or a function without arguments that makes one, such as
-            its class: every run then begins with weights of its own seed.
-        train: gives batches of pictures (N, C, H, W) and labels, an epoch each time it is iterated: pairs, triples or
-            dicts, as :func:`cnnwidgets.methods.train` takes them.
-        validation: likewise; what a run is judged by.
+        model: a network, of which every run trains a copy; or a function without arguments that makes one, such as its
+            class: every run then starts from weights of its own seed.
+        loader: gives batches of pictures (N, C, H, W) and labels to train on, one epoch each time it is iterated: pairs,
+            triples or dicts, as :func:`cnnwidgets.methods.train` takes them.
+        validation_loader: gives the batches that every run is judged by.
         criterion: scores and labels to their mean loss, which also says what accuracy is, see
             :func:`cnnwidgets.methods.criteria.accuracy`.
-        name: for the reader.
-        draws: whether the network or the loaders may draw from the global random generators: dropout does, and a loader
-            without a generator of its own. They are then lent to whatever trains, while it does.
+        name: what a reader calls it.
+        draws: whether the network or the loaders may draw from the global random generators: dropout does, and so does a
+            loader without a generator of its own. Whatever trains then has the global generators to itself meanwhile.
     """
 
     model: nn.Module | Callable[[], nn.Module]
-    train: Iterable[Any]
-    validation: Iterable[Any]
+    loader: Iterable[Any]
+    validation_loader: Iterable[Any]
     criterion: Loss = F.cross_entropy
     name: str = "your own"
     draws: bool = True
@@ -54,9 +54,9 @@ class Task:
     def __post_init__(self) -> None:
         check("model", self.model, [KINDS["nn.Module"], KINDS["Callable"]])
         check("criterion", self.criterion, [KINDS["Loss"]])
-        for loader, what in ((self.train, "training"), (self.validation, "validation")):
+        for loader, what in ((self.loader, "training"), (self.validation_loader, "validation")):
             if loader is None:
-                raise ValueError(f"a network of your own needs a {what} loader, which gives batches of pictures and labels")
+                raise ValueError(f"a network of your own needs a {what} loader that gives batches of pictures and labels")
             check(f"the {what} loader", loader, [KINDS["Iterable[Any]"]])
             if isinstance(loader, Sized) and len(loader) == 0:
                 raise ValueError(f"the {what} loader is empty: it gives no batch")
@@ -72,7 +72,7 @@ class Task:
     @property
     def generators(self) -> list[torch.Generator]:
         """The random generators that the loaders own."""
-        owners = [loader for each in (self.train, self.validation) for loader in _parts(each)]
+        owners = [loader for each in (self.loader, self.validation_loader) for loader in _parts(each)]
         found = [getattr(owner, "generator", None) for owner in owners]
         return [*{id(each): each for each in found if isinstance(each, torch.Generator)}.values()]
 
@@ -86,7 +86,7 @@ class Task:
     def __reduce__(self) -> tuple:
         if self.name in SAMPLES and self is task(self.name):
             return task, (self.name,)  # another process composes the pictures itself
-        return Task, (self.model, self.train, self.validation, self.criterion, self.name, self.draws)
+        return Task, (self.model, self.loader, self.validation_loader, self.criterion, self.name, self.draws)
 
     def __repr__(self) -> str:
         return f"Task({self.name})"
@@ -108,15 +108,19 @@ def task(name: str) -> Task:
     return Task(network, loader(train), loader(validation, shuffle=False), name=name, draws=False)
 
 
-def task_of(model: str | Task | nn.Module | Callable[[], nn.Module], train: Any = None, validation: Any = None) -> Task:
+Trainable: TypeAlias = str | Task | nn.Module | Callable[[], nn.Module]
+"""What the panels that train take: a sample's name, a task, or a network with its loaders."""
+
+
+def task_of(given: Trainable, loader: Any = None, validation_loader: Any = None) -> Task:
     """A task, however it is given: itself, by a sample's name, or as a network and its loaders."""
-    if isinstance(model, Task):
-        return model
-    return task(model) if isinstance(model, str) else Task(model, train, validation)
+    if isinstance(given, Task):
+        return given
+    return task(given) if isinstance(given, str) else Task(given, loader, validation_loader)
 
 
 def loader(dataset: Dataset, batch: int = 64, *, shuffle: bool = True) -> DataLoader:
-    """A data set of (picture, label) in memory, in batches, which are cut out at once and not put together one by one.
+    """A data set of (picture, label) in memory, in batches that are cut out at once instead of collated item by item.
 
     It shuffles with a generator of its own, and so draws nothing from the global one.
     """

@@ -1,4 +1,4 @@
-"""A run of a race: one schedule, one seed, trained for a while whenever it is told to."""
+"""A run of a race: one schedule and one seed, trained a little at a time."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ from cnnwidgets.methods.snapshots import Snapshots
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.net.progress import Cancel
+from cnnwidgets.numbers import number
 
 TURN = 0.2
-"""Seconds that a run trains before it is the next one's turn."""
+"""Seconds that a run trains before the next one has its turn."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run that is to come."""
+    """What a run is to do."""
 
     task: Task
     name: str
@@ -40,7 +41,7 @@ class Plan:
 
 
 class TrainingRun:
-    """A run under way: trains for a while whenever it is told to."""
+    """A run under way, trained a little at a time."""
 
     def __init__(self, plan: Plan):
         self.plan, self.over, self.stopped = plan, False, ""
@@ -62,14 +63,14 @@ class TrainingRun:
         return 1.0 if self.over else self._done / self.plan.steps
 
     def train(self, seconds: float, cancel: Cancel | None = None) -> None:
-        """Go on for about so many seconds, or to the end of the epoch."""
+        """Train for about this many seconds, or to the end of the epoch."""
         end = time.perf_counter() + seconds
         with self._stream.flowing():
             for step in self._epoch:
                 self._log.append(step)
                 self._done += self._by_batch
                 if not math.isfinite(step.loss):
-                    self.stopped = f"its loss is {step.loss} from step {len(self._log) - 1} on"
+                    self.stopped = f"diverged at step {len(self._log) - 1} (loss {number(step.loss)})"
                 if self._by_batch and self._done - 1 in self._minima:
                     self._snapshot(*self._look())
                 if self.stopped or self._done == self.plan.steps:
@@ -83,7 +84,7 @@ class TrainingRun:
             self._end_epoch()
 
     def history(self) -> History:
-        """What there is of it by now."""
+        """What there is of it so far."""
         losses, accuracies, rates, _ = zip(*self._log, strict=True) if self._log else ((),) * 4
         groups = len(self._scheduled.optimizer.param_groups)
         ends, validation_losses, validation_accuracies = (
@@ -106,7 +107,7 @@ class TrainingRun:
         )
 
     def _new_epoch(self) -> Iterator[Step]:
-        return train(self._model, self.plan.task.train, self._scheduled.optimizer, criterion=self.plan.task.criterion)
+        return train(self._model, self.plan.task.loader, self._scheduled.optimizer, criterion=self.plan.task.criterion)
 
     def _end_epoch(self) -> None:
         """Validate, and get ready for the next epoch, if there is one."""
@@ -120,7 +121,7 @@ class TrainingRun:
             if self._done - 1 in self._minima:
                 self._snapshot(*found)
         if self._patience and self._patience.is_over(found.loss) and not self.stopped:
-            self.stopped = f"early stopping after epoch {len(self._validations)}"
+            self.stopped = f"was stopped early after epoch {len(self._validations)}"
         self.over = bool(self.stopped) or self._done >= self.plan.steps
         if self.over:
             return
@@ -129,7 +130,7 @@ class TrainingRun:
         self._epoch = self._new_epoch()
 
     def _look(self) -> Evaluation:
-        return evaluate(self._model, self.plan.task.validation, criterion=self.plan.task.criterion)
+        return evaluate(self._model, self.plan.task.validation_loader, criterion=self.plan.task.criterion)
 
     def _snapshot(self, loss: float, accuracy: float, scores: Any, labels: Any) -> None:
         self._snapshots.add(scores, labels)
@@ -137,7 +138,7 @@ class TrainingRun:
 
 
 class StopSignal:
-    """Tells runs on threads that nobody waits for them any more; in another process its copy stays as it is."""
+    """Tells runs on threads that nobody waits for them any more; its copy in another process never changes."""
 
     now = False
 
@@ -146,7 +147,7 @@ class StopSignal:
 
 
 def run_whole(plan: Plan, threads: int, stop: StopSignal) -> History:
-    """A run from its start to its end, with so many threads of torch."""
+    """A run from start to end, with this many torch threads."""
     run = TrainingRun(plan)
     while not run.over:
         ask(stop)

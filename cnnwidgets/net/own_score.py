@@ -41,9 +41,7 @@ class OwnScore:
             raise TypeError(f"{self.name} gave {describe(found)}; expected one number per picture") from None
         self.alone |= pictures == 1 and values.ndim == 0
         if values.numel() != pictures or values.ndim > 1:
-            raise ValueError(
-                f"{self.name} gave {describe(values)}, of {pictures} pictures; expected one number per picture"
-            )
+            raise ValueError(f"{self.name} gave {describe(values)}, of {pictures} pictures; expected one number per picture")
         return values.reshape(pictures) if values.is_floating_point() else values.reshape(pictures).float()
 
 

@@ -1,4 +1,4 @@
-"""EarlyStopping: a recorded training, and where patience would have ended it."""
+"""EarlyStopping: a recorded training, and where patience ends it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Slide
 from cnnwidgets.methods import History, Race, Stop, early_stopping
 from cnnwidgets.net.arguments import said
+from cnnwidgets.numbers import number
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress, needs_plotly
@@ -25,21 +26,24 @@ TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
 
 
 class EarlyStopping(Panel):
-    """Where a recorded training would have stopped, and what that would have saved and cost.
+    """Where early stopping ends a recorded training, and what that saves and misses.
 
     >>> cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45], patience=2)
-    >>> cw.EarlyStopping("run.json")  # with the losses that it was trained by
+    >>> cw.EarlyStopping("run.json")  # a saved History: shows the training loss, too
 
     Parameters:
-        history: a :class:`~cnnwidgets.methods.History`, a file that one was saved to, a race (its first run), or the
-            validation losses themselves, one an epoch.
+        history: a :class:`~cnnwidgets.methods.History`, a file that one was saved to, a race (its first run), or a
+            list of validation losses, one per epoch.
         patience, min_delta: see :class:`cnnwidgets.methods.Patience`.
     """
 
     patience = Slide(
-        5, lambda panel: (1, max(2, len(panel.losses))), low=1, help="epochs without a better validation loss that are borne"
+        5, lambda panel: (1, max(2, len(panel.losses))), low=1, help="epochs to wait for a better validation loss"
     )
-    min_delta = Number(0.0, 0.0, 100.0, free="above", help="how much lower a loss must be to count as better")
+    min_delta = Number(
+        0.0, 0.0, 100.0, free="above", label="smallest gain",
+        help="how much lower a loss must be to count as better (min_delta)",
+    )  # fmt: skip
 
     def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options: Any) -> None:
         if isinstance(history, (str, Path)):
@@ -55,7 +59,7 @@ class EarlyStopping(Panel):
         return f"{len(self.losses)} epochs" + (f" of {self.history.name}" if self.history else "")
 
     def build(self) -> Part | tuple[Part, ...]:
-        self.chart = ChartView(height=320, readout=True)
+        self.chart = ChartView(height=340, readout=True)
         with suppress(MissingPackage):
             self.chart.show(blank("epoch", "loss"), "loss by epoch")
         return self.chart
@@ -72,7 +76,7 @@ class EarlyStopping(Panel):
         return found.summary
 
     def data(self) -> dict[str, np.ndarray]:
-        """``validation_loss`` (epochs,), and the ``epoch`` after which it stops, from 0; -1 if it does not."""
+        """``validation_loss`` (epochs,), and the ``epoch`` after which it stops, counted from 0; -1 if it never stops."""
         return {"validation_loss": self.losses, "epoch": np.array(self.result.epoch if self.result.stopped else -1)}
 
     def code(self) -> str:
@@ -81,19 +85,19 @@ class EarlyStopping(Panel):
 
 @needs_plotly
 def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
-    """The losses by epoch, from 1; where it stops, what it saves, and what is kept and missed."""
+    """The losses by epoch, from 1; where it stops, what it saves, what it keeps and what it misses."""
     import plotly.graph_objects as go
 
     figure, epochs = go.Figure(), np.arange(1, len(losses) + 1)
     curve: dict[str, Any] = {"x": epochs, "mode": "lines", "hoverinfo": "none"}
+    figure.add_scatter(y=losses, name="validation loss", line={"color": VALIDATION, "width": 3}, **curve)
     if training is not None:
         figure.add_scatter(y=training, name="training loss", line={"color": TRAINING, "dash": "dot", "width": 2}, **curve)
-    figure.add_scatter(y=losses, name="validation loss", line={"color": VALIDATION, "width": 3}, **curve)
-    marks = [("lowest", found.lowest_epoch, STOP, "star")] if found.cost > 0 else []
-    for name, epoch, color, symbol in (*marks, ("kept", found.best_epoch, BEST, "circle")):
+    missed = [("missed", found.lowest_epoch, STOP, "star")] if found.cost > 0 else []
+    for name, epoch, color, symbol in (("kept", found.best_epoch, BEST, "circle"), *missed):
         if epoch >= 0:
             figure.add_scatter(
-                x=[epoch + 1], y=[losses[epoch]], name=f"{name}: epoch {epoch + 1}", mode="markers",
+                x=[epoch + 1], y=[losses[epoch]], name=f"{name}: epoch {epoch + 1}, {number(losses[epoch])}", mode="markers",
                 marker={"color": color, "size": 13, "symbol": symbol}, hoverinfo="skip",
             )  # fmt: skip
     if found.stopped:
@@ -105,11 +109,15 @@ def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
         )  # fmt: skip
         if found.saved:
             figure.add_vrect(end, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0, layer="below")
+            figure.add_annotation(
+                x=(end + len(epochs)) / 2, y=0, yref="paper", yanchor="bottom", showarrow=False, font={"size": 13},
+                text=f"{found.saved} epoch{'s' * (found.saved > 1)} saved",
+            )  # fmt: skip
     return dress(figure, "epoch", "loss", yaxis_rangemode="tozero")
 
 
 def _losses(given: Any) -> np.ndarray:
-    """float64 (epochs,): the validation losses in a list; a TypeError says what else is taken."""
+    """float64 (epochs,): the validation losses in a list; a TypeError says what else can be given."""
     if isinstance(given, dict):
         key = next((key for key in ("val_loss", "validation_loss") if key in given), next(iter(given), "val_loss"))
         hint = f" such as history[{key!r}]"
@@ -120,6 +128,6 @@ def _losses(given: Any) -> np.ndarray:
     if losses.ndim != 1:
         raise TypeError(
             f"history is {said(given)}; expected a History, a Race, a file that one was saved to, "
-            f"or the validation losses in a list{hint if isinstance(given, dict) else ''}"
+            f"or a list of validation losses{hint if isinstance(given, dict) else ''}"
         )
     return losses

@@ -114,7 +114,7 @@ class OcclusionSlider(TargetPanel):
         self.picture.on_user("box", self.move)
         self.picture.observe(lambda change: self.probe(), "box")
         self.observe(self._take_layer, "layer")
-        return row(row(self.picture, self.answers, basis=232), row(self.heat, self.tops, basis=232), basis=480)
+        return row(row(self.picture, self.answers, basis=192), row(self.heat, self.tops, basis=192), basis=400)
 
     def compute(self, state: SimpleNamespace, job: Job) -> OcclusionMap:
         options = {name: getattr(state, name) for name in ("patch", "stride", "fill", "shape", "edges", "seed")}

@@ -1,6 +1,7 @@
 """What draws: each view is a Python class and its ES module side by side. Knows no torch and no network."""
 
 from cnnwidgets.views.answer_view import AnswerView
+from cnnwidgets.views.board_view import BoardView
 from cnnwidgets.views.chart_view import ChartView
 from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
@@ -15,6 +16,7 @@ from cnnwidgets.views.view import View
 
 __all__ = [
     "AnswerView",
+    "BoardView",
     "Cell",
     "ChartView",
     "HeatView",

@@ -1,7 +1,7 @@
 // Handles over the points of draggable curves: dragged by mouse or touch, moved by arrow keys, added and removed.
 
 import { clamp, eachFrame, pixelsOf, useDrag } from "./chart_line.js";
-import { exact } from "./chart_readout.js";
+import { valueOn } from "./chart_readout.js";
 import { h, put } from "./shared.js";
 
 const SETTLE = 1000; // ms in which figures that the kernel made before the hand let go may still come
@@ -107,7 +107,7 @@ export function useKnots(layer, model, chart) {
         Object.assign(handles[i].style, { left: `${xaxis._offset + left}px`, top: `${yaxis._offset + top}px` });
         handles[i].setAttribute("aria-label", `${trace.name ?? "point"} ${point + 1}`);
         handles[i].setAttribute("aria-valuenow", y[point]);
-        handles[i].setAttribute("aria-valuetext", `${exact(x[point])}, ${exact(y[point])}`);
+        handles[i].setAttribute("aria-valuetext", `${valueOn(xaxis, x[point])}, ${valueOn(yaxis, y[point])}`);
       });
     },
     /** Ask for a point at a place in the layer. */

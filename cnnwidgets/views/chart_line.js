@@ -1,6 +1,6 @@
 // A vertical line over the first subplot, which is dragged or moved by arrow keys; and how things over a chart are dragged.
 
-import { exact } from "./chart_readout.js";
+import { valueOn } from "./chart_readout.js";
 import { ARROWS, h, put } from "./shared.js";
 
 const STEP = 2; // CSS pixels of an arrow key; ten times as many with Shift
@@ -78,7 +78,7 @@ export function useLine(layer, model, chart) {
     rule.setAttribute("aria-label", text || "line");
     const [low, high] = xaxis.range.map((value) => xaxis.r2d(value));
     for (const [name, value] of [["now", x], ["min", low], ["max", high]]) rule.setAttribute(`aria-value${name}`, value);
-    rule.setAttribute("aria-valuetext", `${chart.title(xaxis)} ${exact(x)}`);
+    rule.setAttribute("aria-valuetext", `${chart.title(xaxis)} ${valueOn(xaxis, x)}`);
   };
   const go = (left) => {
     const { xaxis } = chart.plots()[0];

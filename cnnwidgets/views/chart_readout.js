@@ -1,15 +1,14 @@
-// The exact values at the pointer, in a line below the chart, with a guide through the chart; arrow keys move it too.
+// The values at the pointer, in a line below the chart, with a guide through the chart; arrow keys move it too.
 
 import { bisect } from "./chart_thin.js";
+import { format, percent } from "./numbers.js";
 import { h } from "./shared.js";
 
-/** Up to six significant digits, all of an integer, with a true minus sign. */
-export function exact(value) {
-  const size = Math.abs(value);
-  const short = Number.isInteger(value) && size < 1e9 ? String(value)
-    : size >= 1e6 || size < 1e-4 ? value.toExponential(5).replace(/\.?0+e/, "e")
-    : String(Number(value.toPrecision(6)));
-  return short.replace("-", "−").replace("e−", "e-").replace("e+", "e");
+/** A value on an axis: whole numbers as they are, shares in percent, others with the digits that suit the axis. */
+export function valueOn({ type, tickformat = "", hoverformat }, value) {
+  if (tickformat.endsWith("%")) return percent(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value).replace("-", "−");
+  return format(value, hoverformat ? 6 : type === "log" ? 2 : 3);
 }
 
 /** The index of the x that is nearest on an axis, and how many pixels away it is. */
@@ -38,21 +37,35 @@ export function useReadout(layer, line, chart) {
     const last = curve.x.length - 1;
     if (curve.ascends && (x < curve.x[0] || x > curve.x[last])) return "–"; // not beyond its ends
     const [i] = nearest(curve, axis, axis.d2p(x));
-    return `${exact(curve.y[i])}${curve.x[i] === x ? "" : ` (at ${exact(curve.x[i])})`}`;
+    return `${valueOn(curve.up, curve.y[i])}${curve.x[i] === x ? "" : ` (at ${valueOn(axis, curve.x[i])})`}`;
+  };
+  /** What is told of the curves in a subplot and in those beside it, which have the same x: those of one name together. */
+  const rowOf = (plot) => {
+    const row = chart.plots().filter(({ xaxis, yaxis }) => yaxis._offset === plot.yaxis._offset && xaxis.type === plot.xaxis.type);
+    const found = new Map();
+    for (const one of row) {
+      for (const curve of chart.told(one)) {
+        const word = row.length > 1 ? `${chart.title(one.yaxis)} ` : "";
+        const about = { ...curve, up: one.yaxis, axis: one.xaxis, word };
+        found.set(curve.name, [...(found.get(curve.name) ?? []), about]);
+      }
+    }
+    return [...found.values()];
   };
   const draw = () => {
     const plot = at && chart.plots().find(({ id }) => id === at.id);
-    const curves = plot ? chart.told(plot) : [];
+    const curves = plot ? rowOf(plot) : [];
     if (!curves.length) return clear();
     const { xaxis, yaxis } = plot;
     const left = xaxis.d2p(at.x);
     guide.hidden = !(left >= 0 && left <= xaxis._length);
     Object.assign(guide.style, { left: `${xaxis._offset + left}px`, top: `${yaxis._offset}px`, height: `${yaxis._length}px` });
     line.replaceChildren(
-      h("span", {}, `${chart.title(xaxis)} ${exact(at.x)}`),
-      ...curves.map((curve) => h("span", { className: "cw-swatch" },
-        Object.assign(h("span", { className: "cw-chip" }), { style: `background: ${curve.color}` }),
-        h("span", { className: "cw-name" }, curve.name), h("span", { className: "cw-value" }, valueAt(curve, xaxis, at.x)))));
+      h("span", {}, `${chart.title(xaxis)} ${valueOn(xaxis, at.x)}`),
+      ...curves.map((alike) => h("span", { className: "cw-swatch" },
+        Object.assign(h("span", { className: "cw-chip" }), { style: `background: ${alike[0].color}` }),
+        h("span", { className: "cw-name" }, alike[0].name),
+        h("span", { className: "cw-value" }, alike.map((curve) => `${curve.word}${valueAt(curve, curve.axis, at.x)}`).join(", ")))));
     line.style.minHeight = `${Math.max(line.offsetHeight, parseFloat(line.style.minHeight) || 0)}px`; // no jumps
   };
   /** Go to the x that is nearest to a place in the layer. */

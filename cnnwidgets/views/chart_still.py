@@ -68,7 +68,7 @@ class ChartStill:
     def __init__(
         self, spec: Mapping[str, Any], columns: Mapping[str, bytes], appended: Mapping[str, bytes], marked: int, axes: Axes
     ):
-        self.layout = spec.get("layout", {})
+        self.layout, self.spec = spec.get("layout", {}), spec["data"]
         self.columns, self.appended, self.marked = columns, appended, marked
         self.traces = [trace for trace in spec["data"] if trace.get("visible", True) is True]
         self.plots = Plots(self.layout, [*dict.fromkeys(map(_axes_of, self.traces))], axes)
@@ -196,6 +196,25 @@ class ChartStill:
             self.plots.transform(note, axes), "offset points", parse_math=False, **look,
         )  # fmt: skip
 
+    def name_ends(self, numbers: Sequence[int]) -> None:
+        """Write the names of some curves at their ends, spread so that none hides another."""
+        named: dict[Any, list[tuple[float, float, str]]] = {}
+        for number in numbers:
+            trace = self.spec[number]
+            x, y = self._points(number, trace)
+            if (known := np.flatnonzero(np.isfinite(y))).size:
+                name = words_of(str(trace.get("meta") or trace.get("name", "")))
+                named.setdefault(self.plots.at(_axes_of(trace)), []).append((float(x[known[-1]]), float(y[known[-1]]), name))
+        for axes, ends in named.items():
+            low, high = axes.get_ylim()
+            apart, before = 0.07 * (high - low), float("-inf")
+            for at, value, name in sorted(ends, key=lambda end: end[1]):
+                before = max(min(max(value, low), high), before + apart)
+                axes.annotate(
+                    name, (at, before), (3, 0), textcoords="offset points", va="center", fontsize=TEXT - 1, color=INK,
+                    parse_math=False, annotation_clip=False,
+                )  # fmt: skip
+
     def _in_legend(self) -> set[str]:
         """The names that the legend has."""
         asked = self.layout.get("showlegend", len(self.traces) > 1 or any(one.get("showlegend") for one in self.traces))
@@ -218,3 +237,13 @@ def draw_line(axes: Axes, x: float, label: str) -> None:
         color=INK, parse_math=False, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}, zorder=4,
     )  # fmt: skip
     axes.set_xlim(low, high)
+
+
+def draw_places(axes: Axes, places: Sequence[tuple[float, str]]) -> None:
+    """Draw the named places along the x axis, one name below the other."""
+    for row, (x, words) in enumerate(places, 1):
+        axes.axvline(x, color="0.4", linewidth=0.8, linestyle=":", zorder=2, label="")
+        axes.annotate(
+            words, (x, 1), (4, -4 - 11 * row), axes.get_xaxis_transform(), "offset points", va="top", fontsize=TEXT,
+            color=INK, parse_math=False, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}, zorder=4,
+        )  # fmt: skip

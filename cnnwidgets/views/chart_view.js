@@ -1,9 +1,11 @@
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
 import { curvesOf, drawnOf, figureOf, keepAppended } from "./chart_curves.js";
+import { useEnds } from "./chart_ends.js";
 import { useKnots } from "./chart_knots.js";
 import { plotly } from "./chart_library.js";
 import { eachFrame, useLine } from "./chart_line.js";
+import { usePlaces } from "./chart_places.js";
 import { useReadout } from "./chart_readout.js";
 import { ARROWS, h, listen, once, put, stamp, watch } from "./shared.js";
 
@@ -34,7 +36,11 @@ function render({ model, el }) {
       const { xaxis = "x", yaxis = "y" } = curves[curve]?.trace ?? {};
       return curves[curve]?.x && plot._fullData?.[curve]?.visible === true && chart.plots().find(({ id }) => id === xaxis + yaxis);
     },
-    title: (axis) => figure.layout[axis._name]?.title?.text ?? axis._id[0],
+    /** What an axis is called, or one that shows the same. */
+    title: ({ _name, _id }) => {
+      const of = (name) => figure.layout[name]?.title?.text;
+      return of(_name) ?? of(figure.layout[_name]?.matches?.replace(/^./, "$&axis")) ?? _id[0];
+    },
     /** The curves in a subplot that the readout tells. */
     told: (subplot) => curves.flatMap(({ trace, ...numbers }, i) => {
       const shown = plot._fullData[i];
@@ -51,7 +57,9 @@ function render({ model, el }) {
     },
   };
   const knots = useKnots(layer, model, chart);
+  const places = usePlaces(layer, model, chart);
   const rule = useLine(layer, model, chart);
+  const names = useEnds(layer, model, chart);
   const readout = useReadout(layer, line, chart);
   const editable = () => model.get("draggable").length > 0 && !model.get("fixed");
 
@@ -107,7 +115,7 @@ function render({ model, el }) {
     const index = point.pointIndex ?? point.pointNumber;
     return [point.curveNumber, ...[kept[point.curveNumber]?.[index] ?? index].flat()];
   };
-  const drawOver = () => [knots, rule, readout].forEach((part) => part.draw());
+  const drawOver = () => [knots, places, rule, names, readout].forEach((part) => part.draw());
   const attach = () => {
     plot.removeAllListeners?.(); // plotly forgets them itself where the configuration changed
     plot.on("plotly_click", (event) => model.get("fixed") || put(model, { clicked: pointOf(event) }));
@@ -201,7 +209,7 @@ function render({ model, el }) {
     () => model.off("msg:custom", takeAppended),
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
-    listen(model, ["marked", "height", "readout", "fixed", "hint"], ask),
+    listen(model, ["marked", "height", "readout", "fixed", "hint", "places", "ended"], ask),
     listen(model, ["description"], describe),
     listen(model, ["line", "line_label"], () => (tellRole(), rule.draw())),
     watch(root, paint),

@@ -15,7 +15,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.optional import MissingPackage
-from cnnwidgets.views.chart_still import ChartStill, draw_line
+from cnnwidgets.views.chart_still import ChartStill, draw_line, draw_places
 from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.view import View, numbers
@@ -59,7 +59,7 @@ class ChartView(View, module="chart_view.js"):
     )
     clicked = t.List(t.Int(), help="[curve, point] that was clicked last").tag(sync=True)
     hovered = t.List(t.Int(), help="[curve, point] under the pointer; empty for none").tag(sync=True)
-    readout = t.Bool(False, help="whether a line below tells the exact values at the pointer").tag(sync=True)
+    readout = t.Bool(False, help="whether a line below tells the values at the pointer").tag(sync=True)
     draggable = t.List(t.Int(), help="numbers of the curves whose points can be dragged, added and removed").tag(sync=True)
     dragged = t.List(t.Float(), help="[curve, point, x, y] of the point that was dragged last, and where it is").tag(
         sync=True
@@ -72,6 +72,10 @@ class ChartView(View, module="chart_view.js"):
     )
     line = t.Float(None, allow_none=True, help="x of a vertical line that can be dragged; None for none").tag(sync=True)
     line_label = t.Unicode(help="what the line says").tag(sync=True)
+    places: t.List = t.List(
+        help="[x, words] of places along the line's axis, each with a button that puts the line there"
+    ).tag(sync=True)
+    ended = t.List(t.Int(), help="numbers of the curves whose names stand at their ends, too").tag(sync=True)
     fixed = t.Bool(False, help="whether nothing can be dragged or clicked, as where no kernel would answer").tag(sync=True)
     hint = t.Unicode(help="what a click on a point does, which the title says; empty for nothing").tag(sync=True)
     height = t.Int(240, help="height in CSS pixels").tag(sync=True)
@@ -88,7 +92,9 @@ class ChartView(View, module="chart_view.js"):
         if not self.figure:
             axes.set_axis_off()
             return
-        ChartStill(json.loads(self.figure), self.columns, self.appended, self.marked, axes)
+        still = ChartStill(json.loads(self.figure), self.columns, self.appended, self.marked, axes)
+        still.name_ends(self.ended)
+        draw_places(axes, self.places)
         if self.line is not None:
             draw_line(axes, self.line, self.line_label)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from cnnwidgets.numbers import number
 from cnnwidgets.optional import needs
 from cnnwidgets.views.palette import GRAY, OKABE_ITO
 
@@ -14,7 +16,7 @@ needs_plotly = needs("plotly", "A chart")
 
 FONT = {"font": {"size": 14}}
 
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASHES = ("solid", "dash", "longdashdot", "longdash", "dashdot", "dot")
 
 ORDER = (5, 4, 2, 3, 0, 1, 6)
 """Of the palette's colors: those that lie furthest apart come first."""
@@ -48,6 +50,20 @@ def more_groups(count: int) -> dict[str, Any]:
     """The plotly curve without points that says in a legend how many groups it has no room for."""
     words = f"… {count} more: point at the chart"
     return {"x": [None], "y": [None], "name": words, "mode": "lines", "line": {"color": GRAY}, "hoverinfo": "skip"}
+
+
+def log_axis(low: float, high: float, most: int = 8) -> dict[str, Any]:
+    """A logarithmic axis from one number to another whose ticks are plain numbers: 1, 2 and 5 of each power, or fewer."""
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    found: list[float] = []
+    for digits in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [float(f"{digit}e{power}") for power in powers for digit in digits]
+        found = [tick for tick in ticks if low <= tick <= high]
+        if len(found) <= most:
+            break
+    found = found[:: -(-len(found) // most) or 1]
+    ends = [math.log10(low), math.log10(high)]
+    return {"type": "log", "range": ends, "tickvals": found, "ticktext": [number(tick).removeprefix("1×") for tick in found]}
 
 
 LAYOUT: dict[str, Any] = {

@@ -25,7 +25,8 @@ export function middles(points, groups, shown, count) {
  *
  * `at(index)` gives the place of a class's middle on the screen, or null; `counts` the points of each.
  */
-export function placeNames(context, names, counts, at, [width, height]) {
+export function placeNames(context, names, counts, at, size) {
+  const [width, height] = size;
   const [order, boxes, placed] = [[...names.keys()].filter((k) => counts[k]), [], []];
   order.sort((a, b) => counts[b] - counts[a] || a - b);
   for (const index of order) {

@@ -154,7 +154,8 @@ def _draw_names(view: ScatterView, axes: Axes, places: np.ndarray, groups: np.nd
             continue
         taken.append(box)
         frame = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": _color(view, index), "alpha": 0.88}
-        text = axes.text(*middle, name, fontsize=TEXT, color=INK, ha="center", va="center", parse_math=False, bbox=frame)
+        x, y = middle.tolist()
+        text = axes.text(x, y, name, fontsize=TEXT, color=INK, ha="center", va="center", parse_math=False, bbox=frame)
         text.set_in_layout(False)
 
 

@@ -33,6 +33,11 @@ export interface AnswerView {
   ys: number[];
 }
 
+export interface BoardView {
+  rows: (Record<string, any>)[];
+  title: string;
+}
+
 export interface ChartView {
   added: number[];
   appended: Record<string, any>;
@@ -41,6 +46,7 @@ export interface ChartView {
   description: string;
   draggable: number[];
   dragged: number[];
+  ended: number[];
   figure: string;
   fixed: boolean;
   height: number;
@@ -49,6 +55,7 @@ export interface ChartView {
   line: number | null;
   line_label: string;
   marked: number;
+  places: any[];
   readout: boolean;
   removed: number[];
 }

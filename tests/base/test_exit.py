@@ -16,11 +16,11 @@ from cnnwidgets.base.jobs import POOL
 
 MAKES = {
     "TrainingRace": """
-panel = cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=4000)""",
+panel = cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=4000)""",
     "TrainingRace on an executor": """
 from concurrent.futures import ThreadPoolExecutor
 specs = [{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}]
-panel = cw.TrainingRace(specs, steps=4000, executor=ThreadPoolExecutor(2))""",
+panel = cw.TrainingRace(specs=specs, steps=4000, executor=ThreadPoolExecutor(2))""",
     "SaliencyPanel": 'panel = cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["rise", "lime"])',
     "EmbeddingExplorer": """
 panel = cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits(), limit=1500, method="umap", n_epochs=50_000)""",

@@ -35,7 +35,7 @@ MAKERS = {
         cw.load(DIGITS), cw.samples.digits(), **{"method": "pca", "limit": 40, **given}
     ),
     "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
-    "race": lambda **given: cw.TrainingRace([{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
+    "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
 }
 
 UNFIT = [

@@ -19,7 +19,7 @@ MAKE = {
     "SchedulePlayground": lambda net, pictures: cw.SchedulePlayground(
         specs=[{"kind": "drawn", "at": [0, 9], "rates": [0.1, 0.0]}, {"kind": "plateau"}], steps=10
     ),
-    "TrainingRace": lambda net, pictures: cw.TrainingRace([{"kind": "constant", "lr": 0.02}], steps=1),
+    "TrainingRace": lambda net, pictures: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], steps=1),
     "LRFinder": lambda net, pictures: cw.LRFinder(steps=12),
     "EarlyStopping": lambda net, pictures: cw.EarlyStopping([1, 0.8, 0.9, 0.7, 0.71], patience=2),
     "BackwardRules": lambda net, pictures: cw.BackwardRules("network", step=1),

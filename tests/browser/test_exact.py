@@ -17,7 +17,7 @@ PANELS = {
     "SaliencyPanel": "cw.SaliencyPanel(net, 3, images=pictures, methods=['saliency'], randomized=2, y=1.5, x=2.5)",
     "EmbeddingExplorer": "cw.EmbeddingExplorer(digits, tests, method='pca', learning_rate=123.456789, selection=[3, 5])",
     "SchedulePlayground": "cw.SchedulePlayground()",
-    "TrainingRace": "cw.TrainingRace([{'kind': 'constant', 'lr': 0.0123456789}], steps=1, min_delta=0.1)",
+    "TrainingRace": "cw.TrainingRace(specs=[{'kind': 'constant', 'lr': 0.0123456789}], steps=1, min_delta=0.1)",
     "LRFinder": "cw.LRFinder(steps=12, low=1.23456789e-5, momentum=0.1234567, rate=0.0123456789)",
     "EarlyStopping": "cw.EarlyStopping([1, 0.8, 0.9, 0.7, 0.71], patience=2, min_delta=0.123456789)",
     "BackwardRules": "cw.BackwardRules(step=1)",

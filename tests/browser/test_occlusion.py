@@ -41,7 +41,7 @@ def show(notebook):
 def middle(notebook):
     notebook.wait_python("panel.wait() and panel.error is None and panel.result.exact", "True", seconds=60)
     notebook.python(MIDDLE)
-    notebook.cell(1).get_by_text("patch on rows 18–26, columns 18–26").first.wait_for()
+    notebook.cell(1).get_by_text("on rows 18–26, columns 18–26").first.wait_for()
 
 
 def canvases(opened):
@@ -102,7 +102,7 @@ COVER = """(canvas) => {
 def test_the_patch_is_drawn_in_its_new_size_when_the_slider_moves(sliding):
     picture, *_ = canvases(sliding)
     sliding.python("panel.y, panel.x = 22, 31")
-    sliding.cell(1).get_by_text("patch on rows 18–26, columns 27–35").first.wait_for()
+    sliding.cell(1).get_by_text("on rows 18–26, columns 27–35").first.wait_for()
     cover = sliding.python(
         "print(panel.net.picture(panel.shown.session.cover, like=panel.shown.session.inputs)[22, 31].tolist())"
     )
@@ -198,12 +198,17 @@ def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentenc
     assert sliding.python("print(panel.shown.exact)") == "True"
 
 
+SIDEBAR = "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+
+
 @pytest.mark.parametrize("width", [1280, 600])
 def test_the_patch_the_number_and_the_list_are_in_sight_together_and_nothing_scrolls_sideways(sliding, width):
     sliding.page.set_viewport_size({"width": width, "height": 720})
+    sliding.page.evaluate(SIDEBAR)
     try:
         cell = sliding.cell(1)
-        sliding.page.wait_for_timeout(300)
+        is_wide = "([panel, width]) => panel.clientWidth > width - 200"  # it has the room of the sidebar
+        sliding.page.wait_for_function(is_wide, arg=[cell.locator(".cwp").element_handle(), width])
         top = cell.locator(".cwp").bounding_box()["y"]
         for part in (".cw-image canvas", ".cw-number", ".cw-answers", *([".cw-heat canvas"] if width == 1280 else [])):
             box = cell.locator(part).first.bounding_box()
@@ -213,6 +218,7 @@ def test_the_patch_the_number_and_the_list_are_in_sight_together_and_nothing_scr
         titles = cell.locator(".cw-title").evaluate_all("es => new Set(es.map(e => e.offsetHeight)).size")
         assert titles == 1, "titles of one height"
     finally:
+        sliding.page.evaluate(SIDEBAR)
         sliding.page.set_viewport_size({"width": 1280, "height": 720})
 
 

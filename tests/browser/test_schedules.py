@@ -13,7 +13,7 @@ IMPORT = "import cnnwidgets as cw"
 DRAWN = """panel = cw.SchedulePlayground(steps=100, specs=[
     {"kind": "drawn", "at": [0, 50, 99], "rates": [0.1, 0.5, 0.0]}, {"kind": "step", "lr": 0.5, "step_size": 30}])
 panel"""
-RACE = """race = cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=300)
+RACE = """race = cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=300)
 race"""
 
 
@@ -77,9 +77,9 @@ def test_another_kind_brings_other_controls_and_a_list_of_numbers_is_typed(playg
     field.press("Enter")
     expect(cell.locator(".cwp-status")).to_have_attribute("data-kind", "error")
     expect(cell.locator(".cwp-told")).to_have_text("milestones is 'soon'; it must be a list of numbers")
-    cell.locator("[data-control=preset] select").select_option(label="StepLR(30, 0.1) from 0.5")
+    cell.locator("[data-control=preset]").get_by_role("radio", name="drops").check(force=True)
     expect(cell.locator(".cwp-status")).to_have_attribute("data-kind", "ready")
-    expect(cell.locator("[data-control=preset] select option:checked")).to_have_text("StepLR(30, 0.1) from 0.5")
+    expect(cell.locator("[data-control=preset] select option:checked")).to_have_text("step decay")
     expect(cell.locator("[data-control=remove]")).to_have_count(0)
 
 
@@ -153,6 +153,6 @@ def test_a_page_has_the_training_too_and_axe_finds_nothing_in_either_strip(page,
     expect(enabled).to_have_count(0)
     for code in page.locator("[data-button=code]").all():
         code.click()
-    expect(race.locator("pre")).to_contain_text("task.train")
+    expect(race.locator("pre")).to_contain_text("task.loader")
     assert axe(page, ".cwp-strip, .cwp-status") == []
     assert problems == []

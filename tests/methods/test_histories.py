@@ -27,7 +27,7 @@ HISTORY = History(
     snapshot_ends=np.array([5]),
     snapshot_accuracy=np.array([0.5]),
     ensemble_accuracy=np.array([0.75]),
-    stopped="its loss is nan from step 1 on",
+    stopped="diverged at step 1 (loss NaN)",
 )
 NO, NO_STEPS = np.empty(0), np.empty(0, np.int64)
 EMPTY = History("new", {"kind": "constant"}, 0, np.empty((1, 0)), NO, NO, NO_STEPS, NO, NO)

@@ -168,10 +168,10 @@ def test_tasks_of_every_kind_train_as_by_hand(name):
     task, loss_of, right_of = made(name)
     model, again = task.start(), task.start()
     torch.manual_seed(0)
-    steps = list(train(model, task.train, SGD(model.parameters(), 0.1), criterion=task.criterion))
+    steps = list(train(model, task.loader, SGD(model.parameters(), 0.1), criterion=task.criterion))
     torch.manual_seed(0)
     optimizer = SGD(again.parameters(), 0.1)
-    for step, (x, y) in zip(steps, task.train, strict=True):
+    for step, (x, y) in zip(steps, task.loader, strict=True):
         scores = again.train()(x)
         loss = loss_of(scores, y)
         assert step.loss == pytest.approx(loss.item(), rel=1e-5)
@@ -179,8 +179,11 @@ def test_tasks_of_every_kind_train_as_by_hand(name):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    found = evaluate(model, task.validation, criterion=task.criterion)
-    scores, labels = torch.cat([again.eval()(x) for x, _ in task.validation]), torch.cat([y for _, y in task.validation])
+    found = evaluate(model, task.validation_loader, criterion=task.criterion)
+    scores, labels = (
+        torch.cat([again.eval()(x) for x, _ in task.validation_loader]),
+        torch.cat([y for _, y in task.validation_loader]),
+    )
     torch.testing.assert_close(found.scores, scores.detach(), rtol=1e-4, atol=1e-6)
     assert found.loss == pytest.approx(loss_of(scores, labels).item(), rel=1e-4)
     assert found.accuracy == pytest.approx(right_of(scores, labels) / len(labels), nan_ok=True)
@@ -219,11 +222,11 @@ def test_an_ensemble_of_several_labels_averages_their_probabilities():
     torch.manual_seed(0)
     model = task.start()
     optimizer = SGD(model.parameters(), 0.2, momentum=0.9)
-    x, y = (torch.cat(parts) for parts in zip(*task.validation, strict=True))
+    x, y = (torch.cat(parts) for parts in zip(*task.validation_loader, strict=True))
     chances = []
     for epoch in range(4):
         optimizer.param_groups[0]["lr"] = (0.2, 0.1)[epoch % 2]
-        list(train(model, task.train, optimizer, criterion=task.criterion))
+        list(train(model, task.loader, optimizer, criterion=task.criterion))
         chances.append(model.eval()(x).detach().double().sigmoid())
     assert found.ensemble_accuracy[1] == pytest.approx(right_of(torch.stack(chances[1::2]).mean(0) - 0.5, y) / len(y))
 
@@ -238,9 +241,9 @@ def test_an_ensemble_of_several_labels_averages_their_probabilities():
 def test_numbers_in_one_column_need_a_criterion(name, begin):
     task, *_ = made(name)
     with pytest.raises(ValueError, match=r"the network gives one score .* pass criterion=nn.BCEWithLogitsLoss\(\) where"):
-        begin(Task(task.model, task.train, task.validation))
+        begin(Task(task.model, task.loader, task.validation_loader))
     with pytest.raises(ValueError, match="the network gives one score"):
-        evaluate(task.model, task.validation)
+        evaluate(task.model, task.validation_loader)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch.optim import SGD, lr_scheduler
 
 from cnnwidgets.methods import RangeTest, Task, lr_finder, task
 from cnnwidgets.net import Cancelled
+from cnnwidgets.numbers import number
 from tests.methods.learning import Net, lecture, loader, net, others, record
 from tests.net.networks import CancelAt
 
@@ -69,13 +70,17 @@ def test_on_digits_a_rate_is_suggested_at_which_lenet5_learns_and_the_test_ends_
     found = lr_finder(digits, steps=100, seed=1)
     assert 1e-3 < found.suggested < 1
     assert len(found.lr) < 100
-    assert found.ended.startswith("the loss is ")
-    assert f"at a rate of {found.lr[-1]:.2g}" in found.ended
+    assert found.ended.startswith("Ended early: the loss reached ")
+    assert f"at a rate of {number(found.lr[-1], 2)}." in found.ended
     assert found.lr[found.steepest] == found.suggested < found.lr[found.lowest]
+    bottom = float(found.lr[found.lowest])
     assert found.why == (
-        f"the loss falls fastest at {found.suggested:.2g}; it is lowest at {found.lr[found.lowest]:.2g}, where it is about "
-        f"to rise: a tenth of that, {found.lr[found.lowest] / 10:.2g}, is the careful choice"
+        f"Steepest fall at {number(found.suggested, 2)}. Lowest loss at {number(bottom, 2)}; "
+        f"a tenth of that, {number(bottom / 10, 2)}, is a safe choice."
     )
+    assert found.named == {"steepest": found.suggested, "lowest": bottom, "a tenth of the lowest": bottom / 10}
+    assert [*found.named.values()] == sorted(found.named.values())
+    assert found.steep[0] <= found.suggested <= found.steep[1] < found.lr[-1]
 
 
 def by_hand(losses) -> RangeTest:
@@ -94,7 +99,7 @@ def test_where_nothing_falls_no_rate_is_suggested():
         found = by_hand(losses)
         assert found.steepest is None
         assert math.isnan(found.suggested)
-        assert found.why == "no rate is suggested: the loss does not fall at any rate that was tried"
+        assert found.why == "No rate can be suggested: the loss does not fall at any rate tried."
 
 
 class Deaf(torch.nn.Module):
@@ -116,7 +121,7 @@ class NoNumber(Deaf):
 def test_a_network_that_cannot_learn_is_said_to():
     found = lr_finder(own(Deaf()), steps=20)
     assert len(found.lr) == 20
-    assert found.why.startswith("no rate is suggested")
+    assert found.why.startswith("No rate can be suggested")
     assert math.isnan(found.suggested)
 
 

@@ -18,6 +18,7 @@ from torch.optim import SGD, lr_scheduler
 
 from cnnwidgets.methods import History, Race, Task, early_stopping, race, task
 from cnnwidgets.net import Cancelled
+from cnnwidgets.numbers import number
 from tests.methods.learning import Net, judged, lecture, loader, net, others, record
 from tests.methods.test_histories import bits
 from tests.net.networks import CancelAt
@@ -195,7 +196,7 @@ class Spoilt(Net):
 def test_a_loss_that_is_no_number_ends_a_run_at_once(unit):
     found = race(Task(Spoilt, loader(), others()), [{"kind": "constant"}, {"kind": "restarts"}], steps=4, unit=unit)
     for history in found.histories:
-        assert history.stopped == "its loss is nan from step 0 on"
+        assert history.stopped == "diverged at step 0 (loss NaN)"
         assert len(history.loss) == 1
         assert history.ends.tolist() == [1]
         assert np.isnan([history.loss[0], history.validation_loss[0]]).all()
@@ -207,7 +208,7 @@ def test_a_rate_that_explodes_ends_its_run_and_no_other():
     specs = [{"kind": "recorded", "rates": [0.1]}, {"kind": "recorded", "rates": [100.0], "momentum": 0.99}]
     calm, wild = race(plain, specs, steps=30).histories
     assert (calm.stopped, len(calm.loss)) == ("", 90)
-    assert wild.stopped == f"its loss is {wild.loss[-1]} from step {len(wild.loss) - 1} on"
+    assert wild.stopped == f"diverged at step {len(wild.loss) - 1} (loss {number(wild.loss[-1])})"
     assert len(wild.loss) < 90
     assert not np.isfinite(wild.loss[-1])
     assert np.isfinite(wild.loss[:-1]).all()
@@ -228,7 +229,7 @@ def test_patience_ends_a_run_where_it_would_have_ended_the_recorded_one(patience
         epochs = stop.epoch + 1
         assert short.validation_loss.tolist() == long.validation_loss[:epochs].tolist()
         assert short.loss.tolist() == long.loss[: 3 * epochs].tolist()
-        assert short.stopped == (f"early stopping after epoch {epochs}" if stop.stopped else "")
+        assert short.stopped == (f"was stopped early after epoch {epochs}" if stop.stopped else "")
         ended += stop.stopped
     assert ended
 
@@ -326,26 +327,26 @@ def test_of_two_alike_the_first_leads_and_one_seed_proves_nothing():
 @pytest.mark.parametrize(
     "finals, said",
     [
-        ({"a": [0.5], "b": [0.75]}, "b wins with 75.0%, 25.0 points before a (one seed proves nothing: take three)"),
-        ({"a": [0.5], "b": [0.5]}, "a and b are alike with 50.0% (one seed proves nothing: take three)"),
+        ({"a": [0.5], "b": [0.75]}, 'Winner: "b", 75.0%, 25.0 points ahead of "a". One seed proves nothing: try three.'),
+        ({"a": [0.5], "b": [0.5]}, 'Tie at 50.0%: "a" and "b". One seed proves nothing: try three.'),
         (
             {"a": [0.5, 0.5, 0.5], "b": [0.75, 0.74, 0.76]},
-            "b wins with 75.0%, 25.0 points before a, ±\N{NO-BREAK SPACE}1.0 over 3 seeds: more than chance explains (95 %)",
+            'Winner: "b", 75.0%, 25.0 ± 1.0 points ahead of "a" (3 seeds). Chance alone does not explain that (95%).',
         ),
         (
             {"a": [0.5, 0.5], "b": [0.6, 0.8]},  # t = 2 with one degree of freedom, whose 97.5 % are at 12.7
-            "b wins with 70.0%, 20.0 points before a, ±\N{NO-BREAK SPACE}14.1 over 2 seeds: which may be chance",
+            'Winner: "b", 70.0%, 20.0 ± 14.1 points ahead of "a" (2 seeds). That may be chance.',
         ),
     ],
 )
 def test_a_verdict_says_by_how_much_and_whether_chance_explains_it(finals, said):
     found = Race(tuple(final(name, k, v) for name, each in finals.items() for k, v in enumerate(each)), "epoch", 1)
     assert found.verdict.sentence() == found.summary == said
-    assert found.progress == f"1 to 1 epochs done · {said.replace(' wins ', ' leads ')}"
+    assert found.progress == f"Epoch 1 of 1. {said.replace('Winner', 'Leader')}"
 
 
 def test_a_single_schedule_is_judged_by_its_last_validation():
-    assert Race((final("a", 0, 0.5),), "epoch", 1).summary == "a: 50.0%"
+    assert Race((final("a", 0, 0.5),), "epoch", 1).summary == '"a" reaches 50.0%.'
     assert Race((final("a", 0, math.nan),), "epoch", 1).summary == "a: a loss of nan"
     assert Race((final("a", 0, None),), "epoch", 1).summary == "nothing is validated yet"
 
@@ -437,20 +438,20 @@ def test_on_digits_lenet5_learns_under_a_cosine():
         ([], {}, ValueError, "there is no schedule to train with"),
         ([{"kind": "setp"}], {}, ValueError, "no kind of schedule 'setp'.* Did you mean 'step'"),
         ([{"kind": "step"}, {"kind": "step", "lr": "0.1"}], {}, ValueError, "lr is '0.1'; it must be a number"),
-        (["step"], {}, TypeError, "a schedule is given as a dict with a kind, or as a scheduler, not as a str"),
+        (["step"], {}, TypeError, "a schedule is a str; expected a dict with a kind, or a scheduler"),
         ([{"kind": "step", "size": 3}], {}, TypeError, "step has no parameter 'size'"),
         ([{"kind": "onecycle", "total_steps": 3}], {}, ValueError, "one cycle of 3 steps ends before the 5 steps"),
-        ([{"kind": "onecycle", "pct_start": 0.2}], {}, ValueError, "torch does not take this schedule"),
-        ([{"kind": "step"}], {"unit": "step"}, ValueError, "unit is 'step'; it must be 'epoch' or 'batch'"),
-        ([{"kind": "step"}], {"seeds": ()}, ValueError, r"seeds is \(\); it must hold at least one whole number"),
-        ([{"kind": "step"}], {"seeds": 3}, ValueError, "seeds is 3; it must hold"),
-        ([{"kind": "step"}], {"seeds": [-1]}, ValueError, r"seeds is \[-1\]; it must hold"),
-        ([{"kind": "step"}], {"seeds": [0.5]}, ValueError, r"seeds is \[0.5\]; it must hold"),
-        ([{"kind": "step"}], {"seeds": "01"}, ValueError, "seeds is '01'; it must hold"),
-        ([{"kind": "step"}], {"steps": 0}, ValueError, "steps is 0; it must be a whole number of at least 1"),
-        ([{"kind": "step"}], {"steps": 2.0}, ValueError, "steps is 2.0; it must be a whole number"),
-        ([{"kind": "step"}], {"patience": 0}, ValueError, "patience is 0; it must be a whole number of at least 1"),
-        ([{"kind": "step"}], {"patience": 2, "min_delta": -1}, ValueError, "min_delta is -1; it must be a number"),
+        ([{"kind": "onecycle", "pct_start": 0.2}], {}, ValueError, "torch does not accept this schedule"),
+        ([{"kind": "step"}], {"unit": "step"}, ValueError, "unit is 'step'; expected 'epoch' or 'batch'"),
+        ([{"kind": "step"}], {"seeds": ()}, ValueError, r"seeds is \(\); expected one or more whole numbers"),
+        ([{"kind": "step"}], {"seeds": 3}, ValueError, "seeds is 3; expected one or more whole numbers"),
+        ([{"kind": "step"}], {"seeds": [-1]}, ValueError, r"seeds is \[-1\]; expected one or more whole numbers"),
+        ([{"kind": "step"}], {"seeds": [0.5]}, ValueError, r"seeds is \[0.5\]; expected one or more whole numbers"),
+        ([{"kind": "step"}], {"seeds": "01"}, ValueError, "seeds is '01'; expected one or more whole numbers"),
+        ([{"kind": "step"}], {"steps": 0}, ValueError, "steps is 0; expected a whole number of at least 1"),
+        ([{"kind": "step"}], {"steps": 2.0}, ValueError, "steps is 2.0; expected a whole number"),
+        ([{"kind": "step"}], {"patience": 0}, ValueError, "patience is 0; expected a whole number of at least 1"),
+        ([{"kind": "step"}], {"patience": 2, "min_delta": -1}, ValueError, "min_delta is -1; expected a number"),
     ],
 )
 def test_what_is_wrong_is_said_before_anything_is_trained(specs, options, error, sentence):

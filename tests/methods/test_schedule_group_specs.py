@@ -8,7 +8,8 @@ import torch
 from torch.optim import SGD
 from torch.optim import lr_scheduler as S
 
-from cnnwidgets.methods import KINDS, schedule
+from cnnwidgets.methods import schedule
+from cnnwidgets.methods.schedule_parameters import KINDS
 from cnnwidgets.methods.schedules import sketch
 from tests.methods.test_schedules import BY_HAND, LOSSES, executed, spec_of
 

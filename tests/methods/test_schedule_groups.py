@@ -159,7 +159,7 @@ def test_a_rate_that_is_a_tensor_stays_the_same_tensor():
 def test_one_rate_stands_for_all_groups_only_where_it_is_theirs():
     model = net()
     found = schedule(S.StepLR(sgd(model), 5), STEPS)
-    with pytest.raises(ValueError, match=r"there are 2 groups of parameters, which differ: read rates\[k\] of group k"):
+    with pytest.raises(ValueError, match=r"there are 2 groups of parameters, and they differ: read rates\[k\] for group k"):
         _ = found.lr
     assert found.momentum.tolist() == [0.9] * STEPS
     same = schedule(S.StepLR(SGD([{"params": [each]} for each in model.parameters()], lr=0.5), 5), STEPS)
@@ -176,7 +176,7 @@ def test_groups_of_the_same_rate_are_drawn_once_and_it_is_said():
     found = schedule(S.StepLR(sgd(model, decay, {"params": [model[2].bias]}), 5), STEPS)
     assert [(one.members, one.label) for one in found.courses] == [([0, 2], "body, group 2"), ([1, 3], "groups 1, 3")]
     assert repr(found) == (
-        "<schedule: your own scheduler, 24 steps, 0.03 to 3e-06 (body, group 2), 0.3 to 3e-05 (groups 1, 3)>"
+        "<schedule: your own scheduler, 24 steps, 0.03 to 3×10⁻⁶ (body, group 2), 0.3 to 3×10⁻⁵ (groups 1, 3)>"
     )
     assert [group.get("weight_decay") for group in found.spec["groups"]] == [None, None, 0.1, None]
 
@@ -220,7 +220,7 @@ def test_of_many_groups_a_sentence_tells_the_range():
     model = nn.Sequential(*(nn.Linear(1, 1, bias=False) for _ in range(12)))
     optimizer = SGD([{"params": each.parameters(), "lr": 0.5**k} for k, each in enumerate(model)], lr=1.0)
     found = schedule(S.ConstantLR(optimizer, 1.0), 3)
-    assert told(found) == "12 groups, at first 0.000488 to 1, at the end 0.000488 to 1"
+    assert told(found) == "12 groups, starting at 0.000488 to 1, ending at 0.000488 to 1"
     assert len(found.courses) == 12
 
 
@@ -270,7 +270,7 @@ def test_a_scheduler_that_torch_cannot_step_any_more_says_why():
     optimizer = sgd(model)
     scheduler = S.LambdaLR(optimizer, [lambda n: 1.0, lambda n: 0.5])
     optimizer.add_param_group({"params": model[2].parameters()})
-    with pytest.raises(ValueError, match="LambdaLR: it was made for 2 groups of parameters, and its optimizer has 3 by now"):
+    with pytest.raises(ValueError, match="LambdaLR: it was made for 2 groups of parameters, but its optimizer now has 3"):
         schedule(scheduler, 3)
     assert schedule(scheduler, 1).rates.tolist() == [[0.03], [0.15], [0.3]]
 
@@ -279,5 +279,5 @@ def test_an_optimizer_that_sets_its_rate_itself_is_refused():
     optimizer = SGD([{"params": [torch.zeros(1)]}], lr=0.1)
     scheduler = S.StepLR(optimizer, 2)
     optimizer.param_groups[0]["lr"] = None
-    with pytest.raises(ValueError, match="has lr=None, so it sets its rate itself; expected a number"):
+    with pytest.raises(ValueError, match="has lr=None, so it sets its own rate; expected a number"):
         schedule(scheduler, 3)

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import SGD, Adam, lr_scheduler
 
-from cnnwidgets.methods import KINDS, schedule
+from cnnwidgets.methods import schedule
+from cnnwidgets.methods.schedule_parameters import KINDS
 from cnnwidgets.methods.schedules import sketch, title
 from cnnwidgets.net import Cancelled
 from tests.methods.learning import record
@@ -260,7 +261,7 @@ def test_the_code_gives_the_same_rates_and_the_spec_survives_json(drawn):
     try:
         found = schedule(spec, steps)
     except ValueError as error:
-        assert "torch does not take this schedule" in str(error)  # one cycle that rises in exactly one step
+        assert "torch does not accept this schedule" in str(error)  # one cycle that rises in exactly one step
         return
     assert executed(found.code) == found.lr.tolist()
     again = schedule(json.loads(json.dumps(found.spec)), steps)
@@ -458,7 +459,7 @@ def test_losses_that_are_given_go_before_those_of_the_spec():
 @pytest.mark.parametrize("steps", [0, -3, 2.0, 2.5, "9", None, float("nan")])
 def test_a_number_of_steps_is_whole_and_positive(steps):
     for function in (lambda: schedule({"kind": "step"}, steps), lambda: sketch({"kind": "step"}, steps, np.arange(1))):
-        with pytest.raises(ValueError, match=rf"steps is {steps!r}; it must be a whole number of at least 1"):
+        with pytest.raises(ValueError, match=rf"steps is {steps!r}; expected a whole number of at least 1"):
             function()
 
 
@@ -469,8 +470,8 @@ def test_a_number_of_steps_is_whole_and_positive(steps):
         ({}, ValueError, "no kind of schedule None"),
         ({"kind": ["step"]}, ValueError, r"no kind of schedule \['step'\]"),
         ({"kind": 3}, ValueError, "no kind of schedule 3"),
-        ("cosine", TypeError, "a schedule is given as a dict with a kind, or as a scheduler, not as a str"),
-        (None, TypeError, "not as a NoneType"),
+        ("cosine", TypeError, "a schedule is a str; expected a dict with a kind, or a scheduler"),
+        (None, TypeError, "a schedule is a NoneType; expected a dict"),
         ({"kind": "step", "stepsize": 3}, TypeError, r"step has no parameter 'stepsize'. Did you mean 'step_size'"),
         ({"kind": "step", "T_max": 3}, TypeError, r"step has no parameter 'T_max'.* It has: lr, step_size, gamma, warmup"),
         ({"kind": "step", 3: 3}, TypeError, r"step has no parameter 3\. It has"),
@@ -495,16 +496,16 @@ def test_a_number_of_steps_is_whole_and_positive(steps):
         ({"kind": "multistep", "milestones": "30"}, ValueError, "milestones is '30'; it must be a list"),
         ({"kind": "multistep", "milestones": [3, -1]}, ValueError, "milestones is -1; it must be a whole number from 0"),
         ({"kind": "multistep", "milestones": [[3]]}, ValueError, r"milestones is \[3\]; it must be a whole number"),
-        ({"kind": "drawn", "at": [0, 9, 5], "rates": [1, 1, 1]}, ValueError, "out of order: after 9 comes 5"),
-        ({"kind": "drawn", "at": [0, 5, 5], "rates": [1, 1, 1]}, ValueError, "out of order: after 5 comes 5"),
+        ({"kind": "drawn", "at": [0, 9, 5], "rates": [1, 1, 1]}, ValueError, "out of order: 5 comes after 9"),
+        ({"kind": "drawn", "at": [0, 5, 5], "rates": [1, 1, 1]}, ValueError, "out of order: 5 comes after 5"),
         ({"kind": "drawn", "at": [0, 5], "rates": [1, 1, 1]}, ValueError, "there are 2 knots and 3 rates"),
         ({"kind": "cyclic", "lr": 1, "max_lr": 0.1}, ValueError, "the highest rate 0.1 is below the lowest, 1"),
         ({"kind": "cyclic", "mode": "square"}, ValueError, "mode is 'square'; it must be one of 'triangular'"),
-        ({"kind": "onecycle", "total_steps": 7}, ValueError, "one cycle of 7 steps ends before the 8 steps that are asked"),
+        ({"kind": "onecycle", "total_steps": 7}, ValueError, "one cycle of 7 steps ends before the 8 steps of the schedule"),
         ({"kind": "onecycle", "total_steps": 5, "warmup": 2}, ValueError, "one cycle of 5 steps ends before the 8 steps"),
-        ({"kind": "onecycle", "pct_start": 1 / 8}, ValueError, "torch does not take this schedule: float division"),
-        ({"kind": "plateau"}, ValueError, "a plateau is seen in a validation loss after each step: 7 are wanted, none is"),
-        ({"kind": "plateau", "losses": [1, 1]}, ValueError, "7 are wanted, 2 are given"),
+        ({"kind": "onecycle", "pct_start": 1 / 8}, ValueError, "torch does not accept this schedule: float division"),
+        ({"kind": "plateau"}, ValueError, "needs the validation loss after each step: expected 7, got none"),
+        ({"kind": "plateau", "losses": [1, 1]}, ValueError, "expected 7, got 2"),
         ({"kind": "plateau", "losses": ["1"] * 8}, ValueError, "losses is '1'; it must be a number"),
         ({"kind": "recorded", "rates": []}, ValueError, r"rates is \[\]; it must be a list"),
     ],
@@ -515,7 +516,7 @@ def test_what_is_wrong_with_a_spec_is_said(spec, error, sentence):
 
 
 def test_a_plateau_of_ones_own_wants_losses_too():
-    with pytest.raises(ValueError, match="7 are wanted, none is given"):
+    with pytest.raises(ValueError, match="expected 7, got none"):
         schedule(lr_scheduler.ReduceLROnPlateau(SGD([torch.zeros(1)], lr=0.1)), 8)
 
 

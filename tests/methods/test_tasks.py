@@ -41,7 +41,7 @@ def test_a_run_begins_with_what_a_function_makes():
     [
         ([], others(), "the training loader is empty: it gives no batch"),
         (loader(), (), "the validation loader is empty: it gives no batch"),
-        (None, others(), "needs a training loader, which gives batches of pictures and labels"),
+        (None, others(), "needs a training loader that gives batches of pictures and labels"),
         (loader(), None, "needs a validation loader"),
         (DataLoader(pictures(5), batch_size=16, drop_last=True), others(), "the training loader is empty"),
     ],
@@ -79,8 +79,8 @@ def test_generators_are_found_wherever_a_loader_holds_them():
 def test_digits_are_lenet5_and_its_1297_pictures_of_which_another_500_judge():
     digits = task("digits")
     assert type(digits.start()) is samples.LeNet5
-    assert sum(len(labels) for _, labels in digits.train) == 1297
-    assert sum(len(labels) for _, labels in digits.validation) == 500
+    assert sum(len(labels) for _, labels in digits.loader) == 1297
+    assert sum(len(labels) for _, labels in digits.validation_loader) == 500
     assert digits is task("digits")
     assert repr(digits) == "Task(digits)"
 
@@ -127,14 +127,22 @@ def test_batches_in_memory_are_those_of_a_plain_loader():
         ({"model": 3}, TypeError, "model is 3; expected a torch.nn.Module or a function"),
         ({"model": {"weight": 1}}, TypeError, "model is {'weight': 1}; expected a torch.nn.Module or a function"),
         ({"criterion": "mse"}, TypeError, "criterion is 'mse'; expected a function of scores and labels"),
-        ({"train": 5}, TypeError, "the training loader is 5; expected batches of pictures and labels, such as a DataLoader"),
-        ({"validation": "test"}, TypeError, "the validation loader is 'test'; expected batches of pictures and labels"),
-        ({"train": None}, ValueError, "a network of your own needs a training loader"),
+        (
+            {"loader": 5},
+            TypeError,
+            "the training loader is 5; expected batches of pictures and labels, such as",
+        ),
+        (
+            {"validation_loader": "test"},
+            TypeError,
+            "the validation loader is 'test'; expected batches of pictures",
+        ),
+        ({"loader": None}, ValueError, "a network of your own needs a training loader"),
     ],
 )
 def test_what_is_no_task_is_told(given, kind, sentence):
     batch = [(torch.zeros(2, 4), torch.zeros(2, dtype=torch.long))]
-    right = {"model": torch.nn.Linear(4, 2), "train": batch, "validation": batch}
+    right = {"model": torch.nn.Linear(4, 2), "loader": batch, "validation_loader": batch}
     with pytest.raises(kind) as raised:
         cw.methods.Task(**{**right, **given})
     assert str(raised.value).startswith(sentence)

@@ -38,7 +38,7 @@ def test_a_step_tells_the_rate_of_every_group():
 
 def test_one_rate_is_told_of_a_step_only_where_all_groups_have_it():
     assert Step(1.0, 0.5, (0.1, 0.1), 4).lr == 0.1
-    with pytest.raises(ValueError, match=r"there are 2 groups of parameters, which differ: read rates\[k\] of group k"):
+    with pytest.raises(ValueError, match=r"there are 2 groups of parameters, and they differ: read rates\[k\] for group k"):
         _ = Step(1.0, 0.5, (0.1, 0.2), 4).lr
 
 

@@ -1,4 +1,4 @@
-"""EarlyStopping: a record, patience as a slider, and what it would have saved and missed."""
+"""EarlyStopping: a record, patience as a slider, and what it saves and misses."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ LOSSES = [1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45]
 def test_patience_says_where_it_stops_and_what_that_costs():
     panel = cw.EarlyStopping(LOSSES, patience=2)
     assert (panel.result.epoch, panel.result.best_epoch, panel.result.saved) == (4, 2, 3)
-    assert "after epoch 5 of 8, 3 epochs saved" in panel.status.message
-    assert "Missed: 0.4 in epoch 7" in panel.status.message
+    assert "Stops after epoch 5 and keeps epoch 3 (loss 0.5). Saves 3 epochs" in panel.status.message
+    assert "misses 0.4 in epoch 7" in panel.status.message
     panel.patience = 4
     assert not panel.result.stopped
-    assert "would not have stopped" in panel.status.message
+    assert "Never stops" in panel.status.message
 
 
 def test_the_still_shades_the_saved_epochs_beyond_where_it_stops():
     (axes,) = cw.EarlyStopping(LOSSES, patience=2).figure().axes
     shaded = [part for part in axes.get_children() if isinstance(part, Rectangle) and part.get_alpha() == 0.15]
     assert [(part.get_x(), part.get_width()) for part in shaded] == [(5, 3)]
-    assert [text.get_text() for text in axes.texts] == ["stops here"]
+    assert [text.get_text() for text in axes.texts] == ["stops here", "3 epochs saved"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "validation loss",
-        "lowest: epoch 7",
-        "kept: epoch 3",
+        "kept: epoch 3, 0.5",
+        "missed: epoch 7, 0.4",
     ]
 
 
@@ -61,8 +61,8 @@ def test_a_saved_history_has_its_training_loss_too(tmp_path):
     panel = cw.EarlyStopping(tmp_path / "run.json", patience=1)
     assert panel.result.best_epoch == 1
     names = [trace["name"] for trace in json.loads(panel.chart.figure)["data"]]
-    assert names == ["training loss", "validation loss", "kept: epoch 2"]
-    assert panel.figure().axes[0].lines[0].get_ydata().tolist() == [1.5, 0.4]
+    assert names == ["validation loss", "training loss", "kept: epoch 2, 0.9"]
+    assert panel.figure().axes[0].lines[1].get_ydata().tolist() == [1.5, 0.4]
     assert repr(panel) == "EarlyStopping(2 epochs of a run, patience=1)"
 
 

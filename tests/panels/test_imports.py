@@ -16,7 +16,7 @@ for name in ("digits", "scenes"):
     saliency = cw.SaliencyPanel(net, data, **everything)
     assert saliency.wait(120) and saliency.error is None
 playground = cw.SchedulePlayground(steps=3)
-race = cw.TrainingRace([{"kind": "cosine"}], steps=1)
+race = cw.TrainingRace(specs=[{"kind": "cosine"}], steps=1)
 finder = cw.LRFinder("digits", steps=10)
 stopping = cw.EarlyStopping([2.0, 1.0, 3.0])
 rules = cw.BackwardRules("network")

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number
 from tests.base.tiny import is_shown
 from tests.methods.test_loaders import FORMS, RIGHT, TASKS, In, made
 from tests.panels.test_race import data, network
@@ -32,7 +33,7 @@ def run(panel, task) -> dict:
 def test_loaders_of_every_form_race_and_the_code_takes_them(form):
     form = FORMED[form]
     loaders = In(form, data()), In(form, data(seed=1))
-    panel = cw.TrainingRace(SPECS, steps=4, model=network, train=loaders[0], validation=loaders[1])
+    panel = cw.TrainingRace(specs=SPECS, steps=4, task=network, loader=loaders[0], validation_loader=loaders[1])
     plain = cw.methods.race(cw.methods.Task(network, data(), data(seed=1)), SPECS, steps=4)
     for one, other in zip(panel.result.histories, plain.histories, strict=True):
         assert one.loss.tolist() == other.loss.tolist()
@@ -55,7 +56,7 @@ def test_loaders_of_every_form_are_range_tested_and_the_code_takes_them(form):
 def test_the_playground_trains_on_a_loader_of_dicts():
     form = FORMED["dicts"]
     panel = cw.SchedulePlayground(
-        steps=2, specs=SPECS, model=network, train=In(form, data()), validation=In(form, data(seed=1))
+        steps=2, specs=SPECS, task=network, loader=In(form, data()), validation_loader=In(form, data(seed=1))
     )
     assert len(panel.train().result.histories) == 2
 
@@ -64,7 +65,7 @@ def test_the_playground_trains_on_a_loader_of_dicts():
 @pytest.mark.parametrize("name", TASKS)
 def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
     task, *_ = made(name)
-    panel = cw.TrainingRace(SPECS, steps=6, unit=unit, model=task)
+    panel = cw.TrainingRace(specs=SPECS, steps=6, unit=unit, task=task)
     found = panel.result
     result = "accuracy" if name in RIGHT else "loss"
     drawn = json.loads(panel.chart.figure)["layout"]
@@ -76,7 +77,7 @@ def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
     assert (is_shown(panel, panel.snapshots)) == (several and name in RIGHT)
     assert set(panel.data()) == {"loss", "accuracy", "validation_loss", "validation_accuracy"}
     criterion = "" if task.criterion is torch.nn.functional.cross_entropy else ", criterion"
-    assert f"Task(model, loader, others{criterion})" in panel.code()
+    assert f"Task(model, loader, validation_loader{criterion})" in panel.code()
     values = run(panel, task)["values"]
     wanted = [getattr(one, f"validation_{result}").tolist() for one in found.histories]
     np.testing.assert_array_equal([*values.values()], wanted)
@@ -84,13 +85,14 @@ def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
 
 def test_a_race_of_values_is_told_by_losses():
     task, *_ = made("values")
-    panel = cw.TrainingRace(SPECS, steps=6, model=task)
+    panel = cw.TrainingRace(specs=SPECS, steps=6, task=task)
     verdict = panel.result.verdict
     line = panel.status.message
     assert (
-        f"{verdict.winner} wins with a validation loss of {verdict.mean:.3g}, lower than that of {verdict.second} by" in line
+        line.startswith(f'Winner: "{verdict.winner}", validation loss {number(verdict.mean)}, ')
+        and f'{number(verdict.margin, 2)} below "{verdict.second}"' in line
     )
-    assert "one seed proves nothing" in line
+    assert "One seed proves nothing" in line
     assert "nan" not in line
     assert "%" not in line
     panel.seeds = 3
@@ -108,7 +110,7 @@ def test_a_loss_that_is_no_number_has_lost():
     broken = replace(first, validation_loss=np.array([1.0, np.nan]))
     panel = cw.TrainingRace(replay=cw.methods.Race((broken, second), "epoch", 2))
     assert panel.result
-    said = f"{second.name} wins with a validation loss of {second.final_loss:.3g}; that of {first.name} is no number"
+    said = f'Winner: "{second.name}", validation loss {number(second.final_loss)}, while "{first.name}" diverged.'
     assert panel.status.message.startswith(said)
     assert panel.figure().axes
 
@@ -132,11 +134,11 @@ def test_tasks_of_every_kind_are_range_tested_and_the_code_gives_it(name):
 def test_numbers_in_one_column_need_a_criterion_and_with_it_they_work(name):
     task, *_ = made(name)
     for panel in (
-        cw.LRFinder(task.model, task.train),
-        cw.TrainingRace(SPECS, 2, model=task.model, train=task.train, validation=task.validation),
+        cw.LRFinder(task.model, task.loader),
+        cw.TrainingRace(specs=SPECS, steps=2, task=task.model, loader=task.loader, validation_loader=task.validation_loader),
     ):
         with pytest.raises(ValueError, match=r"pass criterion=nn.BCEWithLogitsLoss\(\) where a label is 1 or 0"):
             _ = panel.result
         assert panel.status.message.startswith("The network gives one score a picture, and the labels are a float64 tensor")
-    good = cw.methods.Task(task.model, task.train, task.validation, nn.MSELoss())
+    good = cw.methods.Task(task.model, task.loader, task.validation_loader, nn.MSELoss())
     assert len(cw.LRFinder(good, steps=20).result.loss)

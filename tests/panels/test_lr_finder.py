@@ -39,12 +39,12 @@ def test_the_marker_begins_at_the_suggestion_and_follows_the_hand(panel):
     assert panel.figure().axes[0].lines[-1].get_xdata()[0] == suggested
     panel.chart.set_state({"line": 0.5})
     assert panel.rate == 0.5
-    assert "the marker is at 0.5" in panel.status.message
+    assert "The marker is at 0.5." in panel.status.message
     panel.rate = 0.25
     assert (panel.chart.line, panel.chart.line_label) == (0.25, "0.25")
     panel.rate = None
     assert panel.chart.line == suggested
-    assert "the marker" not in panel.status.message
+    assert "The marker" not in panel.status.message
 
 
 def test_the_loader_and_the_network_are_left_as_they_are(model, panel):
@@ -53,7 +53,7 @@ def test_the_loader_and_the_network_are_left_as_they_are(model, panel):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"), [({"low": 1.0, "high": 0.1}, "they must be above 0, and rise"), ({"low": -1.0}, "above 0")]
+    ("settings", "words"), [({"low": 1.0, "high": 0.1}, "they must be above 0 and rise"), ({"low": -1.0}, "above 0")]
 )
 def test_bad_input_is_a_sentence(model, settings, words):
     panel = cw.LRFinder(model, data(), **settings)

@@ -22,7 +22,7 @@ SCENES = {"patch": 16, "stride": 8}
 
 
 def race():
-    return cw.TrainingRace([{"kind": "constant", "lr": 0.02}], steps=2)
+    return cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], steps=2)
 
 
 def explorer():

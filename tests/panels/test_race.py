@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
+from cnnwidgets.numbers import percent
 from tests.base.tiny import PATIENCE, control, is_shown
 
 SPECS = [{"kind": "constant", "lr": 0.1}, {"kind": "restarts", "lr": 0.1, "T_0": 2}]
@@ -31,7 +32,7 @@ def network():
 
 @pytest.fixture
 def panel():
-    return cw.TrainingRace(SPECS, steps=4, model=network, train=data(shuffle=True), validation=data(seed=1))
+    return cw.TrainingRace(specs=SPECS, steps=4, task=network, loader=data(shuffle=True), validation_loader=data(seed=1))
 
 
 def curve(panel, number):
@@ -58,7 +59,7 @@ def test_the_chart_grows_to_the_method_s_curves(panel):
 def test_the_code_gives_the_same_accuracies(panel):
     found = panel.result  # it draws from the global generators, as the code does: not at the same time
     space = {}
-    code = panel.code().replace("cw.methods.Task(model, loader, others)  # yours", "task")
+    code = panel.code().replace("cw.methods.Task(model, loader, validation_loader)  # yours", "task")
     space["task"] = cw.methods.Task(network, data(shuffle=True), data(seed=1))
     exec(code, space)
     assert [*space["values"].values()] == [one.validation_accuracy.tolist() for one in found.histories]
@@ -69,10 +70,12 @@ def test_the_code_gives_the_same_accuracies(panel):
     "spec", [{"kind": "plateau", "patience": 0, "warmup": 1}, {"kind": "onecycle"}, {"kind": "step", "warmup": 2}]
 )
 def test_the_code_of_every_way_to_step_gives_the_same(unit, spec):
-    panel = cw.TrainingRace([spec], steps=6, unit=unit, model=network, train=data(shuffle=True), validation=data(seed=1))
+    panel = cw.TrainingRace(
+        specs=[spec], steps=6, unit=unit, task=network, loader=data(shuffle=True), validation_loader=data(seed=1)
+    )
     (found,) = panel.result.histories
     space = {"task": cw.methods.Task(network, data(shuffle=True), data(seed=1))}
-    exec(panel.code().replace("cw.methods.Task(model, loader, others)  # yours", "task"), space)
+    exec(panel.code().replace("cw.methods.Task(model, loader, validation_loader)  # yours", "task"), space)
     assert [*space["values"].values()] == [found.validation_accuracy.tolist()]
 
 
@@ -87,32 +90,36 @@ def test_the_snapshots_have_a_chart_of_their_own(panel):
 
 def test_one_seed_is_said_to_prove_nothing_and_three_have_a_band(panel):
     assert panel.wait(PATIENCE)
-    assert "one seed proves nothing" in panel.status.message
+    assert "One seed proves nothing" in panel.status.message
     panel.seeds = 3
     assert panel.result.verdict.seeds == 3
-    assert "over 3 seeds" in panel.status.message
+    assert "(3 seeds)" in panel.status.message
     assert sum(trace.get("fill") == "tonexty" for trace in json.loads(panel.chart.figure)["data"]) == 4
 
 
 def test_early_stopping_ends_a_live_run_where_the_record_says():
     panel = cw.TrainingRace(
-        [{"kind": "constant", "lr": 3.0}], steps=30, model=network, train=data(shuffle=True), validation=data(seed=1)
+        specs=[{"kind": "constant", "lr": 3.0}],
+        steps=30,
+        task=network,
+        loader=data(shuffle=True),
+        validation_loader=data(seed=1),
     )
     whole = panel.result.histories[0]
     panel.patience = 3
     stopped = panel.result.histories[0]
     assert len(stopped.ends) == whole.early_stopping(3).epoch + 1 < 30
     np.testing.assert_array_equal(stopped.validation_loss, whole.validation_loss[: len(stopped.ends)])
-    assert "early stopping" in panel.status.message
+    assert "was stopped early after epoch" in panel.status.message
 
 
 def test_a_loss_that_is_no_number_is_said():
     panel = cw.TrainingRace(
-        [{"kind": "constant", "lr": 100.0}], steps=30, model=network, train=data(), validation=data(seed=1)
+        specs=[{"kind": "constant", "lr": 100.0}], steps=30, task=network, loader=data(), validation_loader=data(seed=1)
     )
     panel.specs = [{"kind": "constant", "lr": 100.0, "momentum": 0.99, "weight_decay": 10.0}]
     (found,) = panel.result.histories
-    assert found.stopped.startswith("its loss is")
+    assert found.stopped.startswith("diverged at step")
     assert found.stopped in panel.status.message
 
 
@@ -132,7 +139,9 @@ class Waiting:
 
 def test_a_cancel_keeps_what_is_there():
     waiting = Waiting()
-    panel = cw.TrainingRace([{"kind": "constant"}], steps=5, model=network, train=waiting, validation=data(seed=1))
+    panel = cw.TrainingRace(
+        specs=[{"kind": "constant"}], steps=5, task=network, loader=waiting, validation_loader=data(seed=1)
+    )
     assert waiting.reached.wait(PATIENCE)
     panel.cancel()
     waiting.gate.set()
@@ -158,7 +167,7 @@ def test_a_race_that_is_shown_again_has_no_controls(panel):
 
 
 def test_a_hand_may_ask_for_no_early_stopping_and_code_for_more_than_its_field_offers(panel):
-    assert (control(panel, "patience")["none"], control(panel, "patience")["max"]) == ("never", 1000)
+    assert (control(panel, "patience")["none"], control(panel, "patience")["max"]) == ("off", 1000)
     panel.set_state({"patience": 2})
     assert panel.patience == 2
     panel.set_state({"patience": None})
@@ -170,7 +179,7 @@ def test_a_hand_may_ask_for_no_early_stopping_and_code_for_more_than_its_field_o
 def test_runs_go_to_an_executor():
     with ThreadPoolExecutor(2) as executor:
         panel = cw.TrainingRace(
-            SPECS, steps=2, model=network, train=data(shuffle=True), validation=data(seed=1), executor=executor
+            specs=SPECS, steps=2, task=network, loader=data(shuffle=True), validation_loader=data(seed=1), executor=executor
         )
         there = panel.result
     here = cw.methods.race(cw.methods.Task(network, data(shuffle=True), data(seed=1)), SPECS, steps=2)
@@ -180,7 +189,9 @@ def test_runs_go_to_an_executor():
 def test_one_s_own_network_is_left_as_it_is():
     model = network()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    panel = cw.TrainingRace([{"kind": "constant", "lr": 0.5}], steps=2, model=model, train=data(), validation=data(seed=1))
+    panel = cw.TrainingRace(
+        specs=[{"kind": "constant", "lr": 0.5}], steps=2, task=model, loader=data(), validation_loader=data(seed=1)
+    )
     assert panel.result.histories[0].loss[-1] != panel.result.histories[0].loss[0]
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
@@ -191,13 +202,13 @@ def test_one_s_own_network_is_left_as_it_is():
     ("arguments", "words"),
     [
         ({"specs": []}, "no schedule to train with"),
-        ({"specs": SPECS, "model": network}, "needs a training loader"),
-        ({"specs": SPECS, "model": network, "train": [], "validation": data()}, "loader is empty"),
+        ({"specs": SPECS, "task": network}, "needs a training loader"),
+        ({"specs": SPECS, "task": network, "loader": [], "validation_loader": data()}, "loader is empty"),
         ({"specs": SPECS, "task": "cats"}, "no sample 'cats'"),
     ],
 )
 def test_bad_input_is_a_sentence(arguments, words):
-    panel = cw.TrainingRace(arguments.pop("specs"), steps=2, **arguments)
+    panel = cw.TrainingRace(steps=2, **arguments)
     with pytest.raises((TypeError, ValueError), match=words):
         _ = panel.result
     assert words in panel.status.message
@@ -206,7 +217,7 @@ def test_bad_input_is_a_sentence(arguments, words):
 def test_the_playground_trains_what_is_on_its_screen():
     panel = cw.SchedulePlayground(
         steps=3, specs=[{"kind": "plateau", "losses": [1.0] * 3}, {"kind": "cosine"}],
-        model=network, train=data(), validation=data(seed=1),
+        task=network, loader=data(), validation_loader=data(seed=1),
     )  # fmt: skip
     race = panel.train()
     assert len(race.result.histories) == 2
@@ -219,7 +230,7 @@ def test_the_playground_trains_what_is_on_its_screen():
 
 def test_a_plateau_answers_to_the_loss_that_was_measured():
     spec = {"kind": "plateau", "lr": 0.05, "patience": 1, "factor": 0.5}
-    panel = cw.TrainingRace([spec], steps=12, model=network, train=data(shuffle=True), validation=data(seed=1))
+    panel = cw.TrainingRace(specs=[spec], steps=12, task=network, loader=data(shuffle=True), validation_loader=data(seed=1))
     (found,) = panel.result.histories
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.05)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
@@ -246,26 +257,26 @@ def test_a_race_in_its_first_epoch_has_a_still_picture_already():
     assert not is_shown(panel, panel.snapshots)
 
 
-def test_a_race_in_its_first_epoch_counts_steps_and_its_chart_has_no_scale_yet(panel):
+def test_a_race_in_its_first_epoch_has_the_axes_that_it_keeps():
     race = first_epoch()
     begun = cw.TrainingRace(replay=race)
-    assert begun.progress(race) == "5 steps of the first epoch done …"
-    assert panel.wait(PATIENCE) and begun.wait(PATIENCE)
-    scales = [json.loads(each.chart.figure)["layout"]["yaxis"].get("showticklabels", True) for each in (begun, panel)]
-    assert scales == [False, True]
+    assert begun.progress(race) == "Epoch 1 of 3"
+    assert begun.wait(PATIENCE)
+    axes = json.loads(begun.chart.figure)["layout"]
+    assert [axes[name]["range"] for name in ("xaxis", "yaxis", "yaxis2")] == [[0, 3], [0, 1.0], [0, 1]]
 
 
 def test_two_schedules_with_the_same_rates_are_alike_and_neither_wins():
     specs = [{"name": name, "kind": "constant", "lr": 0.1} for name in "ab"]
-    panel = cw.TrainingRace(specs, steps=2, model=network, train=data(), validation=data(seed=1))
+    panel = cw.TrainingRace(specs=specs, steps=2, task=network, loader=data(), validation_loader=data(seed=1))
     (one, _) = panel.result.histories
-    assert panel.status.message.startswith(f"a and b are alike with {one.final_accuracy:.1%}")
+    assert panel.status.message.startswith(f'Tie at {percent(one.final_accuracy)}: "a" and "b".')
 
 
 def test_the_line_tells_of_the_snapshots_what_their_bars_show(panel):
     panel.seeds = 3
     assert panel.wait(PATIENCE)
     bars = json.loads(panel.snapshots.figure)["data"][0]
-    assert f"their average {bars['text'][2]}" in panel.status.message
+    assert f"together {bars['text'][2]}." in panel.status.message
     runs = panel.result.of("cosine with restarts 0.1 (T_0 2)")
-    assert bars["text"][2] == f"{np.mean([one.ensemble_accuracy[-1] for one in runs]):.1%}"
+    assert bars["text"][2] == percent(np.mean([one.ensemble_accuracy[-1] for one in runs]))

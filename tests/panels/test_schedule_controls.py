@@ -168,15 +168,15 @@ def test_schedules_are_added_and_removed(panel):
 
 
 def test_a_preset_is_named_as_long_as_it_is_what_is_on_screen(panel):
-    assert panel._values["preset"] == "MultiStepLR([30, 80], 0.1) from 0.5"
-    hand(panel, preset="drawn by hand")
-    assert (panel._values["preset"], panel.steps, panel.selected) == ("drawn by hand", 60, 0)
+    assert panel._values["preset"] == "two drops"
+    hand(panel, preset="by hand")
+    assert (panel._values["preset"], panel.steps, panel.selected) == ("by hand", 60, 0)
     drag(panel.chart, panel, dragged=[1, 1, 12.0, 0.05])
     assert panel._values["preset"] is None
-    hand(panel, preset="drawn by hand")
-    assert panel.specs == PRESETS["drawn by hand"].specs
+    hand(panel, preset="by hand")
+    assert panel.specs == PRESETS["by hand"].specs
     hand(panel, preset=None)
-    assert panel.specs == PRESETS["drawn by hand"].specs
+    assert panel.specs == PRESETS["by hand"].specs
 
 
 def test_a_locked_playground_cannot_be_bent_by_hand_and_all_can_be_looked_at():
@@ -220,7 +220,7 @@ def test_a_knot_of_a_schedule_that_is_drawn_no_more_moves_nothing(panel):
 
 
 def test_the_loss_of_a_plateau_is_drawn_by_hand(panel):
-    hand(panel, preset="reduce on plateau")
+    hand(panel, preset="plateau")
     assert is_shown(panel, panel.loss_chart) and panel.loss_chart.draggable == [1]
     drag(panel.loss_chart, panel, dragged=[1, 1, 20.0, 0.9])
     drag(panel.loss_chart, panel, added=[25.0, 0.5])

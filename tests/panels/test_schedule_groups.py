@@ -45,7 +45,12 @@ def scheduler(model):
 @pytest.fixture
 def panel(model, scheduler):
     made = cw.SchedulePlayground(
-        scheduler=scheduler, steps=STEPS, model=model, train=data(), validation=data(seed=1), specs=[{"kind": "cosine"}]
+        scheduler=scheduler,
+        steps=STEPS,
+        task=model,
+        loader=data(),
+        validation_loader=data(seed=1),
+        specs=[{"kind": "cosine"}],
     )
     assert made.wait(PATIENCE)
     return made
@@ -133,12 +138,12 @@ def test_a_training_gives_each_group_its_own_rate(panel, rates, model):
     assert [line.get_label() for line in below.lines[1:]] == named[12:14]
     np.testing.assert_array_equal(below.lines[2].get_ydata()[1:], rates[2])
     space = {"task": cw.methods.Task(model, data(), data(seed=1))}
-    exec(race.code().replace("cw.methods.Task(model, loader, others)  # yours", "task"), space)
+    exec(race.code().replace("cw.methods.Task(model, loader, validation_loader)  # yours", "task"), space)
     assert space["values"]["LambdaLR (yours)"] == theirs.validation_accuracy.tolist()
 
 
 def test_a_training_of_another_network_says_that_it_has_no_such_groups(scheduler):
-    panel = cw.SchedulePlayground(scheduler=scheduler, steps=2, model=network, train=data(), validation=data(seed=1))
+    panel = cw.SchedulePlayground(scheduler=scheduler, steps=2, task=network, loader=data(), validation_loader=data(seed=1))
     race = panel.train()
     with pytest.raises(ValueError, match="the schedule has 3 groups of parameters, but not which weights of the network"):
         _ = race.result
@@ -148,7 +153,7 @@ def test_a_training_of_another_network_says_that_it_has_no_such_groups(scheduler
 
 def test_schedules_begin_with_the_rates_of_an_optimizer_s_groups(model):
     optimizer = optimizer_of(model, Adam)
-    panel = cw.SchedulePlayground(optimizer, steps=STEPS, model=model)
+    panel = cw.SchedulePlayground(model, optimizer=optimizer, steps=STEPS)
     assert [one.spec["kind"] for one in panel.result] == ["constant", "step", "cosine"]
     for one in panel.result:
         np.testing.assert_allclose(one.rates[:, 0], [0.02, 0.02, 0.2], rtol=1e-15)
@@ -193,7 +198,7 @@ def test_of_many_groups_the_legend_names_some_and_says_how_many_more():
 
 def test_weights_in_no_group_and_an_optimizer_that_is_not_offered_are_told(model):
     optimizer = Adagrad(model[3].parameters(), lr=0.1)
-    panel = cw.SchedulePlayground(scheduler=S.StepLR(optimizer, 3), steps=4, model=model)
+    panel = cw.SchedulePlayground(scheduler=S.StepLR(optimizer, 3), steps=4, task=model)
     assert panel.wait(PATIENCE)
     assert "an SGD stands for your Adagrad in the code and in a training" in panel.status.message
     assert "in no group, so never trained: 1.weight, 1.bias" in panel.status.message
@@ -225,6 +230,6 @@ def test_what_wraps_an_optimizer_is_as_good(model):
             return self.optimizer.param_groups
 
     optimizer = optimizer_of(model)
-    panel = cw.SchedulePlayground(Wrapped(optimizer), S.StepLR(optimizer, 3), steps=4)
+    panel = cw.SchedulePlayground(optimizer=Wrapped(optimizer), scheduler=S.StepLR(optimizer, 3), steps=4)
     assert panel.result[0].rates.shape == (3, 4)
     assert "stands for" not in panel.status.message

@@ -114,7 +114,9 @@ def test_many_steps_of_a_plateau_are_followed_without_a_sketch():
 
 
 def test_an_optimizer_gives_schedules_their_rate():
-    panel = cw.SchedulePlayground(torch.optim.AdamW(torch.nn.Linear(2, 2).parameters(), lr=0.003, weight_decay=0.1))
+    panel = cw.SchedulePlayground(
+        optimizer=torch.optim.AdamW(torch.nn.Linear(2, 2).parameters(), lr=0.003, weight_decay=0.1)
+    )
     assert {(spec["optimizer"], spec["lr"], spec["weight_decay"]) for spec in panel.specs} == {("AdamW", 0.003, 0.1)}
     assert all(one.lr[0] == 0.003 for one in panel.result)
 

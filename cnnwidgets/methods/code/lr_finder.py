@@ -23,7 +23,7 @@ rates, values = [], []
 """
 
 _STEPS = """\
-epochs = itertools.chain.from_iterable(itertools.repeat(task.train))
+epochs = itertools.chain.from_iterable(itertools.repeat(task.loader))
 for images, labels in itertools.islice(epochs, {made}):
     loss = F.cross_entropy(model(images), labels)
     optimizer.zero_grad()
@@ -34,19 +34,19 @@ for images, labels in itertools.islice(epochs, {made}):
     scheduler.step()"""
 
 _OWN_STEPS = """\
-epochs = (cw.methods.train(model, task.train, optimizer, scheduler, criterion=task.criterion) for _ in itertools.count())
+epochs = (cw.methods.train(model, task.loader, optimizer, scheduler, criterion=task.criterion) for _ in itertools.count())
 for step in itertools.islice(itertools.chain.from_iterable(epochs), {made}):
     rates.append(step.lr)
     values.append(step.loss)"""
 
 
-def range_test_lines(model: Any, made: int, settings: dict[str, Any]) -> str:
+def range_test_lines(task: Any, made: int, settings: dict[str, Any]) -> str:
     """The lines that put the loss of each step into ``values``, and its rate into ``rates``.
 
     Parameters:
-        model: a sample's name, of which every line is written out; or a task or network of one's own.
+        task: a sample's name, of which every line is written out; or a task or network of your own.
         made: number of the steps that were made.
         settings: low, high, steps, momentum, weight_decay, seed.
     """
-    lines = _CODE.format(task=task_line(model, "loader, loader"), **settings)
-    return lines + (_STEPS if isinstance(model, str) else _OWN_STEPS).format(made=made)
+    lines = _CODE.format(task=task_line(task, "loader, loader"), **settings)
+    return lines + (_STEPS if isinstance(task, str) else _OWN_STEPS).format(made=made)

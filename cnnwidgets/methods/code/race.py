@@ -33,21 +33,21 @@ while done < {steps}:
 
 _EPOCH = """\
 model.train()
-for images, labels in task.train:
+for images, labels in task.loader:
     loss = F.cross_entropy(model(images), labels)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step(){after}
 model.eval()
 with torch.no_grad():
-    found = [(model(images), labels) for images, labels in task.validation]
+    found = [(model(images), labels) for images, labels in task.validation_loader]
 scores, labels = (torch.cat(parts) for parts in zip(*found))
 accuracies.append((scores.argmax(1) == labels).double().mean().item())"""
 
 _OWN_EPOCH = """\
-for step in cw.methods.train(model, task.train, optimizer, criterion=task.criterion):
+for step in cw.methods.train(model, task.loader, optimizer, criterion=task.criterion):
     pass  # step.loss, step.accuracy and step.lr tell how it goes{after}
-found = cw.methods.evaluate(model, task.validation, criterion=task.criterion)
+found = cw.methods.evaluate(model, task.validation_loader, criterion=task.criterion)
 {results}.append(found.{result})"""
 
 _AFTER = """
@@ -57,18 +57,18 @@ _AFTER = """
         break"""
 
 
-def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, model: Any, result: str) -> str:
+def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, task: Any, result: str) -> str:
     """The lines that put a result of each schedule, epoch by epoch, into a dict ``values``; seed 0.
 
     Parameters:
-        model: a sample's name, of which every line is written out; or one's own, whose batches may have any form.
+        task: a sample's name, of which every line is written out; or your own, whose batches may have any form.
         result: "accuracy" or "loss", of the validation.
     """
     head = (
         "import numpy as np\nimport torch\nimport torch.nn.functional as F\n\nimport cnnwidgets as cw\n\n"
-        f"{task_line(model, 'loader, others')}\nvalues = {{}}"
+        f"{task_line(task, 'loader, validation_loader')}\nvalues = {{}}"
     )
-    own = not isinstance(model, str)
+    own = not isinstance(task, str)
     return "\n\n".join([head, *(_run(spec, steps, unit, own, result) for spec in specs)])
 
 

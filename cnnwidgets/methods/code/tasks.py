@@ -9,13 +9,13 @@ from torch.nn import functional as F
 from cnnwidgets.methods.tasks import Task
 
 
-def task_line(model: Any, loaders: str) -> str:
-    """The line that makes a task, of a sample's name, or of a task or network of one's own.
+def task_line(task: Any, loaders: str) -> str:
+    """The line that makes a task: from a sample's name, or from a task or network of your own.
 
     Parameters:
-        loaders: what the loaders of one's own are called.
+        loaders: what your own loaders are called.
     """
-    if isinstance(model, str):
-        return f"task = cw.methods.task({model!r})"
-    criterion = ", criterion" if isinstance(model, Task) and model.criterion is not F.cross_entropy else ""
+    if isinstance(task, str):
+        return f"task = cw.methods.task({task!r})"
+    criterion = ", criterion" if isinstance(task, Task) and task.criterion is not F.cross_entropy else ""
     return f"task = cw.methods.Task(model, {loaders}{criterion})  # yours"

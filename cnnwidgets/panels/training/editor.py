@@ -5,40 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from cnnwidgets.base.controls import Value
-from cnnwidgets.methods import KINDS
 from cnnwidgets.methods.parameters import Parameter
-from cnnwidgets.methods.schedule_parameters import COMMON, parameters_of
+from cnnwidgets.methods.schedule_parameters import COMMON, KINDS, parameters_of
+from cnnwidgets.panels.training.labels import FEW, NONE, WORDS, label_of
 
 MENU = [[kind.title, name] for name, kind in KINDS.items() if name != "recorded"]
 
+GROUP = "Schedule"
+"""What the row of a schedule's controls is called."""
+
 RATES = (1e-6, 100.0)
-"""Learning rates between which a slider slides."""
+"""The ends of a learning rate's slider."""
 
 SHARE_STEP = 0.005
-"""Of a slider from 0 to 1."""
+"""The step of a slider from 0 to 1."""
 
 MOST_SLID = 20.0
-"""A value that may be larger has a field, and no slider."""
+"""A value that may be larger has a field instead of a slider."""
 
 
-def controls_of(spec: dict[str, Any], steps: int, group: str, locked: bool) -> dict[str, Value]:
-    """A control for each value of a spec of so many steps: those that all kinds have are behind "More".
+def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> dict[str, Value]:
+    """A control for each value of a spec: its kind, rate and first few values; the others are behind "More".
 
     Parameters:
-        group: what the schedule is called above them.
+        number: which of the schedules it is, from 0.
         locked: whether a hand cannot change them.
     """
     kind = spec.get("kind")
     table = parameters_of(kind) if isinstance(kind, str) and kind in KINDS else {}
     hidden = ("groups", "rates" if kind == "recorded" else "losses")
+    first = ["lr", *[name for name in table if name not in COMMON][:FEW]]
     found = {
         name: Value(
-            label=name,
+            label=label_of(str(kind), name),
             value=_plain(spec.get(name, row.default)),
             parts=_parts(name, row, steps),
             help=row.help,
-            more=(more := name in COMMON and name != "lr"),
-            group=f"{group}: warm-up and optimizer" if more else group,
+            more=(more := name not in first),
+            group=f"Schedule {number + 1}: more" if more else GROUP,
             locked=locked,
         )
         for name, row in table.items()
@@ -47,12 +51,12 @@ def controls_of(spec: dict[str, Any], steps: int, group: str, locked: bool) -> d
     if kind not in [name for _, name in MENU]:
         return found
     menu = {"kind": "choice", "options": MENU}
-    first = Value(value=kind, parts=menu, help="what the rate does with the steps", group=group, locked=locked)
-    return {"kind": first, **found}
+    shape = Value(value=kind, parts=menu, help="how the rate changes", group=GROUP, locked=locked)
+    return {"kind": shape, **found}
 
 
 def changed(spec: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
-    """A spec in which a hand has changed a value: another kind begins with its usual ones, and what both know stays."""
+    """A spec after a hand has changed a value. A new kind starts with its defaults, and keeps what both kinds know."""
     if name == "kind":
         known = parameters_of(value)
         return {"kind": value, **{key: old for key, old in spec.items() if key in COMMON and key in known}}
@@ -64,14 +68,14 @@ def changed(spec: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
 def _parts(name: str, row: Parameter, steps: int) -> dict[str, Any]:
     """What is special to the control of a value."""
     low, high = row.low or 0.0, row.high or 0.0
-    usual = {"none": "usual"} if row.default is None else {}
+    usual = {"none": NONE.get(name, f"all {steps:,}")} if row.default is None else {}
     slider = {"kind": "slider", "min": low, "max": high, **usual}
     if row.many:
         return {"kind": "text"}
     if row.choices == (False, True):
         return {"kind": "tick"}
     if row.choices:
-        return {"kind": "choice", "options": [[str(one), one] for one in row.choices]}
+        return {"kind": "choice", "options": [[WORDS.get(one, str(one)), one] for one in row.choices]}
     if name == "lr":
         return {**slider, "log": True, "min": RATES[0], "max": RATES[1], "low": low, "high": high}
     if row.whole:
@@ -82,17 +86,17 @@ def _parts(name: str, row: Parameter, steps: int) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """What may be of NumPy or torch as Python's numbers."""
+    """NumPy's and torch's numbers as Python's."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
 def _number(value: Any, row: Parameter) -> Any:
-    """What a control gave as a spec has it: 1 from the browser is 1.0, where numbers need not be whole."""
+    """What a control gave, as a spec has it: 1 from the browser is 1.0 where numbers need not be whole."""
     return float(value) if isinstance(value, int) and not (row.whole or row.choices) else value
 
 
 def _numbers(text: str, row: Parameter) -> Any:
-    """The numbers in a text; the text itself if there are others than numbers in it, which the schedule then says."""
+    """The numbers in a text; the text itself if anything else is in it, about which the schedule then complains."""
     try:
         values = [float(part.replace("−", "-")) for part in text.replace(";", ",").split(",") if part.strip()]
     except ValueError:

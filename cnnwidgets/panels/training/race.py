@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.base import Panel, column, draws
+from cnnwidgets.base import Panel, column, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
@@ -19,28 +20,31 @@ from cnnwidgets.base.traits import Number, public
 from cnnwidgets.methods import Race, race
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
+from cnnwidgets.methods.race_curves import quantities
 from cnnwidgets.methods.schedules import title
-from cnnwidgets.methods.tasks import SAMPLES, task_of
+from cnnwidgets.methods.tasks import SAMPLES, Trainable, task_of
 from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import race_charts as charts
-from cnnwidgets.views import ChartView
+from cnnwidgets.views import BoardView, ChartView
 from cnnwidgets.views.curves import blank
 
 
 class TrainingRace(Panel):
     """Train a network under several learning-rate schedules, and watch.
 
-    >>> cw.TrainingRace([{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=3)
+    >>> cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=3)
+    >>> cw.TrainingRace(model, loader, validation_loader, specs=[{"kind": "cosine"}], steps=20)  # a copy trains
 
-    The loss, the accuracy and below them the rate grow as the training goes; thin dotted lines are the training data, thick
-    ones the held-out data. Cancel keeps what is there. ``panel.result.save("race.json")`` keeps it, and
+    The loss, the accuracy and below them the rate grow as the training goes: thick lines for test images, thin dotted ones
+    for training images. Cancel keeps what is there. ``panel.result.save("race.json")`` saves it, and
     ``cw.TrainingRace(replay="race.json")`` shows it again without training.
 
     Parameters:
-        specs: schedules, see :func:`cnnwidgets.methods.schedule`.
-        model, train, validation: "digits", "scenes", a :class:`~cnnwidgets.methods.Task`, or a network with its two
-            loaders; a copy trains.
+        task: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network.
+        loader, validation_loader: for a network of your own: give batches of pictures and labels.
+        specs: the schedules, see :func:`cnnwidgets.methods.schedule`.
+        steps: how many each schedule has.
         replay: a file that a race was saved to, or a :class:`~cnnwidgets.methods.Race`: nothing is trained.
         executor: any ``concurrent.futures.Executor`` that the runs go to; see :func:`cnnwidgets.methods.race`.
     """
@@ -49,28 +53,32 @@ class TrainingRace(Panel):
         t.Unicode("digits", help="what is trained: a sample network on its data, or your own"),
         c.Choice(options=lambda panel: [(name, name) for name in panel.task_names]),
     )
-    seeds = Number(1, 1, 20, help="runs of each schedule, each from other weights: one proves nothing")
+    seeds = Number(1, 1, 20, help="runs per schedule, each from different initial weights")
     patience = Number(
-        None, 1, 1000, whole=True, free="above", none="never", help="epochs without a better validation loss, then stop"
-    )
-    min_delta = Number(0.0, 0.0, 10.0, free="above", help="how much lower a loss must be to count as better")
+        None, 1, 1000, whole=True, free="above", none="off",
+        help="early stopping: epochs to wait for a better validation loss",
+    )  # fmt: skip
+    min_delta = Number(
+        0.0, 0.0, 10.0, free="above", label="smallest gain", absent=lambda panel: panel.patience is None,
+        help="how much lower a loss must be to count as better (min_delta)",
+    )  # fmt: skip
     specs = public(t.List(t.Dict(), help="the schedules, see `cw.methods.schedule`"), None, sync=False)
-    steps = public(t.Int(20, min=1, help="of each schedule: the budget"), None)
+    steps = public(t.Int(20, min=1, help="how many each schedule has: the budget"), None)
     unit = public(t.Enum(UNITS, "epoch", help="what a step is"), None)
 
     def __init__(
         self,
-        specs: Any = (),
-        steps: int | None = None,
+        task: Trainable = "digits",
+        loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None,
         *,
-        model: Any = "digits",
-        train: Any = None,
-        validation: Any = None,
+        specs: Sequence[dict[str, Any]] = (),
+        steps: int | None = None,
         replay: Race | str | Path | None = None,
         executor: Executor | None = None,
         **options: Any,
     ) -> None:
-        self._model, self._loaders, self._executor = model, (train, validation), executor
+        self._task, self._loaders, self._executor = task, (loader, validation_loader), executor
         self._replay = replay if isinstance(replay, Race) or replay is None else Race.load(replay)
         if steps is not None:
             options["steps"] = steps
@@ -78,13 +86,12 @@ class TrainingRace(Panel):
             about = {one.name: {**one.spec, "name": one.name} for one in self._replay.histories}
             options |= {"specs": [*about.values()], "steps": self._replay.steps, "unit": self._replay.unit}
             options["hide"] = list(self.public_traits())
-        own = None if isinstance(model, str) else "your own"
-        super().__init__(**{"task": own or model, "specs": specs, **options})
+        super().__init__(**{"task": task if isinstance(task, str) else "your own", "specs": specs, **options})
 
     @property
     def task_names(self) -> list[str]:
         """What can be trained."""
-        return [*SAMPLES] if isinstance(self._model, str) else ["your own", *SAMPLES]
+        return [*SAMPLES] if isinstance(self._task, str) else ["your own", *SAMPLES]
 
     @property
     def subject(self) -> str:
@@ -92,12 +99,13 @@ class TrainingRace(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
-        self.chart = ChartView(height=520, readout=True)
+        self.chart = ChartView(height=420, readout=True)
         with suppress(MissingPackage):
             self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
+        self.board = BoardView()
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
-        body = column(self.chart, self.snapshots)
+        body = column(row(self.chart, self.board, grow=[8, 1], basis=240), self.snapshots)
         body.hidden = [self.snapshots]
         return body
 
@@ -107,7 +115,7 @@ class TrainingRace(Panel):
         job.update(None, 0.0)
         own = state.task == "your own"
         return race(
-            task_of(self._model, *self._loaders) if own else task_of(state.task),
+            task_of(self._task, *self._loaders) if own else task_of(state.task),
             list(state.specs),
             steps=state.steps,
             unit=state.unit,
@@ -124,24 +132,28 @@ class TrainingRace(Panel):
         self._curves.show(found)
 
     @draws()
+    def draw_board(self, found: Race) -> None:
+        self.board.show(charts.standing_rows(found), f"Test {quantities(found)[-1]}")
+
+    @draws()
     def draw_snapshots(self, found: Race) -> None:
         bars = charts.snapshots(found)
         if self.reveal(self.snapshots, bars is not None):
             self.snapshots.height = 102 + 30 * len(bars.data[0].y)
-            self.snapshots.show(bars, "accuracy of the snapshots and of their ensemble")
+            self.snapshots.show(bars, "test accuracy of the snapshots and of their average")
 
     def summary(self, found: Race) -> str:
         return found.summary
 
     def progress(self, partial: Race | None) -> str:
-        return partial.progress if partial else "Getting the pictures ready …"
+        return partial.progress if partial else "Loading the pictures …"
 
     def data(self) -> dict[str, np.ndarray]:
         """``loss``, ``accuracy``, and ``validation_`` of both: (schedules, seeds, epochs), NaN where a run has ended."""
         return self.result.curves
 
     def code(self) -> str:
-        model = self._model if self.task == "your own" else self.task
+        task = self._task if self.task == "your own" else self.task
         self.wait()  # the code of a race that has failed is shown too
         result = "loss" if self._result and not have_accuracy(self._result.histories) else "accuracy"
-        return race_lines(self.specs, self.steps, self.unit, model, result)
+        return race_lines(self.specs, self.steps, self.unit, task, result)

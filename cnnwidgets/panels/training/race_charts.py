@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods import Race
-from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapshot_bars
+from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapshot_bars, standings
+from cnnwidgets.methods.schedules import brief, sketch
+from cnnwidgets.numbers import number, percent
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import FONT, dress, in_legend, look, more_groups, needs_plotly, short, untold_of
+from cnnwidgets.views.curves import FONT, dress, in_legend, log_axis, look, more_groups, needs_plotly, short, untold_of
 from cnnwidgets.views.palette import GRAY
 
 BARS = {"snapshots": "#56b4e9", "average": "#0072b2", "others": GRAY}
 """Their colors."""
+
+ROOM = 1.25
+"""The loss axis goes to this many times the first batch's loss, which is about ln(classes) in an untrained network."""
+
+DECADES = 3
+"""Powers of ten that the rates' axis shows at most, from the highest rate down."""
+
+SKETCHED = 200
+"""Steps at which the rates' axis is measured."""
 
 
 class Growing:
@@ -25,12 +36,12 @@ class Growing:
     def show(self, race: Race) -> None:
         """Show a race, the whole of it or as far as it came."""
         curves = [curve for name in race.names for curve in curves_of(race, name)]
-        begun = any(len(x) for x, _ in curves)
         several = [len(race.of(name)) > 1 for name in race.names]
-        key = race.names, race.unit, several, race.steps, begun, quantities(race)
+        key = race.names, race.unit, several, race.steps, quantities(race), _top(race)
         if key != self._drawn or any(len(x) < sent for (x, _), sent in zip(curves, self._sent, strict=True)):
-            figure = plot(race) if begun else plot(race).update_yaxes(showticklabels=False)  # there is no scale yet
+            figure, ended = plot(race)
             self._chart.show(figure, f"{', '.join(quantities(race))} and rate of every schedule as the training goes")
+            self._chart.ended = ended
             self._drawn, self._sent = key, [0] * len(curves)
         new = {
             k: (x[sent:], y[sent:]) for k, ((x, y), sent) in enumerate(zip(curves, self._sent, strict=True)) if len(x) > sent
@@ -41,13 +52,16 @@ class Growing:
 
 
 @needs_plotly
-def plot(race: Race) -> Any:
-    """The empty chart of a race: loss and accuracy side by side, the rate below each, on the same axis of time."""
+def plot(race: Race) -> tuple[Any, list[int]]:
+    """The empty chart of a race, and the numbers of the curves that have their names at their ends.
+
+    Loss and accuracy are side by side, the rate is below each, on the same axis of time. No axis moves as the curves grow.
+    """
     from plotly.subplots import make_subplots
 
-    shown = quantities(race)
-    gaps = {"vertical_spacing": 0.06, "horizontal_spacing": 0.12}
-    figure = make_subplots(2, len(shown), shared_xaxes=True, row_heights=[0.74, 0.26], **gaps)
+    shown, names = quantities(race), brief(race.names)
+    figure = make_subplots(2, len(shown), shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.06)
+    ended: list[int] = []
 
     def add(name: str, line: dict[str, Any], row: int, column: int, told: bool = False, **more: Any) -> None:
         curve = {"x": [], "y": [], "mode": "lines", "line": line, "hoverinfo": "none", **more}
@@ -58,34 +72,60 @@ def plot(race: Race) -> Any:
         courses = rated(race, race.names[k])
         for column, _ in enumerate(shown, 1):
             add(f"{name}, training", {"color": color, "dash": "dot", "width": 1.5}, 1, column)
-            add(name, {"color": color, "dash": dash, "width": 3}, 1, column, column == 1, legendgroup=name)
+            if column == len(shown):
+                ended.append(len(figure.data))
+            add(
+                name, {"color": color, "dash": dash, "width": max(2, 5 - k)}, 1, column, meta=names[k]
+            )  # on each other: all show
             if len(race.of(race.names[k])) > 1:
                 for fill in ("none", "tonexty"):
                     band: dict[str, Any] = {"fill": fill, "fillcolor": f"{color}33", "hoverinfo": "skip"}
                     add("", {"width": 0, "color": color}, 1, column, **band)
             for j, (_, label) in enumerate(courses):
-                stroke = {"color": color, "dash": look(k + j)[1], "width": 2, "shape": "vh"}
+                stroke = {"color": color, "dash": look(k + j)[1], "width": max(2, 4 - k), "shape": "vh"}
                 told = bool(label) and column == 1 and in_legend(j, len(courses))
                 add(f"{name}, {short(label) or 'rate'}", stroke, 2, column, told)
-    thin = {"color": GRAY, "dash": "dot", "width": 1.5}
-    figure.add_scatter(x=[None], y=[None], name="training data", mode="lines", line=thin, hoverinfo="skip", row=1, col=1)
+    for words, line in (("test images", {"width": 4}), ("training images", {"width": 1.5, "dash": "dot"})):
+        style = {"color": GRAY, **line}
+        figure.add_scatter(x=[None], y=[None], name=words, mode="lines", line=style, hoverinfo="skip", row=1, col=1)
     if untold := sum(untold_of(len(rated(race, name))) for name in race.names):
         figure.add_scatter(**more_groups(untold), row=2, col=1)
-    dress(figure, "", "")
+    dress(figure, "", "", margin={"t": 30, "l": 62, "r": 8, "b": 40})
     figure.update_xaxes(range=[0, race.steps])
+    if race.unit == "epoch" and race.steps <= 10:
+        figure.update_xaxes(dtick=1)
     for column, words in enumerate(shown, 1):
+        places = {"domain": [[0.0, 0.36], [0.5, 0.83]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
+        figure.update_xaxes(**places, col=column)
         figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
-        figure.update_yaxes(type="log", exponentformat="power", nticks=3, showticklabels=column == 1, row=2, col=column)
+        figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate", **FONT}, row=2, col=column)
         figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
+    if (top := _top(race)) is not None:
+        figure.update_yaxes(range=[0, top], row=1, col=1)
     if "accuracy" in shown:
-        figure.update_yaxes(tickformat="~%", row=1, col=2)
-    figure.update_yaxes(title={"text": "rate", **FONT}, row=2, col=1)  # the same on both sides
-    return figure
+        figure.update_yaxes(range=[0, 1], tickformat=".0%", row=1, col=2)
+    return figure, ended
+
+
+def standing_rows(race: Race) -> list[dict[str, Any]]:
+    """The rows of a leader board."""
+    accurate = "accuracy" in quantities(race)
+    rows = []
+    for one in standings(race):
+        known = np.isfinite(one.value)
+        text = (percent(one.value) if accurate else number(one.value)) if known else "NaN" if one.stopped else "–"
+        if known and one.spread:
+            text += f" ± {100 * one.spread:.1f}" if accurate else f" ± {number(one.spread, 2)}"
+        share = (one.value if known else 0.0) if accurate else None
+        rows.append(
+            {"name": one.name, "text": text, "share": share, "color": look(one.number)[0], "note": one.stopped}
+        )  # fmt: skip
+    return rows
 
 
 @needs_plotly
 def snapshots(race: Race) -> Any:
-    """Bars for the snapshots of a schedule, their average, and the other schedules; None where there are none."""
+    """Bars for the snapshots of a schedule, their average, and the other schedules; None if there are none."""
     import plotly.graph_objects as go
 
     rows = [(*bar, BARS[kind]) for kind, bars in snapshot_bars(race).items() for bar in bars]
@@ -97,9 +137,30 @@ def snapshots(race: Race) -> Any:
     figure = go.Figure()
     figure.add_bar(
         y=[short(word) for word in words], x=means, orientation="h", marker={"color": list(colors)}, error_x=several,
-        text=[f"{mean:.1%}" for mean in means], textposition="inside", insidetextanchor="start", textfont={"size": 14},
-        hovertemplate="%{y}<br>%{x:.2%}<extra></extra>",
+        text=[percent(mean) for mean in means], textposition="inside", insidetextanchor="start", textfont={"size": 14},
+        hovertemplate="%{y}<br>%{x:.1%}<extra></extra>",
     )  # fmt: skip
-    title = {"text": "Snapshots, their average, and others of the same budget", **FONT, "x": 0.01}
+    title = {"text": "Snapshots, their average, and the other schedules", **FONT, "x": 0.01}
     axis = {"range": [0, 1.02], "tickformat": ".0%"}  # the last label needs some room
-    return dress(figure, "held-out accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis, margin_b=56)
+    return dress(figure, "test accuracy", "", title=title, yaxis_autorange="reversed", xaxis=axis, margin_b=56)
+
+
+def _top(race: Race) -> float | None:
+    """Where the loss axis ends: one of few numbers, so that it stays as further runs begin; None before the first step."""
+    first = [one.loss[0] for one in race.histories if len(one.loss) and np.isfinite(one.loss[0])]
+    return float(f"{ROOM * max(first):.1g}") if first and max(first) > 0 else None
+
+
+def _rates(race: Race) -> tuple[float, float]:
+    """Where the rates' axis begins and ends: known before the first step, unless a schedule waits for a plateau."""
+    at = np.unique(np.linspace(0, race.steps - 1, SKETCHED).astype(int))
+    found = [1.0]
+    for name in race.names:
+        one = race.of(name)[0]
+        plateau = one.spec["kind"] == "plateau"
+        rates = one.rates if plateau and one.rates.size else sketch(one.spec, race.steps, at) if not plateau else np.empty(0)
+        found += rates[rates > 0].tolist()
+        found += [one.spec.get("min_lr", 0.0) or min(found[1:]) / 10] if plateau and len(found) > 1 else []
+    high = max(found[1:], default=1.0)
+    low = max(min(found[1:], default=1.0), high / 10**DECADES)
+    return low / 1.5, high * 1.5

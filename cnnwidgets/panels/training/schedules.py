@@ -1,7 +1,8 @@
-"""SchedulePlayground: learning-rate schedules to bend and to watch, and networks that train under them."""
+"""SchedulePlayground: learning-rate schedules to shape and compare, and a race that trains with them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
@@ -21,66 +22,71 @@ from cnnwidgets.methods import Schedule
 from cnnwidgets.methods.knots import moved, values_of
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.schedule_curves import curves_of
-from cnnwidgets.methods.schedule_follower import Follower, arrays_of, listing_of
+from cnnwidgets.methods.schedule_follower import Follower, arrays_of, finding_on, listing_of
 from cnnwidgets.methods.schedule_presets import PRESETS, preset_of
-from cnnwidgets.methods.schedules import title, told
+from cnnwidgets.methods.schedules import title
+from cnnwidgets.methods.tasks import Trainable
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import schedule_charts as charts
-from cnnwidgets.panels.training.editor import changed, controls_of
+from cnnwidgets.panels.training.editor import GROUP, changed, controls_of
 from cnnwidgets.panels.training.race import TrainingRace
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import blank
+from cnnwidgets.views.curves import blank, look
 
 RESTED = 0.2
-"""Seconds without a move after which all steps are made: they would keep the sketch's way to the screen busy."""
+"""Seconds without a move after which all steps are computed: before, they would hold up the sketch."""
 
 FIRST = next(iter(PRESETS.values()))
 
 
 class Menu(c.Choice):
-    """The schedules to choose from, whose words change while one is bent: never buttons, which would jump."""
+    """The schedules to choose from. Their words change while one is shaped: a list, for buttons would jump."""
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         return {"kind": "choice", "options": panel.listed(name, self.options)}
 
 
 class SchedulePlayground(Panel):
-    """Learning-rate schedules as torch's own schedulers give them, side by side; and a race that trains with them.
+    """Learning-rate schedules exactly as torch's schedulers give them, side by side; and a race that trains with them.
 
     >>> cw.SchedulePlayground()
-    >>> cw.SchedulePlayground(scheduler=my_scheduler, steps=90)  # which is followed, and left as it is
+    >>> cw.SchedulePlayground(scheduler=my_scheduler, steps=90)  # it is followed, and stays as it is
 
-    Choose a schedule and bend it: each value of its kind has a control. Point at the chart for the exact rate of a step;
-    drag the knots of a schedule that is drawn by hand, double-click to add or remove one. "Code" shows the PyTorch lines.
-    "Train with these" trains the same network under every schedule on screen.
+    Click a curve to choose a schedule, and shape it: each value of its kind has a control. Point at the chart for the exact
+    rate of a step. Drag the knots of a schedule that is drawn by hand; double-click to add or remove one. "Code" shows the
+    PyTorch lines. "Train with these" trains the same network under every schedule on screen.
 
     Parameters:
-        optimizer: one of yours: schedules begin with the rate, momentum and weight decay of each of its groups.
-        scheduler: one of yours, shown beside the others: what it will do from where it stands, in every group. Groups that
-            have the same rate are one curve, whose name says which they are: ``group["name"]``, or their numbers.
+        task: what "Train with these" trains: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network, of
+            which a copy trains.
+        loader, validation_loader: for a network of your own: give batches of pictures and labels.
+        optimizer: your own: schedules start with the rate, momentum and weight decay of each of its groups. If it has
+            several, give the network whose weights are in them.
+        scheduler: your own, shown beside the others: what it will do from where it stands, in every group. Groups with the
+            same rate are one curve, named by ``group["name"]`` or by their numbers.
         steps: how often a scheduler is stepped.
-        model, train, validation: what "Train with these" trains: "digits", "scenes", a
-            :class:`~cnnwidgets.methods.Task`, or a network with its two loaders; a copy trains. Several groups train a
-            network that has their weights: the one whose optimizer is given.
-        losses: validation losses of a run of yours, one a step, for schedules that wait for a plateau.
+        losses: validation losses of a run of yours, one per step, for schedules that wait for a plateau.
     """
 
-    steps = Number(FIRST.steps, 1, 1_000_000, free="above", help="how often the scheduler is stepped")
+    steps = Number(FIRST.steps, 1, 1_000_000, free="above", help="how often the schedulers are stepped")
     unit = Choice(
         UNITS,
         texts=("epochs", "batches"),
+        label="in",
         then="nothing",
-        help="when a scheduler is stepped: after every epoch, or after every batch",
+        help="when the schedulers are stepped: after every epoch, or after every batch",
     )
-    log = Flag(False, then="nothing", help="whether the rate has a logarithmic axis")
+    log = Flag(False, then="nothing", label="logarithmic axis", help="show the rate on a logarithmic axis")
     specs = public(
         t.List(t.Dict(), FIRST.specs, help="the schedules on screen, see `cw.methods.schedule`"), None, sync=False
     )
     selected = public(
         t.Int(0, min=0, help="number of the schedule whose controls are shown"),
         Menu(
-            label="schedule",
+            label="which",
+            group=GROUP,
             options=lambda panel: panel.menu,
+            swatch=lambda panel: look(panel._chosen)[0],
             absent=lambda panel: "specs" in panel.hidden or not panel.specs,
         ),
         then="nothing",
@@ -100,18 +106,18 @@ class SchedulePlayground(Panel):
 
     def __init__(
         self,
+        task: Trainable = "digits",
+        loader: Iterable[Any] | None = None,
+        validation_loader: Iterable[Any] | None = None,
+        *,
         optimizer: Optimizer | None = None,
         scheduler: LRScheduler | None = None,
         steps: int | None = None,
-        *,
-        model: Any = "digits",
-        train: Any = None,
-        validation: Any = None,
         **options: Any,
     ) -> None:
         self._optimizer, self._scheduler = optimizer, scheduler
         self._given: list[dict[str, Any]] = options.get("specs", [])
-        self._task = model, train, validation
+        self._task = task, loader, validation_loader
         self.race: TrainingRace | None = None
         if steps is not None:
             options["steps"] = steps
@@ -126,10 +132,11 @@ class SchedulePlayground(Panel):
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self._begin_with_own()
-        self.chart = ChartView(height=340, readout=True)
+        self.chart = ChartView(height=290, readout=True)
         with suppress(MissingPackage):
             self.chart.show(blank(self.unit, "learning rate"), f"learning rate by {self.unit}")
-        self.loss_chart = ChartView(height=200, readout=True)
+        self.chart.on_user("clicked", self._choose)
+        self.loss_chart = ChartView(height=180, readout=True)
         for doing in ("dragged", "added", "removed"):
             self.chart.on_user(doing, partial(self._move_knot, doing))
             self.loss_chart.on_user(doing, partial(self._move_loss, doing))
@@ -139,7 +146,7 @@ class SchedulePlayground(Panel):
 
     def compute(self, state: SimpleNamespace, job: Job) -> tuple[Schedule, ...]:
         if not state.specs:
-            raise ValueError("there is no schedule on screen: add one, or choose a preset")
+            raise ValueError("there is no schedule on screen: add one or choose a preset")
         specs = [{**spec, "losses": _losses(state)} if _waits(spec) else spec for spec in state.specs]
         if sketches := self._follower.sketches(specs, state.steps):
             job.update(sketches, 0.0)  # all of them: few numbers travel fast
@@ -154,6 +161,7 @@ class SchedulePlayground(Panel):
         knots = (spec.get("at"), spec.get("rates")) if spec.get("kind") == "drawn" else None
         self.chart.draggable = [len(curves_of(found))] if knots and "specs" not in self.locked else []
         figure = charts.rates(found, selected, log=self.log, unit=self.unit, knots=knots)
+        self.chart.height = 290 if "yaxis2" not in figure.layout else 370
         self.chart.show(figure, f"learning rate by {self.unit}: {', '.join(map(title, specs))}")
 
     @draws("unit")
@@ -162,23 +170,24 @@ class SchedulePlayground(Panel):
         if self.reveal(self.loss_chart, any(map(_waits, asked.specs))):
             knots = [] if asked.losses else asked.loss_knots
             self.loss_chart.draggable = [1] if knots else []
-            self.loss_chart.show(charts.losses(_losses(asked), knots, self.unit), "the validation loss of a plateau")
+            self.loss_chart.show(
+                charts.losses(_losses(asked), knots, self.unit), "the validation loss that drives the plateau"
+            )
 
     def summary(self, found: tuple[Schedule, ...]) -> str:
-        exact = all(len(one.steps) == self.asked.steps for one in found)
-        rates = [f"{title(one.spec)}: {told(one)}" for one in found]
-        unit = {"epoch": "epochs", "batch": "batches"}[self.unit]
-        more = [] if exact else ["a sketch, until all steps are made"]
+        lines = [finding_on(found, self.unit), *self._follower.aside]
         if any(one.moves_momentum for one in found if one.spec["kind"] == "recorded"):
-            more = ["the momentum of yours moves, which the code and a training do not follow", *more]
-        return " · ".join([f"{self.asked.steps:,} {unit}", *rates, *self._follower.aside, *more])
+            lines.append("Your scheduler moves the momentum, too; the code and a training do not.")
+        if any(len(one.steps) < self.asked.steps for one in found):
+            lines.append("A sketch, until all steps are computed.")
+        return "\n".join(lines)
 
     def progress(self, partial: tuple[Schedule, ...] | None) -> str:
-        return self.summary(partial) if partial else "Stepping …"
+        return self.summary(partial) if partial else "Computing the rates …"
 
     def data(self) -> dict[str, np.ndarray]:
-        """``steps`` (n,); a row for each group of each schedule: its number in ``group``, that of its ``schedule`` (rows,);
-        ``lr`` and ``momentum`` (rows, n).
+        """``steps`` (n,); and one row per group of each schedule: its number in ``group`` and that of its ``schedule``
+        (rows,), ``lr`` and ``momentum`` (rows, n).
         """
         return arrays_of(self.result)
 
@@ -199,14 +208,14 @@ class SchedulePlayground(Panel):
 
     def more_controls(self) -> dict[str, c.Value]:
         locked = "specs" in self.locked
-        presets = {"kind": "choice", "options": [["choose …", None], *([name, name] for name in PRESETS)]}
+        presets = {"kind": "chips", "options": [[name, name] for name in PRESETS], "sparks": charts.sparks()}
+        now = preset_of(self.steps, self.specs)
         preset = c.Value(
-            value=preset_of(self.steps, self.specs), parts=presets, help="schedules to begin with", locked=locked
+            label="preset", value=now, parts=presets, help="schedules to start from", group="Start from", locked=locked
         )
         if not self.specs or "specs" in self.hidden:
             return {"preset": preset}
-        group = f"Schedule {self._chosen + 1}"
-        return {"preset": preset, **controls_of(self.specs[self._chosen], self.steps, group=group, locked=locked)}
+        return {"preset": preset, **controls_of(self.specs[self._chosen], self.steps, self._chosen, locked)}
 
     def take_value(self, name: str, value: Any) -> None:
         if name != "preset":
@@ -218,14 +227,14 @@ class SchedulePlayground(Panel):
 
     @action("Add", locked_by="specs", icon="add")
     def add(self) -> None:
-        """One more schedule, like this one."""
+        """Add a copy of this schedule."""
         like = self.specs[self._chosen] if self.specs else FIRST.specs[0]
         self.specs = [*self.specs, {key: value for key, value in like.items() if key != "name"}]
         self.selected = len(self.specs) - 1
 
     @action("Remove", locked_by="specs", icon="remove", absent=lambda panel: len(panel.specs) < 2)
     def remove(self) -> None:
-        """Take this schedule away."""
+        """Remove this schedule."""
         specs = [spec for k, spec in enumerate(self.specs) if k != self._chosen]
         if specs:
             self.selected = max(0, self._chosen - 1)
@@ -233,12 +242,13 @@ class SchedulePlayground(Panel):
 
     @action("Train with these", primary=True, icon="play")
     def train(self) -> TrainingRace:
-        """Train the network under every schedule on screen, below; the race is a panel of its own."""
-        specs = [{key: value for key, value in spec.items() if key != "losses"} for spec in self.specs]  # it has real ones
+        """Train the network under every schedule on screen; the race appears below."""
+        specs = [
+            {key: value for key, value in spec.items() if key != "losses"} for spec in self.specs
+        ]  # it measures its own
         about: dict[str, Any] = {"specs": specs, "steps": self.steps, "unit": self.unit}
         if self.race is None:
-            model, train, validation = self._task
-            self.race = TrainingRace(**about, model=model, train=train, validation=validation)
+            self.race = TrainingRace(*self._task, **about)
         else:
             with self.race.hold_trait_notifications():
                 for name, value in about.items():
@@ -248,6 +258,12 @@ class SchedulePlayground(Panel):
         return self.race
 
     # hands
+
+    def _choose(self, clicked: list[int]) -> None:
+        """A curve was clicked: its schedule's controls are shown."""
+        curves = curves_of(self.shown or ())
+        if clicked and clicked[0] < len(curves):
+            self.selected = curves[clicked[0]].schedule
 
     def _change(self, spec: dict[str, Any]) -> None:
         self.specs = [spec if k == self._chosen else other for k, other in enumerate(self.specs)]
@@ -264,10 +280,10 @@ class SchedulePlayground(Panel):
         knots = [tuple(knot) for knot in self.loss_knots]
         self.loss_knots = [list(knot) for knot in moved(knots, doing, where, self.steps)]
 
-    # one's own
+    # the user's own
 
     def _begin_with_own(self) -> None:
-        """Begin with the optimizer and the scheduler that were given."""
+        """Start with the optimizer and the scheduler that were given."""
         self._follower = Follower(self._optimizer, self._scheduler, self._task[0])
         self._follow_own()
         if self._optimizer is not None or self._scheduler is not None:
@@ -281,10 +297,10 @@ class SchedulePlayground(Panel):
 
 
 def _waits(spec: dict[str, Any]) -> bool:
-    """Whether it waits for a plateau of a loss, and has none of its own."""
+    """Whether it waits for a plateau of a loss, and brings no loss of its own."""
     return spec.get("kind") == "plateau" and not spec.get("losses")
 
 
 def _losses(asked: Any) -> list[float]:
-    """A validation loss of so many steps: as it is given, else as it is drawn."""
+    """The validation loss of every step: as given, else as drawn."""
     return list(asked.losses) or values_of(asked.loss_knots, asked.steps)

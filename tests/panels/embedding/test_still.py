@@ -95,7 +95,7 @@ def test_the_still_picture_has_the_points_in_its_artists(explore):
         np.testing.assert_array_equal(axes.collections[0].get_offsets(), beside.points)
     counts = np.bincount(panel.result.features.labels)
     assert [text.get_text() for text in first.get_legend().get_texts()] == [f"{k} ({counts[k]})" for k in range(10)]
-    assert others[2].get_title("left") == "How well the classes separate, by depth"
+    assert others[-1].get_title("left") == "How well each layer separates the classes"
 
 
 def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbors(explore):
