@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY = passive
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: lab test unit notebooks-test browser lint notebooks oldest newest wheel-test clean
+.PHONY: lab test unit notebooks-test browser lint notebooks pictures gallery docs oldest newest wheel-test clean
 
 lab: $(VENV)/ready  ## open the tour in JupyterLab
 	$(BIN)/python -m cnnwidgets
@@ -33,9 +33,20 @@ notebooks-test: $(VENV)/ready
 browser: $(VENV)/ready
 	$(BIN)/python -m pytest tests/browser
 
-notebooks: $(VENV)/ready  ## execute the notebooks again, without widget state
+notebooks: $(VENV)/ready  ## write the index of the notebooks, and execute them all again, without widget state
+	$(BIN)/python -m docs.index
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.store_widget_state=False \
 		$$(find notebooks -name '*.ipynb' -not -path '*/.*')
+
+pictures: $(VENV)/ready  ## take the pictures of the documentation again
+	$(BIN)/python -m docs.pictures
+
+gallery: $(VENV)/ready  ## build/gallery/index.html: a living panel behind each card
+	$(BIN)/python -m docs.gallery
+
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/ready  ## build/site/index.html: the guides and the reference
+	$(BIN)/python -m mkdocs build --strict
 
 $(VENV)/ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

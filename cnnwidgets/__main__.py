@@ -1,5 +1,5 @@
-"""``python -m cnnwidgets`` opens the tour in JupyterLab, ``lecture NAME`` a lecture; ``list`` shows the networks and the
-lectures, ``doctor`` checks the installation.
+"""``python -m cnnwidgets`` opens the tour in JupyterLab, ``index`` the list of all notebooks and panels, ``lecture NAME`` a
+lecture; ``list`` prints the networks and the lectures, ``doctor`` checks the installation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
-TOUR = "tour.ipynb"
+TOUR, INDEX = "tour.ipynb", "index.ipynb"
 LECTURES = "lectures"
 COPY = Path("cnnwidgets-notebooks")
 """Where the notebooks of an installed package are copied to."""
@@ -30,9 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m cnnwidgets", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     tour = commands.add_parser("tour", help="open the tour in JupyterLab (what happens without a command)")
+    index = commands.add_parser("index", help="open the list of all notebooks and panels in JupyterLab")
     lecture = commands.add_parser("lecture", help="open a lecture in JupyterLab")
     lecture.add_argument("name", metavar="NAME", help="one of those that `list` shows")
-    for opens in (tour, lecture):
+    for opens in (tour, index, lecture):
         opens.add_argument("--folder", type=Path, default=COPY, help="where the notebooks are copied to")
     commands.add_parser(
         "list", help="the networks that can be loaded, with the samples' held-out accuracy, and the lectures"
@@ -40,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("doctor", help="what is installed, and whether it fits together")
     options = parser.parse_args(arguments)
     match options.command:
+        case "index":
+            return open_notebook(INDEX, options.folder)
         case "lecture":
             return open_lecture(options.name, options.folder)
         case "list":
@@ -74,7 +77,7 @@ def open_lecture(name: str, folder: Path) -> int:
 
 def lectures() -> dict[str, str]:
     """The lectures' names and titles."""
-    return {path.stem: _title(path) for path in sorted((_notebooks() / LECTURES).glob("*.ipynb"))}
+    return {path.stem: title_of(path) for path in sorted((_notebooks() / LECTURES).glob("*.ipynb"))}
 
 
 def list_lectures(file: TextIO | None = None) -> int:
@@ -150,7 +153,7 @@ def _notebooks() -> Path:
     return checkout if (checkout / TOUR).exists() else Path(__file__).parent / "notebooks"
 
 
-def _title(notebook: Path) -> str:
+def title_of(notebook: Path) -> str:
     """A notebook's first heading."""
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
     lines = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown").splitlines()

@@ -15,7 +15,9 @@ import torch
 
 from cnnwidgets.net.output import KINDS
 
-PAGES = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+PAGES = [
+    page for page in sorted((Path(__file__).parents[1] / "docs").glob("*.md")) if "```python" in page.read_text("utf-8")
+]
 
 
 def page_of(name: str) -> str:

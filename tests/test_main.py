@@ -62,6 +62,13 @@ def test_without_a_command_jupyterlab_opens_the_tour(monkeypatch):
     assert called[0][-1].endswith("tour.ipynb")
 
 
+def test_the_index_is_opened(monkeypatch):
+    called = []
+    monkeypatch.setattr(subprocess, "call", lambda line: called.append(line) or 0)
+    assert command.main(["index"]) == 0
+    assert Path(called[0][-1]).parts[-2:] == ("notebooks", "index.ipynb") and Path(called[0][-1]).exists()
+
+
 def test_a_lecture_is_opened_by_its_name(monkeypatch):
     called = []
     monkeypatch.setattr(subprocess, "call", lambda line: called.append(line) or 0)

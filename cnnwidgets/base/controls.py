@@ -104,13 +104,18 @@ class Choice(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Several(Control):
-    """Any of some values, in the order in which they are chosen: a button each, or tags with search where there are many."""
+    """Any of some values, in the order in which they are chosen: a button each, or tags with search where there are many.
+
+    ``about(panel)`` gives for each option the heading of the buttons it stands among and its own words of help.
+    """
 
     options: Pairs
+    about: Callable[[Any], Sequence[tuple[str, str]]] | None = None
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
-        return {"kind": kind, "options": panel.listed(name, self.options)}
+        about = {"about": [*map(list, self.about(panel))]} if self.about else {}
+        return {"kind": kind, "options": panel.listed(name, self.options), **about}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ export function fieldOf(spec, model, tip) {
     describe();
   };
   const describe = () => (help.textContent = [field.wrong, field.spec.help, REASONS[field.reason] ?? made.hint].filter(Boolean).join(" "));
-  const made = FIELDS[spec.kind](spec, { give, send, complain });
+  const made = FIELDS[spec.kind](spec, { give, send, complain, tip });
 
   const control = h("div", { className: "cwp-control" }, ...made.body);
   const [single, box] = [made.box === undefined, made.box ?? control];
@@ -60,7 +60,7 @@ export function fieldOf(spec, model, tip) {
   field.root = h("div", { className: "cwp-field", "data-control": spec.name, "data-kind": spec.kind, "data-reason": "" },
     ...(made.named ? [] : [label]), control, help, alarm);
   field.root.toggleAttribute("data-wide", isWide(spec));
-  tip.attach(field.root, () => help.textContent);
+  if (!spec.about) tip.attach(field.root, () => help.textContent); // else each of its buttons has its own
 
   let shown; // nothing yet
   const show = () => {

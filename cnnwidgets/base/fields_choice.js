@@ -32,12 +32,18 @@ function sparkline(points) {
   return svg;
 }
 
+/** Buttons under a heading. */
+function headed(heading, buttons) {
+  const name = h("span", { className: "cwp-heading", id: newId() }, heading);
+  return h("div", { className: "cwp-headed", role: "group", "aria-labelledby": name.id }, ...(heading ? [name] : []), ...buttons);
+}
+
 /**
- * Radio buttons ("segment", or "chips" that stand apart) or ticks ("several") that look like buttons; `sparks` are the
- * points of a small line before each.
+ * Radio buttons ("segment", or "chips" that stand apart) or ticks ("several") that look like buttons; under headings, each
+ * with its own help, where `about` says so. `sparks` are the points of a small line before each.
  */
 export function buttonsField(spec, hand) {
-  const many = spec.kind === "several";
+  const [many, about] = [spec.kind === "several", spec.about ?? []];
   const name = newId();
   const box = h("div", { className: spec.kind === "segment" ? "cwp-segment" : "cwp-several" });
   let [options, inputs, chosen, off] = [[], [], [], false];
@@ -52,12 +58,22 @@ export function buttonsField(spec, hand) {
       input.addEventListener("change", () => take(value, input.checked));
       return input;
     });
-    box.replaceChildren(...options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...(spec.sparks?.[place] ? [sparkline(spec.sparks[place])] : []), text))));
+    const drawn = (place) => (spec.sparks ? [sparkline(spec.sparks[place])] : []);
+    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...drawn(place), text)));
+    const headings = [...new Set(options.map((_, place) => about[place]?.[0] ?? ""))];
+    const under = headings.map((heading) => labels.filter((_, place) => (about[place]?.[0] ?? "") === heading));
+    box.replaceChildren(...(spec.about ? headings.map((heading, n) => headed(heading, under[n])) : labels));
+    about.forEach(([, help], place) => {
+      const words = h("span", { id: newId(), className: "cwp-unseen" }, help);
+      labels[place].append(words);
+      inputs[place].setAttribute("aria-describedby", words.id);
+      hand.tip.attach(labels[place], () => help);
+    });
   };
   return {
     body: [box],
     box,
-    named: spec.kind === "chips", // their group is
+    named: !!spec.about || spec.kind === "chips", // by headings, or by their group
     get focus() {
       return inputs.find((input) => input.checked && !many) ?? inputs[0] ?? box;
     },

@@ -140,7 +140,7 @@ export function numberField(spec, hand) {
       const text = wordsOf(now);
       if (typeof now === "number") input.setAttribute("aria-valuenow", now);
       else input.removeAttribute("aria-valuenow");
-      input.style.setProperty("--cwp-letters", clip(Math.max(text.length, (spec.none ?? "").length), 5, 14));
+      input.style.setProperty("--cwp-letters", clip(Math.max(text.length, (spec.none ?? "").length), 5, 18));
       show(text);
     },
     disable: (off) => (input.disabled = off),

@@ -1,4 +1,4 @@
-"""What a panel's score is of, a class or a function of the network's output: its trait, its control and its name."""
+"""What a panel explains, a class or a function of the network's output: its trait, its control and its name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from cnnwidgets.net import BoundModel
 from cnnwidgets.net.own_score import name_of
 
 _DEFAULTS = {"values": "first value", "structure": "none"}
-"""What stands for no target, where that is not the predicted class."""
+"""What the control says for no target, where that is not the predicted class."""
 
 _FUNCTIONS: WeakValueDictionary[int, Any] = WeakValueDictionary()
-"""Functions that are in a state, by their id: as long as they live, the state brings them back."""
+"""Functions in saved states, by their id: as long as they live, a state can restore them."""
 
 
 class Target(t.Union):
@@ -42,7 +42,7 @@ class Target(t.Union):
         found = _FUNCTIONS.get(value.get("id", 0))
         if found is None or name_of(found) != value.get("function"):
             raise ValueError(
-                f"a state has only the name of the function {value.get('function')}: set target to the function"
+                f"a state holds only the name of the function {value.get('function')}: set target to the function"
             )
         return found
 
@@ -62,17 +62,17 @@ class Targets(t.List):
 
 
 class TargetPanel(ImagePanel):
-    """A panel that asks what matters to a score of one picture; in its state a class goes by its name.
+    """A panel about one score of one picture; in its state a class goes by its name.
 
     Parameters:
-        target: a class's index or name, or a function of the network's output; by default the class that is predicted.
+        target: a class's index or name, or a function of the network's output; by default the predicted class.
     """
 
     target = public(
         Target(
             default_value=None,
             allow_none=True,
-            help="class that is watched, by default the one that is predicted; or a function of the network's output",
+            help="The class; by default the predicted one. Code may also set a function of the network's output",
         ),
         controls.Choice(
             options=lambda panel: [
@@ -95,7 +95,7 @@ class TargetPanel(ImagePanel):
         return by_name(self.net, proposal.value)
 
     def class_name(self, index: Any) -> str:
-        """What a class is called, with its number where another has the same name; the name of a function as it is."""
+        """The name of a class, with its number where another has the same name; the name of a function as it is."""
         if isinstance(index, (int, np.integer)):
             return self.net.class_name(int(index))
         return "" if index is None else str(index)
@@ -106,14 +106,15 @@ class TargetPanel(ImagePanel):
 
 
 def class_options(net: BoundModel) -> list[tuple[str, int | str]]:
-    """The classes to choose from; one whose name another has, too, by its number."""
-    names = net.classes
-    counts = Counter(names)
-    return [(name, name) if counts[name] == 1 else (f"{name} ({i})", i) for i, name in enumerate(names)]
+    """The classes to choose from; one that has no name of its own goes by its number."""
+    counts = Counter(net.classes)
+    own = [name.strip() and counts[name] == 1 for name in net.classes]
+    return [(name, name) if own[i] else (net.class_name(i), i) for i, name in enumerate(net.classes)]
 
 
 def by_name(net: BoundModel, target: Any) -> Any:
-    """A class as :func:`class_options` has it: by its name, if no other class has the same."""
-    if isinstance(target, int) and 0 <= target < len(net.classes) and net.classes.count(net.classes[target]) == 1:
-        return net.classes[target]
+    """A class as :func:`class_options` has it: by its name, if that is its own."""
+    if isinstance(target, int) and 0 <= target < len(net.classes):
+        name = net.classes[target]
+        return name if name.strip() and net.classes.count(name) == 1 else target
     return target

@@ -6,6 +6,7 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
@@ -51,6 +52,7 @@ __all__ = [
     "Aligned",
     "Attribution",
     "Batch",
+    "ClassChange",
     "Comparer",
     "Comparison",
     "Confusion",
@@ -90,6 +92,8 @@ __all__ = [
     "align",
     "attribute",
     "backward_rules",
+    "class_distance",
+    "class_width",
     "compare",
     "deconvnet",
     "early_stopping",
@@ -108,6 +112,7 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "move_class",
     "nearest",
     "noise_like",
     "occlusion",
@@ -123,7 +128,9 @@ __all__ = [
     "segment",
     "separation",
     "smoothgrad",
+    "spread_class",
     "task",
+    "thin_class",
     "train",
     "trust",
     "zero_shares",

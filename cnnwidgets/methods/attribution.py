@@ -16,6 +16,7 @@ from cnnwidgets.net.arguments import said
 from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
+from cnnwidgets.net.incremental import of_unit
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.own_score import Function, OwnScore
 from cnnwidgets.net.pictures import check_finite
@@ -121,8 +122,7 @@ class Asked(NamedTuple):
     def of_unit(self, passed: Graph) -> Tensor:
         """(N,): the unit's scores, of the pictures of a pass."""
         layer, unit, *place = self.unit  # type: ignore[misc]
-        maps = passed.maps[layer]
-        return maps[:, unit, place[0], place[1]] if place else maps[:, unit].sum((1, 2))
+        return of_unit(passed.maps[layer], unit, place)
 
     def __str__(self) -> str:
         if self.unit is None:
@@ -155,14 +155,14 @@ class Question:
         self._said = tuple(said)
         _check_units(unit)
         if unit is not None and target is not None:
-            raise ValueError("the score is of a class or of a unit: give target or unit, not both")
+            raise ValueError("the score is either a class's or a unit's: give target or unit, not both")
         self.many = isinstance(target, (list, tuple)) or _are_units(unit)
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
             self.asked = [_asked_of(net, one) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
-            raise ValueError("no target and no unit was given: the list is empty")
+            raise ValueError("the list of targets or units is empty")
         self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
 
     @property
@@ -273,7 +273,7 @@ class Question:
     def _notes(self, values: Tensor) -> Iterator[str]:
         yield from self.notes
         if not bool(values.any()):
-            yield "every value is exactly 0: nothing that can be differentiated leads to the score, or nothing passes"
+            yield "every value is exactly 0: no gradient gets through, or nothing positive is left"
         if self._about_score:
             yield self._about_score
 
@@ -311,7 +311,7 @@ def _asked_of(net: BoundModel, target: One | None) -> Asked:
 
 def _check_units(unit: Any) -> None:
     if unit is not None and not isinstance(unit, (list, tuple)):
-        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}, or a list of them")
+        raise ValueError(f"unit is {said(unit)}; expected {UNIT}, or a list of them")
 
 
 def check_unit(net: BoundModel, unit: Unit) -> Unit:
@@ -319,7 +319,7 @@ def check_unit(net: BoundModel, unit: Unit) -> Unit:
     pair = isinstance(unit, (tuple, list)) and len(unit) in (2, 4)
     numbers = [whole_or_none(number) for number in unit[1:]] if pair else []
     if not pair or None in numbers or not isinstance(unit[0], str):
-        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}")
+        raise ValueError(f"unit is {said(unit)}; expected {UNIT}")
     row = net.layers[unit[0]]
     for what, number, count in zip(("unit", "row", "column"), numbers, row.map_shape, strict=False):
         if not 0 <= number < count:  # type: ignore[operator]  # none is None

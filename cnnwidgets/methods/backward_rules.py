@@ -12,12 +12,12 @@ from cnnwidgets.methods.code.backward_rules import rule_lines
 from cnnwidgets.net.relu_rules import RULES, follow
 
 LARGEST = 1e100
-"""Size beyond which products of such numbers, and sums of these, might be no numbers any more."""
+"""Largest size of a number: sums of products of larger ones may overflow."""
 
 
 @dataclass(frozen=True)
 class RuleExample:
-    """Numbers to begin with.
+    """Numbers to start with.
 
     Attributes:
         input: (rows, columns).
@@ -42,20 +42,20 @@ EXAMPLES: dict[str, RuleExample] = {
     ),
 }
 """A ReLU with the numbers of Springenberg et al.'s figure 1; and a network: a convolution with Sobel's filter for vertical
-edges, a ReLU, a weighted sum. Its four outputs are the four cases: positive or not, forward and from above."""
+edges, a ReLU, a weighted sum. Its four outputs are the four cases: input positive or not, gradient positive or not."""
 
 
 @dataclass(frozen=True)
 class RuleTable:
-    """What happens forward, and on each of the three ways back. All arrays are float64 (rows, columns).
+    """The forward pass and the three backward passes. All arrays are float64 (rows, columns).
 
     Attributes:
-        input: what goes in.
+        input: the input.
         weights: of the convolution; None if there is none.
-        before: what the ReLU takes: the convolution's output, or the input itself.
-        after: what the ReLU gives.
-        above: the gradient from above: how much the score changes per change of ``after``.
-        score: the sum of ``above * after``, whose gradient is followed.
+        before: input of the ReLU: the convolution's output, or the input itself.
+        after: output of the ReLU.
+        above: the gradient from above: the change of the score per change of ``after``.
+        score: the sum of ``above * after``, which is differentiated.
         through_relu: by rule (a name in ``RULES``), the gradient at ``before``.
         at_input: by rule, the gradient at ``input``; without a convolution the same as ``through_relu``.
     """
@@ -71,13 +71,13 @@ class RuleTable:
 
     @property
     def windows(self) -> list[list[int]]:
-        """The input's cells, by number, that each cell of ``before`` is made of, in the order of the weights."""
+        """For each cell of ``before``, the numbers of the input's cells that it is made of, in the order of the weights."""
         columns, size = self.input.shape[1], (1, 1) if self.weights is None else self.weights.shape
         return [[(i + k) * columns + j + m for k, m in np.ndindex(*size)] for i, j in np.ndindex(*self.before.shape)]
 
     @property
     def reached(self) -> list[dict[int, int]]:
-        """The cells of ``before``, by number, that each cell of the input is a part of, and the weight's number there."""
+        """For each cell of the input, the cells of ``before`` that it is a part of, and the number of the weight there."""
         seen: list[dict[int, int]] = [{} for _ in range(self.input.size)]
         for output, window in enumerate(self.windows):
             for weight, cell in enumerate(window):
@@ -86,7 +86,7 @@ class RuleTable:
 
     @property
     def passed(self) -> dict[str, int]:
-        """By rule, how many of the numbers from above it lets through the ReLU."""
+        """By rule, how many of the numbers from above pass the ReLU."""
         return {rule: int(np.count_nonzero(values)) for rule, values in self.through_relu.items()}
 
     def code(self) -> str:
@@ -95,11 +95,11 @@ class RuleTable:
 
 
 def backward_rules(input: Any, above: Any, weights: Any = None) -> RuleTable:
-    """Go forward through a ReLU, with a convolution before it or without, and back by each of the three rules.
+    """Forward through a ReLU, with or without a convolution before it, and backward by each of three rules.
 
-    Backpropagation passes what comes from above where the ReLU's input is positive; deconvnet (Zeiler and Fergus, ECCV 2014)
-    where what comes from above is positive; guided backpropagation (Springenberg et al., ICLR workshop 2015) where both are.
-    The rules are those of :func:`cnnwidgets.net.relu_rules.follow`, which attributions follow in whole networks.
+    With x the ReLU's input and g the gradient from above, backpropagation passes g where x > 0; deconvnet (Zeiler and
+    Fergus, ECCV 2014) where g > 0; guided backpropagation (Springenberg et al., ICLR workshop 2015) where both are.
+    These are the rules of :func:`cnnwidgets.net.relu_rules.follow`, which attributions use in whole networks.
 
     >>> backward_rules([[1, -1]], [[-2, 3]]).at_input["deconvnet"]
     array([[0., 3.]])
@@ -110,7 +110,7 @@ def backward_rules(input: Any, above: Any, weights: Any = None) -> RuleTable:
         weights: of the convolution (cross-correlation, stride 1, no padding, no bias), at most as large as the input.
 
     Raises:
-        ValueError: what is given are no numbers, or larger than 1e100 in size, or the shapes do not fit.
+        ValueError: an argument is not a table of numbers, has numbers larger than 1e100, or the shapes do not fit.
     """
     x, g = (torch.from_numpy(table(given)) for given in (input, above))
     kernel = None if weights is None else torch.from_numpy(table(weights))
@@ -143,18 +143,18 @@ def table(numbers: Any, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Numbers as float64 (rows, columns).
 
     Raises:
-        ValueError: they are no table, not of this shape, not finite, or larger than 1e100 in size.
+        ValueError: they are not a table, not of this shape, not finite, or larger than 1e100.
     """
     try:
         found = np.array(numbers, np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{numbers!r} is no table of numbers: rows of the same length are wanted") from None
+        raise ValueError(f"{numbers!r} is not a table of numbers; expected rows of the same length") from None
     if found.ndim != 2 or not found.size:
-        raise ValueError(f"numbers in rows and columns are wanted, not an array of shape {found.shape}")
+        raise ValueError(f"expected numbers in rows and columns, got an array of shape {found.shape}")
     if shape and found.shape != shape:
-        raise ValueError(f"{shape[0]}×{shape[1]} numbers are wanted, not {found.shape[0]}×{found.shape[1]}")
+        raise ValueError(f"expected {shape[0]}×{shape[1]} numbers, got {found.shape[0]}×{found.shape[1]}")
     if not (np.abs(found) <= LARGEST).all():
-        raise ValueError(f"numbers from -{LARGEST:g} to {LARGEST:g} are wanted, not {found[~(np.abs(found) <= LARGEST)][0]}")
+        raise ValueError(f"expected numbers from −{LARGEST:g} to {LARGEST:g}, got {found[~(np.abs(found) <= LARGEST)][0]}")
     return found
 
 

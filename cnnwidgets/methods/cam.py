@@ -1,6 +1,6 @@
-"""Class activation maps: the maps of a late layer, weighted by what they do to a score, and summed up.
+"""Class activation maps: the feature maps of a late layer, weighted by their effect on a score, and added up.
 
-A map is small (7x7 for most networks), so it says where, not what. Each function says which layer it took.
+Such a map is small (7×7 in most networks), so it says where, not what. Each result names the layer that was used.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
 Weigh = Callable[[Tensor, Tensor], Tensor]
-"""The map (rows, columns), of a layer's maps and the gradient with respect to them, both (units, rows, columns)."""
+"""Takes a layer's maps and their gradient, both (units, rows, columns); returns the map (rows, columns)."""
 
 
 @checked
@@ -35,7 +35,9 @@ def grad_cam(
     relu: bool = True,
     upsample: str | None = None,
 ) -> Attribution | list[Attribution]:
-    """Grad-CAM: the maps of a layer, each weighted by the mean of its gradient, summed; then a ReLU.
+    """Grad-CAM: the sum of a layer's feature maps, each weighted by the mean of its gradient; then a ReLU.
+
+    With a the maps (units, rows, columns) and g = d score / d a: max(0, sum over units of mean(g) · a).
 
     Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, Grad-CAM (ICCV 2017).
 
@@ -45,15 +47,26 @@ def grad_cam(
     >>> cam.at_input().shape
     (224, 224)
 
-    Parameters (and those of :func:`~cnnwidgets.methods.saliency`):
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
         layer: a name in ``net.layers`` whose output has a height and a width, or gives tokens on a grid (class tokens and
-            the like are left out); by default see :func:`cam_layer`.
-        relu: whether what speaks against the score is set to 0.
-        upsample: ``"bilinear"`` or ``"nearest"``: values are by pixel of the input; by default they are the layer's.
+            registers are left out); by default see :func:`cam_layer`.
+        relu: whether negative values, which speak against the score, are set to 0.
+        upsample: ``"bilinear"`` or ``"nearest"``: values are per pixel of the input; by default they are per position of
+            the layer.
+
+    Returns:
+        An :class:`Attribution` with values (rows, columns) of the layer, or (H, W) with ``upsample``; for a list of targets
+        or units, a list of them.
 
     Raises:
-        KeyError: there is no such layer; names like it are offered.
-        TypeError, ValueError: a picture, target, unit or layer that does not fit, or a score that is not finite.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or layer does not fit, or a score is not finite.
     """
 
     def weigh(maps: Tensor, slope: Tensor) -> Tensor:
@@ -73,10 +86,33 @@ def grad_cam_plus_plus(
     relu: bool = True,
     upsample: str | None = None,
 ) -> Attribution | list[Attribution]:
-    """Grad-CAM++: each position's positive gradient has a weight of its own, so that several objects show.
+    """Grad-CAM++: Grad-CAM in which each position's positive gradient has its own weight, so that several objects show.
 
-    With a the maps and g their gradient, the weights are the sums over the map of max(g, 0) * g**2 / (2 g**2 + sum(a) g**3).
-    Chattopadhay, Sarkar, Howlader and Balasubramanian, Grad-CAM++ (WACV 2018). Parameters as of :func:`grad_cam`.
+    With a the maps and g their gradient, a map's weight is the sum over its positions of
+    max(g, 0) · g² / (2 g² + sum(a) · g³).
+
+    Chattopadhay, Sarkar, Howlader and Balasubramanian, Grad-CAM++ (WACV 2018).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        layer: a name in ``net.layers`` whose output has a height and a width, or gives tokens on a grid (class tokens and
+            registers are left out); by default see :func:`cam_layer`.
+        relu: whether negative values, which speak against the score, are set to 0.
+        upsample: ``"bilinear"`` or ``"nearest"``: values are per pixel of the input; by default they are per position of
+            the layer.
+
+    Returns:
+        An :class:`Attribution` with values (rows, columns) of the layer, or (H, W) with ``upsample``; for a list of targets
+        or units, a list of them.
+
+    Raises:
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or layer does not fit, or a score is not finite.
     """
 
     def weigh(maps: Tensor, slope: Tensor) -> Tensor:
@@ -98,10 +134,32 @@ def layer_cam(
     relu: bool = True,
     upsample: str | None = None,
 ) -> Attribution | list[Attribution]:
-    """Layer-CAM: every value of a map is weighted by its own positive gradient, so that earlier layers can be seen, too.
+    """Layer-CAM: each value of a map is weighted by its own positive gradient, which also suits earlier layers.
 
-    Jiang, Zhang, Hou, Cheng and Wei, LayerCAM (IEEE Transactions on Image Processing 2021). Parameters as of
-    :func:`grad_cam`.
+    With a the maps and g their gradient: max(0, sum over units of max(g, 0) · a).
+
+    Jiang, Zhang, Hou, Cheng and Wei, LayerCAM (IEEE Transactions on Image Processing 2021).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        layer: a name in ``net.layers`` whose output has a height and a width, or gives tokens on a grid (class tokens and
+            registers are left out); by default see :func:`cam_layer`.
+        relu: whether negative values, which speak against the score, are set to 0.
+        upsample: ``"bilinear"`` or ``"nearest"``: values are per pixel of the input; by default they are per position of
+            the layer.
+
+    Returns:
+        An :class:`Attribution` with values (rows, columns) of the layer, or (H, W) with ``upsample``; for a list of targets
+        or units, a list of them.
+
+    Raises:
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or layer does not fit, or a score is not finite.
     """
 
     def weigh(maps: Tensor, slope: Tensor) -> Tensor:
@@ -124,15 +182,37 @@ def score_cam(
     on_update: OnUpdate[Any] | None = None,
     cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
-    """Score-CAM: each map is weighted by the score of the picture seen through it; no gradient is needed.
+    """Score-CAM: each feature map is weighted by the score of the picture seen through it; no gradient is needed.
 
-    The weights are the softmax over the maps of the scores of picture times map, each map enlarged and scaled to [0, 1]; a
-    map that is the same everywhere has no weight. As many forward passes as the layer has units.
+    The weights are the softmax, over the maps, of the scores of picture times map, where each map is enlarged and scaled to
+    [0, 1]; a map that is constant has no weight. It takes one forward pass per unit of the layer.
 
-    Wang et al., Score-CAM (CVPR workshop 2020). Parameters as of :func:`grad_cam`, and:
-        max_memory: bytes, over those of the network.
+    Wang, Wang, Du, Yang, Zhang, Ding, Mardziel and Hu, Score-CAM (CVPR workshop 2020).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        layer: a name in ``net.layers`` whose output has a height and a width, or gives tokens on a grid (class tokens and
+            registers are left out); by default see :func:`cam_layer`.
+        relu: whether negative values, which speak against the score, are set to 0.
+        upsample: ``"bilinear"`` or ``"nearest"``: values are per pixel of the input; by default they are per position of
+            the layer.
+        max_memory: memory to use beside the network's own, in bytes.
         on_update: called with None and the fraction done: there is no map before the last unit.
         cancel: an object with ``is_set()``.
+
+    Returns:
+        An :class:`Attribution` with values (rows, columns) of the layer, or (H, W) with ``upsample``; for a list of targets
+        or units, a list of them.
+
+    Raises:
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or layer does not fit, or a score is not finite.
+        Cancelled: cancel was set.
     """
     _check_upsample(upsample)
     question = Question(net, image, target, unit)
@@ -171,13 +251,29 @@ def guided_grad_cam(
     reduce: str = "max",
     upsample: str = "bilinear",
 ) -> Attribution | list[Attribution]:
-    """Guided backpropagation times Grad-CAM: the fine map, where the coarse one says that it matters.
+    """Guided Grad-CAM: guided backpropagation times Grad-CAM, the fine map where the coarse one is high.
 
-    Selvaraju et al., Grad-CAM (ICCV 2017). Parameters as of :func:`grad_cam` and
-    :func:`~cnnwidgets.methods.saliency`.
+    Selvaraju, Cogswell, Das, Vedantam, Parikh and Batra, Grad-CAM (ICCV 2017).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        layer: of Grad-CAM, a name in ``net.layers``; by default see :func:`cam_layer`.
+        reduce: how guided backpropagation combines the channels: ``"max"``, ``"sum"``, ``"signed"`` or ``"none"``.
+        upsample: how Grad-CAM is enlarged, ``"bilinear"`` or ``"nearest"``.
+
+    Returns:
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``; for a list of targets or units, a
+        list of them.
 
     Raises:
-        NoRule: a ValueError: the network has no ReLUs, or others that have no such rule.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or layer does not fit, or a score is not finite.
+        NoRule: a ValueError: the network has no ReLUs, or some that have no such rule.
     """
     where = grad_cam(net, image, target, unit=unit, layer=layer, upsample=upsample)
     what = guided_backprop(net, image, target, unit=unit, reduce=reduce)
@@ -189,17 +285,17 @@ def guided_grad_cam(
 
 
 def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
-    """The layer whose maps are taken by default, and why.
+    """The layer that class activation maps use by default, and the reason in words.
 
-    The last one with more than one position, each in its place in the picture, that is no pooling, and whose positions all
-    go on to the output. Of a transformer with a class token that is what goes into its last attention: later, only that
-    token reaches the scores.
+    It is the last layer that is no pooling, has more than one position, each at its place in the picture, and whose
+    positions all lead to the output. For a transformer with a class token it is what goes into the last attention: after
+    that only the class token reaches the scores.
 
-    Where the output is no table of scores (a segmentation's map, a detector's boxes), the last maps may be that output
-    itself: there it is the last of those with the most units, which is where most backbones end.
+    Where the output is not a table of scores (a segmentation's map, a detector's boxes), the last maps may be that output
+    itself; then it is the last of the layers with the most units, where most backbones end.
 
     Parameters:
-        before: layers that it has to lie before, where the score is of a unit of theirs.
+        before: layers that it must come before, where the score is that of a unit of theirs.
 
     Raises:
         ValueError: there is no such layer.
@@ -211,21 +307,21 @@ def cam_layer(net: BoundModel, before: Sequence[str] = ()) -> tuple[Layer, str]:
     maps = [k for k, row in enumerate(rows) if row.is_map and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()]
     if maps and not before and net.output.is_structure:
         row = rows[max(maps, key=lambda k: (rows[k].map_shape[0], k))]
-        return row, f"maps of {row.name}, the last of those with the most units"
+        return row, f"from the last feature maps with the most units, {row.name}"
     for row in reversed(rows):
         is_one = row.has_places and max(row.map_shape[1:]) > 1 and "pool" not in row.kind.lower()
         if is_one and row.leads_to == "another order" and not to_unit:
-            raise ValueError(f"{net.name} puts the tokens of {row.name} into an order that is not known: {_NAME}")
+            raise ValueError(f"{net.name} puts the tokens of {row.name} into an unknown order: {_NAME}")
         if is_one and (row.leads_to != "nothing" or to_unit):
-            into = "go into the last attention" if row.leads_to == "last attention" else "are the last that lie on a grid"
             if row.is_map:
-                return row, f"maps of {row.name}, the last with maps that is no pooling"
-            return row, f"tokens of {row.name}, which {into}"
+                return row, f"from the last feature maps, {row.name}"
+            last = "tokens before the last attention" if row.leads_to == "last attention" else "last tokens on a grid"
+            return row, f"from the {last}, {row.name}"
     where = f" before {before[0]}" if before else ""
     raise ValueError(f"{net.name} has no layer with a height and a width{where}, and no tokens on a known grid")
 
 
-_NAME = "name a layer whose tokens still lie as in the picture"
+_NAME = "name a layer whose tokens are still in the picture's order"
 
 
 # what they share
@@ -257,7 +353,7 @@ def _weighted(
 
 def _check_upsample(upsample: str | None) -> None:
     if upsample not in (None, "bilinear", "nearest"):
-        raise ValueError(f"upsample is {upsample!r}; it must be 'bilinear', 'nearest' or None")
+        raise ValueError(f"upsample is {upsample!r}; expected 'bilinear', 'nearest' or None")
 
 
 def _answer(
@@ -275,7 +371,7 @@ def _chosen(question: Question, layer: str | None) -> tuple[Layer, str]:
         return cam_layer(question.net, question.layers)
     row = question.net.layers[layer]
     if not row.has_places and row.layout in ("tokens", "sequence"):
-        raise ValueError(f"where the {row.output} of {row.name} lie in the picture is not known: {_NAME}")
+        raise ValueError(f"it is not known where the {row.output} of {row.name} lie in the picture: {_NAME}")
     if not row.has_places:
-        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values: they have no height and width")
-    return row, f"{'maps' if row.is_map else 'tokens'} of {row.name}"
+        raise ValueError(f"{row.name} gives {format_shape(row.output_shape)} values, which have no height and width")
+    return row, f"from the {'feature maps' if row.is_map else 'tokens'} of {row.name}"

@@ -1,4 +1,4 @@
-"""Several attribution methods are asked the same of one picture, of the network or of a copy that has forgotten layers."""
+"""Several attribution methods on one picture, with the network itself or with a copy whose last layers are random."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from cnnwidgets.methods.attribution import Asked, Attribution, Question, Target, Unit
-from cnnwidgets.methods.comparison import Comparison, Row
+from cnnwidgets.methods.comparison import Comparison, Row, place_of
 from cnnwidgets.methods.faithfulness import faithfulness
 from cnnwidgets.methods.method import METHODS
 from cnnwidgets.methods.sanity import Agreement, agreement, randomized
@@ -21,7 +21,7 @@ from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
 REFUSALS = (KeyError, RuntimeError, TypeError, ValueError)
-"""What a method raises that has no map of a picture, which then is no matter of the other methods."""
+"""What a method may raise where it has no map; the other methods go on."""
 
 
 @checked
@@ -41,39 +41,39 @@ def compare(
     on_update: OnUpdate[Comparison] | None = None,
     cancel: Cancel | None = None,
 ) -> Comparison:
-    """What matters to a score, by several methods side by side; one that refuses leaves the others alone.
+    """What matters to a score, by several methods side by side; where one refuses, the others go on.
 
     >>> found = cw.methods.compare(net, "both.jpg", ["saliency", "grad_cam"], ["tabby", "beagle"], randomized=2)
     >>> found.maps["grad_cam"][1].values.shape           # of the beagle
     (7, 7)
-    >>> found.agreements["saliency"][2].correlation      # with the map of the network that has forgotten nothing
+    >>> found.agreements["saliency"][2].correlation      # with the original network's map
 
-    For further questions about the same picture there is :class:`Comparer`, which computes each map once.
+    To ask more about the same picture use a :class:`Comparer`, which computes each map once.
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; one picture.
+        image: one picture, as ``net.prepare`` takes it.
         methods: names in :data:`~cnnwidgets.methods.METHODS`.
-        targets: a class's index or name, or a function of the network's output; or a list of them, a row each; by default
+        targets: a class's index or name, a function of the network's output, or a list of them, one row each; by default
             the class that the network itself predicts.
-        unit: (layer, unit) or (layer, unit, row, column), or a list of them, in the place of targets.
-        reduce: what becomes of the channels' gradients, ``"max"`` or ``"sum"``; for methods that take it by default.
-        layer: of the activation maps, a name in ``net.layers``; by default each picks its own.
+        unit: (layer, unit) or (layer, unit, row, column), or a list of them, instead of targets.
+        reduce: how the channels of a gradient are combined, ``"max"`` or ``"sum"``, in the methods that take it.
+        layer: layer of the class activation maps, a name in ``net.layers``; by default each method chooses its own.
         randomized: how many of the last layers have random weights (Adebayo et al. 2018, see
-            :func:`~cnnwidgets.methods.sanity_check`); of several numbers, one after the other, the last one's maps are given
-            and the agreements of all.
-        seed: of the random weights.
-        faithful: whether deletion and insertion curves are computed, of the first target; see
+            :func:`~cnnwidgets.methods.sanity_check`). Several numbers are computed one after the other: the result has the
+            maps of the last one and the agreements of all.
+        seed: random seed of the weights.
+        faithful: whether to compute the deletion and insertion curves of the first target; see
             :func:`~cnnwidgets.methods.faithfulness`.
-        segmentation: whether the first target is cut out; see :func:`~cnnwidgets.methods.segment`.
-        on_update: called before each method, and after each but the last of several depths, with what there is of this depth
-            (its ``pending`` tells which method comes next) and the fraction done.
+        segmentation: whether to cut out the first target; see :func:`~cnnwidgets.methods.segment`.
+        on_update: called before each method, and after each of several depths but the last, with what there is at this
+            depth (its ``pending`` says which method comes next) and the fraction done.
         cancel: an object with ``is_set()``.
 
     Raises:
-        KeyError, TypeError, ValueError: there is no such method, class, unit or depth, or the picture does not fit. What one
-            method alone refuses is in ``refused``.
-        Cancelled: cancel was set; its ``partial`` is what there is (of several depths, the last that is complete), or None.
+        KeyError, TypeError, ValueError: there is no such method, class, unit or depth, or the picture does not fit. What
+            only one method refuses is in ``refused``.
+        Cancelled: cancel was set; its ``partial`` is what there is (of several depths, the last complete one), or None.
     """
     return Comparer(net).compare(
         image,
@@ -92,7 +92,7 @@ def compare(
 
 
 class Comparer:
-    """Comparisons of one picture at a time, whose maps are kept as long as picture and weights are the same.
+    """Compares methods on one picture at a time, and keeps the maps as long as picture and weights stay the same.
 
     >>> comparer = cw.methods.Comparer(net)
     >>> comparer.compare("cat.jpg", ["saliency", "rise"])
@@ -124,7 +124,7 @@ class Comparer:
         on_update: OnUpdate[Comparison] | None = None,
         cancel: Cancel | None = None,
     ) -> Comparison:
-        """The answer of :func:`compare` to the same question, without what was computed before."""
+        """As :func:`compare`, but computes only what is new."""
         question = Question(self.net, image, targets, unit)
         self._renew(question.inputs)
         rows = tuple(dict.fromkeys(map(self._row, question.asked)))
@@ -155,14 +155,14 @@ class Comparer:
     # a question
 
     def _renew(self, inputs: torch.Tensor) -> None:
-        """Forget what was kept of another picture, or of other weights."""
+        """Forget what belongs to another picture or to other weights."""
         weights = _versions(self.net.module)
         if self._inputs is None or not torch.equal(inputs, self._inputs) or weights != self._weights:
             self._kept.clear()
             self._inputs, self._weights, self._forgetful = inputs, weights, None
 
     def _leave(self, rows: tuple[Row, ...]) -> None:
-        """Forget the maps of a unit that is left: a cursor that moves asks for one after the other."""
+        """Forget the maps of a unit that was left: a moving cursor asks for one after the other."""
         left = self._rows
         if left != rows and left and left[0].unit:
             self._kept = {key: value for key, value in self._kept.items() if left not in key}
@@ -171,8 +171,7 @@ class Comparer:
     def _row(self, asked: Asked) -> Row:
         """What is explained, in words."""
         if asked.unit:
-            layer, number, *place = asked.unit
-            return Row(f"unit {number} of {layer}" + (f" at {tuple(place)}" if place else ""), None, asked.unit)
+            return Row(place_of(asked.unit), None, asked.unit)
         if asked.own:
             return Row(asked.own.name, asked.own.function, None)
         target = self._predicted() if asked.target is None else asked.target
@@ -186,7 +185,7 @@ class Comparer:
     def _at_depth(
         self, found: Comparison, faithful: bool, cut_out: bool, tell: OnUpdate[Comparison], cancel: Cancel | None
     ) -> Comparison:
-        """All methods' maps of a network whose last layers have random weights."""
+        """The maps of all methods at one depth of random layers."""
         network = self._network(found.depth, found.seed)
         if cut_out and found.rows[0].unit is None:
             found = self._with_segmentation(found, network)
@@ -203,7 +202,7 @@ class Comparer:
         return found
 
     def _with_method(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
-        """One method's maps added, and what they agree with; or the sentence why there are none."""
+        """Add one method's maps and their agreement with the original's; or the sentence why there are none."""
         if found.rows[0].unit and METHODS[method].of != "score":
             return replace(found, refused={**found.refused, method: "explains a class, not a unit"})
         try:
@@ -218,7 +217,7 @@ class Comparer:
         return replace(found, maps={**found.maps, method: maps}, agreements=agreements)
 
     def _maps(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> tuple[Attribution, ...]:
-        """A method's maps, one a row."""
+        """A method's maps, one per row."""
         entry = METHODS[method]
         units = [row.unit for row in found.rows if row.unit]
         asked: dict[str, Any] = {"unit": units} if units else {"target": [row.target for row in found.rows]}
@@ -228,7 +227,7 @@ class Comparer:
         return self._once(key, lambda: tuple(entry.function(network, found.inputs, **asked, **found.asked[method])))
 
     def _with_curves(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
-        """The deletion and insertion curves of a method's first map added."""
+        """Add the deletion and insertion curves of a method's first map."""
         inputs, target = found.inputs, found.rows[0].target
         steps = min(32, inputs.shape[2] * inputs.shape[3])
 
@@ -239,7 +238,7 @@ class Comparer:
         return replace(found, faithful={**found.faithful, method: curves})
 
     def _with_segmentation(self, found: Comparison, network: BoundModel) -> Comparison:
-        """The first target cut out, or the sentence why nothing is."""
+        """Add the first target, cut out, or the sentence why nothing was."""
         row = found.rows[0]
         key = ("segmentation", found.depth, found.seed, row)
         try:
@@ -262,22 +261,22 @@ class Comparer:
 
 
 def _options(methods: Sequence[str], **given: str) -> dict[str, dict[str, Any]]:
-    """By method those of the options that it takes."""
+    """By method, the options that it takes."""
     entries = [METHODS[one_of("methods", name, METHODS)] for name in methods]
     return {entry.name: {key: given[key] for key in entry.options if key in given} for entry in entries}
 
 
 def _what(found: Comparison, method: str) -> tuple:
-    """What tells a method's question from another one about the same picture; a method of one's own may be written anew."""
+    """What tells two questions to a method apart; the entry is part of it, as a user may write a method anew."""
     return METHODS[method], found.seed, found.rows, tuple(found.asked[method].items())
 
 
 def _said(net: BoundModel, inputs: torch.Tensor) -> str:
-    """What a network says of a picture; what it gives, where that is no table of numbers."""
+    """The network's prediction; what its output is, where that is no table of scores."""
     return net.output.sentence if net.output.is_structure else net.output.says(net.predict(inputs, k=3)[0])
 
 
 def _versions(module: nn.Module) -> list[tuple[int, int]]:
-    """What is another after a step of training: each weight's identity and how often it was changed in place."""
+    """What a training step changes: each weight's identity and how often it was changed in place."""
     held = [*module.parameters(), *module.buffers()]
     return [(id(tensor), 0 if tensor.is_inference() else tensor._version) for tensor in held]

@@ -16,15 +16,17 @@ from cnnwidgets.methods.method import METHODS
 from cnnwidgets.methods.sanity import Agreement
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.output import Output
+from cnnwidgets.net.errors import capitalized
+from cnnwidgets.net.output import Output, spoken
 from cnnwidgets.net.own_score import Function, name_of
+from cnnwidgets.numbers import number, percent
 
 FAINT = 0.01
-"""A probability that hardly anybody would miss."""
+"""A change of probability that is almost none."""
 
 
 class Row(NamedTuple):
-    """What a row of maps explains, in words, and the class, the function of the output or the unit that it is."""
+    """What a row of maps explains: its name, and the class, the function of the output or the unit itself."""
 
     name: str
     target: int | Function | None
@@ -33,22 +35,22 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """Maps of one picture by several methods, a row a target.
+    """Maps of one picture by several methods, one row per target.
 
     Attributes:
         inputs: float32 (1, C, H, W), the picture as the network takes it.
-        predicted: what the network says of it, in words.
-        output: what the network gives.
-        rows: what is explained: classes, functions of the output, or a unit.
-        asked: by method the options that it was asked with; of a result under way some have no maps yet.
-        maps: by method one :class:`Attribution` a row.
-        refused: by method the sentence why it has none; and under ``"segmentation"`` why nothing is cut out.
+        predicted: the network's prediction, in words.
+        output: what the network's output means.
+        rows: what is explained: classes, functions of the output, or units.
+        asked: by method, the options that it was given; in an unfinished result some of these have no maps yet.
+        maps: by method, one :class:`Attribution` per row.
+        refused: by method, the sentence that says why it has none; under ``"segmentation"``, why nothing was cut out.
         depth: how many of the last layers had random weights.
-        seed: of these weights.
-        agreements: by method and depth how much the first row's map is like that of the network itself: of every depth that
-            was asked for of the same picture, targets and options.
-        faithful: by method the deletion and insertion curves of the first row's map, if they were asked for.
-        segmentation: the object of the first row, cut out, if it was asked for.
+        seed: random seed of these weights.
+        agreements: by method and depth, how similar the first row's map is to the original network's; of every depth that
+            was asked for with the same picture, targets and options.
+        faithful: by method, the deletion and insertion curves of the first row's map, if they were asked for.
+        segmentation: the object of the first row, cut out, if that was asked for.
         notes: sentences on the network and on the picture.
     """
 
@@ -68,7 +70,7 @@ class Comparison:
 
     @property
     def pending(self) -> tuple[str, ...]:
-        """The methods that are still to come, of a result under way; the first of them is being computed."""
+        """The methods of an unfinished result that are still to come; the first of them is being computed."""
         return tuple(method for method in self.asked if method not in self.maps and method not in self.refused)
 
     def quantity(self, method: str, row: int) -> str:
@@ -78,6 +80,10 @@ class Comparison:
     def answer(self, row: int) -> str:
         """What the network's answer to a row is: a probability, or a value."""
         return "value" if callable(self.rows[row].target) else self.output.quantity
+
+    def values_of(self, method: str, row: int) -> str:
+        """What the values of a map are, with their unit."""
+        return METHODS[method].values.format(answer=self.answer(row))
 
     def scale(self, method: str) -> float:
         """The size that 99.5 % of a method's values do not exceed, in all rows; 1 where all are 0."""
@@ -91,42 +97,63 @@ class Comparison:
         """
         one = self.maps[method][row]
         said = [note for note in one.notes if not is_of_all(note) and note not in self.notes]
-        if one.gap is not None:
-            said.append(f"completeness gap {one.gap:.2g}")
         if self.quantity(method, row) == "probability" and self.scale(method) < FAINT:
-            said.insert(0, "hardly any effect: see the scale")
+            said.insert(0, "almost no effect: look at the scale")
         if mask is not None and not one.is_zero:
-            said.insert(0, "✓ maximum on the object" if pointing_game(one, mask) else "✗ maximum beside the object")
+            hit = pointing_game(one, mask)
+            said.insert(0, "✓ peak on the object" if hit else "✗ peak misses the object")
         return said
 
     def summary(self, mask: np.ndarray | None = None) -> str:
-        """What the network says, what the rows' scores are, and what is special, in a sentence.
+        """The finding in its first line; below it the rows' scores and what is special, one line each.
 
         Parameters:
             mask: as of :meth:`remarks`.
         """
-        said = [self.predicted]
-        for method, first in list(self.maps.items())[:1]:
-            scores = enumerate(zip(first, self.rows, strict=True))
-            said += [f"{self.quantity(method, k)} {one.score:.3g} of {row.name}" for k, (one, row) in scores]
-            said += [note for one in first for note in one.notes if is_of_all(note) and note not in self.notes]
-        said += self._about_cut_out(mask)
+        finding = [self.predicted, *self._hits(mask)]
         if self.depth:
-            last = "the last layer is" if self.depth == 1 else f"the last {self.depth} layers are"
-            said.append(f"{last} random: a map that stays shows the picture, not the network")
-        text = " · ".join(dict.fromkeys(said))
-        return text[:1].upper() + text[1:]
+            layers = "last layer now has" if self.depth == 1 else f"last {self.depth} layers now have"
+            finding = [f"the {layers} random weights", "a map that does not change shows the picture, not what was learned"]
+        said = [self.predicted] * bool(self.depth)
+        for method, first in list(self.maps.items())[:1]:
+            said += [self._score(method, k, one.score) for k, one in enumerate(first)]
+            said += [note for one in first for note in one.notes if is_of_all(note) and note not in self.notes]
+        said = [one for one in dict.fromkeys([*said, *self._about_cut_out(mask)]) if one not in finding]
+        return "\n".join([" ".join(f"{capitalized(one)}." for one in finding), *map(_capital, said)])
+
+    def _hits(self, mask: np.ndarray | None) -> list[str]:
+        """How many of the first row's maps have their maximum on the object, if that is known."""
+        maps = [maps[0] for maps in self.maps.values() if not maps[0].is_zero]
+        if mask is None or len(maps) < 2:
+            return []
+        hits = sum(bool(pointing_game(one, mask)) for one in maps)
+        return [f"{hits} of {len(maps)} maps peak on the object"]
+
+    def _score(self, method: str, k: int, score: float) -> str:
+        """A row's score in words."""
+        row, quantity = self.rows[k], self.quantity(method, k)
+        if row.unit:
+            return f"{row.name} {'is' if len(row.unit) > 2 else 'sums to'} {number(score)}"
+        if quantity == "probability":
+            return f"p({spoken(row.name)}) = {percent(score)}"
+        of = "" if self.called(k) == quantity else f" of {spoken(self.called(k))}"
+        return f"{quantity}{of}: {number(score)}"
+
+    def called(self, k: int) -> str:
+        """What a row is called: a class by its name, "class 6" where that is no more than a number."""
+        row = self.rows[k]
+        return f"class {row.name}" if isinstance(row.target, int) and row.name.isdigit() else row.name
 
     def _about_cut_out(self, mask: np.ndarray | None) -> list[str]:
         """How large a segmentation is, and how well it fits the object if that is known; nothing where it was not asked."""
         if "segmentation" in self.refused:
-            return [f"nothing is cut out: {self.refused['segmentation']}"]
+            return [f"nothing could be cut out: {self.refused['segmentation']}"]
         if self.segmentation is None:
             return []
         found = self.segmentation.mask
-        said = f"cut out: {found.mean():.1%} of the picture"
+        said = f"{percent(found.mean())} of the picture is cut out"
         if mask is not None:
-            said += f", intersection over union with the object {intersection_over_union(found, mask):.2f}"
+            said += f" (intersection over union with the object: {intersection_over_union(found, mask):.2f})"
         return [said]
 
     def code(self, net: BoundModel) -> str:
@@ -151,3 +178,13 @@ class Comparison:
 def is_of_all(note: str) -> bool:
     """Whether a note is on the network, not on a map."""
     return note.startswith("the network ")
+
+
+def place_of(unit: Unit) -> str:
+    """A unit in words, with its position if it has one."""
+    layer, index, *place = unit
+    return f"unit {index} of {layer}" + (f" at row {place[0]}, column {place[1]}" if place else "")
+
+
+def _capital(text: str) -> str:
+    return text if text.startswith("p(") else capitalized(text)

@@ -92,12 +92,17 @@ class Embedding:
             )
         return np.asarray(self.fitted.add(others, self.points.astype(float)), np.float32)
 
-    def code(self) -> str:
-        """Plain lines that lay the features out that are in ``values``: their ``points``, (n, 2).
+    def code(self, values: str = "values", points: str = "points") -> str:
+        """Plain lines that lay out the features in ``values``: their ``points``, (n, 2).
 
-        PCA gives these again. t-SNE and UMAP give points that are as good: they add up, or draw chance, in another order.
+        PCA gives the same points again. t-SNE and UMAP give others that are as good: they add up, or draw random numbers,
+        in another order.
+
+        Parameters:
+            values, points: what both are called in the lines.
         """
-        return layout_lines(self.method, self.params, seed=self.seed, n=len(self.points), labels=self.labels)
+        options: dict[str, Any] = {"seed": self.seed, "n": len(self.points), "labels": self.labels}
+        return layout_lines(self.method, self.params, **options, values=values, points=points)
 
     def __repr__(self) -> str:
         progress = f", iteration {self.iteration:,} of {self.iterations:,}" if self.iterations else ""

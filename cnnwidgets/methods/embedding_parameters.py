@@ -72,23 +72,23 @@ def complete(method: str, given: dict[str, Any], n: int) -> dict[str, Any]:
             others = ", ".join(table) or "none"
             raise TypeError(f"{method} has no parameter {name!r}.{nearest(name, [*table])} It has: {others}")
     if n < LEAST[method]:
-        raise ValueError(f"{method} needs at least {LEAST[method]} pictures, {n} given: take more, or method='pca'")
+        there = "there is 1" if n == 1 else f"there are {n}"
+        raise ValueError(f"{TITLES[method]} needs at least {LEAST[method]} pictures; {there}: take more, or method='pca'")
     settled = {name: row.check(name, given.get(name, row.default)) for name, row in table.items()}
+    if method == "pca":
+        return settled
+    name, most = neighbors_at_most(method, n)
+    if settled[name] > most and name in given:
+        allowed = f"allow at most {most:g}, a third of the others" if method == "tsne" else f"have at most {most:g} each"
+        raise ValueError(f"{name} is {given[name]:g}, and {n:,} pictures {allowed}: lower it or take more pictures")
+    settled[name] = min(settled[name], most)
     if method == "tsne":
-        largest = math.floor((n - 1) / 3 * 100) / 100
-        if settled["perplexity"] > largest and "perplexity" in given:
-            raise ValueError(
-                f"perplexity is {given['perplexity']:g}, and {n} pictures allow at most {largest:g}, a third of the others: "
-                f"lower it or take more pictures"
-            )
-        settled["perplexity"] = min(settled["perplexity"], largest)
         settled["early_exaggeration_iter"] = min(settled["early_exaggeration_iter"], settled["n_iter"])
-    if method == "umap":
-        if settled["n_neighbors"] >= n and "n_neighbors" in given:
-            raise ValueError(
-                f"n_neighbors is {given['n_neighbors']}, and {n} pictures have at most {n - 1} each: "
-                f"lower it or take more pictures"
-            )
-        settled["n_neighbors"] = min(settled["n_neighbors"], n - 1)
+    else:
         settled["n_epochs"] = settled["n_epochs"] or (500 if n <= 10_000 else 200)
     return settled
+
+
+def neighbors_at_most(method: str, n: int) -> tuple[str, float]:
+    """The parameter that says how many neighbors count, of t-SNE or UMAP, and its highest value for n pictures."""
+    return ("perplexity", math.floor((n - 1) / 3 * 100) / 100) if method == "tsne" else ("n_neighbors", n - 1)

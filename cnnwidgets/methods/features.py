@@ -25,6 +25,9 @@ from cnnwidgets.net.progress import Cancel, OnUpdate
 TOP = 3
 """Classes that are kept of each picture, the most probable first."""
 
+SAID = 0.001
+"""Probability that is worth a word."""
+
 INPUT = "input"
 """What the preprocessed pixels are called where a layer is named."""
 
@@ -97,14 +100,16 @@ class Features:
 
         Parameters:
             row: of the picture.
-            classes: names of the network's outputs.
+            classes: names of the network's outputs, or of its classes where it gives probabilities.
         """
         if self.regression is not None:
             return self.output.says(zip(classes, self.regression[row].tolist(), strict=False))
         if self.top is None or self.chances is None:
             return ""
-        names = [self.classes[index] for index in self.top[row]]
-        return self.output.says(zip(names, self.chances[row].tolist(), strict=True))
+        answers = list(zip(self.top[row].tolist(), self.chances[row].tolist(), strict=True))
+        return self.output.says(
+            (classes[index], chance) for index, chance in answers if chance >= SAID or index == answers[0][0]
+        )
 
     def code(self, net: BoundModel, dataset: Any) -> str:
         """Plain PyTorch lines that put the ``values`` there; net and dataset are those that they are of."""

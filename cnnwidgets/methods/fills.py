@@ -1,4 +1,4 @@
-"""What shows in a patch that covers a part of a picture."""
+"""What a patch shows that covers a part of a picture."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import nearest
 
 FILL_NAMES = {
-    "mean": "mean of the picture",
+    "mean": "mean color",
     "gray": "gray",
-    "zero": "0 after preprocessing",
+    "zero": "zero (mean of the training set)",
     "noise": "noise",
     "blur": "blurred picture",
 }
@@ -23,7 +23,7 @@ SHAPES = ("rectangle", "ellipse")
 
 
 def fill_picture(net: BoundModel, picture: Tensor, fill: str, patch: tuple[int, int], seed: int = 0) -> Tensor:
-    """What a patch would show wherever it lies, as a whole picture (1, C, H, W) beside the preprocessed ``picture``.
+    """What a patch shows wherever it lies, as a whole picture (1, C, H, W) like the preprocessed ``picture``.
 
     ``"mean"``: the picture's mean color. ``"gray"``: half of the brightest. ``"zero"``: 0 after preprocessing, which is the
     mean color of the training set for most networks. ``"noise"``: normal random numbers with the picture's mean and

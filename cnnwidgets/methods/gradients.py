@@ -1,4 +1,4 @@
-"""Gradients of a score with respect to the picture: which pixels would change the answer, and which way.
+"""Gradients of a score with respect to the picture: which pixels would change the answer, and in which direction.
 
 All of them differentiate the score *before* the last softmax or sigmoid, where that can be had, by autograd, for any network
 that autograd can follow; the notes say which score it was.
@@ -23,43 +23,48 @@ from cnnwidgets.net.arguments import checked, one_of
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.net.relu_rules import follow
+from cnnwidgets.numbers import number
 
 T = TypeVar("T")
 
 REDUCTIONS = ("max", "sum", "signed", "none")
-"""How the channels of a picture become one number a pixel."""
+"""How the channels of a picture become one number per pixel."""
 
 FIRST_STEPS = 9
-"""Gradients on the way from a baseline to the picture at least."""
+"""Smallest number of gradients between a baseline and the picture."""
 
 
 @checked
 def saliency(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
 ) -> Attribution | list[Attribution]:
-    """The gradient of a score with respect to the picture (Simonyan, Vedaldi and Zisserman 2013).
+    """Saliency: the gradient of a score with respect to the picture, d score / d x.
+
+    Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks (2013).
 
     >>> cw.methods.saliency(net, "cat.jpg", "tabby").values.shape
     (224, 224)
     >>> cat, dog = cw.methods.saliency(net, "both.jpg", ["tabby", "beagle"])  # one forward pass
     >>> cw.methods.saliency(net, "cat.jpg", unit=("layer3", 7, 4, 9))         # any unit, at any position
+    >>> cw.methods.saliency(net, "street.jpg", lambda output: output["out"][:, 3].sum((1, 2)))
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name; or a function of the network's output that gives a number a picture, such as
-            ``lambda output: output["out"][:, 3].sum((1, 2))``; or a list of them; by default the class that is predicted.
-        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
-            a target; or a list of them.
-        reduce: what becomes of the channels: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
-            the sum with its sign; ``"none"``: values are (C, H, W).
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        reduce: how the channels are combined: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``, not at all: values are (C, H, W).
 
     Returns:
-        An :class:`Attribution`, or a list of them where a list of targets or units was given.
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``, in units of the score per
+        preprocessed pixel value; for a list of targets or units, a list of them.
 
     Raises:
-        KeyError: there is no such layer; names like it are offered.
-        TypeError, ValueError: a picture, target, unit or reduction that does not fit, or a score that is not finite.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or reduction does not fit, or a score is not finite.
     """
     return _plain("saliency", net, image, target, unit, reduce)
 
@@ -68,9 +73,27 @@ def saliency(
 def gradient_x_input(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "signed"
 ) -> Attribution | list[Attribution]:
-    """The gradient times the (preprocessed) picture: to first order, what each pixel adds to the score.
+    """Gradient times input, x · d score / d x: to first order, what each pixel adds to the score.
 
-    Shrikumar, Greenside, Shcherbina and Kundaje, Not Just a Black Box (2016). Parameters as of :func:`saliency`.
+    Shrikumar, Greenside, Shcherbina and Kundaje, Not Just a Black Box (2016).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        reduce: how the channels are combined: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``, not at all: values are (C, H, W).
+
+    Returns:
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``, in units of the score; for a list of
+        targets or units, a list of them.
+
+    Raises:
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or reduction does not fit, or a score is not finite.
     """
     return _plain("gradient_x_input", net, image, target, unit, reduce, times_input=True)
 
@@ -79,12 +102,30 @@ def gradient_x_input(
 def deconvnet(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
 ) -> Attribution | list[Attribution]:
-    """The gradient with another rule for a ReLU on the way back: what is positive passes, wherever the ReLU was closed.
+    """Deconvnet: the gradient, but each ReLU passes on what is positive, whether or not it was open in the forward pass.
 
-    Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014). Parameters as of :func:`saliency`.
+    With g the gradient from above, a ReLU returns max(g, 0) instead of g · [x > 0].
+
+    Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        reduce: how the channels are combined: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``, not at all: values are (C, H, W).
+
+    Returns:
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``, in units of the score per
+        preprocessed pixel value; for a list of targets or units, a list of them.
 
     Raises:
-        NoRule: a ValueError: the network has no ReLUs, or others that have no such rule.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or reduction does not fit, or a score is not finite.
+        NoRule: a ValueError: the network has no ReLUs, or some that have no such rule.
     """
     return _plain("deconvnet", net, image, target, unit, reduce, rule="deconvnet")
 
@@ -93,13 +134,30 @@ def deconvnet(
 def guided_backprop(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
 ) -> Attribution | list[Attribution]:
-    """The gradient with another rule for a ReLU on the way back: what is positive passes where the ReLU was open.
+    """Guided backpropagation: the gradient, but each ReLU that was open passes on only what is positive.
 
-    Springenberg, Dosovitskiy, Brox and Riedmiller, Striving for Simplicity (ICLR workshop 2015). Parameters as of
-    :func:`saliency`.
+    With x a ReLU's input and g the gradient from above, it returns max(g, 0) · [x > 0] instead of g · [x > 0].
+
+    Springenberg, Dosovitskiy, Brox and Riedmiller, Striving for Simplicity (ICLR workshop 2015).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        reduce: how the channels are combined: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``, not at all: values are (C, H, W).
+
+    Returns:
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``, in units of the score per
+        preprocessed pixel value; for a list of targets or units, a list of them.
 
     Raises:
-        NoRule: a ValueError: the network has no ReLUs, or others that have no such rule.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or reduction does not fit, or a score is not finite.
+        NoRule: a ValueError: the network has no ReLUs, or some that have no such rule.
     """
     return _plain("guided_backprop", net, image, target, unit, reduce, rule="guided")
 
@@ -119,15 +177,34 @@ def smoothgrad(
     on_update: OnUpdate[Any] | None = None,
     cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
-    """The mean of the gradients of noisy copies of the picture (Smilkov, Thorat, Kim, Viégas and Wattenberg 2017).
+    """SmoothGrad: the gradient averaged over noisy copies of the picture, mean of d score / d x at x + noise.
 
-    Parameters (and those of :func:`saliency`):
-        n_samples: how many copies.
+    Smilkov, Thorat, Kim, Viégas and Wattenberg, SmoothGrad: Removing Noise by Adding Noise (2017).
+
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        reduce: how the channels are combined: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``, not at all: values are (C, H, W).
+        n_samples: number of noisy copies.
         noise_level: standard deviation of the noise, as a share of the preprocessed picture's range.
-        seed: of the noise.
-        max_memory: bytes, over those of the network.
+        seed: random seed of the noise.
+        max_memory: memory to use beside the network's own, in bytes.
         on_update: called with the mean so far and the fraction done.
         cancel: an object with ``is_set()``.
+
+    Returns:
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``, in units of the score per
+        preprocessed pixel value; for a list of targets or units, a list of them.
+
+    Raises:
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or reduction does not fit, or a score is not finite.
+        Cancelled: cancel was set; its ``partial`` is the mean so far.
     """
     n_samples, noise_level, seed = (
         whole("n_samples", n_samples, 1),
@@ -146,7 +223,7 @@ def smoothgrad(
         return question.answer(list(found), method="smoothgrad", signed=_is_signed(reduce))
 
     for done, count in _counted(n_samples, question.at_once(max_memory)):
-        each = [torch.randn(inputs.shape[1:], generator=generator) for _ in range(count)]  # the same in parts of any size
+        each = [torch.randn(inputs.shape[1:], generator=generator) for _ in range(count)]  # the same for any batch size
         total += _summed(question, inputs + deviation * torch.stack(each).to(inputs))
         _tell(on_update, cancel, partial(result, done), done / n_samples)
     return result(n_samples)
@@ -167,21 +244,38 @@ def integrated_gradients(
     on_update: OnUpdate[Any] | None = None,
     cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
-    """The mean gradient on the way from a baseline to the picture, times the difference between the two.
+    """Integrated gradients: the mean gradient on the straight line from a baseline to the picture, times their difference.
 
-    Its values sum up to the score's change from the baseline (completeness). The number of steps is tripled until they do,
-    to the tolerance; ``gap`` says how much is missing.
+    Its values add up to the score's change from the baseline (completeness). The number of steps is tripled until they do,
+    within the tolerance; ``gap`` is what is missing.
 
     Sundararajan, Taly and Yan, Axiomatic Attribution for Deep Networks (ICML 2017).
 
-    Parameters (and those of :func:`saliency`):
+    Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name; a function of the network's output that returns one number per picture; or a list
+            of them; by default the predicted class.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
+        reduce: how the channels are combined: ``"max"``, the largest size; ``"sum"``, the sum of the sizes; ``"signed"``,
+            the sum with its sign; ``"none"``, not at all: values are (C, H, W).
         baseline: ``"zero"`` (after preprocessing), ``"mean"``, ``"gray"``, ``"noise"`` or ``"blur"`` of
             :mod:`~cnnwidgets.methods.fills`; or one picture, such as an input tensor (C, H, W).
-        tolerance: the gap at most, in parts of the score's change.
-        steps: gradients at most.
-        max_memory: bytes, over those of the network.
-        on_update: called with what the steps so far give, and the fraction done if all of them are needed.
+        tolerance: largest gap, as a share of the score's change.
+        steps: largest number of gradients.
+        max_memory: memory to use beside the network's own, in bytes.
+        on_update: called with the result of the steps so far, and the fraction done if all of them are needed.
         cancel: an object with ``is_set()``.
+
+    Returns:
+        An :class:`Attribution` with values (H, W), or (C, H, W) with ``reduce="none"``, in units of the score; for a list of
+        targets or units, a list of them.
+
+    Raises:
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or reduction does not fit, or a score is not finite.
+        Cancelled: cancel was set; its ``partial`` is the result of the steps so far, None if there are none.
     """
     tolerance, steps = real("tolerance", tolerance, 0), whole("steps", steps, 1)
     question, reduction = Question(net, image, target, unit), _reduction(reduce)
@@ -209,13 +303,10 @@ def integrated_gradients(
         found = zip(map(reduction, mean * difference), last, strict=True)
         made = question.answer(list(found), method="integrated_gradients", signed=_is_signed(reduce))
         about = zip(made if question.many else [made], gaps().tolist(), taken.tolist(), strict=True)
-        several = [
-            replace(one, gap=gap, notes=(f"{count} gradients on the way from the baseline", *one.notes))
-            for one, gap, count in about
-        ]
+        several = [replace(one, gap=gap, notes=(_completeness(count, gap), *one.notes)) for one, gap, count in about]
         return several if question.many else several[0]
 
-    # the midpoint rule: each third of a step has its middle, of which the middle one is known
+    # the midpoint rule: a step is divided into thirds, and the gradient in the middle of the middle one is known
     points, taken, going_on = 0, torch.zeros(len(wanted), dtype=torch.long), torch.ones(len(wanted), dtype=torch.bool)
     mean = mean_gradient((torch.arange(FIRST_STEPS) + 0.5) / FIRST_STEPS)
     points = FIRST_STEPS
@@ -231,6 +322,11 @@ def integrated_gradients(
 
 
 # what they share
+
+
+def _completeness(steps: int, gap: float) -> str:
+    """How well the shares add up."""
+    return f"{steps} steps from the baseline; the shares miss the score by {number(abs(gap), 1)}"
 
 
 def _plain(
@@ -252,14 +348,14 @@ def _plain(
         return reduction(values[0]), scores[0].item()
 
     found, ruled = _each_gradient(question, question.inputs, take, rule)
-    said = ["no ReLU lies before the unit: this is its gradient"] if ruled == 0 else []
+    said = ["no ReLU comes before the unit: this is its plain gradient"] if ruled == 0 else []
     return question.answer(found, said, method=name, signed=_is_signed(reduce))
 
 
 def _each_gradient(
     question: Question, pictures: Tensor, take: Callable[[Tensor, Tensor], T], rule: str = "backpropagation"
 ) -> tuple[list[T], int | None]:
-    """Of one forward pass of N pictures, what ``take`` makes of each score's gradients (N, C, H, W) and values (N,).
+    """After one forward pass of N pictures, what ``take`` makes of each score's gradients (N, C, H, W) and values (N,).
 
     Returns also how many ReLUs follow the rule; None without one.
     """
@@ -282,7 +378,7 @@ def _summed(question: Question, pictures: Tensor) -> Tensor:
 
 
 def _scores(question: Question, pictures: Tensor | None = None) -> list[float]:
-    """The score of one picture, by default the picture itself, for each that is asked."""
+    """Each score that is asked for, of one picture; by default of the question's own."""
     with question.net.graph(question.inputs if pictures is None else pictures, question.layers) as passed:
         return [scores[0].item() for scores in question.scores(passed)]
 
@@ -303,7 +399,7 @@ def _is_signed(reduce: str) -> bool:
 
 
 def _counted(total: int, most: int) -> Iterator[tuple[int, int]]:
-    """Parts of a total: how many will have been done after it, and how many are in it."""
+    """Batches of a total: how many are done after each, and how many are in it."""
     for start in range(0, total, most):
         yield min(total, start + most), min(most, total - start)
 

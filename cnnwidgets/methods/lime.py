@@ -48,7 +48,9 @@ class Lime:
 
     def attribution(self) -> Attribution:
         """The coefficients by pixel; what a superpixel adds is not divided among its pixels."""
-        subsets = f"{'all' if self.exact else 'at random'} {self.n_samples} subsets of {len(self.coefficients)} superpixels"
+        subsets = f"all {self.n_samples}" if self.exact else f"{self.n_samples} random"
+        subsets += f" subsets of {len(self.coefficients)} superpixels"
+        fit = f"linear model fits with R² = {self.r_squared:.2f}, from {subsets}"
         return Attribution(
             values=self.coefficients[self.segments].astype(np.float32),
             method="lime",
@@ -57,11 +59,11 @@ class Lime:
             score=self.score,
             size=self.segments.shape,  # type: ignore[arg-type]
             signed=True,
-            notes=(*self.notes, f"R² {self.r_squared:.2f}, weighted, of a linear model of the {self.quantity}", subsets),
+            notes=(*self.notes, fit),
         )
 
     def __repr__(self) -> str:
-        return f"<LIME of {subject(self.target)}: {len(self.coefficients)} superpixels, R² {self.r_squared:.2f} (weighted)>"
+        return f"<LIME of {subject(self.target)}: {len(self.coefficients)} superpixels, R² = {self.r_squared:.2f}>"
 
 
 @checked
@@ -156,6 +158,8 @@ def _segments(net: BoundModel, inputs: torch.Tensor, superpixels: int | np.ndarr
     if not isinstance(superpixels, (np.ndarray, torch.Tensor, list, tuple)) or np.ndim(superpixels) == 0:
         from skimage.segmentation import slic  # here, because it takes a second
 
+        if size.numel() < 2:
+            raise ValueError("a picture of one pixel has no superpixels to switch off")
         count = whole("superpixels", superpixels, 2, size.numel())
         found = slic(net.picture(inputs), n_segments=count, start_label=0)
     else:

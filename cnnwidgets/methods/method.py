@@ -1,4 +1,4 @@
-"""Attribution methods in one table: all that is to be known of each, for whoever offers or compares them."""
+"""Attribution methods in one table: what a panel, a menu or a comparison needs to know of each."""
 
 from __future__ import annotations
 
@@ -23,24 +23,31 @@ from cnnwidgets.methods.rise import rise
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.arguments import checked, one_of
 
+GRADIENTS, CAMS, PERTURBATION, OWN = "gradients", "class activation maps", "perturbation", "your own"
+"""The groups that methods stand in; one of your own is in the last by default."""
+
 
 @dataclass(frozen=True)
 class Method:
     """An attribution method; a new one is its function and one entry in :data:`METHODS`.
 
-    >>> METHODS["edges"] = Method("edges", "edges", edges)  # of your own: panels offer it, too
+    >>> METHODS["edges"] = Method("edges", "edges", edges)  # panels offer your own, too
 
     Attributes:
-        name: what it is called in code, and the ``method`` of what it gives.
-        title: what it is called in menus and above its maps.
-        function: of (net, image, target, **options), where target is a class, a function of the output, or a list of them;
-            it gives an :class:`Attribution`, of a list one for each.
-        of: what its score is: ``"score"``, of a class before the softmax, or of a unit (the function takes ``unit=``); or
-            ``"probability"``, of a class, and no unit's.
+        name: its name in code, and the ``method`` of its results.
+        title: its name in menus and above its maps.
+        function: takes (net, image, target, **options), where target is a class, a function of the output, or a list of
+            them; returns an :class:`Attribution`, or for a list of targets a list of them.
+        of: what is explained: ``"score"``, that of a class before the softmax or of a unit (the function takes ``unit=``);
+            or ``"probability"``, that of a class; such a method explains no unit.
         long: whether it takes long, and ``cancel=``.
         options: those of ``"reduce"`` and ``"layer"`` that it is given where several methods are asked the same; one that
-            sums with the sign by default, such as integrated gradients, goes without.
-        code: what writes the lines that put its map into ``maps[name]``, of ``model`` and its input ``x`` (1, C, H, W).
+            keeps the sign by default, such as integrated gradients, takes no ``"reduce"``.
+        code: writes the lines that put its map into ``maps[name]``, given ``model`` and its input ``x`` (1, C, H, W).
+        group: the heading that it stands under.
+        help: one sentence on what its maps show.
+        values: what its values are, with their unit; ``{answer}`` stands for "probability", or for "value" where the output
+            has no probabilities.
     """
 
     name: str
@@ -50,34 +57,45 @@ class Method:
     long: bool = False
     options: tuple[str, ...] = ()
     code: Lines = library_lines
+    group: str = OWN
+    help: str = ""
+    values: str = ""
 
 
 @checked
 def attribute(
     net: BoundModel, image: Any, target: Target = None, *, method: str = "saliency", **options: Any
 ) -> Attribution | list[Attribution]:
-    """How much each part of a picture matters to a score, by the method of a name in :data:`METHODS`.
+    """How much each part of a picture matters to a score, by a method that is named.
 
     >>> cw.methods.attribute(net, "cat.jpg", method="grad_cam")
 
     Parameters:
+        net: a bound network.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name, a function of the network's output, or a list of them; by default the predicted
+            class.
+        method: a name in :data:`METHODS`.
         options: those of the method's own function.
 
+    Returns:
+        An :class:`Attribution`; for a list of targets or units a list of them.
+
     Raises:
-        ValueError: there is no such method, or what the function raises.
+        ValueError: there is no such method; also whatever the method's function raises.
     """
     return METHODS[one_of("method", method, METHODS)].function(net, image, target, **options)
 
 
 def _occlusion(net: BoundModel, image: Any, target: Target = None, **options: Any) -> Attribution | list[Attribution]:
-    """What is lost by pixel under a patch; see :func:`occlusion`, which takes one target at a time."""
+    """How much is lost, per pixel, under a patch; see :func:`occlusion`, which takes one target at a time."""
     if isinstance(target, (list, tuple)):
         return [occlusion(net, image, one, **options).attribution() for one in target]
     return occlusion(net, image, target, **options).attribution()
 
 
 def _lime(net: BoundModel, image: Any, target: Target = None, **options: Any) -> Attribution | list[Attribution]:
-    """By pixel, what its superpixel adds to the score in a linear model; see :func:`lime`."""
+    """What each pixel's superpixel adds to the score in a linear model; see :func:`lime`."""
     found = lime(net, image, target, **options)
     return [one.attribution() for one in found] if isinstance(found, list) else found.attribution()
 
@@ -89,27 +107,71 @@ _PLUS_PLUS = (
     ".nan_to_num()).sum((1, 2), keepdim=True) * a).sum(0)"
 )
 
+_SLOPE = "score per pixel value"
+_SHARE = "share of the score"
+_WEIGHTED = "weighted activation"
+
 _ALL = (
-    Method("saliency", "saliency", saliency, options=("reduce",), code=gradient_lines()),
     Method(
-        "gradient_x_input",
-        "gradient × input",
-        gradient_x_input,
-        code=gradient_lines("(gradient * x.detach())[0]", reduce="signed"),
+        "saliency", "saliency", saliency, options=("reduce",), code=gradient_lines(), group=GRADIENTS, values=_SLOPE,
+        help="Saliency: how much each pixel would change the score; fine but noisy.",
     ),
-    Method("smoothgrad", "SmoothGrad", smoothgrad, long=True, options=("reduce",)),
-    Method("integrated_gradients", "integrated gradients", integrated_gradients, long=True),
-    Method("deconvnet", "deconvnet", deconvnet, options=("reduce",), code=gradient_lines(rule="above[0]")),
-    Method("guided_backprop", "guided backprop", guided_backprop, options=("reduce",), code=gradient_lines(rule="back[0]")),
-    Method("grad_cam", "Grad-CAM", grad_cam, options=("layer",), code=cam_lines(_MEAN)),
-    Method("grad_cam_plus_plus", "Grad-CAM++", grad_cam_plus_plus, options=("layer",), code=cam_lines(_PLUS_PLUS)),
-    Method("layer_cam", "Layer-CAM", layer_cam, options=("layer",), code=cam_lines(_OWN)),
-    Method("score_cam", "Score-CAM", score_cam, long=True, options=("layer",), code=cam_lines()),
-    Method("guided_grad_cam", "guided Grad-CAM", guided_grad_cam, options=("layer",)),
-    Method("occlusion", "occlusion", _occlusion, of="probability", long=True),
-    Method("rise", "RISE", rise, of="probability", long=True),
-    Method("lime", "LIME", _lime, of="probability", long=True),
-)
+    Method(
+        "gradient_x_input", "gradient × input", gradient_x_input, group=GRADIENTS, values=_SHARE,
+        code=gradient_lines("(gradient * x.detach())[0]", reduce="signed"),
+        help="Gradient × input: what each pixel adds to the score, to first order; 0 where the input is 0.",
+    ),
+    Method(
+        "smoothgrad", "SmoothGrad", smoothgrad, long=True, options=("reduce",), group=GRADIENTS, values=_SLOPE,
+        help="SmoothGrad: saliency averaged over noisy copies of the picture; less noise.",
+    ),
+    Method(
+        "integrated_gradients", "integrated gradients", integrated_gradients, long=True, group=GRADIENTS, values=_SHARE,
+        help="Integrated gradients: each pixel's share of the score; the shares add up to its change from a baseline.",
+    ),
+    Method(
+        "deconvnet", "deconvnet", deconvnet, options=("reduce",), group=GRADIENTS, values=_SLOPE,
+        code=gradient_lines(rule="above[0]"),
+        help="Deconvnet: keeps positive gradients at each ReLU; sharp, but shows edges of any class.",
+    ),
+    Method(
+        "guided_backprop", "guided backprop", guided_backprop, options=("reduce",), group=GRADIENTS, values=_SLOPE,
+        code=gradient_lines(rule="back[0]"),
+        help="Guided backprop: keeps positive gradients where the ReLU was open; the sharpest, but knows the class badly.",
+    ),
+    Method(
+        "grad_cam", "Grad-CAM", grad_cam, options=("layer",), code=cam_lines(_MEAN), group=CAMS, values=_WEIGHTED,
+        help="Grad-CAM: where the last layer saw the class; coarse.",
+    ),
+    Method(
+        "grad_cam_plus_plus", "Grad-CAM++", grad_cam_plus_plus, options=("layer",), code=cam_lines(_PLUS_PLUS), group=CAMS,
+        values=_WEIGHTED, help="Grad-CAM++: Grad-CAM that shows several objects of a class better.",
+    ),
+    Method(
+        "layer_cam", "Layer-CAM", layer_cam, options=("layer",), code=cam_lines(_OWN), group=CAMS, values=_WEIGHTED,
+        help="Layer-CAM: weights each position by its own gradient; finer, and useful in earlier layers.",
+    ),
+    Method(
+        "score_cam", "Score-CAM", score_cam, long=True, options=("layer",), code=cam_lines(), group=CAMS, values=_WEIGHTED,
+        help="Score-CAM: weights each feature map by the score of the picture seen through it; no gradient, slow.",
+    ),
+    Method(
+        "guided_grad_cam", "guided Grad-CAM", guided_grad_cam, options=("layer",), group=CAMS, values="product of both maps",
+        help="Guided Grad-CAM: guided backprop times Grad-CAM; fine detail where the class is.",
+    ),
+    Method(
+        "occlusion", "occlusion", _occlusion, of="probability", long=True, group=PERTURBATION, values="{answer} lost",
+        help="Occlusion: how much of the probability is lost when a patch covers the place.",
+    ),
+    Method(
+        "rise", "RISE", rise, of="probability", long=True, group=PERTURBATION, values="mean {answer} if visible",
+        help="RISE: how probable the class is, on average, when a pixel is visible through random masks; slow.",
+    ),
+    Method(
+        "lime", "LIME", _lime, of="probability", long=True, group=PERTURBATION, values="{answer} added",
+        help="LIME: what each superpixel adds to the probability in a linear model.",
+    ),
+)  # fmt: skip
 
 METHODS: dict[str, Method] = {method.name: method for method in _ALL}
 """The methods by name, in the order in which they are offered."""

@@ -13,12 +13,12 @@ import torch
 from scipy import special
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import One, subject
+from cnnwidgets.methods.attribution import Asked, One, Unit, check_unit
 from cnnwidgets.methods.fills import fill_picture, patch_mask
-from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, Score, join
+from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, join
 from cnnwidgets.methods.occlusion_order import slabs
 from cnnwidgets.net import BoundModel, Cancelled
-from cnnwidgets.net.arguments import KINDS, check, checked, one_of, said
+from cnnwidgets.net.arguments import checked, one_of, said
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
@@ -27,22 +27,19 @@ from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
-USUAL = ("probability", "logit", "value")
-"""Scores of the target."""
-
 Pixels: TypeAlias = "int | Sequence[int]"
 """A number of pixels, or two: rows and columns."""
 
-EDGE_NAMES = {"cut": "cut off by the border", "inside": "whole patches alone"}
-"""What becomes of the last patch of a row: the border cuts it off, or it is left out."""
+EDGE_NAMES = {"cut": "the patch is cut off", "inside": "whole patches only"}
+"""What happens at the border: it cuts the last patch of a row off, or that patch is left out."""
 
 EDGES = tuple(EDGE_NAMES)
 
 TOP = 5
-"""Classes that are kept of each position, the most probable first."""
+"""Classes that are kept for each position, the most probable first."""
 
 UPDATES = 0.2
-"""Seconds between two updates at least."""
+"""Seconds between two updates, at least."""
 
 
 @checked
@@ -55,7 +52,8 @@ def occlusion(
     stride: Pixels | None = None,
     fill: str = "mean",
     shape: str = "rectangle",
-    score: Score | None = None,
+    unit: Unit | None = None,
+    score: str | None = None,
     region: Sequence[int] | None = None,
     edges: str = "cut",
     seed: int = 0,
@@ -65,14 +63,14 @@ def occlusion(
 ) -> OcclusionMap:
     """How the score changes when a patch covers a part of the picture, for every position of a grid; all values are exact.
 
-    Of a network that draws random numbers when it answers they are those of one draw, the same one for every position.
+    If the network draws random numbers when it answers, they are those of one draw, the same one for every position.
 
     >>> result = cw.methods.occlusion(net, "cat.jpg", "tabby", patch=32, stride=8)
     >>> result.drop.shape
     (25, 25)
 
-    A convolutional network is not run anew for every position: of its maps only the windows are computed that the patch
-    changes (see :mod:`cnnwidgets.net.incremental`); ``result.how`` says whether that was possible.
+    A convolutional network is not run anew for every position: only the windows of its maps that the patch changes are
+    computed (see :mod:`cnnwidgets.net.incremental`); ``result.how`` says whether that was possible.
 
     Parameters:
         net: a bound network.
@@ -83,23 +81,27 @@ def occlusion(
         stride: step from one position to the next, a number or (rows, columns); by default a quarter of the patch.
         fill: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``; see :mod:`cnnwidgets.methods.fills`.
         shape: of the patch, ``"rectangle"`` or ``"ellipse"``.
-        score: ``"probability"``, ``"logit"``, ``"value"``, or (layer, unit) for the sum of a unit's map, whatever the
-            network's output is; by default the target's probability, and of a regression or a function the value.
+        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
+            a target, whatever the network's output is.
+        score: ``"probability"`` or ``"logit"`` of the target, or ``"value"`` of a regression, a function or a unit; by
+            default the probability, where there is one.
         region: (top, left, height, width) in pixels: only positions whose patch has its center in it.
         edges: how many positions a side of W pixels has for a patch of F and a stride of S. With ``"cut"`` there are
             ceil((W - F) / S) + 1, as Captum has it: the border cuts the last patch off, so that no pixel is left out. With
-            ``"inside"`` there are floor((W - F) / S) + 1, the output size of a convolution: whole patches alone. They are 29
+            ``"inside"`` there are floor((W - F) / S) + 1, the output size of a convolution: whole patches only. They are 29
             and 28 for 64, 9 and 2, and the same where S divides W - F.
         seed: of the noise.
         max_memory: bytes, over those of the network.
         on_update: called with a partial map and the fraction done: at once with a first-order estimate (one gradient), then
-            with exact values of ever more positions, those first that are spread over the picture or that the estimate says
-            matter most. Without it the order is the fastest.
+            with exact values of ever more positions: first those that are spread over the picture, and those that matter
+            most by the estimate. Without it the order is the fastest.
         cancel: an object with ``is_set()``.
 
     Raises:
+        KeyError: there is no such layer; names like it are offered.
         TypeError: something of another kind than is expected.
-        ValueError: a patch, stride, target, fill, score, region or edges that does not fit, or an output that is not finite.
+        ValueError: a patch, stride, target, unit, fill, score, region or edges that does not fit, or an output that is not
+            finite.
         Cancelled: cancel was set; its ``partial`` is the map as far as it is known.
     """
     options: dict[str, Any] = {
@@ -107,6 +109,7 @@ def occlusion(
         "stride": stride,
         "fill": fill,
         "shape": shape,
+        "unit": unit,
         "score": score,
         "region": region,
         "edges": edges,
@@ -122,6 +125,7 @@ class Occlusion:
     Attributes:
         ys, xs: int (rows,), (columns,): the grid of positions, where the patch begins.
         answer: what the network says of the picture itself.
+        unit: (layer, unit) or (layer, unit, row, column) that is watched; None where it is a class or a function.
         own: the function of the output that is watched; None where it is a class or a unit.
     """
 
@@ -136,9 +140,10 @@ class Occlusion:
         stride: Pixels | None,
         fill: str,
         shape: str,
-        score: Score | None,
+        score: str | None,
         region: Sequence[int] | None,
         seed: int,
+        unit: Unit | None = None,
         edges: str = "cut",
         max_memory: int = 512 * 2**20,
     ):
@@ -153,10 +158,11 @@ class Occlusion:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
         self.fill, self.shape, self.seed = fill, shape, seed
         self.own = OwnScore(target) if callable(target) else None
-        if isinstance(score, (np.ndarray, torch.Tensor)):
-            check("score", score, [KINDS["str"], KINDS["Pair"]])
-        self._watch = _watched(net, score)
-        self.score = _usual_score(net, score, self.own)
+        if unit is not None and target is not None:
+            raise ValueError("the score is of a class or of a unit: give target or unit, not both")
+        self.unit = None if unit is None else check_unit(net, unit)
+        self._watch = self.unit and Watch(net.layers[self.unit[0]], self.unit[1], self.unit[2:])
+        self.score = _usual_score(net, score, self.own, self.unit)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region, one_of("edges", edges, EDGES))
         picture = self.inputs.to(net.dtype)
         covers = fill_picture(net, picture, fill, self.patch, seed)
@@ -234,7 +240,7 @@ class Occlusion:
     # scores
 
     def _target_of(self, target: One | None) -> int | str | None:
-        """The class's index, or the function's name; None where only a unit is watched."""
+        """The class's index, or the function's name; of a unit the predicted class, None where there are none."""
         if self.own:
             return self.own.name
         table = self._scorer.clean.outputs
@@ -258,7 +264,7 @@ class Occlusion:
             answer = output.answers(scores.outputs)[:, self.target]
             usual = output.scores(scores.outputs, None)[:, self.target] if self.score == "logit" else answer
         watched = usual if scores.watched is None else scores.watched
-        check_finite(watched, f"the score of {'the unit' if self._watch else subject(self.target)}")
+        check_finite(watched, f"the score of {Asked(self.target, self.unit)}")  # type: ignore[arg-type]  # a name is text, too
         has_chance = isinstance(self.target, int) and output.has_probabilities
         return watched.numpy(), (answer if has_chance else watched).numpy(), classes.numpy(), chances.numpy()
 
@@ -271,7 +277,7 @@ class Occlusion:
 
         def watched(passed: Graph) -> torch.Tensor:
             if self._watch:
-                return passed.maps[self._watch.layer.name][:, self._watch.unit].sum((1, 2))
+                return Asked(None, self.unit).of_unit(passed)
             if self.own:
                 return self.own(passed.output, 1)
             table = self.net.check_scores(passed.output, 1)
@@ -341,6 +347,7 @@ class _Table:
             probability = join(self.probability, known) if known.any() else np.full(known.shape, of.answer.probability)
         return OcclusionMap(
             target=of.target,
+            unit=of.unit,
             score=of.score,
             clean=of.answer.value,
             values=values.astype(np.float32),
@@ -423,28 +430,11 @@ def _pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
     return pair[0], pair[1]  # type: ignore[return-value]  # none is None
 
 
-def _usual_score(net: BoundModel, score: Score | None, own: OwnScore | None) -> Score:
-    """What is watched; a ValueError where the output has no such score, a TypeError where it has none at all."""
-    if score is not None and score not in USUAL:
-        if own:
-            raise ValueError(f"the score is of {own.name} or of a unit: give target or score, not both")
-        return tuple(score)  # type: ignore[return-value]
-    usual = "value" if own else net.output.quantity
-    if score in (None, usual) or (score == "logit" and net.output.has_logits and not own):
+def _usual_score(net: BoundModel, score: str | None, own: OwnScore | None, unit: Unit | None) -> str:
+    """What is watched; a ValueError where there is no such score, a TypeError where the output has none at all."""
+    usual = "value" if own or unit else net.output.quantity
+    if score in (None, usual) or (score == "logit" and net.output.has_logits and not (own or unit)):
         return score or usual
-    if own:
-        raise ValueError(f"score is {score!r}; of a function of the output it is its 'value'")
-    raise ValueError(f"score is {score!r}, but {net.output.sentence}: {usual!r} or a pair (layer, unit) is expected")
-
-
-def _watched(net: BoundModel, score: Score | None) -> Watch | None:
-    """The unit of a layer that a score is of, None for a score of the output."""
-    if score is None or score in USUAL:
-        return None
-    unit = whole_or_none(score[1]) if isinstance(score, (tuple, list)) and len(score) == 2 else None
-    if unit is None or not isinstance(score[0], str):
-        raise ValueError(f"score is {score!r}; it must be {', '.join(map(repr, USUAL))} or a pair (layer, unit)")
-    layer = net.layers[score[0]]
-    if not 0 <= unit < layer.map_shape[0]:
-        raise ValueError(f"there is no unit {unit}: {layer.name} has {layer.map_shape[0]}, numbered from 0")
-    return Watch(layer, unit)
+    if own or unit:
+        raise ValueError(f"score is {score!r}; of a {'unit' if unit else 'function of the output'} it is its 'value'")
+    raise ValueError(f"score is {said(score)}, but {net.output.sentence}: expected {usual!r}, or unit=(layer, unit)")

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from scipy import interpolate, ndimage
 
-from cnnwidgets.methods.attribution import Attribution, subject
+from cnnwidgets.methods.attribution import Asked, Attribution, Unit
 from cnnwidgets.methods.code.occlusion import occlusion_lines
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import format_shape
-
-Score: TypeAlias = "str | tuple[str, int]"
-"""``"probability"``, ``"logit"`` or ``"value"``; or (layer, unit)."""
+from cnnwidgets.numbers import number, percent
 
 MOST_TRIANGLES = 5_000
 """Known positions beyond which the others take the nearest one's value: joining so many takes longer than a batch."""
+
+SURE = 0.1
+"""Share of the positions that must be known before the time left is told."""
+
+FEW = 10
+"""Seconds below which the time left is "a few"."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -55,9 +59,11 @@ class OcclusionMap:
     """What a patch does to the network's answer, for every position (row, column) of a grid.
 
     Attributes:
-        target: the class that is watched, by its index, or the name of the function; None where it is a unit only.
-        score: what is watched: ``"probability"`` or ``"logit"`` of the target; ``"value"``, of a regression or a function;
-            or (layer, unit): the sum of a unit's map.
+        target: the class that is watched, by its index, or the name of the function; of a unit the class that is predicted,
+            None where the network gives none.
+        unit: (layer, unit) or (layer, unit, row, column) that is watched; None for a class or a function.
+        score: what is watched: ``"probability"`` or ``"logit"`` of the target; ``"value"`` of a regression, a function or a
+            unit.
         clean: the score without a patch.
         values: float32 (rows, columns), the score with the patch there.
         probability: float32 (rows, columns), the target's probability with the patch there; the values where it has none.
@@ -84,7 +90,8 @@ class OcclusionMap:
     """
 
     target: int | str | None
-    score: Score
+    unit: Unit | None
+    score: str
     clean: float
     values: np.ndarray
     probability: np.ndarray
@@ -154,6 +161,14 @@ class OcclusionMap:
         return (0.0, 1.0) if self.score == "probability" else (float(min(values)), float(max(values)))
 
     @property
+    def has_rim(self) -> bool:
+        """Whether pixels at the border of the picture are no patch's center."""
+        steps = [places[1] - places[0] if len(places) > 1 else self.patch[k] for k, places in enumerate((self.ys, self.xs))]
+        first = [places[0] + (self.patch[k] - steps[k]) / 2 for k, places in enumerate((self.ys, self.xs))]
+        last = [first[k] + len(places) * steps[k] for k, places in enumerate((self.ys, self.xs))]
+        return bool(min(first) >= 1 or any(last[k] <= self.size[k] - 1 for k in range(2)))
+
+    @property
     def hottest(self) -> tuple[float, float]:
         """Row and column of the patch's center where the score is lowest."""
         i, j = np.unravel_index(self.values.argmin(), self.values.shape)
@@ -203,8 +218,8 @@ class OcclusionMap:
         return Attribution(
             values=self.per_pixel(),
             method="occlusion",
-            target=self.target,
-            unit=None,
+            target=None if self.unit else self.target,
+            unit=self.unit,
             score=self.clean,
             size=self.size,
             signed=True,
@@ -213,44 +228,60 @@ class OcclusionMap:
 
     def quantity(self, name: str) -> str:
         """What the values are, where the target is called so."""
-        if isinstance(self.score, tuple):
-            return f"sum of unit {self.score[1]} of {self.score[0]}"
+        if self.unit:
+            layer, unit, *place = self.unit
+            return f"{layer}, unit {unit} at {tuple(place)}" if place else f"sum of {layer}, unit {unit}"
         return {"probability": f"p({name})", "logit": f"logit({name})"}.get(self.score, name)
 
+    def written(self, value: float) -> str:
+        """A value as a person reads it."""
+        return percent(value) if self.score == "probability" else number(value)
+
     def summary(self, quantity: str) -> str:
-        """What was found, in a sentence; ``quantity`` says what the values are."""
-        count = self.known.size
-        every = f"all {count:,} positions are" if count > 1 else "the one position is"
-        parts = [
-            f"{every} {self._worth}" if self.complete else self._so_far,
-            f"{quantity} from {self.values.min():.3g} to {self.values.max():.3g}, {self.clean:.3g} without the patch",
-        ]
+        """What was found, in a sentence, and on further lines the facts; ``quantity`` says what the values are."""
+        if not self.known.any():
+            return self.progress()
+        values, count = self.values[self.known], self.known.size
+        lowest, highest, clean = map(self.written, (values.min(), values.max(), self.clean))
+        far = "" if self.complete else " so far"
+        if values.min() < self.clean and lowest != clean:
+            finding = f"{quantity} falls from {clean} to {lowest}{far}."
+        elif values.max() > self.clean and highest != clean:
+            finding = f"{quantity} only rises, from {clean} to {highest}{far}."
+        else:
+            finding = f"{quantity} stays at {clean}, wherever the patch lies{far}."
+        every = f"All {count:,} positions" if count > 1 else "The only position was"
+        how = "with one draw of the network's random numbers" if self.draws else "exactly"
+        facts = [f"{self.passes:,} forward pass{'es' * (self.passes > 1)}, {self.how}", self.output]
         if np.isfinite(self.agreement):
-            parts.append(f"the first-order estimate had r = {self.agreement:.2f} with them (1 is perfect)")
-        text = " · ".join([*parts, f"{self.passes:,} passes, {self.how}", self.output])
-        return text[:1].upper() + text[1:]
+            facts.insert(0, f"the first guess, from one gradient, had correlation {self._agreed} with the values")
+        extent = f"with the patch {lowest} to {highest}, without it {clean}"
+        done = f"{every} computed {how}." if self.complete else self._so_far
+        return "\n".join([f"{finding} {done}", *(f"{fact[:1].upper()}{fact[1:]}." for fact in (extent, *facts))])
 
     def progress(self) -> str:
         """How far a partial map is, in a sentence."""
-        left = f"about {_duration(self.remaining)} left"
-        if self.known.any():
-            return f"{self._so_far} · {left}"
-        return f"A first-order estimate, from one gradient · {self.known.size:,} positions to compute, {left}"
+        if not self.known.any():
+            guess = "Quick guess from one gradient. " if np.ptp(self.estimate) else ""
+            return f"{guess}Computing {self.known.size:,} position{'s' * (self.known.size > 1)} …"
+        sure = self.known.mean() >= SURE
+        return f"{self._so_far} {_duration(self.remaining)} left." if sure else self._so_far
 
     @property
-    def _worth(self) -> str:
-        """What the values of the positions are that were computed."""
-        return "those of one draw of the network's random numbers" if self.draws else "exact"
+    def _agreed(self) -> str:
+        """The agreement with two decimals, without a minus before 0."""
+        return number(round(self.agreement, 2) + 0.0)
 
     @property
     def _so_far(self) -> str:
-        return f"{self.known.sum():,} of {self.known.size:,} positions are {self._worth}, the others are estimates (paler)"
+        return f"{self.known.sum():,} of {self.known.size:,} positions computed; the paler ones are still estimates."
 
     def code(self, net: BoundModel) -> str:
         """Plain PyTorch lines that make the ``values`` of all positions, of ``model`` and its input ``x`` (1, C, H, W)."""
         return occlusion_lines(
             net,
             target=self.target,
+            unit=self.unit,
             score=self.score,
             ys=self.ys,
             xs=self.xs,
@@ -262,17 +293,11 @@ class OcclusionMap:
             alone=self.alone,
         )
 
-    @property
-    def _of(self) -> str:
-        if isinstance(self.score, tuple):
-            return f"unit {self.score[1]} of {self.score[0]}"
-        return subject(self.target)
-
     def __repr__(self) -> str:
         how = "of one draw" if self.draws else "exact"
         known = how if self.complete else f"{self.known.sum()} of {self.known.size} {how}"
         return (
-            f"<occlusion of {self._of}: {format_shape(self.values.shape)} positions, {known}, "
+            f"<occlusion of {Asked(self.target, self.unit)}: {format_shape(self.values.shape)} positions, {known}, "
             f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"
         )
 
@@ -296,6 +321,6 @@ def _nearest(known: np.ndarray) -> tuple[np.ndarray, ...]:
 
 def _duration(seconds: float) -> str:
     """Seconds or minutes, in words."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 1.5 else f"{max(0.1, seconds):.1f} s"
-    return f"{seconds / 60:.0f} min"
+    if seconds < FEW:
+        return "A few seconds"
+    return f"About {10 * round(seconds / 10)} s" if seconds < 90 else f"About {seconds / 60:.0f} min"

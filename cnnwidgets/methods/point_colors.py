@@ -112,6 +112,10 @@ class PointColoring:
         classes = self.classes(features)
         return [classes.get(label, "") for label in features.labels.tolist()]
 
+    def right_or_unknown(self, features: Features) -> np.ndarray | None:
+        """The same as :meth:`right`, or None where the network gives no probabilities or no picture has a label."""
+        return None if features.top is None or (features.labels < 0).all() else self.right(features)
+
     def right(self, features: Features) -> np.ndarray:
         """bool (n,): whether the prediction is the label; by name, where data set and network number the same names."""
         assert features.top is not None

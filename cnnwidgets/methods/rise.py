@@ -13,6 +13,7 @@ from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarg
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.progress import Cancel, OnUpdate
+from cnnwidgets.numbers import number
 
 
 @checked
@@ -39,7 +40,7 @@ def rise(
 
     >>> cat, dog = cw.methods.rise(net, "both.jpg", ["tabby", "beagle"])  # of the same passes
     >>> cat.notes[-1]
-    '2000 masks; the standard error of a value is 0.0021 (median)'
+    '2000 masks; standard error of a value 0.0021 (median)'
 
     Parameters:
         net: a bound network.
@@ -69,7 +70,7 @@ def rise(
     clean = question.answers(question.inputs)[0].tolist()
     height, width = question.inputs.shape[2:]
     if cells > max(height, width):
-        raise ValueError(f"cells is {cells}; the picture has {height}×{width} pixels: fewer cells a side are wanted")
+        raise ValueError(f"cells is {cells}; expected at most {max(height, width)} for {height}×{width} pixels")
     masks = Masks((height, width), cells, keep, n_samples, seed)
     total, squares = torch.zeros(2, len(clean), height, width, dtype=torch.float64)
 
@@ -77,7 +78,7 @@ def rise(
         mean = total / done
         error = (squares / done - mean**2).clamp(min=0).sqrt() / done**0.5
         made = question.answer(list(zip(mean, clean, strict=True)), method="rise", signed=False)
-        said = [f"{done} masks; the standard error of a value is {float(one.median()):.2g} (median)" for one in error]
+        said = [f"{done} masks; standard error of a value {number(float(one.median()), 2)} (median)" for one in error]
         with_errors = [
             replace(one, notes=(*one.notes, note)) for one, note in zip(made if question.many else [made], said, strict=True)
         ]

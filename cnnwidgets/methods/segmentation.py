@@ -92,7 +92,7 @@ def segment(
     smooth = None if smooth is None else real("smooth", smooth, 0)
     if not 0 <= background < foreground <= 1:
         raise ValueError(
-            f"background is {background}, foreground {foreground}; wanted are quantiles, 0 to 1, the first lower"
+            f"background is {background}, foreground {foreground}; expected quantiles from 0 to 1, the first lower"
         )
     inputs = one_picture(net, image)
     taken: Any = guided_backprop(net, inputs, target) if attribution is None else attribution
@@ -100,7 +100,7 @@ def segment(
     if values.shape != inputs.shape[2:]:
         raise ValueError(f"the map has {format_shape(values.shape)} pixels, the picture {format_shape(inputs.shape[2:])}")
     if smooth is not None and not 0 <= smooth <= max(values.shape):
-        raise ValueError(f"smooth is {smooth}; it must be a number of pixels from 0 to {max(values.shape)}")
+        raise ValueError(f"smooth is {smooth}; expected a number of pixels from 0 to {max(values.shape)}")
     values = ndimage.gaussian_filter(values, min(values.shape) / 64 if smooth is None else smooth)
     low, high = np.quantile(values, [background, foreground])
     seeds = (values >= high).astype(np.int8)
@@ -126,5 +126,5 @@ def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
     mask, truth = np.asarray(mask, bool), np.asarray(truth, bool)
     if mask.shape != truth.shape or not (mask | truth).any():
         what = f"{format_shape(mask.shape)} and {format_shape(truth.shape)}" if mask.shape != truth.shape else "empty"
-        raise ValueError(f"the masks are {what}; wanted are two of the same size, one of them with a pixel at least")
+        raise ValueError(f"the masks are {what}; expected two of the same size, at least one of them not empty")
     return float((mask & truth).sum() / (mask | truth).sum())

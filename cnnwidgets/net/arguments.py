@@ -114,7 +114,6 @@ KINDS: dict[str, Kind] = {
         "batches of pictures and labels, such as a DataLoader gives",
         lambda value: hasattr(value, "__iter__") and not isinstance(value, (str, bytes, type)),  # iter() draws a seed
     ),
-    "Pair": Kind("a pair (layer, unit)", _is((tuple, list))),
     "Pool": Kind("a text", _is(str)),
     "Loss": Kind("a function of scores and labels", callable),
     "Executor": Kind("a concurrent.futures.Executor", _can("submit")),

@@ -140,7 +140,7 @@ class BoundModel(Passes):
         """Sentences on the network that go with whatever is said of it: what was guessed, and how it was run."""
         said = [*self._input.notes, *self._notes]
         if getattr(self.module, "training", False):
-            said.append("the network was in training mode: it was run in evaluation mode, and left in training mode")
+            said.append("your network was in training mode; it was run in evaluation mode and left as it was")
         names = self._names_of_images
         if self._told and not self._names and not self._told[1].takes_names(names):
             count = self._told[1].count
@@ -185,6 +185,8 @@ class BoundModel(Passes):
         names = self.classes
         if index >= len(names):
             return str(index)
+        if not names[index].strip():
+            return f"class {index}"
         return names[index] if names.count(names[index]) == 1 else f"{names[index]} ({index})"
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.net.arguments import one_of
-from cnnwidgets.numbers import percent
+from cnnwidgets.numbers import number, percent
 
 KINDS = {
     "logits": "logits, of which a softmax makes probabilities",
@@ -29,6 +30,17 @@ SAID, NAMED = "as outputs= says", "one output, and class names"
 
 STRUCTURE = "structure"
 """The kind of an output that is no table of numbers: a tuple, a dict, a map."""
+
+
+LONGEST = 40
+"""Letters of a class's name in a sentence."""
+
+
+def spoken(name: str) -> str:
+    """A class's name in a sentence: its beginning if it is long; set apart if it is written from right to left."""
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    turns = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in name)
+    return f"\u2068{name}\u2069" if turns else name
 
 
 @dataclass(frozen=True)
@@ -115,14 +127,15 @@ class Output:
         answers = list(answers)
         if self.is_binary:
             answers = answers[:1]
-        return "the network says " + ", ".join(self.word(name, value) for name, value in answers)
+        return "prediction: " + ", ".join(self.word(name, value) for name, value in answers)
 
     def word(self, name: str, value: float) -> str:
-        """What it says of one class: ``tabby (71%)``, ``p(positive) 0.71``, ``value 3.2``, ``age: 3.2``."""
+        """What it says of one class: ``tabby (71%)``, ``p(positive) = 71.0%``, ``value 3.2``, ``age: 3.2``."""
+        name = spoken(name.strip() or "(no name)")
         if not self.has_probabilities:
-            return f"{name}{':' * (self.count > 1)} {value:.3g}"
+            return f"{name}{':' * (self.count > 1)} {number(value)}"
         if self.is_binary:
-            return f"p({name}) {value:.2f}" if 0.005 <= value < 0.995 else f"p({name}) {value:.3g}"
+            return f"p({name}) = {percent(value)}"
         return f"{name} ({percent(value)})"
 
     def about_score(self, has_before: bool) -> str:

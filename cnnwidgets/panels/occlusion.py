@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,59 +13,88 @@ from cnnwidgets.base import controls, draws, row
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel
-from cnnwidgets.base.traits import Choice, Cursor, Pixels, Slide, public
+from cnnwidgets.base.traits import Choice, Cursor, Layer, Pixels, Slide, Unit, public
 from cnnwidgets.methods import Occlusion, OcclusionMap
+from cnnwidgets.methods.attribution import UNIT
 from cnnwidgets.methods.fills import FILL_NAMES, FILLS, SHAPES
 from cnnwidgets.methods.occlusion import EDGE_NAMES, EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
+from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 from cnnwidgets.views.palette import class_color
 
+SCORES = controls.Choice(options=lambda panel: [(panel.net.output.quantity, None), ("logit", "logit")], more=True,
+                         absent=lambda panel: not panel.net.output.has_logits or panel.watched is not None)  # fmt: skip
 
-def _along(axis: int) -> controls.Slider:
-    """A slider over the pixels along an axis of the input."""
-    return controls.Slider(bounds=lambda panel: (0, panel.net.input_shape[axis] - 1), more=True)
-
-
-SCORES = controls.Choice(options=lambda panel: [(panel.net.output.quantity, None), ("logit", "logit")],
-                         absent=lambda panel: not panel.net.output.has_logits, more=True)  # fmt: skip
+HINT = "Drag on a map to compute that region only."
+RIM = "Uncolored rim: there the patch would leave the picture."
 
 
 class OcclusionSlider(TargetPanel):
-    """A patch over a picture: drag it, and watch the answer; and two maps of what it does everywhere.
+    """A patch over a picture: drag it and watch the answer, and two maps of what it does everywhere.
 
     >>> cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes())      # pick among the pictures of a data set
     >>> cw.OcclusionSlider(net, "cat.jpg", target="tabby", patch=32, stride=8)
 
-    The first map shows the score of the target with the patch at each position (Zeiler and Fergus 2014), the second the
-    most probable class there, if the network gives probabilities. Hover a map, and the patch moves there; drag on it, and
-    only this region is computed. A first-order estimate comes at once, from one gradient; then the exact values, those first
-    that are spread over the picture or that the estimate says matter most; estimated positions are paler.
+    >>> cw.OcclusionSlider(net, "cat.jpg", unit=("layer3", 7))          # what a unit depends on
+    >>> cw.link(browser, panel)                                         # any unit that is clicked in a FeatureMapBrowser
+
+    The first map shows the score with the patch at each position (Zeiler and Fergus 2014), the second the most probable
+    class there, if the network gives probabilities. Point at a map, and the patch goes there; drag on it to compute that
+    region only. A quick guess comes at once, from one gradient; then the exact values, position by position; what is still
+    an estimate is paler.
+
+    Parameters:
+        net: a bound network, or a module.
+        image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
+        target: a class's index or name, or a function of the network's output; by default the class that is predicted.
+        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
+            a target; it sets the traits ``layer``, ``unit`` and ``position``.
+        images: the list or data set that numbers count in.
     """
 
     patch = Pixels(lambda panel: min(panel.net.input_shape[1:]), usual=lambda panel: usual_patch(panel.net.input_shape[1:]),
                    help="size of the patch in pixels: a number or [rows, columns]")  # fmt: skip
     stride = Pixels(lambda panel: max(1, min(panel.net.input_shape[1:]) // 4), usual=lambda panel: usual_stride(panel.patch),
                     help="pixels from one position to the next, or [rows, columns]")  # fmt: skip
-    fill = Choice(FILLS, texts=FILL_NAMES.values(), more=True, help="what the patch shows")
+    fill = Choice(FILLS, texts=FILL_NAMES.values(), label="filled with", more=True, help="what the patch shows")
     shape = Choice(SHAPES, more=True, help="shape of the patch")
     score = public(
-        t.Union([t.Unicode(), t.List(), t.Tuple()], default_value=None, allow_none=True,
-                help="what is watched: 'probability', 'logit', 'value', or [layer, unit]: the sum of its map; by default "
-                     "the target's probability, or its value"),
+        t.Unicode(None, allow_none=True, help="what is watched: 'probability', 'logit' or 'value'; by default the target's "
+                                              "probability, where there is one"),
         SCORES,
     )  # fmt: skip
-    y = Cursor(control=_along(1), help="row of the patch's center in the input, in pixels")
-    x = Cursor(control=_along(2), help="column of the patch's center in the input, in pixels")
-    seed = Slide(0, lambda panel: (0, 20), more=True, when={"fill": ["noise"]}, help="seed of the noise")
+    layer = Layer("with_units", help="layer of the unit that is watched", usual=False, control=None, then="nothing")
+    unit = Unit(help="index of the unit that is watched; -1 for none: the target is", then="compute")
+    position = public(
+        t.List(t.Int(), None, allow_none=True, minlen=2, maxlen=2,
+               help="[row, column] of the unit's value that is watched; by default the sum of its map"), None,
+    )  # fmt: skip
+    y = Cursor(help="row of the patch's center in the input, in pixels")
+    x = Cursor(help="column of the patch's center in the input, in pixels")
+    seed = Slide(0, lambda panel: (0, 20), more=True, when={"fill": ["noise"]}, help="random seed of the noise")
     region = public(
         t.List(t.Int(), help="[top, left, height, width] in pixels: only positions with their center in it"), None
     )
-    edges = Choice(EDGES, texts=EDGE_NAMES.values(), more=True,
+    edges = Choice(EDGES, texts=EDGE_NAMES.values(), label="at the border", more=True,
                    help="whether the border cuts the last patch of a row off, or leaves it out")  # fmt: skip
+    opacity = Slide(0.8, (0.0, 1.0), step=0.05, label="opacity of the maps", more=True, then="nothing",
+                    help="how much the maps cover the picture")  # fmt: skip
+    colors = public(t.Enum(("full", "there"), "full", help="colors of a probability: from 0 to 1, or stretched over the "
+                                                           "values that are there"), None, then="nothing")  # fmt: skip
 
     _begun: tuple[float, float] | None = None  # where the patch was put; nobody has moved it, as long as it is there
+
+    def __init__(self, net, image: Any = 0, target: Any = None, *, unit: Any = None, **options):
+        if isinstance(unit, (tuple, list)):
+            options["layer"], unit, options["position"] = parted_unit(unit)
+        super().__init__(net, image, target, **options, **({} if unit is None else {"unit": unit}))
+
+    @property
+    def watched(self) -> tuple | None:
+        """The unit that is watched, as methods take it; None where the target is."""
+        return unit_of(self)
 
     @property
     def answer(self) -> Answer:
@@ -75,41 +105,44 @@ class OcclusionSlider(TargetPanel):
     def build(self) -> Part | tuple[Part, ...]:
         fixed = "y" in self.locked or "x" in self.locked
         locked = [*(["box"] if fixed else []), *(["region"] if "region" in self.locked else [])]
-        self.answers, self.picture = AnswerView(), ImageView(width=330, lock=fixed)
-        self.heat, self.tops = HeatView(lock=locked), HeatView(lock=locked)
+        self.answers, self.picture = AnswerView(), ImageView(width=330, lock=fixed, hint="Drag the patch")
+        self.heat, self.tops = HeatView(lock=locked, hint=HINT), HeatView(lock=locked)
         self.tie(*((view, "box") for view in (self.picture, self.answers, self.heat, self.tops)))
         self.tie((self, "region"), (self.heat, "region"), (self.tops, "region"))
-        self.tie((self.heat, "opacity"), (self.tops, "opacity"))
+        self.tie((self, "opacity"), (self.heat, "opacity"), (self.tops, "opacity"))
+        self.bind(self.heat, colors="range")
         self.picture.on_user("box", self.move)
         self.picture.observe(lambda change: self.probe(), "box")
-        return row(self.picture, self.heat, self.tops, basis=232), self.answers
+        self.observe(lambda change: self.unit >= 0 and self.ask(), "layer")
+        return row(row(self.picture, self.answers, basis=232), row(self.heat, self.tops, basis=232), basis=480)
 
     def compute(self, state: SimpleNamespace, job: Job) -> OcclusionMap:
         options = {name: getattr(state, name) for name in ("patch", "stride", "fill", "shape", "edges", "seed")}
-        score = tuple(state.score) if isinstance(state.score, list) else state.score
-        session = Occlusion(self.net, state.image, state.target, score=score, region=state.region or None, **options)
+        unit = unit_of(state)
+        options |= {"score": state.score} if unit is None else {"unit": unit, "score": None}
+        target = state.target if unit is None else None
+        session = Occlusion(self.net, state.image, target, region=state.region or None, **options)
         return session.map(on_update=job.update, cancel=job)
 
     @draws()
     def draw_maps(self, found: OcclusionMap) -> None:
-        name = self.class_name(found.target)
-        quantity, (order, indices) = found.quantity(name), found.by_area()
+        quantity, (order, indices) = self.quantity(found), found.by_area()
         cover, mask = found.session.cover_picture.tobytes(), found.mask.astype(np.uint8).tobytes()
-        title = f"Drag the patch ({format_shape(found.patch)} pixels)"
+        title = f"Patch of {format_shape(found.patch)} pixels"
         self.picture.show(found.session.picture, cover=cover, mask=mask, step=list(found.stride), title=title)
+        share = found.score == "probability"
         at: dict[str, Any] = {part: getattr(found, part) for part in ("ys", "xs", "patch", "known")}
-        at |= {"pixels": self.picture.pixels, "shape": self.picture.shape}
-        title = f"{quantity} with the patch there"
-        self.heat.show(found.values, span=found.span, mark=found.clean, quantity=quantity, title=title, **at)
-        title, names = "Most probable class with the patch there", [self.class_name(index) for index in order]
-        colors = [class_color(index) for index in order]
-        self.tops.show(indices, names=names, colors=colors, quantity="most probable", title=title, **at)
+        at |= {"pixels": self.picture.pixels, "shape": self.picture.shape, "note": RIM if found.has_rim else ""}
+        title = f"{quantity} for each place"
+        self.heat.show(found.values, span=found.span, mark=found.clean, share=share, title=title, **at)
+        names, colors = [self.class_name(index) for index in order], [class_color(index) for index in order]
+        self.tops.show(indices, names=names, colors=colors, title="Answer for each place", **at)
         self.reveal(self.tops, bool(order))
-        told = f"p({name})" if isinstance(found.target, int) and len(found.answer.classes) else quantity
+        target = found.target if isinstance(found.target, int) and len(found.answer.classes) else -1
+        classes = {*found.classes.flat, *found.answer.classes, target} - {-1}
         self.answers.show(
-            found, target=name, quantity=told, span=[] if told.startswith("p(") else found.span, before=found.answer.plain,
-            names=self.class_names(sorted({*found.classes.flat, *found.answer.classes} - {-1})),
-            score="" if told == quantity else quantity, answer={},
+            found, target=target, quantity=quantity, share=share, span=found.span, before=found.answer.plain,
+            names=self.class_names(sorted(classes)), answer={},
         )  # fmt: skip
 
     @draws("y", "x")
@@ -121,8 +154,12 @@ class OcclusionSlider(TargetPanel):
         self.picture.box, y, x = found.placed(*here)
         self.put(y=y, x=x)
 
+    def quantity(self, found: OcclusionMap) -> str:
+        """What a map's values are."""
+        return found.quantity(self.class_name(found.target))
+
     def summary(self, found: OcclusionMap) -> str:
-        return found.summary(found.quantity(self.class_name(found.target)))
+        return found.summary(self.quantity(found))
 
     def progress(self, partial: OcclusionMap) -> str:
         return partial.progress()
@@ -151,3 +188,17 @@ class OcclusionSlider(TargetPanel):
 
         if found.at(*box[:2]) is None:
             self.aside("probe", ask)
+
+
+def unit_of(state: Any) -> tuple | None:
+    """The unit that a state watches, as methods take it; None where it watches the target."""
+    if state.layer is None or state.unit < 0:
+        return None
+    return (state.layer, state.unit, *(state.position or ()))
+
+
+def parted_unit(unit: Sequence[Any]) -> tuple[Any, Any, list | None]:
+    """Layer, unit, and [row, column] or None, of what methods take as a unit."""
+    if len(unit) not in (2, 4):
+        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}")
+    return unit[0], unit[1], list(unit[2:]) or None

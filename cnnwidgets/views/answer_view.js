@@ -1,30 +1,48 @@
 // What the network answers, before and with the patch where it is.
 
-import { drawer, h, listen, position, typed } from "./shared.js";
+import { drawer, h, listen, typed } from "./shared.js";
 import { format, percent } from "./numbers.js";
 import { classColor } from "./palette.js";
 
+const ROWS = 8;
+const NAUGHT = 0.005; // a bar shows no difference between less and nothing
+
+/** The classes of the list, in places that stay while the patch moves: the answer itself, then the largest anywhere. */
+function listed(before, classes, chances, target) {
+  const largest = new Map(before.classes.map((index, n) => [index, n ? before.chances[n] : Infinity]));
+  classes.forEach((index, n) => index >= 0 && largest.set(index, Math.max(largest.get(index) ?? 0, chances[n])));
+  return withClass([...largest.keys()].sort((a, b) => largest.get(b) - largest.get(a)).slice(0, ROWS), target, target);
+}
+
+/** A list that has a class, too: in the last place that is free, or not the target's. */
+function withClass(rows, index, target) {
+  if (index < 0 || !rows.length || rows.includes(index)) return rows;
+  if (rows.length < ROWS) return [...rows, index];
+  return rows.with(rows.at(-1) === target ? -2 : -1, index);
+}
+
 function render({ model, el }) {
+  const title = h("div", { className: "cw-title" });
   const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });
-  const meter = h("div", { className: "cw-meter" });
-  const other = h("div", { className: "cw-line" });
-  const lists = h("div", { className: "cw-answers" });
+  const meter = h("div", { className: "cw-track cw-meter" });
+  const list = h("div", { className: "cw-answers" });
   const note = h("div", { className: "cw-line" });
-  const root = h("div", { className: "cw cw-answer" }, big, meter, other, lists, note);
+  const root = h("div", { className: "cw cw-answer" }, title, big, meter, list, note);
   el.append(root);
 
   const name = (index) => model.get("names")[index] ?? String(index);
+  const tell = (value) => (model.get("share") ? percent(value) : format(value));
+  const tables = () => [typed(Int32Array, model.get("classes")), typed(Float32Array, model.get("chances"))];
 
   /** The answer of a cell of the grid. */
   const inGrid = (i, j) => {
     const at = i * model.get("xs").length + j;
-    const kept = typed(Int32Array, model.get("classes"));
-    const k = kept.length / (model.get("ys").length * model.get("xs").length);
+    const [classes, chances] = tables();
+    const k = classes.length / (model.get("ys").length * model.get("xs").length);
     return {
-      probability: typed(Float32Array, model.get("probability"))[at],
       value: typed(Float32Array, model.get("values"))[at],
-      classes: [...kept.slice(at * k, at * k + k)],
-      chances: [...typed(Float32Array, model.get("chances")).slice(at * k, at * k + k)],
+      classes: [...classes.slice(at * k, at * k + k)],
+      chances: [...chances.slice(at * k, at * k + k)],
     };
   };
 
@@ -45,48 +63,70 @@ function render({ model, el }) {
     return best < 0 ? null : { ...inGrid(Math.floor(best / xs.length), best % xs.length), far: Math.sqrt(far) };
   };
 
-  const list = (heading, answer) => h("table", {}, h("caption", {}, heading), h("tbody", {}, ...answer.classes.map((index, n) => {
-    const fill = h("span", { className: "cw-fill" });
-    Object.assign(fill.style, { width: `${100 * answer.chances[n]}%`, background: classColor(index) });
-    const row = h("tr", { className: name(index) === model.get("target") ? "cw-watched" : "" },
-      h("td", { className: "cw-name", title: name(index) }, name(index)),
-      h("td", { className: "cw-track" }, fill),
-      h("td", { className: "cw-percent" }, percent(answer.chances[n])));
-    return row;
-  })));
+  /** A bar with two marks: filled as far as now, a tick at before; null for what is not known. */
+  const mark = (track, share, was, color) => {
+    const clip = (value) => `${100 * Math.max(0, Math.min(1, value))}%`;
+    const [fill, tick] = [h("span", { className: "cw-fill" }), h("span", { className: "cw-tick" })];
+    Object.assign(fill.style, { width: clip(share ?? 0), background: color });
+    tick.style.setProperty("--at", clip(was ?? 0));
+    track.replaceChildren(...(share === null ? [] : [fill]), ...(was === null ? [] : [tick]));
+    return track;
+  };
+
+  /** A class's probability in an answer, and how it is written; of one that is not kept it is known what it is below. */
+  const chance = (answer, index) => {
+    const n = answer.classes.indexOf(index);
+    if (index === model.get("target") && model.get("share")) return [answer.value, percent(answer.value)];
+    if (n >= 0) return [answer.chances[n], percent(answer.chances[n])];
+    const [most, text] = [answer.chances.at(-1), percent(answer.chances.at(-1))];
+    return [most < NAUGHT ? most : null, text.startsWith("<") || text === "0%" ? text : `< ${text}`];
+  };
+
+  const row = (index, before, here) => {
+    const [[was, wasTold], [is, isTold]] = [chance(before, index), here ? chance(here, index) : [null, ""]];
+    return h("div", { className: index === model.get("target") ? "cw-watched" : "", role: "row" },
+      h("span", { className: "cw-name", title: name(index), role: "rowheader" }, name(index)),
+      mark(h("span", { className: "cw-track", role: "presentation" }), is, was, classColor(index)),
+      h("span", { className: "cw-now", role: "cell" }, isTold),
+      h("span", { className: "cw-before", role: "cell" }, wasTold));
+  };
+
+  let rows = [];
+  const rank = () => (rows = model.get("before").classes ? listed(model.get("before"), ...tables(), model.get("target")) : []);
 
   const paint = () => {
-    const before = model.get("before");
+    const [before, share] = [model.get("before"), model.get("share")];
     if (!before.classes) return;
     const here = now();
-    const shown = here ?? before;
     const about = here?.far ? "≈ " : "";
-    const [quantity, span] = [model.get("quantity"), model.get("span")];
-    const [lo, hi] = span.length ? span : [0, 1];
-    const tell = (value) => (span.length ? format(value) : value.toFixed(3));
-    const along = (value) => `${hi > lo ? Math.max(0, Math.min(100, (100 * (value - lo)) / (hi - lo))) : 0}%`;
+    title.textContent = title.title = model.get("quantity");
     big.replaceChildren(
-      h("span", { className: "cw-quantity", title: model.get("target") }, quantity),
-      h("span", { className: "cw-number" }, `${about}${tell(shown.probability)}`),
-      h("span", { className: "cw-was" }, here ? `was ${tell(before.probability)}` : "no patch"),
+      h("span", { className: "cw-number" }, `${about}${tell((here ?? before).value)}`),
+      h("span", { className: "cw-was" }, here ? `before: ${tell(before.value)}` : "no patch"),
     );
-    const [fill, tick] = [h("span", { className: "cw-fill" }), h("span", { className: "cw-tick", title: `without the patch ${tell(before.probability)}` })];
-    fill.style.width = along(shown.probability);
-    tick.style.setProperty("--at", along(before.probability)); // within the meter, at its ends too
-    meter.replaceChildren(fill, tick);
-    meter.setAttribute("aria-label", `${span.length ? quantity : "probability"} ${tell(shown.probability)}, without the patch ${tell(before.probability)}`);
-    other.textContent = model.get("score") ? `${model.get("score")}: ${about}${format(shown.value)}, was ${format(before.value)}` : "";
-    const told = before.classes.length ? [list("without the patch", before), here ? list("with the patch", here) : h("div", { className: "cw-place" })] : [];
-    lists.replaceChildren(...told);
-    note.textContent = here?.far ? `≈: the nearest position that is computed, ${format(here.far)} pixels away` : "";
+    meter.hidden = share;
+    const [lo, hi] = model.get("span");
+    const along = (value) => (hi > lo ? (value - lo) / (hi - lo) : 0);
+    if (!share) mark(meter, along((here ?? before).value), along(before.value), "");
+    const shown = withClass(rows, here?.classes[0] ?? -1, model.get("target"));
+    list.hidden = !shown.length;
+    list.style.minHeight = before.classes.length < 5 ? "" : `calc(${ROWS + 1} * (1.45em + 1px))`; // as many as there will be
+    list.setAttribute("role", "table");
+    list.setAttribute("aria-label", "Most probable classes, now and before");
+    const head = h("div", { role: "row" }, h("span", { role: "columnheader" }), h("span", { role: "presentation" }),
+      h("span", { className: "cw-head", role: "columnheader" }, "now"), h("span", { className: "cw-head cw-before", role: "columnheader" }, "before"));
+    list.replaceChildren(head, ...shown.map((index) => row(index, before, here)));
+    note.textContent = here?.far ? `≈ value of the nearest computed position, ${Math.round(here.far)} pixel${here.far < 1.5 ? "" : "s"} away` : "";
     root.dataset.exact = String(!here?.far);
   };
 
   const draw = drawer(root, paint);
   const ends = [
-    listen(model, ["target", "quantity", "span", "names", "before", "answer", "known", "values", "probability", "classes", "chances", "score", "box"], draw),
+    listen(model, ["target", "before", "classes", "chances"], () => (rank(), draw())),
+    listen(model, ["quantity", "share", "span", "names", "answer", "known", "values", "box"], draw),
     draw.stop,
   ];
+  rank();
   draw();
   return () => ends.forEach((end) => end());
 }

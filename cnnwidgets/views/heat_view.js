@@ -1,29 +1,41 @@
 // A map over a picture: a cell a position of the patch, colored by size or by class.
 
-import { ARROWS, colorTable, cssColor, describeBox, drawLegend, drawer, h, listen, once, outline, pictureOf, put, resize, typed, watch, zoomOf } from "./shared.js";
-import { format } from "./numbers.js";
+import { ARROWS, colorTable, cssColor, drawer, h, listen, once, outline, pictureOf, put, resize, typed, watch, zoomOf } from "./shared.js";
+import { format, percent } from "./numbers.js";
 
 const PALE = 0.45;
 const MOST_NAMED = 10; // classes that the legend names; of more it counts the others
+const RANGES = [["full", "0 to 1", "colors from 0 to 1"], ["there", "what is there", "colors from the lowest to the highest value of this map"]];
 
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: 0 });
   const title = h("div", { className: "cw-title" });
-  const bar = h("canvas", { className: "cw-bar", role: "img" });
+  const ramp = h("div", { className: "cw-ramp", role: "img" });
+  const ends = h("div", { className: "cw-ends" });
+  const marked = h("div", { className: "cw-told" });
+  const scale = h("div", { className: "cw-scale" }, ramp, ends, marked);
   const swatches = h("div", { className: "cw-swatches" });
-  const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
-  const opacity = h("input", { type: "range", min: 0, max: 1, step: 0.05, title: "opacity of the map over the picture" });
-  const whole = h("button", { title: "take the region away (Escape)" }, "Whole picture");
-  const tools = h("div", { className: "cw-tools" }, h("label", { className: "cw-choice" }, "map over picture", opacity), whole);
-  const root = h("div", { className: "cw cw-heat", "data-lm-suppress-shortcuts": "true" }, title, canvas, bar, swatches, line, tools);
+  const [line, note] = [h("div", { className: "cw-line" }), h("div", { className: "cw-line cw-note" })];
+  const ranges = RANGES.map(([value, text, help]) => h("button", { title: help, "data-range": value }, text));
+  const whole = h("button", { title: "Compute the whole picture again (Escape)" }, "Whole picture");
+  const tools = h("div", { className: "cw-tools" }, ...ranges, whole);
+  const root = h("div", { className: "cw cw-heat", "data-lm-suppress-shortcuts": "true" }, title, canvas, scale, swatches, line, note, tools);
   el.append(root);
   const table = colorTable("viridis");
+  ramp.style.background = `linear-gradient(90deg, ${[0, 1, 2, 3, 4, 5, 6, 7, 8].map((k) => cssColor(table[Math.round((255 * k) / 8)])).join(", ")})`;
   let [picture, heat, values, known] = [null, null, [], []];
+  let drawnOnce = false;
 
   const size = () => model.get("shape");
   const zoom = () => zoomOf(root, model.get("width"), size()[1]);
   const labeled = () => model.get("names").length > 0;
   const classColor = (place) => (place < 0 ? "transparent" : model.get("colors")[place]);
+
+  const tell = (value) => (model.get("share") ? percent(value) : format(value));
+  const stretched = () => model.get("share") && model.get("range") === "there";
+
+  /** The values of the first and of the last color. */
+  const span = () => (stretched() && values.length ? [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))] : model.get("span"));
 
   /** Rows or columns of the picture from one cell to the next. */
   const step = (places, k) => (places.length > 1 ? places[1] - places[0] : model.get("patch")[k]);
@@ -35,7 +47,7 @@ function render({ model, el }) {
     const [rows, columns] = [model.get("ys").length, model.get("xs").length];
     heat = Object.assign(document.createElement("canvas"), { height: Math.max(1, rows), width: Math.max(1, columns) });
     const context = heat.getContext("2d");
-    const [lo, hi] = model.get("span");
+    const [lo, hi] = span();
     values.forEach((value, i) => {
       context.globalAlpha = known[i] ? 1 : PALE;
       context.fillStyle = labeled()
@@ -50,29 +62,40 @@ function render({ model, el }) {
   const others = (count) => `${count} ${count === 1 ? "other" : "others"}`;
 
   const drawLegends = () => {
-    bar.hidden = labeled();
+    scale.hidden = labeled();
     swatches.hidden = !labeled();
-    if (labeled()) {
-      const names = model.get("names");
-      const counts = names.map((_, index) => values.reduce((sum, value) => sum + (value === index), 0));
-      const share = (count) => (count && count < values.length / 100 ? "< 1 %" : `${Math.round((100 * count) / values.length)} %`);
-      const shown = names.slice(0, MOST_NAMED).map((name, index) => [classColor(index), name, share(counts[index])]);
-      const rest = counts.slice(MOST_NAMED).reduce((sum, count) => sum + count, 0);
-      if (rest) shown.push(["transparent", others(names.length - MOST_NAMED), share(rest)]);
-      swatches.replaceChildren(...shown.map(([color, name, part]) => {
-        const chip = h("span", { className: "cw-chip" });
-        chip.style.background = color;
-        return h("span", { className: "cw-swatch", title: name }, chip, h("span", { className: "cw-name" }, name), ` ${part}`);
-      }));
-    } else {
-      drawBar();
-    }
+    if (labeled()) drawSwatches();
+    else drawScale();
   };
 
-  const drawBar = () => {
-    const mark = model.get("mark");
-    const ink = getComputedStyle(root).getPropertyValue("color");
-    drawLegend(bar, table, ...model.get("span"), ink, null, mark === null ? null : { value: mark, name: model.get("marked") });
+  const drawSwatches = () => {
+    const names = model.get("names");
+    const counts = names.map((_, index) => values.reduce((sum, value) => sum + (value === index), 0));
+    const shown = names.slice(0, MOST_NAMED).map((name, index) => [classColor(index), name, counts[index]]);
+    const rest = counts.slice(MOST_NAMED).reduce((sum, count) => sum + count, 0);
+    if (rest) shown.push(["transparent", others(names.length - MOST_NAMED), rest]);
+    swatches.replaceChildren(...shown.map(([color, name, count]) => {
+      const chip = h("span", { className: "cw-chip" });
+      chip.style.background = color;
+      return h("span", { className: "cw-swatch", title: name }, chip, h("span", { className: "cw-name" }, name), ` ${percent(count / values.length)}`);
+    }));
+  };
+
+  /** The color bar: its ends, zero, and the marked value. */
+  const drawScale = () => {
+    const [[lo, hi], mark] = [span(), model.get("mark")];
+    const at = (value, className) => {
+      const tick = h("span", { className });
+      tick.style.setProperty("--at", `${hi > lo ? (100 * (value - lo)) / (hi - lo) : 50}%`);
+      return tick;
+    };
+    const isThere = mark !== null && mark >= lo && mark <= hi;
+    ramp.replaceChildren(...(lo < 0 && hi > 0 ? [at(0, "cw-zero")] : []), ...(isThere ? [at(mark, "cw-marked")] : []));
+    const zero = at(0, "cw-zero");
+    zero.textContent = -lo > 0.15 * (hi - lo) && hi > 0.15 * (hi - lo) ? "0" : "";
+    ends.replaceChildren(h("span", {}, tell(lo)), zero, h("span", {}, tell(hi)));
+    marked.textContent = mark === null ? "" : `${model.get("marked")}: ${tell(mark)}`;
+    ramp.setAttribute("aria-label", `colors from ${tell(lo)} to ${tell(hi)}, ${marked.textContent}`);
   };
 
   const paint = () => {
@@ -92,9 +115,16 @@ function render({ model, el }) {
     drawBox(context, model.get("region"), scale, "#ffffff");
     drawBox(context, drawn ?? [], scale, "#ffffff");
     drawBox(context, model.get("box"), scale, getComputedStyle(root).getPropertyValue("--cw-mark") || "#ffb000");
-    whole.hidden = model.get("region").length !== 4 || model.get("lock").includes("region");
-    opacity.value = model.get("opacity");
-    line.textContent = describe();
+    const isPart = model.get("region").length === 4;
+    drawnOnce ||= isPart;
+    whole.hidden = !isPart || model.get("lock").includes("region");
+    ranges.forEach((button) => {
+      button.hidden = labeled() || !model.get("share");
+      button.setAttribute("aria-pressed", String(button.dataset.range === model.get("range")));
+    });
+    tools.hidden = labeled();
+    line.textContent = line.title = describe();
+    note.textContent = (drawnOnce || model.get("lock").includes("region") ? "" : model.get("hint")) || model.get("note");
     const moves = model.get("lock").includes("box") ? "" : "; arrow keys move the patch";
     canvas.setAttribute("aria-label", `${model.get("title")}${moves}`);
   };
@@ -115,11 +145,9 @@ function render({ model, el }) {
 
   const describe = () => {
     const at = cell();
-    if (at < 0) return [["box", "hover: move the patch"], ["region", "drag: only a region"]]
-      .filter(([what]) => !model.get("lock").includes(what)).map(([, hint]) => hint).join(" · ");
-    const value = values[at];
-    const told = labeled() ? model.get("names")[value] ?? "not known yet" : `${known[at] ? "" : "≈ "}${format(value)}`;
-    return `${model.get("quantity")}: ${told} · patch on ${describeBox(model.get("box"), size())}`;
+    if (at < 0) return model.get("lock").includes("box") ? "" : "Hover: the patch goes there.";
+    const told = labeled() ? model.get("names")[values[at]] ?? "not known yet" : `${known[at] ? "" : "≈ "}${tell(values[at])}`;
+    return `here: ${told}${stretched() ? " · colors stretched" : ""}`;
   };
 
   const draw = drawer(canvas, paint);
@@ -173,16 +201,16 @@ function render({ model, el }) {
     event.preventDefault();
   });
   whole.addEventListener("click", clear);
-  opacity.addEventListener("input", () => put(model, { opacity: Number(opacity.value) }));
+  ranges.forEach((button) => button.addEventListener("click", () => put(model, { range: button.dataset.range })));
 
-  const ends = [
-    listen(model, ["pixels", "shape", "values", "known", "ys", "xs", "patch", "names", "colors", "span", "mark", "title"], once(reload)),
-    listen(model, ["box", "region", "opacity", "width", "quantity", "lock"], draw),
-    watch(root, () => (drawLegends(), draw())),
+  const stops = [
+    listen(model, ["pixels", "shape", "values", "known", "ys", "xs", "patch", "names", "colors", "span", "mark", "title", "share", "range", "marked"], once(reload)),
+    listen(model, ["box", "region", "opacity", "width", "lock", "hint", "note"], draw),
+    watch(root, draw),
     draw.stop,
   ];
   reload();
-  return () => ends.forEach((end) => end());
+  return () => stops.forEach((end) => end());
 }
 
 export default { render };

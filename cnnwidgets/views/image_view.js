@@ -5,8 +5,10 @@ import { ARROWS, describeBox, drawer, h, listen, once, outline, pictureOf, posit
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: -1 });
   const title = h("div", { className: "cw-title" });
-  const caption = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
-  const root = h("div", { className: "cw cw-image", "data-lm-suppress-shortcuts": "true" }, title, canvas, caption);
+  const caption = h("div", { className: "cw-line" });
+  const hint = h("div", { className: "cw-hint", "aria-hidden": "true" });
+  const stage = h("div", { className: "cw-stage" }, canvas, hint);
+  const root = h("div", { className: "cw cw-image", "data-lm-suppress-shortcuts": "true" }, title, stage, caption);
   el.append(root);
   let source = null;
   let [cover, mask] = [null, new Uint8Array(0)];
@@ -48,6 +50,10 @@ function render({ model, el }) {
 
   const paint = () => {
     tellHands();
+    root.classList.toggle("cw-patched", model.get("box").length === 4);
+    if (movable() && model.get("hint")) hint.textContent = model.get("hint"); // else what is there fades
+    hint.classList.toggle("cw-low", model.get("box")[0] < size.height / 3);
+    hint.classList.toggle("cw-done", !movable() || !model.get("hint"));
     if (!size.height || !size.width || !root.clientWidth) return;
     const scale = zoom();
     const [width, height] = [size.width * scale, size.height * scale];
@@ -70,7 +76,7 @@ function render({ model, el }) {
       frame(context, box.map((v) => v * scale), width, height);
     }
     const told = seen ? describe(seen) : box.length === 4 ? `patch on ${describeBox(box, model.get("shape"))}` : "";
-    caption.textContent = [told, model.get("caption")].filter(Boolean).join(" · ");
+    caption.textContent = caption.title = [told, model.get("caption")].filter(Boolean).join(" · ");
   };
 
   const frame = (context, [top, left, tall, wide], width, height) => {
@@ -96,10 +102,9 @@ function render({ model, el }) {
   };
 
   const describe = (seen) => {
-    const field = model.get("field");
-    if (field.status === "global") return "this position sees the whole picture";
-    const [rows, columns] = [0, 1].map((k) => `${Math.max(0, Math.floor(seen[k]))}–${Math.min(size[["height", "width"][k]], Math.ceil(seen[k] + seen[k + 2])) - 1}`);
-    return `sees ${field.status === "bound" ? "at most " : ""}rows ${rows}, columns ${columns}`;
+    const { status } = model.get("field");
+    if (status === "global") return "this value sees the whole picture";
+    return `this value sees ${status === "bound" ? "at most " : ""}${describeBox(seen, model.get("shape"))}`;
   };
 
   const draw = drawer(canvas, paint);
@@ -126,7 +131,7 @@ function render({ model, el }) {
   const movePatch = (corner) => {
     const [, , tall, wide] = model.get("box");
     const most = [size.height - tall, size.width - wide];
-    put(model, { box: [...corner.map((v, k) => Math.max(0, Math.min(most[k], Math.round(v)))), tall, wide] });
+    put(model, { box: [...corner.map((v, k) => Math.max(0, Math.min(most[k], Math.round(v)))), tall, wide], hint: "" });
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (!movable()) return;
@@ -153,7 +158,7 @@ function render({ model, el }) {
   const ends = [
     listen(model, ["pixels", "shape", "title"], once(reload)),
     listen(model, ["cover", "mask"], once(reloadPatch)),
-    listen(model, ["cursor", "field", "caption", "width", "box", "lock"], draw),
+    listen(model, ["cursor", "field", "caption", "width", "box", "lock", "hint"], draw),
     watch(root, draw),
     draw.stop,
   ];

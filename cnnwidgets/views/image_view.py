@@ -33,6 +33,7 @@ class ImageView(View, module="image_view.js"):
     width = t.Int(280, help="largest width in CSS pixels").tag(sync=True)
     title = t.Unicode(help="a line above the picture").tag(sync=True)
     caption = t.Unicode(help="a line below the picture").tag(sync=True)
+    hint = t.Unicode(help="what to do with the patch, on the picture until a hand has moved it").tag(sync=True)
 
     def draw_on(self, paper: Paper) -> None:
         (rows, columns), width = self.shape, inches(self.width)
@@ -86,13 +87,16 @@ class ImageView(View, module="image_view.js"):
     def _told(self, seen: Sequence[float]) -> str:
         """What is framed, in words."""
         if seen and self.field["status"] == "global":
-            return "this position sees the whole picture"
+            return "this value sees the whole picture"
         box = seen or self._inside(self.box)
         if not box:
             return ""
-        (top, left), (bottom, right) = np.floor(box[:2]).astype(int), np.ceil(np.add(box[:2], box[2:])).astype(int) - 1
-        what = f"sees {'at most ' if self.field['status'] == 'bound' else ''}" if seen else "patch on "
-        return f"{what}rows {top}–{bottom}, columns {left}–{right}"
+        first, last = np.floor(box[:2]).astype(int), np.ceil(np.add(box[:2], box[2:])).astype(int) - 1
+        what = f"this value sees {'at most ' if self.field['status'] == 'bound' else ''}" if seen else "patch on "
+        return what + ", ".join(
+            f"{noun} {a}" if a == b else f"{noun}s {a}–{b}"
+            for noun, a, b in zip(("row", "column"), first, last, strict=True)
+        )
 
     def show(self, picture: np.ndarray, **traits: Any) -> None:
         """Show a uint8 picture (height, width, 3), and set further traits in the same message."""

@@ -7,38 +7,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnwidgets.numbers import number
-from cnnwidgets.views.paper import DIM, GAP, MARK, SMALL, TEXT, TITLE, Paper, gray, inches, line_of, picture_of
+from cnnwidgets.views.paper import DIM, GAP, MARK, SMALL, TEXT, TITLE, Paper, gray, inches, line_of, picture_of, wrapped
 
 if TYPE_CHECKING:
     from cnnwidgets.views.map_table import MapTable
 
-HEAD = 1.25
-"""Inches of the first column, which has the picture."""
+WIDEST, NARROWEST = 12.5, 1.2
+"""Inches that the picture and all maps take together, and the least of one; more maps make it wider."""
 
-WIDEST, NARROWEST = 11.5, 1.2
-"""Inches that all maps take together, if there is no need to make one narrower than that."""
-
-NOTES, SPOT = 3, 0.07
-"""Lines below a map, and inches of the cursor on it."""
+NOTES, SPOT = 4, 0.07
+"""Lines of notes below a map, and inches of the cursor on it."""
 
 
 def draw_table(table: MapTable, paper: Paper) -> None:
-    """Draw the maps over the picture, what is written with each, and the scale of all."""
+    """Draw the picture, the maps over it, what is written with each, and what the colors mean."""
     (rows, columns), count = table.shape, len(table.columns)
     if not (rows * columns and count and table.rows):
         return
-    width = min(inches(table.width), max(NARROWEST, WIDEST / count - GAP))
-    height = width * rows / columns
+    room = min(inches(table.width), max(NARROWEST, WIDEST / (count + 1) - GAP))
+    width = min(room, inches(table.width) * columns / rows)
     picture = picture_of(table.pixels, table.shape)
-    y = line_of(TITLE)
-    for j, name in enumerate(table.columns):
-        paper.text(HEAD + GAP + j * (width + GAP), 0, name, size=TITLE, width=1.1 * width, fontweight="bold")
+    y = 0.0
     for i, name in enumerate(table.rows):
-        below = paper.text(0, y, name, size=TITLE, width=HEAD, lines=2, fontweight="bold")
-        paper.image(0, below + 0.03, HEAD, HEAD * rows / columns, picture)
-        ends = [below + 0.03 + HEAD * rows / columns]
+        titles = [name, *table.columns]
+        top = y + line_of(TITLE) * max(len(wrapped(title, room, TITLE, 2)) for title in titles) + 0.03
+        for j, title in enumerate(titles):
+            paper.text(j * (room + GAP), y, title, size=TITLE, width=room, lines=2, fontweight="bold")
+        ends = [top]
+        if i == 0:
+            ends.append(paper.image(0, top, width, width * rows / columns, picture))
         for j in range(count):
-            place = HEAD + GAP + j * (width + GAP), y, width, height
+            place = (j + 1) * (room + GAP), top, width, width * rows / columns
             ends.append(_draw_cell(table, paper, i * count + j, place, picture))
         y = max(ends) + GAP
     _draw_legend(table, paper, y)
@@ -59,17 +58,19 @@ def _draw_cell(table: MapTable, paper: Paper, index: int, place: tuple[float, ..
     look = {"interpolation": smooth, "cmap": cmap, "vmin": low, "vmax": about["scale"]}
     paper.image(x, y, width, height, shown, alpha=table.opacity, **look)
     paper.lines([[(x + a * width / columns, y + b * height / rows) for a, b in edge] for edge in _edges(table)], MARK, 1.6)
-    told = f"scale {number(about['scale'])}"
+    told = f"{number(low)} to {number(about['scale'])}"
     if len(table.cursor) == 2:
         row, column = map(round, table.cursor)
         at_row, at_column = (
             min(max(int((at + 0.5) * size / whole), 0), size - 1)
             for at, size, whole in zip((row, column), values.shape, table.shape, strict=True)
         )
-        told = f"{number(float(values[at_row, at_column]))} · {told}"
+        told += f" · here {number(float(values[at_row, at_column]))}"
         spot = x + (column + 0.5) * width / columns - SPOT / 2, y + (row + 0.5) * height / rows - SPOT / 2
         paper.frame(*spot, SPOT, SPOT, "#ffffff", 1)
-    below = paper.text(x, y + height + 0.03, told, width=width, color=DIM)
+    below = paper.text(x, y + height + 0.03, told, width=width, lines=2)
+    if about["quantity"]:
+        below = paper.text(x, below, about["quantity"], size=SMALL, width=width, color=DIM)
     return paper.text(x, below, about["text"], size=SMALL, width=width, lines=NOTES, color=DIM)
 
 
@@ -88,10 +89,12 @@ def _edges(table: MapTable) -> list[list[tuple[int, int]]]:
 
 
 def _draw_legend(table: MapTable, paper: Paper, y: float) -> None:
+    """A color bar for each kind of map that there is; the numbers stand below each map."""
     drawn = [about for about in table.cells if "shape" in about]
-    signed = any(about["signed"] for about in drawn)
-    below = paper.bar(0, y, "diverging" if signed else "viridis", -1.0 if signed else 0.0, 1.0)
-    both = "; maps without a sign: dark is 0, yellow is 1" if signed and not all(about["signed"] for about in drawn) else ""
-    only = {"for": "; only what is for the score is shown", "against": "; only what is against the score is shown"}
-    told = f"in parts of each map's scale, which is below it{both}{only.get(table.sign, '') if signed else ''}"
-    paper.text(0, below + 0.03, told, width=max(4.0, paper.width), lines=2, color=DIM)
+    x = 0.0
+    if any(about["signed"] for about in drawn):
+        shown = {"both": "", "for": " (shown: for)", "against": " (shown: against)"}[table.sign]
+        paper.bar(x, y, "diverging", -1.0, 1.0, words=("against", "0" + shown, "for"))
+        x += 3.0
+    if not all(about["signed"] for about in drawn):
+        paper.bar(x, y, "viridis", 0.0, 1.0, words=("0", "", "highest"))

@@ -1,25 +1,31 @@
-// Maps over one picture, in a table: a canvas a cell, and one cursor for all of them.
+// Maps over one picture, in rows: a canvas and a scale each, and one cursor for all of them.
 
-import { ARROWS, choice, colorTable, drawLegend, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch } from "./shared.js";
+import { ARROWS, choice, colorTable, cssColor, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch } from "./shared.js";
 import { format } from "./numbers.js";
 
 const CODES = 32767;
+const NARROWEST = 144; // CSS pixels of a map, where there is room for two
+const GAP = 14;
+const HINT = "Point at a map to read its value";
+
+/** How many cells stand side by side: as many as fit, evenly spread over the lines that this takes. */
+export function perLine(count, width) {
+  const most = Math.max(1, Math.floor((width + GAP) / (NARROWEST + GAP)));
+  return Math.ceil(count / Math.ceil(count / most));
+}
 
 function render({ model, el }) {
-  const table = h("div", { className: "cw-maps", role: "table" });
-  const bar = h("canvas", { className: "cw-bar", role: "img" });
-  const scaleNote = h("span", { className: "cw-line" });
+  const table = h("div", { className: "cw-maps" });
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
-  const opacity = h("input", { type: "range", min: 0, max: 1, step: 0.05, title: "opacity of the maps over the picture" });
+  const opacity = h("input", { type: "range", min: 0, max: 1, step: 0.05 });
   const ends = [];
-  const sign = choice(model, "sign", "evidence", [["both", "for and against"], ["for", "for the score"], ["against", "against it"]],
-    "which values of signed maps are shown", ends);
-  const tools = h("div", { className: "cw-tools" }, h("label", { className: "cw-choice" }, "maps over picture", opacity), sign);
-  const root = h("div", { className: "cw cw-map-table", "data-lm-suppress-shortcuts": "true" },
-    tools, table, h("div", { className: "cw-scale" }, bar, scaleNote), line);
+  const sign = choice(model, "sign", "signed maps show", [["both", "for and against"], ["for", "what is for it"], ["against", "what is against it"]],
+    "which values of the signed maps are shown", ends);
+  const root = h("div", { className: "cw cw-map-table", "data-lm-suppress-shortcuts": "true" }, table,
+    h("div", { className: "cw-tools" }, line, h("label", { className: "cw-choice" }, "opacity of the maps", opacity), sign));
   el.append(root);
   const [sizes, signs] = [colorTable("viridis"), colorTable("diverging")];
-  let [picture, maps, outlined] = [null, [], null];
+  let [gray, picture, maps, outlined] = [null, null, [], null];
 
   const size = () => model.get("shape");
 
@@ -49,46 +55,48 @@ function render({ model, el }) {
   const reload = () => {
     const [columns, rows, cells] = ["columns", "rows", "cells"].map((trait) => model.get(trait));
     const all = typed(Int16Array, model.get("values"));
-    picture = pictureOf(model.get("pixels"), size(), true);
+    gray = pictureOf(model.get("pixels"), size(), true);
+    picture = Object.assign(pictureOf(model.get("pixels"), size()), { className: "cw-plain", role: "img" });
+    picture.setAttribute("aria-label", "the picture");
     outlined = edgeOf(typed(Uint8Array, model.get("mask")), size());
     let start = 0;
     maps = cells.map((about) => {
       const count = about.shape ? about.shape[0] * about.shape[1] : 0;
       const codes = all.subarray(start, (start += count));
-      return { about, codes, canvas: h("canvas", { className: "cw-canvas", role: "img", tabIndex: 0 }), value: h("span") };
+      return { about, codes, canvas: h("canvas", { className: "cw-canvas", role: "img", tabIndex: 0 }), value: h("div", { className: "cw-line cw-value" }) };
     });
-    table.replaceChildren(
-      h("div", { className: "cw-row", role: "row" }, h("div", { className: "cw-head", role: "columnheader" }),
-        ...columns.map((text) => h("div", { className: "cw-title", role: "columnheader", title: text }, text))),
-      ...rows.map((text, i) => h("div", { className: "cw-row", role: "row" },
-        h("div", { className: "cw-head", role: "rowheader", title: text }, h("div", { className: "cw-words" }, text), plain()),
-        ...columns.map((column, j) => cellOf(maps[i * columns.length + j], `${column}, ${text}`)))));
-    table.style.setProperty("--columns", columns.length);
+    table.replaceChildren(...rows.map((text, i) => h("div", { className: "cw-row", role: "group", "aria-label": text },
+      h("div", { className: "cw-cell cw-head" }, titleOf(text), ...(i ? [] : [picture])),
+      ...columns.map((column, j) => cellOf(maps[i * columns.length + j], column, text)))));
     repaint();
   };
 
-  /** The picture itself, in its colors. */
-  const plain = () => {
-    const canvas = pictureOf(model.get("pixels"), size());
-    Object.assign(canvas, { className: "cw-plain", role: "img" }).setAttribute("aria-label", "the picture");
-    return canvas;
-  };
+  const titleOf = (text) => h("div", { className: "cw-title", dir: "auto", title: text }, text);
 
-  const cellOf = (map, name) => {
-    if (!map.about.shape) {
-      const none = h("div", { className: "cw-none" }, map.about.text);
-      none.style.aspectRatio = `${size()[1]} / ${size()[0]}`; // as large as a map
-      none.style.maxWidth = `${model.get("width")}px`;
-      return h("div", { className: "cw-cell", role: "cell" }, none);
+  const cellOf = (map, column, row) => {
+    const { shape, text } = map.about;
+    const notes = h("div", { className: "cw-note", title: text }, text);
+    const cell = (...parts) => h("div", { className: "cw-cell", role: "group", "aria-label": `${column}, ${row}` }, titleOf(column), ...parts);
+    if (!shape) {
+      map.none = h("div", { className: "cw-none" }, text);
+      return cell(map.none);
     }
-    map.canvas.setAttribute("aria-label", `${name}; arrow keys move the cursor`);
+    map.canvas.setAttribute("aria-label", `${column}, ${row}; arrow keys move the cursor`);
     map.canvas.addEventListener("pointermove", (event) => moveTo(pixelAt(map.canvas, event)));
     map.canvas.addEventListener("pointerdown", (event) => moveTo(pixelAt(map.canvas, event)));
     map.canvas.addEventListener("keydown", moveByKey);
-    const scale = `scale ${format(map.about.scale)}`;
-    return h("div", { className: "cw-cell", role: "cell" }, map.canvas,
-      h("div", { className: "cw-line" }, map.value, h("span", { title: "the value that has the color of 1" }, scale)),
-      h("div", { className: "cw-line cw-note", title: map.about.text }, map.about.text));
+    map.legend = legendOf(map.about);
+    return cell(map.canvas, map.legend, map.value, notes);
+  };
+
+  /** The colors of a map from end to end, with the numbers that they stand for. */
+  const legendOf = ({ signed, scale }) => {
+    const colors = signed ? signs : sizes;
+    const stops = Array.from({ length: 18 }, (_, k) => cssColor(colors[15 * k]));
+    const texts = (signed ? [-scale, 0, scale] : [0, scale]).map((value) => h("span", {}, format(value)));
+    const bar = h("div", { className: signed ? "cw-colors cw-signed" : "cw-colors" });
+    bar.style.background = `linear-gradient(to right, ${stops.join()})`;
+    return h("div", { className: "cw-scale" }, bar, h("div", { className: "cw-ends" }, ...texts));
   };
 
   /** The maps' colors again, and everything that is drawn of them. */
@@ -100,23 +108,27 @@ function render({ model, el }) {
   const paint = () => {
     const [height, width] = size();
     if (!height || !width || !root.clientWidth) return;
-    const anySigned = maps.some(({ about }) => about.signed);
-    sign.hidden = !anySigned;
-    const ink = getComputedStyle(root).getPropertyValue("color");
-    if (anySigned) drawLegend(bar, signs, -1, 1, ink);
-    else drawLegend(bar, sizes, 0, 1, ink);
-    const both = anySigned && maps.some(({ about }) => about.shape && !about.signed);
-    scaleNote.textContent = `in parts of each map's scale, which is below it${both ? "; maps without a sign: dark is 0, yellow is 1" : ""}`;
-    for (const map of maps) if (map.about.shape) paintCell(map, height, width);
+    const across = perLine(model.get("columns").length + 1, root.clientWidth);
+    table.style.setProperty("--columns", across);
+    const room = Math.min(model.get("width"), (root.clientWidth - (across - 1) * GAP) / across);
+    const scale = Math.min(room / width, model.get("width") / height);
+    table.style.setProperty("--room", `${room}px`);
+    Object.assign(picture.style, { width: `${width * scale}px`, height: `${height * scale}px` });
+    for (const map of maps) {
+      if (map.about.shape) paintCell(map, height, width, scale);
+      else map.none.style.minHeight = `${height * scale}px`;
+    }
+    sign.hidden = !maps.some(({ about }) => about.signed);
     opacity.value = model.get("opacity");
-    line.textContent = position(model.get("cursor")) ? `row ${Math.round(model.get("cursor")[0])}, column ${Math.round(model.get("cursor")[1])}` : "point at a map: its value there";
+    const cursor = position(model.get("cursor"));
+    line.textContent = cursor ? `row ${Math.round(cursor[0])}, column ${Math.round(cursor[1])}` : model.get("lock") ? "" : HINT;
   };
 
-  const paintCell = (map, height, width) => {
-    const scale = Math.max(60, Math.min(map.canvas.parentElement.clientWidth || 1e4, model.get("width"))) / width;
+  const paintCell = (map, height, width, scale) => {
     const context = resize(map.canvas, width * scale, height * scale);
+    map.legend.style.width = `${Math.max(width * scale, 96)}px`;
     context.imageSmoothingEnabled = scale < 2;
-    context.drawImage(picture, 0, 0, width * scale, height * scale);
+    context.drawImage(gray, 0, 0, width * scale, height * scale);
     context.globalAlpha = model.get("opacity");
     context.imageSmoothingEnabled = map.about.shape[0] < height; // a coarse map is enlarged smoothly
     context.drawImage(map.image, 0, 0, width * scale, height * scale);
@@ -126,7 +138,9 @@ function render({ model, el }) {
       context.fillRect(x * scale - 1, y * scale - 1, wide * scale + 2, tall * scale + 2);
     }
     const cursor = position(model.get("cursor"));
-    map.value.textContent = cursor ? `${format(valueAt(map, cursor))} · ` : "";
+    const value = cursor && valueAt(map, cursor);
+    const beyond = Math.abs(value) > map.about.scale * (1 + 1e-4) ? " (off the scale)" : "";
+    map.value.textContent = cursor ? `here ${format(value)}${beyond}` : map.about.quantity;
     if (!cursor) return;
     const [y, x] = cursor.map((v) => (Math.round(v) + 0.5) * scale);
     outline(context, x - 4, y - 4, 8, 8, "#ffffff", 1.5);

@@ -1,4 +1,4 @@
-"""Maps over one picture, in a table."""
+"""Maps over one picture, in rows."""
 
 from __future__ import annotations
 
@@ -18,42 +18,46 @@ CODES = 2**15 - 1
 
 @dataclass(frozen=True)
 class Cell:
-    """One map of a table, or the sentence why there is none.
+    """One map, or the sentence that stands in its place.
 
     Attributes:
-        values: (rows, columns), over the whole picture whatever their number; None where there is no map.
-        scale: the size that has the last color; above 0.
-        signed: whether values below 0 say something of their own.
-        text: a sentence below the map, or in its place.
+        values: (rows, columns), laid over the whole picture; None where there is no map.
+        scale: the value that has the last color; above 0.
+        signed: whether negative values have a meaning of their own.
+        text: notes below the map, or the sentence in its place.
+        quantity: what the values are, with their unit.
     """
 
     values: np.ndarray | None
     scale: float = 1.0
     signed: bool = False
     text: str = ""
+    quantity: str = ""
 
 
 class MapTable(View, module="map_table.js"):
-    """Maps of the same picture side by side, each laid over it; a cursor at the same pixel of all of them.
+    """Maps of one picture side by side with it, each laid over it; one cursor marks the same pixel in all of them.
 
     >>> table.show(picture, [[Cell(map, scale=0.2), Cell(other)]], rows=["cat"], columns=["saliency", "Grad-CAM"])
 
-    Hovering, or the arrow keys, move the cursor; below each map is its value there. Colors are in parts of each map's
-    scale, which its caption tells.
+    The pointer or the arrow keys move the cursor; the value there stands below each map, under the map's own scale. Where
+    the page is narrow, a row of maps takes several lines.
     """
 
     pixels = t.Bytes(help="(height, width, 3) bytes: the picture").tag(sync=True)
     shape = t.List(t.Int(), [0, 0], help="[height, width] of the picture, in pixels").tag(sync=True)
     values = t.Bytes(help="int16 codes of all maps, one after the other; 32767 is a map's peak").tag(sync=True)
-    cells = t.List(t.Dict(), help="row by row: shape, peak, scale, signed, text; no shape for none").tag(sync=True)
+    cells = t.List(t.Dict(), help="row by row: shape, peak, scale, signed, text, quantity; no shape without map").tag(
+        sync=True
+    )
     rows = t.List(t.Unicode(), help="what each row shows").tag(sync=True)
     columns = t.List(t.Unicode(), help="what each column shows").tag(sync=True)
-    mask = t.Bytes(help="(height, width) bytes: 1 inside of an outline that is drawn; empty for none").tag(sync=True)
-    opacity = t.Float(0.75, min=0.0, max=1.0, help="of the maps over the picture").tag(sync=True)
-    sign = t.Enum(("both", "for", "against"), "both", help="which evidence of signed maps is shown").tag(sync=True)
+    mask = t.Bytes(help="(height, width) bytes: 1 inside the outline that is drawn; empty for none").tag(sync=True)
+    opacity = t.Float(0.75, min=0.0, max=1.0, help="opacity of the maps over the picture").tag(sync=True)
+    sign = t.Enum(("both", "for", "against"), "both", help="which values of the signed maps are shown").tag(sync=True)
     cursor = t.List(t.Float(), help="[row, column] of the picture, in pixels; empty for none").tag(sync=True)
-    lock = t.Bool(False, help="whether the cursor cannot be moved by hand").tag(sync=True)
-    width = t.Int(240, help="largest width of a map, in CSS pixels").tag(sync=True)
+    lock = t.Bool(False, help="whether the cursor is locked against the user").tag(sync=True)
+    width = t.Int(240, help="largest width and height of a map, in CSS pixels").tag(sync=True)
 
     def map(self, number: int) -> np.ndarray | None:
         """float64 (rows, columns): the values of a cell's map, right to 1/32767 of its largest; None if it has none."""
@@ -79,9 +83,9 @@ class MapTable(View, module="map_table.js"):
         """Show maps over a uint8 picture (height, width, 3), in one message.
 
         Parameters:
-            cells: a list a row.
+            cells: one list per row.
             rows, columns: their titles.
-            mask: bool (height, width), whose outline is drawn over the picture.
+            mask: bool (height, width); its outline is drawn over the maps.
         """
         flat = [cell for row in cells for cell in row]
         with self.hold_sync():
@@ -103,5 +107,5 @@ def _codes(cell: Cell) -> bytes:
 def _about(cell: Cell) -> dict:
     if cell.values is None:
         return {"text": cell.text}
-    about = {"scale": float(cell.scale), "signed": cell.signed, "text": cell.text}
+    about = {"scale": float(cell.scale), "signed": cell.signed, "text": cell.text, "quantity": cell.quantity}
     return {"shape": list(cell.values.shape), "peak": _peak(cell.values), **about}

@@ -1,16 +1,17 @@
 // Tables of numbers that follow from each other: to edit, to point at, to step through.
 
-import { ARROWS, h, listen, once, put, stamp } from "./shared.js";
+import { ARROWS, h, listen, once, put, stamp, watch } from "./shared.js";
 
 const LONG_TEXT = 2.6; // characters beyond which a number is written smaller
 const LONG_WAS = 3; // the same, for what was there before
-const [RULED, PLAIN, SIGN] = [34, 12, 42]; // pixels of a row that are no cells: a column's in a box, one's without, a sign's
+const [RULED, PLAIN, SIGN, DOWN, NAME] = [36, 12, 42, 60, 80]; // pixels of a row that are no cells: of a column in a box, of one without, a sign's, of one inside a box, the row's name
+const WIDE = 900; // CSS pixels from which on a row's name stands beside it, and what is in a box side by side
 
 const longer = (text, most) => Math.max(1, text.length / most);
 
 function render({ model, el }) {
-  const buttons = [["Start", "only what is given"], ["◀ Back", "one step back"], ["Next ▶", "one step on"], ["All", "all steps"]]
-    .map(([text, title]) => h("button", { title }, text));
+  const buttons = [["Start", "First step"], ["◀ Back", "One step back"], ["Next ▶", "Next step"], ["All", "All steps"]]
+    .map(([text, title]) => h("button", { title, type: "button", className: text.startsWith("Next") ? "cw-primary" : "" }, text));
   const slider = h("input", { type: "range", min: 0, step: 1, "aria-label": "step" });
   const count = h("span", { className: "cw-stepcount" });
   const stepper = h("div", { className: "cw-tools" }, buttons[0], buttons[1], slider, buttons[2], buttons[3], count);
@@ -37,26 +38,36 @@ function render({ model, el }) {
     [built, hovered, focused] = [form, null, null];
     faces = tables.map((table, k) => table.values.map((_, cell) => faceOf(k, cell)));
     const rows = grouped(tables.map((_, k) => k), (k) => tables[k].row);
-    const widths = rows.map((members) => widthOf(grouped(members, (k) => tables[k].column || k)));
-    root.style.setProperty("--across", Math.max(1, ...widths.map(([cells]) => cells)));
-    root.style.setProperty("--beside", `${Math.max(0, ...widths.map(([, pixels]) => pixels))}px`);
+    fit();
     flow.replaceChildren(...rows.map((members) => h("section", { className: "cw-pass", "aria-label": tables[members[0]].row },
       h("div", { className: "cw-title" }, tables[members[0]].row),
       h("div", { className: "cw-side" }, ...grouped(members, (k) => tables[k].column || k).map(columnOf)))));
   };
 
+  /** Let the cells be as large as the longest row of tables allows. */
+  const fit = () => {
+    const wide = root.clientWidth >= WIDE;
+    const rows = grouped(tables.map((_, k) => k), (k) => tables[k].row);
+    const widths = rows.map((members) => widthOf(grouped(members, (k) => tables[k].column || k), wide));
+    root.classList.toggle("cw-wide", wide);
+    root.style.setProperty("--across", Math.max(1, ...widths.map(([cells]) => cells)));
+    root.style.setProperty("--beside", `${Math.max(0, ...widths.map(([, pixels]) => pixels)) + (wide ? NAME : 0)}px`);
+  };
+
   /** The cells that stand side by side in a row of tables, and the pixels that are no cells. */
-  const widthOf = (columns) => columns.reduce(([cells, pixels], members) => {
-    const [{ column, sign }, widest] = [tables[members[0]], Math.max(...members.map((k) => tables[k].columns))];
-    return [cells + widest, pixels + (column ? RULED : PLAIN) + (sign ? SIGN : 0) + 2 * widest];
+  const widthOf = (columns, wide) => columns.reduce(([cells, pixels], members) => {
+    const [{ column, sign }, counts] = [tables[members[0]], members.map((k) => tables[k].columns)];
+    const across = wide ? counts.reduce((a, b) => a + b) : Math.max(...counts);
+    const between = wide ? (members.length - 1) * DOWN : 0;
+    return [cells + across, pixels + (column ? RULED : PLAIN) + (sign ? SIGN : 0) + between + 2 * across];
   }, [0, 0]);
 
   const columnOf = (members) => {
     const { column, sign } = tables[members[0]];
     const heading = column ? [h("div", { className: "cw-heading" }, column)] : [];
-    const box = h("div", { className: column ? "cw-column cw-boxed" : "cw-column" }, ...heading,
-      ...members.flatMap((k, n) => [...(n ? [h("div", { className: "cw-down", "aria-hidden": "true" }, tables[k].sign)] : []),
-        h("div", { className: "cw-caption" }, tables[k].title), gridOf(k)]));
+    const parts = members.flatMap((k, n) => [...(n ? [h("div", { className: "cw-down", "aria-hidden": "true" }, tables[k].sign)] : []),
+      h("div", { className: "cw-part" }, h("div", { className: "cw-caption" }, tables[k].title), gridOf(k))]);
+    const box = h("div", { className: column ? "cw-column cw-boxed" : "cw-column" }, ...heading, h("div", { className: "cw-parts" }, ...parts));
     return sign ? h("div", { className: "cw-joined" }, h("span", { className: "cw-sign", "aria-hidden": "true" }, sign), box) : box;
   };
 
@@ -145,8 +156,8 @@ function render({ model, el }) {
       faces[k][cell].parentElement.classList.add("cw-here");
       (tables[k].sources[cell] ?? []).forEach(([source, from]) => faces[source][from].parentElement.classList.add("cw-from"));
     }
-    const change = tables.some((_, k) => isEditable(k)) ? " Click one in a dashed frame to change it." : "";
-    line.textContent = at ? tables[at[0]].says[at[1]] ?? "" : `Point at a number: it says what it comes from.${change}`;
+    const change = tables.some((_, k) => isEditable(k)) ? " Click a dashed one to change it." : "";
+    line.textContent = at ? tables[at[0]].says[at[1]] ?? "" : `Point at a number to see how it is made.${change}`;
     stamp(root);
   };
 
@@ -158,7 +169,8 @@ function render({ model, el }) {
       const [grid, shown] = [faces[k][0].closest("table"), isShown(k)];
       grid.classList.toggle("cw-now", table.step === now() && now() > 0);
       grid.classList.toggle("cw-later", !shown);
-      grid.parentElement.classList.toggle("cw-is-now", [...grid.parentElement.children].some((one) => one.classList.contains("cw-now")));
+      const box = grid.closest(".cw-column");
+      box.classList.toggle("cw-is-now", !!box.querySelector(".cw-now"));
       table.values.forEach((value, cell) => {
         const [face, box] = [faces[k][cell], faces[k][cell].parentElement];
         const text = shown ? table.texts[cell] : "";
@@ -193,11 +205,11 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
-  const end = listen(model, ["tables", "steps", "step", "stepping", "lock"], once(paint));
+  const ends = [listen(model, ["tables", "steps", "step", "stepping", "lock"], once(paint)), watch(root, fit)];
   model.on("msg:custom", paint);
   paint();
   return () => {
-    end();
+    ends.forEach((end) => end());
     model.off("msg:custom", paint);
   };
 }

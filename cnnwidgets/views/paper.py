@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -167,10 +167,11 @@ class Paper:
         *,
         words: Sequence[str] = (),
         mark: tuple[str, float] | None = None,
+        tell: Callable[[float], str] = number,
     ) -> float:
         """Draw a color bar with lo, hi and, where it lies between them, zero; or three words in their place; and a mark."""
         values = [lo, 0.0, hi] if lo < 0 < hi else [lo, hi]
-        texts = [words[0], *(words[1:2] if len(values) == 3 else []), words[2]] if words else [*map(number, values)]
+        texts = [words[0], *(words[1:2] if len(values) == 3 else []), words[2]] if words else [*map(tell, values)]
         pad = max(0.3, *(LETTER * TEXT / 144 * len(text) for text in texts))
 
         def at(value: float) -> float:
@@ -185,7 +186,7 @@ class Paper:
             self.lines([[(at(value), y + 0.11), (at(value), y + 0.15)]])
             bottom = self.text(at(value), y + 0.16, text, ha="center")
         if mark:
-            said = f"{mark[0]} {number(mark[1])}"
+            said = f"{mark[0]} {tell(mark[1])}"
             half = LETTER * TEXT / 144 * len(said)
             bottom = self.text(min(max(at(mark[1]), x + half), x + 2 * pad + BAR - half), bottom, said, ha="center")
             self.frame(at(mark[1]) - 0.015, y, 0.03, 0.11, thickness=1)

@@ -1,24 +1,22 @@
 // What is known of a point: a card beside it, and a sentence; and what is said of all.
 
 import { NONE } from "./scatter_marks.js";
-import { h, resize, typed } from "./shared.js";
-import { format } from "./numbers.js";
+import { h, position, resize, typed } from "./shared.js";
+import { format, percent } from "./numbers.js";
 
 const ENLARGED = 112; // CSS pixels of the picture on the card
 
-/** The three most probable classes of a point, as [name, probability in percent]. */
+/** The three most probable classes of a point, as [name, probability]. */
 function answersOf(model, i) {
   const top = typed(Uint16Array, model.get("top"));
-  const chance = typed(Uint8Array, model.get("chance"));
+  const chance = typed(Uint16Array, model.get("chance"));
   const count = typed(Float32Array, model.get("positions")).length / 2;
   const each = count ? Math.floor(top.length / count) : 0;
-  const answer = (at) => [classOf(model, top[at]), (100 * chance[at]) / 255];
+  const answer = (at) => [classOf(model, top[at]), chance[at] / 65535];
   return Array.from({ length: Math.min(3, each) }, (_, k) => answer(i * each + k));
 }
 
 const classOf = (model, index) => model.get("classes")[index] ?? model.get("names")[index] ?? String(index);
-/** A probability that is known to 1 in 255. */
-const roughly = (value) => (value < 1 ? "< 1%" : value > 99.5 ? "> 99%" : `${Math.round(value)}%`);
 export const grouped = (count) => count.toLocaleString("en");
 
 /** A point's number in the data set and its label, or the value or class that colors it. */
@@ -38,9 +36,9 @@ function factsOf(model, i) {
   return facts;
 }
 
-/** "#12 · label: seven · 7 98%, 1 2%" */
+/** "#12 · label: seven · network: 7 97.9%, 1 2.1%" */
 export function sentenceOf(model, i) {
-  const answers = answersOf(model, i).map(([name, chance]) => `${name} ${roughly(chance)}`);
+  const answers = answersOf(model, i).map(([name, chance]) => `${name} ${percent(chance)}`);
   return [...factsOf(model, i), ...(answers.length ? [`network: ${answers.join(", ")}`] : [])].join(" · ");
 }
 
@@ -65,8 +63,8 @@ export function pointCard(model) {
     const [number, ...facts] = factsOf(model, i);
     const rows = answersOf(model, i).map(([name, chance], k) => {
       const bar = h("span", { className: k ? "cw-fill" : "cw-fill cw-first" });
-      bar.style.width = `${chance}%`;
-      const words = [h("span", { className: "cw-name" }, name), h("span", {}, roughly(chance))];
+      bar.style.width = `${100 * chance}%`;
+      const words = [h("span", { className: "cw-name" }, name), h("span", {}, percent(chance))];
       return h("div", { className: "cw-guess" }, ...words, h("span", { className: "cw-track" }, bar));
     });
     const lines = facts.map((fact) => h("div", { className: "cw-fact" }, fact));

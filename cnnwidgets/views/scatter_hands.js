@@ -8,9 +8,10 @@ const CLICK = 4; // CSS pixels that a click may move
 /**
  * Let a pointer and keys act on a view: {pan, zoom, fit, find, hover, step, pick, enclose, clear, draft}.
  *
- * `draft(line)` draws a line while it is drawn, `enclose(line, add)` selects the points in it.
+ * `draft(line)` draws a line while it is drawn, `enclose(line, add)` selects the points in it. `hint.done(what)` is told
+ * what a hand has done.
  */
-export function useHands(canvas, model, view) {
+export function useHands(canvas, model, view, hint) {
   const down = new Map(); // pointers that are down, and where
   let [drag, entered] = [null, false]; // entered: a click has taken the wheel, until the pointer leaves
   const place = (event) => {
@@ -65,7 +66,10 @@ export function useHands(canvas, model, view) {
     drag = null;
     view.draft(null);
     if (!moved) view.pick(view.find(...from), add);
-    else if (tool !== "pan") view.enclose(line, add);
+    else if (tool !== "pan") {
+      hint.done(tool);
+      view.enclose(line, add);
+    }
   });
   canvas.addEventListener("pointercancel", (event) => {
     down.delete(event.pointerId);
@@ -80,6 +84,7 @@ export function useHands(canvas, model, view) {
     if (!(entered || event.ctrlKey || event.metaKey)) return; // the page's
     const unit = [1, 16, 400][event.deltaMode];
     const turned = event.deltaY * unit * (event.ctrlKey && Math.abs(event.deltaY) < 50 ? 5 : 1); // a pinch on a touchpad has ctrlKey
+    hint.done("zoom");
     view.zoom(2 ** (-turned / 300), ...place(event));
     event.preventDefault();
   }, { passive: false });
@@ -105,10 +110,14 @@ export function useHands(canvas, model, view) {
 
 const COMMAND = /Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl";
 
-/** What hands can do, in words. */
-export function hintOf(model) {
-  const around = model.get("lock").includes("selected") ? [] : ["shift-drag: box", "alt-drag: lasso"];
-  return [`${COMMAND}+wheel, or a click and the wheel: zoom`, ...around].join(" · ");
+/** What hands can do, in words: each until it is `done` once. */
+export function hints() {
+  const left = new Map([["zoom", `${COMMAND}+wheel: zoom`], ["box", "Shift+drag: box"], ["lasso", "Alt+drag: lasso"]]);
+  const text = (model) => {
+    const locked = model.get("lock").includes("selected");
+    return [...left].filter(([what]) => what === "zoom" || !locked).map(([, words]) => words).join(" · ");
+  };
+  return { text, done: (what) => left.delete(what) };
 }
 
 /** The line that is being drawn around points. */
@@ -124,7 +133,7 @@ export function drawDraft(context, line, color) {
   context.setLineDash([]);
 }
 
-/** The buttons above a scatter; `ends` takes what unties them. */
+/** The buttons above a scatter, and the one below that clears the selection; `ends` takes what unties them. */
 export function scatterTools(model, view, ends) {
   const button = (text, title, action) => {
     const one = h("button", { title, "aria-label": title }, text);
@@ -132,21 +141,24 @@ export function scatterTools(model, view, ends) {
     return one;
   };
   const modes = [
-    ["pan", "Move", "drag to move"],
-    ["lasso", "Lasso", "draw around points to select them (alt-drag)"],
-    ["box", "Box", "draw a box around points to select them (shift-drag)"],
+    ["pan", "Move", "Drag to move the map."],
+    ["lasso", "Lasso", "Draw around points to select them (Alt+drag)."],
+    ["box", "Box", "Draw a box around points to select them (Shift+drag)."],
   ].map(([tool, text, title]) => [tool, button(text, title, () => put(model, { tool }))]);
-  const group = { className: "cw-zoom", role: "group", "aria-label": "what dragging does" };
+  const group = { className: "cw-zoom", role: "group", "aria-label": "What dragging does" };
   const mode = h("span", group, ...modes.map(([, one]) => one));
   const zoom = h("span", { className: "cw-zoom" },
-    button("−", "zoom out (-)", () => view.zoom(1 / 1.3)),
-    button("+", "zoom in (+)", () => view.zoom(1.3)),
-    button("Fit", "all points in view (0, or a double click)", () => view.fit()),
+    button("−", "Zoom out (−)", () => view.zoom(1 / 1.3)),
+    button("+", "Zoom in (+)", () => view.zoom(1.3)),
+    button("Fit", "Show all points (0, or double-click)", () => view.fit()),
   );
-  const clear = button("", "clear the selection (Escape)", () => view.clear());
+  const clear = button("", "Clear the selection (Escape)", () => view.clear());
   const pictures = h("input", { type: "checkbox" });
-  const side = h("input", { type: "range", min: 16, max: 64, step: 2, title: "size of the pictures" });
+  const side = h("input", { type: "range", min: 16, max: 64, step: 2, title: "Size of the pictures", "aria-label": "Size of the pictures" });
   const choices = h("span", { className: "cw-choice" }, h("label", { className: "cw-choice" }, pictures, "pictures"), side);
+  const named = h("input", { type: "checkbox" });
+  const names = h("label", { className: "cw-choice" }, named, "names");
+  named.addEventListener("change", () => put(model, { labeled: named.checked }));
   pictures.addEventListener("change", () => put(model, { thumbnails: pictures.checked }));
   side.addEventListener("input", () => put(model, { thumbnail: side.valueAsNumber }));
   const show = () => {
@@ -158,10 +170,12 @@ export function scatterTools(model, view, ends) {
     clear.hidden = !selected || locked;
     choices.hidden = !model.get("atlas")?.byteLength;
     pictures.checked = model.get("thumbnails");
+    named.checked = model.get("labeled");
+    names.hidden = !model.get("names").length;
     side.value = model.get("thumbnail");
     side.hidden = !model.get("thumbnails");
   };
-  ends.push(listen(model, ["tool", "selected", "lock", "atlas", "thumbnails", "thumbnail"], show));
+  ends.push(listen(model, ["tool", "selected", "lock", "atlas", "thumbnails", "thumbnail", "labeled", "names"], show));
   show();
-  return h("div", { className: "cw-tools" }, mode, zoom, choices, clear);
+  return { element: h("div", { className: "cw-tools" }, mode, zoom, names, choices), clear };
 }

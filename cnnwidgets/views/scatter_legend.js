@@ -7,7 +7,7 @@ import { h, } from "./shared.js";
 const SEARCH_FROM = 13; // names
 
 /**
- * A legend with a button a class, and a search box if there are many: then of the classes that occur, by their number.
+ * A legend with one button per class that occurs, by their number of points, and a search box if there are many.
  *
  * `put(hidden)` hides classes, `select(classes, add)` selects their points.
  */
@@ -78,8 +78,8 @@ export function classLegend(model, put, select) {
     before = now;
     buttons = names.map((name, index) => buttonOf(name, index, counts[index], colors[index % colors.length]));
     const many = names.length >= SEARCH_FROM;
-    const order = names.map((_, index) => index).filter((index) => !many || counts[index]);
-    if (many) order.sort((a, b) => counts[b] - counts[a] || a - b);
+    const order = names.map((_, index) => index).filter((index) => counts[index]);
+    order.sort((a, b) => counts[b] - counts[a] || a - b);
     list.replaceChildren(...order.map((index) => buttons[index]));
     const rest = [["no class", "cw-shape-0 cw-none", names.length ? counts[names.length] : 0], ["added", "cw-ring", added]];
     others.replaceChildren(...rest.filter(([, , number]) => number).map((one) => entry("div", ...one)));

@@ -135,7 +135,7 @@ def _draw_pictures(view: ScatterView, axes: Axes, places: np.ndarray, points: np
         axes.imshow(
             sheet[top : top + height, left : left + width], extent=(x - w, x + w, y - h, y + h), aspect="auto", zorder=3
         )
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=(low[0] - 2 * half[0], high[0] + 2 * half[0]), ylim=(low[1] - 2 * half[1], high[1] + 2 * half[1]))
 
 

@@ -1,14 +1,15 @@
 // Points, or pictures as points, in the plane. Moving, hovering, selecting and hiding happen here, without the kernel.
 
 import { pointCard, sentenceOf, summaryOf } from "./scatter_card.js";
-import { drawDraft, hintOf, scatterTools, useHands } from "./scatter_hands.js";
+import { drawDraft, hints, scatterTools, useHands } from "./scatter_hands.js";
+import { drawNames, middles, placeNames } from "./scatter_labels.js";
 import { classLegend } from "./scatter_legend.js";
 import { Frame, lookOf, stampPoints, wordOf } from "./scatter_marks.js";
 import { Atlas, Thinning } from "./scatter_pictures.js";
 import { Camera, PointIndex, ahead, boundsOf, inside, shuffled } from "./scatter_space.js";
 import { colorTable, cssColor, drawLegend, drawer, h, listen, once, put, resize, typed, watch } from "./shared.js";
 
-const NARROW = 600; // CSS pixels: below, the legend lies under the points
+const NARROW = 420; // CSS pixels: below, the legend lies under the points
 const ZOOM = [0.5, 50]; // the least and the most of what shows all points
 const [HIDDEN, FADED, PLAIN, CHOSEN] = [0, 1, 2, 3];
 
@@ -26,6 +27,7 @@ function render({ model, el }) {
   const ends = [];
   let points = new Float32Array(0), order = new Int32Array(0), placed, shown, kinds; // what is drawn
   let look, selection, joined, links;
+  let centers = null; // of the classes, where their names stand
   let index = null, thinning = null, frame = null, motion = null, draft = null, stale = true, sight = null, atlas = null;
   let camera = new Camera(0, 0, 1), home = camera, following = true; // following: the camera keeps all points in view
   /** @returns {[number, number]} */
@@ -57,7 +59,7 @@ function render({ model, el }) {
     placed = Uint8Array.from({ length: count() }, (_, i) => Number(Number.isFinite(goal[2 * i] + goal[2 * i + 1])));
     shown = placed.map((one, i) => Number(one && !hidden.has(group[i])));
     kinds = new Uint8Array(count());
-    index = thinning = null;
+    index = thinning = centers = null;
     aim();
   };
   /** Look at all points, unless a hand has moved the camera. */
@@ -69,6 +71,7 @@ function render({ model, el }) {
   const color = () => {
     const { backgroundColor: paper, color: ink } = getComputedStyle(under);
     look = lookOf(model, count(), wordOf(paper), wordOf(ink));
+    centers = null;
     legend.show(look.counts, model.get("palette"), joined.length);
     scale.hidden = !model.get("value")?.byteLength;
     quantity.textContent = model.get("quantity");
@@ -122,7 +125,7 @@ function render({ model, el }) {
     for (let k = 0; k < points.length; k++) points[k] = from[k] + (to[k] - from[k]) * part;
     if (following) camera = before.towards(home, part);
     if (time < 1) return;
-    [points, motion, index, thinning] = [to, null, null, null];
+    [points, motion, index, thinning, centers] = [to, null, null, null, null];
   };
 
   const paintPoints = () => {
@@ -141,6 +144,7 @@ function render({ model, el }) {
     frame.show(context);
     if (pictures) paintPictures(context);
     paintLinks(context);
+    paintNames(context);
   };
   const seen = () => {
     thinning ??= new Thinning(points, shown, order);
@@ -160,6 +164,13 @@ function render({ model, el }) {
       atlas.frame(context, i, ...onScreen(i), sight.side, cssColor(look.fills[look.slots[i]]));
     }
     context.globalAlpha = 1;
+  };
+  const paintNames = (context) => {
+    const names = model.get("names");
+    if (!model.get("labeled") || !names.length || motion || sight) return;
+    centers ??= middles(points, look.slots, shown, names.length);
+    const at = (k) => centers[k] && camera.onScreen(...centers[k], size());
+    drawNames(context, placeNames(context, names, look.counts, at, size()), (k) => cssColor(look.fills[k]), cssColor(look.paper), getComputedStyle(under).color);
   };
   const paintLinks = (context) => {
     const style = getComputedStyle(root);
@@ -210,8 +221,9 @@ function render({ model, el }) {
     const told = [model.get("title"), summary].filter(Boolean).join(": ");
     const picks = model.get("lock").includes("picked") ? "" : ", Enter picks";
     canvas.setAttribute("aria-label", `${told}; arrow keys move from point to point${picks}`);
-    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : `${summary} · ${hintOf(model)}`;
+    line.textContent = hovered() >= 0 ? sentenceOf(model, hovered()) : hint.text(model) || summary;
   };
+  const hint = hints();
   const draw = drawer(canvas, paint);
   const refresh = () => ((stale = true), draw());
 
@@ -283,11 +295,13 @@ function render({ model, el }) {
     if (!model.get("lock").includes("selected")) select(found, add);
   });
   const tools = scatterTools(model, view, ends);
+  const head = h("div", { className: "cw-head" }, title, tools.element);
   const body = h("div", { className: "cw-body" }, stage, legend.element);
-  const parts = [title, note, tools, body, scale, line];
+  const foot = h("div", { className: "cw-foot" }, line, tools.clear);
+  const parts = [head, note, body, scale, foot];
   const root = h("div", { className: "cw cw-scatter", "data-lm-suppress-shortcuts": "true" }, ...parts);
   el.append(root);
-  useHands(canvas, model, view);
+  useHands(canvas, model, view, hint);
   const layout = () => {
     root.classList.toggle("cw-narrow", root.clientWidth < NARROW);
     stage.style.height = `${size()[1]}px`;
@@ -303,7 +317,7 @@ function render({ model, el }) {
     listen(model, ["hidden"], () => { legend.mark(); hide(); join(); }),
     listen(model, ["selected"], join),
     listen(model, ["atlas", "tile"], once(loadAtlas)),
-    listen(model, ["thumbnails", "thumbnail"], refresh),
+    listen(model, ["thumbnails", "thumbnail", "labeled"], refresh),
     listen(model, ["hovered", "picked"], draw),
     listen(model, ["labels", "top", "chance", "numbers", "classes"], () => (card.forget(), draw())),
     listen(model, ["height"], layout),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ARRAYS = {
     "labels": np.int32,
     "top": np.uint16,
-    "chance": np.uint8,
+    "chance": np.uint16,
     "numbers": np.int32,
     "edges": np.int32,
     "added": np.int32,
@@ -59,7 +59,7 @@ class ScatterView(View, module="scatter_view.js"):
     classes = t.List(t.Unicode(), help="what labels and top are indices of; empty: of names").tag(sync=True)
     labels = _bytes("(points,) int32: each point's class, -1 for none; empty: not known")
     top = _bytes("(points, k) uint16: the most probable classes of each point; the first three are told")
-    chance = _bytes("(points, k) uint8: their probabilities, 255 for 1")
+    chance = _bytes("(points, k) uint16: their probabilities; 65535 stands for 1, and 0 for 0, for nothing near it")
     numbers = _bytes("(points,) int32: what each point is called, such as its number in a data set; empty: its index")
     atlas = _bytes("a PNG or JPEG file with the picture of each point, from left to right and top to bottom; empty: none")
     tile = t.List(t.Int(), [1, 1, 1], help="[height, width] of a picture in the atlas, and how many are in a row").tag(
@@ -67,6 +67,8 @@ class ScatterView(View, module="scatter_view.js"):
     )
     thumbnails = t.Bool(False, help="whether points are drawn as their pictures, where there is room").tag(sync=True)
     thumbnail = t.Int(32, min=16, max=64, help="CSS pixels of a picture's longer side").tag(sync=True)
+
+    labeled = t.Bool(True, help="whether the names stand on the map, each at the middle of its points").tag(sync=True)
 
     selected = _bytes("(selected,) int32: the selected points, ascending", from_json=lambda value, view: bytes(value))
     hidden = t.List(t.Int(), help="indices of the names whose points are hidden").tag(sync=True)
@@ -165,7 +167,12 @@ def _array(name: str, value: Any) -> bytes:
     """An array that tells more of the points, as it is sent."""
     if isinstance(value, bytes):
         return value
-    return numbers(np.round(np.asarray(value) * 255.0) if name == "chance" else value, ARRAYS[name])
+    return numbers(_steps(np.asarray(value)) if name == "chance" else value, ARRAYS[name])
+
+
+def _steps(shares: np.ndarray) -> np.ndarray:
+    """Probabilities as 16 bits: only 0 and 1 are the ends."""
+    return np.where((shares > 0) & (shares < 1), np.clip(np.round(shares * 65535.0), 1, 65534), shares * 65535)
 
 
 def quantize(values: np.ndarray, span: Sequence[float] | None = None) -> tuple[bytes, list[float]]:

@@ -146,16 +146,16 @@ export function elided(context, text, width) {
 /** The model's row and column of a cursor, or null. */
 export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
-/** A color bar with lo, hi and, where it lies between them, zero; or with words in their place; and a marked value. */
-export function drawLegend(canvas, words, lo, hi, color, names, mark) {
+/** A color bar with lo, hi and, where it lies between them, zero; or with words in their place. */
+export function drawLegend(canvas, words, lo, hi, color, names) {
   const [bar, font] = [12, "12px sans-serif"];
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map(format);
+  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
   const measured = Object.assign(canvas.getContext("2d"), { font });
   const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
   const width = Math.max(80, Math.min(220, (canvas.parentElement?.clientWidth || Infinity) - 2 * pad));
   const step = width / 256;
-  const context = resize(canvas, width + 2 * pad, mark ? 50 : 34);
+  const context = resize(canvas, width + 2 * pad, 34);
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
     context.fillRect(pad + i * step, 0, step + 1, bar);
@@ -166,14 +166,7 @@ export function drawLegend(canvas, words, lo, hi, color, names, mark) {
     context.fillRect(x - 0.5, bar, 1, 4);
     context.fillText(texts[i], x, bar + 17);
   });
-  if (mark) {
-    const x = pad + (hi > lo ? (Math.max(lo, Math.min(hi, mark.value)) - lo) / (hi - lo) : 0.5) * width;
-    const text = `${mark.name} ${format(mark.value)}`;
-    const half = context.measureText(text).width / 2;
-    context.fillText(text, Math.max(half, Math.min(width + 2 * pad - half, x)), bar + 33);
-    outline(context, x - 1.5, 0.5, 3, bar, "#ffb000", 1);
-  }
-  canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}${mark ? `, ${mark.name} ${format(mark.value)}` : ""}`);
+  canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}`);
 }
 
 /** A canvas with a picture of (height, width, 3) bytes; gray if asked. */
@@ -199,6 +192,8 @@ export function zoomOf(element, most, width) {
 
 export const ARROWS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-/** "rows 3–11, columns 40–48" of a box [top, left, height, width], as far as it is in a picture [height, width]. */
-export const describeBox = (box, shape) => ["rows", "columns"]
-  .map((noun, k) => `${noun} ${Math.max(0, box[k])}–${Math.min(shape[k], box[k] + box[2 + k]) - 1}`).join(", ");
+/** "rows 3–11, column 40" of a box [top, left, height, width], as far as it is in a picture [height, width]. */
+export const describeBox = (box, shape) => ["row", "column"].map((noun, k) => {
+  const [first, last] = [Math.max(0, Math.floor(box[k])), Math.min(shape[k], Math.ceil(box[k] + box[2 + k])) - 1];
+  return first === last ? `${noun} ${first}` : `${noun}s ${first}–${last}`;
+}).join(", ");

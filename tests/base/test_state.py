@@ -33,7 +33,8 @@ NUMBERS = (
     }
     | {"beside": st.none() | st.integers(0, 9)}
     | {"patience": st.integers(1, 9), "randomized": st.integers(0, 5)}
-    | {"target": st.none() | st.sampled_from("0123456789"), "others": st.lists(st.sampled_from("0123456789"), max_size=2)}
+    | {"target": st.none() | st.sampled_from("0123456789")}
+    | {"other_targets": st.lists(st.sampled_from("0123456789"), max_size=2)}
     | {"methods": st.lists(st.sampled_from(["saliency", "deconvnet", "grad_cam"]), min_size=1, unique=True)}
     | {name: st.none() | st.integers(1, 99) for name in ("n_iter", "n_neighbors", "n_epochs")}
 )

@@ -44,7 +44,12 @@ UNFIT = [
     ("saliency", "reduce", "maxx", "there is no reduce 'maxx'. Did you mean 'max'? Expected is one of 'max', 'sum'"),
     ("saliency", "outline", ["none"], "outline is ['none']; expected one of 'none', 'object', 'segmentation'"),
     ("saliency", "randomized", -1, "randomized is -1; expected a whole number of at least 0"),
-    ("saliency", "others", 5, "others is 5; expected a list, each item a whole number or a text or a function"),
+    (
+        "saliency",
+        "other_targets",
+        5,
+        "other_targets is 5; expected a list, each item a whole number or a text or a function",
+    ),
     ("saliency", "faithful", "yes", "faithful is 'yes'; expected True or False"),
     ("browser", "sort", "maximun", "there is no sort 'maximun'. Did you mean 'maximum'"),
     ("browser", "layer", 3, "layer is 3; expected a text or None"),

@@ -12,7 +12,7 @@ SHOW = "panel = cw.BackwardRules({})\npanel"
 
 @pytest.fixture
 def relu(notebook):
-    return opened(notebook, "")
+    return opened(notebook, "step=None")
 
 
 def opened(notebook, options):
@@ -77,7 +77,7 @@ def test_nonsense_is_refused_and_the_old_number_comes_back(relu):
     face(relu, "above", 3).click()
     page.keyboard.type("<img src=x>")
     page.keyboard.press("Tab")
-    page.get_by_text("“<img src=x>” is no number that one can count with: 6 stays.").wait_for()
+    page.get_by_text("“<img src=x>” is not a number that can be used here: 6 stays.").wait_for()
     wait_text(page, "above", 3, "6")
     assert page.locator(".cwp-status img").count() == 0
     assert relu.problems == []
@@ -105,13 +105,13 @@ def test_keys_alone_move_and_edit(relu):
 
 
 def test_the_stages_come_one_after_the_other_with_a_sentence(notebook):
-    book = opened(notebook, "step=0")
+    book = opened(notebook, "")
     page = book.page
     assert shown(page) == ["input"]
     assert "".join(texts(page, "deconvnet")) == ""
     for _ in range(4):
         page.get_by_role("button", name="Next").click()
-    page.get_by_text("Deconvnet: what is negative from above is set to 0; the forward pass does not matter.").wait_for()
+    page.get_by_text("Deconvnet keeps positive gradients, whatever the input was.").wait_for()
     assert shown(page) == ["input", "output", "above", "backpropagation", "deconvnet"]
     book.wait_python("panel.step", "4")
     face(book, "deconvnet", 1).focus()
@@ -124,10 +124,10 @@ def test_the_stages_come_one_after_the_other_with_a_sentence(notebook):
 
 
 def test_pointing_at_a_cell_frames_what_it_comes_from_and_says_the_arithmetic(notebook):
-    book = opened(notebook, "'network'")
+    book = opened(notebook, "'network', step=None")
     page = book.page
     face(book, "guided", 0).hover()
-    page.get_by_text("guided: 2 > 0 from above and 3 > 0 forward, so 2 passes").wait_for()
+    page.get_by_text("guided: gradient 2 > 0 and input 3 > 0, so 2 passes").wait_for()
     assert framed(page, "from") == [["convolution", 0], ["from above", 0]]
     face(book, "convolution", 3).hover()
     page.get_by_text("convolution: 0·1 + 2·0 + 1·(−1)").wait_for()
@@ -147,11 +147,11 @@ def test_stepping_and_pointing_go_on_without_a_kernel(relu):
     page.get_by_role("button", name="Next").click()
     page.wait_for_selector('table[data-name="output"]:not(.cw-later)')
     face(relu, "output", 1).hover()
-    page.get_by_text("ReLU: −1 is not above 0, so 0").wait_for()
+    page.get_by_text("ReLU: −1 is not above 0, so it becomes 0").wait_for()
 
 
 def test_the_page_steps_and_says_but_takes_no_numbers(page, tmp_path):
-    cw.BackwardRules("network").to_html(tmp_path / "rules.html")
+    cw.BackwardRules("network", step=None).to_html(tmp_path / "rules.html")
     problems = []
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.goto((tmp_path / "rules.html").as_uri())
@@ -168,7 +168,7 @@ def test_the_page_steps_and_says_but_takes_no_numbers(page, tmp_path):
 
 
 def test_no_table_is_wider_than_a_narrow_page(page, tmp_path):
-    cw.BackwardRules("network").to_html(tmp_path / "rules.html")
+    cw.BackwardRules("network", step=None).to_html(tmp_path / "rules.html")
     for width in (360, 500, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto((tmp_path / "rules.html").as_uri())

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.browser
 PANEL = """panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam"])
 browser = cw.FeatureMapBrowser(net, 3, images=pictures, layer="layer2.1.relu:2")
 cw.link(browser, panel)
-panel.of, panel.unit = "class", -1
+panel.explain, panel.unit = "class", -1
 panel"""
 
 

@@ -123,10 +123,10 @@ def test_what_is_given_stays_as_it_is():
     ("asked", "sentence"),
     [
         (([[1, 2], [3]], [[1]]), "rows of the same length"),
-        (([[1, "x"]], [[1, 1]]), "no table of numbers"),
+        (([[1, "x"]], [[1, 1]]), "not a table of numbers"),
         (([1, 2], [[1, 1]]), "rows and columns"),
-        (([[math.nan]], [[1]]), "numbers from -1e"),
-        (([[1]], [[math.inf]]), "not inf"),
+        (([[math.nan]], [[1]]), "numbers from −1e"),
+        (([[1]], [[math.inf]]), "got inf"),
         (([[1, 2]], [[1]]), "from above is 1×1, but the ReLU's output is 1×2"),
         (([[1, 2]], [[1]], [[1], [2]]), "the weights are 2×1, which is larger than the input"),
     ],

@@ -27,15 +27,15 @@ def data():
 
 
 UNITS = [
-    (3, "unit is 3; it must be (layer, unit) or (layer, unit, row, column), or a list of them"),
-    ("conv1", "unit is 'conv1'; it must be (layer, unit)"),
-    ({"conv1": 3}, "unit is {'conv1': 3}; it must be (layer, unit)"),
-    (np.zeros(3), "unit is an array 3; it must be (layer, unit)"),
-    ([1, 2, 3], "unit is 1; it must be (layer, unit)"),
-    (("conv1", "first"), "unit is ('conv1', 'first'); it must be (layer, unit)"),
-    (("conv1", 1.5), "unit is ('conv1', 1.5); it must be (layer, unit)"),
+    (3, "unit is 3; expected (layer, unit) or (layer, unit, row, column), or a list of them"),
+    ("conv1", "unit is 'conv1'; expected (layer, unit)"),
+    ({"conv1": 3}, "unit is {'conv1': 3}; expected (layer, unit)"),
+    (np.zeros(3), "unit is an array 3; expected (layer, unit)"),
+    ([1, 2, 3], "unit is 1; expected (layer, unit)"),
+    (("conv1", "first"), "unit is ('conv1', 'first'); expected (layer, unit)"),
+    (("conv1", 1.5), "unit is ('conv1', 1.5); expected (layer, unit)"),
     (("conv1", 99), "there is no unit 99: conv1 has 6, numbered from 0"),
-    ([], "no target and no unit was given: the list is empty"),
+    ([], "the list of targets or units is empty"),
 ]
 
 
@@ -82,11 +82,15 @@ OTHERS = [
     (lambda net, x: METHODS.nearest(FEATURES, 3, rows=[0.5]), ValueError, "rows is [0.5]; expected at least one whole nu"),
     (lambda net, x: METHODS.nearest(FEATURES, 3, rows=[12]), ValueError, "there is no point 12: there are 12, numbered"),
     (lambda net, x: METHODS.trust(FEATURES, FEATURES[:, :2], 2, most=0), ValueError, "most is 0; expected a whole number o"),
-    (lambda net, x: METHODS.rise(net, x, cells=10**9), ValueError, "cells is 1000000000; the picture has 32×32 pixels"),
+    (
+        lambda net, x: METHODS.rise(net, x, cells=10**9),
+        ValueError,
+        "cells is 1000000000; expected at most 32 for 32×32 pixels",
+    ),
     (
         lambda net, x: METHODS.segment(net, x, smooth=1e9),
         ValueError,
-        "smooth is 1000000000.0; it must be a number of pixels",
+        "smooth is 1000000000.0; expected a number of pixels",
     ),
     (lambda net, x: METHODS.features(net, [x] * 3, workers=10**9), ValueError, "workers is 1,000,000,000; at most 256 are"),
     (lambda net, x: METHODS.task(["digits"]), TypeError, "name is ['digits']; expected a text"),

@@ -103,7 +103,7 @@ def test_pytorch_grad_cam_gives_the_same_up_to_its_scale(method, peer):
 def test_the_layer_is_chosen_and_said(method):
     found = cw.methods.attribute(bound(), picture(), method=method)
     assert found.layer == "5" and found.values.shape == (4, 4)
-    assert found.notes[-1] == "maps of 5, the last with maps that is no pooling"
+    assert found.notes[-1] == "from the last feature maps, 5"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_tokens_are_laid_on_their_grid_without_the_class_token():
     net = cw.bind(cheap(models.vit_b_32, image_size=96), input_shape=(3, 96, 96))
     found = cw.methods.grad_cam(net, torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(0)), 7, relu=False)
     assert found.values.shape == (3, 3) and found.values.any()
-    assert found.notes[-1].startswith("tokens of encoder.layers.encoder_layer_11.ln_1, which go into the last attention")
+    assert found.notes[-1] == "from the tokens before the last attention, encoder.layers.encoder_layer_11.ln_1"
     row = net.layers[found.layer]
     assert row.output_shape == (10, 768)
 
@@ -160,18 +160,18 @@ class Tokens(nn.Module):
 
 def test_tokens_that_cannot_be_placed_are_refused():
     net = cw.bind(Tokens().eval(), input_shape=(3, 8, 12))
-    with pytest.raises(ValueError, match="where the 6×8 tokens of mul lie in the picture is not known"):
+    with pytest.raises(ValueError, match="it is not known where the 6×8 tokens of mul lie in the picture"):
         cw.methods.grad_cam(net, torch.rand(3, 8, 12), 0, layer="mul")
 
 
 def test_a_network_whose_attention_gets_tokens_in_an_order_of_its_own_is_refused_but_for_a_layer_before():
     net, image = cw.bind(Tokens().eval(), input_shape=(3, 8, 12)), torch.rand(3, 8, 12)
-    with pytest.raises(ValueError, match="Tokens puts the tokens of transpose into an order that is not known"):
+    with pytest.raises(ValueError, match="Tokens puts the tokens of transpose into an unknown order"):
         cw.methods.grad_cam(net, image, 0)
     assert cw.methods.grad_cam(net, image, 0, layer="transpose").values.shape == (2, 3)
 
 
-@pytest.mark.parametrize("layer, words", [("7", "4 values: they have no height and width"), ("9", "no layer '9'")])
+@pytest.mark.parametrize("layer, words", [("7", "4 values, which have no height and width"), ("9", "no layer '9'")])
 def test_a_layer_that_is_no_map_is_refused(layer, words):
     with pytest.raises((ValueError, KeyError), match=words):
         cw.methods.grad_cam(bound(), picture(), layer=layer)
@@ -179,7 +179,7 @@ def test_a_layer_that_is_no_map_is_refused(layer, words):
 
 @pytest.mark.parametrize("method", CAMS)
 def test_an_unknown_way_to_enlarge_is_refused(method):
-    with pytest.raises(ValueError, match="upsample is 'cubic'; it must be 'bilinear', 'nearest' or None"):
+    with pytest.raises(ValueError, match="upsample is 'cubic'; expected 'bilinear', 'nearest' or None"):
         cw.methods.attribute(bound(), picture(), method=method, upsample="cubic")
 
 

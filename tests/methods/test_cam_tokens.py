@@ -59,7 +59,7 @@ INTO_THE_LAST_ATTENTION = {
 def test_the_last_attention_is_named_only_where_the_tokens_go_into_it(name):
     net, image = bound(TRANSFORMERS[name])
     note = cw.methods.grad_cam(net, image, 3).notes[-1]
-    assert ("which go into the last attention" in note) == (name in INTO_THE_LAST_ATTENTION)
+    assert ("the tokens before the last attention" in note) == (name in INTO_THE_LAST_ATTENTION)
 
 
 @pytest.mark.parametrize("name", ["ViT", "DeiT, distilled", "Swin", "Mixer"])

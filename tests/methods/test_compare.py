@@ -73,7 +73,7 @@ def test_a_function_of_the_output_is_a_row_by_its_name(net):
 
 def test_units_are_explained_by_what_explains_units(net):
     found = compare(net, picture(), ["saliency", "rise"], unit=[("0", 1), ("0", 1, 2, 3)])
-    assert [row.name for row in found.rows] == ["unit 1 of 0", "unit 1 of 0 at (2, 3)"]
+    assert [row.name for row in found.rows] == ["unit 1 of 0", "unit 1 of 0 at row 2, column 3"]
     alone = attribute(net, picture(), unit=[("0", 1), ("0", 1, 2, 3)])
     assert all(same(one, other) for one, other in zip(found.maps["saliency"], alone, strict=True))
     assert found.refused == {"rise": "explains a class, not a unit"}
@@ -210,11 +210,9 @@ def test_one_map_s_remarks_are_not_those_of_all():
     mask = np.zeros(where.shape, bool)
     mask[place] = True
     assert found.remarks("saliency", 0) == []
-    assert found.remarks("saliency", 0, mask) == ["✓ maximum on the object"]
-    assert found.remarks("saliency", 0, ~mask) == ["✗ maximum beside the object"]
-    assert found.remarks("grad_cam", 0) == [
-        f"maps of {found.maps['grad_cam'][0].layer}, the last with maps that is no pooling"
-    ]
+    assert found.remarks("saliency", 0, mask) == ["✓ peak on the object"]
+    assert found.remarks("saliency", 0, ~mask) == ["✗ peak misses the object"]
+    assert found.remarks("grad_cam", 0) == [f"from the last feature maps, {found.maps['grad_cam'][0].layer}"]
 
 
 def test_a_scale_is_that_of_all_rows(net):
@@ -227,7 +225,7 @@ WRONG = [
     ({"methods": "saliency"}, TypeError, "methods is 'saliency'; expected a list of texts"),
     ({"methods": ["gradcam"]}, ValueError, "methods is 'gradcam'; it must be one of .* Did you mean 'grad_cam'"),
     ({"targets": 9}, ValueError, "there is no class 9"),
-    ({"targets": []}, ValueError, "the list is empty"),
+    ({"targets": []}, ValueError, "the list of targets or units is empty"),
     ({"unit": ("0", 99)}, ValueError, "there is no unit 99"),
     ({"unit": ("0", 1), "targets": 1}, ValueError, "not both"),
     ({"randomized": 9}, ValueError, "depth is 9; .* layers with weights"),

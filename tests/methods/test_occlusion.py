@@ -116,11 +116,11 @@ def test_captum_gives_the_same_map(patch, stride):
 # outside of what is seen
 
 
-@pytest.mark.parametrize("score", ["logit", "probability", ("1", 1)])
-def test_what_no_layer_sees_changes_nothing(score):
+@pytest.mark.parametrize("watched", [{"score": "logit", "target": 1}, {"target": 1}, {"unit": ("1", 1)}], ids=str)
+def test_what_no_layer_sees_changes_nothing(watched):
     module = nn.Sequential(nn.Conv2d(3, 4, 3, stride=5), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 9, 3))
     net = cw.bind(lively(module), input_shape=(3, 15, 15))
-    result = occlusion(net, picture(15), 1, patch=1, stride=1, score=score)
+    result = occlusion(net, picture(15), patch=1, stride=1, **watched)
     seen = np.arange(15) % 5 < 3
     seen = seen[:, None] & seen
     assert (result.drop[~seen] == 0).all()
@@ -163,7 +163,7 @@ def test_a_units_sum_is_that_of_the_trace(layer):
     image = torch.randn(3, 11, 10, generator=torch.Generator().manual_seed(0))
     fill, mask = image.mean((1, 2), keepdim=True).expand_as(image), torch.ones(4, 3, dtype=torch.bool)
     with unchanged(net.module):
-        result = occlusion(net, image, patch=(4, 3), stride=2, score=(layer, 1))
+        result = occlusion(net, image, patch=(4, 3), stride=2, unit=(layer, 1))
     wanted = [
         [net.trace(covered(image, fill, mask, y, x), [layer])[layer][0, 1].sum() for x in result.xs] for y in result.ys
     ]
@@ -174,3 +174,25 @@ def test_a_units_sum_is_that_of_the_trace(layer):
     logits = answers(net.module, image, fill, mask, result.ys, result.xs)
     np.testing.assert_allclose(result.probability, torch.from_numpy(logits).softmax(-1)[..., result.target], atol=1e-5)
     assert result.how.startswith("plain batches: " if layer == "add" else "exact windows in 2 of 2")
+
+
+@pytest.mark.parametrize(("layer", "place"), [("conv", (0, 0)), ("relu", (5, 7)), ("second", (2, 4)), ("add", (3, 1))])
+def test_a_units_value_at_a_place_is_that_of_a_loop_over_whole_pictures(layer, place):
+    net = cw.bind(lively(Units()), input_shape=(3, 11, 10))
+    image = torch.randn(3, 11, 10, generator=torch.Generator().manual_seed(1))
+    with unchanged(net.module):
+        result = occlusion(net, image, patch=(3, 4), stride=1, fill="zero", unit=(layer, 2, *place))
+
+    def value(picture) -> float:
+        return float(net.trace(picture, [layer])[layer][0, 2, place[0], place[1]])
+
+    for i, top in enumerate(result.ys):
+        for j, left in enumerate(result.xs):
+            copy = image.clone()
+            copy[:, top : top + 3, left : left + 4] = 0
+            assert result.values[i, j] == pytest.approx(value(copy), abs=1e-5)
+    assert result.clean == pytest.approx(value(image), abs=1e-5)
+    assert np.ptp(result.values) > 1e-2
+    assert (result.unit, result.score) == ((layer, 2, *place), "value")
+    attribution = result.attribution()
+    assert (attribution.unit, attribution.target) == (result.unit, None)

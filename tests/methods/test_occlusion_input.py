@@ -33,11 +33,15 @@ def bound(classes=None):
         ({"stride": (1, -1)}, r"stride is \(1, -1\); it must be"),
         ({"fill": "black"}, "fill is 'black'; it must be one of 'mean'"),
         ({"shape": "circle"}, "shape is 'circle'; it must be one of 'rectangle'"),
-        ({"score": "loss"}, r"score is 'loss'; it must be 'probability', 'logit', 'value' or a pair \(layer, unit\)"),
-        ({"score": ("0", 1, 2)}, "score is .* it must be"),
-        ({"score": 3}, "score is 3; it must be"),
-        ({"score": ("0", 4)}, "there is no unit 4: 0 has 4, numbered from 0"),
-        ({"score": ("0", -1)}, "there is no unit -1: 0 has 4"),
+        ({"score": "loss"}, r"score is 'loss', but .*: expected 'probability', or unit=\(layer, unit\)"),
+        ({"score": "logit", "unit": ("0", 1)}, "score is 'logit'; of a unit it is its 'value'"),
+        ({"unit": ("0", 1), "target": 2}, "the score is of a class or of a unit: give target or unit, not both"),
+        ({"unit": ("0", 1, 2)}, r"unit is .* it must be \(layer, unit\) or \(layer, unit, row, column\)"),
+        ({"unit": 3}, "unit is 3; it must be"),
+        ({"unit": ("0", 4)}, "there is no unit 4: 0 has 4, numbered from 0"),
+        ({"unit": ("0", -1)}, "there is no unit -1: 0 has 4"),
+        ({"unit": ("0", 1, 10, 0)}, "there is no row 10: 0 has 10, numbered from 0"),
+        ({"unit": ("0", 1, 0, -1)}, "there is no column -1: 0 has 10"),
         ({"target": 4}, "there is no class 4: the network has 4"),
         ({"target": -1}, "there is no class -1"),
         ({"target": "cat"}, "there is no class 'cat'"),
@@ -56,7 +60,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(options, sentence):
 
 def test_a_layer_that_is_none_is_refused_with_names_like_it():
     with pytest.raises(KeyError, match="conv"):
-        occlusion(bound(), torch.zeros(3, 12, 12), score=("conv", 1))
+        occlusion(bound(), torch.zeros(3, 12, 12), unit=("conv", 1))
 
 
 def test_two_pictures_are_refused():

@@ -17,6 +17,8 @@ from tests.methods.small import bound, picture, small
 from tests.net.brute_force import lively
 from tests.net.networks import CancelAt, Function, unchanged
 
+WATCHED = [{"score": "probability"}, {"score": "logit"}, {"unit": ("4", 3)}, {"unit": ("4", 3, 1, 2)}]
+
 # cancelling, progress
 
 
@@ -29,12 +31,12 @@ def small_batches(monkeypatch):
     monkeypatch.setattr("cnnwidgets.net.incremental.scorer.BATCH", 5)
 
 
-@pytest.mark.parametrize("score", ["probability", "logit", ("4", 3)])
+@pytest.mark.parametrize("watched", WATCHED, ids=str)
 @pytest.mark.parametrize("told", [False, True])
-def test_cancelling_at_any_moment_leaves_no_trace_and_an_honest_part(told, score, small_batches):
+def test_cancelling_at_any_moment_leaves_no_trace_and_an_honest_part(told, watched, small_batches):
     net = bound()
     net.module.train()
-    options = {"patch": 3, "stride": 1, "score": score}
+    options = {"patch": 3, "stride": 1, **watched}
     on_update = (lambda result, done: None) if told else None
     full = occlusion(net, picture(), **options)
     parts = 0
@@ -70,12 +72,12 @@ def test_cancelled_at_once_nothing_runs():
     assert cancelled.value.partial is None
 
 
-@pytest.mark.parametrize("score", ["probability", "logit", ("4", 3)])
-def test_the_map_fills_up_to_the_same_map(score, small_batches):
+@pytest.mark.parametrize("watched", WATCHED, ids=str)
+def test_the_map_fills_up_to_the_same_map(watched, small_batches):
     net, seen = bound(), []
-    direct = occlusion(net, picture(), patch=3, stride=1, score=score)
+    direct = occlusion(net, picture(), patch=3, stride=1, **watched)
     with unchanged(net.module):
-        last = occlusion(net, picture(), patch=3, stride=1, score=score, on_update=lambda *update: seen.append(update))
+        last = occlusion(net, picture(), patch=3, stride=1, **watched, on_update=lambda *update: seen.append(update))
     np.testing.assert_allclose(last.values, direct.values, atol=1e-5)
     np.testing.assert_array_equal(last.estimate, direct.estimate)
     np.testing.assert_array_equal(last.top, direct.top)
@@ -113,9 +115,9 @@ def test_an_error_in_between_leaves_no_trace():
 
     with unchanged(net.module), pytest.raises(KeyError):
         occlusion(net, picture(), on_update=broken)
-    for score in ("probability", ("0", 1)):
+    for watched in WATCHED:
         with unchanged(net.module):
-            occlusion(net, picture(), score=score, on_update=lambda *update: None)
+            occlusion(net, picture(), **watched, on_update=lambda *update: None)
 
 
 def test_one_position_is_one_of_the_map():

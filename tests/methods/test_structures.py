@@ -105,7 +105,7 @@ def test_a_units_score_never_looks_at_the_output(method, how):
 def test_occlusion_of_a_unit_never_looks_at_the_output(how):
     model, image = small(), picture()
     net = wrapped(how)[0]
-    found = cw.methods.occlusion(net, image, score=("body.5", 3), patch=3, stride=3)
+    found = cw.methods.occlusion(net, image, unit=("body.5", 3), patch=3, stride=3)
     for i, y in enumerate(found.ys):
         for j, x in enumerate(found.xs):
             covered = image.clone()
@@ -191,7 +191,7 @@ def test_a_class_of_an_output_that_is_no_table_is_refused_with_the_way_out(metho
 
 def test_a_score_of_a_unit_and_of_a_function_is_refused():
     with pytest.raises(ValueError, match="the score is of second or of a unit: give target or score, not both"):
-        cw.methods.occlusion(wrapped("a tuple")[0], picture(), second, score=("body.5", 3))
+        cw.methods.occlusion(wrapped("a tuple")[0], picture(), second, unit=("body.5", 3))
     with pytest.raises(ValueError, match="score is 'logit'; of a function of the output it is its 'value'"):
         cw.methods.occlusion(wrapped("a tuple")[0], picture(), second, score="logit")
 
@@ -199,4 +199,4 @@ def test_a_score_of_a_unit_and_of_a_function_is_refused():
 def test_the_default_layer_of_a_map_is_where_the_units_are_most():
     net, score = wrapped("a map")
     found = cw.methods.grad_cam(net, picture(), score)
-    assert (found.layer, "maps of body.5, the last of those with the most units" in found.notes) == ("body.5", True)
+    assert (found.layer, "from the last feature maps with the most units, body.5" in found.notes) == ("body.5", True)

@@ -84,7 +84,7 @@ def test_occlusion_is_the_loop_of_the_network_itself(name):
 def test_occlusion_of_a_unit_is_the_sum_of_its_map(name):
     net = bound(name)
     layer = [row for row in net.layers.maps if row.kind == "Conv2d"][7]
-    found = cw.methods.occlusion(net, IMAGE, score=(layer.name, 2), patch=32, stride=32)
+    found = cw.methods.occlusion(net, IMAGE, unit=(layer.name, 2), patch=32, stride=32)
     covered = IMAGE.clone()
     covered[:, 32:, 32:] = IMAGE.mean((1, 2), keepdim=True)
     wanted = layer.by_unit(net.trace(covered, [layer.name])[layer.name])[0, 2].sum().item()

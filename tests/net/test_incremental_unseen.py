@@ -74,7 +74,8 @@ def test_of_a_unit_whose_map_sees_a_corner():
         return self.head(maps(self, x).mean((2, 3))) + left.mean((1, 2, 3))[:, None]
 
     net = bound(forward, head=nn.Linear(4, 3))
-    assert_exactly_zero(net, (SIZE, 8), score=("conv1", 3))
+    assert_exactly_zero(net, (SIZE, 8), unit=("conv1", 3))
+    assert_exactly_zero(net, (5, 6), unit=("conv1", 3, 2, 3))  # of 3x3 windows
 
 
 def assert_exactly_zero(net, extent, **options):

@@ -134,7 +134,7 @@ def test_a_preprocessing_that_keeps_the_size_takes_that_of_the_first_picture():
 
 def test_in_training_mode_that_is_said_of_the_network():
     net = bind(Residual(), input_shape=(3, 8, 8))
-    said = "the network was in training mode: it was run in evaluation mode, and left in training mode"
+    said = "your network was in training mode; it was run in evaluation mode and left as it was"
     assert net.notes == (said,)
     net.module.eval()
     assert net.notes == ()

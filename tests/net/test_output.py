@@ -194,13 +194,13 @@ def test_a_softmax_that_is_sure_of_one_of_a_thousand_classes_says_more_than_99_p
         ((name, chance),) = net.predict(IMAGE, k=1)[0]
         assert (name, chance) == ("207", pytest.approx(wanted, rel=1e-5))
         assert chance > 0.99
-        assert net.output.says([(name, chance)]) == "the network says 207 (100%)"
+        assert net.output.says([(name, chance)]) == "prediction: 207 (99.9%)"
 
 
 def test_seven_labels_of_88_per_cent_stay_88_per_cent():
     net = fixed([math.log(0.88 / 0.12)] * 7, nn.Sigmoid())
     assert [p for _, p in net.predict(IMAGE, k=7)[0]] == pytest.approx([0.88] * 7, rel=1e-5)
-    assert net.output.says(net.predict(IMAGE, k=2)[0]) == "the network says {} (88%), {} (88%)".format(
+    assert net.output.says(net.predict(IMAGE, k=2)[0]) == "prediction: {} (88.0%), {} (88.0%)".format(
         *(name for name, _ in net.predict(IMAGE, k=2)[0])
     )
     said = fixed([math.log(0.88 / 0.12)] * 7, outputs="label_logits")
@@ -225,7 +225,7 @@ def test_one_output_has_two_classes_and_both_their_probabilities(last):
     (first, high), (second, low) = net.predict(IMAGE)[0]
     assert (first, second) == ("positive", "negative")
     assert (high, low) == pytest.approx((0.71, 0.29), rel=1e-4)
-    assert net.output.says(net.predict(IMAGE)[0]) == "the network says p(positive) 0.71"
+    assert net.output.says(net.predict(IMAGE)[0]) == "prediction: p(positive) = 71.0%"
     assert net.probabilities(IMAGE)[0].tolist() == pytest.approx([0.29, 0.71], rel=1e-4)
     assert (net.target("negative"), net.target("positive")) == (0, 1)
     with pytest.raises(ValueError, match="there is no class 2: the network has 2"):
@@ -240,11 +240,11 @@ def test_a_probability_next_to_0_keeps_its_digits():
 def test_a_regression_says_its_value_and_has_no_probabilities():
     net = fixed([3.2])
     assert net.predict(IMAGE) == [[("value", pytest.approx(3.2, abs=1e-5))]]
-    assert net.output.says(net.predict(IMAGE)[0]) == "the network says value 3.2"
+    assert net.output.says(net.predict(IMAGE)[0]) == "prediction: value 3.2"
     with pytest.raises(ValueError, match=r"one value .* probabilities are expected; bind with outputs="):
         net.probabilities(IMAGE)
     two = fixed([3.2, -700.0], classes=["age", "height"], outputs="values")
-    assert two.output.says(two.predict(IMAGE)[0]) == "the network says age: 3.2, height: -700"
+    assert two.output.says(two.predict(IMAGE)[0]) == "prediction: age: 3.2, height: −700"
 
 
 def test_probabilities_are_those_of_the_classes_in_their_order():
@@ -287,3 +287,9 @@ def test_what_is_no_table_is_described_and_has_no_classes(how):
     assert net.output.sentence == f"the network gives {what}"
     with pytest.raises(TypeError, match="there is no class 0; give target= a function of the output"):
         net.target(0)
+
+
+def test_a_name_neither_turns_nor_fills_the_sentence_that_it_stands_in():
+    net = fixed([2.0, 1.0, 0.0])
+    answers = [("שלום", 0.5), ("x" * 200, 0.25), (" ", 0.25)]
+    assert net.output.says(answers) == f"prediction: \u2068שלום\u2069 (50.0%), {'x' * 39}… (25.0%), (no name) (25.0%)"

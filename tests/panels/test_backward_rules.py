@@ -39,7 +39,7 @@ def test_a_typed_number_is_followed_through_all_stages():
         "deconvnet": [0, 3, 0],
         "guided": [0, 3, 0],
     }
-    assert panel.status.message.startswith("Your own numbers.")
+    assert panel.status.message.endswith("\nYour own numbers.")
 
 
 @pytest.mark.parametrize(("name", "stage"), [("input", "convolution"), ("weights", "convolution"), ("above", "score")])
@@ -86,7 +86,7 @@ def test_a_table_that_will_not_do_raises_and_changes_nothing(values):
         panel.input = values
     with pytest.raises(t.TraitError):
         panel.restore({"step": 1, "input": values})
-    assert (panel.input, panel.step) == (None, None)
+    assert (panel.input, panel.step) == (None, 0)
     assert panel.result.input.tolist() == EXAMPLES["relu"].input
 
 
@@ -97,13 +97,27 @@ def test_arrays_and_tensors_are_numbers_too():
     assert panel.result.at_input["guided"].tolist() == np.eye(3).tolist()
 
 
+def test_the_rules_and_what_they_let_through_are_not_given_away():
+    panel = cw.BackwardRules()
+    panel.wait()
+    assert panel.view.step == panel.step == 0
+    question = "How many of the 9 numbers from above will each rule let through? Press Next."
+    assert panel.status.message.startswith(question)
+    for step in range(1, 5):
+        panel.view.set_state({"step": step})
+        assert panel.status.message.startswith(question)
+    panel.view.set_state({"step": 5})
+    found = "Of the 9 numbers from above, backpropagation lets 5 through, deconvnet 5, guided 2."
+    assert panel.status.message == f"{found}\nThe lecture's numbers."
+
+
 def test_steps_show_one_stage_after_the_other():
-    panel = cw.BackwardRules(step=0)
+    panel = cw.BackwardRules()
     panel.wait()
     names = [[one["name"] for one in panel.view.tables if one["step"] == step] for step in range(len(panel.view.steps))]
     assert names == [["input"], ["output"], ["above"], ["backpropagation"], ["deconvnet"], ["guided"]]
     assert panel.view.step == 0
-    assert "Deconvnet: what is negative from above is set to 0; the forward pass does not matter." in panel.view.steps
+    assert "Deconvnet keeps positive gradients, whatever the input was." in panel.view.steps
     panel.step = 4
     assert panel.view.step == 4
     panel.view.set_state({"step": 3})
@@ -145,9 +159,9 @@ def test_every_cell_says_where_it_comes_from(example):
 
 def test_the_rules_say_why():
     panel = cw.BackwardRules()
-    assert table(panel, "guided")["says"][3] == "guided: 6 > 0 from above and 2 > 0 forward, so 6 passes"
-    assert table(panel, "backpropagation")["says"][1] == "backpropagation: −1 ≤ 0 forward, so 3 is set to 0"
-    assert table(panel, "deconvnet")["says"][0].startswith("deconvnet: −2 ≤ 0 from above, so −2 is set to 0")
+    assert table(panel, "guided")["says"][3] == "guided: gradient 6 > 0 and input 2 > 0, so 6 passes"
+    assert table(panel, "backpropagation")["says"][1] == "backpropagation: input −1 ≤ 0, so 3 is set to 0"
+    assert table(panel, "deconvnet")["says"][0].startswith("deconvnet: gradient −2 ≤ 0, so −2 is set to 0")
     names = [one["name"] for one in panel.view.tables]
     decided = {rule: {names[k] for k, _ in table(panel, rule)["sources"][0]} for rule in RULES}
     assert decided == {"backpropagation": {"above", "input"}, "deconvnet": {"above"}, "guided": {"above", "input"}}
@@ -202,7 +216,14 @@ def test_the_figure_has_the_numbers_that_are_shown():
     assert images == [
         values.tolist() for values in (result.input, result.after, result.above, result.at_input["backpropagation"])
     ]
-    titles = ["input", "after ReLU", "gradient", "passes if forward > 0", "passes if above > 0", "passes if both > 0"]
+    titles = [
+        "input",
+        "after ReLU",
+        "gradient",
+        "passes where input > 0",
+        "passes where gradient > 0",
+        "passes where both > 0",
+    ]
     assert set(titles) <= texts_of(panel)
     panel.step = 0
     assert "6" not in texts_of(panel)
@@ -212,7 +233,7 @@ def test_the_figure_has_the_numbers_that_are_shown():
 
 def texts_of(panel) -> set[str]:
     """What is written on the still."""
-    return {text.get_text() for axes in panel.figure().axes for text in axes.texts}
+    return {text.get_text().replace("\n", " ") for axes in panel.figure().axes for text in axes.texts}
 
 
 def test_what_is_locked_or_hidden_cannot_be_changed_by_hand():
@@ -222,7 +243,8 @@ def test_what_is_locked_or_hidden_cannot_be_changed_by_hand():
     assert panel.view.stepping == "locked"
     type_in(panel, "weights", 0, 0, "9")
     assert panel.weights is None
-    assert cw.BackwardRules(hide=["step"]).view.stepping == "hidden"
+    hidden = cw.BackwardRules(hide=["step"])
+    assert (hidden.view.stepping, hidden.step) == ("hidden", None), "all steps are shown where nobody can step on"
 
 
 def test_the_page_steps_and_points_but_is_not_written_in(tmp_path):

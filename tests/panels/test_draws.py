@@ -35,6 +35,6 @@ def test_the_strip_says_that_what_is_shown_is_one_draw(name, drawing):
 def test_occlusion_calls_no_position_exact(drawing):
     panel = PANELS["occlusion"](drawing)
     assert panel.result.complete and not panel.result.exact
-    assert "All 9 positions are those of one draw of the network's random numbers" in panel.status.message
+    assert "All 9 positions computed with one draw of the network's random numbers." in panel.status.message
     assert "exact" not in panel.status.message
     assert panel.y is not None  # the patch lies where the score is lowest, as with any other network

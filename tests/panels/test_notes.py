@@ -88,7 +88,7 @@ def test_a_module_with_a_data_set_has_its_class_names_and_its_transform(show):
 
 def test_in_training_mode_that_is_said_once(show):
     panel = show(cw.bind(network().train(), input_shape=(3, 20, 24)), Pictures())
-    assert panel.status.message.count("The network was in training mode") == 1
+    assert panel.status.message.count("Your network was in training mode") == 1
 
 
 @pytest.mark.parametrize("kind", ["FeatureMapBrowser", "OcclusionSlider", "SaliencyPanel"])

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number, percent
 from tests.base.tiny import PATIENCE, is_shown, preprocess
 from tests.methods.small import small
 from tests.net.networks import unchanged
@@ -95,12 +96,13 @@ def test_the_occlusion_slider_watches_the_probability_or_the_value(kind):
     assert (result.target, result.score) == (target, "value" if values else "probability")
     name = names(kind)[target]
     words = name if values else f"p({name})"
-    assert panel.heat.quantity == panel.answers.quantity == words
+    assert (panel.heat.title, panel.answers.quantity) == (f"{words} for each place", words)
     lowest, highest = min(np.min(wanted), result.clean), max(np.max(wanted), result.clean)
-    assert panel.answers.span == (pytest.approx([lowest, highest], abs=1e-5) if values else [])
+    assert panel.answers.share is panel.heat.share is not values
+    assert panel.answers.span == pytest.approx([lowest, highest] if values else [0, 1], abs=1e-5)
     assert is_shown(panel, panel.tops) is not values
-    assert f" · {panel.net.output.sentence}" in panel.status.message
-    assert f"{words} from " in panel.status.message
+    assert panel.net.output.sentence[1:] in panel.status.message
+    assert panel.status.message.startswith(f"{words} falls from ")
     order = [] if values else answers(kind).argsort(descending=True).tolist()
     assert panel.answers.before["classes"] == order
     np.testing.assert_allclose(panel.answers.before["chances"], answers(kind)[order], atol=1e-5)
@@ -113,14 +115,15 @@ def test_the_browser_s_caption_has_words_of_the_kind(kind):
     found = panel.result.predicted
     wanted = answers(kind)
     if "value" in kind:
-        said = ", ".join(f"{name}{':' * (kind == 'values')} {v:.3g}" for name, v in zip(names(kind), wanted, strict=True))
+        colon = ":" * (kind == "values")
+        said = ", ".join(f"{name}{colon} {number(v)}" for name, v in zip(names(kind), wanted, strict=True))
     elif kind.startswith("one"):
-        said = f"p({names(kind)[int(wanted.argmax())]}) {wanted.max():.2f}"
+        said = f"p({names(kind)[int(wanted.argmax())]}) = {percent(wanted.max())}"
     else:
         first = int(wanted.argmax())
-        assert found.startswith(f"the network says {names(kind)[first]} ({wanted[first]:.0%})")
+        assert found.startswith(f"prediction: {names(kind)[first]} ({percent(wanted[first])})")
         return
-    assert found == f"the network says {said}"
+    assert found == f"prediction: {said}"
     assert panel.net.output.sentence in panel.status.message
 
 
@@ -130,7 +133,7 @@ def test_the_saliency_panel_says_what_its_score_is(kind):
     result = panel.result
     target = 0 if "value" in kind else int(answers(kind).argmax())
     assert result.rows[0].name == names(kind)[target]
-    assert result.predicted in panel.status.message.replace("The network says", "the network says")
+    assert result.predicted in panel.status.message.replace("Prediction", "prediction")
     assert panel.net.output.sentence in panel.status.message
     assert result.maps["occlusion"][0].score == pytest.approx(answers(kind)[target].item(), rel=1e-4)
     assert result.faithful["saliency"].deletion[0] == pytest.approx(answers(kind)[target].item(), rel=1e-4)
@@ -144,7 +147,7 @@ CODES = {
     "one logit, logit of the first": ("one logit", {"score": "logit", "target": 0}),
     "a dict, a function": ("a dict", {"target": head}),
     "a dict, a function of one picture": ("a dict", {"target": one_by_one}),
-    "a dict, a unit": ("a dict", {"score": ["body.2", 1]}),
+    "a dict, a unit": ("a dict", {"unit": ["body.2", 1]}),
 }
 
 
@@ -156,7 +159,7 @@ def test_the_code_gives_what_is_on_screen(what):
     net = NETS[kind]()
     slider = cw.OcclusionSlider(net, PICTURE, patch=3, stride=3, **state)
     methods = ["saliency", "guided_backprop", "grad_cam", "lime"]
-    only = {} if "score" in state else {"target": state["target"]}
+    only = {} if "target" not in state else {"target": state["target"]}
     panel = cw.SaliencyPanel(net, PICTURE, methods=methods, **only) if only else None
     for one in filter(None, (slider, panel)):
         assert one.error is None or one.result
@@ -183,8 +186,8 @@ def test_a_function_goes_by_its_name(score):
     wanted = [[small(8)(covered(y, x)[None])[0, 1].item() for x in slider.result.xs] for y in slider.result.ys]
     np.testing.assert_allclose(slider.result.values, wanted, atol=1e-5)
     name = score.__name__
-    assert slider.heat.quantity == slider.answers.quantity == name
-    assert slider.result.target == name and f"{name} from " in slider.status.message
+    assert slider.heat.title.startswith(name) and slider.answers.quantity == name
+    assert slider.result.target == name and slider.status.message.startswith(f"{name} falls from ")
     assert slider.get_state("target")["target"] == {"other": name}
     panel = cw.SaliencyPanel(net, PICTURE, [score, head], methods=["saliency", "occlusion"])
     assert [row.name for row in panel.result.rows] == list(dict.fromkeys([name, "head"]))
@@ -199,13 +202,13 @@ def test_a_state_brings_a_function_back_as_long_as_it_lives():
     other.restore(state)
     assert other.target is head and other.result.target == "head"
     before = other.state
-    with pytest.raises(ValueError, match="a state has only the name of the function gone: set target to the function"):
+    with pytest.raises(ValueError, match="a state holds only the name of the function gone: set target to the function"):
         other.restore({"patch": 5, "target": {"function": "gone", "id": 1}})
     assert other.state == before
     panel = cw.SaliencyPanel(net, PICTURE, [head, one_by_one], methods=["saliency"])
     again = cw.SaliencyPanel(net, PICTURE, head, methods=["saliency"])
     again.restore(json.loads(json.dumps(panel.state)))
-    assert again.others == [one_by_one]
+    assert again.other_targets == [one_by_one]
 
 
 def test_panels_share_a_function():
@@ -222,14 +225,14 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert slider.wait(PATIENCE)
     assert slider.status.message.startswith("Net outputs a dict of out (1×4); class scores need a tensor (N, classes)")
     assert slider.status.message.endswith("give target= a function of the output")
-    slider.score = ["body.2", 1]
-    assert slider.result.score == ("body.2", 1)
-    assert slider.answers.quantity == "sum of unit 1 of body.2" and not slider.answers.before["classes"]
+    slider.layer, slider.unit = "body.2", 1
+    assert slider.result.unit == ("body.2", 1)
+    assert slider.answers.quantity == "sum of body.2, unit 1" and not slider.answers.before["classes"]
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
-    panel = cw.SaliencyPanel(net, PICTURE, of="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
+    panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
     assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
-    assert panel.status.message.startswith("The network gives a dict of out (1×4) · score ")
+    assert panel.status.message.startswith("The network gives a dict of out (1×4).\nUnit 1 of body.2 sums to ")
 
 
 def test_an_embedding_of_a_regression_is_colored_by_its_value():

@@ -34,7 +34,7 @@ def sent(table, row, column):
 
 def test_the_table_gets_the_methods_numbers(panel, net, pictures):
     result = panel.result
-    assert (panel.table.rows, panel.table.columns) == (["6"], ["saliency", "guided backprop", "Grad-CAM"])
+    assert (panel.table.rows, panel.table.columns) == (["class 6"], ["saliency", "guided backprop", "Grad-CAM"])
     for k, method in enumerate(FAST):
         own = cw.methods.attribute(net, pictures[3], method=method)
         np.testing.assert_array_equal(result.maps[method][0].values, own.values)
@@ -46,13 +46,13 @@ def test_the_table_gets_the_methods_numbers(panel, net, pictures):
 
 def test_several_classes_are_rows_and_share_each_methods_scale(net, pictures):
     panel = cw.SaliencyPanel(net, 3, [6, "5"], images=pictures, methods=["grad_cam", "occlusion"])
-    assert panel.table.rows == ["6", "5"] or panel.wait()
+    assert panel.table.rows == ["class 6", "class 5"] or panel.wait()
     cam = panel.result.maps["grad_cam"]
     own = cw.methods.grad_cam(net, pictures[3], [6, 5])
     assert all(np.array_equal(one.values, other.values) for one, other in zip(cam, own, strict=True))
     scales = [about["scale"] for about in panel.table.cells]
     assert scales[0] == scales[2] and scales[1] == scales[3]
-    assert (panel.target, panel.others) == ("6", ["5"])
+    assert (panel.target, panel.other_targets) == ("6", ["5"])
 
 
 def test_classes_of_the_same_name_are_told_apart():
@@ -94,7 +94,7 @@ def test_whether_a_maximum_lies_on_the_object_is_said_where_the_pictures_know_it
         assert panel.table.cells[k]["text"].startswith("✓" if pictures.mask(3)[place] else "✗")
     panel.image = pictures.picture(3)
     _ = panel.result
-    assert not any("maximum" in about["text"] for about in panel.table.cells)
+    assert not any("peak" in about["text"] for about in panel.table.cells)
 
 
 def test_a_network_that_has_learned_since_is_explained_as_it_is_now():
@@ -118,7 +118,7 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     assert panel.table.rows == ["unit 7 of layer2.1.relu:2"]
     assert result.maps["grad_cam"][0].layer == "layer2.1.add"
     assert panel.table.cells[2]["text"] == "explains a class, not a unit"
-    panel.of = "position"
+    panel.explain = "position"
     browser.y, browser.x = 20.0, 41.0
     place = net.layers["layer2.1.relu:2"].to_position(20, 41, (64, 64))
     own = cw.methods.saliency(net, pictures[3], unit=("layer2.1.relu:2", 7, *place))
@@ -128,13 +128,13 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
 def test_a_cursor_that_moves_leaves_no_maps_behind(net, pictures):
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
     of_class = panel.result.maps["saliency"]
-    panel.restore({"layer": "relu", "unit": 3, "of": "position", "y": 5.0, "x": 5.0})
+    panel.restore({"layer": "relu", "unit": 3, "explain": "position", "y": 5.0, "x": 5.0})
     seen = []
     for panel.x in (10.0, 20.0, 30.0):
         seen.append(weakref.ref(panel.result.maps["saliency"][0]))
     gc.collect()
     assert [one() is None for one in seen] == [True, True, False]
-    panel.of = "class"
+    panel.explain = "class"
     assert panel.result.maps["saliency"] is of_class
 
 
@@ -146,9 +146,9 @@ def test_a_link_takes_over_the_unit_of_whichever_panel_has_one(net, pictures):
 
 
 def test_a_lock_keeps_the_class_when_a_unit_is_clicked(net, pictures):
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], lock=["of"])
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], lock=["explain"])
     panel.layer, panel.unit = "layer1.0.relu", 2
-    assert panel.of == "class" and panel.result.rows[0].target == 6
+    assert panel.explain == "class" and panel.result.rows[0].target == 6
 
 
 def test_a_method_that_autograd_cannot_follow_leaves_the_others_alone():
@@ -186,7 +186,7 @@ def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
     own = cw.methods.segment(net, pictures[3], "6")
     np.testing.assert_array_equal(np.frombuffer(panel.table.mask, np.uint8).reshape(64, 64), own.mask)
     overlap = cw.methods.intersection_over_union(own.mask, pictures.mask(3))
-    assert f"intersection over union with the object {overlap:.2f}" in panel.status.message
+    assert f"intersection over union with the object: {overlap:.2f}" in panel.status.message
     panel.outline = "object"
     _ = panel.result
     np.testing.assert_array_equal(np.frombuffer(panel.table.mask, np.uint8).reshape(64, 64), pictures.mask(3))
@@ -254,7 +254,7 @@ def test_a_cancel_within_a_method_leaves_the_maps_that_there_are(panel, method, 
     assert panel.wait(30) and isinstance(panel.error, cw.Cancelled)
     assert panel.shown.maps.keys() == {"layer_cam"} and panel.table.columns == ["Layer-CAM", METHODS[method].title]
     assert ["shape" in about for about in panel.table.cells] == [True, False], "its column keeps its place"
-    assert panel.status.kind == "ready" and panel.status.message.startswith("Cancelled. The network says 6")
+    assert panel.status.kind == "ready" and panel.status.message.startswith("Cancelled. Prediction: 6")
     panel.methods = FAST
     assert panel.result.maps.keys() == set(FAST)
 
@@ -269,7 +269,7 @@ def test_every_method_is_a_button_and_what_no_method_takes_is_not_asked(panel):
 
 
 def test_a_state_goes_round(panel, net, pictures):
-    panel.others, panel.randomized, panel.cam_layer = ["1"], 2, "layer2"
+    panel.other_targets, panel.randomized, panel.cam_layer = ["1"], 2, "layer2"
     other = cw.SaliencyPanel(net, 0, images=pictures)
     other.restore(panel.state)
     assert other.state == panel.state
@@ -281,8 +281,8 @@ def test_a_state_goes_round(panel, net, pictures):
 
 def test_a_state_of_a_class_stays_one_though_a_unit_was_chosen_before(panel, net, pictures):
     panel.layer, panel.unit = "relu", 3
-    assert panel.of == "unit"
-    panel.of = "class"
+    assert panel.explain == "unit"
+    panel.explain = "class"
     other = cw.SaliencyPanel(net, 0, images=pictures, methods=FAST)
     other.restore(panel.state)
     assert other.state == panel.state and other.result.rows == panel.result.rows
@@ -300,9 +300,9 @@ def test_the_still_twin_holds_the_maps(panel):
     "wrong, words",
     [
         ({"target": "cat"}, "there is no class 'cat'"),
-        ({"others": [11]}, "there is no class 11"),
-        ({"of": "unit"}, "no unit is chosen"),
-        ({"of": "unit", "layer": "relu", "unit": 99}, "there is no unit 99"),
+        ({"other_targets": [11]}, "there is no class 11"),
+        ({"explain": "unit"}, "no unit is selected"),
+        ({"explain": "unit", "layer": "relu", "unit": 99}, "there is no unit 99"),
         ({"randomized": 99}, "has 16 layers with weights"),
         ({"cam_layer": "fc"}, None),
     ],
@@ -317,5 +317,5 @@ def test_what_is_wrong_is_a_sentence_and_the_next_good_thing_works(panel, wrong,
     else:
         assert panel.status.kind == "error" and words in panel.status.message.lower()
         assert panel.shown is before
-    panel.restore({"target": None, "others": [], "of": "class", "randomized": 0, "cam_layer": None})
+    panel.restore({"target": None, "other_targets": [], "explain": "class", "randomized": 0, "cam_layer": None})
     assert np.array_equal(panel.result.maps["grad_cam"][0].values, before.maps["grad_cam"][0].values)

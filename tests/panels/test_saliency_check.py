@@ -32,7 +32,7 @@ def test_a_slider_randomizes_the_last_layers_of_a_copy(panel, net, pictures):
     np.testing.assert_array_equal(result.maps["saliency"][0].values, own.values)
     assert result.agreements.keys() == set(FAST) and result.agreements["saliency"].keys() == {0, 2}
     assert result.agreements["saliency"][2].correlation < 0.95
-    assert "the last 2 layers are random" in panel.status.message
+    assert "The last 2 layers now have random weights." in panel.status.message
     assert is_shown(panel, panel.chart)
 
 
@@ -103,7 +103,7 @@ def test_a_cancelled_sanity_check_stays_at_its_depth_and_the_slider_goes_back_by
     assert panel.wait(60) and isinstance(panel.error, cw.Cancelled)
     panel.status.unobserve(stop, "message")
     assert (panel.shown.depth, shown(panel), panel.randomized) == (3, 3, 0)
-    assert panel.shown.maps.keys() == set(FAST) and "the last 3 layers are random" in panel.status.message
+    assert panel.shown.maps.keys() == set(FAST) and "The last 3 layers now have random weights." in panel.status.message
     panel._handle_custom_msg({"kind": "again", "name": "randomized"}, [])
     assert panel.result.depth == 0 and shown(panel) == 0
 

@@ -46,10 +46,10 @@ def pixels(height: int, width: int) -> np.ndarray:
 
 
 def answers(**traits) -> AnswerView:
-    view = AnswerView(target="cat", quantity="p(cat)", names={"0": "cat", "1": "dog"})
-    told = {"value": 0.8, "probability": 0.8, "classes": [0, 1], "chances": [0.8, 0.2]}
+    view = AnswerView(target=0, quantity="p(cat)", names={"0": "cat", "1": "dog"})
+    told = {"value": 0.8, "classes": [0, 1], "chances": [0.8, 0.2]}
     grid = SimpleNamespace(
-        known=np.array([[1, 0]]), values=np.array([[0.25, 0]]), probability=np.array([[0.25, 0]]), ys=[0], xs=[0, 4],
+        known=np.array([[1, 0]]), values=np.array([[0.25, 0]]), ys=[0], xs=[0, 4],
         classes=np.array([[[1, 0], [-1, -1]]]), chances=np.array([[[0.75, 0.25], [0, 0]]]),
     )  # fmt: skip
     view.show(grid, before=told, **traits)
@@ -276,7 +276,7 @@ def test_what_the_cursor_sees_is_framed_as_far_as_it_is_in_the_picture():
     unit = view.width / 96 / 8
     (axes,) = drawn(view)
     assert [(x / unit, w / unit, h / unit) for x, _, w, h in frames(axes)] == [pytest.approx((1, 3, 2))]
-    assert "sees rows 0–1, columns 1–3" in texts(view)
+    assert "this value sees rows 0–1, columns 1–3" in texts(view)
 
 
 def test_a_map_lies_over_the_picture_where_its_positions_are_and_estimates_are_paler():
@@ -289,14 +289,14 @@ def test_a_map_lies_over_the_picture_where_its_positions_are_and_estimates_are_p
     unit = view.width / 96 / 8
     assert np.divide(over.get_extent(), unit).tolist() == pytest.approx([1, 7, 5, 1])
     assert (len(frames(axes)), len(frames(axes, "#ffffff"))) == (2, 1)  # the patch, and the mark of the bar
-    assert {"0", "5", "clean 4", "value: 5"} <= set(texts(view))
+    assert {"0", "5", "no patch: 4", "here: 5"} <= set(texts(view))
 
 
 def test_a_map_of_classes_has_their_colors_names_and_parts():
     view = heat(names=["cat", "dog", "owl", "elk", "fox", "hen"])
     (axes,) = drawn(view)
     assert [to_hex(color) for color in axes.images[1].cmap.colors] == list(CLASS_COLORS[:6])
-    assert {"cat 17 %", "hen 17 %"} <= set(texts(view))
+    assert {"cat 16.7%", "hen 16.7%"} <= set(texts(view))
 
 
 def test_a_table_gives_back_its_maps_with_their_scale_and_says_why_there_is_none():
@@ -307,7 +307,7 @@ def test_a_table_gives_back_its_maps_with_their_scale_and_says_why_there_is_none
     assert (plain.get_array().shape, below.get_array().shape) == ((6, 8, 3), (6, 8))
     np.testing.assert_allclose(over.get_array(), random(6, 8), atol=1e-4)
     assert (over.get_clim(), over.get_alpha()) == ((-2.0, 2.0), 0.75)
-    told = {PRICE, "a method", "no map of this", "one note", f"{number(float(random(6, 8)[2, 3]))} · scale 2"}
+    told = {PRICE, "a method", "no map of this", "one note", f"−2 to 2 · here {number(float(random(6, 8)[2, 3]))}"}
     assert told <= set(texts(view))
     view.sign = "for"
     assert drawn(view)[0].images[2].get_array().min() == 0
@@ -327,13 +327,28 @@ def test_the_outline_of_a_mask_is_all_around_it():
 
 def test_an_answer_tells_what_it_was_and_is():
     view = answers(box=[0, 0, 3, 3])
-    assert {"p(cat)", "0.250", "was 0.800", "without the patch", "with the patch", "75.0%", "80.0%"} <= set(texts(view))
+    assert {"25.0%", "before: 80.0%", "now", "before", "75.0%", "80.0%"} <= set(texts(view))
+    assert drawn(view)[0].get_title("left") == "p(cat)"
     view.box = [0, 3, 3, 3]
-    assert {"≈ 0.250", "≈: the nearest position that is computed, 3 pixels away"} <= set(texts(view))
-    view.answer = {"box": [0, 3, 3, 3], "value": 0.5, "probability": 0.5, "classes": [0], "chances": [0.5]}
-    assert "0.500" in texts(view)
+    assert "≈ 25.0%" in texts(view)
+    assert "≈ value of the nearest computed position, 3 pixels away" in " ".join(texts(view))
+    view.answer = {"box": [0, 3, 3, 3], "value": 0.5, "classes": [0], "chances": [0.5]}
+    assert "50.0%" in texts(view)
     view.box = []
-    assert {"0.800", "no patch"} <= set(texts(view))
+    assert {"80.0%", "no patch"} <= set(texts(view))
+
+
+def test_of_a_class_that_is_not_kept_an_answer_tells_what_it_is_below():
+    view = answers(box=[0, 0, 3, 3])
+    view.before = {"value": 0.9, "classes": [0, 4], "chances": [0.9, 0.1]}
+    told = texts(view)
+    assert [told.count(text) for text in ("10.0%", "< 10.0%")] == [
+        1,
+        1,
+    ]  # class 4 before; the dog, of which no more is known
+    assert "< 25.0%" in told  # class 4 now: less than the least probable that is kept
+    view.target = 7
+    assert "7" in texts(view), "the class that is watched has its row"
 
 
 def test_a_table_has_the_chosen_row_among_those_that_there_is_room_for():

@@ -52,10 +52,11 @@ def _by_unit(row: Layer) -> str:
     return {"map": "", "map, channels last": ".permute(2, 0, 1)", "vector": "[:, None, None]"}[row.layout]
 
 
-def watched_lines(row: Layer, unit: int) -> str:
-    """The lines of a function that gives a unit's sum for each picture of a batch."""
+def watched_lines(row: Layer, unit: int, *place: int) -> str:
+    """The lines of a function that gives a unit's sum, or its value at a (row, column), for each picture of a batch."""
     last = ".movedim(-1, 1)" if row.layout in ("tokens", "map, channels last") else ""
     first = row.grid[2] if row.grid else 0
     taken = f", {first}:{first + math.prod(row.map_shape[1:])}" if row.beside_grid else ""
-    sums = f"return calls[{row.source[2] - 1}]{last}[:, {unit}{taken}].reshape(len(x), -1).sum(1)"
-    return "\ndef watched(x):\n" + textwrap.indent(f"{recording_lines(row)}\n{sums}", "    ") + "\n\n"
+    score = f"[:, {place[0] * row.map_shape[2] + place[1]}]" if place else ".sum(1)"
+    line = f"return calls[{row.source[2] - 1}]{last}[:, {unit}{taken}].reshape(len(x), -1){score}"
+    return "\ndef watched(x):\n" + textwrap.indent(f"{recording_lines(row)}\n{line}", "    ") + "\n\n"

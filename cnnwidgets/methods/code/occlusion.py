@@ -41,7 +41,8 @@ def occlusion_lines(
     net: BoundModel,
     *,
     target: int | str | None,
-    score: str | tuple[str, int],
+    unit: tuple | None,
+    score: str,
     ys: np.ndarray,
     xs: np.ndarray,
     patch: tuple[int, int],
@@ -54,12 +55,12 @@ def occlusion_lines(
     """The lines that put the score with the patch at each position into ``values``, (rows, columns).
 
     Parameters:
-        target, score, ys, xs, patch, stride: as of an :class:`~cnnwidgets.methods.OcclusionMap`.
+        target, unit, score, ys, xs, patch, stride: as of an :class:`~cnnwidgets.methods.OcclusionMap`.
         fill, shape, seed: as of :func:`~cnnwidgets.methods.occlusion`.
         alone: whether a function that is watched takes one picture at a time.
     """
-    if isinstance(score, tuple):
-        value, before = "watched(batch)", watched_lines(net.layers[score[0]], int(score[1]))
+    if unit:
+        value, before = "watched(batch)", watched_lines(net.layers[unit[0]], *unit[1:])
     elif isinstance(target, str):
         name, before = identifier(target), "\n".join(own_lines(target)) + "\n"
         each = f"torch.tensor([float({name}(model.eval()(one))) for one in batch.split(1)])"
@@ -74,7 +75,7 @@ def occlusion_lines(
         mask=_MASKS[shape],
         ys=_range(ys),
         xs=_range(xs),
-        said=score,
+        said=f"unit {unit[1]} of {unit[0]}" if unit else score,
         value=value,
     )
     return "import numpy as np\nimport scipy\n" + before + loop

@@ -230,7 +230,7 @@ class Scorer:
     def _read_folded(self, output: Any, watched: Tensor | None, count: int) -> Scores:
         """The scores of so many positions, of the folded network's output for them and of that of the watched layer."""
         try:
-            return self._read(output, count, self._watch.sum(watched) if self._watch and watched is not None else None)
+            return self._read(output, count, self._watch.read(watched) if self._watch and watched is not None else None)
         except (AttributeError, LookupError, TypeError, ValueError) as error:  # a dict in place of a class of one's own, say
             raise NoWindows(f"its graph gives another output than the network itself ({first_line(error)})") from error
 
@@ -306,17 +306,17 @@ class Scorer:
         """The network itself, of whole pictures."""
         if self._watch is None:
             return self._read(self.net.run(pictures.float()), len(pictures), None)
-        watch, sums = self._watch, []
+        watch, found = self._watch, []
 
         def look(name: str, output: Tensor) -> None:
             if name == watch.layer.name:
-                sums.append(watch.sum(output))
+                found.append(watch.read(output))
 
         output = self.net.run(pictures.float(), look)
-        return self._read(output, len(pictures), sums[0])
+        return self._read(output, len(pictures), found[0])
 
     def _read(self, output: Any, count: int, watched: Tensor | None) -> Scores:
-        """The scores of so many positions, of the network's output for them and the sum of a watched unit."""
+        """The scores of so many positions, of the network's output for them and the score of a watched unit."""
         if self._own:
             watched = self._own(output, count).detach().float().cpu()
         table = self.net.output.table(output, count)

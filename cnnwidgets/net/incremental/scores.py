@@ -46,14 +46,20 @@ class Scores(NamedTuple):
 
 
 class Watch(NamedTuple):
-    """A unit of a layer, of which the sum over its map is wanted."""
+    """A unit of a layer, of which the sum over its map is wanted; or its value at one place (row, column)."""
 
     layer: Layer
     unit: int
+    place: tuple[int, ...] = ()
 
-    def sum(self, output: Tensor) -> Tensor:
-        """The unit's sums (N,), of the layer's output for N pictures."""
-        return self.layer.by_unit(output)[:, self.unit].sum((1, 2)).float().cpu()
+    def read(self, output: Tensor) -> Tensor:
+        """The unit's scores (N,), of the layer's output for N pictures."""
+        return of_unit(self.layer.by_unit(output), self.unit, self.place).float().cpu().clone()  # it may be overwritten
+
+
+def of_unit(maps: Tensor, unit: int, place: Sequence[int]) -> Tensor:
+    """(N,): a unit's sums over its map, of maps (N, units, rows, columns); or its values at a place (row, column)."""
+    return maps[:, unit, place[0], place[1]] if place else maps[:, unit].sum((1, 2))
 
 
 def joined(parts: Sequence[Scores]) -> Scores:

@@ -1,4 +1,4 @@
-"""What BackwardRules shows: a table a stage, and what each cell comes from."""
+"""What BackwardRules shows: one table per stage, and what each cell is made of."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORWARD, BACKWARD = "Forward", "Backward"
 
 
 def tables(result: RuleTable, editable: Collection[str] = ()) -> list[NumberTable]:
-    """All stages of a result, in the order of the steps; those that are named can be edited."""
+    """All stages of a result, in the order of the steps; the named ones can be edited."""
     return [replace(table, editable=table.name in editable) for table in [*_forward(result), *_backward(result)]]
 
 
@@ -35,14 +35,14 @@ def _forward(result: RuleTable) -> Iterator[NumberTable]:
     yield NumberTable(
         "output", "after ReLU", result.after, step=step, row=FORWARD, sign="→",
         says=[
-            f"ReLU: {digits(value)} > 0, so it passes" if value > 0 else f"ReLU: {digits(value)} is not above 0, so 0"
+            f"ReLU: {digits(value)} {'> 0, so it passes' if value > 0 else 'is not above 0, so it becomes 0'}"
             for value in result.before.flat
         ],
         sources=[[(before, cell)] for cell in range(result.before.size)],
         was=_was(result.before, result.after),
     )  # fmt: skip
     if result.weights is not None:
-        said = given(result.above, "the weight that an output has in the score")
+        said = given(result.above, "the weight of an output in the score")
         yield NumberTable("above", "score weights", result.above, step=3, row=FORWARD, sign="·", says=said)
         yield NumberTable(
             "score", "score", np.array([[result.score]]), step=3, row=FORWARD, sign="=",
@@ -56,7 +56,7 @@ def _backward(result: RuleTable) -> Iterator[NumberTable]:
     forward, name, step = ("convolution", "from above", 4) if network else ("input", "above", 2)
     yield NumberTable(
         name, "gradient", result.above, step=step, row=BACKWARD, column="From above",
-        says=given(result.above, "from above: if this output rises by 1, the score changes by"),
+        says=given(result.above, "from above: when this output rises by 1, the score changes by"),
         sources=[[("above", cell)] for cell in range(result.above.size)] if network else (),
     )  # fmt: skip
     pairs = list(zip(result.before.ravel().tolist(), result.above.ravel().tolist(), strict=True))
@@ -88,5 +88,5 @@ def _all(name: str, values: np.ndarray) -> list[tuple[str, int]]:
 
 
 def _was(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """What was set to 0; NaN where nothing was."""
+    """The numbers that were set to 0; NaN elsewhere."""
     return np.where((after == 0) & (before != 0), before, np.nan)

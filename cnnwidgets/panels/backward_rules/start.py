@@ -1,4 +1,4 @@
-"""The numbers that BackwardRules begins with: an example's, or one's own in their place."""
+"""The numbers that BackwardRules starts with: an example's, or the user's own."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ NUMBERS = ("input", "weights", "above")
 
 
 def numbers_of(state: Any) -> dict[str, list[list[float]]]:
-    """The numbers of a panel, or of a state of it, by name."""
+    """The numbers of a panel or of its state, by name."""
     start = EXAMPLES[state.example]
     own = {name: getattr(state, name) or getattr(start, name) for name in NUMBERS}
     return {name: values for name, values in own.items() if getattr(start, name) is not None}
 
 
 def are_own(state: Any) -> bool:
-    """Whether there are other numbers than the example's."""
+    """Whether any number is not the example's."""
     return any(values != getattr(EXAMPLES[state.example], name) for name, values in numbers_of(state).items())
 
 
 def fits(name: str, values: Any, example: str) -> bool:
-    """Whether there are as many numbers as an example has; None stands for those."""
+    """Whether the numbers have the shape of an example's; None stands for those."""
     return values is None or np.shape(values) == np.shape(getattr(EXAMPLES[example], name))
 
 
 def checked(name: str, values: Any, example: str) -> list[list[float]]:
-    """One's own numbers as lists.
+    """The user's own numbers as lists.
 
     Raises:
-        Unfit: they are none, or not as many as the example has.
+        Unfit: they are not numbers, or not of the example's shape.
     """
     try:
         return table(values, np.shape(getattr(EXAMPLES[example], name))).tolist()

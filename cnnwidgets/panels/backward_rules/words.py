@@ -1,4 +1,4 @@
-"""What BackwardRules says: what happens in each step, how each number comes about, what passes."""
+"""What BackwardRules says: what happens in each step, how each number is made, what passes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ HEADINGS = {
     "guided": "Guided backprop",
 }
 PASSES = {
-    "backpropagation": "passes if forward > 0",
-    "deconvnet": "passes if above > 0",
-    "guided": "passes if both > 0",
+    "backpropagation": "passes where input > 0",
+    "deconvnet": "passes where gradient > 0",
+    "guided": "passes where both > 0",
 }
 SENTENCES = {
-    "backpropagation": "Backpropagation: where the ReLU's input was not above 0, what comes from above is set to 0; "
-    "elsewhere it passes, whatever its sign.",
-    "deconvnet": "Deconvnet: what is negative from above is set to 0; the forward pass does not matter.",
-    "guided": "Guided backprop: both must be above 0, forward and from above; all else is set to 0.",
+    "backpropagation": "Backpropagation keeps a gradient where the ReLU's input was positive, whatever the gradient's sign.",
+    "deconvnet": "Deconvnet keeps positive gradients, whatever the input was.",
+    "guided": "Guided backprop keeps a number only if both the input and the gradient are positive.",
 }
 
 
 def steps(result: RuleTable) -> list[str]:
     """What happens in each step."""
-    first = ["The input of a ReLU."]
-    above = ["The gradient from above: how much the score rises when an output rises by 1. It may have either sign."]
+    first = ["These numbers go into a ReLU."]
+    above = ["The gradient from above: how much the score rises when an output rises by 1. It may be negative."]
     last = []
     if result.weights is not None:
         first = [
@@ -37,29 +36,32 @@ def steps(result: RuleTable) -> list[str]:
         ]
         above = [
             f"The score: each output times its weight, added up: {digits(result.score)}.",
-            "The gradient from above: when an output rises by 1, the score rises by that output's weight. Now go back.",
+            "Now backward. The gradient from above: when an output rises by 1, the score rises by that output's weight.",
         ]
-        last = [
-            "Back through the convolution, the same way for all three: the weights times each gradient are laid where that "
-            "output had looked; what meets there is added up."
-        ]
-    relu = "The ReLU: what is below 0 becomes 0, the rest passes."
+        last = ["Each gradient, times the weights, goes back to the window it came from; where windows overlap, add."]
+    relu = "The ReLU sets negative numbers to 0 and lets the others pass."
     return [*first, relu, *above, *SENTENCES.values(), *last]
 
 
 def passed(result: RuleTable) -> str:
-    """How many numbers each rule lets through the ReLU."""
-    counts = [f"{count} by {HEADINGS[rule].lower()}" for rule, count in result.passed.items()]
-    return f"Passed, of {result.above.size} numbers from above: {', '.join(counts)}"
+    """How many numbers each rule lets through the ReLU, in a sentence."""
+    (first, count), *others = [(HEADINGS[rule].lower(), count) for rule, count in result.passed.items()]
+    rest = ", ".join(f"{name.removesuffix(' backprop')} {number}" for name, number in others)
+    return f"Of the {result.above.size} numbers from above, {first} lets {count} through, {rest}."
+
+
+QUESTION = "How many of the {} numbers from above will each rule let through? Press Next."
+"""What is asked as long as the rules are not shown."""
 
 
 def decision(rule: str, forward: float, above: float) -> str:
     """Why a rule passes a number or sets it to 0."""
-    numbers = {"from above": above, "forward": forward}
-    asked = {"backpropagation": ["forward"], "deconvnet": ["from above"], "guided": ["from above", "forward"]}[rule]
-    said = [f"{digits(numbers[name])} {'>' if numbers[name] > 0 else '≤'} 0 {name}" for name in asked]
+    numbers = {"gradient": above, "input": forward}
+    asked = {"backpropagation": ["input"], "deconvnet": ["gradient"], "guided": ["gradient", "input"]}[rule]
+    said = [f"{name} {digits(numbers[name])} {'>' if numbers[name] > 0 else '≤'} 0" for name in asked]
     goes = "passes" if all(numbers[name] > 0 for name in asked) else "is set to 0"
-    return f"{' and '.join(said)}, so {digits(above)} {goes}" + ("; forward does not matter" if rule == "deconvnet" else "")
+    whatever = "; the input does not matter" if rule == "deconvnet" else ""
+    return f"{' and '.join(said)}, so {digits(above)} {goes}{whatever}"
 
 
 def summed(numbers: np.ndarray, weights: np.ndarray) -> str:
@@ -74,5 +76,5 @@ def _factor(value: float) -> str:
 
 
 def given(values: np.ndarray, what: str) -> list[str]:
-    """What numbers are that nothing was done to, a sentence each."""
+    """What given numbers are, one sentence each."""
     return [f"{what}: {digits(value)}" for value in values.ravel().tolist()]

@@ -20,11 +20,13 @@ from cnnwidgets.base.jobs import LOCK, Job, import_for_layouts
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Number, public
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
+from cnnwidgets.methods.class_changes import class_of
 from cnnwidgets.methods.embedding import EMBEDDINGS
 from cnnwidgets.methods.embedding_parameters import TITLES
 from cnnwidgets.methods.embedding_session import EmbeddingSession
 from cnnwidgets.methods.embedding_state import EmbeddingState
-from cnnwidgets.methods.features import signature
+from cnnwidgets.methods.features import INPUT, signature
+from cnnwidgets.methods.first_example import first_example
 from cnnwidgets.methods.layout_comparisons import COMPARISONS, PERPLEXITIES
 from cnnwidgets.methods.point_colors import TRUST, PointColoring
 from cnnwidgets.methods.point_marks import point_marks
@@ -32,6 +34,7 @@ from cnnwidgets.net import BoundModel
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.net.items import names_of
 from cnnwidgets.optional import MissingPackage
+from cnnwidgets.panels.embedding.depth import TITLE as DEPTHS
 from cnnwidgets.panels.embedding.depth import by_depth
 from cnnwidgets.panels.embedding.neighborhood import Neighborhood
 from cnnwidgets.panels.embedding.parameters import LayoutParameters
@@ -39,6 +42,9 @@ from cnnwidgets.views import ChartView, ScatterView, atlas
 from cnnwidgets.views.palette import class_color, class_colors
 
 POOLS = ("grid", "mean", "max")
+
+MAP = 390
+"""Height of the map in CSS pixels."""
 
 
 def _points(panel: EmbeddingExplorer, found: EmbeddingState) -> tuple:
@@ -53,45 +59,53 @@ def _palette(indices: Sequence[int]) -> list[str]:
 
 
 class EmbeddingExplorer(LayoutParameters):
-    """Many pictures, each where a layer's features put it: like beside like.
+    """Many pictures as points: those that a layer finds similar lie close together.
 
     >>> cw.EmbeddingExplorer(cw.load("digits"), cw.samples.digits())
 
     PCA is there at once; t-SNE and UMAP start from it and move on screen. The layer slider goes from the pixels to the
-    scores. Hover a point for its picture, click it for its nearest neighbors in the layer and in pixels, draw a lasso or
-    a box: ``panel.selection`` are the numbers in the data set.
+    scores. Hover over a point to see its picture, click it to see its nearest neighbors in the layer and in pixels, draw a
+    lasso or a box around points to select them: ``panel.selection`` holds their numbers in the data set.
 
     Parameters:
         net: a bound network, or a bare ``nn.Module``.
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         layer: a name in ``net.layers``, or ``"input"``; by default the layer before the classifier.
         method: ``"pca"``, ``"tsne"`` or ``"umap"``.
-        columns: further things to color by: name to one number or word for each item of the data set.
-        workers, executor: of the way over the data set, see :func:`cnnwidgets.methods.scan`.
+        columns: further things to color by: a name, and one number or word for each item of the data set.
+        workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 
     layer = public(
-        t.Unicode(None, allow_none=True, help="layer whose features are laid out; 'input' are the pixels"),
+        t.Unicode(None, allow_none=True, help="Layer whose features are shown; 'input' are the pixels."),
         c.Steps(options=lambda panel: [(name, name) for name in panel.layer_names]),
         usual=lambda panel: signature(panel.net),
     )
-    method = Choice(EMBEDDINGS, "tsne", texts=list(TITLES.values()), help="how features are laid out in two dimensions")
+    method = Choice(EMBEDDINGS, "tsne", texts=list(TITLES.values()), help="How features become points in the plane.")
     color = public(
-        t.Unicode("label", help="what colors the points"), c.Choice(options=lambda panel: panel.coloring.options())
+        t.Unicode("label", help="What the colors of the points stand for."),
+        c.Choice(options=lambda panel: panel.coloring.options()),
     )
     compare = Choice(
-        tuple(COMPARISONS), texts=list(COMPARISONS.values()), help="what to look at beside it, to read it right"
+        tuple(COMPARISONS), texts=list(COMPARISONS.values()), label="compare with",
+        help="Check how far to trust this map.",
+    )  # fmt: skip
+    pool = Choice(
+        POOLS, more=True, help="One feature map becomes its averages over a coarse grid, its mean, or its maximum."
     )
-    pool = Choice(POOLS, more=True, help="what becomes of a map: its average over a coarse grid, its mean, its maximum")
     limit = Number(
-        2000, 1, 100_000, free="above", more=True, help="pictures that are shown at most; of more a sample is taken"
+        2000, 1, 100_000, free="above", more=True, help="Largest number of pictures; a larger data set is sampled."
     )
-    playing = public(t.Bool(True, help="whether the layout moves on"), None)
-    thumbnails = public(t.Bool(False, help="whether points are drawn as their pictures"), None, then="nothing")
+    playing = public(t.Bool(True, help="Whether the layout moves on."), None)
+    thumbnails = public(t.Bool(False, help="Whether points are drawn as their pictures."), None, then="nothing")
     selection = public(
-        t.List(t.Int(), help="numbers of the selected pictures in the data set"), None, then="nothing", sync=False
+        t.List(t.Int(), help="Numbers of the selected pictures in the data set."), None, then="nothing", sync=False
     )
-    image = public(Image(None, help="number of the picked picture in the data set"), None, then="nothing")
+    image = public(
+        Image(None, help="Number of the picked picture in the data set; None: one that is worth a look."),
+        None,
+        then="nothing",
+    )
 
     def __init__(
         self,
@@ -167,7 +181,7 @@ class EmbeddingExplorer(LayoutParameters):
         with LOCK:
             before = vars(self._job.state) if self._job and not self._job.ended else {}
             kept = {name: before.get(name, False) for name in ("restart", "watched")}
-            super().ask(added=self._added, **{**kept, **wishes})
+            super().ask(added=self._added, class_names=self.coloring.classes, **{**kept, **wishes})
 
     # Panel's parts
 
@@ -179,23 +193,28 @@ class EmbeddingExplorer(LayoutParameters):
 
     def build(self) -> Part | tuple[Part, ...]:
         lock = [view for trait, view in (("image", "picked"), ("selection", "selected")) if trait in self.locked]
-        self.scatter = self.bind(ScatterView(lock=lock, height=400), "thumbnails")
+        self.scatter = self.bind(ScatterView(lock=lock, height=MAP), "thumbnails")
         self.scatter.on_user("selected", self._select)
         self.scatter.on_user("picked", self._pick)
         self.react(self._check_numbers, "selection", "image")
+        self.react(self._change_other, "selection", "image")
         self.beside = Neighborhood(self, self.dataset, None if "image" in self.locked else self._open)
-        self.compared = [ScatterView(tools=False, height=260) for _ in PERPLEXITIES]
+        self.compared = [ScatterView(tools=False) for _ in PERPLEXITIES]
         self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
         fixed = "layer" in self.locked
-        self.chart = ChartView(height=300, fixed=fixed, hint="" if fixed else "click: go there")
+        self.chart = ChartView(height=200, fixed=fixed, hint="" if fixed else "click to open it")
         with suppress(MissingPackage):
             self._show_depths({})
         self.chart.on_user("clicked", self._go)
+        near = column(self.beside.alike, self.beside.near)
+        picked = row(self.beside.picture, near, grow=(1, 6), basis=130, follows=(self.scatter, "picked"))
         selected = column(self.beside.selected, follows=(self.scatter, "selected"))
-        picked = column(self.beside.picture, self.beside.alike, self.beside.near, follows=(self.scatter, "picked"))
-        others = row(*self.compared, basis=220)
-        selected.hidden, picked.hidden, others.hidden = [*selected.parts], [*picked.parts[1:]], [*others.parts]
-        return row(self.scatter, column(selected, picked), grow=(3, 1)), others, self.chart
+        self.others = row(*self.compared, basis=220)
+        body = row(self.scatter, self.others, row(picked, column(selected, self.chart), basis=400), basis=430)
+        selected.hidden, near.hidden, self.others.hidden, body.hidden = (
+            [*selected.parts], [*near.parts], [*self.others.parts], [self.others],
+        )  # fmt: skip
+        return body
 
     def compute(self, state: SimpleNamespace, job: Job) -> EmbeddingState:
         return self._session.run(state, self._result, on_update=job.update, on_progress=job.say, cancel=job)
@@ -211,7 +230,7 @@ class EmbeddingExplorer(LayoutParameters):
     @draws()
     def move_points(self, found: EmbeddingState) -> None:
         self.scatter.move(found.places, tween=300 if found.finished else 0)
-        self.scatter.title, self.scatter.note = found.title, found.note(len(self.dataset))
+        self.scatter.title, self.scatter.note = found.title(self._subject(found)), found.note(len(self.dataset))
 
     @draws("selection", of=_points)
     def draw_selection(self, found: EmbeddingState) -> None:
@@ -222,35 +241,41 @@ class EmbeddingExplorer(LayoutParameters):
             self.scatter.selection = points
         hidden = len(set(self.selection)) - len(points)
         self.beside.show_selection(points, features, self.coloring.words(features), hidden)
+        self.reveal(self.chart, not len(points))  # in the same place
         listed = ["selected"] if len(points) else []  # a page would not bring their pictures up to date
         self.scatter.without_kernel = {"lock": ["picked", *listed]}
 
     @draws("image", of=_points)
     def draw_picked(self, found: EmbeddingState) -> None:
-        features, number = found.features, self.image if isinstance(self.image, int) else -1
+        features, number, why = found.features, self.image if isinstance(self.image, int) else -1, ""
+        if number < 0:
+            point, why = first_example(features, self.coloring.right_or_unknown(features))
+            number = int(features.indices[point])
         points = np.flatnonzero(features.indices == number)
         self.scatter.picked = int(points[0]) if len(points) else -1
-        if 0 <= number < len(self.dataset):
-            self.beside.look_at(number, features, found.pixels, self.coloring.words(features))
+        if number < len(self.dataset):
+            self.beside.look_at(number, features, found.pixels, self.coloring.words(features), why)
 
     @draws()
     def draw_compared(self, found: EmbeddingState) -> None:
+        height = {1: MAP, 2: 300}.get(len(found.compared), 160)
+        colors = self.coloring.of(self.asked.color, found.features, found.trust)
+        shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
+        shades["palette"] = _palette(colors.indices)
         for view, beside in zip_longest(self.compared, found.compared):
             if self.reveal(view, beside is not None):
-                title, points, same = beside
-                colors = self.coloring.of(self.asked.color, found.features, found.trust)
-                shades: dict[str, Any] = {"colors": colors.colors, "names": colors.names, "span": colors.span}
-                shades["palette"] = _palette(colors.indices)
-                view.show(points, title=title, **(shades if same else {}))
+                note, own = "", np.empty(0, int)
+                if beside.change:
+                    note, own = beside.change.note, np.flatnonzero(found.features.labels == beside.change.label)
+                look = {"title": beside.title, "note": note, "height": height, "labeled": height > 200, "selected": own}
+                view.show(beside.points, **look, **(shades if beside.same else {}))
+        self.reveal(self.others, bool(found.compared))
 
-    @draws(of=lambda panel, found: (found.separation, found.why_inseparable))
+    @draws(of=lambda panel, found: (found.separation, found.why_inseparable, found.features.layer))
     def draw_depths(self, found: EmbeddingState) -> None:
-        if found.separation or found.why_inseparable:  # else they are found at the end
-            self._show_depths(found.separation, found.why_inseparable)
-
-    @draws()
-    def mark_depth(self, found: EmbeddingState) -> None:
         layer = found.features.layer
+        if found.separation or found.why_inseparable:  # else they are found at the end
+            self._show_depths(found.separation, layer, found.why_inseparable)
         self.chart.marked = self.depths.index(layer) if layer in self.depths else -1
 
     def summary(self, found: EmbeddingState) -> str:
@@ -270,10 +295,16 @@ class EmbeddingExplorer(LayoutParameters):
     def code(self) -> str:
         return self.result.code(self.net, self.dataset)
 
-    def _show_depths(self, separation: Mapping[str, Any], why: str = "") -> None:
+    def _show_depths(self, separation: Mapping[str, Any], here: str = "", why: str = "") -> None:
         self.depths = [*separation]
-        figure = by_depth(self.layer_names, separation, why)
-        self.chart.show(figure, f"how well the classes separate, by depth{why and f': {why}'}")
+        self.chart.show(by_depth(self.layer_names, separation, here, why), f"{DEPTHS}{why and f': {why}'}")
+
+    def _subject(self, found: EmbeddingState) -> str:
+        """The layer, in words."""
+        name = found.features.layer
+        if name == INPUT:
+            return "the pixels"
+        return f"the layer {name} (layer {self.net.layers.names.index(name) + 1}, {self.net.layers[name].kind})"
 
     # hands
 
@@ -289,6 +320,15 @@ class EmbeddingExplorer(LayoutParameters):
         if self._result:
             indices, points = self._result.features.indices, self.scatter.selection
             self.selection = indices[points[points < len(indices)]].tolist()
+
+    def _change_other(self) -> None:
+        """A class beside the map is changed, and another one is chosen by now."""
+        if changes := [one.change for one in self._result.compared if one.change]:
+            found = self._result.features
+            chosen = self.selection or ([self.image] if isinstance(self.image, int) else [])
+            label = class_of(found.labels, np.isin(found.indices, chosen), self.coloring.classes(found))
+            if label != changes[0].label:
+                self.ask()
 
     def _go(self, clicked: list[int]) -> None:
         """To the layer whose point in the chart was clicked."""

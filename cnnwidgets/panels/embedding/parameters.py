@@ -8,16 +8,19 @@ from cnnwidgets.base import Panel
 from cnnwidgets.base.traits import Choice, Flag, Number, Seed
 from cnnwidgets.methods import PARAMETERS
 from cnnwidgets.methods.embedding_parameters import METRICS
+from cnnwidgets.numbers import number
+
+LABELS = {"n_iter": "iterations", "n_neighbors": "neighbors", "n_epochs": "epochs", "min_dist": "least distance"}
+"""What the parameters are called in their controls, as far as it is not their name."""
 
 
 def _parameter(name: str, *methods: str) -> Any:
     """The trait of a parameter, shown with the methods that have it; None is the method's own choice."""
     row = PARAMETERS[methods[0]][name]
-    usual = "auto" if row.default is None else f"{row.default:g}"
-    what = "chosen from the data" if row.default is None else usual
+    usual = "automatic" if row.default is None else f"automatic ({number(row.default)})"
     return Number(
         None, row.low or 0, row.high or 1, whole=row.whole, free=True, none=usual, more=True, when={"method": methods},
-        help=f"{row.help} None stands for the usual: {what}.",
+        label=LABELS.get(name, name.replace("_", " ")), help=row.help,
     )  # fmt: skip
 
 
@@ -30,7 +33,12 @@ class LayoutParameters(Panel):
     n_neighbors = _parameter("n_neighbors", "umap")
     min_dist = _parameter("min_dist", "umap")
     n_epochs = _parameter("n_epochs", "umap")
-    supervised = Flag(False, help="UMAP draws pictures with the same label together", more=True, when={"method": ["umap"]})
+    supervised = Flag(
+        False,
+        help="Also use the labels: UMAP draws pictures with the same one together.",
+        more=True,
+        when={"method": ["umap"]},
+    )
     learning_rate = _parameter("learning_rate", "tsne", "umap")
     metric = Choice(METRICS, help=PARAMETERS["tsne"]["metric"].help, more=True, when={"method": ["tsne", "umap"]})
-    seed = Seed(help="of what is left to chance in a layout")
+    seed = Seed(help="Random seed of the layout.")

@@ -1,4 +1,4 @@
-"""The charts of the sanity check and of deletion and insertion: each is two, side by side."""
+"""The charts of the sanity check and of the deletion and insertion test: each has two parts, side by side."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnnwidgets.views.palette import GRAY
 
 
 def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[str]) -> Any:
-    """How much each method's map is like the original, by the number of layers that were randomized, as a plotly figure.
+    """How similar each method's map stays to the original as more layers are randomized, as a plotly figure.
 
     Parameters:
         agreements: by method and depth.
-        layers: for each depth the layer that was randomized last.
+        layers: for each depth, the layer that was randomized last.
     """
     curves = []
     for axis, measure in (("", "correlation"), ("2", "similarity")):
@@ -26,22 +26,24 @@ def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[s
             texts = {"text": [layers[depth] for depth in found], "hovertemplate": "%{text}: %{y:.2f}"}
             curves.append({**curve, "mode": "lines+markers", "marker": {"size": 8}, **texts})
     ticks = {"range": [-0.5, max(1, len(layers) - 1) + 0.5], "dtick": max(1, len(layers) // 8)}
-    titles = "rank correlation with the original", "SSIM with the original"
-    figure = pair(curves, ["last layers with random weights"] * 2, titles, ticks, {"range": [-0.3, 1.05], "zeroline": True})
+    titles = "rank correlation with the original map", "SSIM with the original map"
+    span = {"range": [-0.3, 1.05], "zeroline": True}
+    figure = pair(curves, ["random layers, from the end"] * 2, titles, ticks, span)
     return figure.update_layout(margin_t=60)
 
 
 def faithfulness(curves: Mapping[str, Faithfulness], quantity: str = "probability") -> Any:
-    """Deletion and insertion curves of several methods beside a random order, as a plotly figure; areas in the legend."""
+    """Deletion and insertion curves of several methods and of a random order, as a plotly figure; areas in the legend."""
     lines = []
     for k, (method, one) in enumerate(curves.items()):
-        areas = f"{METHODS[method].title}: {one.deletion_area:.2f} and {one.insertion_area:.2f}"
+        areas = f"{METHODS[method].title}: {one.deletion_area:.2f}, {one.insertion_area:.2f}"
         for axis, values in (("", one.deletion), ("2", one.insertion)):
             lines.append(line(one.fractions, values, areas, *look(k), axis=axis))
     for one in list(curves.values())[:1]:
         for axis, values in (("", one.random.mean(0)), ("2", one.random.mean(0)[::-1])):
             lines.append(line(one.fractions, values, f"random order: {one.random_area:.2f}", GRAY, axis=axis))
     span: dict[str, Any] = {"range": [-0.02, 1.02]} if quantity == "probability" else {"matches": "y"}
-    titles = "pixels deleted, the most important first", "pixels inserted"
+    titles = "pixels deleted, most important first", "pixels inserted, most important first"
     figure = pair(lines, titles, (quantity, ""), {"tickformat": ".0%"}, span)
-    return figure.update_layout(margin_t=80, legend_title_text="areas by deletion and insertion")
+    words = "Area under the curve: deletion (low is good), insertion (high is good)"
+    return figure.update_layout(margin_t=80, legend_title_text=words)

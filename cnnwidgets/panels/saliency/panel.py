@@ -1,4 +1,4 @@
-"""The panel: its maps are the methods', its rows what is explained."""
+"""The panel: one column per method, one row per class or unit that is explained."""
 
 from __future__ import annotations
 
@@ -28,64 +28,76 @@ from cnnwidgets.views.curves import blank
 
 
 class SaliencyPanel(TargetPanel):
-    """What matters to a score, by several methods side by side; a row a class.
+    """What matters to a score, by several methods side by side; one row per class.
 
     >>> cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), outline="object")
     >>> cw.SaliencyPanel(net, "both.jpg", ["tabby", "beagle"], methods=["saliency", "grad_cam", "occlusion"])
-    >>> cw.link(browser, panel)                             # any unit that is clicked in a FeatureMapBrowser
+    >>> cw.link(browser, panel)                             # explains any unit clicked in a FeatureMapBrowser
 
-    Point at a map for its value; every map is cut off at a scale of its own, which stands below it. *randomized* puts random
-    numbers into the last layers: a map that does not change shows the picture, not what the network has learned (Adebayo et
-    al. 2018). Where the pictures know their object's place, it is said whether a map's maximum lies on it.
+    Point at a map to read its value; each map has its own scale, which stands below it. *random layers* gives the last
+    layers random weights: a map that does not change shows the picture, not what the network has learned (Adebayo et al.
+    2018). If the data set knows where the object is, each map says whether its maximum lies on it.
 
     Parameters:
         net: a bound network, or a module.
-        image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
-        target: a class's index or name, or a function of the network's output, which gives one number per picture; or a list
-            of them; by default the class that is predicted.
+        image: one picture, as ``net.prepare`` takes it; or a list or data set of pictures; or the number of a picture in
+            ``images``.
+        target: a class's index or name; or a function of the network's output that returns one number per picture; or a
+            list of them, one row each; by default the predicted class.
         methods: names in :data:`cnnwidgets.methods.METHODS`.
-        images: the list or data set that numbers count in.
+        images: the list or data set that ``image`` is a number of.
     """
 
+    randomized = public(
+        t.Int(0, min=0, help="Sanity check: how many of the last layers get random weights"),
+        c.Slider(
+            label="random last layers",
+            bounds=lambda panel: (0, len(cascade(panel.net))),
+            shown=lambda panel: panel.depth_on_screen,
+        ),
+    )
     methods = public(
         t.List(
             t.Enum(METHODS),  # type: ignore[call-overload]  # the table itself, which may grow
             ["saliency", "guided_backprop", "grad_cam", "occlusion"],
-            help="methods, a column each",
+            help="Methods, one column each",
         ),
-        c.Several(options=lambda panel: [(method.title, name) for name, method in METHODS.items()]),
+        c.Several(
+            group="methods",
+            options=lambda panel: [(method.title, name) for name, method in METHODS.items()],
+            about=lambda panel: [(method.group, method.help) for method in METHODS.values()],
+        ),
     )
-    randomized = public(
-        t.Int(0, min=0, help="how many of the last layers get random weights: the sanity check"),
-        c.Slider(bounds=lambda panel: (0, len(cascade(panel.net))), shown=lambda panel: panel.depth_on_screen),
+    other_targets = public(
+        Targets(help="Further classes, or functions of the output, to explain; one row each"),
+        c.Several(label="also explain", options=lambda panel: class_options(panel.net), more=True),
     )
-    others = public(
-        Targets(help="further classes that are explained, or functions of the output, a row each"),
-        c.Several(options=lambda panel: class_options(panel.net), more=True),
-    )
-    of = Choice(
-        ("class", "unit", "position"), texts=("a class", "a unit", "a unit at the cursor"), label="score of", more=True,
-        help="what the score is of: a class, a unit's sum, or a unit at y and x",
+    explain = Choice(
+        ("class", "unit", "position"), texts=("class", "unit", "unit at the cursor"), label="explain a", more=True,
+        help="What is explained: a class's score, the sum of a unit's map, or the unit's value at the cursor",
     )  # fmt: skip
     cam_layer = Layer(
-        "maps", none="chosen for you", more=True, absent=lambda panel: not panel.takes("layer"),
-        help="layer of the activation maps; by default the last with maps",
+        "maps", none="automatic", label="layer for CAM", more=True, absent=lambda panel: not panel.takes("layer"),
+        help="Layer of the class activation maps; by default the last feature maps",
     )  # fmt: skip
     reduce = Choice(
-        ("max", "sum"), texts=("largest of the channels", "sum of the channels"), more=True,
+        ("max", "sum"), texts=("the largest", "the sum"), label="combine channels by", more=True,
         absent=lambda panel: not panel.takes("reduce"),
-        help="what becomes of the channels' gradients: largest size, or their sum",
+        help="One number per pixel: the largest of the channels' gradients, or the sum of their sizes",
     )  # fmt: skip
     outline = Choice(
-        ("none", "object", "segmentation"), texts=("nothing", "the true object", "what it cuts out"), more=True,
-        help="what is outlined: the object, where the pictures know it; or what is cut out",
+        ("none", "object", "segmentation"), texts=("nothing", "the object", "the cut-out"), more=True,
+        help="Outline the object, if the data set knows where it is; or what the network cuts out as the object",
     )  # fmt: skip
-    faithful = Flag(False, help="whether deletion and insertion curves are computed", more=True)
-    seed = Seed(help="seed of the random weights")
-    layer = Layer("with_units", help="layer of the unit that is explained", usual=False, control=None)
-    unit = Unit(help="index of the unit that is explained; -1 for none", then="compute")
-    y = Cursor(help="row of the cursor in the input, in pixels")
-    x = Cursor(help="column of the cursor in the input, in pixels")
+    faithful = Flag(
+        False, label="deletion and insertion test", more=True,
+        help="Delete and insert pixels, the most important first, and watch the probability",
+    )  # fmt: skip
+    seed = Seed(help="Random seed of the weights")
+    layer = Layer("with_units", help="Layer of the unit that is explained", usual=False, control=None)
+    unit = Unit(help="Index of the unit that is explained; -1 for none", then="compute")
+    y = Cursor(help="Row of the cursor in the input, in pixels")
+    x = Cursor(help="Column of the cursor in the input, in pixels")
 
     def __init__(
         self,
@@ -98,25 +110,25 @@ class SaliencyPanel(TargetPanel):
     ) -> None:
         if isinstance(target, (list, tuple)):
             target, *others = target or [None]
-            options["others"] = others
+            options["other_targets"] = others
         if methods is not None:
             several = isinstance(methods, Iterable) and not isinstance(methods, str)
             options["methods"] = list(methods) if several else [methods]
         super().__init__(net, image, target=target, **options)
 
-    @t.validate("others")
+    @t.validate("other_targets")
     def _all_by_name(self, proposal: Any) -> list[Any]:
         return [by_name(self.net, other) for other in proposal.value]
 
     @property
     def depth_on_screen(self) -> int | None:
-        """Of how many layers the maps are, where more or fewer were asked for: the sanity check goes through all depths."""
+        """How many layers of the network on screen are random, where that is not the number asked for."""
         found, asked = self._result, self.asked
         return found.depth if found and asked.randomized == self.randomized != found.depth else None
 
     @property
     def mask(self) -> np.ndarray | None:
-        """bool (height, width), where the object on screen is, if the pictures know it."""
+        """bool (height, width), where the object on screen is, if the data set knows it."""
         return mask_of(self.images, self.asked.image, self.net.input_shape[1:])
 
     def takes(self, option: str) -> bool:
@@ -142,12 +154,12 @@ class SaliencyPanel(TargetPanel):
 
         def show(partial: Comparison, fraction: float) -> None:
             nonlocal done
-            if not partial.pending:  # of all depths one after the other is shown, and no half of one
+            if not partial.pending:  # all depths are shown one after the other, each only when it is complete
                 done = partial.depth
             if not (partial.pending and every) and (partial.maps or partial.refused):
                 job.update(partial, fraction)
             for method in partial.pending[:1]:
-                words = f"{done} of {total} layers random · computing the next: " if every else "Computing "
+                words = f"{done} of {total} layers random. Computing the next: " if every else "Computing "
                 job.say(f"{words}{METHODS[method].title} …", fraction)
 
         return self._comparer.compare(
@@ -158,14 +170,14 @@ class SaliencyPanel(TargetPanel):
 
     def _aims(self, state: SimpleNamespace) -> dict[str, Any]:
         """What is explained."""
-        if state.of == "class":
-            return {"targets": [state.target, *state.others]}
+        if state.explain == "class":
+            return {"targets": [state.target, *state.other_targets]}
         if state.layer is None or state.unit < 0:
-            raise ValueError("no unit is chosen: click one in a linked FeatureMapBrowser, or set layer and unit")
-        if state.of == "unit":
+            raise ValueError("no unit is selected: click one in a linked FeatureMapBrowser, or set layer and unit")
+        if state.explain == "unit":
             return {"unit": (state.layer, state.unit)}
         if state.y is None or state.x is None:
-            raise ValueError("no position is chosen: point at one in a linked FeatureMapBrowser, or set y and x")
+            raise ValueError("no position is selected: point at one in a linked FeatureMapBrowser, or set y and x")
         place = self.net.layers[state.layer].to_position(state.y, state.x, self.net.input_shape[1:])
         return {"unit": (state.layer, state.unit, *place)}
 
@@ -175,7 +187,7 @@ class SaliencyPanel(TargetPanel):
         self.table.show(
             self.net.picture(found.inputs),
             [[_cell(found, method, k, mask) for method in found.asked] for k in range(len(found.rows))],
-            rows=[row.name for row in found.rows],
+            rows=[found.called(k) for k in range(len(found.rows))],
             columns=[METHODS[method].title for method in found.asked],
             mask={"object": mask, "segmentation": cut_out, "none": None}[self.asked.outline],
         )
@@ -184,10 +196,10 @@ class SaliencyPanel(TargetPanel):
     def draw_charts(self, found: Comparison) -> None:
         if self.reveal(self.chart, any(len(by_depth) > 1 for by_depth in found.agreements.values())):
             figure = charts.sanity(found.agreements, ["none", *(row.name for row in cascade(self.net))])
-            self.chart.show(figure, "likeness of each method's map to its original, by depth of the randomization")
+            self.chart.show(figure, "similarity of each method's map to its original, by the number of random layers")
         if self.reveal(self.curves, bool(found.faithful)):
             answer = found.answer(0)
-            words = f"{answer} while pixels are deleted or inserted, the most important first"
+            words = f"{answer} as pixels are deleted or inserted, the most important first"
             self.curves.show(charts.faithfulness(found.faithful, answer), words)
 
     @draws("y", "x")
@@ -199,38 +211,39 @@ class SaliencyPanel(TargetPanel):
         return found.summary(self.mask)
 
     def data(self) -> dict[str, np.ndarray]:
-        """By method (rows, height, width) values by pixel of the input, and ``picture`` uint8 (H, W, 3)."""
+        """By method, values per pixel of the input (rows, height, width); and ``picture``, uint8 (H, W, 3)."""
         found = {name: np.stack([one.at_input() for one in maps]) for name, maps in self.result.maps.items()}
         return {**found, "picture": self.net.picture(self.result.inputs)}
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
-        if "of" in state:
-            self.of = state["of"]  # a unit that comes with it was not clicked
+        if "explain" in state:
+            self.explain = state["explain"]  # a unit that comes with it was not clicked
 
-    @action("Randomize all, one after the other", locked_by="randomized")
+    @action("Run the whole sanity check", locked_by="randomized")
     def check_all(self) -> None:
-        """Randomize layer after layer, down to the first: the whole sanity check."""
+        """Give one layer after the other random weights, from the last to the first, and watch the maps."""
         self.ask(all_depths=True)
 
     def point_at(self, place: list[float]) -> None:
-        """The cursor is moved to [row, column]."""
+        """Move the cursor to [row, column]."""
         with self.hold_trait_notifications():
             self.y, self.x = place or (None, None)
 
     def _take_unit(self, change: Any) -> None:
         """A unit was clicked in a linked panel."""
-        if change.new >= 0 and self.of == "class" and "of" not in self.locked:
-            self.of = "unit"
+        if change.new >= 0 and self.explain == "class" and "explain" not in self.locked:
+            self.explain = "unit"
 
     def _take_place(self, change: Any) -> None:
-        if self.of == "position":
+        if self.explain == "position":
             self.ask()
 
 
 def _cell(found: Comparison, method: str, row: int, mask: np.ndarray | None) -> Cell:
-    """A map with what there is to say of it, or the sentence why there is none."""
+    """A map and its notes, or the sentence why there is none."""
     if method not in found.maps:
         return Cell(None, text=found.refused.get(method, "not computed yet"))
     one = found.maps[method][row]
-    return Cell(one.values, found.scale(method), one.signed, " · ".join(found.remarks(method, row, mask)))
+    notes = " · ".join(found.remarks(method, row, mask))
+    return Cell(one.values, found.scale(method), one.signed, notes, found.values_of(method, row))
