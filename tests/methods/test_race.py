@@ -348,7 +348,7 @@ def test_a_verdict_says_by_how_much_and_whether_chance_explains_it(finals, said)
 def test_a_single_schedule_is_judged_by_its_last_validation():
     assert Race((final("a", 0, 0.5),), "epoch", 1).summary == '"a" reaches 50.0%.'
     assert Race((final("a", 0, math.nan),), "epoch", 1).summary == '"a" ends with a validation loss of NaN.'
-    assert Race((final("a", 0, None),), "epoch", 1).summary == "nothing is validated yet"
+    assert Race((final("a", 0, None),), "epoch", 1).summary == "Nothing is validated yet."
 
 
 def test_curves_end_where_their_run_ends(whole):
