@@ -12,11 +12,11 @@ from cnnwidgets.registry import example_line, panels
 from docs.gallery import sentence
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-WELCOME = """# cnnwidgets: all there is
+WELCOME = """# cnnwidgets: the index
 
 Everything on this page works offline. A link opens a notebook; each line of code runs as it stands, after
 `import cnnwidgets as cw`."""
-LIVING = """## One to begin with
+LIVING = """## Try one
 
 Run this cell (Shift+Enter), then drag the patch."""
 CODE = """import cnnwidgets as cw
@@ -31,7 +31,7 @@ def main() -> None:
 def index() -> nbformat.NotebookNode:
     """The notebook, not run yet."""
     markdown, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
-    cells = [markdown(WELCOME), markdown(LIVING), code(CODE), markdown(notebooks_table()), markdown(panels_table())]
+    cells = [markdown(WELCOME), markdown(notebooks_table()), markdown(panels_table()), markdown(LIVING), code(CODE)]
     for number, cell in enumerate(cells):
         cell.id = f"index-{number}"
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -58,7 +58,7 @@ def panels_table() -> str:
 
 
 def _picture(name: str) -> str:
-    return f'<img src="images/{name}.png" width="220" alt="{name}">'
+    return f'<img src="images/{name}.png" width="160" alt="{name}">'
 
 
 def _most_used(path: str) -> str:

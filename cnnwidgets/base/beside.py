@@ -1,4 +1,4 @@
-"""What is looked at beside a picture: a second picture, or a second network."""
+"""What is shown beside a picture: a second picture, or a second network."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from cnnwidgets.base.image import Image
 from cnnwidgets.net import BoundModel, bind
 
 _NETWORKS: WeakValueDictionary[int, BoundModel] = WeakValueDictionary()
-"""Networks that are in a state, by their id: as long as they live, the state brings them back."""
+"""Networks named in a state, by id: as long as a network lives, the state can restore it."""
 
 
 class Beside(Image):
-    """A picture, its number in the panel's data set, or a network. In a panel's state a network is its name."""
+    """A picture, its number in the panel's data set, or a network. A panel's state has only a network's name."""
 
     def validate(self, obj: Any, value: Any) -> Any:
         return bind(value) if isinstance(value, nn.Module) else value
@@ -32,5 +32,5 @@ class Beside(Image):
             return super().decode(value)
         found = _NETWORKS.get(value.get("id", 0))
         if found is None or found.name != value["network"]:
-            raise Unfit(f"a state has only the name of the network {value['network']}: set beside to the network")
+            raise Unfit(f"a state has only the name of the network {value['network']}; set beside to the network itself")
         return found

@@ -1,4 +1,4 @@
-"""What panels around an ImageGrid share: the unit that is selected, its colors and their scale."""
+"""What panels around an ImageGrid share: the selected unit, the colors and their scale."""
 
 from __future__ import annotations
 
@@ -18,14 +18,16 @@ COLORING = ("scale", "limits", "contrast", "colors")
 
 
 def Order(*names: str, help: str) -> Any:
-    """The order of the units in a panel's grid: one of those that the grid has now."""
+    """The order of the units in a panel's grid, among the orders that the grid has now."""
     offered = controls.Choice(options=lambda panel: [(name, name) for name in names if name in panel.grid.orders])
     return public(t.Enum(names, names[0], help=help), offered, then="nothing")
 
 
-def Scale(default: str, *, help: str) -> Any:
-    """What the colors of a grid span."""
-    return Choice(SCALES, default, help=help, then="nothing")
+def Scale(default: str, noun: str) -> Any:
+    """What the colors of a grid span; ``noun`` is what the panel calls one of its maps."""
+    texts = [f"per {noun}", "per layer", "fixed"]
+    help = f"What the colors span: the values of each {noun}, of the whole layer, or a fixed range (see More)"
+    return Choice(SCALES, default, texts=texts, help=help, then="nothing")
 
 
 class ColoredPanel(Panel):
@@ -34,9 +36,9 @@ class ColoredPanel(Panel):
     grid: ImageGrid
 
     unit = Unit()
-    scale = Scale("map", help="what the colors span: each unit, the layer, or fixed limits")
+    scale = Scale("map", "map")
     limits = public(
-        t.List(t.Float(), [-1.0, 1.0], minlen=2, maxlen=2, help="[lowest, highest] of the fixed scale"),
+        t.List(t.Float(), [-1.0, 1.0], minlen=2, maxlen=2, help="Lowest and highest value of the fixed range"),
         controls.Pair(more=True, when={"scale": ["fixed"]}),
         then="nothing",
     )
@@ -47,9 +49,9 @@ class ColoredPanel(Panel):
         step=0.1,
         then="nothing",
         more=True,
-        help="how many times sooner the colors run out",
+        help="Brighten weak values: the colors end at 1/contrast of the range",
     )
-    colors = Choice(COLORS, then="nothing", more=True, help="color table; auto: diverging around zero for signed values")
+    colors = Choice(COLORS, then="nothing", more=True, help="Color table; auto: diverging around zero for signed values")
 
     @t.validate("limits")
     def _rising(self, proposal: Any) -> list[float]:
@@ -59,7 +61,7 @@ class ColoredPanel(Panel):
         return proposal.value
 
     def make_grid(self, noun: str, **names: str) -> ImageGrid:
-        """A grid whose order and colors are the panel's, and so are traits that are named as ``mine="theirs"``."""
+        """A grid that shares the panel's order, its colors, and the traits that are named as ``mine="theirs"``."""
         orders = dict.fromkeys(self.traits()["sort"].values, b"")  # type: ignore[attr-defined]
-        grid = ImageGrid(noun=noun, orders=orders, hide=["sort", *COLORING], lock=self.locked)
+        grid = ImageGrid(noun=noun, orders=orders, numbered=True, hide=["sort", *COLORING], lock=self.locked)
         return self.bind(grid, "sort", *COLORING, **names)

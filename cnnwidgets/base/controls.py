@@ -57,11 +57,13 @@ class Slider(Control):
     """A slider over numbers; ``bounds(panel)`` gives the lowest and the highest.
 
     Of a pair of numbers it stands at the mean, and its field says both. Without a ``step`` numbers are whole, unless the
-    trait is a float: then halves, too.
+    trait is a float: then halves, too. Where the trait may be None, a place before the first stands for that, and says
+    ``nothing``.
     """
 
     bounds: Callable[[Any], tuple[float, float]]
     step: float | None = None
+    nothing: str = ""
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         low, high = self.bounds(panel)
@@ -72,6 +74,7 @@ class Slider(Control):
             "max": max(low, high),
             "step": self.step or (1 if whole else 0.5),
             "whole": whole,
+            **({"none": self.nothing, "before": True} if self.nothing else {}),
         }
 
 
@@ -114,7 +117,7 @@ class Several(Control):
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         kind = "several" if len(self.options(panel)) <= MOST_PILLS else "tags"
-        about = {"about": [*map(list, self.about(panel))]} if self.about else {}
+        about = {"about": [*map(list, self.about(panel))]} if self.about and kind == "several" else {}
         return {"kind": kind, "options": panel.listed(name, self.options), **about}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 import textwrap
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -14,7 +13,7 @@ import numpy as np
 
 from cnnwidgets.base import cells, held, page
 from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, missing
-from cnnwidgets.base.figures import DPI, Group, NothingDrawn, figure_of
+from cnnwidgets.base.figures import Group, NothingDrawn, captioned, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.laid_out import LaidOut
 from cnnwidgets.base.layout import Box, Part
@@ -23,6 +22,9 @@ from cnnwidgets.net.errors import sentence
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+STATIC = "Static picture. Run the cell (Shift+Enter) to use it."
+"""What stands below the picture that is shown where no kernel has the panel."""
 
 
 class Displayed(Stateful, Computing, LaidOut):
@@ -54,7 +56,7 @@ class Displayed(Stateful, Computing, LaidOut):
         return figure_of(_group(self._box))
 
     def to_html(self, path: str | Path) -> None:
-        """Write one self-contained page, in which all works that needs no kernel; what needs one says so."""
+        """Write one self-contained page, on which everything works that needs no kernel; what needs one says so."""
         for panel in self._panels():
             panel.wait()
             panel._show_code()
@@ -82,7 +84,7 @@ class Displayed(Stateful, Computing, LaidOut):
         display(live, metadata=metadata, raw=True)
         goes_on = self._job is not None and not self._job.ended
         if still := self._still():
-            twin = display(still, raw=True, display_id=True)
+            twin = display(still, metadata=self._alternative(), raw=True, display_id=True)
             if goes_on:
                 self._twin = twin
                 if self._job and self._job.ended:  # while the picture was drawn
@@ -92,7 +94,8 @@ class Displayed(Stateful, Computing, LaidOut):
         """The live view, a PNG of what it shows, and a line of text."""
         live, metadata = self._live()
         is_marimo = type(self.comm).__module__.startswith("marimo")
-        return {**({} if is_marimo else self._still()), **live}, metadata  # which shows the live view only
+        still = {} if is_marimo else self._still()  # which shows the live view only
+        return {**still, **live}, {**metadata, **(self._alternative() if still else {})}
 
     def _live(self) -> tuple[dict[str, Any], dict[str, Any]]:
         self._open_again()
@@ -113,7 +116,7 @@ class Displayed(Stateful, Computing, LaidOut):
         with LOCK:
             twin, self._twin = self._twin, None
         if twin and (still := self._still()):
-            twin.update(still, raw=True)
+            twin.update(still, metadata=self._alternative(), raw=True)
 
     def _still(self) -> dict[str, str]:
         """The MIME bundle of the still twin as it is by now; empty where there is nothing that could be drawn."""
@@ -121,13 +124,18 @@ class Displayed(Stateful, Computing, LaidOut):
             return {}
         try:
             with drawing_still(self, self._result):
-                return {"image/png": _png(self.figure()), "text/plain": repr(self)}
+                png = captioned(self.figure(), self.status.found, STATIC)
+            return {"image/png": base64.b64encode(png).decode(), "text/plain": repr(self)}
         except NothingDrawn:
             return {}
         except Exception as error:
             if self._error is None:
                 self.status.say(sentence(error), "error")
             return {}
+
+    def _alternative(self) -> dict[str, dict[str, str]]:
+        """The metadata that say in words what the static picture shows, which nbconvert makes its ``alt``."""
+        return {"image/png": {"alt": f"{type(self).__name__}, {self.subject}: {self.status.found}"}}
 
     # the end
 
@@ -177,9 +185,3 @@ def _group(part: Part) -> Any:
         return _group(part._box) if isinstance(part, Displayed) else part
     shown = [(one, weight) for one, weight in zip(part.parts, part.weights, strict=True) if one not in part.hidden]
     return Group(part.direction, [_group(one) for one, _ in shown], [weight for _, weight in shown])
-
-
-def _png(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
-    return base64.b64encode(buffer.getvalue()).decode()

@@ -19,6 +19,9 @@ export const partsOf = ({ more, group, help, locked, kernel, absent, when, shown
 /** Whether a control may want a row of its own. */
 const isWide = ({ kind, options }) => kind === "tags" || kind === "chips" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
 
+/** Whether buttons of which one is on want more than half of a narrow strip. */
+const isLong = ({ kind, options }) => kind === "segment" && options.map(([text]) => text).join("--").length > 12;
+
 /** A control's field: made of its spec, tied to its trait, or to one value of a trait that is a dict (`of`). */
 export function fieldOf(spec, model, tip) {
   const [trait, own] = [spec.of ?? spec.name, !spec.of];
@@ -60,6 +63,7 @@ export function fieldOf(spec, model, tip) {
   field.root = h("div", { className: "cwp-field", "data-control": spec.name, "data-kind": spec.kind, "data-reason": "" },
     ...(made.named ? [] : [label]), control, help, alarm);
   field.root.toggleAttribute("data-wide", isWide(spec));
+  field.root.toggleAttribute("data-long", isLong(spec));
   if (!spec.about) tip.attach(field.root, () => help.textContent); // else each of its buttons has its own
 
   let shown; // nothing yet

@@ -21,6 +21,12 @@ export function selectField(spec, hand) {
   };
 }
 
+/** Buttons under a heading. */
+function headed(heading, buttons) {
+  const name = h("span", { className: "cwp-heading", id: newId() }, heading);
+  return h("div", { className: "cwp-headed", role: "group", "aria-labelledby": name.id }, ...(heading ? [name] : []), ...buttons);
+}
+
 /** A line through points from 0 to 1, x then y, as a small drawing. */
 function sparkline(points) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -32,15 +38,9 @@ function sparkline(points) {
   return svg;
 }
 
-/** Buttons under a heading. */
-function headed(heading, buttons) {
-  const name = h("span", { className: "cwp-heading", id: newId() }, heading);
-  return h("div", { className: "cwp-headed", role: "group", "aria-labelledby": name.id }, ...(heading ? [name] : []), ...buttons);
-}
-
 /**
  * Radio buttons ("segment", or "chips" that stand apart) or ticks ("several") that look like buttons; under headings, each
- * with its own help, where `about` says so. `sparks` are the points of a small line before each.
+ * with its own help, where `about` says so; `sparks` are the points of a small line before each.
  */
 export function buttonsField(spec, hand) {
   const [many, about] = [spec.kind === "several", spec.about ?? []];
@@ -58,14 +58,14 @@ export function buttonsField(spec, hand) {
       input.addEventListener("change", () => take(value, input.checked));
       return input;
     });
-    const drawn = (place) => (spec.sparks ? [sparkline(spec.sparks[place])] : []);
-    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...drawn(place), text)));
+    const spark = (place) => (spec.sparks?.[place] ? [sparkline(spec.sparks[place])] : []);
+    const labels = options.map(([text], place) => h("label", {}, inputs[place], h("span", {}, ...spark(place), text)));
     const headings = [...new Set(options.map((_, place) => about[place]?.[0] ?? ""))];
     const under = headings.map((heading) => labels.filter((_, place) => (about[place]?.[0] ?? "") === heading));
     box.replaceChildren(...(spec.about ? headings.map((heading, n) => headed(heading, under[n])) : labels));
     about.forEach(([, help], place) => {
       const words = h("span", { id: newId(), className: "cwp-unseen" }, help);
-      labels[place].append(words);
+      box.append(words); // beside the label, which else would be named by it too
       inputs[place].setAttribute("aria-describedby", words.id);
       hand.tip.attach(labels[place], () => help);
     });
@@ -73,7 +73,7 @@ export function buttonsField(spec, hand) {
   return {
     body: [box],
     box,
-    named: !!spec.about || spec.kind === "chips", // by headings, or by their group
+    named: spec.kind === "chips" || !!spec.about, // their groups have names of their own
     get focus() {
       return inputs.find((input) => input.checked && !many) ?? inputs[0] ?? box;
     },

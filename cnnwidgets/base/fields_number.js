@@ -3,7 +3,7 @@
 
 import { h } from "../views/shared.js";
 import { perFrame, typedInput } from "./hands.js";
-import { clip, numberIn, numbersIn, numberWords, placesOf } from "./places.js";
+import { clip, numberIn, numbersIn, numberWords, placesOf, placesWithNone } from "./places.js";
 import { exactly, indexOf, wordsOf } from "./values.js";
 
 const WIDEST = 24; // letters that a field of a number is wide at most
@@ -45,12 +45,13 @@ const mean = (numbers) => numbers.reduce((sum, one) => sum + one, 0) / numbers.l
 const numbersOf = (value) => [value].flat().filter((one) => typeof one === "number");
 
 export function sliderField(spec, hand) {
-  const places = placesOf(spec);
+  const places = spec.before ? placesWithNone(placesOf(spec)) : placesOf(spec);
   const [low, high] = [spec.low ?? spec.min, spec.high ?? Math.max(spec.min, spec.max)];
   const fit = (number) => clip(spec.whole ? Math.round(number) : number, low, high);
   const say = (place) => {
-    range.input.setAttribute("aria-valuetext", exactly(places.at(place)));
-    exact.show(exactly(places.at(place)));
+    const text = wordsOf(places.at(place));
+    range.input.setAttribute("aria-valuetext", text || spec.none);
+    exact.show(text);
   };
   const range = rangeInput(places.count, say, (place) => hand.give(places.at(place)));
   let value;
@@ -65,7 +66,7 @@ export function sliderField(spec, hand) {
     },
     hand.complain,
   );
-  let widest = Math.max(2, ...[0, 1, places.count - 1, places.count].map((k) => exactly(places.at(clip(k, 0, places.count))).length), (spec.none ?? "").length);
+  let widest = Math.max(2, ...[0, 1, places.count - 1, places.count].map((k) => wordsOf(places.at(clip(k, 0, places.count))).length), (spec.none ?? "").length);
   return {
     body: [range.input, exact.input],
     focus: range.input,
@@ -75,7 +76,7 @@ export function sliderField(spec, hand) {
       const text = wordsOf(value);
       widest = Math.min(WIDEST, Math.max(widest, text.length)); // grows, so that nothing jumps under a hand
       exact.input.style.setProperty("--cwp-letters", widest);
-      range.show(numbers.length ? places.near(mean(numbers)) : null);
+      range.show(numbers.length ? places.near(mean(numbers)) : spec.before ? 0 : null);
       range.input.setAttribute("aria-valuetext", text || spec.none || "none");
       exact.show(text);
     },
@@ -104,6 +105,9 @@ export function stepsField(spec, hand) {
   };
 }
 
+/** A number as attributes take it, without an exponent. */
+const plainly = (number) => number.toLocaleString("en", { useGrouping: false, maximumFractionDigits: 20 });
+
 const KEYS = { ArrowUp: 1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 
 export function numberField(spec, hand) {
@@ -121,8 +125,8 @@ export function numberField(spec, hand) {
   };
   const { input, show, forget } = typedInput(
     { className: "cwp-number", inputMode: "decimal", placeholder: spec.none ?? "", role: "spinbutton" }, take, hand.complain);
-  if (spec.min != null) input.setAttribute("aria-valuemin", spec.min);
-  if (spec.max != null) input.setAttribute("aria-valuemax", spec.max);
+  if (spec.min != null) input.setAttribute("aria-valuemin", plainly(spec.min));
+  if (spec.max != null) input.setAttribute("aria-valuemax", plainly(spec.max));
   input.addEventListener("keydown", (event) => {
     const by = KEYS[event.key];
     if (!by || !step) return;
@@ -138,7 +142,7 @@ export function numberField(spec, hand) {
     show(now) {
       value = now;
       const text = wordsOf(now);
-      if (typeof now === "number") input.setAttribute("aria-valuenow", now);
+      if (typeof now === "number") input.setAttribute("aria-valuenow", plainly(now));
       else input.removeAttribute("aria-valuenow");
       input.style.setProperty("--cwp-letters", clip(Math.max(text.length, (spec.none ?? "").length), 5, 18));
       show(text);

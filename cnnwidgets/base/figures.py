@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cnnwidgets.views import View
+from cnnwidgets.views.paper import DIM, INK, TITLE, line_of, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure, SubFigure
@@ -14,6 +16,9 @@ DPI = 80
 
 GAP, EDGE = 0.25, 0.12
 """Inches between parts, and around all."""
+
+NARROWEST = 5.0
+"""Inches that words below a figure have at least."""
 
 WIDEST = 13.0
 """Inches that the parts of a row take beside each other; more of them are in a row below."""
@@ -60,6 +65,33 @@ def figure_of(tree: View | Group) -> Figure:
     for view, *place in _placed(whole, EDGE, EDGE, whole.width):
         view.still(_part_of(figure, size, place).add_subplot())
     return figure
+
+
+def captioned(figure: Figure, finding: str, note: str) -> bytes:
+    """A PNG of a figure, with what it says and a note below it."""
+    from PIL import Image
+
+    above, width = _drawn(figure), max(figure.get_figwidth(), NARROWEST)
+    lines = [(line, INK) for line in wrapped(finding, width - 2 * EDGE, TITLE, 4)] + [(note, DIM)]
+    height = (len(lines) + 0.5) * line_of(TITLE)
+    below = new_figure(width, height)
+    for k, (text, color) in enumerate(lines):
+        place = EDGE / width, 1 - k * line_of(TITLE) / height
+        below.text(*place, text, fontsize=TITLE, color=color, va="top", parse_math=False)
+    under = _drawn(below)
+    whole = Image.new("RGB", (under.width, above.height + under.height), "white")
+    whole.paste(above)
+    whole.paste(under, (0, above.height))
+    whole.save(buffer := io.BytesIO(), "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _drawn(figure: Figure) -> Any:
+    """What a figure looks like, as a PIL picture."""
+    from PIL import Image
+
+    figure.savefig(buffer := io.BytesIO(), format="png", dpi=DPI, facecolor="white")
+    return Image.open(buffer).convert("RGB")
 
 
 class _Part(NamedTuple):

@@ -22,7 +22,7 @@ class Box:
     Attributes:
         parts: views, panels, boxes.
         grow: their weights: how they share the width of a row.
-        basis: the width in CSS pixels below which a row wraps.
+        basis: the width in CSS pixels of a part below which a row wraps; one for all, or one per part.
         follows: name of a public trait, or a view and the name of its trait: what is in the box was drawn for its value,
             and is no longer true where the trait changes and no kernel answers; "" for none.
         hidden: parts that are not shown now.
@@ -31,7 +31,7 @@ class Box:
     direction: str
     parts: tuple[Part, ...]
     grow: Sequence[float] = ()
-    basis: int = BASIS
+    basis: int | Sequence[int] = BASIS
     follows: str | tuple[w.Widget, str] = ""
     hidden: list[Part] = field(default_factory=list, init=False)
 
@@ -54,9 +54,10 @@ class Box:
 
     def wire(self) -> dict[str, Any]:
         """What the panel's module lays out: its views by reference."""
+        bases = [self.basis] * len(self.parts) if isinstance(self.basis, int) else self.basis
+        each = zip(self.parts, self.weights, bases, strict=True)
         return {
-            self.direction: [{**_wire(part), "grow": weight} for part, weight in zip(self.parts, self.weights, strict=True)],
-            "basis": self.basis,
+            self.direction: [{**_wire(part), "grow": weight, "basis": basis} for part, weight, basis in each],
             "follows": _followed(self.follows),
         }
 
@@ -73,7 +74,12 @@ class Box:
                 yield part, self
 
 
-def row(*parts: Part, grow: Sequence[float] = (), basis: int = BASIS, follows: str | tuple[w.Widget, str] = "") -> Box:
+def row(
+    *parts: Part,
+    grow: Sequence[float] = (),
+    basis: int | Sequence[int] = BASIS,
+    follows: str | tuple[w.Widget, str] = "",
+) -> Box:
     """Parts side by side; see :class:`Box`."""
     return Box("row", parts, grow, basis, follows)
 

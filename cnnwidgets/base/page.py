@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,16 @@ def page(panel: Any) -> str:
         "modules": [{"text": text, "of": ids} for text, ids in modules.items()],
         "bundles": _bundles(widgets),
     }
-    return (
-        (_HERE / "page.html")
-        .read_text("utf-8")
-        .replace("/* TITLE */", html.escape(repr(panel)))
-        .replace("/* SHIM */", (_HERE / "page.js").read_text("utf-8"))
-        .replace("/* CONTENT */", script_safe(json.dumps(content)))
-    )
+    today = date.today()
+    parts = {
+        "TITLE": html.escape(repr(panel)),
+        "HEADING": html.escape(f"{type(panel).__name__} · {panel.subject}"),
+        "FINDING": html.escape(panel.status.found),
+        "DATE": f"{today:%B} {today.day}, {today.year}",
+        "SHIM": (_HERE / "page.js").read_text("utf-8"),
+        "CONTENT": script_safe(json.dumps(content)),
+    }
+    return re.sub(r"/\* ([A-Z]+) \*/", lambda place: parts[place[1]], (_HERE / "page.html").read_text("utf-8"))
 
 
 def _all(widget: Any) -> list[Any]:

@@ -51,7 +51,7 @@ async function layOut(model, host, body, signal) {
     el.append(...(part.row ?? part.column).map((child) => {
       const inside = place(child, mounting);
       inside.style.setProperty("--cwp-grow", child.grow);
-      if (part.row) inside.style.setProperty("--cwp-basis", `${part.basis}px`);
+      if (part.row) inside.style.setProperty("--cwp-basis", `${child.basis}px`);
       return inside;
     }));
     if (part.follows.length) boxes.push({ el, follows: part.follows, end: () => {} });

@@ -32,6 +32,11 @@ export function placesOf({ min, max, step = 1, log = false }) {
   };
 }
 
+/** Places with one more before the first, for no number. */
+export function placesWithNone(places) {
+  return { count: places.count + 1, at: (k) => (k < 1 ? null : places.at(k - 1)), near: (value) => places.near(value) + 1 };
+}
+
 /** The number in a text, with either minus and a point or a comma; null if there is none. */
 export function numberIn(text) {
   const value = Number(text.trim().replace("−", "-").replace(",", "."));

@@ -13,6 +13,9 @@ class Status(t.HasTraits):
     message = t.Unicode(help="the finding, a sentence; and below it lines of facts")
     kind = t.Enum(("ready", "busy", "error"), "ready", help="what the message is: a result, progress, or an error")
     fraction = t.Float(0.0, help="how much is done, from 0 to 1; 0 where that is not known")
+    found = ""
+    """The finding of the last result, whatever is being done now."""
+
     code = t.Unicode(help="lines of Python; empty until they are asked for")
 
     @property
@@ -29,6 +32,8 @@ class Status(t.HasTraits):
         """Replace the message."""
         with self.hold_trait_notifications():
             self.message, self.kind, self.fraction = message, kind, fraction
+        if kind == "ready":
+            self.found = self.finding
 
     def wire(self) -> dict[str, Any]:
         """What the panel's module draws, except for the code."""

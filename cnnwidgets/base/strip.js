@@ -7,7 +7,7 @@ import { hasFocus, keepKeys } from "./hands.js";
 import { newId, optionsOf, same, specsOf } from "./values.js";
 
 const USABLE = ":is(button, input, select):not(:disabled)";
-const NO_KERNEL = "No kernel answers: what is gray stays as it was saved. The rest works.";
+const NO_KERNEL = "No kernel is running. Gray controls need one; the rest works.";
 
 /** Put elements into a parent in this order; those that are there already keep focus and what is typed. */
 function arrange(parent, wanted) {

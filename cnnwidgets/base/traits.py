@@ -101,21 +101,23 @@ def Number(default: float | None, low: float, high: float, *, help: str, whole: 
     return public(trait, c.Number(low=low, high=high, **options), then=then, usual=usual)
 
 
-def Slide(default: float, bounds: tuple[float, float] | Callable[[Any], tuple[float, float]], *, help: str,
+def Slide(default: float | None, bounds: tuple[float, float] | Callable[[Any], tuple[float, float]], *, help: str,
           then: Then = "compute", none: Any = None, low: float | None = None, **options: Any) -> Any:  # fmt: skip
     """A number between two ends, on a slider.
 
     Parameters:
+        default: None where that stands for something, which ``nothing=`` says; then the numbers are whole.
         bounds: lowest and highest, or a function of the panel that gives them.
         low: the lowest that code may set; by default any, where ``bounds`` is a function.
         options: of :class:`cnnwidgets.base.controls.Slider`.
     """
-    kind: Any = t.Int if isinstance(default, int) else t.Float
+    kind: Any = t.Float if isinstance(default, float) else t.Int
     of = bounds if callable(bounds) else lambda panel: bounds
     ends = {} if callable(bounds) else {"min": bounds[0], "max": bounds[1]}
     if low is not None:
         ends["min"] = low
-    return public(kind(default, help=help, **ends), c.Slider(bounds=of, **options), then=then, none=none)
+    trait = kind(default, allow_none=default is None, help=help, **ends)
+    return public(trait, c.Slider(bounds=of, **options), then=then, none=none)
 
 
 def Pixels(most: Callable[[Any], int], *, help: str, usual: Callable[[Any], Any] | None = None, then: Then = "compute",

@@ -1,4 +1,4 @@
-"""Feature maps: what every unit of every layer answers to a picture, and how many of the answers are zero."""
+"""Feature maps: how every unit of every layer responds to a picture, and how many of the responses are zero."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.progress import Cancel
+from cnnwidgets.numbers import number, percent
 
 ORDERS = ("index", "maximum", "mean")
 
@@ -25,9 +26,9 @@ class FeatureMaps:
 
     Attributes:
         layer: the layer's row in ``net.layers``.
-        values: float32 (units, height, width), in the network's own units. A fully connected layer's output is a map of
-            one position a unit; a transformer's tokens are the map that they are cut from, without class tokens and the
-            like, or a single row of positions where that is not known.
+        values: float32 (units, height, width), as the network computes them. A fully connected layer has one position per
+            unit. A transformer's tokens are laid out as the picture's patches, without class and other extra tokens; where
+            that layout is not known, they are one row of positions.
     """
 
     layer: Layer
@@ -50,23 +51,29 @@ class FeatureMaps:
 
     @property
     def title(self) -> str:
-        """The layer, the shape of its output, and what a reader should know of it."""
+        """The layer, the shape of its output, and what each position sees."""
         return f"{self.layer.name} · {self.layer.output}{_note(self.layer)}"
 
     def summary(self) -> str:
-        """How many values are zero, and from where to where they run, in a sentence."""
+        """A sentence on the layer, and the range of its values on a second line.
+
+        A unit that is nowhere above zero is called silent, not dead: another picture may wake it.
+        """
+        units = f"{self.layer.name} · {_counted(len(self.values), 'unit')}"
+        low, high = float(self.values.min()), float(self.values.max())
+        span = f"alues from {number(low)} to {number(high)}"
+        if low < 0:
+            return f"{units}, v{span}\n{percent(self.zeros)} of the values are zero"
         silent = int((self.maximum <= 0).sum())
-        return (
-            f"{self.layer.name}: {len(self.values)} units, {self.zeros:.0%} of the values are zero, {silent} units nowhere "
-            f"above zero · values from {self.values.min():.3g} to {self.values.max():.3g}"
-        )
+        say = f"{silent:,} silent for this picture" if silent else "none silent"
+        return f"{units}, {say}, {percent(self.zeros)} zeros\nV{span}"
 
     def order(self, by: str) -> np.ndarray:
-        """(units,): the units' indices sorted by ``"index"``, or falling by ``"maximum"`` or ``"mean"``."""
+        """(units,): the units' indices, sorted by ``"index"``, or with the largest ``"maximum"`` or ``"mean"`` first."""
         if by == "index":
             return np.arange(len(self.values))
         if by not in ORDERS:
-            raise ValueError(f"maps are sorted by 'index', 'maximum' or 'mean', not by {by!r}")
+            raise ValueError(f"expected an order 'index', 'maximum' or 'mean', got {by!r}")
         return np.argsort(-getattr(self, by), kind="stable")
 
     @property
@@ -75,11 +82,11 @@ class FeatureMaps:
         return {by: self.order(by) for by in ORDERS}
 
     def code(self, net: BoundModel) -> str:
-        """Plain PyTorch lines that make the ``values``, of ``model`` and its input ``x`` (1, C, H, W)."""
+        """Plain PyTorch lines that compute ``values`` from ``model`` and its input ``x`` (1, C, H, W)."""
         return layer_lines(net.layers[self.layer.name])
 
     def __repr__(self) -> str:
-        return f"<{self.layer.name}: {format_shape(self.values.shape)} values, {self.zeros:.0%} zeros>"
+        return f"<{self.layer.name}: {format_shape(self.values.shape)} values, {percent(self.zeros)} zeros>"
 
 
 @checked
@@ -94,17 +101,18 @@ def activations(
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; one picture.
-        layers: names in ``net.layers``, or one; by default every layer that gives maps, a vector, a sequence or tokens.
+        image: one picture, in any form that ``net.prepare`` takes.
+        layers: a name in ``net.layers``, or several; by default every layer whose output is maps, a vector, a sequence or
+            tokens.
         cancel: an object with ``is_set()``.
 
     Returns:
-        A dict from the names given to :class:`FeatureMaps`, in execution order by default.
+        A dict from layer name to :class:`FeatureMaps`, in the order of ``layers``; by default in execution order.
 
     Raises:
-        KeyError: there is no such layer; names like it are offered.
-        ValueError: several pictures, a layer without units, or values that are NaN or infinite: the first layer that has
-            them is named.
+        KeyError: there is no such layer; the message suggests similar names.
+        ValueError: there are several pictures, a layer has no units, or values are NaN or infinite; the message names the
+            first layer that has such values.
         Cancelled: cancel was set.
     """
     inputs = one_picture(net, image)
@@ -123,12 +131,12 @@ def activations(
 
 @checked
 def zero_shares(net: BoundModel, image: Any, *, cancel: Cancel | None = None) -> dict[str, float]:
-    """The share of zeros in the output of every layer with units, for one picture: name to share, in execution order.
+    """The share of zeros in the output of every layer with units, for one picture: layer name to share, in execution order.
 
-    One forward pass that keeps no map. After a ReLU the share is the part of the layer that did not respond.
+    Takes one forward pass and keeps no maps. After a ReLU, it is the share of positions that did not respond.
 
     Raises:
-        ValueError: several pictures.
+        ValueError: there are several pictures.
         Cancelled: cancel was set.
     """
     inputs = one_picture(net, image)
@@ -144,41 +152,46 @@ def zero_shares(net: BoundModel, image: Any, *, cancel: Cancel | None = None) ->
 
 
 def one_picture(net: BoundModel, image: Any, notes: list[str] | None = None) -> torch.Tensor:
-    """The input (1, C, H, W) of exactly one picture; ValueError otherwise.
+    """Prepare exactly one picture, as the network's input (1, C, H, W).
 
     Parameters:
-        notes: a list that takes sentences on what became of the picture.
+        notes: a list to which sentences on how the picture was changed are added.
+
+    Raises:
+        ValueError: there are several pictures, or none.
     """
     inputs = net.prepare(image, notes=notes)
     if len(inputs) != 1:
-        raise ValueError(f"one picture is wanted, {len(inputs)} were given")
+        raise ValueError(f"expected one picture, got {len(inputs)}")
     return inputs
 
 
 def _first_not_finite(net: BoundModel, inputs: torch.Tensor) -> str:
-    """A sentence that names the first layer whose output has NaNs or infinities: the others have them from there."""
+    """A sentence that names the first layer whose output has NaNs or infinities; later layers inherit them."""
     sentence = ""
 
     def look(name: str, output: torch.Tensor) -> None:
         nonlocal sentence
         count = int((~torch.isfinite(output)).sum())
         if count and not sentence:
-            sentence = (
-                f"{count:,} of the {output.numel():,} values of {name} are NaN or infinite, and it is the first such layer"
-            )
+            sentence = f"{count:,} of the {output.numel():,} values of {name} are NaN or infinite; no earlier layer has any"
 
     net.run(inputs, look)
     return sentence
 
 
 def _note(row: Layer) -> str:
-    """What a reader should know of an output: what a position sees, or how it is no ordinary map."""
+    """What each position of an output sees, or what its positions are where it is not an ordinary map."""
     if row.grid:
-        beside = f", without {row.beside_grid} beside it" if row.beside_grid else ""
-        return f" · on their grid of {format_shape(row.grid[:2])}{beside}"
+        without = f", without {_counted(row.beside_grid, 'extra token')}" if row.beside_grid else ""
+        return f" · laid out as {format_shape(row.grid[:2])} patches{without}"
     return {
-        "vector": " · one value a unit",
-        "sequence": " · a row of positions a unit",
-        "tokens": " · tokens are no map: a row of positions a unit",
+        "vector": " · one value per unit",
+        "sequence": " · one row of positions per unit",
+        "tokens": " · tokens, not a map: one row of positions per unit",
         "map, channels last": " · channels last",
-    }.get(row.layout, f" · sees {row.receptive_field}")
+    }.get(row.layout, f" · receptive field {row.receptive_field}")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

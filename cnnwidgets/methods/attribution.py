@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -22,16 +22,40 @@ from cnnwidgets.net.own_score import Function, OwnScore
 from cnnwidgets.net.pictures import check_finite
 
 One: TypeAlias = "int | str | Function"
-"""What a score may be of: a class, by its index or name; or a function of the network's output, which gives one number a
-picture: (N,) for N pictures, or a single number, and it then gets the outputs one picture at a time."""
+"""What a score may be of: a class, by its index or name; or a function of the network's output that returns one number per
+picture: (N,) for N pictures, or a single number; then it is given the outputs one picture at a time."""
 
 Target: TypeAlias = "One | list[One] | tuple[One, ...] | None"
 Unit: TypeAlias = "tuple[str, int] | tuple[str, int, int, int]"
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class OneOrMany(Protocol[P, R]):
+    """A method's type: a result for one target or unit, a list of results for a list; with its own options."""
+
+    @overload
+    def __call__(
+        self, net: BoundModel, image: Any, target: list[Any] | tuple[Any, ...], *args: P.args, **options: P.kwargs
+    ) -> list[R]: ...
+
+    @overload
+    def __call__(self, net: BoundModel, image: Any, *, unit: Sequence[Unit], **options: Any) -> list[R]: ...
+
+    @overload
+    def __call__(self, net: BoundModel, image: Any, target: One | None = None, *args: P.args, **options: P.kwargs) -> R: ...
+
+
+def one_or_many(method: Callable[Concatenate[BoundModel, Any, Target, P], R | list[R]]) -> OneOrMany[P, R]:
+    """Tell editors and type checkers that a method returns a list only for a list; it stays the same function."""
+    return cast("OneOrMany[P, R]", method)
+
+
 UNIT = "(layer, unit) or (layer, unit, row, column)"
 
 DISPLAYED = 0.995
-"""Share of the values that a display shows without cutting them off."""
+"""Share of the values that a display shows without clipping them."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,18 +63,18 @@ class Attribution:
     """How much each part of a picture matters to a score, by one method; raw values.
 
     Attributes:
-        values: float32 (height, width): of the input's pixels, or for a class activation map that was not enlarged of the
-            layer's positions; or (C, height, width). In units of the score, for a gradient by pixel value.
+        values: float32 (height, width), per pixel of the input, or per position of the layer for a class activation map that
+            was not enlarged; or (C, height, width). In units of the score; gradients are per pixel value.
         method: its name, such as ``"grad_cam"``.
-        target: the class that the score is of, or the name of the function; None for a unit.
-        unit: (layer, unit) or (layer, unit, row, column) that the score is of; None for a class.
-        score: its value for the picture: for a class before the softmax or sigmoid, where that can be had, which the notes
-            say (its probability for occlusion, RISE and LIME, which ask for that); for a unit the sum over its map.
+        target: the class that is explained, or the name of the function; None for a unit.
+        unit: (layer, unit) or (layer, unit, row, column) that is explained; None for a class.
+        score: the score of the picture: of a class before the softmax or sigmoid, if that can be had, which the notes say
+            (for occlusion, RISE and LIME its probability); of a unit the sum over its map.
         size: (height, width) of the input.
-        signed: whether a value below 0 speaks against the score; else values are sizes.
+        signed: whether values below 0 are evidence against the score; otherwise values are sizes.
         layer: the layer whose maps were weighted, for a class activation map.
-        gap: for integrated gradients, the sum of the values less the score's change from the baseline: 0 if it were exact.
-        notes: sentences on what was chosen and what to beware of.
+        gap: for integrated gradients, the sum of the values minus the score's change from the baseline; 0 would be exact.
+        notes: sentences on what was chosen and what to be careful about.
     """
 
     values: np.ndarray
@@ -71,25 +95,25 @@ class Attribution:
 
     @property
     def positive(self) -> np.ndarray:
-        """What speaks for the score: the values, 0 where they are below it."""
+        """Evidence for the score: the values, 0 where they are negative."""
         return np.maximum(self.values, 0)
 
     @property
     def negative(self) -> np.ndarray:
-        """What speaks against the score: the sizes of the values below 0, 0 elsewhere."""
+        """Evidence against the score: the sizes of the negative values, 0 elsewhere."""
         return np.maximum(-self.values, 0)
 
     def at_input(self) -> np.ndarray:
-        """The values by pixel of the input, (height, width) or (C, height, width); a smaller map is enlarged bilinearly."""
+        """The values per pixel of the input, (height, width) or (C, height, width); a smaller map is enlarged bilinearly."""
         if self.values.shape[-2:] == self.size:
             return self.values.copy()
         return enlarge(torch.from_numpy(self.values), self.size).numpy()
 
     def display(self, scale: float | None = None) -> np.ndarray:
-        """The values by pixel of the input in parts of a scale, cut off at -1 and 1.
+        """The values per pixel of the input divided by a scale, and clipped to -1 and 1.
 
         Parameters:
-            scale: by default the size that 99.5 % of the values do not exceed.
+            scale: by default the size that 99.5% of the values do not exceed.
         """
         values = self.at_input()
         if scale is None:
@@ -103,7 +127,7 @@ class Attribution:
 
 
 class Asked(NamedTuple):
-    """A class, a unit or a function of the output that a score is asked of."""
+    """A class, a unit or a function of the output that is to be explained."""
 
     target: int | None
     unit: Unit | None
@@ -131,7 +155,7 @@ class Asked(NamedTuple):
 
 
 def subject(target: int | str | None) -> str:
-    """What a result is of, in words: a class by its index, or a function by its name."""
+    """What a result explains, in words: a class by its index, or a function by its name."""
     return target if isinstance(target, str) else f"class {target}"
 
 
@@ -139,7 +163,7 @@ PREDICTED = Asked(None, None)
 
 
 class Question:
-    """A picture and the scores that are asked of it: one, or many of which the pictures' passes are shared.
+    """A picture and the score to explain, or several scores that share the forward passes.
 
     Parameters: as of :func:`~cnnwidgets.methods.saliency`.
 
@@ -156,7 +180,7 @@ class Question:
         _check_units(unit)
         if unit is not None and target is not None:
             raise ValueError("the score is either a class's or a unit's: give target or unit, not both")
-        self.many = isinstance(target, (list, tuple)) or _are_units(unit)
+        self.many = isinstance(target, (list, tuple)) or are_units(unit)
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
@@ -279,27 +303,27 @@ class Question:
 
 
 def usual_scale(values: np.ndarray) -> float:
-    """The size that 99.5 % of the values do not exceed; the largest if that is 0."""
+    """The size that 99.5% of the values do not exceed; the largest if that is 0."""
     sizes = np.abs(values)
     return float(np.quantile(sizes, DISPLAYED)) or float(sizes.max())
 
 
 def enlarge(values: Tensor, size: Sequence[int], mode: str = "bilinear") -> Tensor:
-    """Values (..., rows, columns) by pixel of a picture of some size, (..., height, width)."""
+    """Values (..., rows, columns) enlarged to the pixels of a picture, (..., height, width)."""
     flat = values.reshape(1, -1, *values.shape[-2:])
     align = {"align_corners": False} if mode != "nearest" else {}
     return torch.nn.functional.interpolate(flat, tuple(size), mode=mode, **align).reshape(*values.shape[:-2], *size)
 
 
 def at_once(net: BoundModel, max_memory: float) -> int:
-    """How many pictures may go through a network at once with the graph kept."""
+    """How many pictures may go through a network at once while the graph is kept."""
     numbers = sum(int(np.prod(row.output_shape)) for row in net.layers)
     size = torch.finfo(net.dtype).bits // 8
     return int(max(1, min(64, max_memory // max(1, 2 * numbers * size))))
 
 
-def _are_units(unit: Any) -> bool:
-    """Whether several units are asked of: a list that does not begin with the name of a layer."""
+def are_units(unit: Any) -> bool:
+    """Whether these are several units: a list that does not begin with the name of a layer."""
     return isinstance(unit, (list, tuple)) and not (unit and isinstance(unit[0], str))
 
 
@@ -315,7 +339,7 @@ def _check_units(unit: Any) -> None:
 
 
 def check_unit(net: BoundModel, unit: Unit) -> Unit:
-    """A unit, or one of its values, with whole numbers; a KeyError or ValueError says what there is instead."""
+    """A unit, or one of its values, as whole numbers; otherwise a KeyError or ValueError says what there is."""
     pair = isinstance(unit, (tuple, list)) and len(unit) in (2, 4)
     numbers = [whole_or_none(number) for number in unit[1:]] if pair else []
     if not pair or None in numbers or not isinstance(unit[0], str):

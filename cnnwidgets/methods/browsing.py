@@ -1,4 +1,4 @@
-"""Feature maps, layer after layer: of a picture, and of another picture or network beside it."""
+"""Feature maps, layer by layer, of one picture, and of a second picture or network beside it."""
 
 from __future__ import annotations
 
@@ -14,40 +14,44 @@ from cnnwidgets.net import BoundModel
 from cnnwidgets.net.progress import Cancel
 
 CACHE_BYTES = 256 * 2**20
-"""Maps of layers that were looked at are kept up to this size."""
+"""Bytes of maps of recently viewed layers that are kept."""
+
+
+LETTERS = 40
+"""Most letters of a class name in a prediction."""
 
 
 @dataclass(frozen=True)
 class Browsed:
-    """A layer's maps of a picture, and what is said of the picture.
+    """The maps of one layer for a picture, and the network's answer to that picture.
 
     Attributes:
-        inputs: the picture as the network takes it, (1, C, H, W).
+        inputs: the network's input, (1, C, H, W).
         maps: the layer's maps.
-        beside: the maps of the second picture or network, if there is one.
-        other: the second picture as the network takes it; None if there is none, or it is a network that is beside.
-        other_name: what the second one is called.
+        beside: the maps of the second picture or network; None without one.
+        other: the network's input for the second picture; None without one.
+        other_name: the name of the second network, or "Beside" for a second picture.
         zeros: layer name to share of zeros; None until it is computed.
-        predicted: what the network says, in words, or a sentence why it says nothing; None until it is computed.
-        notes: sentences on the network and on the picture.
+        predicted: the network's answer in words, or why there is none; None until it is computed.
+        notes: sentences on how the network or the picture was changed.
     """
 
     inputs: torch.Tensor
     maps: FeatureMaps
     beside: FeatureMaps | None = None
     other: torch.Tensor | None = None
-    other_name: str = "beside"
+    other_name: str = "Beside"
     zeros: dict[str, float] | None = None
     predicted: str | None = None
     notes: tuple[str, ...] = ()
 
     def code(self, net: BoundModel) -> str:
-        """Plain PyTorch lines that make the maps' ``values``, of ``model`` and its input ``x`` (1, C, H, W)."""
+        """Plain PyTorch lines that compute the maps' ``values`` from ``model`` and its input ``x`` (1, C, H, W)."""
         return self.maps.code(net)
 
 
 class MapBrowser:
-    """Looks at one layer after the other; the maps of those looked at last are kept.
+    """Shows one layer after another, and keeps the maps of recent ones.
 
     >>> browser = MapBrowser(net)
     >>> browser.look("cat.jpg", "layer1.0.relu").maps.values.shape
@@ -69,18 +73,18 @@ class MapBrowser:
         on_update: Callable[[Browsed], None] | None = None,
         cancel: Cancel | None = None,
     ) -> Browsed:
-        """A layer's maps of a picture.
+        """The maps of one layer for a picture.
 
         Parameters:
-            image: whatever ``net.prepare`` takes as one picture.
-            layer: a name in ``net.layers``; by default the first that has units.
-            beside: a second picture; or a second network, of which the layer of the same name is shown, or that at the same
-                depth.
-            on_update: is given the maps, before it is known what the network says and how many zeros there are.
+            image: one picture, in any form that ``net.prepare`` takes.
+            layer: a name in ``net.layers``; by default the first layer that has units.
+            beside: a second picture, or a second network. Of a network, the layer of the same name is shown, or else the
+                layer at the same depth.
+            on_update: called with the maps before the prediction and the shares of zeros are computed.
             cancel: an object with ``is_set()``.
 
         Raises:
-            KeyError, ValueError, Cancelled: as of :func:`activations`.
+            KeyError, ValueError, Cancelled: as :func:`activations` does.
         """
         notes: list[str] = []
         inputs = self.net.prepare(image, notes=notes)
@@ -95,7 +99,7 @@ class MapBrowser:
         return replace(found, zeros=zeros, predicted=predicted)
 
     def _look_beside(self, beside: Any, inputs: torch.Tensor, layer: str, cancel: Cancel | None) -> dict[str, Any]:
-        """What :class:`Browsed` has of the second picture or network."""
+        """The attributes of :class:`Browsed` that describe the second picture or network."""
         if beside is None:
             self._forget(True)
             return {}
@@ -108,7 +112,7 @@ class MapBrowser:
         return {"beside": maps, "other_name": beside.name}
 
     def _same_depth(self, other: BoundModel, layer: str) -> str:
-        """The layer of that name in another network, else that at the same depth."""
+        """The layer of the same name in another network, or else the layer at the same depth."""
         if layer in other.layers:
             return layer
         mine, theirs = _names(self.net), _names(other)
@@ -118,7 +122,7 @@ class MapBrowser:
     def _look(
         self, is_beside: bool, net: BoundModel, inputs: torch.Tensor, layer: str, cancel: Cancel | None
     ) -> FeatureMaps:
-        """A layer's maps, of one pass where they are not kept."""
+        """A layer's maps, from one forward pass unless they were kept."""
         before = self._of.get(is_beside)
         if before is None or before[0] is not net or not torch.equal(before[1], inputs):
             self._forget(is_beside)
@@ -139,11 +143,17 @@ class MapBrowser:
     def _predict(self, inputs: torch.Tensor) -> str:
         try:
             output = self.net.output
-            return output.sentence if output.is_structure else output.says(self.net.predict(inputs, k=3)[0])
+            if output.is_structure:
+                return output.sentence
+            return output.says((_short(name), value) for name, value in self.net.predict(inputs, k=2)[0])
         except (TypeError, ValueError) as error:
             return str(error)
 
 
+def _short(name: str) -> str:
+    return name if len(name) <= LETTERS else f"{name[: LETTERS - 1]}…"
+
+
 def _names(net: BoundModel) -> list[str]:
-    """The layers that can be looked at: those that give maps, a vector or tokens."""
+    """The layers that can be shown: those whose output is maps, a vector, a sequence or tokens."""
     return [row.name for row in net.layers.with_units]

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, enlarge
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, enlarge, one_or_many
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
@@ -24,6 +24,7 @@ Weigh = Callable[[Tensor, Tensor], Tensor]
 """Takes a layer's maps and their gradient, both (units, rows, columns); returns the map (rows, columns)."""
 
 
+@one_or_many
 @checked
 def grad_cam(
     net: BoundModel,
@@ -75,6 +76,7 @@ def grad_cam(
     return _weighted("grad_cam", weigh, net, image, target, unit, layer, relu, upsample)
 
 
+@one_or_many
 @checked
 def grad_cam_plus_plus(
     net: BoundModel,
@@ -123,6 +125,7 @@ def grad_cam_plus_plus(
     return _weighted("grad_cam_plus_plus", weigh, net, image, target, unit, layer, relu, upsample)
 
 
+@one_or_many
 @checked
 def layer_cam(
     net: BoundModel,
@@ -168,6 +171,7 @@ def layer_cam(
     return _weighted("layer_cam", weigh, net, image, target, unit, layer, relu, upsample)
 
 
+@one_or_many
 @checked
 def score_cam(
     net: BoundModel,
@@ -240,6 +244,7 @@ def score_cam(
     return _answer(question, "score_cam", found, clean, row, note, relu, upsample)
 
 
+@one_or_many
 @checked
 def guided_grad_cam(
     net: BoundModel,

@@ -33,8 +33,8 @@ class ClassChange:
         kind: "spread": its pictures' distances from their mean were multiplied; "thin": only some of its pictures stay;
             "move": its distance from the other pictures was multiplied.
         factor: what was multiplied with; if it was thinned the share of its pictures that stay.
-        in_features: how many times as wide the class is as before (as far away, if it was moved) in feature space, beside the
-            width of all other pictures.
+        in_features: how many times as wide the class is as before (as far away, if it was moved) in feature space, compared
+            with the width of all other pictures.
         on_map: the same on the map.
     """
 
@@ -189,8 +189,8 @@ def class_of(labels: np.ndarray, rows: np.ndarray, names: Mapping[int, str]) -> 
     label = int(found[counts.argmax()])
     if (count := np.count_nonzero(labels == label)) < FEWEST:
         raise ValueError(
-            f"class {names.get(label, label)} has {count} picture{'s' if count > 1 else ''} here; a class needs {FEWEST} to be "
-            "changed: pick a picture of another class"
+            f"class {names.get(label, label)} has {count} picture{'s' if count > 1 else ''} here; a class needs {FEWEST} "
+            "to be changed: pick a picture of another class"
         )
     return label
 

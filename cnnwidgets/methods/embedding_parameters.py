@@ -73,7 +73,7 @@ def complete(method: str, given: dict[str, Any], n: int) -> dict[str, Any]:
             raise TypeError(f"{method} has no parameter {name!r}.{nearest(name, [*table])} It has: {others}")
     if n < LEAST[method]:
         there = "there is 1" if n == 1 else f"there are {n}"
-        raise ValueError(f"{TITLES[method]} needs at least {LEAST[method]} pictures; {there}: take more, or method='pca'")
+        raise ValueError(f"at least {LEAST[method]} pictures make a {TITLES[method]}; {there}: take more, or method='pca'")
     settled = {name: row.check(name, given.get(name, row.default)) for name, row in table.items()}
     if method == "pca":
         return settled

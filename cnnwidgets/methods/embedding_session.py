@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -50,9 +51,9 @@ class EmbeddingSession:
         Parameters:
             asked: has ``layer``, ``pool``, ``limit``, ``method``, ``seed``, ``supervised``, ``compare`` and parameters of
                 the method by name, None for the usual; ``selection`` and ``image``, numbers of pictures whose class is
-                changed where that is compared, and ``class_names``, which gives their names by label for features; ``playing``,
-                ``added`` pictures, and what happens once: ``restart``, and ``watched``, which keeps the layout from moving
-                faster than it can be watched. Both are set to False when they are done.
+                changed where that is compared; ``class_names``, which gives their names by label for features;
+                ``playing``, ``added`` pictures, and what happens once: ``restart``, and ``watched``, which keeps the layout
+                from moving faster than it can be watched. Both are set to False when they are done.
             before: what is on screen, close to which the layout is laid.
             on_update: called with the layout as it is and the fraction done.
             on_progress: called with what is being done and the fraction done.

@@ -97,20 +97,20 @@ class EmbeddingState:
         return self.embedding.iteration == self.embedding.iterations
 
     def title(self, subject: str) -> str:
-        """The method and what is laid out; what the axes of a PCA explain, and of several layouts what sets this one apart."""
+        """The method and what is laid out, and what sets it apart from those beside it."""
         layout = self.embedding
         text = f"{TITLES[layout.method]} of {subject}"
-        if layout.explained is not None:
-            across, up = (percent(share) for share in layout.explained)
-            return f"{text}: {across} of the variance across, {up} up"
         name = "perplexity" if layout.method == "tsne" else "n_neighbors"
         others = any(one.title.startswith(name) for one in self.compared)
         return f"{text}: {name} {number(layout.params[name])}" if others else text
 
     def note(self, size: int) -> str:
-        """How many of a data set's pictures there are, if not all, and whether the points are mirrored."""
-        some = [f"{len(self.points):,} of {size:,} pictures"] if len(self.points) < size else []
-        return " · ".join([*some, *(["mirrored, to lie as the layout before"] if self.mirrored else [])])
+        """How many of a data set's pictures there are, if not all; what a PCA's axes explain; whether it is mirrored."""
+        told = [f"{len(self.points):,} of {size:,} pictures"] if len(self.points) < size else []
+        if self.embedding.explained is not None:
+            across, up = map(percent, self.embedding.explained)
+            told.append(f"{across} of the variance across, {up} up")
+        return " · ".join([*told, *(["mirrored, to lie as the layout before"] if self.mirrored else [])])
 
     @property
     def progress(self) -> str:

@@ -1,4 +1,4 @@
-"""Is a map faithful? Take away what it calls important, and see whether the class goes; and does it point at the object?"""
+"""Is a map faithful? Remove what it calls important and see whether the class goes; and does it point at the object?"""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from cnnwidgets.net.progress import Cancel, OnUpdate
 
 @dataclass(frozen=True, repr=False)
 class Faithfulness:
-    """The target's probability (or another score) while pixels are replaced by a fill, the most important first or last.
+    """The target's probability (or another score) as pixels are replaced by a fill, in the order of an attribution.
 
     Attributes:
         method: the name of the attribution's method.
         target: the class that is watched, or the name of the function.
-        fractions: float64 (steps + 1,), the share of the pixels that were moved, from 0 to 1.
+        fractions: float64 (steps + 1,), the share of the pixels that were deleted or inserted, from 0 to 1.
         deletion: float32 (steps + 1,), the probability with that share replaced by the fill; low is good.
         insertion: float32 (steps + 1,), the probability of the fill with that share of the picture in it; high is good.
-        random: float32 (orders, steps + 1), deletion in random orders. Read backwards they are insertion, so that the areas
-            of both are the same.
-        fill: what pixels are replaced by.
+        random: float32 (orders, steps + 1), deletion in random orders. Read backwards these are insertions, so the areas of
+            both are the same.
+        fill: what replaces the pixels.
         notes: sentences on the network and on the picture.
     """
 
@@ -63,7 +63,7 @@ class Faithfulness:
 
     @property
     def random_area(self) -> float:
-        """Their mean: an attribution that knows something is below it by deletion, and above it by insertion."""
+        """Their mean: a useful attribution is below it by deletion, and above it by insertion."""
         return float(self.random_areas.mean())
 
     @property
@@ -95,10 +95,10 @@ def faithfulness(
 ) -> Faithfulness:
     """Deletion and insertion curves of an attribution, beside those of random orders.
 
-    Pixels are sorted by falling value; those of equal value come in random order. The curve of a faithful map falls fast
-    when the first ones are deleted, and rises fast when they are inserted.
+    Pixels are sorted from the highest value to the lowest, equal ones at random. If the map is faithful, the probability
+    falls fast when the first pixels are deleted, and rises fast when they are inserted.
 
-    Petsiuk, Das and Saenko, RISE (BMVC 2018). They delete with zeros and insert into a blurred picture; here both go to the
+    Petsiuk, Das and Saenko, RISE (BMVC 2018). They delete with zeros and insert into a blurred picture; here both use the
     same fill, so that each curve ends where the other begins.
 
     >>> cam = cw.methods.grad_cam(net, "cat.jpg")
@@ -107,21 +107,21 @@ def faithfulness(
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; the picture of the attribution.
-        attribution: of a class, by any method; a smaller map is enlarged; of (C, H, W) values the sizes are summed up.
-        target: the class or the function of the output that is watched; by default the attribution's class. Of a function
-            the attribution knows only the name.
-        steps: parts of the curve; at most as many as there are pixels.
+        image: the picture of the attribution, as ``net.prepare`` takes it.
+        attribution: of a class, by any method; a smaller map is enlarged; the sizes of (C, H, W) values are added up.
+        target: the class or the function of the output to watch; by default the attribution's class. Give a function again:
+            the attribution knows only its name.
+        steps: steps of the curve; at most as many as there are pixels.
         fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"`` (by an
             eighth of the picture).
-        randoms: how many random orders.
-        seed: of the orders and of the noise.
-        max_memory: bytes, over those of the network.
+        randoms: number of random orders.
+        seed: random seed of the orders and of the noise.
+        max_memory: memory to use beside the network's own, in bytes.
         on_update: called with None and the fraction done: there is no curve before the last picture.
         cancel: an object with ``is_set()``.
 
     Raises:
-        TypeError, ValueError: an attribution of a unit or of a picture of another size, or a number that does not fit.
+        TypeError, ValueError: the attribution is of a unit or of a picture of another size, or a number does not fit.
         Cancelled: cancel was set.
     """
     inputs = one_picture(net, image)
@@ -129,7 +129,7 @@ def faithfulness(
     if target is None and isinstance(attribution.target, str):
         raise ValueError(f"the attribution is of the function {attribution.target}: give it as target=")
     if target is None and attribution.target is None:
-        raise ValueError("the attribution is of a unit: it is a class's probability that is watched here")
+        raise ValueError("the attribution is of a unit, but only a class's probability can be watched here")
     question = Question(net, inputs, attribution.target if target is None else target, None)
     if values.shape != inputs.shape[2:]:
         raise ValueError(
@@ -168,12 +168,12 @@ def faithfulness(
 
 @dataclass(frozen=True)
 class Pointing:
-    """Whether the maximum of a map lies on the object; it is true if it does.
+    """Whether the maximum of a map lies on the object; true if it does.
 
     Attributes:
         hit: whether it does.
-        place: (row, column) of the maximum, in pixels; None if the map is the same everywhere, which points nowhere.
-        chance: the share of the pixels that would be a hit: how often a random place is one.
+        place: (row, column) of the maximum, in pixels; None if the map is constant and points nowhere.
+        chance: the share of the pixels that would be a hit: how often a random position is one.
     """
 
     hit: bool
@@ -186,7 +186,7 @@ class Pointing:
 
 @checked
 def pointing_game(attribution: Attribution, mask: np.ndarray, *, tolerance: float = 0) -> Pointing:
-    """Does the maximum of a map lie on the object?
+    """The pointing game: does the maximum of a map lie on the object?
 
     Zhang, Lin, Brandt, Shen and Sclaroff, Top-down Neural Attention by Excitation Backprop (ECCV 2016), with a tolerance of
     15 pixels in pictures of several hundred.
@@ -195,10 +195,10 @@ def pointing_game(attribution: Attribution, mask: np.ndarray, *, tolerance: floa
     True
 
     Parameters:
-        attribution: by any method; a smaller map is enlarged; of (C, H, W) values the sizes are summed up. Of several maxima
-            the one nearest to their middle counts.
+        attribution: by any method; a smaller map is enlarged; the sizes of (C, H, W) values are added up. Of several maxima,
+            the one nearest to their center counts.
         mask: bool (height, width), where the object is.
-        tolerance: how far from it, in pixels, is a hit as well.
+        tolerance: distance from the object that still counts as a hit, in pixels.
 
     Raises:
         ValueError: the mask has another size, or is empty.
@@ -217,7 +217,7 @@ def pointing_game(attribution: Attribution, mask: np.ndarray, *, tolerance: floa
 
 
 def by_pixel(attribution: Attribution) -> np.ndarray:
-    """(height, width): one number a pixel of the input; (C, height, width) values are summed up by size."""
+    """(height, width): one number per pixel of the input; the sizes of (C, height, width) values are added up."""
     values = attribution.at_input()
     return np.abs(values).sum(0) if values.ndim == 3 else values
 
@@ -228,7 +228,7 @@ def _batches(total: int, most: int) -> Iterator[np.ndarray]:
 
 
 def _kept(places: np.ndarray, counts: np.ndarray, some: np.ndarray) -> np.ndarray:
-    """bool (n, height, width): what is shown of the picture, order by order and in each count by count."""
+    """bool (n, height, width): the visible pixels, order by order, and count by count within each."""
     order, step = np.divmod(some, len(counts))
     moved = places[order] < counts[step][:, None, None]
     return moved == (order == 1)[:, None, None]  # the second order is insertion: what was moved is shown

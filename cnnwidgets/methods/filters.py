@@ -1,4 +1,4 @@
-"""Filters: the weights of a layer as pictures, their norms, and which of them look alike."""
+"""Filters: the weights of a layer as pictures, their norms, and which filters are similar."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ from cnnwidgets.net.graph import FunctionTap
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import check_finite
 from cnnwidgets.net.survey import weight_argument, weight_of
+from cnnwidgets.numbers import number
 
 DEAD = 1e-3
-"""A filter whose norm is below this part of the layer's median norm is called dead."""
+"""A filter is called dead if its norm is at most this fraction of the layer's median norm."""
 
 ORDERS = ("index", "norm", "similarity")
-"""What filters can be sorted by."""
+"""The orders of filters."""
 
 
 class Kernels(NamedTuple):
-    """Kernels of one filter: ``values`` float32 (k, height, width), a title for each of them, and a caption for all."""
+    """Kernels of one filter: ``values`` float32 (kernels, height, width), one title per kernel, and one caption."""
 
     values: np.ndarray
     titles: list[str]
@@ -41,9 +42,9 @@ class Filters:
 
     Attributes:
         layer: the layer's row in ``net.layers``.
-        values: float32 (filters, channels, height, width). A fully connected layer's rows have the shape of the map whose
-            values they weigh (the templates of a linear classifier), or (1, 1, inputs) where the input is no map.
-        transposed: number of groups of a transposed convolution, whose weight is stored by input channel; 0 for others.
+        values: float32 (filters, channels, height, width). A row of a fully connected layer has the shape of the map that
+            it weights (for a linear classifier, a template per class), or (1, 1, inputs) if the input is not a map.
+        transposed: the number of groups of a transposed convolution, which stores its weight by input channel; else 0.
     """
 
     layer: Layer
@@ -52,7 +53,7 @@ class Filters:
 
     @property
     def in_color(self) -> bool:
-        """Whether a filter is a color picture: it looks at three channels, and at more than one pixel."""
+        """Whether filters can be shown in color: they have three input channels and more than one pixel."""
         return self.values.shape[1] == 3 and self.values[0, 0].size > 1
 
     @cached_property
@@ -62,25 +63,25 @@ class Filters:
 
     @property
     def dead(self) -> np.ndarray:
-        """(filters,) bool: filters that are zero, or a thousand times weaker than the layer's median filter."""
+        """(filters,) bool: filters that are zero, or at least a thousand times weaker than the layer's median filter."""
         return self.norms <= DEAD * np.median(self.norms)
 
     def cosine(self, filter: int) -> np.ndarray:
-        """(filters,): the cosine of the angle between one filter and each; 0 for filters that are zero."""
+        """(filters,): the cosine similarity of one filter to each; 0 for filters that are zero."""
         return self._unit_rows @ self._unit_rows[filter]
 
     def alike(self, filter: int, k: int = 5) -> list[tuple[int, float]]:
-        """The k filters most like one filter, as (index, cosine), the most similar first, itself left out."""
+        """The k nearest filters of one filter, as (index, cosine similarity), the nearest first, without itself."""
         cosines = self.cosine(filter)
         others = [int(i) for i in np.argsort(-cosines, kind="stable") if i != filter]
         return [(i, float(cosines[i])) for i in others[:k]]
 
     def order(self, by: str) -> np.ndarray:
-        """(filters,): the filters' indices sorted by ``"index"``, by falling ``"norm"`` or by ``"similarity"``.
+        """(filters,): the filters' indices, sorted by ``"index"``, by ``"norm"`` (largest first) or by ``"similarity"``.
 
-        By similarity, neighbors look alike: the leaves of an average-linkage tree of cosine distances, its branches turned
-        so that neighbors are near (Bar-Joseph, Gifford and Jaakkola 2001; SciPy's, which does not always find the
-        smallest sum of distances: scipy issue 11227).
+        By similarity, similar filters lie side by side: they are the leaves of an average-linkage tree of cosine distances
+        whose branches are turned to bring neighbors close (Bar-Joseph, Gifford and Jaakkola 2001). SciPy's ordering does
+        not always reach the smallest sum of distances (scipy issue 11227).
         """
         match by:
             case "index":
@@ -89,57 +90,62 @@ class Filters:
                 return np.argsort(-self.norms, kind="stable")
             case "similarity":
                 return self._by_similarity
-        raise ValueError(f"filters are sorted by 'index', 'norm' or 'similarity', not by {by!r}")
+        raise ValueError(f"expected an order 'index', 'norm' or 'similarity', got {by!r}")
 
     def first(self, most: int) -> tuple[int, dict[str, np.ndarray]]:
-        """How many of the first filters have at most so many weights together, and the orders of these, by name.
+        """How many filters, from the first, have at most ``most`` weights together, and their orders by name.
 
-        There is at least one. By similarity only all filters have an order.
+        It is at least one. The order by similarity exists only for all filters together.
         """
         count = min(len(self.values), max(1, most // self.values[0].size))
         possible = ORDERS if count == len(self.values) else ORDERS[:2]
         return count, {by: order[order < count] for by in possible for order in [self.order(by)]}
 
-    def pictures(self, channel: int = -1, count: int | None = None) -> tuple[np.ndarray, list[int]]:
-        """The filters as pictures of one input channel, or of all for -1; the first ``count``, or all of them.
+    def pictures(self, channel: int | None = None, count: int | None = None) -> tuple[np.ndarray, list[int]]:
+        """The filters as pictures.
 
-        First layers are in color; other filters have their channels side by side, in order, in a picture near a square;
-        weights of an input that is no map are the pixels of one.
+        The filters of a first layer are in color. Others have their channels side by side, row by row, in a nearly square
+        picture. Weights of an input that is not a map are the pixels of such a picture.
+
+        Parameters:
+            channel: the input channel to show; None for all channels.
+            count: how many filters, from the first; None for all.
 
         Returns:
-            float32 (filters, height, width), or (filters, height, width, 3) in color; and of pictures made of parts
-            [rows, columns, parts]: the size of a part and their number, else an empty list.
+            float32 (filters, height, width), or (filters, height, width, 3) in color; and, for pictures made of parts,
+            [rows, columns, parts], the size and the number of the parts, else an empty list.
 
         Raises:
             ValueError: there is no such channel.
         """
         values, channels = self.values[:count], self.values.shape[1]
-        if channel >= channels:
-            raise ValueError(
-                f"there is no channel {channel}: {self.layer.name} has {channels}, numbered from 0; -1 shows all"
-            )
+        if channel is not None and not 0 <= channel < channels:
+            raise ValueError(f"there is no channel {channel}: {self.layer.name} has {channels}, numbered from 0")
         if values.shape[1:3] == (1, 1) and values.shape[3] > 1:
             return tiled(values.reshape(len(values), -1, 1, 1))
-        if channel >= 0 or channels == 1:
-            return values[:, max(channel, 0)], []
+        if channel is not None or channels == 1:
+            return values[:, channel or 0], []
         return (values.transpose(0, 2, 3, 1), []) if self.in_color else tiled(values)
 
-    def kernels(self, filter: int, channel: int = -1) -> Kernels:
-        """A filter's kernel for one input channel; for -1 its three colors, or the three kernels with the largest norms."""
+    def kernels(self, filter: int, channel: int | None = None) -> Kernels:
+        """A filter's kernel for one input channel; for None its three colors, or its three kernels of largest norm."""
         each = self.values[filter]
         if each.shape[:2] == (1, 1):
             each = each.reshape(-1, 1, 1)
         norms = np.linalg.norm(each.reshape(len(each), -1), axis=1)
-        if channel >= 0:
+        caption = f"Norm {number(self.norms[filter])}."
+        if channel is not None:
             chosen = [channel]
+        elif self.in_color:
+            chosen = [0, 1, 2]
         else:
-            chosen = [0, 1, 2] if self.in_color else np.argsort(-norms, kind="stable")[:3].tolist()
-        some = channel < 0 and len(chosen) < len(each)
-        which = f" (the {len(chosen)} strongest of {len(each)} channels)" if some else ""
-        dead = " · dead: next to zero beside the layer's other filters" if self.dead[filter] else ""
+            chosen = np.argsort(-norms, kind="stable")[:3].tolist()
+            if len(chosen) < len(each):
+                caption += f" Shown: its {len(chosen)} strongest input channels of {len(each)}."
+        if self.dead[filter]:
+            caption += " Dead: nearly zero, compared with the layer's other filters."
         names = ["red", "green", "blue"] if self.in_color else [f"channel {c}" for c in range(len(each))]
-        titles = [f"{names[c]}, norm {norms[c]:.2g}" for c in chosen]
-        return Kernels(each[chosen], titles, f"norm {self.norms[filter]:.3g}{which}{dead}")
+        return Kernels(each[chosen], [f"{names[c]}, norm {number(norms[c], 2)}" for c in chosen], caption)
 
     @property
     def title(self) -> str:
@@ -147,29 +153,35 @@ class Filters:
         return f"{self.layer.name} · {self.layer.kind}, {format_shape(self.values.shape[1:])}"
 
     def classes(self, net: BoundModel) -> list[str]:
-        """The classes whose scores the filters give, one each; none where they are of a layer inside the network."""
+        """The class that each filter scores; empty unless it is the network's last layer."""
         is_last = self.layer.name == net.layers.weighted[-1].name and len(self.values) == len(net.classes)
         return [net.class_name(index) for index in range(len(self.values))] if is_last else []
 
     def summary(self, shown: int | None = None) -> str:
-        """The number of filters, their shape, and how many are dead; ``shown``: how many of them are shown."""
-        count, dead = len(self.values), int(self.dead.sum())
-        parts = [f"{self.layer.name}: {count} filters of {format_shape(self.values.shape[1:])} weights"]
-        if shown is not None and shown < count:
-            parts.append(f"the first {shown} are shown")
-        if self.layer.input_map:
-            parts.append("each row is drawn as the map that it weighs")
-        return " · ".join([*parts, f"{dead} dead" if dead else "none dead"])
+        """A sentence on the number of filters, their shape and how many are dead; a second line says what is shown.
 
-    def code(self, net: BoundModel, channel: int = -1) -> str:
-        """The plain PyTorch lines that put the filters, of one input channel or of all for -1, into ``values``."""
+        Parameters:
+            shown: how many of the filters are shown; None for all.
+        """
+        count, dead = len(self.values), int(self.dead.sum())
+        each = f"{format_shape(self.values.shape[1:])} weights"
+        filters = f"{count:,} filters, {each} each" if count > 1 else f"1 filter, {each}"
+        lines = [f"{self.layer.name} · {filters}, {f'{dead:,} dead' if dead else 'none dead'}"]
+        if shown is not None and shown < count:
+            lines.append(f"Only the first {shown:,} are shown.")
+        if self.layer.input_map:
+            lines.append("Each row of the weight matrix is drawn as the map that it weights.")
+        return "\n".join(lines)
+
+    def code(self, net: BoundModel, channel: int | None = None) -> str:
+        """Plain PyTorch lines that put the filters into ``values``: one input channel, or all of them for None."""
         owner, _, attribute = str(self.layer.weight).rpartition(".")
         part = f"model.get_submodule({owner!r})" if owner else "model"
         lines = [net.code, f"values = {part}.{attribute}.detach()"]
         if self.transposed:
             lines.append(f"values = values.unflatten(0, ({self.transposed}, -1)).transpose(1, 2).flatten(0, 1)")
         lines.append(f"values = values.reshape{self.values.shape}  # filters, channels, height, width")
-        if channel >= 0:
+        if channel is not None:
             lines.append(f"values = values[:, {channel}]")
         return "\n".join(lines)
 
@@ -202,7 +214,7 @@ class Filters:
 def filters(net: BoundModel, layer: str | None = None) -> Filters:
     """The filters of a convolution or a fully connected layer, as the network uses them.
 
-    A weight that is computed of the parameters on the way (standardized, normalized, pruned) is shown as it is then.
+    If the network computes the weight from its parameters (standardized, normalized, pruned), that weight is returned.
 
     >>> cw.methods.filters(net, "conv1").values.shape
     (64, 3, 7, 7)
@@ -212,17 +224,19 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
         layer: a name in ``net.layers``; by default the first layer that has filters.
 
     Raises:
-        KeyError: there is no such layer; names like it are offered.
-        ValueError: the layer has no filters, the network has none at all, or weights are NaN or infinite.
+        KeyError: there is no such layer; the message suggests similar names.
+        ValueError: the layer or the whole network has no filters, or weights are NaN or infinite.
     """
     if layer is None:
         if not net.layers.weighted:
-            raise ValueError(f"{net.name} has no layer with filters: no two-dimensional convolution, no linear layer")
+            raise ValueError(
+                f"{net.name} has no layer with filters: neither a two-dimensional convolution nor a linear layer"
+            )
         layer = net.layers.weighted[0].name
     row = net.layers[layer]
     if row.weight is None:
         has = ", ".join(other.name for other in net.layers.weighted[:3])
-        raise ValueError(f"{row.name} is a {row.kind}: it has no filters; {has}, ... have")
+        raise ValueError(f"{row.name} is a {row.kind} and has no filters; layers with filters: {has}, …")
     owner_name, _, attribute = row.weight.rpartition(".")
     with net.running() as module:  # spectral normalization in training mode takes a step whenever it is asked for the weight
         owner = module.get_submodule(owner_name)
@@ -239,12 +253,12 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
 
 
 def layer_with_filters(net: BoundModel, layer: str) -> Layer:
-    """The row of a layer that has filters; of one that has none (a ReLU, say) that of the last one before it that has.
+    """The row of a layer; if it has no filters, such as a ReLU, the row of the nearest layer before it that has.
 
-    Where there is none before it either, the layer's own row.
+    If no layer before it has filters, its own row.
 
     Raises:
-        KeyError: there is no such layer; names like it are offered.
+        KeyError: there is no such layer; the message suggests similar names.
     """
     row = net.layers[layer]
     before = net.layers[: net.layers.names.index(row.name)]
@@ -252,10 +266,10 @@ def layer_with_filters(net: BoundModel, layer: str) -> Layer:
 
 
 def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Maps made of parts, laid side by side: (maps, parts, rows, columns) to (maps, height, width) and
+    """Lay the parts of each map side by side: (maps, parts, rows, columns) to (maps, height, width) and
     [rows, columns, parts].
 
-    The parts fill a square from left to right and top to bottom; what remains of it is 0.
+    The parts fill a nearly square picture from left to right and top to bottom; the rest of it is 0.
     """
     count, parts, rows, columns = values.shape
     across = int(np.ceil(np.sqrt(parts)))
@@ -267,7 +281,7 @@ def tiled(values: np.ndarray) -> tuple[np.ndarray, list[int]]:
 
 
 def _weight_in_use(net: BoundModel, row: Layer, module: nn.Module) -> torch.Tensor:
-    """What a layer weighs with, where that is computed of its parameters on the way: standardized, say, or pruned."""
+    """The weight that a layer uses where the network computes it from parameters, such as a standardized one."""
     found: list[torch.Tensor] = []
 
     def take(args: tuple, kwargs: Mapping[str, Any]) -> None:

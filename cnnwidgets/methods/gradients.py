@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, one_or_many
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, one_of
@@ -34,6 +34,7 @@ FIRST_STEPS = 9
 """Smallest number of gradients between a baseline and the picture."""
 
 
+@one_or_many
 @checked
 def saliency(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
@@ -69,6 +70,7 @@ def saliency(
     return _plain("saliency", net, image, target, unit, reduce)
 
 
+@one_or_many
 @checked
 def gradient_x_input(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "signed"
@@ -98,6 +100,7 @@ def gradient_x_input(
     return _plain("gradient_x_input", net, image, target, unit, reduce, times_input=True)
 
 
+@one_or_many
 @checked
 def deconvnet(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
@@ -130,6 +133,7 @@ def deconvnet(
     return _plain("deconvnet", net, image, target, unit, reduce, rule="deconvnet")
 
 
+@one_or_many
 @checked
 def guided_backprop(
     net: BoundModel, image: Any, target: Target = None, *, unit: Unit | Sequence[Unit] | None = None, reduce: str = "max"
@@ -162,6 +166,7 @@ def guided_backprop(
     return _plain("guided_backprop", net, image, target, unit, reduce, rule="guided")
 
 
+@one_or_many
 @checked
 def smoothgrad(
     net: BoundModel,
@@ -229,6 +234,7 @@ def smoothgrad(
     return result(n_samples)
 
 
+@one_or_many
 @checked
 def integrated_gradients(
     net: BoundModel,

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnwidgets.methods.class_changes import title_of
+from cnnwidgets.methods.class_changes import Kind, title_of
 from cnnwidgets.methods.embedding_parameters import TITLES, neighbors_at_most
 
 PERPLEXITIES = (5, 15, 50, 150)
 
-SIZES = (("spread", 3), ("spread", 1 / 3), ("thin", 1 / 4))
+SIZES: tuple[tuple[Kind, float], ...] = (("spread", 3), ("spread", 1 / 3), ("thin", 1 / 4))
 """Changes of a class that should change its size on a map."""
 
-DISTANCES = (("move", 2), ("move", 5))
+DISTANCES: tuple[tuple[Kind, float], ...] = (("move", 2), ("move", 5))
 """Changes that should change its distance from the others."""
 
 COMPARISONS = {

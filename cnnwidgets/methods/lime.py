@@ -1,4 +1,4 @@
-"""LIME: switch parts of the picture off at random, and explain the answers by a linear model of which parts were there."""
+"""LIME: switch off parts of the picture at random, and explain the answers by a linear model of which parts were on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, Question, Target, subject
+from cnnwidgets.methods.attribution import Attribution, Question, Target, one_or_many, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
@@ -19,20 +19,20 @@ from cnnwidgets.net.progress import Cancel, OnUpdate
 
 @dataclass(frozen=True, repr=False)
 class Lime:
-    """A linear model of a class's probability, or of another score, by which superpixels can be seen.
+    """A linear model of a class's probability, or of another score, given which superpixels are visible.
 
     Attributes:
         target: the class that is explained, or the name of the function.
         segments: int64 (height, width), each pixel's superpixel, numbered from 0.
-        coefficients: float64 (superpixels,), what each adds to the score if it can be seen.
-        intercept: the model's score where none can be seen.
-        r_squared: the share of the answers' variance that the model explains, both weighted by nearness: 1 for a linear
-            network; NaN if all answers are the same. Where it is low, the coefficients explain little.
-        score: that of the picture itself.
-        n_samples: subsets that were asked for.
-        exact: whether these are all subsets there are.
+        coefficients: float64 (superpixels,), what each one adds to the score when it is visible.
+        intercept: the model's score when none is visible.
+        r_squared: the share of the answers' variance that the model explains, weighted by nearness to the picture: 1 for a
+            linear network; NaN if all answers are the same. If it is low, the coefficients explain little.
+        score: the score of the picture itself.
+        n_samples: number of subsets that were tried.
+        exact: whether these are all the subsets there are.
         quantity: what the score is, ``"probability"`` or ``"value"``.
-        notes: sentences on the network and on the picture, and what to beware of.
+        notes: sentences on the network, on the picture and on what to be careful about.
     """
 
     target: int | str | None
@@ -47,7 +47,7 @@ class Lime:
     notes: tuple[str, ...] = ()
 
     def attribution(self) -> Attribution:
-        """The coefficients by pixel; what a superpixel adds is not divided among its pixels."""
+        """The coefficients per pixel; what a superpixel adds is not divided among its pixels."""
         subsets = f"all {self.n_samples}" if self.exact else f"{self.n_samples} random"
         subsets += f" subsets of {len(self.coefficients)} superpixels"
         fit = f"linear model fits with R² = {self.r_squared:.2f}, from {subsets}"
@@ -66,6 +66,7 @@ class Lime:
         return f"<LIME of {subject(self.target)}: {len(self.coefficients)} superpixels, R² = {self.r_squared:.2f}>"
 
 
+@one_or_many
 @checked
 def lime(
     net: BoundModel,
@@ -82,41 +83,41 @@ def lime(
     on_update: OnUpdate[Any] | None = None,
     cancel: Cancel | None = None,
 ) -> Lime | list[Lime]:
-    """Local interpretable model-agnostic explanations: a linear model of the network's answers around the picture.
+    """LIME (local interpretable model-agnostic explanations): a linear model of the network's answers near the picture.
 
-    The picture is divided into superpixels (SLIC). With z the subset of them that can be seen, the others being replaced by
-    the fill, and p(z) the probability of the class: ridge regression of p on z, with the weights
-    exp(-D(z)**2 / width**2), where D(z) = 1 - sqrt(share that can be seen) is the cosine distance of z from all.
+    The picture is divided into superpixels (SLIC). With z the subset of them that is visible, the others replaced by the
+    fill, and p(z) the probability of the class: a ridge regression of p on z with the weights exp(-D(z)² / width²), where
+    D(z) = 1 - sqrt(share that is visible) is the cosine distance of z from the full set.
 
     Ribeiro, Singh and Guestrin, "Why Should I Trust You?" (KDD 2016).
 
     >>> found = cw.methods.lime(net, "cat.jpg", "tabby")
-    >>> found.segments == found.coefficients.argmax()  # the superpixel that speaks most for it
+    >>> found.segments == found.coefficients.argmax()  # the superpixel with the most evidence for it
     >>> found.attribution().display()
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a function of the network's output, or a list of them, which share the passes;
-            by default the class that is predicted. Of a regression it is the value that is explained.
-        superpixels: about how many; or a map (height, width) of them that one has made, whole numbers.
-        n_samples: how many subsets, each superpixel in with probability 1/2; as many forward passes. Where there are
-            no more subsets than that, each is taken, and counts as often as it would be drawn.
-        fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"`` (of the picture; the authors' program takes that of each
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name, a function of the network's output, or a list of them, which share the forward
+            passes; by default the predicted class. Of a regression, the value is explained.
+        superpixels: about how many; or a map (height, width) of your own, of whole numbers.
+        n_samples: number of subsets, and of forward passes; each superpixel is in one with probability 1/2. If there are no
+            more subsets than that, each is used once and weighted by how often it would be drawn.
+        fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"`` (of the picture; the authors' program uses that of each
             superpixel), ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``.
-        alpha: how much the ridge keeps coefficients small; 0 for least squares.
-        width: of the kernel: how near to the picture a subset must be to count.
-        seed: of the subsets and of the noise.
-        max_memory: bytes, over those of the network.
-        on_update: called with what the subsets so far give, and the fraction done.
+        alpha: strength of the ridge penalty; 0 for least squares.
+        width: of the kernel: how near a subset must be to the picture to count.
+        seed: random seed of the subsets and of the noise.
+        max_memory: memory to use beside the network's own, in bytes.
+        on_update: called with the result of the subsets so far, and the fraction done.
         cancel: an object with ``is_set()``.
 
     Returns:
-        A :class:`Lime`, or a list of them where a list of targets was given.
+        A :class:`Lime`; for a list of targets, a list of them.
 
     Raises:
-        TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
-        Cancelled: cancel was set; its ``partial`` is what the subsets so far give, None if there are none.
+        TypeError, ValueError: a picture, target or number does not fit, or a score is not finite.
+        Cancelled: cancel was set; its ``partial`` is the result of the subsets so far, None if there are none.
     """
     n_samples, seed = whole("n_samples", n_samples, 1), whole("seed", seed, 0)
     alpha, width = real("alpha", alpha, 0), real("width", width, above=0)
@@ -172,7 +173,7 @@ def _segments(net: BoundModel, inputs: torch.Tensor, superpixels: int | np.ndarr
 
 
 def _subsets(count: int, n_samples: int, seed: int) -> tuple[np.ndarray, bool]:
-    """bool (n, superpixels): which can be seen, the first time all of them; and whether these are all subsets there are."""
+    """bool (n, superpixels): which are visible, first all of them; and whether these are all the subsets there are."""
     if count < 63 and 2**count <= n_samples:
         return (np.arange(2**count)[::-1, None] >> np.arange(count) & 1).astype(bool), True
     seen = np.random.default_rng(seed).random((n_samples, count)) < 0.5

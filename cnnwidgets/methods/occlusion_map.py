@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import interpolate, ndimage
 
-from cnnwidgets.methods.attribution import Asked, Attribution, Unit
+from cnnwidgets.methods.attribution import Asked, Attribution, Unit, subject
 from cnnwidgets.methods.code.occlusion import occlusion_lines
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import format_shape
@@ -295,9 +295,10 @@ class OcclusionMap:
 
     def __repr__(self) -> str:
         how = "of one draw" if self.draws else "exact"
+        of = Asked(None, self.unit) if self.unit else subject(self.target)
         known = how if self.complete else f"{self.known.sum()} of {self.known.size} {how}"
         return (
-            f"<occlusion of {Asked(self.target, self.unit)}: {format_shape(self.values.shape)} positions, {known}, "
+            f"<occlusion of {of}: {format_shape(self.values.shape)} positions, {known}, "
             f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"
         )
 

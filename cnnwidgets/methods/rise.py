@@ -1,4 +1,4 @@
-"""RISE: look at the picture through many random masks; a pixel matters if the class is probable where it can be seen."""
+"""RISE: look at the picture through many random masks; a pixel matters if the class is probable when it is visible."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge
+from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge, one_or_many
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.numbers import number
 
 
+@one_or_many
 @checked
 def rise(
     net: BoundModel,
@@ -30,39 +31,39 @@ def rise(
     on_update: OnUpdate[Any] | None = None,
     cancel: Cancel | None = None,
 ) -> Attribution | list[Attribution]:
-    """The mean probability of a class (or another score) while a pixel can be seen, by random masks, without a gradient.
+    """RISE: the mean probability of a class (or another score) when a pixel is visible through random masks; no gradient.
 
-    With m the masks, values between 0 (hidden: 0 after preprocessing) and 1, and p(m) the probability of the picture times
-    m, a pixel's value is the mean over the masks of p(m) m(pixel) / keep. A mask is a coarse grid of zeros and ones,
-    enlarged bilinearly and shifted at random by less than a cell, so that it has no sharp edges and no fixed places.
+    With m a mask, whose values run from 0 (hidden: 0 after preprocessing) to 1, and p(m) the probability of the picture
+    times m, a pixel's value is the mean over the masks of p(m) · m(pixel) / keep. A mask is a coarse grid of zeros and ones,
+    enlarged bilinearly and shifted at random by less than a cell, so that it has no sharp edges and no fixed positions.
 
-    Petsiuk, Das and Saenko, RISE (BMVC 2018). They take 4,000 to 8,000 masks for pictures of 224×224 pixels.
+    Petsiuk, Das and Saenko, RISE (BMVC 2018). They use 4,000 to 8,000 masks for pictures of 224×224 pixels.
 
-    >>> cat, dog = cw.methods.rise(net, "both.jpg", ["tabby", "beagle"])  # of the same passes
+    >>> cat, dog = cw.methods.rise(net, "both.jpg", ["tabby", "beagle"])  # from the same forward passes
     >>> cat.notes[-1]
     '2000 masks; standard error of a value 0.0021 (median)'
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a function of the network's output, or a list of them; by default the class
-            that is predicted. Of a regression it is the value that is explained.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name, a function of the network's output, or a list of them; by default the predicted
+            class. Of a regression, the value is explained.
         cells: rows and columns of the coarse grid.
-        keep: the probability that a cell of it can be seen, between 0 and 1.
-        n_samples: how many masks; as many forward passes.
-        seed: of the masks.
-        max_memory: bytes, over those of the network.
-        on_update: called with what the masks so far give, and the fraction done.
+        keep: probability that one of its cells is visible, between 0 and 1.
+        n_samples: number of masks, and of forward passes.
+        seed: random seed of the masks.
+        max_memory: memory to use beside the network's own, in bytes.
+        on_update: called with the result of the masks so far, and the fraction done.
         cancel: an object with ``is_set()``.
 
     Returns:
-        An :class:`Attribution`, or a list of them where a list of targets was given. Its score is the probability (or
-        the value) of the picture itself; so are its values' units. Probabilities are above 0 even where nothing matters:
-        there they are the mean over all masks.
+        An :class:`Attribution` with values (H, W); for a list of targets, a list of them. Its values are probabilities (or
+        values of the regression), and its score is that of the whole picture. Where nothing matters they are not 0 but the
+        mean over all masks.
 
     Raises:
-        TypeError, ValueError: a picture, target or number that does not fit, or a score that is not finite.
-        Cancelled: cancel was set; its ``partial`` is what the masks so far give, None if there are none.
+        TypeError, ValueError: a picture, target or number does not fit, or a score is not finite.
+        Cancelled: cancel was set; its ``partial`` is the result of the masks so far, None if there are none.
     """
     cells, n_samples, seed = whole("cells", cells, 1), whole("n_samples", n_samples, 1), whole("seed", seed, 0)
     keep = real("keep", keep, above=0, below=1)
@@ -99,7 +100,7 @@ def rise(
 
 
 class Masks:
-    """Random masks of a picture; each is made when it is asked for, and the same whoever asks.
+    """Random masks of a picture; each is made when it is asked for, and is the same every time.
 
     >>> Masks((64, 64), cells=7, keep=0.5, count=1000, seed=0)[:10].shape
     torch.Size([10, 64, 64])

@@ -1,4 +1,4 @@
-"""Does a map depend on what the network has learned? Put random numbers in its weights, and see whether the map changes."""
+"""Does a map depend on what the network has learned? Give it random weights, and see whether the map changes."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from cnnwidgets.net.survey import weight_of
 
 @dataclass(frozen=True, repr=False)
 class Sanity:
-    """Maps of networks that have forgotten their last layers, beside those of the network itself.
+    """Maps of networks whose last layers have random weights, beside those of the network itself.
 
     Attributes:
-        target: the class that is explained, of all networks the same; or the name of the function.
+        target: the class that is explained, the same for all networks; or the name of the function.
         methods: names of the methods.
-        depths: how many layers were randomized, from the last one down.
-        layers: for each depth the layer that is randomized there first; ``""`` for depth 0.
-        probability: float32 (depths,), of the target in the randomized network; a regression's or a function's value.
-        original: float32 (methods, height, width), the maps of the network itself, by pixel of the input.
-        maps: float32 (methods, depths, height, width), those of the randomized ones.
-        correlation: float64 (methods, depths), Spearman's rank correlation of the sizes of the values with the original's:
-            1 for the same order; NaN where a map is the same everywhere.
-        similarity: float64 (methods, depths), the structural similarity (SSIM) of the displays with the original's: 1 for
-            the same picture; NaN where that has fewer than three rows or columns.
+        depths: how many layers were randomized, counted from the last.
+        layers: for each depth, the layer that was randomized last; ``""`` for depth 0.
+        probability: float32 (depths,), of the target in the randomized network; for a regression or a function, its value.
+        original: float32 (methods, height, width), the maps of the network itself, per pixel of the input.
+        maps: float32 (methods, depths, height, width), those of the randomized networks.
+        correlation: float64 (methods, depths), Spearman's rank correlation between the sizes of the values and the
+            original's: 1 for the same order; NaN where a map is constant.
+        similarity: float64 (methods, depths), structural similarity (SSIM) between the displayed map and the original's: 1
+            for the same picture; NaN where that has fewer than three rows or columns.
         notes: sentences on the network and on the picture.
     """
 
@@ -70,26 +70,27 @@ def sanity_check(
     on_update: OnUpdate[Sanity] | None = None,
     cancel: Cancel | None = None,
 ) -> Sanity:
-    """Cascading randomization: how the maps change while layer after layer forgets, from the last one down.
+    """Cascading randomization: how the maps change as one layer after the other gets random weights, from the last down.
 
-    A map that stays as it was, though the network has forgotten everything, shows the picture (its edges, say) and not what
-    the network has learned.
+    A map that does not change although the network has forgotten everything shows the picture (its edges, for example),
+    not what the network has learned.
 
     Adebayo, Gilmer, Muelly, Goodfellow, Hardt and Kim, Sanity Checks for Saliency Maps (NeurIPS 2018).
 
     Parameters:
-        net: a bound network; its own weights are left as they are.
-        image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a function of the output; by default the class that the network itself predicts.
+        net: a bound network; its own weights do not change.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name, or a function of the output; by default the class that the original network
+            predicts.
         methods: names in :data:`~cnnwidgets.methods.METHODS`.
-        depths: how many layers are randomized; by default 0, 1, 2 and so on to all that have weights.
-        seed: of the random numbers.
+        depths: numbers of layers to randomize; by default 0, 1, 2, … to all that have weights.
+        seed: random seed of the weights.
         on_update: called with the depths so far, and the fraction done.
         cancel: an object with ``is_set()``.
 
     Raises:
-        ValueError: there is no such method, class or depth, or what the methods raise.
-        Cancelled: cancel was set; its ``partial`` are the depths so far, None if there are none.
+        ValueError: there is no such method, class or depth; also whatever the methods raise.
+        Cancelled: cancel was set; its ``partial`` has the depths so far, None if there are none.
     """
     question = Question(net, image, target, None)
     inputs = question.inputs
@@ -152,18 +153,20 @@ def sanity_check(
 def randomized(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
     """A copy of a network whose last layers have random weights; biases and normalizations stay.
 
-    Each weight becomes normal random numbers of its own mean and standard deviation. They are drawn from the last layer
-    down: with the same seed, depth 3 has the numbers of depth 2 and one layer more.
+    Each weight is replaced by normal random numbers with its own mean and standard deviation. They are drawn from the last
+    layer down: with the same seed, depth 3 has the numbers of depth 2 and those of one more layer.
 
     >>> cw.methods.randomized(net, 2)
     <scenes, last 2 layers random: 3×64×64, 175,258 parameters, 10 logits>
 
     Parameters:
-        depth: how many layers, of those with weights; 0 for none. A weight that is used twice counts once, where it is used
+        net: a bound network; it does not change.
+        depth: how many of the layers with weights; 0 for none. A weight that is used twice counts once, where it is used
             last.
+        seed: random seed of the weights.
 
     Raises:
-        ValueError: there are not so many layers with weights, or a weight is no parameter that could be replaced.
+        ValueError: there are fewer layers with weights, or a weight is not a parameter that can be replaced.
     """
     rows, depth, seed = cascade(net), whole("depth", depth), whole("seed", seed, 0)
     if not 0 <= depth <= len(rows):
@@ -178,7 +181,7 @@ def randomized(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
 
 
 def cascade(net: BoundModel) -> list[Layer]:
-    """The layers with a weight, the last one first, each weight once."""
+    """The layers with weights, the last one first, each weight once."""
     parameters = dict(net.original.named_parameters(remove_duplicate=False))
     found: dict[Any, Layer] = {}
     for row in reversed(net.layers.weighted):
@@ -187,14 +190,14 @@ def cascade(net: BoundModel) -> list[Layer]:
 
 
 class Agreement(NamedTuple):
-    """How much two maps are alike: Spearman's rank correlation of the sizes of the values, SSIM of the displays."""
+    """How similar two maps are: Spearman's rank correlation of the sizes of their values, SSIM of the displayed maps."""
 
     correlation: float
     similarity: float
 
 
 def agreement(one: Attribution, other: Attribution) -> Agreement:
-    """How much two maps (height, width) of the same picture are alike; see :class:`Sanity`."""
+    """How similar two maps (height, width) of the same picture are; see :class:`Sanity`."""
     from skimage.metrics import structural_similarity  # takes a second
 
     ranks = [stats.rankdata(np.abs(each.at_input())) for each in (one, other)]
@@ -210,7 +213,7 @@ def agreement(one: Attribution, other: Attribution) -> Agreement:
 
 
 def _forget(module: nn.Module, row: Layer, generator: torch.Generator) -> None:
-    """Replace one weight by random numbers; a parametrized one through what computes it (weight normalization, say)."""
+    """Replace one weight by random numbers; a parametrized one through what computes it (weight normalization, e.g.)."""
     owner, _, name = str(row.weight).rpartition(".")
     part = module.get_submodule(owner)
     weight = weight_of(part, name)

@@ -1,4 +1,4 @@
-"""Cut an object out of a picture, by a network that has learned nothing but classes: a map seeds it, colors do the rest."""
+"""Cut an object out of a picture with a network that has only learned classes: a map seeds it, colors do the rest."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Segmentation:
 
     Attributes:
         mask: bool (height, width), the object: where ``chance`` is at least a half.
-        chance: float32 (height, width), that a walk at random from there, which avoids edges of color, comes to a seed of
-            the object before one of the background.
-        seeds: int8 (height, width): 1 for the object, -1 for the background, 0 for pixels that are to be decided.
-        attribution: the map that the seeds were taken from.
+        chance: float32 (height, width), probability that a random walk from there, which avoids color edges, reaches a seed
+            of the object before one of the background.
+        seeds: int8 (height, width): 1 for the object, -1 for the background, 0 for undecided pixels.
+        attribution: the map that the seeds come from.
     """
 
     mask: np.ndarray
@@ -54,40 +54,41 @@ def segment(
 ) -> Segmentation:
     """The object of a class, cut out by a network that has only learned to name it.
 
-    The pixels that matter most seed the object, those that matter least the background; the others go with the seed that a
-    walk at random, which avoids edges of color, comes to first.
+    The pixels that matter most are seeds of the object, those that matter least seeds of the background; every other pixel
+    goes with the seed that a random walk, which avoids color edges, reaches first.
 
-    Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks (2013), with the saliency, the quantiles 0.95 and
-    0.3, and GraphCut. Here: Grady, Random Walks for Image Segmentation (IEEE TPAMI 2006), of scikit-image.
+    Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks (2013), use saliency, the quantiles 0.95 and 0.3, and
+    GraphCut; here it is Grady, Random Walks for Image Segmentation (IEEE TPAMI 2006), from scikit-image.
 
-    The defaults are those that cut out the digits best in 40 pictures of the training part of the bundled scenes, whose
-    digits cover 5 % of a picture; for larger objects try lower quantiles. On 40 pictures of the test part the mean of the
-    intersection over union is 0.73 (with occlusion 0.69, integrated gradients 0.67, Grad-CAM 0.63, smoothgrad 0.57, saliency
-    0.49; with saliency and the quantiles of the paper 0.24).
+    The defaults cut out the digits best in 40 training pictures of the bundled scenes, whose digits cover 5% of a picture;
+    for larger objects try lower quantiles. On 40 test pictures the mean intersection over union is 0.73 (with occlusion
+    0.69, integrated gradients 0.67, Grad-CAM 0.63, SmoothGrad 0.57, saliency 0.49; with saliency and the paper's quantiles
+    0.24).
 
     >>> found = cw.methods.segment(net, scenes[0])
     >>> cw.methods.intersection_over_union(found.mask, scenes.mask(0))
 
     Parameters:
         net: a bound network.
-        image: whatever ``net.prepare`` takes; one picture.
-        target: a class's index or name, or a function of the output; by default the class that is predicted.
-        attribution: a map of the picture, instead of guided backpropagation of the target; a smaller one is enlarged, of
-            (C, H, W) values the sizes are summed up.
-        foreground, background: quantiles of the map, at least and at most which a pixel is a seed.
-        smooth: standard deviation of a normal blur of the map, in pixels; by default a 64th of the shorter side.
-        beta: how much an edge of color keeps a walk off.
+        image: one picture, as ``net.prepare`` takes it.
+        target: a class's index or name, or a function of the output; by default the predicted class.
+        attribution: a map of the picture, instead of guided backpropagation of the target; a smaller one is enlarged; the
+            sizes of (C, H, W) values are added up.
+        foreground, background: quantiles of the map: a pixel at or above the first seeds the object, one at or below the
+            second the background.
+        smooth: standard deviation of the Gaussian that blurs the map, in pixels; by default a 64th of the shorter side.
+        beta: how strongly color edges stop the walk.
 
     Raises:
-        NoRule: a ValueError: the network has no ReLUs, or others that guided backpropagation cannot be given to: give an
-            attribution by another method.
-        TypeError, ValueError: a picture, target, map or quantile that does not fit; a map that is the same everywhere.
+        NoRule: a ValueError: the network has no ReLUs, or some that have no such rule: give an attribution by another
+            method.
+        TypeError, ValueError: a picture, target, map or quantile does not fit, or the map is constant.
     """
     from skimage.color import rgb2lab  # here, because it takes a second
     from skimage.segmentation import random_walker
 
     if attribution is not None and target is not None:
-        raise ValueError("the target is that of the attribution: give one of the two")
+        raise ValueError("the attribution has its own target: give target or attribution, not both")
     foreground, background, beta = real("foreground", foreground), real("background", background), real("beta", beta, 0)
     smooth = None if smooth is None else real("smooth", smooth, 0)
     if not 0 <= background < foreground <= 1:
@@ -106,7 +107,7 @@ def segment(
     seeds = (values >= high).astype(np.int8)
     seeds[values <= low] = -1
     if not (seeds > 0).any():
-        raise ValueError("the map is the same everywhere: it seeds no object")
+        raise ValueError("the map is constant: it seeds no object")
     chance = (seeds > 0).astype(np.float32)
     if (seeds == 0).any():
         colors = rgb2lab(net.picture(inputs)) / 100 + (1e-6, 0, 0)  # a black picture would have no deviation to divide by
@@ -118,7 +119,7 @@ def segment(
 
 @checked
 def intersection_over_union(mask: np.ndarray, truth: np.ndarray) -> float:
-    """The pixels that two masks share, in parts of those that either has: 1 if they are the same, 0 if they are apart.
+    """Intersection over union of two masks: 1 if they are the same, 0 if they do not overlap.
 
     Raises:
         ValueError: they have different sizes, or both are empty.

@@ -1,4 +1,4 @@
-"""FeatureMapBrowser: every map of every layer for a picture."""
+"""FeatureMapBrowser: every feature map of every layer for one picture."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView, ImageView, TableView
-from cnnwidgets.views.curves import bars
+from cnnwidgets.views.by_layer import bars_by_layer
 
 
 class FeatureMapBrowser(ImagePanel, ColoredPanel):
     """All feature maps of all layers for one picture.
 
-    >>> cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes())    # pick among the pictures of a data set
-    >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")          # or beside=another_net: under the same cursor
-    >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes(), beside=5)      # two of them, by their numbers
+    >>> cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes())    # a data set, to choose pictures from
+    >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")          # or beside=another_net; both share one cursor
+    >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes(), beside=5)      # two pictures, by their numbers
 
-    Choose a layer in the list (arrow keys move through the depth; the cursor stays where it is in the picture). Hovering a
-    map gives unit, position and value, and shows in the picture what that position sees: its receptive field. The chart
-    says how sparse each layer is; click a bar to go there.
+    Choose a layer in the table; the arrow keys go through the layers, and the cursor keeps its place in the picture. Point
+    at a map to read unit, position and value; the picture shows what that position sees, its receptive field. The chart
+    shows the share of zeros in each layer; click a bar to open the layer.
     """
 
-    layer = Layer("with_units", control=None, help="layer whose maps are shown; by default the first")
-    y = Cursor(help="row of the cursor in the input, in pixels")
-    x = Cursor(help="column of the cursor in the input, in pixels")
-    sort = Order(*ORDERS, help="order of the units: index, falling maximum or falling mean")
-    beside = public(Beside(None, help="a second picture, or its number in the data set; or a second network"), None)
+    layer = Layer("with_units", control=None, help="Layer whose maps are shown; by default the first")
+    y = Cursor(help="Row of the cursor in the picture, in pixels")
+    x = Cursor(help="Column of the cursor in the picture, in pixels")
+    sort = Order(*ORDERS, help="Order of the maps: by index, or largest maximum or mean first")
+    beside = public(Beside(None, help="A second picture, its number in the data set, or a second network"), None)
 
     _charted: dict[str, float] | None = None  # the shares of zeros in the chart
 
@@ -52,41 +52,54 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
     @property
     def layer_names(self) -> list[str]:
-        """The layers that can be shown: those that give maps, a vector or tokens."""
+        """The layers that can be shown: those whose output is maps, a vector, a sequence or tokens."""
         return [row.name for row in self.net.layers.with_units]
 
     def build(self) -> Part | tuple[Part, ...]:
         names, fixed = self.layer_names, "layer" in self.locked
         if not names:
-            raise ValueError(f"{self.net.name} has no layer to show: none gives maps, a vector or tokens")
+            raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
         self.browser = MapBrowser(self.net)
-        is_network = isinstance(self.beside, BoundModel)
+        alone, is_network = self.beside is None, isinstance(self.beside, BoundModel)
         self.grid = self.make_grid("unit", unit="selected")
         self.second = self.make_grid("unit", **({} if is_network else {"unit": "selected"}))  # its units are others
-        width = 250 if self.beside is None or is_network else 150
-        self.picture, self.second_picture = ImageView(title="Input", width=width), ImageView(title="Beside", width=width)
-        self.chart = ChartView(height=240, fixed=fixed, hint="click: go there")
+        self.second.hide = [*self.second.hide, "zoom"]  # the first grid's is both's
+        self.grid.steady = self.second.steady = True
+        self.grid.height = self.second.height = 370 if alone else 260
+        width = 200 if alone else 160
+        self.picture, self.second_picture = ImageView(width=width), ImageView(title="Beside", width=width)
+        self.chart = ChartView(height=112, fixed=fixed, hint="click a bar to open it")
+        none = dict.fromkeys(names, 0.0)  # plotly is imported here, for the worker thread should import nothing
         with suppress(MissingPackage):
-            self.chart.show(_sparsity({}), "share of zeros by depth")  # here, for the worker thread should import nothing
+            self.chart.show(self.zeros_chart(none), "zeros in each layer")
         self.table = TableView(
-            heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, height=200, description="layers",
-            rows=[_cells(self.net.layers[name]) for name in names], locked=fixed,
+            heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, spare=3,
+            rows=[_cells(self.net.layers[name]) for name in names], height=330 if alone else 200, locked=fixed,
+            description="layers",
         )  # fmt: skip
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.second, "cursor"))
         self.tie((self.grid, "tile"), (self.second, "tile"))
         self.grid.on_user("cursor", self.point)
         self.table.on_user("selected", self.go_to)
         self.chart.on_user("clicked", self.go_to_bar)
+        return self.lay_out(width)
+
+    def lay_out(self, width: int) -> Part:
+        """Picture and table with the maps at their right; two pictures or networks above their maps."""
         table = [] if "layer" in self.hidden else [self.table]
+        bases = [width, width, *[330 for _ in table]]
         if self.beside is None:
-            pictures = row(self.picture, self.second_picture, basis=140)
-            body = maps = row(column(pictures, *table), self.grid, self.second, basis=400)
+            pictures = row(self.picture, self.second_picture, *table, grow=[0, 0, *[1 for _ in table]], basis=bases)
+            left = column(pictures, self.chart)
+            maps = body = row(left, self.grid, self.second, grow=(1, 2, 2), basis=[580 if table else 300, 240, 240])
         else:
-            pictures = row(self.picture, self.second_picture, *table, grow=(0, 0, 1), basis=150)
+            pictures = row(
+                self.picture, self.second_picture, *table, self.chart, grow=[0, 0, *[2 for _ in table]], basis=[*bases, 330]
+            )
             maps = row(self.grid, self.second)
             body = column(pictures, maps)
         pictures.hidden, maps.hidden = [self.second_picture], [self.second]
-        return body, self.chart
+        return body
 
     def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
         beside = state.beside
@@ -97,7 +110,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     @draws()
     def draw_maps(self, found: Browsed) -> None:
         maps, beside = found.maps, found.beside
-        title = f"{self.net.name} · {maps.title}" if beside else maps.title
+        name = self.net.name if found.other is None else "Picture"
+        title = f"{name} · {maps.title}" if beside else maps.title
         self.grid.show(maps.values, orders=maps.orders, title=title)
         self.reveal(self.second, beside is not None)
         if beside:
@@ -112,7 +126,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
             field=asdict(layer.receptive_field) if layer.receptive_field else {},
             positions=list(layer.map_shape[1:]),
             caption=found.predicted or "",
-            title=f"Input {format_shape(self.net.input_shape)}",
+            title=f"Picture ({format_shape(self.net.input_shape)})",
         )
         self.reveal(self.second_picture, found.other is not None)
         if found.other is not None:
@@ -122,8 +136,13 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def draw_layers(self, found: Browsed) -> None:
         self.table.selected = self.chart.marked = self.layer_names.index(found.maps.layer.name)
         if found.zeros and found.zeros is not self._charted:  # plotly takes 8 ms: not for another layer
-            self.chart.show(_sparsity(found.zeros), f"share of zeros of {len(found.zeros)} layers, by depth")
+            self.chart.show(self.zeros_chart(found.zeros), f"zeros in each of {len(found.zeros)} layers")
             self._charted = found.zeros
+
+    def zeros_chart(self, zeros: dict[str, float]) -> Any:
+        """The share of zeros in each layer, as bars; beside a table the axis has less room."""
+        percents = {name: 100 * share for name, share in zeros.items()}
+        return bars_by_layer(percents, "Zeros in each layer", "zeros", letters=64 if self.beside is None else 40)
 
     @draws("y", "x")
     def place_cursor(self, found: Browsed) -> None:
@@ -133,21 +152,21 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
     def summary(self, found: Browsed) -> str:
         says = [self.net.output.sentence] if found.predicted and not self.net.output.is_structure else []
-        return " · ".join([found.maps.summary(), *says])
+        return "\n".join([found.maps.summary(), *says])
 
     def data(self) -> dict[str, np.ndarray]:
-        """``values`` (units, height, width) and ``picture`` uint8 (H, W, 3); ``beside`` like values."""
+        """``values`` (units, height, width), ``picture`` uint8 (H, W, 3), and ``beside``, like values, if there is any."""
         found = self.result
         beside = {"beside": found.beside.values} if found.beside else {}
         return {"values": found.maps.values, "picture": self.net.picture(found.inputs), **beside}
 
     def point(self, cursor: list[float]) -> None:
-        """A hand has moved the cursor on the maps: in the picture it is at the center of what the position sees."""
+        """A user moved the cursor on the maps: in the picture it is at the center of what that position sees."""
         y, x = self._result.maps.layer.to_pixel(*cursor, self.net.input_shape[1:])
         self.put(y=y, x=x)
 
     def go_to(self, number: int) -> None:
-        """A hand has chosen a layer by its number in the table or the chart, which list the same layers."""
+        """A user chose a layer, by its number in the table or the chart, which list the same layers."""
         self.layer = self.layer_names[number]
 
     def go_to_bar(self, clicked: list[int]) -> None:
@@ -156,12 +175,5 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
 
 
 def _cells(row: Row) -> list[str]:
-    """A layer's line in the table."""
-    return [row.name, row.kind, row.output, f"{row.parameters:,}", str(row.receptive_field or "no map")]
-
-
-def _sparsity(zeros: dict[str, float]) -> Any:
-    """A bar a layer: the share of zeros, in execution order."""
-    percent = {name: 100 * share for name, share in zeros.items()}
-    words = {"x": "layer, in order of execution", "y": "% zeros", "hover": "%{text}<br>%{y:.1f} % zeros<extra></extra>"}
-    return bars(percent, "Share of zeros by depth", **words, most=100)
+    """A layer's row in the table."""
+    return [row.name, row.kind, row.output, f"{row.parameters:,}", str(row.receptive_field or "none")]

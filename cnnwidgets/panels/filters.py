@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from cnnwidgets.base import draws, row
+from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.coloring import COLORING, ColoredPanel, Order, Scale
 from cnnwidgets.base.image import bound
 from cnnwidgets.base.jobs import Job
@@ -20,7 +20,9 @@ from cnnwidgets.net import BoundModel
 from cnnwidgets.views import ImageGrid, MatrixView
 
 MOST_WEIGHTS = 8_000_000
-"""Weights that are sent to the browser at most; vgg16's first fully connected layer has 103 million."""
+"""Most weights that are sent to the browser; the first fully connected layer of vgg16 has 103 million."""
+
+HINT = "Click a filter, or use the arrow keys, to see its weights and its nearest filters."
 
 
 class FilterGrid(ColoredPanel):
@@ -28,18 +30,19 @@ class FilterGrid(ColoredPanel):
 
     >>> cw.FilterGrid(cw.load("scenes"))
 
-    First layers are shown in color; deeper layers with all input channels side by side, or one at a time; a fully
-    connected layer's rows as the map they weigh, which for a linear classifier is a template a class. Click a filter, or
-    move with the arrow keys, to see its numbers, its norm and the filters most like it. Filters that are (next to) zero
-    are crossed out.
+    The filters of a first layer are in color. Filters of deeper layers show all their input channels side by side, or one
+    at a time. The rows of a fully connected layer are drawn as the map that they weight: for a linear classifier, one
+    template per class. Click a filter, or use the arrow keys, to see its weights, its norm and its nearest filters. Dead
+    filters, whose weights are nearly zero, are crossed out.
     """
 
-    layer = Layer("weighted", text=lambda row: f"{row.name} · {row.kind} · {row.parameters:,} parameters",
-                  help="layer whose filters are shown; by default the first that has any")  # fmt: skip
-    channel = Slide(-1, lambda panel: (-1, panel.channels - 1), then="nothing", absent=lambda panel: panel.channels == 1,
-                    help="input channel that is shown; -1: all of them")  # fmt: skip
-    sort = Order(*ORDERS, help="order: index, falling norm, or neighbors alike")
-    scale = Scale("layer", help="what the colors span: each filter, the layer, or fixed limits")
+    layer = Layer("weighted", shown=lambda panel: panel.shown_layer, help="Layer whose filters are shown")
+    channel = Slide(
+        None, lambda panel: (0, panel.channels - 1), then="nothing", low=0, nothing="all",
+        absent=lambda panel: panel.channels == 1, help="Input channel to show, or all of them",
+    )  # fmt: skip
+    sort = Order(*ORDERS, help="Order of the filters: by index, largest norm first, or similar filters side by side")
+    scale = Scale("layer", "filter")
 
     def __init__(self, net: BoundModel | nn.Module, layer: str | None = None, **options: Any) -> None:
         super().__init__(bound(net, ()), layer=layer, **options)
@@ -49,12 +52,18 @@ class FilterGrid(ColoredPanel):
         """Number of input channels of the filters on screen."""
         return self._result.values.shape[1] if self._result else 1
 
+    @property
+    def shown_layer(self) -> str | None:
+        """The layer whose filters are on screen, which may be one before the layer that was chosen."""
+        return self._result.layer.name if self._result else None
+
     def build(self) -> Part | tuple[Part, ...]:
         self.grid = self.make_grid("filter", unit="selected")
-        self.alike = self.bind(ImageGrid(tools=False, tile=84, height=240, noun="filter", lock=["unit"]), *COLORING)
-        self.kernel = MatrixView()
-        self.detail = row(self.alike, self.kernel, grow=(1, 2), follows="unit")
-        return self.grid, self.detail
+        self.grid.height, self.grid.quantity = 380, "weight"
+        self.alike = self.bind(ImageGrid(tools=False, height=240, noun="filter", lock=["unit"]), *COLORING)
+        self.kernel = MatrixView(height=210)
+        self.detail = column(self.alike, self.kernel, follows="unit")
+        return row(self.grid, self.detail, grow=(3, 2), basis=(420, 360))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Filters:
         found = filters(self.net, layer_with_filters(self.net, state.layer).name if state.layer else None)
@@ -63,7 +72,8 @@ class FilterGrid(ColoredPanel):
 
     @draws()
     def keep_channel(self, found: Filters) -> None:
-        self.channel = min(self.channel, self.channels - 1)
+        if self.channel is not None:
+            self.channel = min(self.channel, self.channels - 1)
 
     @draws("channel")
     def draw_grid(self, found: Filters) -> None:
@@ -75,29 +85,33 @@ class FilterGrid(ColoredPanel):
     @draws("unit", "channel")
     def draw_detail(self, found: Filters) -> None:
         count, _ = found.first(MOST_WEIGHTS)
-        if not self.reveal(self.detail, 0 <= self.unit < count):
+        if not self.reveal(self.alike, 0 <= self.unit < count):
+            self.kernel.show(np.zeros((0, 0, 0)), caption=HINT)
             return
         maps, mosaic = found.pictures(self.channel, count)
         alike = [(other, cosine) for other, cosine in found.alike(self.unit, 5) if other < count]
+        nearest = f"its {len(alike)} nearest" if len(alike) > 1 else "its nearest"
         self.alike.show(
             maps[[self.unit, *(other for other, _ in alike)]],
             mosaic=mosaic,
             span=[float(maps.min()), float(maps.max())],
-            title=f"Filter {self.unit} and the {len(alike)} most like it (cosine)" if alike else f"Filter {self.unit}",
-            labels=[str(self.unit), *(f"{other}: {cosine:.2f}" for other, cosine in alike)],
+            title=f"Filter {self.unit} and {nearest} (cosine similarity)" if alike else f"Filter {self.unit}",
+            labels=[f"no. {self.unit}", *(f"no. {other} · {cosine:.2f}".replace("-", "−") for other, cosine in alike)],
         )
         self.kernel.show(*found.kernels(self.unit, self.channel))
 
     def summary(self, found: Filters) -> str:
         asked, said = self.asked.layer, found.summary(found.first(MOST_WEIGHTS)[0])
         if asked and not self.net.layers[asked].weight:
-            return f"{asked} has no filters; shown are those of the layer before it · {said}"
+            kind, name = self.net.layers[asked].kind, found.layer.name
+            article = "An" if kind[0].lower() in "aeiou" else "A"
+            return f"{article} {kind} has no filters. These are those of {name}, the last layer before it with any.\n{said}"
         return said
 
     def data(self) -> dict[str, np.ndarray]:
-        """``values`` (filters, channels, height, width), of one channel without that axis; ``norms`` (filters,)."""
+        """``values`` (filters, channels, height, width), without the channel axis if one is chosen; ``norms`` (filters,)."""
         found = self.result
-        return {"values": found.values if self.channel < 0 else found.values[:, self.channel], "norms": found.norms}
+        return {"values": found.values if self.channel is None else found.values[:, self.channel], "norms": found.norms}
 
     def code(self) -> str:
         return self.result.code(self.net, self.channel)

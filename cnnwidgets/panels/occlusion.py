@@ -86,7 +86,7 @@ class OcclusionSlider(TargetPanel):
 
     _begun: tuple[float, float] | None = None  # where the patch was put; nobody has moved it, as long as it is there
 
-    def __init__(self, net, image: Any = 0, target: Any = None, *, unit: Any = None, **options):
+    def __init__(self, net: Any, image: Any = 0, target: Any = None, *, unit: Any = None, **options: Any):
         if isinstance(unit, (tuple, list)):
             options["layer"], unit, options["position"] = parted_unit(unit)
         super().__init__(net, image, target, **options, **({} if unit is None else {"unit": unit}))
@@ -113,8 +113,8 @@ class OcclusionSlider(TargetPanel):
         self.bind(self.heat, colors="range")
         self.picture.on_user("box", self.move)
         self.picture.observe(lambda change: self.probe(), "box")
-        self.observe(lambda change: self.unit >= 0 and self.ask(), "layer")
-        return row(row(self.picture, self.answers, basis=232), row(self.heat, self.tops, basis=232), basis=480)
+        self.observe(self._take_layer, "layer")
+        return row(row(self.picture, self.answers, basis=192), row(self.heat, self.tops, basis=192), basis=400)
 
     def compute(self, state: SimpleNamespace, job: Job) -> OcclusionMap:
         options = {name: getattr(state, name) for name in ("patch", "stride", "fill", "shape", "edges", "seed")}
@@ -175,6 +175,11 @@ class OcclusionSlider(TargetPanel):
         self.put(y=box[0] + (box[2] - 1) / 2, x=box[1] + (box[3] - 1) / 2)
         self.place_patch(self._result)  # it may have been dragged while its size changed
 
+    def _take_layer(self, change: Any) -> None:
+        """Another layer was chosen in a linked panel: it matters where a unit is watched."""
+        if self.unit >= 0:
+            self.ask()
+
     def probe(self) -> None:
         """Ask the network about the place where the patch is, if the map does not have it."""
         found, box = self._result, self.picture.box
@@ -200,5 +205,5 @@ def unit_of(state: Any) -> tuple | None:
 def parted_unit(unit: Sequence[Any]) -> tuple[Any, Any, list | None]:
     """Layer, unit, and [row, column] or None, of what methods take as a unit."""
     if len(unit) not in (2, 4):
-        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}")
+        raise ValueError(f"unit is {said(unit)}; expected {UNIT}")
     return unit[0], unit[1], list(unit[2:]) or None

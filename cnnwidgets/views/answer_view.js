@@ -54,7 +54,7 @@ function render({ model, el }) {
     const [i, j] = [ys.indexOf(box[0]), xs.indexOf(box[1])];
     if (i >= 0 && j >= 0 && known[i * xs.length + j]) return { ...inGrid(i, j), far: 0 };
     const answer = model.get("answer");
-    if (answer.box && answer.box.every((v, n) => v === box[n])) return { ...answer, far: 0 };
+    if (answer.box?.every((v, n) => v === box[n])) return { ...answer, far: 0 };
     let [best, far] = [-1, Infinity];
     known.forEach((there, at) => {
       const away = (ys[Math.floor(at / xs.length)] - box[0]) ** 2 + (xs[at % xs.length] - box[1]) ** 2;
@@ -113,7 +113,7 @@ function render({ model, el }) {
     list.style.minHeight = before.classes.length < 5 ? "" : `calc(${ROWS + 1} * (1.45em + 1px))`; // as many as there will be
     list.setAttribute("role", "table");
     list.setAttribute("aria-label", "Most probable classes, now and before");
-    const head = h("div", { role: "row" }, h("span", { role: "columnheader" }), h("span", { role: "presentation" }),
+    const head = h("div", { role: "row" }, h("span", { className: "cw-kind", role: "columnheader" }, "class"), h("span", { role: "presentation" }),
       h("span", { className: "cw-head", role: "columnheader" }, "now"), h("span", { className: "cw-head cw-before", role: "columnheader" }, "before"));
     list.replaceChildren(head, ...shown.map((index) => row(index, before, here)));
     note.textContent = here?.far ? `≈ value of the nearest computed position, ${Math.round(here.far)} pixel${here.far < 1.5 ? "" : "s"} away` : "";

@@ -81,8 +81,8 @@ class AnswerView(View, module="answer_view.js"):
         y += line_of(BIG)
         lo, hi = self.span
         if not self.share:
-            along = [(each - lo) / (hi - lo) if hi > lo else 0.0 for each in (value, was)]
-            self._draw_bar(paper, 0, y, WIDE, *along, FILL)
+            now, before = ((each - lo) / (hi - lo) if hi > lo else 0.0 for each in (value, was))
+            self._draw_bar(paper, 0, y, WIDE, now, before, FILL)
             y += 0.2
         y = paper.take(WIDE, self._draw_list(paper, y, here))
         if here and about:
@@ -108,7 +108,9 @@ class AnswerView(View, module="answer_view.js"):
             y = paper.text(WIDE, y, was[1], ha="right", color=DIM)
         return y
 
-    def _draw_bar(self, paper: Paper, x: float, y: float, width: float, now: float | None, was: float | None, color) -> None:
+    def _draw_bar(
+        self, paper: Paper, x: float, y: float, width: float, now: float | None, was: float | None, color: str
+    ) -> None:
         """A bar that is filled as far as now, with a tick at before."""
         paper.rectangle(x, y, width, 0.1, color=EMPTY)
         paper.rectangle(x, y, width * min(1.0, max(0.0, now or 0.0)), 0.1, color=color)

@@ -130,13 +130,18 @@ class ChartStill:
             axes.plot(x[self.marked], y[self.marked], symbol, color=style.get("color", MARK), markersize=big, label="")
 
     def _draw_bars(self, number: int, trace: Mapping[str, Any], axes: Axes) -> None:
+        from matplotlib.colors import to_rgba
+
         x, y = self._points(number, trace)
         lying, mark = trace.get("orientation") == "h", trace.get("marker") or {}
         at, sizes = (y, x) if lying else (x, y)
         colors = color_of(mark.get("color") or CYCLE[number % len(CYCLE)])
         colors = [*colors] if isinstance(colors, list) else [colors] * len(at)
+        seen = np.full(len(colors), float(mark.get("opacity", 1)))
         if number == 0 and 0 <= self.marked < len(colors):
             colors[self.marked] = color_of(((trace.get("selected") or {}).get("marker") or {}).get("color", MARK))
+            seen[self.marked] = 1
+        colors = [to_rgba(color, alpha) for color, alpha in zip(colors, seen, strict=True)]
         thick = 1 - self.layout.get("bargap", 0.2)
         look: dict[str, Any] = {"color": colors, "label": words_of(trace.get("name", ""))}
         error = (trace.get("error_x" if lying else "error_y") or {}).get("array")

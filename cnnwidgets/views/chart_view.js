@@ -77,7 +77,7 @@ function render({ model, el }) {
       ...themed,
       ...(figure.layout.title && { title: hinted(figure.layout.title) }),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
-      font: { color: style.color, size: 13, ...figure.layout.font },
+      font: { color: style.color, size: parseFloat(style.getPropertyValue("--cw-size")) || 13, ...figure.layout.font },
     };
   };
 

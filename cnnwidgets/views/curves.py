@@ -115,24 +115,3 @@ def blank(x: str, y: str) -> Any:
     figure = make_subplots(1, 1, shared_xaxes=True)
     figure.add_scatter(x=np.empty(0), y=np.empty(0), mode="lines+markers", line={"color": GRAY}, marker=mark, row=1, col=1)
     return dress(figure, x, y)
-
-
-@needs_plotly
-def bars(heights: Mapping[str, float], title: str, x: str, y: str, *, most: float, hover: str) -> Any:
-    """A bar a name, in their order, from 0 to ``most``; ``hover`` is what the pointer tells of one, as plotly has it."""
-    import plotly.graph_objects as go
-
-    bar = go.Bar(
-        x=list(range(len(heights))), y=list(heights.values()), text=list(heights), textposition="none", hovertemplate=hover,
-        marker={"color": "#648fff", "line": {"width": 0}}, selected={"marker": {"color": "#ffb000"}},
-        unselected={"marker": {"opacity": 1}},
-    )  # fmt: skip
-    figure = go.Figure(bar)
-    figure.update_layout(
-        title={"text": title, **FONT},
-        yaxis={"title": {"text": y, "font": {"size": 13}}, "range": [0, most]},
-        xaxis={"title": {"text": x, "font": {"size": 13}}, "showticklabels": False},
-        bargap=0.1,
-        template="none",
-    )
-    return figure

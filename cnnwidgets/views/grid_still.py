@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cnnwidgets.views.image_grid import ImageGrid
 
 WIDE, NARROW = 7.6, 5.0
-"""Inches in which tiles lie side by side: of a grid with tools, and of one beside something else."""
+"""Inches across which tiles lie side by side: of a grid with tools, and of one beside something else."""
 
 LEAST, MOST = 0.12, 1.2
 """Inches of a tile, where the grid may choose."""
@@ -26,8 +26,14 @@ BETWEEN, BETWEEN_MOSAICS = 0.05, 0.1
 PALE = 0.35
 """Opacity of a map that is crossed out."""
 
+NUMBERED = 56
+"""CSS pixels of a tile from which on its number stands in its corner."""
+
+CHIP = {"facecolor": "#000000", "edgecolor": "none", "alpha": 0.6, "pad": 0.6}
+"""The ground of that number."""
+
 RULED = 0.05
-"""Inches that a part of a mosaic has at least, for lines between the parts."""
+"""Least inches of a mosaic's part for lines between the parts."""
 
 
 class Tiles(NamedTuple):
@@ -82,7 +88,7 @@ def draw_grid(grid: ImageGrid, paper: Paper) -> None:
     bottom = top + tiles.corner(len(order) - 1)[1] + tiles.pitch[0]
     paper.take(min(len(order), tiles.across) * tiles.pitch[1], bottom)
     look = colored(
-        grid.maps[order], scale=grid.scale, limits=grid.limits, span=grid.span, contrast=grid.contrast, colors=grid.colors
+        grid.maps[order], scale=_scale(grid), limits=grid.limits, span=grid.span, contrast=grid.contrast, colors=grid.colors
     )
     if paper.axes is not None:
         _draw_tiles(grid, paper, top, tiles, order, look)
@@ -110,6 +116,9 @@ def _draw_tiles(grid: ImageGrid, paper: Paper, top: float, tiles: Tiles, order: 
     (w, h) = tiles.width, tiles.height
     paper.lines([line for x, y in crossed for line in ([(x, y), (x + w, y + h)], [(x + w, y), (x, y + h)])], INK, 1.0)
     _draw_spots(grid, paper, corners, tiles)
+    if grid.numbered and min(w, h) >= inches(NUMBERED):
+        for (x, y), index in zip(corners, order.tolist(), strict=True):
+            paper.text(x + 0.03, y + 0.02, str(index), size=SMALL, color="white", bbox=CHIP)
     if grid.labels:
         for (x, y), number in zip(corners, order.tolist(), strict=True):
             text = fitting(grid.labels[number], tiles.pitch[1], SMALL)
@@ -160,18 +169,34 @@ def _draw_legend(grid: ImageGrid, paper: Paper, y: float, order: np.ndarray, loo
     chosen = np.flatnonzero(order == grid.selected)
     slot = int(chosen[0]) if len(chosen) else 0
     words: tuple[str, ...] = ()
-    if grid.scale == "map" and not len(chosen):
-        words = ("its lowest", "0", "its highest")
+    if _scale(grid) == "map" and not len(chosen):
+        words = (f"lowest of {_each(grid)}", "0", f"highest of {_each(grid)}")
+    y = paper.text(0, y, _told(grid, bool(len(chosen))), color=DIM)
     bottom = paper.bar(0, y, look.table, float(look.low[slot]), float(look.high[slot]), words=words)
     if "line" not in grid.hide:
         paper.text(0, bottom + 0.04, _line(grid, bool(len(chosen))), color=DIM, width=WIDE, lines=2)
 
 
 def _line(grid: ImageGrid, chosen: bool) -> str:
-    scale = {"map": f"colors: each {grid.noun} on its own scale", "layer": "colors: all on one scale"}
-    told = scale.get(grid.scale, "colors: on a fixed scale")
     if not chosen:
-        return f"{grid.shape[0]} {grid.noun}s · {told}"
+        return f"{grid.shape[0]:,} {grid.noun}s" if grid.shape[0] != 1 else f"1 {grid.noun}"
     lo, hi = (np.frombuffer(ends, np.float32)[grid.selected] for ends in (grid.lo, grid.hi))
     dead = " (dead)" if grid.dim[grid.selected] else ""
-    return f"{grid.noun} {grid.selected}{dead} · from {number(float(lo))} to {number(float(hi))} · {told}"
+    return f"{grid.noun} {grid.selected}{dead} · from {number(float(lo))} to {number(float(hi))}"
+
+
+def _each(grid: ImageGrid) -> str:
+    return f"each {'map' if grid.noun == 'unit' else grid.noun}"
+
+
+def _scale(grid: ImageGrid) -> str:
+    """What the colors span: a map of one value has no range of its own."""
+    return "layer" if grid.scale == "map" and grid.shape[1:3] == [1, 1] else grid.scale
+
+
+def _told(grid: ImageGrid, chosen: bool) -> str:
+    """What the colors stand for."""
+    if _scale(grid) == "map" and chosen:
+        return f"{grid.quantity}, {grid.noun} {grid.selected}"
+    spans = {"map": f"{_each(grid)} on its own scale", "layer": "all on one scale", "fixed": "fixed range"}
+    return f"{grid.quantity}, {spans[_scale(grid)]}"

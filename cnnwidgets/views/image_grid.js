@@ -1,10 +1,14 @@
 // Many small maps on one canvas. Sorting, scale, colors, zoom, hover and selection happen here, without the kernel.
 
-import { choice, colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
+import { drawCross, drawLines, drawNumber } from "./grid_marks.js";
+import { tilesIn } from "./grid_tiles.js";
+import { eachOf, toolbar, zoomButtons } from "./grid_tools.js";
+import { colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
 import { format } from "./numbers.js";
 
 const LABEL = 18;
 const SPOTS_FROM = 36; // CSS pixels: smaller tiles show the cursor only where the pointer is
+const NUMBERS_FROM = 56; // and no number
 
 function render({ model, el }) {
   const canvas = h("canvas", { tabIndex: 0, className: "cw-canvas", role: "application" });
@@ -13,14 +17,18 @@ function render({ model, el }) {
   const legend = h("canvas", { className: "cw-legend", role: "img" });
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const title = h("div", { className: "cw-title" });
+  const zoom = (factor) => put(model, { tile: Math.round(Math.max(12, Math.min(600, layout.tile * factor))) });
+  const buttons = zoomButtons(zoom);
+  const head = h("div", { className: "cw-head" }, title, buttons);
   const ends = [];
-  const tools = toolbar(model, legend, ends);
+  const quantity = h("span");
+  const tools = toolbar(model, quantity, legend, ends);
   line.hidden = model.get("hide").includes("line");
-  const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, title, tools, scroll, line);
+  const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, head, tools, scroll, line);
   el.append(root);
 
   const atlas = document.createElement("canvas");
-  let data, table, layout, hover = null;
+  let data, table, layout, hover = null, used = false;
 
   const readData = () => {
     const [count, height, width, channels] = model.get("shape");
@@ -33,11 +41,14 @@ function render({ model, el }) {
     };
   };
 
+  /** What the colors span: a map of one value has no range of its own. */
+  const scaleOf = () => (model.get("scale") === "map" && data.height * data.width === 1 ? "layer" : model.get("scale"));
+
   /** From where to where the colors run for one map. */
   const range = (map) => {
     let [lo, hi] = [data.lo[map], data.hi[map]];
-    if (model.get("scale") === "fixed") [lo, hi] = model.get("limits");
-    else if (model.get("scale") === "layer") [lo, hi] = span();
+    if (scaleOf() === "fixed") [lo, hi] = model.get("limits");
+    else if (scaleOf() === "layer") [lo, hi] = span();
     const contrast = model.get("contrast");
     const around = colors() === "diverging" || (data.channels === 3 && signed()); // zero in the middle: white, or gray
     if (around) [lo, hi] = [-Math.max(-lo, hi, 0), Math.max(-lo, hi, 0)];
@@ -73,7 +84,7 @@ function render({ model, el }) {
     atlas.height = Math.ceil(count / layout.across) * height;
     const image = new ImageData(atlas.width, atlas.height);
     const words = new Uint32Array(image.data.buffer);
-    const whole = model.get("scale") === "map" ? null : range(0);
+    const whole = scaleOf() === "map" ? null : range(0);
     const blank = [];
     if (model.get("mosaic").length) {
       for (let i = 0; i < height * width; i++) if (!part(Math.floor(i / width), i % width)) blank.push(i);
@@ -100,31 +111,21 @@ function render({ model, el }) {
     return chosen?.byteLength ? typed(Int32Array, chosen) : Int32Array.from({ length: data.count }, (_, i) => i);
   };
 
-  /** The widest tile, within reason, with which all maps are in view. */
-  const comfortable = (room, gap) => {
-    for (let columns = 1; ; columns++) {
-      const tile = Math.floor(room / columns) - gap;
-      const rows = Math.ceil(data.count / columns);
-      if (tile <= 26 || (tile <= 168 && rows * ((tile * data.height) / data.width + gap) <= model.get("height"))) return Math.max(tile, 26);
-    }
-  };
-
-  /** Where the tiles lie: as many columns as fit, maps drawn at `tile` pixels in width. */
+  /** Where the tiles lie, and in which order. */
   const arrange = () => {
     const { count, height, width } = data;
-    const room = Math.max(120, scroll.clientWidth);
-    const gap = model.get("mosaic").length ? 9 : 3;
-    const tile = Math.max(12, Math.min(model.get("tile") || comfortable(room, gap), room - gap));
-    const tall = Math.max(12, Math.min((tile * height) / width, 400));
-    const wide = Math.min(Math.max(tile, (tall * width) / height), room - gap);
-    const columns = Math.max(1, Math.floor(room / (wide + gap)));
+    const most = model.get("height");
     const maps = order();
     const place = new Int32Array(count);
     maps.forEach((map, slot) => (place[map] = slot));
-    const pitch = tall + gap + (model.get("labels").length ? LABEL : 0);
-    layout = { ...layout, columns, gap, tile: wide, tall, pitch, maps, place, total: Math.ceil(count / columns) * pitch };
+    const tiles = tilesIn({
+      count, height, width, most, room: Math.max(120, scroll.clientWidth), gap: model.get("mosaic").length ? 9 : 3,
+      below: model.get("labels").length ? LABEL : 0, wanted: model.get("tile"),
+    });
+    layout = { ...layout, ...tiles, maps, place };
     space.style.height = `${layout.total}px`;
-    scroll.style.maxHeight = `${model.get("height")}px`;
+    scroll.style.maxHeight = `${most}px`;
+    scroll.style.height = model.get("steady") ? `${most}px` : "";
   };
 
   const corner = (slot) => [
@@ -144,7 +145,7 @@ function render({ model, el }) {
     const cursor = position(model.get("cursor"));
     const labels = model.get("labels");
     const mosaic = model.get("mosaic");
-    Object.assign(context, { font: "12px sans-serif", textAlign: "center" });
+    const numbered = model.get("numbered") && Math.min(layout.tile, layout.tall) >= NUMBERS_FROM;
     for (let slot = first; slot < last; slot++) {
       const map = layout.maps[slot];
       const [x, y] = corner(slot);
@@ -152,12 +153,14 @@ function render({ model, el }) {
       context.globalAlpha = data.dim[map] ? 0.35 : 1;
       context.drawImage(atlas, ...from, data.width, data.height, x, y, layout.tile, layout.tall);
       context.globalAlpha = 1;
-      if (mosaic.length) lines(context, x, y, mosaic);
+      const tile = [x, y, layout.tile, layout.tall];
+      if (mosaic.length && mosaic[0] * mosaic[1] > 1) drawLines(context, tile, [data.height / mosaic[0], data.width / mosaic[1]]);
       if (labels.length) {
-        context.fillStyle = style.color;
-        context.fillText(elided(context, labels[map], layout.tile), x + layout.tile / 2, y + layout.tall + 14);
+        Object.assign(context, { font: "13px sans-serif", textAlign: "center", fillStyle: style.color });
+        context.fillText(elided(context, labels[map], layout.tile + layout.gap - 2), x + layout.tile / 2, y + layout.tall + 14);
       }
-      if (data.dim[map]) cross(context, x, y, style.color);
+      if (data.dim[map]) drawCross(context, tile, style.color);
+      if (numbered && map !== hover?.map) drawNumber(context, tile, map);
       if (cursor && data.height * data.width > 1 && (layout.tile >= SPOTS_FROM || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);
     }
     const selected = model.get("selected");
@@ -167,29 +170,11 @@ function render({ model, el }) {
     const described = hover ?? (selected >= 0 ? { map: selected, ...at(cursor) } : null);
     line.textContent = describe(described);
     if (legend.isConnected) {
-      const free = !described && model.get("scale") === "map";
-      drawLegend(legend, Array.from(table), ...range(described?.map ?? 0), style.color, free && ["its lowest", "0", "its highest"]);
+      const [noun, each] = [model.get("noun"), scaleOf() === "map"];
+      quantity.textContent = model.get("quantity") + (each && described ? `, ${noun} ${described.map}` : "");
+      const words = each && !described && [`lowest of ${eachOf(model)}`, "0", `highest of ${eachOf(model)}`];
+      drawLegend(legend, Array.from(table), ...range(described?.map ?? 0), style.color, words);
     }
-  };
-
-  /** Thin lines between the parts of a map, where there is room for them. */
-  const lines = (context, x, y, [rows, columns]) => {
-    const [down, right] = [data.height / rows, data.width / columns];
-    if (rows * columns === 1 || layout.tile / right < 5) return;
-    context.fillStyle = "#777";
-    for (let i = 1; i < right; i++) context.fillRect(x + (i * layout.tile) / right - 0.5, y, 1, layout.tall);
-    for (let i = 1; i < down; i++) context.fillRect(x, y + (i * layout.tall) / down - 0.5, layout.tile, 1);
-  };
-
-  const cross = (context, x, y, color) => {
-    context.strokeStyle = color;
-    context.lineWidth = 1.5;
-    context.beginPath();
-    context.moveTo(x, y);
-    context.lineTo(x + layout.tile, y + layout.tall);
-    context.moveTo(x + layout.tile, y);
-    context.lineTo(x, y + layout.tall);
-    context.stroke();
   };
 
   const spot = (context, x, y, [row, column], strong) => {
@@ -210,8 +195,9 @@ function render({ model, el }) {
 
   const describe = (what) => {
     if (!what || what.map >= data.count) {
-      const hands = model.get("lock").includes("unit") ? "" : ", click to select, arrow keys to move";
-      return `${data.count} ${model.get("noun")}s · hover for values${hands}`;
+      const count = `${data.count.toLocaleString("en")} ${model.get("noun")}${data.count === 1 ? "" : "s"}`;
+      const hands = model.get("lock").includes("unit") ? "" : " Click: select. Arrow keys: next.";
+      return used ? count : `${count}. Hover: value.${hands}`;
     }
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {
@@ -256,9 +242,10 @@ function render({ model, el }) {
     readData();
     hover = null;
     title.textContent = model.get("title");
-    title.hidden = !title.textContent;
     tools.hidden = !model.get("tools");
-    canvas.setAttribute("aria-label", `${model.get("title")}: ${data.count} ${model.get("noun")}s`);
+    buttons.hidden = tools.hidden || model.get("hide").includes("zoom");
+    head.hidden = buttons.hidden && !title.textContent;
+    canvas.setAttribute("aria-label", `${model.get("title")}: ${data.count} ${model.get("noun")}${data.count === 1 ? "" : "s"}`);
     colorize();
     rearrange();
   };
@@ -271,6 +258,7 @@ function render({ model, el }) {
   canvas.addEventListener("pointerleave", () => { hover = null; draw(); });
   canvas.addEventListener("click", (event) => {
     const found = find(event);
+    used ||= found !== null;
     if (found) put(model, { ...select(found.map), cursor: [found.row, found.column] });
     canvas.focus({ preventScroll: true });
   });
@@ -290,7 +278,7 @@ function render({ model, el }) {
     } else if (event.key in steps) {
       const from = selected >= 0 ? layout.place[selected] : event.key === "End" ? 0 : -steps[event.key];
       const slot = Math.max(0, Math.min(data.count - 1, from + steps[event.key]));
-      hover = null;
+      [hover, used] = [null, true];
       put(model, select(layout.maps[slot]));
       reveal(layout.maps[slot]);
     } else if (event.key === "+" || event.key === "-") {
@@ -299,75 +287,18 @@ function render({ model, el }) {
     event.preventDefault();
     event.stopPropagation();
   });
-  const zoom = (factor) => put(model, { tile: Math.round(Math.max(12, Math.min(600, layout.tile * factor))) });
-  tools.querySelector(".cw-smaller").addEventListener("click", () => zoom(0.8));
-  tools.querySelector(".cw-larger").addEventListener("click", () => zoom(1.25));
   scroll.addEventListener("scroll", draw);
 
   ends.push(
     listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
     listen(model, ["scale", "limits", "contrast", "colors"], recolor),
-    listen(model, ["orders", "sort", "tile", "height"], rearrange),
-    listen(model, ["selected", "cursor", "lock"], draw),
+    listen(model, ["orders", "sort", "tile", "height", "steady"], rearrange),
+    listen(model, ["selected", "cursor", "lock", "numbered", "quantity"], draw),
     watch(scroll, rearrange),
     draw.stop,
   );
   reload();
   return () => ends.forEach((end) => end());
-}
-
-function toolbar(model, legend, ends) {
-  const tools = h("div", { className: "cw-tools" });
-  const offer = (trait, label, options, title) => {
-    if (model.get("hide").includes(trait)) return;
-    const control = choice(model, trait, label, options, title, ends);
-    control.querySelector("select").disabled = model.get("lock").includes(trait);
-    tools.append(control);
-  };
-  const same = (names) => names.map((name) => [name, name]);
-  const sorts = Object.keys(model.get("orders"));
-  if (sorts.length > 1) offer("sort", "Sort by", same(sorts), "the order of the tiles");
-  offer("scale", "Scale", [["map", `each ${model.get("noun")}`], ["layer", "whole layer"], ["fixed", "fixed"]],
-    "what the darkest and the brightest color stand for");
-  if (!model.get("hide").includes("limits")) tools.append(limits(model, ends));
-  if (!model.get("hide").includes("contrast")) tools.append(contrast(model, ends));
-  offer("colors", "Colors", same(["auto", "viridis", "gray", "diverging"]), "the color table");
-  const button = (className, text, title) => h("button", { className, title, "aria-label": title }, text);
-  tools.append(
-    h("span", { className: "cw-zoom" }, button("cw-smaller", "−", "smaller tiles (-)"), button("cw-larger", "+", "larger tiles (+)")),
-    legend,
-  );
-  return tools;
-}
-
-/** Two numbers, shown while the scale is fixed. */
-function limits(model, ends) {
-  const [low, high] = ["from", "to"].map((text) => h("input", { type: "number", step: "any", title: `the fixed scale runs ${text} here`, "aria-label": text }));
-  const box = h("span", { className: "cw-choice" }, low, "to", high);
-  const show = () => {
-    box.hidden = model.get("scale") !== "fixed";
-    [low.value, high.value] = model.get("limits");
-    low.disabled = high.disabled = model.get("lock").includes("limits");
-  };
-  box.addEventListener("change", () => {
-    const [lo, hi] = [low.valueAsNumber, high.valueAsNumber];
-    if (lo < hi) put(model, { limits: [lo, hi] });
-    else show();
-  });
-  ends.push(listen(model, ["scale", "limits"], show));
-  show();
-  return box;
-}
-
-/** A slider that lets the colors run out earlier, so that weak values show. */
-function contrast(model, ends) {
-  const slider = h("input", { type: "range", min: 1, max: 16, step: 0.5, title: "let the brightest color stand for a smaller value" });
-  const show = () => (slider.value = model.get("contrast"));
-  slider.disabled = model.get("lock").includes("contrast");
-  slider.addEventListener("input", () => put(model, { contrast: slider.valueAsNumber }));
-  ends.push(listen(model, ["contrast"], show));
-  show();
-  return h("label", { className: "cw-choice" }, "Contrast", slider);
 }
 
 export default { render };

@@ -17,13 +17,13 @@ COLORS = ("auto", "viridis", "gray", "diverging")
 
 
 class ImageGrid(View, module="image_grid.js"):
-    """Many small maps on one canvas: thousands are drawn at once, and sorted, scaled and colored without the kernel.
+    """Many small maps on one canvas. Thousands are drawn at once; sorting, scaling and coloring need no kernel.
 
     >>> grid = ImageGrid(noun="unit")
     >>> grid.show(maps, orders={"index": range(64)})   # maps: (64, 28, 28)
 
-    The maps travel as one byte a pixel, each scaled between its own smallest and largest value; what the browser shows of
-    a value under the cursor is right to 1/255 of that range, and is marked "≈".
+    The maps travel as one byte per pixel, each scaled between its own smallest and largest value. The value under the
+    cursor is therefore exact to 1/255 of that range, and is marked "≈".
     """
 
     pixels = t.Bytes(help="(maps, height, width, channels) bytes: 0 is a map's lo, 255 its hi").tag(sync=True)
@@ -32,15 +32,15 @@ class ImageGrid(View, module="image_grid.js"):
     )
     lo = t.Bytes(help="(maps,) float32: each map's smallest value").tag(sync=True)
     hi = t.Bytes(help="(maps,) float32: each map's largest value").tag(sync=True)
-    span = t.List(
-        t.Float(), help="[lowest, highest] value of the layer that the maps are a part of; empty: of these maps"
-    ).tag(sync=True)
-    dim = t.Bytes(help="(maps,) uint8: 1 for a map that is drawn crossed out").tag(sync=True)
+    span = t.List(t.Float(), help="[lowest, highest] value of the layer that the maps belong to; empty: of these maps").tag(
+        sync=True
+    )
+    dim = t.Bytes(help="(maps,) uint8: 1 for a map that is crossed out").tag(sync=True)
     orders = t.Dict(help="name of an order to (maps,) int32: the maps' indices in that order").tag(sync=True)
     sort = t.Unicode("index", help="the order in use").tag(sync=True)
-    scale = t.Enum(SCALES, "map", help="what the colors span: each map, all maps, or limits").tag(sync=True)
+    scale = t.Enum(SCALES, "map", help="what the colors span: each map, all maps, or ``limits``").tag(sync=True)
     limits = t.List(t.Float(), [-1.0, 1.0], help="[lowest, highest] value of the fixed scale").tag(sync=True)
-    contrast = t.Float(1.0, min=1.0, help="how many times sooner the colors run out").tag(sync=True)
+    contrast = t.Float(1.0, min=1.0, help="the colors end at 1/contrast of the range").tag(sync=True)
     colors = t.Enum(
         COLORS,
         "auto",
@@ -52,18 +52,21 @@ class ImageGrid(View, module="image_grid.js"):
     )
     tile = t.Int(0, help="width of a tile in CSS pixels; 0: chosen to fit").tag(sync=True)
     height = t.Int(460, help="largest height of the grid in CSS pixels; more is scrolled").tag(sync=True)
+    steady = t.Bool(False, help="whether the grid keeps its full height, so that what is below never moves").tag(sync=True)
     noun = t.Unicode("map", help="what one map is called: unit, filter").tag(sync=True)
     title = t.Unicode(help="a line above the grid").tag(sync=True)
-    labels = t.List(t.Unicode(), help="a word under each tile; empty for none").tag(sync=True)
+    labels = t.List(t.Unicode(), help="one label under each tile; empty for none").tag(sync=True)
+    numbered = t.Bool(False, help="whether each map's index stands in its corner, if there is room").tag(sync=True)
+    quantity = t.Unicode("value", help="what the values are, which the legend says").tag(sync=True)
     mosaic = t.List(
         t.Int(),
-        help="[rows, columns, parts] of a map made of so many parts side by side, such as a filter's input channels; "
-        "empty for none",
+        help="[rows, columns, parts] where each map is a number of parts side by side, such as a filter's input channels: "
+        "the size and the number of the parts; empty for none",
     ).tag(sync=True)
     hide = t.List(
-        t.Unicode(), help="what is not shown: sort, scale, limits, contrast, colors; line, which tells values"
+        t.Unicode(), help="what is not shown: sort, scale, limits, contrast, colors, zoom; line, which tells values"
     ).tag(sync=True)
-    lock = t.List(t.Unicode(), help="what cannot be changed by hand: these, and unit, the selection").tag(sync=True)
+    lock = t.List(t.Unicode(), help="what a user cannot change: these, and unit, the selection").tag(sync=True)
     tools = t.Bool(True, help="whether the controls and the legend are shown").tag(sync=True)
 
     @property
@@ -78,12 +81,12 @@ class ImageGrid(View, module="image_grid.js"):
         draw_grid(self, paper)
 
     def show(self, maps: np.ndarray, *, orders: Mapping | None = None, dim: np.ndarray | None = None, **traits: Any) -> None:
-        """Put maps on the canvas, in one message.
+        """Show maps, in one message.
 
         Parameters:
             maps: (maps, height, width) or, in color, (maps, height, width, 3), finite numbers.
             orders: name to (maps,) indices.
-            dim: (maps,) bool, maps that are drawn crossed out.
+            dim: (maps,) bool, maps that are crossed out.
             traits: further traits to set in the same message.
         """
         maps = np.asarray(maps, np.float32)

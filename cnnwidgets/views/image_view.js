@@ -75,7 +75,7 @@ function render({ model, el }) {
       if (mask.length && mask.length === box[2] * box[3]) drawPatch(context, box, scale);
       frame(context, box.map((v) => v * scale), width, height);
     }
-    const told = seen ? describe(seen) : box.length === 4 ? `patch on ${describeBox(box, model.get("shape"))}` : "";
+    const told = seen ? describe(seen) : box.length === 4 ? `on ${describeBox(box, model.get("shape"))}` : "";
     caption.textContent = caption.title = [told, model.get("caption")].filter(Boolean).join(" · ");
   };
 

@@ -92,7 +92,7 @@ class ImageView(View, module="image_view.js"):
         if not box:
             return ""
         first, last = np.floor(box[:2]).astype(int), np.ceil(np.add(box[:2], box[2:])).astype(int) - 1
-        what = f"this value sees {'at most ' if self.field['status'] == 'bound' else ''}" if seen else "patch on "
+        what = f"this value sees {'at most ' if self.field['status'] == 'bound' else ''}" if seen else "on "
         return what + ", ".join(
             f"{noun} {a}" if a == b else f"{noun}s {a}–{b}"
             for noun, a, b in zip(("row", "column"), first, last, strict=True)

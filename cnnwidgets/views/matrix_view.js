@@ -6,7 +6,9 @@ import { format } from "./numbers.js";
 const MOST_NUMBERS = 16;
 
 function render({ model, el }) {
-  const root = h("div", { className: "cw cw-matrices", "data-lm-suppress-shortcuts": "true" });
+  const box = h("div", { className: "cw-matrices" });
+  const line = h("div", { className: "cw-line" });
+  const root = h("div", { className: "cw", "data-lm-suppress-shortcuts": "true" }, box, line);
   el.append(root);
   const table = colorTable("diverging");
 
@@ -15,7 +17,8 @@ function render({ model, el }) {
     const values = typed(Float32Array, model.get("values"));
     const limit = values.reduce((most, v) => Math.max(most, Math.abs(v)), 0) || 1;
     const titles = model.get("titles");
-    root.replaceChildren();
+    box.replaceChildren();
+    box.style.maxHeight = model.get("height") ? `${model.get("height")}px` : "";
     for (let k = 0; k < count; k++) {
       const numbers = width <= MOST_NUMBERS;
       const rows = Array.from({ length: height }, (_, i) =>
@@ -28,13 +31,14 @@ function render({ model, el }) {
           return cell;
         })));
       const grid = h("table", { className: numbers ? "cw-numbers" : "cw-dots" }, h("caption", {}, titles[k] ?? ""), h("tbody", {}, ...rows));
-      root.append(grid);
+      box.append(grid);
     }
-    root.append(h("div", { className: "cw-line" }, model.get("caption")));
+    box.tabIndex = box.scrollHeight > box.clientHeight ? 0 : -1; // scrolled with the arrow keys
+    line.textContent = model.get("caption");
     stamp(root);
   };
 
-  const end = listen(model, ["values", "shape", "titles", "caption"], once(paint));
+  const end = listen(model, ["values", "shape", "titles", "caption", "height"], once(paint));
   paint();
   return end;
 }

@@ -12,10 +12,10 @@ from cnnwidgets.views.paper import DIM, GAP, SMALL, TABLES, Paper, line_of
 from cnnwidgets.views.view import View, numbers
 
 MOST_NUMBERS = 16
-"""Columns beyond which cells have no numbers."""
+"""Most columns of a matrix whose cells have numbers."""
 
 WIDE = 6.5
-"""Inches in which matrices lie side by side."""
+"""Inches across which matrices lie side by side."""
 
 
 class MatrixView(View, module="matrix_view.js"):
@@ -23,8 +23,9 @@ class MatrixView(View, module="matrix_view.js"):
 
     values = t.Bytes(help="(matrices, rows, columns) float32").tag(sync=True)
     shape = t.List(t.Int(), [0, 0, 0], help="[matrices, rows, columns]").tag(sync=True)
-    titles = t.List(t.Unicode(), help="one line above each matrix").tag(sync=True)
+    titles = t.List(t.Unicode(), help="one title above each matrix").tag(sync=True)
     caption = t.Unicode(help="a line below them").tag(sync=True)
+    height = t.Int(0, help="largest height of the matrices in CSS pixels, more is scrolled; 0 for any").tag(sync=True)
 
     def show(self, matrices: np.ndarray, titles: Sequence[str] = (), caption: str = "") -> None:
         """Show float matrices (matrices, rows, columns)."""

@@ -1,7 +1,7 @@
 // What is known of a point: a card beside it, and a sentence; and what is said of all.
 
 import { NONE } from "./scatter_marks.js";
-import { h, position, resize, typed } from "./shared.js";
+import { h, resize, typed } from "./shared.js";
 import { format, percent } from "./numbers.js";
 
 const ENLARGED = 112; // CSS pixels of the picture on the card

@@ -3,7 +3,7 @@
 import { elided } from "./shared.js";
 
 const FONT = "px system-ui, sans-serif";
-const [LARGE, SMALL, WIDEST, PAD] = [15, 13, 130, 4]; // CSS pixels: a short name's letters, a long one's, a name, its margin
+const [LARGE, SMALL, WIDEST, MARGIN] = [15, 13, 130, 4]; // CSS pixels: a short name's letters, a long one's, a name, its margin
 const FEW = 4; // points that a name must not cover: it stands above them
 
 const median = (values) => values.sort()[values.length >> 1];
@@ -25,7 +25,8 @@ export function middles(points, groups, shown, count) {
  *
  * `at(index)` gives the place of a class's middle on the screen, or null; `counts` the points of each.
  */
-export function placeNames(context, names, counts, at, [width, height]) {
+export function placeNames(context, names, counts, at, size) {
+  const [width, height] = size;
   const [order, boxes, placed] = [[...names.keys()].filter((k) => counts[k]), [], []];
   order.sort((a, b) => counts[b] - counts[a] || a - b);
   for (const index of order) {
@@ -34,7 +35,7 @@ export function placeNames(context, names, counts, at, [width, height]) {
     const size = names[index].length > 3 ? SMALL : LARGE;
     context.font = `600 ${size}${FONT}`;
     const text = elided(context, names[index], WIDEST);
-    const half = context.measureText(text).width / 2 + PAD + 1;
+    const half = context.measureText(text).width / 2 + MARGIN + 1;
     const x = Math.max(half, Math.min(width - half, place[0]));
     const tall = size / 2 + 3;
     const lines = counts[index] < FEW ? [-1, 1] : [0, -1, 1];
@@ -53,7 +54,7 @@ export function drawNames(context, placed, colorOf, paper, ink) {
   Object.assign(context, { textAlign: "center", textBaseline: "middle", lineWidth: 1.5 });
   for (const { index, text, x, y, size } of placed) {
     context.font = `600 ${size}${FONT}`;
-    const half = context.measureText(text).width / 2 + PAD;
+    const half = context.measureText(text).width / 2 + MARGIN;
     context.beginPath();
     context.roundRect(x - half, y - size / 2 - 2, 2 * half, size + 4, 4);
     Object.assign(context, { fillStyle: paper, strokeStyle: colorOf(index), globalAlpha: 0.88 });

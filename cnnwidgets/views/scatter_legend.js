@@ -2,7 +2,7 @@
 
 import { grouped } from "./scatter_card.js";
 import { shapeOf } from "./scatter_marks.js";
-import { h, } from "./shared.js";
+import { h } from "./shared.js";
 
 const SEARCH_FROM = 13; // names
 
@@ -12,9 +12,9 @@ const SEARCH_FROM = 13; // names
  * `put(hidden)` hides classes, `select(classes, add)` selects their points.
  */
 export function classLegend(model, put, select) {
-  const find = "find classes: type a part of a name; Enter selects the points";
+  const find = "Find classes: type a part of a name; Enter selects the points";
   const search = h("input", { type: "search", placeholder: "find classes", title: find, "aria-label": find });
-  const hint = "classes: a click hides or shows one, a double click or a shift-click shows it alone";
+  const hint = "Click a class to hide or show it; double-click or Shift+click it to see it alone.";
   const list = h("div", { className: "cw-classes", role: "group", "aria-label": hint, title: hint });
   const all = h("button", { className: "cw-all" }, "show all classes");
   const others = h("div", { className: "cw-others" });

@@ -1,6 +1,6 @@
 // Where points lie: the camera, an index of places, a lasso. Knows no canvas and no model.
 
-const [PAD, SHARE] = [28, 0.08]; // CSS pixels around the points when all are in view, and the share of the shorter side at most
+const [AROUND, SHARE] = [28, 0.08]; // CSS pixels around the points when all are in view, and the share of the shorter side at most
 
 /** A fixed order without a pattern, so that no class lies on top of another because it comes later. */
 export function shuffled(count) {
@@ -38,7 +38,7 @@ export class Camera {
   /** The camera that has bounds in view. @param {number[]} bounds @param {number[]} size */
   static of(bounds, size) {
     const [left, bottom, right, top] = bounds;
-    const pad = Math.min(PAD, SHARE * Math.min(...size));
+    const pad = Math.min(AROUND, SHARE * Math.min(...size));
     const [wide, tall] = size.map((length) => Math.max(length - 2 * pad, length / 2));
     const scale = Math.min(wide / (right - left), tall / (top - bottom));
     return new Camera((left + right) / 2, (bottom + top) / 2, Number.isFinite(scale) ? scale : 1);

@@ -9,7 +9,7 @@ import numpy as np
 
 from cnnwidgets.numbers import number
 from cnnwidgets.views.palette import GRAY
-from cnnwidgets.views.paper import DIM, INK, MARK, SMALL, TEXT, TITLE, fitting, inches
+from cnnwidgets.views.paper import DIM, INK, LETTER, MARK, SMALL, TEXT, TITLE, fitting, inches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +51,8 @@ def draw_points(view: ScatterView, axes: Axes) -> None:
     _ring(axes, places, [view.picked] if 0 <= view.picked < len(shown) and shown[view.picked] else [], 90, MARK, 2.2)
     if pictured:
         _draw_pictures(view, axes, places, np.flatnonzero(shown))
+    elif view.labeled and view.names:
+        _draw_names(view, axes, places, np.where(shown, groups, len(view.names)))
     if view.tools:
         _draw_legend(view, axes, groups, points)
 
@@ -137,6 +139,26 @@ def _draw_pictures(view: ScatterView, axes: Axes, places: np.ndarray, points: np
         )
     axes.set_aspect("equal", adjustable="box")
     axes.set(xlim=(low[0] - 2 * half[0], high[0] + 2 * half[0]), ylim=(low[1] - 2 * half[1], high[1] + 2 * half[1]))
+
+
+def _draw_names(view: ScatterView, axes: Axes, places: np.ndarray, groups: np.ndarray) -> None:
+    """The names of classes, each at the middle of its points, those of large ones first, and none over another."""
+    counts = np.bincount(groups, minlength=len(view.names) + 1)[:-1]
+    if not counts.any():
+        return
+    unit = float(np.ptp(places[groups < len(view.names)], axis=0).max()) / view.still_size[1]  # of an inch
+    taken: list[np.ndarray] = []
+    for index in sorted(np.flatnonzero(counts).tolist(), key=lambda index: -counts[index]):
+        name = fitting(view.names[index], 1.4, TEXT)
+        middle = np.median(places[groups == index], 0)
+        box = np.array([*middle, (len(name) + 1) * LETTER * TEXT / 72 * unit, 2 * TEXT / 72 * unit])
+        if any((np.abs(box[:2] - other[:2]) < (box[2:] + other[2:]) / 2).all() for other in taken):
+            continue
+        taken.append(box)
+        frame = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": _color(view, index), "alpha": 0.88}
+        x, y = middle.tolist()
+        text = axes.text(x, y, name, fontsize=TEXT, color=INK, ha="center", va="center", parse_math=False, bbox=frame)
+        text.set_in_layout(False)
 
 
 def _draw_legend(view: ScatterView, axes: Axes, groups: np.ndarray, points: Any) -> None:

@@ -169,7 +169,7 @@ function render({ model, el }) {
     const names = model.get("names");
     if (!model.get("labeled") || !names.length || motion || sight) return;
     centers ??= middles(points, look.slots, shown, names.length);
-    const at = (k) => centers[k] && camera.onScreen(...centers[k], size());
+    const at = (k) => centers[k] && camera.onScreen(centers[k][0], centers[k][1], size());
     drawNames(context, placeNames(context, names, look.counts, at, size()), (k) => cssColor(look.fills[k]), cssColor(look.paper), getComputedStyle(under).color);
   };
   const paintLinks = (context) => {

@@ -135,6 +135,12 @@ export function outline(context, x, y, width, height, color, thickness = 2) {
   context.strokeRect(x, y, width, height);
 }
 
+/** The font of captions on a canvas: that of the page's small text, 13 px or what the reader has chosen. */
+export function captionFont(canvas) {
+  const { fontSize, fontFamily } = getComputedStyle(canvas);
+  return `${fontSize || "13px"} ${fontFamily || "sans-serif"}`;
+}
+
 /** A text, or as much of its beginning as fits into a width. */
 export function elided(context, text, width) {
   if (context.measureText(text).width <= width) return text;
@@ -146,25 +152,35 @@ export function elided(context, text, width) {
 /** The model's row and column of a cursor, or null. */
 export const position = (cursor) => (cursor?.length === 2 ? cursor : null);
 
-/** A color bar with lo, hi and, where it lies between them, zero; or with words in their place. */
+/**
+ * A color bar with lo, hi and, where it lies between them, zero; or with words in their place.
+ * It is wide enough for the words, which lie below it from end to end; where there is no room they are their first words.
+ */
 export function drawLegend(canvas, words, lo, hi, color, names) {
-  const [bar, font] = [12, "12px sans-serif"];
+  const [bar, font, edge] = [12, captionFont(canvas), 2];
+  const line = parseFloat(font) + 4;
   const values = lo < 0 && hi > 0 ? [lo, 0, hi] : [lo, hi];
-  const texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
   const measured = Object.assign(canvas.getContext("2d"), { font });
-  const pad = Math.max(30, ...texts.map((text) => Math.ceil(measured.measureText(text).width / 2) + 1)); // room for the ends
-  const width = Math.max(80, Math.min(220, (canvas.parentElement?.clientWidth || Infinity) - 2 * pad));
+  const sizesOf = (some) => some.map((text) => Math.ceil(measured.measureText(text).width));
+  const needed = ([first, ...others]) => 2 * Math.max(first, others.at(-1)) + (others.length === 2 ? others[0] + 16 : 16);
+  const room = (canvas.closest(".cw")?.clientWidth || Infinity) - 2 * edge;
+  let texts = names ? (values.length === 3 ? names : [names[0], names[2]]) : values.map((value) => format(value));
+  if (needed(sizesOf(texts)) > room) texts = texts.map((text) => text.split(" ")[0]); // "lowest of each map"
+  const sizes = sizesOf(texts);
+  const width = Math.max(80, Math.min(Math.max(220, needed(sizes)), room));
   const step = width / 256;
-  const context = resize(canvas, width + 2 * pad, 34);
+  const context = resize(canvas, width + 2 * edge, bar + 5 + line);
+  const at = (value) => edge + (hi > lo ? (Math.max(lo, Math.min(hi, value)) - lo) / (hi - lo) : 0.5) * width;
   words.forEach((word, i) => {
     context.fillStyle = cssColor(word);
-    context.fillRect(pad + i * step, 0, step + 1, bar);
+    context.fillRect(edge + i * step, 0, step + 1, bar);
   });
-  Object.assign(context, { fillStyle: color, font, textAlign: "center" });
+  Object.assign(context, { fillStyle: color, font, textAlign: "left" });
+  const ends = [edge, edge + width - sizes.at(-1)];
   values.forEach((value, i) => {
-    const x = pad + (hi > lo ? (value - lo) / (hi - lo) : 0.5) * width;
-    context.fillRect(x - 0.5, bar, 1, 4);
-    context.fillText(texts[i], x, bar + 17);
+    context.fillRect([edge, at(value) - 0.5, edge + width - 1][value === lo ? 0 : value === hi ? 2 : 1], bar, 1, 4);
+    const between = Math.max(ends[0] + sizes[0] + 8, Math.min(ends[1] - sizes[i] - 8, at(value) - sizes[i] / 2));
+    context.fillText(texts[i], i === 0 ? ends[0] : i === values.length - 1 ? ends[1] : between, bar + line);
   });
   canvas.setAttribute("aria-label", `colors from ${texts[0]} to ${texts.at(-1)}`);
 }

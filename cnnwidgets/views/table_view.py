@@ -25,10 +25,11 @@ class TableView(View, module="table_view.js"):
     heads = t.List(t.Unicode(), help="names of the columns").tag(sync=True)
     rows = t.List(t.List(t.Unicode()), help="cells, row by row").tag(sync=True)
     left = t.Int(1, help="how many columns are aligned to the left").tag(sync=True)
+    spare = t.Int(-1, help="the column that is left out where there is no room for all; -1 for none").tag(sync=True)
     selected = t.Int(-1, help="index of the selected row; -1 for none").tag(sync=True)
-    locked = t.Bool(False, help="whether the selection cannot be changed by hand").tag(sync=True)
+    locked = t.Bool(False, help="whether a user cannot change the selection").tag(sync=True)
     height = t.Int(250, help="largest height in CSS pixels; more is scrolled").tag(sync=True)
-    description = t.Unicode(help="what the table lists, for those who cannot see it").tag(sync=True)
+    description = t.Unicode(help="what the table lists, for screen readers").tag(sync=True)
 
     def draw_on(self, paper: Paper) -> None:
         cells = [self.heads, *self.rows]

@@ -58,7 +58,9 @@ def _places(tables: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], floa
             y = top + (HEADED if column[0]["column"] else 0.0)
             x += SIGN if column[0]["sign"] not in ("", "↓") else 0.0
             heading = LETTER * 9.5 / 72 * len(column[0]["column"])
-            width = max(2 * CELL, heading, *(one["columns"] * CELL for one in column))
+            longest = max(len(one["title"]) for one in column) if column[0]["column"] else 0
+            title = LETTER * 8 / 72 * (longest + 1) - 0.9 * GAP
+            width = max(2 * CELL, heading, title, *(one["columns"] * CELL for one in column))
             for one in column:
                 y += TITLE
                 yield one, x, y, width

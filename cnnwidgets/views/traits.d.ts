@@ -24,14 +24,18 @@ export interface AnswerView {
   classes: DataView;
   known: DataView;
   names: Record<string, any>;
-  probability: DataView;
   quantity: string;
-  score: string;
+  share: boolean;
   span: number[];
-  target: string;
+  target: number;
   values: DataView;
   xs: number[];
   ys: number[];
+}
+
+export interface BoardView {
+  rows: (Record<string, any>)[];
+  title: string;
 }
 
 export interface ChartView {
@@ -42,6 +46,7 @@ export interface ChartView {
   description: string;
   draggable: number[];
   dragged: number[];
+  ended: number[];
   figure: string;
   fixed: boolean;
   height: number;
@@ -50,6 +55,7 @@ export interface ChartView {
   line: number | null;
   line_label: string;
   marked: number;
+  places: any[];
   readout: boolean;
   removed: number[];
 }
@@ -57,17 +63,20 @@ export interface ChartView {
 export interface HeatView {
   box: number[];
   colors: string[];
+  hint: string;
   known: DataView;
   lock: string[];
   mark: number | null;
   marked: string;
   names: string[];
+  note: string;
   opacity: number;
   patch: number[];
   pixels: DataView;
-  quantity: string;
+  range: "full" | "there";
   region: number[];
   shape: number[];
+  share: boolean;
   span: number[];
   title: string;
   values: DataView;
@@ -90,13 +99,16 @@ export interface ImageGrid {
   lock: string[];
   mosaic: number[];
   noun: string;
+  numbered: boolean;
   orders: Record<string, any>;
   pixels: DataView;
+  quantity: string;
   scale: "map" | "layer" | "fixed";
   selected: number;
   shape: number[];
   sort: string;
   span: number[];
+  steady: boolean;
   tile: number;
   title: string;
   tools: boolean;
@@ -108,6 +120,7 @@ export interface ImageView {
   cover: DataView;
   cursor: number[];
   field: Record<string, any>;
+  hint: string;
   lock: boolean;
   mask: DataView;
   pixels: DataView;
@@ -135,6 +148,7 @@ export interface MapTable {
 
 export interface MatrixView {
   caption: string;
+  height: number;
   shape: number[];
   titles: string[];
   values: DataView;
@@ -158,6 +172,7 @@ export interface ScatterView {
   height: number;
   hidden: number[];
   hovered: number;
+  labeled: boolean;
   labels: DataView;
   lock: string[];
   names: string[];
@@ -188,4 +203,5 @@ export interface TableView {
   locked: boolean;
   rows: (string[])[];
   selected: number;
+  spare: number;
 }

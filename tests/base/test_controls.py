@@ -50,6 +50,8 @@ def chosen(pairs, kind=controls.Choice):
         (Slide(3.0, (1, 9), help="a number"), {"min": 1, "max": 9, "step": 0.5, "whole": False}),
         (Slide(3.0, (1, 9), step=0.1, help="a number"), {"min": 1, "max": 9, "step": 0.1, "whole": False}),
         (Slide(3, lambda panel: (1, 0), help="a number"), {"min": 1, "max": 1, "step": 1, "whole": True}),
+        (Slide(None, (0, 3), nothing="all", help="a number"),
+         {"min": 0, "max": 3, "step": 1, "whole": True, "none": "all", "before": True}),
         (Cursor(control=controls.Slider(bounds=lambda panel: (0, 63)), help="a row"),
          {"min": 0, "max": 63, "step": 0.5, "whole": False}),
     ],

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections import OrderedDict
+from datetime import date
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from PIL import Image
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.base.figures import DPI
 from tests.base.pages import Elements, content_of
 from tests.base.tiny import Doubler
 
@@ -103,7 +105,7 @@ def test_names_with_markup_in_them_are_text(tmp_path):
     assert elements.tags.count("script") == 2
     assert elements.tags.count("title") == 1
     assert {"img", "b"}.isdisjoint(elements.tags)
-    assert "alert" not in re.sub(r"<script.*?</script>|<title>.*?</title>", "", page, flags=re.DOTALL)
+    assert "alert" not in re.sub(r"<script.*?</script>|<title>.*?</title>|<header>.*?</header>", "", page, flags=re.DOTALL)
     assert HOSTILE[0] in json.dumps(content, ensure_ascii=False)
     assert HOSTILE[0] in panel.grid.title
 
@@ -114,3 +116,22 @@ def test_an_error_with_markup_in_it_is_text():
     panel.wait()
     assert HOSTILE[0] in panel.status.message
     assert picture_of(panel._repr_mimebundle_()[0]).size
+
+
+def test_the_static_picture_says_in_words_what_it_shows_and_how_to_use_it():
+    panel = Doubler(number=3)
+    panel.wait()
+    bundle, metadata = panel._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == f"{type(panel).__name__}, {panel.subject}: {panel.status.finding}"
+    png = Image.open(io.BytesIO(base64.b64decode(bundle["image/png"])))
+    assert png.width == 5 * DPI, "words have room below a narrow figure, too"
+    assert 30 <= png.height - panel.figure().get_figheight() * DPI <= 60, "two lines: the finding, and how to use it"
+
+
+def test_a_page_says_whose_it_is_what_it_shows_and_when_it_was_made(tmp_path):
+    panel = Doubler(number=3)
+    panel.wait()
+    panel.to_html(tmp_path / "panel.html")
+    page = (tmp_path / "panel.html").read_text("utf-8")
+    assert f"<h1>{type(panel).__name__} · {panel.subject}</h1>\n<p>{panel.status.finding}</p>" in page
+    assert f"{date.today().year} · made with cnnwidgets</footer>" in page

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from playwright.sync_api import Error
 
 from tests.browser.lab import FLAGS, Lab, Notebook, browser_path, new_page
 from tests.browser.strips import DARK, LIGHT, Strip, page_of
@@ -44,7 +45,10 @@ def page(chromium):
 
 @pytest.fixture
 def notebook(page, lab, request):
-    """``notebook(*cells)`` opens a new notebook of code cells; ``notebook(path)`` a copy of one on disk."""
+    """``notebook(*cells)`` opens a new notebook of code cells; ``notebook(file=path)`` a copy of one on disk.
+
+    One kernel serves them all, one after another: it forgets all that it held in between.
+    """
 
     opened = []
 
@@ -54,12 +58,16 @@ def notebook(page, lab, request):
             shutil.copy(file, server.folder / name)
         else:
             server.write(name, *cells)
+        server.lend_kernel(name)
         opened.append(Notebook(page, server, name))
         return opened[-1]
 
     yield open_notebook
     for each in opened:
-        each.shut_down()
+        try:
+            each.forget()
+        except Error:  # the page is gone, or the kernel: the next notebook gets another one
+            each.shut_down()
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])

@@ -88,8 +88,9 @@ class Lab:
             time.sleep(0.25)
         raise TimeoutError(f"JupyterLab did not start; see {self.log.name}")
 
-    def ask(self, what: str, method: str = "GET"):
-        request = urllib.request.Request(f"{self.base}/api/{what}?token={self.token}", method=method)
+    def ask(self, what: str, method: str = "GET", body: dict | None = None):
+        address, data = f"{self.base}/api/{what}?token={self.token}", body and json.dumps(body).encode()
+        request = urllib.request.Request(address, data, {"Content-Type": "application/json"}, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or "null")
 
@@ -98,6 +99,14 @@ class Lab:
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / name)
+
+    def lend_kernel(self, name: str) -> None:
+        """Give a notebook the kernel that the one before it had, which has imported torch already."""
+        here = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+        for session in self.ask("sessions")[:1]:
+            self.ask(f"sessions/{session['id']}", "PATCH", here)
+            return
+        self.ask("sessions", "POST", here)
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
@@ -118,6 +127,10 @@ class Notebook:
         f.onIOPub = m => { if (m.header.msg_type === 'stream') out += m.content.text;
                            if (m.header.msg_type === 'error') out += 'ERR ' + m.content.evalue; };
         await f.done; return out; }"""
+    FORGET = """import gc, ipywidgets
+ipywidgets.Widget.close_all()
+get_ipython().reset(new_session=True, aggressive=False)
+gc.collect()"""
     IDLE = """() => { const w = window.jupyterapp?.shell?.currentWidget;
         const k = w?.sessionContext?.session?.kernel; return k && k.status === 'idle'; }"""
 
@@ -152,6 +165,10 @@ class Notebook:
         while (got := self.python(f"print({expression})")) != wanted:
             assert time.monotonic() < end, f"{expression} is {got}, not {wanted}"
             self.page.wait_for_timeout(100)
+
+    def forget(self) -> None:
+        """Leave the kernel as it began, for the next notebook."""
+        self.python(self.FORGET)
 
     def shut_down(self) -> None:
         """End the kernel; what is on the page stays."""

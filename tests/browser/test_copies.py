@@ -93,9 +93,9 @@ KEPT = {
     "OcclusionSlider": ["Drag the patch (9×9 pixels)", "Drag the patch (9×9 pixels), arrow keys move the patch"],
     "FeatureMapBrowser": ["32 units · hover for values, click to select, arrow keys to move"],
     "EmbeddingExplorer": [
-        "500 points in 10 classes, 2 selected · Ctrl+wheel, or a click and the wheel: zoom",
-        "all points in view (0, or a double click)",
-        "classes: a click hides or shows one, a double click or a shift-click shows it alone",
+        "Ctrl+wheel: zoom",
+        "Show all points (0, or double-click)",
+        "Click a class to hide or show it; double-click or Shift+click it to see it alone.",
     ],
 }
 """Promises that a page keeps by itself: other tests try them."""

@@ -28,4 +28,4 @@ def test_a_page_says_that_its_controls_need_a_kernel(page, tmp_path):
     page.goto((tmp_path / "panel.html").as_uri())
     page.get_by_text("stops here").wait_for()
     assert page.get_by_role("slider", name="patience").is_disabled()
-    page.get_by_text("No kernel answers").wait_for()
+    page.get_by_text("No kernel is running").wait_for()

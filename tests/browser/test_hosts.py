@@ -71,7 +71,7 @@ def test_a_panel_is_whole_and_answers(page, open_in, host):
     if host == "page":
         expect(layer).to_have_attribute("data-reason", "kernel")
         expect(layer.locator("select")).to_be_disabled()
-        expect(panel.get_by_role("note")).to_contain_text("No kernel answers")
+        expect(panel.get_by_role("note")).to_contain_text("No kernel is running")
     else:
         expect(panel.get_by_text(re.compile("and the 5 most like it"))).to_be_visible()
         layer.locator("select").select_option(index=1)

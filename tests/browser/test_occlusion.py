@@ -41,7 +41,7 @@ def show(notebook):
 def middle(notebook):
     notebook.wait_python("panel.wait() and panel.error is None and panel.result.exact", "True", seconds=60)
     notebook.python(MIDDLE)
-    notebook.cell(1).get_by_text("patch on rows 18–26, columns 18–26").first.wait_for()
+    notebook.cell(1).get_by_text("on rows 18–26, columns 18–26").first.wait_for()
 
 
 def canvases(opened):
@@ -102,7 +102,7 @@ COVER = """(canvas) => {
 def test_the_patch_is_drawn_in_its_new_size_when_the_slider_moves(sliding):
     picture, *_ = canvases(sliding)
     sliding.python("panel.y, panel.x = 22, 31")
-    sliding.cell(1).get_by_text("patch on rows 18–26, columns 27–35").first.wait_for()
+    sliding.cell(1).get_by_text("on rows 18–26, columns 27–35").first.wait_for()
     cover = sliding.python(
         "print(panel.net.picture(panel.shown.session.cover, like=panel.shown.session.inputs)[22, 31].tolist())"
     )
@@ -138,6 +138,74 @@ def test_hovering_either_map_moves_the_patch(sliding):
         assert number(sliding) == sliding.python(f"print({PERCENT}(panel.result.values[{i}, {j}]))")
 
 
+def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(sliding):
+    _, heat, _ = canvases(sliding)
+    heat.scroll_into_view_if_needed()
+    drag(sliding, heat, (10, 10), (40, 50))
+    sliding.wait_python("panel.region", "[10, 10, 31, 41]")
+    sliding.wait_python("panel.wait() and panel.result.exact and panel.result.values.shape", "(11, 14)")
+    heat.press("Escape")
+    sliding.wait_python("panel.wait() and panel.region == [] and panel.result.values.shape", "(20, 20)")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("panel.stride = 0", "stride is 0"),
+        ("panel.patch = 65", "The patch is 65×65 pixels, larger than the input of 64×64"),
+        ("panel.target = 'cat'", "There is no class 'cat'"),
+        ("panel.image = 5000", "There is no picture 5000"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentence):
+    before = number(sliding)
+    sliding.python(change)
+    strip = sliding.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
+    strip.wait_for()
+    assert strip.inner_text().startswith(sentence)
+    assert number(sliding) == before
+    assert sliding.python("print(panel.shown.exact)") == "True"
+
+
+SIDEBAR = "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+
+
+@pytest.mark.parametrize("width", [1280, 600])
+def test_the_patch_the_number_and_the_list_are_in_sight_together_and_nothing_scrolls_sideways(sliding, width):
+    sliding.page.set_viewport_size({"width": width, "height": 720})
+    sliding.page.evaluate(SIDEBAR)
+    try:
+        cell = sliding.cell(1)
+        is_wide = "([panel, width]) => panel.clientWidth > width - 200"  # it has the room of the sidebar
+        sliding.page.wait_for_function(is_wide, arg=[cell.locator(".cwp").element_handle(), width])
+        top = cell.locator(".cwp").bounding_box()["y"]
+        for part in (".cw-image canvas", ".cw-number", ".cw-answers", *([".cw-heat canvas"] if width == 1280 else [])):
+            box = cell.locator(part).first.bounding_box()
+            assert box["y"] + box["height"] - top <= 530, part
+        wide = "es => es.filter(e => e.scrollWidth > e.clientWidth).length"
+        assert cell.locator(".cwp-view").evaluate_all(wide) == 0
+        titles = cell.locator(".cw-title").evaluate_all("es => new Set(es.map(e => e.offsetHeight)).size")
+        assert titles == 1, "titles of one height"
+    finally:
+        sliding.page.evaluate(SIDEBAR)
+        sliding.page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_colors_are_stretched_over_what_is_there_and_say_so(sliding):
+    heat = sliding.cell(1).locator(".cw-heat").first
+    heat.get_by_role("button", name="what is there").click()
+    assert heat.get_by_role("button", name="what is there").get_attribute("aria-pressed") == "true"
+    heat.get_by_text("colors stretched").wait_for()
+    ends = sliding.python(
+        f"print({PERCENT}(panel.result.values.min()), {PERCENT}(panel.result.values.max()), sep='|')"
+    ).split("|")
+    assert heat.locator(".cw-ends > :is(:first-child, :last-child)").all_inner_texts() == ends
+    sliding.wait_python("panel.colors", "there")
+
+
+# with a kernel of their own: they come last, for they take the one that serves the others
+
+
 def test_hovering_goes_on_when_the_kernel_is_gone(notebook):
     sliding = notebook(SCENES, PANEL)
     show(sliding)
@@ -151,16 +219,6 @@ def test_hovering_goes_on_when_the_kernel_is_gone(notebook):
         "([e, n]) => e.innerText === n", arg=[sliding.cell(1).locator(".cw-number").element_handle(), wanted]
     )
     assert "rows 18–26, columns 27–35" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
-
-
-def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(sliding):
-    _, heat, _ = canvases(sliding)
-    heat.scroll_into_view_if_needed()
-    drag(sliding, heat, (10, 10), (40, 50))
-    sliding.wait_python("panel.region", "[10, 10, 31, 41]")
-    sliding.wait_python("panel.wait() and panel.result.exact and panel.result.values.shape", "(11, 14)")
-    heat.press("Escape")
-    sliding.wait_python("panel.wait() and panel.region == [] and panel.result.values.shape", "(20, 20)")
 
 
 def test_cancel_keeps_what_is_there(notebook):
@@ -179,20 +237,14 @@ def test_cancel_keeps_what_is_there(notebook):
     assert opened.python("print(net.module.training, type(panel.error).__name__)").endswith("Cancelled")
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ("panel.stride = 0", "Stride is 0"),
-        ("panel.patch = 65", "The patch is 65×65 pixels, larger than the input of 64×64"),
-        ("panel.target = 'cat'", "There is no class 'cat'"),
-        ("panel.image = 5000", "There is no picture 5000"),
-    ],
-)
-def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentence):
-    before = number(sliding)
-    sliding.python(change)
-    strip = sliding.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
-    strip.wait_for()
-    assert strip.inner_text().startswith(sentence)
-    assert number(sliding) == before
-    assert sliding.python("print(panel.shown.exact)") == "True"
+def test_the_hint_fades_once_the_patch_has_been_moved_by_hand(notebook):
+    opened = notebook(SCENES, PANEL)
+    show(opened)
+    hint = opened.cell(1).locator(".cw-hint")
+    opened.wait_python("panel.wait() and panel.result.exact", "True", seconds=60)
+    assert hint.inner_text() == "Drag the patch" and hint.evaluate("e => getComputedStyle(e).opacity") == "1"
+    picture, *_ = canvases(opened)
+    picture.focus()
+    picture.press("ArrowDown")
+    opened.page.wait_for_function("e => getComputedStyle(e).opacity === '0'", arg=hint.element_handle())
+    opened.wait_python("panel.picture.hint == ''", "True")

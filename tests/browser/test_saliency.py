@@ -38,7 +38,7 @@ def point(map_canvas, row, column):
 
 
 def captions(opened):
-    return opened.cell(1).locator(".cw-map-table .cw-cell .cw-line:not(.cw-note)").all_inner_texts()
+    return opened.cell(1).locator(".cw-map-table .cw-value").all_inner_texts()
 
 
 def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained):
@@ -48,7 +48,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     point(canvas(explained, 0), 20, 40)
     explained.wait_python("panel.y, panel.x", "20.0 40.0")
     explained.cell(1).get_by_text("row 20, column 40").wait_for()
-    told = [float(text.split(" · ")[0].replace("−", "-")) for text in captions(explained)]
+    told = [float(text.removeprefix("here ").split(" (")[0].replace("−", "-")) for text in captions(explained)]
     assert told[0] == pytest.approx(value_at(explained, "saliency", 20, 40), rel=0.01, abs=1e-5)
     assert told[1] == pytest.approx(value_at(explained, "grad_cam", 20 // 8, 40 // 8), rel=0.01, abs=1e-4)
 
@@ -66,7 +66,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     explained.wait_python("panel.methods", "['saliency', 'grad_cam', 'guided_backprop']")
 
     # the sanity check: a key on the slider, and the chart is there
-    handle = explained.cell(1).get_by_role("slider", name="randomized")
+    handle = explained.cell(1).get_by_role("slider", name="random last layers")
     handle.focus()
     page.keyboard.press("ArrowRight")
     explained.wait_python("panel.wait() and panel.result.depth", "1", seconds=60)
@@ -78,7 +78,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
 
     # all depths: the slider stands where the maps are, until a hand takes it back
     explained.python("panel.methods = ['saliency', 'rise']; panel.wait()")  # which takes its time at each depth
-    explained.cell(1).get_by_role("button", name="Randomize all, one after the other").click()
+    explained.cell(1).get_by_role("button", name="Run the whole sanity check").click()
     explained.cell(1).locator(".cwp-status").get_by_text(" of 16 layers random").wait_for()
     page.wait_for_function("(slider) => Number(slider.value) > 0", arg=handle.element_handle())
     explained.cell(1).locator("[data-button=cancel]").click()
@@ -96,7 +96,7 @@ def test_a_panel_is_pointed_at_changed_and_goes_on_without_its_kernel(explained)
     grid.wait_for()
     explained.wait_python("browser.wait() and browser.error", "None", seconds=60)
     grid.click(position={"x": 20, "y": 20})
-    explained.cell(1).locator(".cw-map-table .cw-words").get_by_text("unit 0 of layer2.1.relu:2").wait_for()
+    explained.cell(1).locator(".cw-map-table .cw-title").get_by_text("unit 0 of layer2.1.relu:2").wait_for()
     explained.wait_python("panel.result.maps['saliency'][0].unit", "('layer2.1.relu:2', 0)")
 
     # no kernel: the cursor still tells values

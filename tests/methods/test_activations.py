@@ -188,7 +188,7 @@ def test_maximum_mean_zeros_and_orders_are_numpys():
     assert maps.mean.tolist() == [0.5, 1, 0.25]
     assert maps.zeros == 5 / 12
     assert [maps.order(by).tolist() for by in ("index", "maximum", "mean")] == [[0, 1, 2], [0, 2, 1], [1, 0, 2]]
-    with pytest.raises(ValueError, match="'index', 'maximum' or 'mean', not by 'color'"):
+    with pytest.raises(ValueError, match="expected an order 'index', 'maximum' or 'mean', got 'color'"):
         maps.order("color")
 
 
@@ -264,7 +264,7 @@ def test_cancelling_raises_and_leaves_no_trace(method, asked):
 def test_values_that_are_no_numbers_are_refused_with_the_first_layer_that_has_them():
     net, picture = bound(LeNet5, (1, 32, 32))
     net.module.conv2.weight.data[0] = float("nan")
-    sentence = r"100 of the 1,600 values of conv2 are NaN or infinite, and it is the first such layer"
+    sentence = r"100 of the 1,600 values of conv2 are NaN or infinite; no earlier layer has any"
     with unchanged(net.module), pytest.raises(ValueError, match=sentence):
         activations(net, picture, ["fc3"])
     assert np.isfinite(activations(net, picture, ["conv1"])["conv1"].values).all()
@@ -279,7 +279,7 @@ def test_a_misspelled_layer_is_met_with_names_like_it():
 @pytest.mark.parametrize("method", [activations, zero_shares])
 def test_several_pictures_are_refused(method):
     net, picture = sample("digits")
-    with pytest.raises(ValueError, match="one picture is wanted, 2 were given"):
+    with pytest.raises(ValueError, match="expected one picture, got 2"):
         method(net, [picture, picture])
     assert method(net, [picture])
 

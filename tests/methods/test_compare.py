@@ -231,7 +231,7 @@ WRONG = [
     ({"randomized": 9}, ValueError, "depth is 9; .* layers with weights"),
     ({"randomized": []}, ValueError, "expected at least one number of layers"),
     ({"randomized": "all"}, ValueError, "randomized is 'all'; expected a whole number or a list of whole numbers"),
-    ({"image": torch.rand(2, 3, 12, 12)}, ValueError, "one picture is wanted, 2 were given"),
+    ({"image": torch.rand(2, 3, 12, 12)}, ValueError, "expected one picture, got 2"),
     ({"cancel": "now"}, TypeError, "cancel is 'now'"),
 ]
 

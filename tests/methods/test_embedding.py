@@ -350,7 +350,7 @@ def test_a_parameter_that_does_not_fit_is_a_sentence(change, error, sentence):
         (SOME[:0], r"features have shape \(0, 64\)"),
         (np.where(np.arange(600)[:, None] == 7, np.nan, SOME), "the features of picture 7 are NaN or infinite"),
         (np.ones((20, 5)), "all 20 pictures have the same features: there is no layout of them; take another layer"),
-        (SOME[:1], "tsne needs at least 4 pictures, 1 given: take more, or method='pca'"),
+        (SOME[:1], "at least 4 pictures make a t-SNE; there is 1: take more, or method='pca'"),
     ],
 )
 def test_features_that_cannot_be_laid_out_are_a_sentence(features, sentence):

@@ -102,7 +102,7 @@ def test_a_cancel_leaves_the_newest_state(ask):
 
 def test_what_lies_beside_differs_in_what_is_compared(ask):
     found = ask(method="tsne", n_iter=20, compare="seeds")
-    assert [(title, same) for title, _, same in found.compared] == [("seed 1", True), ("seed 2", True)]
+    assert [(one.title, one.same) for one in found.compared] == [("seed 1", True), ("seed 2", True)]
     noise = ask(method="tsne", n_iter=20, compare="noise")
-    assert [(title, same) for title, _, same in noise.compared] == [("noise of the same shape", False)]
+    assert [(one.title, one.same) for one in noise.compared] == [("random numbers of the same shape", False)]
     assert "Beside it: seed 2 …" in ask.said

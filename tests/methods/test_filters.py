@@ -21,6 +21,7 @@ from torch.nn.utils import parametrizations
 import cnnwidgets as cw
 from cnnwidgets.methods import Filters, filters
 from cnnwidgets.methods.filters import layer_with_filters, tiled
+from cnnwidgets.numbers import number
 from tests.net.networks import Function, LeNet5, unchanged
 
 
@@ -226,7 +227,7 @@ def test_neighbors_by_similarity_keep_families_together():
 
 
 def test_filters_are_not_sorted_by_anything_else():
-    with pytest.raises(ValueError, match="'index', 'norm' or 'similarity', not by 'color'"):
+    with pytest.raises(ValueError, match="expected an order 'index', 'norm' or 'similarity', got 'color'"):
         of(np.ones((2, 1, 1, 1))).order("color")
 
 
@@ -277,9 +278,10 @@ def test_weights_of_a_vector_fill_a_square():
     np.testing.assert_array_equal(maps.reshape(84, 121)[:, :120], found.values.reshape(84, 120))
 
 
-def test_a_channel_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="there is no channel 6: conv2 has 6, numbered from 0; -1 shows all"):
-        filters(cw.load("digits"), "conv2").pictures(6)
+@pytest.mark.parametrize("channel", [6, -1])
+def test_a_channel_that_is_not_there_is_refused(channel):
+    with pytest.raises(ValueError, match=f"there is no channel {channel}: conv2 has 6, numbered from 0$"):
+        filters(cw.load("digits"), "conv2").pictures(channel)
 
 
 def test_the_first_filters_are_as_many_as_have_so_many_weights_and_at_least_one():
@@ -291,17 +293,17 @@ def test_the_first_filters_are_as_many_as_have_so_many_weights_and_at_least_one(
         assert [*orders] == ["index", "norm", *(["similarity"] if count == 6 else [])]
 
 
-@pytest.mark.parametrize("channel", [-1, 0, 3])
+@pytest.mark.parametrize("channel", [None, 0, 3])
 def test_kernels_of_a_filter_are_the_chosen_one_or_the_three_strongest(channel):
     values = np.random.default_rng(0).normal(size=(2, 5, 3, 3)) * np.array([1, 4, 2, 0, 3])[:, None, None]
     found = of(values)
     shown = found.kernels(1, channel)
-    which = [channel] if channel >= 0 else [1, 4, 2]
+    which = [1, 4, 2] if channel is None else [channel]
     np.testing.assert_array_equal(shown.values, found.values[1, which])
     norms = np.sqrt((values[1] ** 2).sum((1, 2)))
-    assert shown.titles == [f"channel {c}, norm {norms[c]:.2g}" for c in which]
-    some = " (the 3 strongest of 5 channels)" if channel < 0 else ""
-    assert shown.caption == f"norm {np.sqrt((norms**2).sum()):.3g}{some}"
+    assert shown.titles == [f"channel {c}, norm {number(norms[c], 2)}" for c in which]
+    some = " Shown: its 3 strongest input channels of 5." if channel is None else ""
+    assert shown.caption == f"Norm {number(np.sqrt((norms**2).sum()))}.{some}"
 
 
 def test_kernels_of_a_color_filter_are_red_green_and_blue_and_of_a_vector_its_strongest_weights():
@@ -316,16 +318,21 @@ def test_a_summary_counts_filters_and_those_that_are_dead_or_not_shown():
     net = cw.bind(LeNet5(), input_shape=(1, 32, 32))
     net.module.conv1.weight.data[[1, 4]] = 0
     assert filters(net).title == "conv1 · Conv2d, 1×5×5"
-    assert filters(net).summary() == filters(net).summary(6) == "conv1: 6 filters of 1×5×5 weights · 2 dead"
-    said = "fc1: 120 filters of 16×5×5 weights · the first 7 are shown · each row is drawn as the map that it weighs"
-    assert filters(net, "fc1").summary(7) == f"{said} · none dead"
+    assert filters(net).summary() == filters(net).summary(6) == "conv1 · 6 filters, 1×5×5 weights each, 2 dead"
+    assert filters(net, "fc1").summary(7).splitlines() == [
+        "fc1 · 120 filters, 16×5×5 weights each, none dead",
+        "Only the first 7 are shown.",
+        "Each row of the weight matrix is drawn as the map that it weights.",
+    ]
+    one = cw.bind(nn.Conv2d(1, 1, 2), input_shape=(1, 4, 4))
+    assert filters(one).summary().endswith(" · 1 filter, 1×2×2 weights, none dead")
 
 
 def test_the_code_gives_the_values_and_those_of_a_channel(mixed):
-    for row, channel in product(mixed.layers.weighted, (-1, 0)):
+    for row, channel in product(mixed.layers.weighted, (None, 0)):
         found, space = filters(mixed, row.name), {"model": mixed.module}
         exec(found.code(mixed, channel).replace(mixed.code, ""), space)
-        np.testing.assert_array_equal(space["values"].numpy(), found.values if channel < 0 else found.values[:, channel])
+        np.testing.assert_array_equal(space["values"].numpy(), found.values if channel is None else found.values[:, 0])
 
 
 def test_the_layer_before_one_without_filters_stands_for_it():
@@ -371,13 +378,17 @@ def test_a_misspelled_layer_is_met_with_names_like_it():
 
 
 def test_a_layer_without_filters_says_what_it_is_and_which_have_some():
-    with pytest.raises(ValueError, match=r"pool1 is a MaxPool2d: it has no filters; conv1, conv2, fc1, \.\.\. have"):
+    with pytest.raises(
+        ValueError, match="pool1 is a MaxPool2d and has no filters; layers with filters: conv1, conv2, fc1, …"
+    ):
         filters(cw.load("digits"), "pool1")
 
 
 def test_a_network_without_filters_is_told_so():
     net = cw.bind(nn.Sequential(nn.ReLU(), nn.AvgPool2d(2)), input_shape=(1, 8, 8))
-    with pytest.raises(ValueError, match="Sequential has no layer with filters: no two-dimensional convolution"):
+    with pytest.raises(
+        ValueError, match="Sequential has no layer with filters: neither a two-dimensional convolution nor a linear layer"
+    ):
         filters(net)
 
 

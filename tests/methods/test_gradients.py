@@ -242,12 +242,12 @@ def test_bad_input_is_refused_in_a_sentence(options, words):
 
 
 def test_several_pictures_are_refused():
-    with pytest.raises(ValueError, match="one picture is wanted, 2 were given"):
+    with pytest.raises(ValueError, match="expected one picture, got 2"):
         cw.methods.saliency(bound(), torch.stack([picture(), picture()]))
 
 
 def test_several_baselines_are_refused():
-    with pytest.raises(ValueError, match="one picture is wanted, 2 were given"):
+    with pytest.raises(ValueError, match="expected one picture, got 2"):
         cw.methods.integrated_gradients(bound(), picture(), baseline=torch.zeros(2, 3, 12, 12))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from cnnwidgets.methods.layout_comparisons import COMPARISONS, comparisons
+from cnnwidgets.methods.layout_comparisons import comparisons
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
 def test_seeds_are_two_others_and_noise_is_noise(method):
     assert comparisons("seeds", method, 100, seed=3) == [("seed 4", {"seed": 4}), ("seed 5", {"seed": 5})]
-    assert comparisons("noise", method, 100) == [("noise of the same shape", {"noise": True})]
+    assert comparisons("noise", method, 100) == [("random numbers of the same shape", {"noise": True})]
     assert comparisons("nothing", method, 100) == []
 
 
@@ -29,9 +29,11 @@ def test_perplexities_are_those_that_so_many_pictures_allow(method, name, n, val
 
 
 def test_pca_can_only_be_compared_with_noise():
-    assert comparisons("noise", "pca", 10) == [("noise of the same shape", {"noise": True})]
-    for what in COMPARISONS.keys() - {"noise", "nothing"}:
-        with pytest.raises(ValueError, match="PCA knows neither perplexity nor chance: compare t-SNE or UMAP"):
+    assert comparisons("noise", "pca", 10) == [("random numbers of the same shape", {"noise": True})]
+    for what in ("perplexities", "seeds"):
+        with pytest.raises(
+            ValueError, match="PCA has neither a perplexity nor a random seed to compare: choose t-SNE or UMAP"
+        ):
             comparisons(what, "pca", 10)
 
 

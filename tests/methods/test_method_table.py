@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -38,8 +39,8 @@ def test_what_a_score_is_of_is_what_the_method_says(net, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_of_a_score_takes_units_and_nothing_else_does(net, name):
-    if METHODS[name].of == "score":
+def test_units_are_explained_by_those_methods_that_say_so(net, name):
+    if METHODS[name].units:
         assert METHODS[name].function(net, picture(), unit=("4", 0)).unit == ("4", 0)
     else:
         with pytest.raises(TypeError, match="unit"):
@@ -63,6 +64,21 @@ def test_options_are_those_of_the_function_and_reduce_means_sizes_by_default(nam
     assert ("layer" in METHODS[name].options) == ("layer" in parameters)
     if "reduce" in METHODS[name].options:
         assert parameters["reduce"].default == "max"
+
+
+@pytest.mark.parametrize("name", [*METHODS, "attribute", "compare", "segment", "faithfulness", "sanity_check", "randomized"])
+def test_the_help_lists_every_parameter(name):
+    method = getattr(cw.methods, name)
+    listed = inspect.getdoc(method).partition("Parameters:")[2].partition("Returns:")[0].partition("Raises:")[0]
+    names = re.findall(r"^ {4}(\w[\w, ]*):", listed, re.M)
+    assert [one for line in names for one in line.split(", ")] == [*inspect.signature(method).parameters]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_stands_in_a_group_and_has_its_sentence(name):
+    method = METHODS[name]
+    assert method.group in ("gradients", "class activation maps", "perturbation") and method.values
+    assert method.help.lower().startswith(f"{method.title.lower()}: ") and method.help.endswith(".")
 
 
 def brightness(net, image, target=None):

@@ -132,7 +132,7 @@ def test_bad_pictures_are_listed_with_what_is_wrong():
     assert skipped[3].startswith("TypeError: NoneType is not a picture; expected a path")
     assert skipped[11].startswith("ValueError: the picture is a float32 tensor 3×9×12, the network takes 3×12×12")
     assert skipped[12] == "ValueError: the picture has 432 values that are NaN or infinite, of 432"
-    assert skipped[13] == "ValueError: one picture is wanted, 2 were given"
+    assert skipped[13] == "ValueError: expected one picture, got 2"
     assert skipped[14] == "KeyError: 'gone'"
     assert skipped[15].startswith("ValueError: expected an item with a picture under a name such as 'image'")
     assert skipped[29].startswith("FileNotFoundError: there is no file")

@@ -126,9 +126,9 @@ def test_the_network_is_left_as_it_was():
 @pytest.mark.parametrize(
     "wrong, sentence",
     [
-        ({"attribution": given(np.zeros((12, 12)))}, "the same everywhere"),
+        ({"attribution": given(np.zeros((12, 12)))}, "the map is constant"),
         ({"attribution": given(np.eye(5))}, "the map has 5×5 pixels, the picture 12×12"),
-        ({"attribution": given(np.eye(12)), "target": 1}, "one of the two"),
+        ({"attribution": given(np.eye(12)), "target": 1}, "not both"),
         ({"foreground": 0.3, "background": 0.4}, "background is 0.4, foreground 0.3"),
         ({"foreground": 1.5}, "foreground 1.5"),
     ],

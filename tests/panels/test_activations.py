@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets import Cancelled
+from cnnwidgets import Cancelled, numbers
 from cnnwidgets.methods import activations, browsing, zero_shares
 from cnnwidgets.views import ImageGrid
 from tests.base.tiny import PATIENCE, Gated, control, several, under
@@ -83,11 +83,12 @@ def test_the_picture_is_what_the_network_saw(browser, data):
     assert browser.picture.pixels == browser.data()["picture"].tobytes()
 
 
-def test_the_chart_has_a_bar_a_layer_with_its_share_of_zeros(browser, digits, data):
+def test_the_chart_has_one_bar_per_layer_with_its_share_of_zeros(browser, digits, data):
     wanted = zero_shares(digits, data[0][0])
     assert browser.result.zeros == wanted
-    (bar,) = json.loads(browser.chart.figure)["data"]
-    assert bar["text"] == list(wanted)
+    column, bar = json.loads(browser.chart.figure)["data"]
+    assert bar["text"] == column["text"] == list(wanted)
+    assert column["y"] == [100] * len(wanted)
     assert bar["y"] == pytest.approx([100 * share for share in wanted.values()])
     assert bar["text"][browser.chart.marked] == browser.result.maps.layer.name
 
@@ -110,9 +111,14 @@ def test_the_strip_counts_zeros_and_silent_units(browser, digits, data):
     browser.layer = "relu2"
     values = browser.data()["values"]
     silent = (values.max((1, 2)) == 0).sum()
-    assert browser.status.message.startswith(
-        f"relu2: 16 units, {(values == 0).mean():.0%} of the values are zero, {silent} units nowhere above zero"
-    )
+    finding, span, *_ = browser.status.message.splitlines()
+    said = f"{silent} silent for this picture" if silent else "none silent"
+    assert finding == f"relu2 · 16 units, {said}, {numbers.percent((values == 0).mean())} zeros"
+    assert span == f"Values from 0 to {numbers.number(values.max())}"
+    browser.layer = "conv2"
+    values = browser.data()["values"]
+    span = f"values from {numbers.number(values.min())} to {numbers.number(values.max())}"
+    assert browser.status.message.startswith(f"conv2 · 16 units, {span}\n")
 
 
 def test_every_layer_with_units_is_in_the_table_with_its_shape_parameters_and_field(browser, digits):
@@ -280,7 +286,7 @@ def test_the_zeros_and_the_prediction_are_those_of_the_picture_that_is_shown():
         panel.layer = "relu"
     result = panel.result
     assert result.zeros == zero_shares(panel.net, other)
-    assert result.predicted == panel.net.output.says(panel.net.predict(other, k=3)[0])
+    assert result.predicted == panel.net.output.says(panel.net.predict(other, k=2)[0])
     np.testing.assert_array_equal(result.maps.values, activations(panel.net, other, "relu")["relu"].values)
 
 
@@ -394,7 +400,7 @@ def test_a_second_picture_is_beside_in_every_layer(digits, data):
         values = panel.data()
         np.testing.assert_array_equal(values["values"], activations(digits, data[0][0], layer)[layer].values)
         np.testing.assert_array_equal(values["beside"], activations(digits, data[5][0], layer)[layer].values)
-        assert panel.second.title.startswith(f"beside · {layer}")
+        assert panel.second.title.startswith(f"Beside · {layer}")
     panel.image = 5
     np.testing.assert_array_equal(panel.data()["beside"], panel.data()["values"])
 
@@ -469,10 +475,10 @@ def test_tokens_are_drawn_on_their_grid_and_the_title_says_what_lies_beside_it()
     panel = cw.FeatureMapBrowser(net, image, "attention")
     assert tokens.shape == (1, 1 + 7 * 11, 4)
     np.testing.assert_allclose(panel.data()["values"], tokens[0, 1:].T.reshape(4, 7, 11), atol=1e-6)
-    assert panel.grid.title == "attention · 78×4 tokens · on their grid of 7×11, without 1 beside it"
+    assert panel.grid.title == "attention · 78×4 tokens · laid out as 7×11 patches, without 1 extra token"
     panel.layer = "flatten"
     assert panel.result.maps.values.shape == (4, 7, 11)
-    assert panel.grid.title == "flatten · 4×77 · on their grid of 7×11"
+    assert panel.grid.title == "flatten · 4×77 · laid out as 7×11 patches"
 
 
 # words, controls
@@ -513,7 +519,7 @@ def test_the_figure_carries_the_picture_and_the_maps_in_their_order(browser, sor
 def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):
     panel = cw.FeatureMapBrowser(cw.load("digits"), data, "conv1", beside=cw.load("digits", weights="0"))
     titles = [axes.get_title("left") for axes in panel.figure().axes]
-    assert "digits · conv1 · 6×28×28 · sees 5×5" in titles
+    assert "digits · conv1 · 6×28×28 · receptive field 5×5" in titles
     assert "digits after 0 epochs · conv1 · 6×28×28" in titles
     assert panel.grid.title.startswith("digits · conv1")
 

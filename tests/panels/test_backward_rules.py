@@ -233,7 +233,7 @@ def test_the_figure_has_the_numbers_that_are_shown():
 
 def texts_of(panel) -> set[str]:
     """What is written on the still."""
-    return {text.get_text().replace("\n", " ") for axes in panel.figure().axes for text in axes.texts}
+    return {text.get_text() for axes in panel.figure().axes for text in axes.texts}
 
 
 def test_what_is_locked_or_hidden_cannot_be_changed_by_hand():

@@ -74,7 +74,7 @@ def test_a_network_comes_back_from_a_state_as_long_as_it_lives(digits, data):
     del first, second, other
     gc.collect()
     third = cw.FeatureMapBrowser(digits, 3, images=data)
-    with pytest.raises(ValueError, match="a state has only the name of the network digits after 0 epochs: set beside to"):
+    with pytest.raises(ValueError, match="a state has only the name of the network digits after 0 epochs; set beside to"):
         third.restore({**state, "beside": {"network": "digits after 0 epochs", "id": 0}})
     assert third.beside is None
 

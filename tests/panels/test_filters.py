@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number
 from cnnwidgets.panels import filters as module
 from tests.base.tiny import control, is_shown
 from tests.net.networks import LeNet5, unchanged
@@ -71,6 +72,7 @@ def test_deep_filters_show_all_channels_side_by_side_or_one(grid):
     assert values.shape == (16, 6, 5, 5)
     assert (grid.grid.shape, grid.grid.mosaic) == ([16, 10, 15, 1], [5, 5, 6])  # six parts: two rows of three
     assert close(shown(grid.grid)[:, 5:10, 5:10], values[:, 4])
+    assert grid.channel is None
     grid.channel = 4
     assert (grid.grid.shape, grid.grid.mosaic) == ([16, 5, 5, 1], [])
     assert close(shown(grid.grid), values[:, 4])
@@ -81,7 +83,7 @@ def test_a_fully_connected_layer_shows_the_maps_that_its_rows_weigh(grid):
     grid.layer = "fc1"
     assert grid.data()["values"].shape == (120, 16, 5, 5)
     assert grid.grid.mosaic == [5, 5, 16]
-    assert "each row is drawn as the map that it weighs" in grid.status.message
+    assert "Each row of the weight matrix is drawn as the map that it weights." in grid.status.message
 
 
 def test_a_fully_connected_layer_on_a_vector_shows_a_square_of_weights(grid):
@@ -133,9 +135,9 @@ def test_dead_filters_are_crossed_out_and_counted():
     panel = cw.FilterGrid(model)
     panel.wait()
     assert np.flatnonzero(np.frombuffer(panel.grid.dim, np.uint8)).tolist() == [1, 4]
-    assert panel.status.message == "conv1: 6 filters of 1×5×5 weights · 2 dead"
+    assert panel.status.message == "conv1 · 6 filters, 1×5×5 weights each, 2 dead"
     panel.unit = 4
-    assert "norm 0 · dead" in panel.kernel.caption
+    assert "Norm 0. Dead" in panel.kernel.caption
 
 
 def test_a_layer_of_very_many_weights_is_cut_and_says_so(digits, monkeypatch):
@@ -143,7 +145,7 @@ def test_a_layer_of_very_many_weights_is_cut_and_says_so(digits, monkeypatch):
     panel = cw.FilterGrid(digits, "fc1", unit=50)
     assert panel.data()["values"].shape == (120, 16, 5, 5)
     assert panel.grid.shape == [10, 20, 20, 1]
-    assert "the first 10 are shown" in panel.status.message
+    assert "Only the first 10 are shown." in panel.status.message
     assert panel.status.kind == "ready"
 
 
@@ -151,14 +153,14 @@ def test_the_name_of_a_block_stands_for_the_call_that_ends_it():
     model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU(), nn.Conv2d(3, 4, 3)))
     panel = cw.FilterGrid(cw.bind(model, input_shape=(1, 9, 9)), "1")
     assert panel.result.layer.name == "1.2"
-    assert panel.status.message.startswith("1.2: 4 filters")
+    assert panel.status.message.startswith("1.2 · 4 filters")
 
 
 def test_no_layer_is_the_first(grid):
     grid.layer = "conv2"
     grid.layer = None
     assert grid.result.layer.name == "conv1"
-    assert grid.status.message.startswith("conv1: 6 filters")
+    assert grid.status.message.startswith("conv1 · 6 filters")
 
 
 # the channel
@@ -187,7 +189,7 @@ def test_a_channel_that_is_not_there_is_a_sentence_and_the_next_one_works(grid):
     grid.wait()
     grid.channel = 6
     assert grid.status.kind == "error"
-    assert grid.status.message == "There is no channel 6: conv2 has 6, numbered from 0; -1 shows all"
+    assert grid.status.message == "There is no channel 6: conv2 has 6, numbered from 0"
     assert "image/png" in grid._repr_mimebundle_()[0]  # what stays on screen
     grid.channel = 5
     assert (grid.status.kind, grid.error) == ("ready", None)
@@ -198,14 +200,16 @@ def test_a_channel_that_is_not_there_is_a_sentence_and_the_next_one_works(grid):
 
 
 def test_a_chosen_filter_shows_its_numbers_and_its_norm(grid):
-    assert not is_shown(grid, grid.detail)
+    assert not is_shown(grid, grid.alike)
+    assert grid.kernel.caption.startswith("Click a filter")
     grid.unit = 3
-    assert is_shown(grid, grid.detail)
+    assert is_shown(grid, grid.alike)
     np.testing.assert_array_equal(kernels(grid), grid.result.values[3])
     norm = np.sqrt((grid.result.values[3].astype(float) ** 2).sum())
-    assert grid.kernel.caption == f"norm {norm:.3g}"
+    assert grid.kernel.caption == f"Norm {number(norm)}."
     grid.unit = -1
-    assert not is_shown(grid, grid.detail)
+    assert not is_shown(grid, grid.alike)
+    assert grid.kernel.shape == [0, 0, 0]
 
 
 def test_of_many_channels_the_strongest_are_shown(grid):
@@ -216,7 +220,7 @@ def test_of_many_channels_the_strongest_are_shown(grid):
     strongest = np.argsort(-np.sqrt((values**2).sum((1, 2))))[:3]
     np.testing.assert_array_equal(kernels(grid), values[strongest])
     assert [title.split(",")[0] for title in grid.kernel.titles] == [f"channel {c}" for c in strongest]
-    assert "the 3 strongest of 6 channels" in grid.kernel.caption
+    assert "Shown: its 3 strongest input channels of 6." in grid.kernel.caption
     grid.channel = 2
     np.testing.assert_array_equal(kernels(grid), values[[2]])
 
@@ -234,7 +238,7 @@ def test_the_filters_most_alike_stand_beside_the_chosen_one_with_their_cosine(gr
     rows /= np.sqrt((rows**2).sum(1, keepdims=True))
     cosines = rows @ rows[2]
     order = [i for i in np.argsort(-cosines) if i != 2]
-    assert grid.alike.labels == ["2", *(f"{i}: {cosines[i]:.2f}" for i in order)]
+    assert grid.alike.labels == ["no. 2", *(f"no. {i} · {cosines[i]:.2f}".replace("-", "−") for i in order)]
     assert close(shown(grid.alike), grid.result.values[[2, *order], 0])
 
 
@@ -294,7 +298,10 @@ def test_a_layer_without_filters_shows_those_of_the_layer_before_it():
     panel.layer = "relu1"
     assert panel.result.layer.name == "conv1"
     assert panel.layer == "relu1"
-    assert panel.status.message.startswith("relu1 has no filters; shown are those of the layer before it · conv1: ")
+    assert (control(panel, "layer")["shown"], panel.grid.title.split()[0]) == ("conv1", "conv1")
+    assert panel.status.message.startswith(
+        "A ReLU has no filters. These are those of conv1, the last layer before it with any."
+    )
 
 
 def test_the_figure_carries_every_weight_on_a_scale_with_zero_in_its_middle():

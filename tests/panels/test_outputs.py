@@ -134,7 +134,7 @@ def test_the_saliency_panel_says_what_its_score_is(kind):
     target = 0 if "value" in kind else int(answers(kind).argmax())
     assert result.rows[0].name == names(kind)[target]
     assert result.predicted in panel.status.message.replace("Prediction", "prediction")
-    assert panel.net.output.sentence in panel.status.message
+    assert panel.net.output.sentence in panel.status.message.replace("The network", "the network")
     assert result.maps["occlusion"][0].score == pytest.approx(answers(kind)[target].item(), rel=1e-4)
     assert result.faithful["saliency"].deletion[0] == pytest.approx(answers(kind)[target].item(), rel=1e-4)
     axis = json.loads(panel.curves.figure)["layout"]["yaxis"]["title"]["text"]

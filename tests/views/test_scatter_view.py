@@ -19,6 +19,7 @@ from cnnwidgets.views import ScatterView, atlas
 from cnnwidgets.views.modules import inlined
 from cnnwidgets.views.palette import CLASS_COLORS, class_colors
 from cnnwidgets.views.scatter_view import NONE, quantize
+from tests.views.stills import drawn
 from tests.views.wire import sent
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
@@ -88,14 +89,14 @@ def test_values_beyond_the_span_are_cut_off_and_those_that_are_not_known_are_non
     assert span == [0, 1]
 
 
-def test_what_is_told_of_points_is_typed_and_a_probability_of_1_is_255():
+def test_what_is_told_of_points_is_typed_and_only_a_probability_of_1_is_all():
     view = ScatterView()
     view.show(
-        points_of(2), labels=[3, -1], top=[[3, 1], [0, 2]], chance=[[1.0, 0.0], [0.5, 0.25]], numbers=[40_000, 7], added=[1]
+        points_of(2), labels=[3, -1], top=[[3, 1], [0, 2]], chance=[[1.0, 0.0], [0.5, 1e-9]], numbers=[40_000, 7], added=[1]
     )
     assert read(view, "labels", np.int32).tolist() == [3, -1]
     assert read(view, "top", np.uint16).tolist() == [3, 1, 0, 2]
-    assert read(view, "chance", np.uint8).tolist() == [255, 0, 128, 64]
+    assert read(view, "chance", np.uint16).tolist() == [65535, 0, 32768, 1]
     assert read(view, "numbers", np.int32).tolist() == [40_000, 7]
     assert read(view, "added", np.int32).tolist() == [1]
 
@@ -301,3 +302,18 @@ def test_pictures_never_cover_each_other_and_stay_when_one_zooms_in(scale):
         gaps = np.abs(points[shown, None] - points[None, shown]).max(2)[~np.eye(len(shown), dtype=bool)]
         assert (gaps >= scale * apart * 0.999).all()
     assert len(before) > 700
+
+
+def test_the_still_names_classes_at_the_middle_of_their_points_and_no_name_over_another():
+    rng = np.random.default_rng(0)
+    middles = np.array([[0, 0], [50, 0], [0, 50], [50.01, 0.01]])
+    points = np.concatenate([middle + rng.uniform(-2, 2, (9 - k, 2)) for k, middle in enumerate(middles)])
+    view = ScatterView()
+    groups = np.repeat(np.arange(4), [9, 8, 7, 6])
+    view.show(points, colors=groups, names=["a", "$b$", "c", "below b"])
+    named = {text.get_text(): text.get_position() for text in drawn(view)[0].texts}
+    assert [*named] == ["a", "$b$", "c"]
+    for k, place in enumerate(named.values()):
+        np.testing.assert_allclose(place, np.median(points[groups == k], 0), atol=1e-5)
+    view.labeled = False
+    assert not drawn(view)[0].texts

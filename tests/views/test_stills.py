@@ -181,6 +181,23 @@ def test_a_grid_gives_back_the_values_of_its_bytes(scale):
     assert image.get_clim() == pytest.approx((-most, most))
 
 
+def test_maps_of_one_value_are_on_the_scale_of_the_layer():
+    values = np.array([-1.0, 2.0, 4.0]).reshape(3, 1, 1)
+    view = ImageGrid()
+    view.show(values)
+    (image,) = drawn(view)[0].images
+    assert image.get_clim() == (-4, 4)
+    np.testing.assert_allclose(tiles(image.get_array().filled(np.nan), 3, 1, 1), values, atol=0.01)
+    assert "value, all on one scale" in texts(view)
+
+
+def test_numbers_of_maps_stand_in_their_corners_where_there_is_room():
+    numbers = {str(k) for k in range(1, 5)}  # 0 is also on the scale
+    assert numbers <= set(texts(grid(numbered=True, tile=56)))
+    assert not numbers & set(texts(grid(numbered=True, tile=40)))
+    assert not numbers & set(texts(grid(tile=56)))
+
+
 def test_the_chosen_unit_is_framed_where_it_lies_in_the_order_and_told():
     view = grid(orders={"index": [3, 1, 4, 0, 2]}, selected=4)
     (axes,) = drawn(view)
@@ -267,7 +284,7 @@ def test_the_patch_covers_what_it_covers_and_is_framed():
     np.testing.assert_array_equal(axes.images[0].get_array(), expected)
     unit = view.width / 96 / 8
     assert frames(axes) == [pytest.approx((2 * unit, unit, 2 * unit, 2 * unit))]
-    assert "patch on rows 1–2, columns 2–3" in texts(view)
+    assert "on rows 1–2, columns 2–3" in texts(view)
 
 
 def test_what_the_cursor_sees_is_framed_as_far_as_it_is_in_the_picture():

@@ -70,7 +70,7 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], here: str = 
 
 
 def named(names: Sequence[str], here: str) -> dict[int, str]:
-    """What is written under the chart, by place: the layer on screen, and the blocks, or layers, that lie far enough apart."""
+    """What is written under the chart, by place: the layer on screen, and blocks of layers that lie far enough apart."""
     starts: dict[str, list[int]] = {}
     for place, name in enumerate(names):
         starts.setdefault(name.split(".")[0], []).append(place)

@@ -248,12 +248,12 @@ class EmbeddingExplorer(LayoutParameters):
     @draws("image", of=_points)
     def draw_picked(self, found: EmbeddingState) -> None:
         features, number, why = found.features, self.image if isinstance(self.image, int) else -1, ""
-        if number < 0:
+        if self.image is None:
             point, why = first_example(features, self.coloring.right_or_unknown(features))
             number = int(features.indices[point])
         points = np.flatnonzero(features.indices == number)
         self.scatter.picked = int(points[0]) if len(points) else -1
-        if number < len(self.dataset):
+        if 0 <= number < len(self.dataset):
             self.beside.look_at(number, features, found.pixels, self.coloring.words(features), why)
 
     @draws()

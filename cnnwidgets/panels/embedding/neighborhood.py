@@ -76,7 +76,7 @@ class Neighborhood:
             self.picture.without_kernel = {"caption": " ".join(told[:2])} if why else {}
             self.picture.show(picture, title=title, caption=" ".join(filter(None, told)))
             both = len(np.intersect1d(alike, near))
-            shared = f" ({'none' if not both else both} of the {k} above)" if k else ""
+            shared = f" ({both or 'none'} of the {k} above)" if k else ""
             layer = "pixels" if found is pixels else "this layer"
             self._fill(self.alike, alike, found, words, f"Nearest by {layer}")
             self._fill(self.near, near if found is not pixels else rows[:0], found, words, f"Nearest by pixels{shared}")

@@ -10,6 +10,7 @@ from torch.utils.data import Subset
 
 import cnnwidgets as cw
 from cnnwidgets.methods import feature_cache, separation
+from cnnwidgets.numbers import number
 from tests.base.tiny import is_shown
 from tests.panels.embedding.seen import (
     go,
@@ -22,20 +23,20 @@ from tests.panels.embedding.seen import (
     [
         ("perplexities", ["perplexity 5", "perplexity 15"]),
         ("seeds", ["seed 1", "seed 2"]),
-        ("noise", ["noise of the same shape"]),
+        ("noise", ["random numbers of the same shape"]),
     ],
 )
 def test_what_lies_beside_is_the_method_s(explore, compare, titles):
     panel = explore(compare=compare)
-    assert [title for title, _, _ in panel.result.compared] == titles
+    assert [one.title for one in panel.result.compared] == titles
     options = {"perplexities": [{"perplexity": 5}, {"perplexity": 15}], "seeds": [{"seed": 1}, {"seed": 2}], "noise": [{}]}
     values = panel.result.features.values
     data = cw.methods.noise_like(values) if compare == "noise" else values
-    for (_, points, same), own in zip(panel.result.compared, options[compare], strict=True):
+    for beside, own in zip(panel.result.compared, options[compare], strict=True):
         layout = cw.methods.embed(data, "tsne", n_iter=60, **own)
-        aligned = cw.methods.align(layout.points, points, mirror=True)
-        np.testing.assert_allclose(aligned.points, points, atol=1e-3)
-        assert same == (compare != "noise")
+        aligned = cw.methods.align(layout.points, beside.points, mirror=True)
+        np.testing.assert_allclose(aligned.points, beside.points, atol=1e-3)
+        assert beside.same == (compare != "noise")
     shown = [view for view in panel.compared if is_shown(panel, view)]
     assert [view.title for view in shown] == titles
     panel.compare = "nothing"
@@ -43,12 +44,39 @@ def test_what_lies_beside_is_the_method_s(explore, compare, titles):
     assert not any(is_shown(panel, view) for view in panel.compared)
 
 
+@pytest.mark.parametrize(("compare", "count"), [("size", 4), ("distance", 3)])
+def test_a_changed_class_is_that_of_the_picked_picture_and_stands_out(explore, compare, count):
+    panel = explore(compare=compare)
+    found = panel.result.features
+    largest = np.bincount(found.labels).argmax()
+    other = next(label for label in found.labels if label != largest and (found.labels == label).sum() >= 4)
+    for label in (largest, other):
+        if label == other:
+            panel.image = int(found.indices[found.labels == other][0])
+        changes = [one.change for one in panel.result.compared]
+        assert [change.label for change in changes] == [label] * count
+        assert f"Class {label} was " in panel.status.finding
+        assert panel.status.finding.endswith(f"PCA shows {number(changes[-1].on_map, 2)} times.")
+        for view, beside in zip(panel.compared, panel.result.compared, strict=False):
+            assert (view.title, view.note) == (beside.title, beside.change.note)
+            np.testing.assert_array_equal(found.labels[view.selection], label)
+
+
+def test_a_class_that_cannot_be_changed_is_said(explore, net, pictures):
+    same = [k for k in range(500) if pictures[k][1] == 3][:9]
+    panel = explore(net, Subset(pictures, same), method="pca", compare="size")
+    with pytest.raises(ValueError, match="labels of one class"):
+        _ = panel.result
+    panel.compare = "nothing"
+    assert panel.result.finished
+
+
 def test_what_lies_beside_follows_the_layer_and_the_color(explore):
     panel = explore(compare="seeds")
     for change in ({}, {"layer": "conv1"}, {"color": "confidence"}, {"layer": "relu4"}):
         panel.restore(change)
-        for view, (_, points, _) in zip(panel.compared, panel.result.compared, strict=False):
-            np.testing.assert_array_equal(places(view), points)
+        for view, beside in zip(panel.compared, panel.result.compared, strict=False):
+            np.testing.assert_array_equal(places(view), beside.points)
             assert (view.group, view.value) == (panel.scatter.group, panel.scatter.value)
 
 

@@ -93,7 +93,7 @@ def test_a_selected_picture_that_has_no_point_stays_selected_and_is_said(explore
     panel.selection = [hidden, shown]
     assert panel.selection == [hidden, shown]
     assert panel.scatter.selection.tolist() == [8]
-    assert panel.beside.selected.title == "1 selected, 1 not shown"
+    assert panel.beside.selected.title == "1 selected, 1 not on the map"
 
 
 def brute(values: np.ndarray, point: int, k: int) -> list[int]:
@@ -118,19 +118,43 @@ def test_the_neighbors_are_the_nearest_in_the_layer_and_in_pixels(explore, bad, 
             panel.image = int(numbers[11])
             settled(panel)
         assert opened == wanted
-    assert beside.picture.title.startswith(f"Picture {numbers[11]}: {panel.coloring.words(found.features)[11]}")
+    assert beside.picture.title.startswith(f'Picture {numbers[11]}, a "{panel.coloring.words(found.features)[11]}"')
     shown = np.frombuffer(beside.picture.pixels, np.uint8).reshape(*beside.picture.shape, 3)
     own = panel.net.picture(panel.net.prepare(panel.dataset[int(numbers[11])][0])[0])
     np.testing.assert_array_equal(shown, own)
 
 
 def test_neighbors_follow_the_layer(explore):
-    panel = explore(method="pca", image=None)
+    panel = explore(method="pca")
     panel.image = int(panel.result.features.indices[11])
-    titles = [settled(panel).alike.title]
-    panel.layer = "conv1"
-    titles.append(settled(panel).alike.title)
-    assert titles == ["Nearest in relu4", "Nearest in conv1"]
+    shown = []
+    for layer in ("relu4", "conv1"):
+        panel.layer = layer
+        found, beside = panel.result.features, settled(panel)
+        shown.append(beside.alike.maps)
+        np.testing.assert_allclose(shown[-1], found.pictures[brute(found.values, 11, 8)], atol=1)
+        assert beside.alike.title == "Nearest by this layer"
+    assert not np.array_equal(*shown)
+    panel.layer = "input"
+    assert panel.result and settled(panel).alike.title == "Nearest by pixels"
+    assert not is_shown(panel, panel.beside.near)
+
+
+def test_at_first_the_most_confident_mistake_is_open_until_a_hand_picks_another(explore):
+    panel = explore(method="pca", limit=500)
+    found = panel.result.features
+    wrong = np.flatnonzero(found.top[:, 0] != found.labels)
+    worst = wrong[found.chances[wrong, 0].argmax()]
+    beside = settled(panel)
+    assert panel.scatter.picked == worst
+    assert panel.image is None
+    assert beside.picture.title.startswith(f"Picture {found.indices[worst]}, a ")
+    assert beside.picture.caption.startswith("The most confident mistake. ")
+    assert beside.picture.caption.endswith("Click a point to see another picture.")
+    pick(panel, 7)
+    assert settled(panel).picture.title.startswith(f"Picture {found.indices[7]}, ")
+    assert "Click" not in beside.picture.caption
+    assert "mistake" not in beside.picture.caption
 
 
 def test_a_picture_without_a_point_is_shown_without_neighbors(explore):
@@ -139,6 +163,7 @@ def test_a_picture_without_a_point_is_shown_without_neighbors(explore):
     panel.image = int(panel.result.features.indices[3])
     settled(panel)
     panel.image = hidden
-    assert settled(panel).picture.title == f"Picture {hidden}, which has no point"
+    assert settled(panel).picture.title == f"Picture {hidden}"
+    assert "It is not on the map." in panel.beside.picture.caption
     assert not is_shown(panel, panel.beside.alike)
     assert panel.scatter.picked == -1

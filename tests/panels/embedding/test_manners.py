@@ -55,7 +55,11 @@ def test_a_number_beyond_its_field_s_ends_can_be_set_by_code(explore, name, valu
 
 def test_an_empty_field_stands_for_the_usual_and_says_it(explore):
     panel = explore(playing=False, perplexity=7)
-    assert [control(panel, name)["none"] for name in ("perplexity", "n_iter", "n_epochs")] == ["30", "1000", "auto"]
+    assert [control(panel, name)["none"] for name in ("perplexity", "n_iter", "n_epochs")] == [
+        "automatic (30)",
+        "automatic (1000)",
+        "automatic",
+    ]
     panel.set_state({"perplexity": None})
     assert panel.perplexity is None
     panel.set_state({"perplexity": 12})
@@ -79,7 +83,7 @@ def test_a_cancel_keeps_what_is_there_and_the_next_wish_goes_on(explore):
     with pytest.raises(Cancelled):
         _ = panel.result
     assert 20 < panel.shown.embedding.iteration < 60
-    assert panel.status.message.startswith("Cancelled. relu4: 60 pictures, 84 values each · paused, t-SNE, ")
+    assert panel.status.message.startswith("Cancelled. Paused: t-SNE, ")
     panel.stops = False
     assert control(panel, "play")["label"] == "Play"
     press(panel, "play")

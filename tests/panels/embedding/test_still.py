@@ -89,13 +89,13 @@ def test_the_still_picture_has_the_points_in_its_artists(explore):
     panel = explore(compare="seeds")
     first, *others = panel.figure().axes
     np.testing.assert_array_equal(first.collections[0].get_offsets(), panel.result.points)
-    assert first.get_title("left").startswith("t-SNE of relu4")
+    assert first.get_title("left").startswith("t-SNE of the layer relu4 (layer 11, ReLU)")
     assert [axes.get_title("left") for axes in others[:2]] == ["seed 1", "seed 2"]
-    for axes, (_, points, _) in zip(others, panel.result.compared, strict=False):
-        np.testing.assert_array_equal(axes.collections[0].get_offsets(), points)
+    for axes, beside in zip(others, panel.result.compared, strict=False):
+        np.testing.assert_array_equal(axes.collections[0].get_offsets(), beside.points)
     counts = np.bincount(panel.result.features.labels)
     assert [text.get_text() for text in first.get_legend().get_texts()] == [f"{k} ({counts[k]})" for k in range(10)]
-    assert others[2].get_title("left") == "How well the classes separate, by depth"
+    assert others[-1].get_title("left") == "How well each layer separates the classes"
 
 
 def test_the_still_picture_has_added_points_the_picked_one_and_its_neighbors(explore):

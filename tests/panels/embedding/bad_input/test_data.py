@@ -82,7 +82,8 @@ def test_few_pictures_are_shown(explore, n, method):
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_too_few_for_a_method_is_a_sentence_and_pca_works(explore, n):
     panel = explore(Pictures(n))
-    assert told(panel) == f"Tsne needs at least 4 pictures, {n} given: take more, or method='pca'"
+    there = "there is 1" if n == 1 else f"there are {n}"
+    assert told(panel) == f"At least 4 pictures make a t-SNE; {there}: take more, or method='pca'"
     panel.method = "pca"
     assert works(panel)
 
@@ -124,7 +125,7 @@ def test_labels_far_beyond_the_names(explore, classes):
     assert panel.scatter.names == ["1000000000000", "1000000000001"]
     panel.image = 3
     assert jobs.POOL.wait(PATIENCE)
-    assert panel.beside.picture.title == "Picture 3: 1000000000001"
+    assert panel.beside.picture.title == 'Picture 3, a "1000000000001"'
 
 
 def test_a_class_s_name_is_text(explore):
@@ -148,7 +149,7 @@ def test_items_that_are_dicts_or_lists(explore):
     for i in (4, 5):
         panel.image = i
         assert jobs.POOL.wait(PATIENCE)
-        assert panel.beside.picture.title == f"Picture {i}: {i % 4}"
+        assert panel.beside.picture.title == f'Picture {i}, a "{i % 4}"'
         assert panel.status.kind == "ready"
 
 
@@ -177,7 +178,7 @@ def test_a_picture_that_is_lost_later_is_a_sentence(explore):
     assert (panel.status.kind, "the file is truncated" in panel.status.message) == ("error", True)
     panel.image = 1
     assert jobs.POOL.wait(PATIENCE)
-    assert panel.beside.picture.title == "Picture 1: 1"
+    assert panel.beside.picture.title == 'Picture 1, a "1"'
     assert panel.result
 
 

@@ -1,0 +1,52 @@
+"""Stages of a network are told by what their layers' names begin with; every layer has a column that can be marked."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from cnnwidgets.views import ChartView
+from cnnwidgets.views.by_layer import bars_by_layer, borders, stages, ticks
+from tests.views.stills import drawn
+
+NAMES = ["conv1", "relu", "layer1.0.conv1", "layer1.0.relu", "layer1.1.conv1", "layer2.0.conv1", "fc"]
+
+
+def test_layers_of_one_stage_are_a_run_that_begins_at_a_border():
+    assert stages(NAMES) == [("conv1", 0, 0), ("relu", 1, 1), ("layer1", 2, 4), ("layer2", 5, 5), ("fc", 6, 6)]
+    assert borders(NAMES) == [2, 5]
+
+
+def test_what_all_names_begin_with_is_left_out():
+    assert stages(["net.a.0", "net.a.1", "net.b"]) == [("a", 0, 1), ("b", 2, 2)]
+    assert stages(["features.0", "features.1"]) == [("0", 0, 0), ("1", 1, 1)]
+    assert stages(["conv"]) == [("conv", 0, 0)]
+    assert stages([]) == []
+
+
+@pytest.mark.parametrize("letters", [12, 40, 90])
+def test_names_on_the_axis_lie_in_the_middle_of_their_stage_and_do_not_overlap(letters):
+    places, texts = ticks(NAMES, letters)
+    assert dict(zip(texts, places, strict=True))["layer1"] == 3
+    letter = len(NAMES) / letters
+    for (a, first), (b, second) in pairwise(zip(places, texts, strict=True)):
+        assert b - a > letter * (len(first) + len(second)) / 2
+
+
+def test_there_is_room_for_no_name_too_many():
+    assert ticks(NAMES, 1000)[1] == ["conv1", "relu", "layer1", "layer2", "fc"]
+    assert ticks([], 10) == ([], [])
+
+
+def test_a_marked_layer_is_a_full_column_and_no_other_column_is_seen():
+    chart = ChartView()
+    chart.show(bars_by_layer(dict.fromkeys(NAMES, 0.0), "Zeros in each layer", "zeros", letters=90), "zeros")
+    assert json.loads(chart.figure)["data"][0]["marker"]["opacity"] == 0
+    for marked in (-1, 3):
+        chart.marked = marked
+        (axes,) = drawn(chart)
+        columns = axes.containers[0].patches
+        assert [column.get_facecolor()[3] for column in columns] == [float(k == marked) for k in range(len(NAMES))]
+        assert {column.get_height() for column in columns} == {100}
