@@ -40,7 +40,7 @@ def figures() -> Iterator[Figure]:
 
 def peaks(notebook: nbformat.NotebookNode, folder: Path) -> list[float]:
     """Of each cell the largest resident memory while it ran, in MB."""
-    client = NotebookClient(notebook, timeout=1200, allow_errors=True, resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=3600, allow_errors=True, resources={"metadata": {"path": str(folder)}})
     found = []
     with client.setup_kernel(env=ENVIRONMENT, stderr=subprocess.DEVNULL):
         kernel = psutil.Process(client.km.provisioner.pid)

@@ -31,7 +31,7 @@ def given():
     detector = ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None).eval()
     return {
         "cw": cw, "net": net, "picture": pictures[3], "pictures": pictures, "best_box": best_box, "model": task.model,
-        "loader": task.train, "swin": cw.bind(swin_v2_t(weights=None).eval(), input_shape=(3, 64, 64)),
+        "loader": task.loader, "swin": cw.bind(swin_v2_t(weights=None).eval(), input_shape=(3, 64, 64)),
         "detector": cw.bind(detector, input_shape=(3, 96, 96)),
     }  # fmt: skip
 

@@ -65,7 +65,7 @@ export function buttonsField(spec, hand) {
     box.replaceChildren(...(spec.about ? headings.map((heading, n) => headed(heading, under[n])) : labels));
     about.forEach(([, help], place) => {
       const words = h("span", { id: newId(), className: "cwp-unseen" }, help);
-      labels[place].append(words);
+      box.append(words); // beside the label, which else would be named by it too
       inputs[place].setAttribute("aria-describedby", words.id);
       hand.tip.attach(labels[place], () => help);
     });

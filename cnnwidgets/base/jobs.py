@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from typing import Any
 
 from cnnwidgets.base.pool import Pool, Work
 from cnnwidgets.net.locks import Lock
+from cnnwidgets.net.memory import give_back
 from cnnwidgets.net.runner import CANCEL
 from cnnwidgets.optional import MissingPackage
 
@@ -24,6 +26,9 @@ LOCK = Lock()
 """Guards the state of all panels, which callbacks touch from several threads. Held briefly: never while torch runs."""
 
 POOL = Pool()
+
+LONG = 0.2
+"""Seconds of work after which what it freed goes back to the system: shorter work soon needs it again."""
 
 
 class Job(Work):
@@ -54,7 +59,7 @@ class Job(Work):
 
     def run(self) -> None:
         """Do its work, on the thread of a pool."""
-        running, cancel = _RUNNING.set(self), CANCEL.set(self)
+        running, cancel, start = _RUNNING.set(self), CANCEL.set(self), time.monotonic()
         try:
             if self._threads and self._threads != _torch_threads():
                 sys.modules["torch"].set_num_threads(self._threads)
@@ -63,6 +68,8 @@ class Job(Work):
             _RUNNING.reset(running)
             CANCEL.reset(cancel)
             self._end()
+            if time.monotonic() - start > LONG:
+                give_back()
 
     def _end(self) -> None:
         self._first.set()

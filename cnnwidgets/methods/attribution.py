@@ -180,7 +180,7 @@ class Question:
         _check_units(unit)
         if unit is not None and target is not None:
             raise ValueError("the score is either a class's or a unit's: give target or unit, not both")
-        self.many = isinstance(target, (list, tuple)) or _are_units(unit)
+        self.many = isinstance(target, (list, tuple)) or are_units(unit)
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
         else:
@@ -322,7 +322,7 @@ def at_once(net: BoundModel, max_memory: float) -> int:
     return int(max(1, min(64, max_memory // max(1, 2 * numbers * size))))
 
 
-def _are_units(unit: Any) -> bool:
+def are_units(unit: Any) -> bool:
     """Whether these are several units: a list that does not begin with the name of a layer."""
     return isinstance(unit, (list, tuple)) and not (unit and isinstance(unit[0], str))
 

@@ -203,7 +203,7 @@ class Comparer:
 
     def _with_method(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
         """Add one method's maps and their agreement with the original's; or the sentence why there are none."""
-        if found.rows[0].unit and METHODS[method].of != "score":
+        if found.rows[0].unit and not METHODS[method].units:
             return replace(found, refused={**found.refused, method: "explains a class, not a unit"})
         try:
             maps = self._maps(found, method, network, cancel)

@@ -79,7 +79,7 @@ class Comparison:
 
     def answer(self, row: int) -> str:
         """What the network's answer to a row is: a probability, or a value."""
-        return "value" if callable(self.rows[row].target) else self.output.quantity
+        return "value" if callable(self.rows[row].target) or self.rows[row].unit else self.output.quantity
 
     def values_of(self, method: str, row: int) -> str:
         """What the values of a map are, with their unit."""

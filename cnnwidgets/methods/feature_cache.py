@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from cnnwidgets.net.progress import Cancel
 
 ONE_PASS = 512 * 2**20
 """Bytes that the features of all layers may take to be gathered in one pass; else each layer's are when it is asked for."""
+
+IN_A_BATCH = 32 * 2**20
+"""Bytes that the layers' outputs of a batch should take: all layers are looked at in fewer pictures at a time."""
 
 IN_MEMORY = 256 * 2**20
 """Bytes of them that are held in memory; the others are in files that are deleted with the cache."""
@@ -95,7 +99,7 @@ class FeatureCache:
                 max_memory=IN_MEMORY // len(wanted),
                 cancel=cancel,
                 on_update=lambda found, fraction: on_progress(self._sentence(next(iter(found.values()))), fraction),
-                **self._scanning | {"pool": pool, "indices": rows},
+                **self._scanning | {"pool": pool, "indices": rows, "batch_size": self._batch_size(wanted)},
             )
         return self._known[name], self._known[INPUT]
 
@@ -117,6 +121,10 @@ class FeatureCache:
             self.separations = {name: measured[name] for name in names if name in measured}
             done = len(self.separations)
             on_progress(f"How well classes separate: {done} of {len(self._known)} layers", done / len(self._known))
+
+    def _batch_size(self, names: Sequence[str]) -> int:
+        values = sum(math.prod(self.net.layers[name].output_shape) for name in names if name != INPUT)
+        return int(np.clip(IN_A_BATCH // (4 * max(values, 1)), 4, 64))
 
     def _name_of(self, layer: str | None) -> str:
         """The layer's name in the table; a block's stands for the call that ends it."""

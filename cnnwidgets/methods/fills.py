@@ -44,7 +44,7 @@ def fill_picture(net: BoundModel, picture: Tensor, fill: str, patch: tuple[int, 
     if fill == "blur":
         sigma = (0, 0, patch[0] / 2, patch[1] / 2)
         return torch.from_numpy(ndimage.gaussian_filter(picture.float().cpu().numpy(), sigma, mode="nearest")).to(picture)
-    raise ValueError(f"fill is {fill!r}; it must be one of {', '.join(map(repr, FILLS))}.{nearest(fill, FILLS)}")
+    raise ValueError(f"fill is {fill!r}; expected one of {', '.join(map(repr, FILLS))}.{nearest(fill, FILLS)}")
 
 
 def patch_mask(shape: str, size: tuple[int, int]) -> Tensor:
@@ -54,4 +54,4 @@ def patch_mask(shape: str, size: tuple[int, int]) -> Tensor:
     if shape == "ellipse":
         rows, columns = (torch.linspace(-1 + 1 / n, 1 - 1 / n, n) for n in size)
         return rows[:, None] ** 2 + columns**2 <= 1
-    raise ValueError(f"shape is {shape!r}; it must be one of {', '.join(map(repr, SHAPES))}.{nearest(shape, SHAPES)}")
+    raise ValueError(f"shape is {shape!r}; expected one of {', '.join(map(repr, SHAPES))}.{nearest(shape, SHAPES)}")

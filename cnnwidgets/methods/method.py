@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cnnwidgets.methods.attribution import Attribution, Target, one_or_many
+from cnnwidgets.methods.attribution import Attribution, Target, are_units, one_or_many
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
 from cnnwidgets.methods.code.attribution import Lines, cam_lines, gradient_lines, library_lines
 from cnnwidgets.methods.gradients import (
@@ -38,8 +38,8 @@ class Method:
         title: its name in menus and above its maps.
         function: takes (net, image, target, **options), where target is a class, a function of the output, or a list of
             them; returns an :class:`Attribution`, or for a list of targets a list of them.
-        of: what is explained: ``"score"``, that of a class before the softmax or of a unit (the function takes ``unit=``);
-            or ``"probability"``, that of a class; such a method explains no unit.
+        of: what of a class is explained: its ``"score"``, before the softmax; or its ``"probability"``.
+        units: whether it explains units, too: the function takes ``unit=``.
         long: whether it takes long, and ``cancel=``.
         options: those of ``"reduce"`` and ``"layer"`` that it is given where several methods are asked the same; one that
             keeps the sign by default, such as integrated gradients, takes no ``"reduce"``.
@@ -54,6 +54,7 @@ class Method:
     title: str
     function: Callable[..., Any]
     of: str = "score"
+    units: bool = True
     long: bool = False
     options: tuple[str, ...] = ()
     code: Lines = library_lines
@@ -88,11 +89,15 @@ def attribute(
     return METHODS[one_of("method", method, METHODS)].function(net, image, target, **options)
 
 
-def _occlusion(net: BoundModel, image: Any, target: Target = None, **options: Any) -> Attribution | list[Attribution]:
-    """How much is lost, per pixel, under a patch; see :func:`occlusion`, which takes one target at a time."""
+def _occlusion(
+    net: BoundModel, image: Any, target: Target = None, *, unit: Any = None, **options: Any
+) -> Attribution | list[Attribution]:
+    """How much is lost, per pixel, under a patch; see :func:`occlusion`, which takes one target or unit at a time."""
     if isinstance(target, (list, tuple)):
         return [occlusion(net, image, one, **options).attribution() for one in target]
-    return occlusion(net, image, target, **options).attribution()
+    if are_units(unit):
+        return [occlusion(net, image, unit=one, **options).attribution() for one in unit]
+    return occlusion(net, image, target, unit=unit, **options).attribution()
 
 
 def _lime(net: BoundModel, image: Any, target: Target = None, **options: Any) -> Attribution | list[Attribution]:
@@ -165,11 +170,12 @@ _ALL = (
         help="Occlusion: how much of the probability is lost when a patch covers the place.",
     ),
     Method(
-        "rise", "RISE", rise, of="probability", long=True, group=PERTURBATION, values="mean {answer} if visible",
+        "rise", "RISE", rise, of="probability", units=False, long=True, group=PERTURBATION,
+        values="mean {answer} if visible",
         help="RISE: how probable the class is, on average, when a pixel is visible through random masks; slow.",
     ),
     Method(
-        "lime", "LIME", _lime, of="probability", long=True, group=PERTURBATION, values="{answer} added",
+        "lime", "LIME", _lime, of="probability", units=False, long=True, group=PERTURBATION, values="{answer} added",
         help="LIME: what each superpixel adds to the probability in a linear model.",
     ),
 )  # fmt: skip

@@ -426,7 +426,7 @@ def _pair(what: str, value: int | Sequence[int]) -> tuple[int, int]:
     number = whole_or_none(value)
     pair = _numbers(value) if number is None else [number] * 2
     if len(pair) != 2 or not all(number is not None and 1 <= number < 2**31 for number in pair):
-        raise ValueError(f"{what} is {value!r}; it must be a whole number of pixels of at least 1, or two: rows and columns")
+        raise ValueError(f"{what} is {value!r}; expected a whole number of pixels of at least 1, or two: rows and columns")
     return pair[0], pair[1]  # type: ignore[return-value]  # none is None
 
 

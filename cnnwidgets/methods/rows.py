@@ -16,7 +16,7 @@ class Rows:
     """float32 rows, in the order in which they came.
 
     Parameters:
-        max_memory: bytes that they may take in memory, counted twice, because the result is a copy.
+        max_memory: bytes that they may take in memory, counted twice, because they are copied when they are put together.
         path: where they are written from the first merge on; otherwise a temporary file takes them once they are too many,
             and is gone when nobody holds the rows any more.
     """
@@ -38,14 +38,14 @@ class Rows:
     def result(self) -> np.ndarray:
         """All rows, float32 (n, d), from memory or mapped from the file."""
         if self._file is None:
-            return np.concatenate(self._parts)
+            return self._together()
         self._write()
         return self._file.mapped()
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint holds: the rows, or how many of them are in the file."""
         if self._file is None:
-            return {"rows": np.concatenate(self._parts) if self._parts else None}
+            return {"rows": self._together() if self._parts else None}
         if self.path is None:
             raise ValueError("rows past max_memory lie in a temporary file, which a checkpoint cannot hold: give path=")
         self._write()
@@ -57,6 +57,12 @@ class Rows:
             self._file = _File(self.path, state["width"], state["written"])
         elif state["rows"] is not None:
             self._parts = [state["rows"]]
+
+    def _together(self) -> np.ndarray:
+        """The rows in memory as one array, which takes the place of its parts."""
+        if len(self._parts) != 1:
+            self._parts = [np.concatenate(self._parts)]
+        return self._parts[0]
 
     def _write(self) -> None:
         for part in self._parts:

@@ -18,6 +18,7 @@ from cnnwidgets.methods.checkpoint import Checkpoint, restore
 from cnnwidgets.methods.parts import Job, Part, ask, elsewhere, here
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking, said
+from cnnwidgets.net.memory import given_back
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
 MOST_WORKERS = 256
@@ -162,7 +163,7 @@ def _scan(
     run = _Run(job, reducers, Checkpoint(checkpoint, job) if checkpoint is not None else None)
     positions = range(run.position, len(job.loader))
     parts = elsewhere(job, positions, executor, cancel) if executor is not None else here(job, positions, workers, cancel)
-    with contextlib.closing(parts):
+    with contextlib.closing(parts), given_back():
         while (part := run.next_of(parts)) is not None:
             run.take(part)
             if on_update and run.wants_to_tell():

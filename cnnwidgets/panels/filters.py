@@ -60,7 +60,7 @@ class FilterGrid(ColoredPanel):
     def build(self) -> Part | tuple[Part, ...]:
         self.grid = self.make_grid("filter", unit="selected")
         self.grid.height, self.grid.quantity = 380, "weight"
-        self.alike = self.bind(ImageGrid(tools=False, height=210, noun="filter", lock=["unit"]), *COLORING)
+        self.alike = self.bind(ImageGrid(tools=False, height=240, noun="filter", lock=["unit"]), *COLORING)
         self.kernel = MatrixView(height=210)
         self.detail = column(self.alike, self.kernel, follows="unit")
         return row(self.grid, self.detail, grow=(3, 2), basis=(420, 360))

@@ -205,5 +205,5 @@ def unit_of(state: Any) -> tuple | None:
 def parted_unit(unit: Sequence[Any]) -> tuple[Any, Any, list | None]:
     """Layer, unit, and [row, column] or None, of what methods take as a unit."""
     if len(unit) not in (2, 4):
-        raise ValueError(f"unit is {said(unit)}; it must be {UNIT}")
+        raise ValueError(f"unit is {said(unit)}; expected {UNIT}")
     return unit[0], unit[1], list(unit[2:]) or None

@@ -113,7 +113,7 @@ function render({ model, el }) {
     list.style.minHeight = before.classes.length < 5 ? "" : `calc(${ROWS + 1} * (1.45em + 1px))`; // as many as there will be
     list.setAttribute("role", "table");
     list.setAttribute("aria-label", "Most probable classes, now and before");
-    const head = h("div", { role: "row" }, h("span", { role: "columnheader" }), h("span", { role: "presentation" }),
+    const head = h("div", { role: "row" }, h("span", { className: "cw-kind", role: "columnheader" }, "class"), h("span", { role: "presentation" }),
       h("span", { className: "cw-head", role: "columnheader" }, "now"), h("span", { className: "cw-head cw-before", role: "columnheader" }, "before"));
     list.replaceChildren(head, ...shown.map((index) => row(index, before, here)));
     note.textContent = here?.far ? `≈ value of the nearest computed position, ${Math.round(here.far)} pixel${here.far < 1.5 ? "" : "s"} away` : "";

@@ -157,7 +157,7 @@ function render({ model, el }) {
       if (mosaic.length && mosaic[0] * mosaic[1] > 1) drawLines(context, tile, [data.height / mosaic[0], data.width / mosaic[1]]);
       if (labels.length) {
         Object.assign(context, { font: "13px sans-serif", textAlign: "center", fillStyle: style.color });
-        context.fillText(elided(context, labels[map], layout.tile), x + layout.tile / 2, y + layout.tall + 14);
+        context.fillText(elided(context, labels[map], layout.tile + layout.gap - 2), x + layout.tile / 2, y + layout.tall + 14);
       }
       if (data.dim[map]) drawCross(context, tile, style.color);
       if (numbered && map !== hover?.map) drawNumber(context, tile, map);

@@ -138,21 +138,6 @@ def test_hovering_either_map_moves_the_patch(sliding):
         assert number(sliding) == sliding.python(f"print({PERCENT}(panel.result.values[{i}, {j}]))")
 
 
-def test_hovering_goes_on_when_the_kernel_is_gone(notebook):
-    sliding = notebook(SCENES, PANEL)
-    show(sliding)
-    middle(sliding)
-    wanted = sliding.python(f"print({PERCENT}(panel.result.values[6, 9]))")
-    sliding.shut_down()
-    _, heat, _ = canvases(sliding)
-    heat.scroll_into_view_if_needed()
-    heat.hover(position=place(heat, 22, 31))
-    sliding.page.wait_for_function(
-        "([e, n]) => e.innerText === n", arg=[sliding.cell(1).locator(".cw-number").element_handle(), wanted]
-    )
-    assert "rows 18–26, columns 27–35" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
-
-
 def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(sliding):
     _, heat, _ = canvases(sliding)
     heat.scroll_into_view_if_needed()
@@ -163,26 +148,10 @@ def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(slidi
     sliding.wait_python("panel.wait() and panel.region == [] and panel.result.values.shape", "(20, 20)")
 
 
-def test_cancel_keeps_what_is_there(notebook):
-    large = "net = cw.load('resnet18', weights=None)\npanel = cw.OcclusionSlider(net, 3, images=pictures, stride=2)\npanel"
-    opened = notebook(SCENES, large)
-    opened.run(0)
-    opened.run(1)
-    opened.cell(1).get_by_role("button", name="Cancel").click()
-    message = opened.cell(1).locator(".cwp-told")
-    opened.page.wait_for_function("(e) => e.innerText.startsWith('Cancelled')", arg=message.element_handle())
-    known = int(opened.python("print(panel.shown.known.sum())"))
-    assert f"{known:,} of 9,409 positions computed" in message.inner_text() or (
-        known == 0 and "Computing 9,409 positions" in message.inner_text()
-    )
-    assert known < 9409
-    assert opened.python("print(net.module.training, type(panel.error).__name__)").endswith("Cancelled")
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ("panel.stride = 0", "Stride is 0"),
+        ("panel.stride = 0", "stride is 0"),
         ("panel.patch = 65", "The patch is 65×65 pixels, larger than the input of 64×64"),
         ("panel.target = 'cat'", "There is no class 'cat'"),
         ("panel.image = 5000", "There is no picture 5000"),
@@ -232,6 +201,40 @@ def test_colors_are_stretched_over_what_is_there_and_say_so(sliding):
     ).split("|")
     assert heat.locator(".cw-ends > :is(:first-child, :last-child)").all_inner_texts() == ends
     sliding.wait_python("panel.colors", "there")
+
+
+# with a kernel of their own: they come last, for they take the one that serves the others
+
+
+def test_hovering_goes_on_when_the_kernel_is_gone(notebook):
+    sliding = notebook(SCENES, PANEL)
+    show(sliding)
+    middle(sliding)
+    wanted = sliding.python(f"print({PERCENT}(panel.result.values[6, 9]))")
+    sliding.shut_down()
+    _, heat, _ = canvases(sliding)
+    heat.scroll_into_view_if_needed()
+    heat.hover(position=place(heat, 22, 31))
+    sliding.page.wait_for_function(
+        "([e, n]) => e.innerText === n", arg=[sliding.cell(1).locator(".cw-number").element_handle(), wanted]
+    )
+    assert "rows 18–26, columns 27–35" in sliding.cell(1).locator(".cw-image .cw-line").inner_text()
+
+
+def test_cancel_keeps_what_is_there(notebook):
+    large = "net = cw.load('resnet18', weights=None)\npanel = cw.OcclusionSlider(net, 3, images=pictures, stride=2)\npanel"
+    opened = notebook(SCENES, large)
+    opened.run(0)
+    opened.run(1)
+    opened.cell(1).get_by_role("button", name="Cancel").click()
+    message = opened.cell(1).locator(".cwp-told")
+    opened.page.wait_for_function("(e) => e.innerText.startsWith('Cancelled')", arg=message.element_handle())
+    known = int(opened.python("print(panel.shown.known.sum())"))
+    assert f"{known:,} of 9,409 positions computed" in message.inner_text() or (
+        known == 0 and "Computing 9,409 positions" in message.inner_text()
+    )
+    assert known < 9409
+    assert opened.python("print(net.module.training, type(panel.error).__name__)").endswith("Cancelled")
 
 
 def test_the_hint_fades_once_the_patch_has_been_moved_by_hand(notebook):

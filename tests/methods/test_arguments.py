@@ -84,15 +84,16 @@ WRONG = {
     "patch": [NAN, "big", -1, (1, 2, 3), (1, "x"), [[1, 2], [3, 4]], {}, (None, 1), 1e300],
     "stride": [NAN, "big", 0, (1, 2, 3), 1e300, [[1, 2], [3, 4]]],
     "region": [5, 2.5, NAN, "big", b"x", {}, (1, 2), (1, 2, 3), (0, 0, 4, 4, 4), (0, 0, NAN, 3), (0, 0, "x", 3)],
-    "unit": [5, "big", ("conv",), ("0", "x"), ("0", 1.5), ("0", None), (None, 1), [[1, 2], [3, 4]], ("0", 1, 2), {}],
     "score": ["big", "loss"],
 }
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_is_no_box_and_no_unit_is_refused_by_occlusion_and_the_next_valid_one_works(name):
+def test_what_is_no_box_is_refused_by_occlusion_and_the_next_valid_one_works(name):
     for wrong in [*WRONG[name], object(), *([(0.5, 0, 4, 4), (True, [1], 2, 3)] if name == "region" else [])]:
-        with pytest.raises(ValueError, match=rf"{name} is .*(expected|must be)"):
+        with pytest.raises(
+            TypeError if name == "score" and not isinstance(wrong, str) else ValueError, match=rf"{name} is .*expected"
+        ):
             call("occlusion", **{name: wrong})
     assert call("occlusion").complete
 
@@ -113,7 +114,9 @@ def test_what_is_no_class_is_refused(method):
 
 @pytest.mark.parametrize("wrong", [5, "0", ("0",), ("0", "x"), ("0", 1.5), ("0", 1, 2), ("0", 1, None, 3), (1, 1), {}])
 def test_what_is_no_unit_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"unit is .*; it must be \(layer, unit\)|the list is empty"):
+    with pytest.raises(ValueError, match=r"unit is .*; expected \(layer, unit\) or \(layer, unit, row, column\)$"):
+        cw.methods.occlusion(bound(), picture(), unit=wrong)
+    with pytest.raises(ValueError, match=r"unit is .*; expected \(layer, unit\)|the list is empty"):
         cw.methods.saliency(bound(), picture(), unit=wrong)
 
 

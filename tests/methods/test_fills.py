@@ -94,7 +94,7 @@ def test_masks(size):
 
 
 def test_unknown_ones_are_refused():
-    with pytest.raises(ValueError, match="fill is 'black'; it must be one of 'mean', 'gray', 'zero', 'noise', 'blur'"):
+    with pytest.raises(ValueError, match="fill is 'black'; expected one of 'mean', 'gray', 'zero', 'noise', 'blur'"):
         fill_picture(net(), picture(), "black", (4, 4))
-    with pytest.raises(ValueError, match="shape is 'circle'; it must be one of 'rectangle', 'ellipse'"):
+    with pytest.raises(ValueError, match="shape is 'circle'; expected one of 'rectangle', 'ellipse'"):
         patch_mask("circle", (4, 4))

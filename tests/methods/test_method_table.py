@@ -39,8 +39,8 @@ def test_what_a_score_is_of_is_what_the_method_says(net, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_what_is_of_a_score_takes_units_and_nothing_else_does(net, name):
-    if METHODS[name].of == "score":
+def test_units_are_explained_by_those_methods_that_say_so(net, name):
+    if METHODS[name].units:
         assert METHODS[name].function(net, picture(), unit=("4", 0)).unit == ("4", 0)
     else:
         with pytest.raises(TypeError, match="unit"):

@@ -186,11 +186,11 @@ def test_what_is_watched_is_said(net, pictures, state, words):
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        ({"stride": 0}, "Stride is 0"),
+        ({"stride": 0}, "stride is 0"),
         ({"patch": [9, 65]}, "The patch is 9×65 pixels, larger than the input of 64×64"),
         ({"target": "cat"}, "There is no class 'cat'"),
         ({"target": 10}, "There is no class 10"),
-        ({"score": "loss"}, "Score is 'loss'"),
+        ({"score": "loss"}, "score is 'loss'"),
         ({"layer": "layer2.0.relu", "unit": 99}, "There is no unit 99: layer2.0.relu has"),
         ({"layer": "layer2.0.relu", "unit": 3, "position": [99, 0]}, "There is no row 99: layer2.0.relu has"),
         ({"image": np.zeros((5, 5, 5))}, ""),
@@ -287,7 +287,7 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_watched_until_it_is_left(
 
 @pytest.mark.parametrize("unit", [("layer2.0.relu",), ("layer2.0.relu", 3, 1), [[1, 2], [3, 4], 5]])
 def test_what_is_no_unit_is_refused_when_the_panel_is_made(net, pictures, unit):
-    with pytest.raises(ValueError, match=r"unit is .*; it must be \(layer, unit\) or \(layer, unit, row, column\)"):
+    with pytest.raises(ValueError, match=r"unit is .*; expected \(layer, unit\) or \(layer, unit, row, column\)"):
         cw.OcclusionSlider(net, 3, images=pictures, unit=unit)
 
 

@@ -109,7 +109,7 @@ def test_a_network_that_has_learned_since_is_explained_as_it_is_now():
 
 def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     browser = cw.FeatureMapBrowser(net, 3, images=pictures, layer="layer2.1.relu:2")
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam", "occlusion"])
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency", "grad_cam", "occlusion", "rise"])
     cw.link(browser, panel)
     browser.unit = 7
     result = panel.result
@@ -117,7 +117,8 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     np.testing.assert_array_equal(result.maps["saliency"][0].values, own.values)
     assert panel.table.rows == ["unit 7 of layer2.1.relu:2"]
     assert result.maps["grad_cam"][0].layer == "layer2.1.add"
-    assert panel.table.cells[2]["text"] == "explains a class, not a unit"
+    assert result.maps["occlusion"][0].unit == ("layer2.1.relu:2", 7) and panel.table.cells[2]["quantity"] == "value lost"
+    assert panel.table.cells[3]["text"] == "explains a class, not a unit"
     panel.explain = "position"
     browser.y, browser.x = 20.0, 41.0
     place = net.layers["layer2.1.relu:2"].to_position(20, 41, (64, 64))
