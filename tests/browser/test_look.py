@@ -229,7 +229,8 @@ def test_every_control_is_reached_by_tab_and_shows_that_it_has_the_focus(gallery
     assert wanted
     deaf = """() => [...panel.querySelectorAll('*')].filter(shown)
       .filter((one) => getComputedStyle(one).cursor === 'pointer')
-      .filter((one) => !one.closest('button, input, select, label, a[href], [tabindex], [role=option], [role=grid]')).map(told)"""
+      .filter((one) => !one.closest('button, input, select, label, a[href], [tabindex], [role=option], [role=grid]'))
+      .map(told)"""
     assert look.ask(deaf) == [], "what a pointer can press a key can, too"
 
 
