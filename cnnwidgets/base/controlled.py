@@ -99,7 +99,7 @@ class Controlled(Displayed):
             super().set_trait(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what the user has done; a value that does not fit is an error, and the browser goes back to the one before."""
+        """Take what the user has done; a value that does not fit is an error, and the browser goes back."""
         try:
             super().set_state(sync_data)
         except (t.TraitError, ValueError) as error:

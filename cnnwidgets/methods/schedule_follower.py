@@ -110,7 +110,7 @@ def finding_on(schedules: Sequence[Schedule], unit: str) -> str:
     means = [float(one.rates.mean()) for one in schedules]
     count = f"{len(schedules[0].steps):,} {unit}{'es' if unit == 'batch' else 's'}"
     if len(schedules) == 1:
-        return f'"{names[0]}" averages {number(means[0])} over {count}.\nThe rate: {told(schedules[0])}.'
+        return f'"{names[0]}" averages {number(means[0])} over {count}.\n"{names[0]}": {told(schedules[0])}.'
     high, low = (f'"{names[k]}"' for k in (int(np.argmax(means)), int(np.argmin(means))))
     finding = (
         f"Over {count}, {high} averages the highest rate ({number(max(means))}), {low} the lowest ({number(min(means))})."

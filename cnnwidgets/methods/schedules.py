@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -299,8 +300,8 @@ def title(spec: dict[str, Any]) -> str:
 
 
 def brief(names: Sequence[str]) -> list[str]:
-    """Titles without what is in parentheses, as far as that still tells them apart."""
-    cut = [name.split(" (")[0] for name in names]
+    """Titles without the values in parentheses, as far as that still tells them apart."""
+    cut = [re.sub(r" \(\w+ [^()]*\)$", "", name) for name in names]
     return [short if cut.count(short) == 1 else name for short, name in zip(cut, names, strict=True)]
 
 

@@ -16,7 +16,7 @@ needs_plotly = needs("plotly", "A chart")
 
 FONT = {"font": {"size": 14}}
 
-DASHES = ("solid", "dash", "longdashdot", "longdash", "dashdot", "dot")
+DASHES = ("solid", "dash", "dashdot", "longdashdot", "longdash", "dot")
 
 ORDER = (5, 4, 2, 3, 0, 1, 6)
 """Of the palette's colors: those that lie furthest apart come first."""

@@ -72,7 +72,7 @@ def task() -> cw.methods.Task:
 
 
 OTHERS = [
-    (lambda net, x: METHODS.lr_finder(task(), low="small"), ValueError, "the rates go from 'small' to 10.0: they must be"),
+    (lambda net, x: METHODS.lr_finder(task(), low="small"), ValueError, "the rates go from 'small' to 10.0; they must be"),
     (lambda net, x: METHODS.lr_finder(task(), momentum=-1), ValueError, "momentum is -1; it must be a number of at least 0"),
     (lambda net, x: METHODS.lr_finder(task(), weight_decay="no"), ValueError, "weight_decay is 'no'; expected a number"),
     (lambda net, x: METHODS.lr_finder(task(), seed=None), ValueError, "seed is None; expected a whole number from 0 to"),

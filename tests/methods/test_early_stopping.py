@@ -100,7 +100,7 @@ def test_min_delta_is_a_number_of_at_least_0(delta):
 
 @pytest.mark.parametrize("losses", [[], 3.0, [[1.0]]])
 def test_losses_are_a_list(losses):
-    with pytest.raises(ValueError, match=r"losses has shape \(.*\); it must be a list of at least one number"):
+    with pytest.raises(ValueError, match=r"losses has shape \(.*\); expected a list of at least one number"):
         early_stopping(losses, 1)
 
 

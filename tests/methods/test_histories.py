@@ -79,7 +79,7 @@ def test_a_race_comes_back(tmp_path, suffix):
 
 def test_what_is_no_race_is_said(tmp_path):
     HISTORY.save(tmp_path / "one.json")
-    with pytest.raises(ValueError, match=r"one.json holds no race: History.load reads"):
+    with pytest.raises(ValueError, match=r"one.json holds no race; History.load reads"):
         Race.load(tmp_path / "one.json")
 
 

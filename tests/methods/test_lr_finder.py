@@ -31,7 +31,7 @@ def test_rates_and_losses_are_those_of_a_lectures_loop(model):
     assert found.loss.tolist() == [step[0] for step in log]
     assert found.lr.tolist() == [step[2][0] for step in log]
     np.testing.assert_allclose(found.lr, np.geomspace(1e-4, 0.5, 40), rtol=1e-12)
-    assert found.ended == "all 40 steps were made"
+    assert found.ended == "All 40 steps ran."
 
 
 @pytest.mark.parametrize("high", [0.1, 500.0])
@@ -128,7 +128,7 @@ def test_a_network_that_cannot_learn_is_said_to():
 def test_a_loss_that_is_no_number_ends_the_test_at_its_first_step():
     found = lr_finder(own(NoNumber()), steps=20)
     assert len(found.lr) == 1
-    assert found.ended == "the loss is nan at a rate of 1e-05"
+    assert found.ended == "Ended early: the loss reached NaN at a rate of 1×10⁻⁵."
     assert math.isnan(found.suggested)
 
 
@@ -174,20 +174,20 @@ def test_cancelling_leaves_the_part_that_was_made(ask):
         assert part is None
     else:
         assert part.loss.tolist() == whole.loss[: 5 * ask].tolist()
-        assert part.ended == "it was cancelled"
+        assert part.ended == "Cancelled."
 
 
 @pytest.mark.parametrize(
     "options, sentence",
     [
-        ({"low": 0}, "the rates go from 0 to 10.0: they must be above 0, and rise"),
+        ({"low": 0}, "the rates go from 0 to 10.0; they must be above 0 and rise"),
         ({"low": 1, "high": 1}, "the rates go from 1 to 1"),
         ({"low": 1, "high": 0.1}, "the rates go from 1 to 0.1"),
         ({"low": math.nan}, "the rates go from nan"),
         ({"high": math.inf}, "to inf"),
         ({"steps": 9}, "steps is 9; the test needs at least 10"),
-        ({"steps": 0}, "steps is 0; it must be a whole number"),
-        ({"steps": 20.0}, "steps is 20.0; it must be a whole number"),
+        ({"steps": 0}, "steps is 0; expected a whole number"),
+        ({"steps": 20.0}, "steps is 20.0; expected a whole number"),
     ],
 )
 def test_what_is_wrong_is_said(options, sentence):

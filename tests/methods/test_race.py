@@ -347,8 +347,8 @@ def test_a_verdict_says_by_how_much_and_whether_chance_explains_it(finals, said)
 
 def test_a_single_schedule_is_judged_by_its_last_validation():
     assert Race((final("a", 0, 0.5),), "epoch", 1).summary == '"a" reaches 50.0%.'
-    assert Race((final("a", 0, math.nan),), "epoch", 1).summary == "a: a loss of nan"
-    assert Race((final("a", 0, None),), "epoch", 1).summary == "nothing is validated yet"
+    assert Race((final("a", 0, math.nan),), "epoch", 1).summary == '"a" ends with a validation loss of NaN.'
+    assert Race((final("a", 0, None),), "epoch", 1).summary == "Nothing is validated yet."
 
 
 def test_curves_end_where_their_run_ends(whole):
@@ -377,7 +377,7 @@ def test_the_code_gives_the_accuracies_of_seed_0_under_the_names_of_the_race(uni
     specs = [SPECS[0], SPECS[0], SPECS[2]]
     found = race(own(), specs, steps=4, unit=unit)
     space = {"own": own()}
-    exec(found.code(own()).replace("cw.methods.Task(model, loader, others)  # yours", "own"), space)
+    exec(found.code(own()).replace("cw.methods.Task(model, loader, validation_loader)  # yours", "own"), space)
     assert space["values"] == {one.name: one.validation_accuracy.tolist() for one in found.histories}
     assert len(space["values"]) == 3
 

@@ -190,7 +190,7 @@ def test_a_class_of_an_output_that_is_no_table_is_refused_with_the_way_out(metho
 
 
 def test_a_score_of_a_unit_and_of_a_function_is_refused():
-    with pytest.raises(ValueError, match="the score is of second or of a unit: give target or score, not both"):
+    with pytest.raises(ValueError, match="the score is of a class or of a unit: give target or unit, not both"):
         cw.methods.occlusion(wrapped("a tuple")[0], picture(), second, unit=("body.5", 3))
     with pytest.raises(ValueError, match="score is 'logit'; of a function of the output it is its 'value'"):
         cw.methods.occlusion(wrapped("a tuple")[0], picture(), second, score="logit")

@@ -87,7 +87,7 @@ PICTURES = {
         "Expected an item with a picture under a name such as 'image', .* got one with 'a'",
     ),
     "several pictures": (lambda path: torch.rand(2, 1, 32, 32), "Expected one picture, got 2"),
-    "no picture": (lambda path: None, "There is no picture yet: give one"),
+    "no picture": (lambda path: None, "There is no picture yet; set image="),
 }
 
 

@@ -71,7 +71,7 @@ def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
     drawn = json.loads(panel.chart.figure)["layout"]
     assert ("yaxis4" in drawn) == (name in RIGHT)  # two axes by quantity, one for its rate
     assert [axes.get_ylabel() for axes in panel.figure().axes] == (
-        ["loss", "accuracy", "rate", ""] if name in RIGHT else ["loss", "rate"]
+        ["loss", "accuracy", "rate", "rate", ""] if name in RIGHT else ["loss", "rate", ""]
     ) + ([""] if is_shown(panel, panel.snapshots) else [])
     several = len(found.histories[1].snapshot_ends) > 1
     assert (is_shown(panel, panel.snapshots)) == (several and name in RIGHT)
@@ -97,11 +97,11 @@ def test_a_race_of_values_is_told_by_losses():
     assert "%" not in line
     panel.seeds = 3
     assert panel.result.verdict.seeds == 3
-    assert "over 3 seeds: " in panel.status.message
+    assert "(3 seeds)" in panel.status.message
     assert "nan" not in panel.status.message
     panel.specs = SPECS[:1]
     assert panel.result.verdict is None
-    assert "a loss of" in panel.status.message
+    assert "ends with a validation loss of" in panel.status.message
 
 
 def test_a_loss_that_is_no_number_has_lost():

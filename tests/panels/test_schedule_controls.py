@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import cnnwidgets as cw
 from cnnwidgets.methods.schedule_parameters import KINDS, parameters_of
 from cnnwidgets.methods.schedule_presets import PRESETS
+from cnnwidgets.panels.training.labels import label_of
 from tests.base.tiny import PATIENCE, control, is_shown
 from tests.panels.test_schedules import hand
 from tests.panels.test_schedules import panel as panel  # a fixture
@@ -25,7 +28,8 @@ def click(panel, name):
 
 def group(panel) -> dict[str, dict]:
     """The controls of the chosen schedule."""
-    return {spec["name"]: spec for spec in panel.controls.values() if spec["group"]}
+    own = (spec for spec in panel.controls.values() if spec["group"].startswith("Schedule"))
+    return {spec["name"]: spec for spec in own if spec["name"] != "selected"}
 
 
 # a schedule's values
@@ -49,7 +53,7 @@ def test_another_kind_keeps_what_both_know(panel):
 
 def test_a_value_that_follows_from_others_is_told_so_and_can_be_made_so_again(panel):
     hand(panel, kind="cosine")
-    assert (control(panel, "T_max")["none"], panel._values["T_max"]) == ("usual", None)
+    assert (control(panel, "T_max")["none"], panel._values["T_max"]) == ("all 100", None)
     assert "none" not in control(panel, "eta_min")
     hand(panel, T_max=20)
     assert panel.specs == [{"kind": "cosine", "lr": 0.5, "T_max": 20}]
@@ -76,9 +80,9 @@ def test_each_parameter_has_a_control_that_fits_its_range(panel, kind):
         if name == "kind":
             continue
         row = table[name]
-        more = name in ("warmup", "warmup_factor", "optimizer", "momentum", "weight_decay")
-        assert (spec["label"], spec["help"], spec["more"]) == (name, row.help, more)
-        assert spec["group"] == ("Schedule 1: warm-up and optimizer" if more else "Schedule 1")
+        more = name not in ["lr", *[*KINDS[kind].parameters][:3]]
+        assert (spec["label"], spec["help"], spec["more"]) == (label_of(kind, name), row.help, more)
+        assert spec["group"] == ("Schedule 1: more" if more else "Schedule")
         if row.many:
             assert spec["kind"] == "text"
         elif row.choices:
@@ -144,13 +148,22 @@ def test_the_menu_tells_the_schedules_and_its_choice_brings_their_controls(panel
     panel.specs = [{"kind": "cosine", "lr": 0.1}, {"name": "mine", "kind": "step"}]
     assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 1]]
     panel.set_state({"selected": 1})
-    assert {spec["group"] for spec in group(panel).values()} == {"Schedule 2", "Schedule 2: warm-up and optimizer"}
+    assert {spec["group"] for spec in group(panel).values()} == {"Schedule", "Schedule 2: more"}
     assert panel._values["kind"] == "step"
     panel.selected = 7
     assert control(panel, "selected")["options"] == [["1. cosine 0.1", 0], ["2. mine", 7]], "beyond is the last"
     assert panel.state["selected"] == 7
     hand(panel, gamma=0.5)
     assert panel.specs[1] == {"kind": "step", "gamma": 0.5}
+
+
+def test_a_click_on_a_curve_chooses_its_schedule_whose_color_is_in_the_controls(panel):
+    panel.specs = [{"kind": "cosine", "lr": 0.1}, {"kind": "step"}]
+    assert panel.wait(PATIENCE)
+    colors = [trace["line"]["color"] for trace in json.loads(panel.chart.figure)["data"]]
+    assert control(panel, "selected")["swatch"] == colors[0]
+    panel.chart.set_state({"clicked": [1, 20]})
+    assert (panel.selected, panel._values["kind"], control(panel, "selected")["swatch"]) == (1, "step", colors[1])
 
 
 def test_schedules_are_added_and_removed(panel):
@@ -168,7 +181,9 @@ def test_schedules_are_added_and_removed(panel):
 
 
 def test_a_preset_is_named_as_long_as_it_is_what_is_on_screen(panel):
-    assert panel._values["preset"] == "two drops"
+    assert panel._values["preset"] is None
+    hand(panel, preset="drops")
+    assert panel._values["preset"] == "drops"
     hand(panel, preset="by hand")
     assert (panel._values["preset"], panel.steps, panel.selected) == ("by hand", 60, 0)
     drag(panel.chart, panel, dragged=[1, 1, 12.0, 0.05])
@@ -191,7 +206,7 @@ def test_a_locked_playground_cannot_be_bent_by_hand_and_all_can_be_looked_at():
 def test_hidden_schedules_have_no_controls_and_presets_stay():
     panel = cw.SchedulePlayground(hide=["specs"])
     shown = [spec["name"] for spec in panel.controls.values() if not spec["absent"]]
-    assert shown == ["steps", "unit", "log", "preset", "train"]
+    assert shown == ["train", "steps", "unit", "log", "preset"]
     panel.close()
 
 

@@ -94,7 +94,7 @@ def test_the_numbers_the_sentence_and_the_code_tell_of_all_groups(panel, rates):
     assert found["group"].tolist() == [0, 0, 1, 2]
     np.testing.assert_array_equal(found["lr"][1:], rates)
     assert found["momentum"].shape == (4, STEPS)
-    assert "LambdaLR (yours): 0.02 to 0.00628 (first, group 1), 0.2 to 0.0167 (group 2 · 2 tensors, 18 weights)" in (
+    assert '"LambdaLR (yours)": 0.02 to 0.00628 (first, group 1), 0.2 to 0.0167 (group 2 · 2 tensors, 18 weights)' in (
         panel.status.message
     )
     space: dict = {}
@@ -145,7 +145,9 @@ def test_a_training_gives_each_group_its_own_rate(panel, rates, model):
 def test_a_training_of_another_network_says_that_it_has_no_such_groups(scheduler):
     panel = cw.SchedulePlayground(scheduler=scheduler, steps=2, task=network, loader=data(), validation_loader=data(seed=1))
     race = panel.train()
-    with pytest.raises(ValueError, match="the schedule has 3 groups of parameters, but not which weights of the network"):
+    with pytest.raises(
+        ValueError, match="the schedule has 3 groups of parameters but does not say which weights are in which"
+    ):
         _ = race.result
     assert race.status.kind == "error"
     assert "parameters = [...]  # yours" in race.code()
@@ -178,7 +180,7 @@ def test_groups_move_their_momenta_apart_and_it_is_said_what_keeps_them(model):
     for number, group in ((2, 0), (3, 2)):
         np.testing.assert_array_equal(drawn(panel, number), panel.result[0].momenta[group])
     assert panel.result[0].momenta.min(1).tolist() == pytest.approx([0.7, 0.7, 0.8])
-    assert "the momentum of yours moves, which the code and a training do not follow" in panel.status.message
+    assert "Your scheduler moves the momentum, too; the code and a training do not." in panel.status.message
 
 
 def test_of_many_groups_the_legend_names_some_and_says_how_many_more():
@@ -190,7 +192,7 @@ def test_of_many_groups_the_legend_names_some_and_says_how_many_more():
         *(f"ExponentialLR (yours), group {k} · 2 tensors, 272 weights" for k in range(7)),
         "… 5 more: point at the chart",
     ]
-    assert "12 groups, at first 0.00859 to 0.1, at the end 0.0027 to 0.0314" in panel.status.message
+    assert "12 groups, starting at 0.00859 to 0.1, ending at 0.0027 to 0.0314" in panel.status.message
     assert len(panel.figure().axes[0].lines) == 13
     traces = json.loads(panel.chart.figure)["data"]
     assert traces[11]["name"] == "ExponentialLR (yours), group 11 · 2 tensors, 272 weights", "the readout's name"
@@ -200,8 +202,8 @@ def test_weights_in_no_group_and_an_optimizer_that_is_not_offered_are_told(model
     optimizer = Adagrad(model[3].parameters(), lr=0.1)
     panel = cw.SchedulePlayground(scheduler=S.StepLR(optimizer, 3), steps=4, task=model)
     assert panel.wait(PATIENCE)
-    assert "an SGD stands for your Adagrad in the code and in a training" in panel.status.message
-    assert "in no group, so never trained: 1.weight, 1.bias" in panel.status.message
+    assert "An SGD stands in for your Adagrad in the code and when training." in panel.status.message
+    assert "In no group, so never trained: 1.weight, 1.bias." in panel.status.message
 
 
 def test_many_steps_are_sketched_for_every_group(model, scheduler):
@@ -232,4 +234,4 @@ def test_what_wraps_an_optimizer_is_as_good(model):
     optimizer = optimizer_of(model)
     panel = cw.SchedulePlayground(optimizer=Wrapped(optimizer), scheduler=S.StepLR(optimizer, 3), steps=4)
     assert panel.result[0].rates.shape == (3, 4)
-    assert "stands for" not in panel.status.message
+    assert "stands in" not in panel.status.message

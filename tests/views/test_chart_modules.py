@@ -94,9 +94,17 @@ def test_plotlys_arrays_and_lists_are_read_as_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [("0.1234567", "0.123457"), ("54321", "54321"), ("-2.5", "−2.5"), ("1.5e-7", "1.5e-7"), ("1234567.8", "1.23457e6"),
-     ("NaN", "NaN"), ("-Infinity", "−Infinity"), ("0", "0"), ("100000.4", "100000"), ("1e-5", "1e-5")],
+    ("axis", "value", "text"),
+    [("{}", "0.1234567", "0.123"), ("{}", "54321", "54321"), ("{}", "-2", "−2"), ("{}", "1.5e-7", "1.5×10⁻⁷"),
+     ("{}", "NaN", "NaN"), ('{ type: "log" }', "0.932603", "0.93"), ('{ tickformat: ".0%" }', "0.9761", "97.6%"),
+     ('{ hoverformat: ".6~g" }', "0.1234567", "0.123457")],
 )  # fmt: skip
-def test_values_are_told_with_six_digits(value, text, tmp_path):
-    assert node(module("chart_readout.js") + f"console.log(exact({value}));", tmp_path).strip() == text
+def test_a_value_has_the_digits_that_suit_its_axis(axis, value, text, tmp_path):
+    assert node(module("chart_readout.js") + f"console.log(valueOn({axis}, {value}));", tmp_path).strip() == text
+
+
+def test_names_at_the_ends_of_curves_are_in_order_apart_and_within_the_chart(tmp_path):
+    code = (
+        "console.log(JSON.stringify([spread([10, 12, 90], 19, 100), spread([95, 96, 97], 19, 100), spread([], 19, 100)]));"
+    )
+    assert json.loads(node(module("chart_ends.js") + code, tmp_path)) == [[10, 29, 90], [62, 81, 100], []]

@@ -27,6 +27,9 @@ BASE = {
 SHIM = Path(base.__file__).with_name("page.js").read_text("utf-8")
 
 MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "createContextualFragment"]
+NAMESPACE = "http://www.w3.org/2000/svg"
+"""A name, which nothing is loaded from."""
+
 ADDRESSES = r"https?:|[\"'`]//|\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource"
 
 TAKE = (
@@ -123,7 +126,7 @@ def test_text_never_becomes_markup(source, markup):
 
 @every_source
 def test_nothing_is_loaded_from_elsewhere(source):
-    assert not re.search(ADDRESSES, uncommented(source))
+    assert not re.search(ADDRESSES, uncommented(source.replace(NAMESPACE, "")))
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
@@ -196,3 +199,14 @@ def test_bytes_are_read_alike_however_the_host_delivers_them(tmp_path):
     console.log(JSON.stringify([...given, undefined].map((bytes) => Array.from(typed(Float32Array, bytes)))));
     """
     assert json.loads(node(module("shared.js") + code, tmp_path)) == [[1, -2, 3]] * 4 + [[]]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+def test_its_style_sheet_reaches_no_other_view_on_the_page(view):
+    """All views of a notebook share one page, and so all their style sheets."""
+    own = view.style.removeprefix((Path(views.__file__).parent / "views.css").read_text("utf-8"))
+    selectors = re.sub(r"/\*.*?\*/", "", own, flags=re.DOTALL)
+    first = set(re.findall(r"(?:^|[},]\s*|\{\s*)\.(cw-[\w-]+)(?=[^{}()]*(?:\([^{}()]*\)[^{}()]*)*\{)", selectors))
+    others = [one for one in VIEWS if one is not view]
+    shared = {(name, one.__name__) for name in first for one in others if re.search(rf"[\"'` ]{name}[\"'` ]", one.source)}
+    assert shared == set()

@@ -90,7 +90,7 @@ def plot(race: Race) -> tuple[Any, list[int]]:
         figure.add_scatter(x=[None], y=[None], name=words, mode="lines", line=style, hoverinfo="skip", row=1, col=1)
     if untold := sum(untold_of(len(rated(race, name))) for name in race.names):
         figure.add_scatter(**more_groups(untold), row=2, col=1)
-    dress(figure, "", "", margin={"t": 30, "l": 62, "r": 8, "b": 40})
+    dress(figure, "", "", margin={"t": 40, "l": 62, "r": 8, "b": 40})
     figure.update_xaxes(range=[0, race.steps])
     if race.unit == "epoch" and race.steps <= 10:
         figure.update_xaxes(dtick=1)

@@ -261,7 +261,7 @@ class SchedulePlayground(Panel):
 
     def _choose(self, clicked: list[int]) -> None:
         """A curve was clicked: its schedule's controls are shown."""
-        curves = curves_of(self.shown or ())
+        curves = curves_of(self._result or ())
         if clicked and clicked[0] < len(curves):
             self.selected = curves[clicked[0]].schedule
 
