@@ -27,7 +27,7 @@ export function optionsWith(options, values) {
   return [...options, ...others.map((value) => [wordsOf(value), value])];
 }
 
-/** The specs of all controls: as they were at first, and what is other by now. */
+/** The specs of all controls: the first ones, and what has changed since. */
 export const specsOf = (model) => (model.get("_controls") ?? []).map((spec) => ({ ...spec, ...model.get("_changes")?.[spec.name] }));
 
 /** The options of a spec: its own, or a list of the panel's that many may name. */
