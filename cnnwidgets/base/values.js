@@ -1,3 +1,4 @@
+// @ts-check
 // Values of traits as a control shows them: their words, and where they stand among options.
 
 /** Whether two values of a trait are the same. */
