@@ -1,4 +1,4 @@
-"""A panel as one page without a kernel: the same modules, models that hold the traits, and a host that knows them."""
+"""A panel as one page without a kernel: the same modules, models that hold the traits, and a host for them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def page(panel: Any) -> str:
 
 
 def _all(widget: Any) -> list[Any]:
-    """A panel and all it holds, of panels in it, too; or a view."""
+    """A panel and everything in it, including nested panels; or a view."""
     return [widget, *(inner for part in getattr(widget, "children", ()) for inner in _all(part))]
 
 

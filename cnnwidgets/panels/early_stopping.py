@@ -105,7 +105,7 @@ def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
         figure.add_vline(end, line={"color": STOP, "width": 2, "dash": "dash"})
         figure.add_annotation(
             x=end, y=1, yref="paper", text="stops here", showarrow=False, xanchor="left", yanchor="top",
-            font={"color": STOP, "size": 14}, xshift=4,
+            font={"size": 14}, xshift=4,
         )  # fmt: skip
         if found.saved:
             figure.add_vrect(end, len(epochs), fillcolor=TRAINING, opacity=0.15, line_width=0, layer="below")

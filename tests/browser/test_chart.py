@@ -122,7 +122,8 @@ def test_a_spike_in_100_000_points_is_drawn_and_the_readout_is_exact(opened):
         opened,
         LONG_ONE,
         "figure = lines(100_000)\nspiked = np.array(figure.data[0].y)\nspiked[54_321] = 77.125\n"
-        "figure.data[0].y = spiked\nlong.readout = True\nlong.show(figure, 'a spike')",
+        "figure.data[0].y = spiked\nfigure.update_yaxes(hoverformat='.6~g')\n"
+        "long.readout = True\nlong.show(figure, 'a spike')",
     )
     drawn = page.evaluate(DATA, [LONG_ONE, 0])
     assert 1000 < len(drawn) < 4000

@@ -17,7 +17,7 @@ def test_patience_is_slid_and_the_status_line_says_where_it_stops(notebook):
     patience = book.cell(1).get_by_role("slider", name="patience")
     assert (patience.get_attribute("min"), patience.get_attribute("max")) == ("0", "7")
     patience.press("End")
-    book.cell(1).get_by_text("It would not have stopped within 8 epochs").wait_for()
+    book.cell(1).get_by_text("Never stops within these 8 epochs").wait_for()
     book.cell(1).get_by_text("stops here").wait_for(state="detached")
     book.wait_python("panel.patience", "8")
     assert book.problems == []

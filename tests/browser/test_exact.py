@@ -73,7 +73,7 @@ def test_every_preset_of_the_schedules_stays_what_it_is_and_its_fields_say_it(sh
         for number, spec in enumerate(preset.specs):
             shown.python(f"panels['SchedulePlayground'].selected = {number}")
             if "lr" in spec:
-                exact = cell.get_by_role("textbox", name="lr, exact value")
+                exact = cell.get_by_role("textbox", name="learning rate, exact value")
                 exact.wait_for()
                 shown.page.wait_for_function("([e, v]) => Number(e.value) === v", arg=[exact.element_handle(), spec["lr"]])
         shown.page.wait_for_timeout(300)
@@ -116,8 +116,8 @@ def test_a_hand_types_an_exact_value_slides_to_a_short_one_and_a_word_is_refused
     shown.python("panels['SchedulePlayground'].restore(dict(specs=[{'kind': 'cosine', 'lr': 0.05}], steps=30, selected=0))")
     cell = cell_of(shown, list(PANELS).index("SchedulePlayground"))
     field, slider = (
-        cell.get_by_role("textbox", name="lr, exact value"),
-        cell.get_by_role("slider", name="lr", exact=True),
+        cell.get_by_role("textbox", name="learning rate, exact value"),
+        cell.get_by_role("slider", name="learning rate", exact=True),
     )
     field.fill("0,0123456789")
     field.press("Enter")
@@ -134,7 +134,7 @@ def test_a_hand_types_an_exact_value_slides_to_a_short_one_and_a_word_is_refused
 def test_what_is_folded_away_is_opened_by_keys_and_takes_no_more_room_than_it_needs(shown):
     cell = cell_of(shown, list(PANELS).index("SchedulePlayground"))
     button = cell.locator("[data-button=more]")
-    field = cell.get_by_role("slider", name="warmup_factor", exact=True)
+    field = cell.get_by_role("slider", name="start at (× rate)", exact=True)
     button.press("Enter")  # closed
     expect(field).to_be_hidden()
     expect(button).to_have_attribute("aria-expanded", "false")

@@ -73,7 +73,7 @@ def task() -> cw.methods.Task:
 
 OTHERS = [
     (lambda net, x: METHODS.lr_finder(task(), low="small"), ValueError, "the rates go from 'small' to 10.0; they must be"),
-    (lambda net, x: METHODS.lr_finder(task(), momentum=-1), ValueError, "momentum is -1; it must be a number of at least 0"),
+    (lambda net, x: METHODS.lr_finder(task(), momentum=-1), ValueError, "momentum is -1; expected a number of at least 0"),
     (lambda net, x: METHODS.lr_finder(task(), weight_decay="no"), ValueError, "weight_decay is 'no'; expected a number"),
     (lambda net, x: METHODS.lr_finder(task(), seed=None), ValueError, "seed is None; expected a whole number from 0 to"),
     (lambda net, x: METHODS.race(task(), 3, steps=1), TypeError, "specs is 3; expected a list of schedules"),
@@ -105,12 +105,12 @@ OTHERS = [
     (
         lambda net, x: METHODS.early_stopping(["low"], 1),
         TypeError,
-        "losses is ['low']; expected a list of numbers, one an ep",
+        "losses is ['low']; expected a list of numbers, one per ep",
     ),
     (
         lambda net, x: METHODS.early_stopping([1.0], 1, "a"),
         ValueError,
-        "min_delta is 'a'; it must be a number of at least 0",
+        "min_delta is 'a'; expected a number of at least 0",
     ),
     (lambda net, x: METHODS.activations(net, x, [3.5]), TypeError, "layers is [3.5]; expected a list of texts or a text or"),
     (

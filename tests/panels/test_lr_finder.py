@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import number
 from tests.base.tiny import PATIENCE
 from tests.panels.test_race import data, network
 
@@ -45,6 +48,24 @@ def test_the_marker_begins_at_the_suggestion_and_follows_the_hand(panel):
     panel.rate = None
     assert panel.chart.line == suggested
     assert "The marker" not in panel.status.message
+
+
+def test_each_named_rate_is_a_place_that_puts_the_marker_there(panel):
+    named = panel.result.named
+    assert [x for x, _ in panel.chart.places] == [*named.values()]
+    assert all(
+        words == f"{name} {number(named[name], 2)}" for (_, words), name in zip(panel.chart.places, named, strict=True)
+    )
+    panel.chart.set_state({"line": panel.chart.places[0][0]})
+    assert panel.rate == panel.chart.places[0][0]
+
+
+def test_the_fall_of_the_loss_fills_at_least_half_of_the_axis(panel):
+    found = panel.result
+    low, high = json.loads(panel.chart.figure)["layout"]["yaxis"]["range"]
+    fall = np.r_[found.loss[: found.lowest + 1], found.smoothed[: found.lowest + 1]]
+    assert low < fall.min() < fall.max() < high
+    assert fall.max() - fall.min() > 0.5 * (high - low)
 
 
 def test_the_loader_and_the_network_are_left_as_they_are(model, panel):

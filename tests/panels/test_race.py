@@ -48,12 +48,40 @@ def test_the_chart_grows_to_the_method_s_curves(panel):
         np.testing.assert_array_equal(one.loss, other.loss)
         np.testing.assert_array_equal(one.validation_accuracy, other.validation_accuracy)
     figure = json.loads(panel.chart.figure)
-    assert [trace["name"] for trace in figure["data"]][:3] == [
+    assert [trace.get("name") for trace in figure["data"]][:3] == [
         "constant 0.1, training", "constant 0.1", "constant 0.1, rate",
     ]  # fmt: skip
     assert panel.data()["validation_loss"].shape == (2, 1, 4)
     lines = panel.figure().axes[0].lines
     np.testing.assert_array_equal(lines[1].get_ydata(), found.histories[0].validation_loss)
+
+
+def test_the_board_has_the_winner_first_in_the_color_of_its_curve(panel):
+    found = panel.result
+    rows = panel.board.rows
+    finals = {one.name: one.final_accuracy for one in found.histories}
+    assert [row["share"] for row in rows] == sorted(finals.values(), reverse=True)
+    assert rows[0]["name"] == found.verdict.winner and rows[0]["text"] == percent(max(finals.values()))
+    colors = {
+        trace.get("name"): trace["line"]["color"] for trace in json.loads(panel.chart.figure)["data"] if "line" in trace
+    }
+    assert all(row["color"] == colors[row["name"]] for row in rows)
+
+
+def test_a_schedule_that_diverges_is_last_on_the_board_which_says_when():
+    wild = {"name": "wild", "kind": "constant", "lr": 100.0, "momentum": 0.99, "weight_decay": 10.0}
+    panel = cw.TrainingRace(network, data(), data(seed=1), specs=[wild, SPECS[0]], steps=30)
+    (run,) = panel.result.of("wild")
+    assert [row["name"] for row in panel.board.rows] == ["constant 0.1", "wild"]
+    assert panel.board.rows[-1]["note"] == run.stopped
+
+
+def test_the_axis_of_rates_has_plain_numbers_that_none_of_the_rates_leaves(panel):
+    rates = np.concatenate([one.rates.ravel() for one in panel.result.histories])
+    axis = json.loads(panel.chart.figure)["layout"]["yaxis4"]
+    assert 10 ** axis["range"][0] < rates.min() <= rates.max() < 10 ** axis["range"][1]
+    assert 1 <= len(axis["ticktext"]) <= 4
+    assert [float(text) for text in axis["ticktext"]] == axis["tickvals"]
 
 
 def test_the_code_gives_the_same_accuracies(panel):

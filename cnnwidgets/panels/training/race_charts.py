@@ -85,12 +85,15 @@ def plot(race: Race) -> tuple[Any, list[int]]:
                 stroke = {"color": color, "dash": look(k + j)[1], "width": max(2, 4 - k), "shape": "vh"}
                 told = bool(label) and column == 1 and in_legend(j, len(courses))
                 add(f"{name}, {short(label) or 'rate'}", stroke, 2, column, told)
+    for place in range(2 * len(shown)):  # plotly lays out no axes of curves that are all empty
+        nothing: dict[str, Any] = {"x": [None], "y": [None], "hoverinfo": "skip", "showlegend": False}
+        figure.add_scatter(**nothing, row=place // len(shown) + 1, col=place % len(shown) + 1)
     for words, line in (("test images", {"width": 4}), ("training images", {"width": 1.5, "dash": "dot"})):
         style = {"color": GRAY, **line}
         figure.add_scatter(x=[None], y=[None], name=words, mode="lines", line=style, hoverinfo="skip", row=1, col=1)
     if untold := sum(untold_of(len(rated(race, name))) for name in race.names):
         figure.add_scatter(**more_groups(untold), row=2, col=1)
-    dress(figure, "", "", margin={"t": 40, "l": 62, "r": 8, "b": 40})
+    dress(figure, "", "", margin={"t": 30, "l": 62, "r": 8, "b": 40})
     figure.update_xaxes(range=[0, race.steps])
     if race.unit == "epoch" and race.steps <= 10:
         figure.update_xaxes(dtick=1)

@@ -76,7 +76,7 @@ def _logarithmic(drawn: Sequence[Curve]) -> dict[str, Any]:
 
 
 @cache
-def sparks() -> list[list[tuple[float, float]]]:
+def sparks() -> list[list[list[float]]]:
     """The schedule of each preset that changes most as a small line: points from 0 to 1."""
     found = []
     for preset in PRESETS.values():
@@ -84,7 +84,7 @@ def sparks() -> list[list[tuple[float, float]]]:
         courses = [schedule(spec, preset.steps, losses=plain).lr for spec in preset.specs]
         rates = max(courses, key=lambda each: float(np.ptp(each) / each.max()))
         at = np.unique(np.linspace(0, len(rates) - 1, SPARKS).astype(int))
-        found.append([(float(step / (len(rates) - 1)), float(rates[step] / rates.max())) for step in at])
+        found.append([[float(step / (len(rates) - 1)), float(rates[step] / rates.max())] for step in at])
     return found
 
 
