@@ -1,4 +1,4 @@
-"""What asks for computations and takes their outcomes: the newest request wins, and what is drawn comes from one result."""
+"""Requests computations and takes their results: the newest request wins, and what is drawn comes from one result."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from cnnwidgets.net import Cancelled
 from cnnwidgets.net.errors import capitalized, sentence
 
 FIRST_PICTURE = 20.0
-"""Seconds that showing a panel waits at most for its first picture."""
+"""Longest time in seconds that displaying a panel waits for its first picture."""
 
 BUSY_AFTER = 0.25
-"""Seconds after which a computation says that it is under way; shorter ones do not flicker."""
+"""Seconds after which a computation shows that it is running; shorter ones do not flicker."""
 
 
 class Computing:
@@ -67,19 +67,19 @@ class Computing:
     # asking
 
     def ask(self, **wishes: Any) -> None:
-        """Ask for a computation with the present state; one that is under way is cancelled and its result dropped.
+        """Request a computation with the present state; one that is running is cancelled and its result dropped.
 
         Parameters:
-            wishes: what only this request is asked with: ``job.state`` has it, beside the traits in ``asks``.
+            wishes: options of this request alone, which ``job.state`` has beside the traits in ``asks``.
         """
         with LOCK:
             self._job = Job(self._work, self._update, **self._snapshot(), **wishes)
             self._line.put(self._job)
 
     def aside(self, key: str, work: Callable[[Job], None]) -> None:
-        """Do what a hand asks meanwhile, beside the computation; of what has the same key the newest only.
+        """Do what the user asks for beside the computation; of requests with the same key only the newest.
 
-        What it raises shows in the strip.
+        An error shows in the status line.
         """
 
         def run(job: Job) -> None:
@@ -101,11 +101,11 @@ class Computing:
                 self._job.cancel()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until what was asked for is there; False if the time (in seconds) is over first.
+        """Wait for the result; False if ``timeout`` (in seconds) passes first.
 
         Raises:
-            RuntimeError: it would wait for ever: what is asked for waits for the caller, which is its own computation, or
-                a draw, a reaction, or an observer of what they set.
+            RuntimeError: it would wait forever, because the computation waits for the caller: its own computation, a draw, a
+                reaction, or an observer of what they set.
         """
         if LOCK.held:
             raise RuntimeError(
@@ -122,7 +122,7 @@ class Computing:
 
     @property
     def result(self) -> Any:
-        """What the method gave for the present state. Waits for it; raises what the computation raised.
+        """The method's result for the present state. Waits for it; raises what the computation raised.
 
         After a Cancel it raises ``Cancelled``: what is on screen (see :attr:`shown`) belongs to an earlier state.
         """
@@ -133,7 +133,7 @@ class Computing:
 
     @property
     def shown(self) -> Any:
-        """The result that is on screen: for the present state, or if that fails or takes long the one before."""
+        """The result on screen: for the present state, or the one before if that fails or takes long."""
         panel, result = _STILL.get()
         if panel is self:
             return result
@@ -148,7 +148,7 @@ class Computing:
     def react(self, action: Callable[[], None], *names: str) -> None:
         """Call an action when one of the traits changes and there is a result.
 
-        What it raises shows in the strip until it works again. It cannot wait for ``result``: the lock is held.
+        An error shows in the status line until the action works again. It cannot wait for ``result``: the lock is held.
         """
         slip: Exception | None = None
 
@@ -225,7 +225,7 @@ class Computing:
         self._came(job, error)
 
     def _take(self, result: Any, job: Job) -> None:
-        """Show a result, and remember what it was asked with; one that cannot be drawn leaves what was there before."""
+        """Show a result, and remember its state; if it cannot be drawn, the one before stays."""
         before = self._result, self.asked
         self._result, self.asked = result, job.state
         try:
@@ -248,7 +248,7 @@ class Computing:
         return self._said(partial)
 
     def _came(self, job: Job, error: Exception | None) -> None:
-        """A computation has ended, and what came of it is on screen; the lock is not held."""
+        """A computation has ended, and its outcome is on screen; the lock is not held."""
 
     def _said(self, result: Any) -> str:
         return "\n".join(filter(None, [self.summary(result), *map(capitalized, self.remarks(result))]))
@@ -258,7 +258,7 @@ class Computing:
         self.status.say(sentence(error), "error")
 
     def _stop(self) -> None:
-        """Stop all that is computed, for good."""
+        """Stop all computations for good."""
         self.cancel()
         for line in (self._line, *self._asides.values()):
             line.clear()
@@ -266,7 +266,7 @@ class Computing:
 
 @contextmanager
 def drawing_still(panel: Computing, result: Any) -> Iterator[None]:
-    """Inside, what ``panel.shown`` says is this result, and nothing is waited for."""
+    """Inside, ``panel.shown`` is this result, without waiting."""
     drawn = _STILL.set((panel, result))
     try:
         yield
@@ -279,5 +279,5 @@ _STILL: ContextVar[tuple[Computing | None, Any]] = ContextVar("still", default=(
 
 
 def missing(panel: Any, what: str) -> NotImplementedError:
-    """What a panel's author has left out."""
+    """The error for a method that a panel's author has to write."""
     return NotImplementedError(f"{type(panel).__name__} has no {what}")

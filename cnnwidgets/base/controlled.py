@@ -1,4 +1,4 @@
-"""A widget that draws its own controls: what the browser is told of them, and what comes back."""
+"""A widget that draws its own controls: what the browser is told about them, and what comes back."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from cnnwidgets.base.controls import Pairs, Value, specs
 from cnnwidgets.base.display import Displayed
 
 MOST_INLINE = 24
-"""Values of a control that travel with it; longer lists travel once, by themselves."""
+"""Longest list of values that is sent with its control; longer ones are sent once, by themselves."""
 
 
 class Controlled(Displayed):
     """What a panel knows of its controls; see :mod:`cnnwidgets.base.controls` for what they are."""
 
     _controls: Any = t.List(help="what the controls look like at first").tag(sync=True)
-    _changes = t.Dict(help="what of a control, by its name, is other by now").tag(sync=True)
+    _changes = t.Dict(help="what has changed of a control since, by its name").tag(sync=True)
     _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
-    _values = t.Dict(help="values that controls stand at and that are no traits, by the controls' names").tag(sync=True)
+    _values = t.Dict(help="values of controls that are not traits, by the controls' names").tag(sync=True)
 
     drawing: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Names of the methods that draw, and of the traits that each follows."""
@@ -31,11 +31,11 @@ class Controlled(Displayed):
     _actions_of: ClassVar[dict[str, Any]]
 
     def more_controls(self) -> Mapping[str, Value]:
-        """Controls of what is no trait, by names that no trait has, with what they stand at now."""
+        """Controls of values that are not traits, by names that no trait has, with their present values."""
         return {}
 
     def take_value(self, name: str, value: Any) -> None:
-        """A hand has changed one of :meth:`more_controls`."""
+        """The user has changed one of :meth:`more_controls`."""
 
     @classmethod
     def actions(cls) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Controlled(Displayed):
         return not others or any(isinstance(other, Controlled) and other.needs_kernel(trait) for other, trait in others)
 
     def listed(self, name: str, options: Pairs) -> list[list[Any]] | str:
-        """The values of a control; of many the name of a list, which travels once."""
+        """The values of a control; for a long list its name, since that is sent once."""
         pairs = [[str(text), value] for text, value in options(self)]
         if len(pairs) <= MOST_INLINE:
             return pairs
@@ -69,7 +69,7 @@ class Controlled(Displayed):
         return {spec["name"]: {**spec, **self._changes.get(spec["name"], {})} for spec in self._controls}
 
     def _show_controls(self) -> None:
-        """Tell the browser what is other than at first, which is little; all of it, where there are others."""
+        """Tell the browser what has changed, which is little; or everything, where there are other controls."""
         values = self.more_controls()
         now = {spec["name"]: spec for spec in specs(self, values)}
         first = {spec["name"]: spec for spec in self._controls}
@@ -81,7 +81,7 @@ class Controlled(Displayed):
             self._controls, self._changes = [*first.values()], changes
 
     def _take_values(self, given: dict[str, Any]) -> None:
-        """Take what a hand has changed; what is not taken goes back to what it was."""
+        """Take what the user has changed; a value that is refused goes back to what it was."""
         try:
             for name, one in self.more_controls().items():
                 if name in given and given[name] != wire.to_browser(name, one.value, self):
@@ -92,14 +92,14 @@ class Controlled(Displayed):
     # the browser
 
     def set_trait(self, name: str, value: Any) -> None:
-        """Set a trait; one of the state takes and refuses what it does in code."""
+        """Set a trait; a public one accepts the same values as in code."""
         if name in self.public_traits():
             setattr(self, name, value)
         else:
             super().set_trait(name, value)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take what a hand has done; a value that does not fit is told, and the browser goes back to what is."""
+        """Take what the user has done; a value that does not fit is an error, and the browser goes back."""
         try:
             super().set_state(sync_data)
         except (t.TraitError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""How a panel shows itself: the live view, a still twin for where no kernel is, a page, and what it says of itself."""
+"""How a panel shows itself: the live view, a static fallback where no kernel is running, a page, and its repr."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ STATIC = "Static picture. Run the cell (Shift+Enter) to use it."
 
 
 class Displayed(Stateful, Computing, LaidOut):
-    """What a panel is to who looks at it."""
+    """A panel as its viewer sees it."""
 
     _twin: Any = None
-    """The still picture under the live view, while it is that of a computation that goes on."""
+    """The static picture under the live view, as long as it shows a computation that is not finished."""
 
     _made: Any
 
     # what is on screen
 
     def code(self) -> str:
-        """The plain PyTorch lines that give what is on screen, in a variable ``values``."""
+        """The plain PyTorch lines that compute what is on screen, into a variable ``values``."""
         result = self.result
         if not hasattr(result, "code"):
             raise missing(self, "code()")
@@ -112,14 +112,14 @@ class Displayed(Stateful, Computing, LaidOut):
             self._show_code()
 
     def _redraw_twin(self) -> None:
-        """Draw the still picture of a computation that went on again, once."""
+        """Redraw the static picture once a computation has finished."""
         with LOCK:
             twin, self._twin = self._twin, None
         if twin and (still := self._still()):
             twin.update(still, metadata=self._alternative(), raw=True)
 
     def _still(self) -> dict[str, str]:
-        """The MIME bundle of the still twin as it is by now; empty where there is nothing that could be drawn."""
+        """The MIME bundle of the static fallback; empty if there is nothing to draw yet."""
         if self._result is None:
             return {}
         try:
@@ -140,9 +140,9 @@ class Displayed(Stateful, Computing, LaidOut):
     # the end
 
     def close(self) -> None:
-        """Stop the computation, and remove the panel and all that it holds from the page and from the kernel's memory.
+        """Stop computing, and remove the panel and everything in it from the page and from the kernel's memory.
 
-        It is linked to no other panel any more. Whoever has it may go on using it; displayed again, it is there again.
+        Its links end. The object stays usable: display it again, and it is back.
         """
         self._stop()
         for link in [*self.links]:
@@ -165,7 +165,7 @@ class Displayed(Stateful, Computing, LaidOut):
                 self.ask()
 
     def __del__(self) -> None:
-        """Nobody has it any more: then nothing is computed, and no lock is needed, which another thread might hold."""
+        """Nobody refers to it any more, so nothing is computed. No lock is taken: another thread might hold it."""
         super().close()
 
     def __repr__(self) -> str:
@@ -180,7 +180,7 @@ class Displayed(Stateful, Computing, LaidOut):
 
 
 def _group(part: Part) -> Any:
-    """What is on screen of a part of a layout."""
+    """The part of a layout that is on screen."""
     if not isinstance(part, Box):
         return _group(part._box) if isinstance(part, Displayed) else part
     shown = [(one, weight) for one, weight in zip(part.parts, part.weights, strict=True) if one not in part.hidden]

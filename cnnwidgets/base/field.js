@@ -1,3 +1,4 @@
+// @ts-check
 // One control: made of its spec, tied to its trait, with a label and words of help.
 
 import { h, listen, put, stamp } from "../views/shared.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Controls of options: a drop-down, buttons of which one or any number are on; and a tick, a text, a button.
 
 import { h } from "../views/shared.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Controls of numbers: a slider with a field that says the number exactly, a slider over names, and a field alone.
 // Only what a hand does is given: a value between a slider's places is shown at the nearest one, and stays what it is.
 

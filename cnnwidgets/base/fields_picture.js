@@ -1,3 +1,4 @@
+// @ts-check
 // A picture: its number in a data set, and one of the reader's own by choosing, dropping or pasting a file.
 
 import { h } from "../views/shared.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // One ("search") or any number ("tags") of many values: a field whose list follows what is typed.
 
 import { h } from "../views/shared.js";

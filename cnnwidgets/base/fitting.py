@@ -1,4 +1,4 @@
-"""What a public trait takes, in words: a value that does not fit is refused in one sentence, and nothing changes."""
+"""What a public trait accepts, in words: any other value is refused in one sentence, and nothing changes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from cnnwidgets.net.arguments import is_number, said
 from cnnwidgets.net.layers import nearest
 
 _NOBODY = t.HasTraits()
-"""Whom a value is tried for: nobody's own validators look at it."""
+"""The owner for which a value is tried, so that no panel's own validators see it."""
 
 
 class Unfit(t.TraitError, ValueError):
-    """A value that a trait does not take; what it does take is in its sentence."""
+    """A value that a trait refuses; the message says what it expects."""
 
 
 class Fitting(t.HasTraits):
-    """Traits tagged ``control=`` take numbers of NumPy and torch as numbers, and refuse what does not fit in one sentence.
+    """Traits tagged ``control=`` accept NumPy's and torch's numbers, and refuse other values in one sentence.
 
     Raises:
         Unfit: on assignment; the trait keeps its value.
@@ -39,7 +39,7 @@ class Fitting(t.HasTraits):
 
 
 def expected(trait: t.TraitType) -> str:
-    """What a trait takes: ``a whole number of at least 1, or None``."""
+    """What a trait accepts: ``a whole number of at least 1, or None``."""
     words = _expected(trait)
     return f"{words} or None" if trait.allow_none and "None" not in words else words
 
@@ -93,7 +93,7 @@ def _problem(trait: t.TraitType, name: str, value: Any) -> str:
         return ""
     if isinstance(trait, t.Enum) and isinstance(value, str) and value:
         near = nearest(value, list(map(str, trait.values or ())))
-        return f"there is no {_singular(name)} {value!r}.{near} Expected is {_expected(trait)}"
+        return f"there is no {_singular(name)} {value!r}.{near} Expected {_expected(trait)}"
     return f"{name} is {said(value)}; expected {expected(trait)}"
 
 

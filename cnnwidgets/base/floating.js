@@ -1,3 +1,4 @@
+// @ts-check
 // What floats above the page: lists that open, and one small text of help for all controls.
 
 import { h } from "../views/shared.js";

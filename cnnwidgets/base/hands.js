@@ -1,3 +1,4 @@
+// @ts-check
 // What hands do: keys, texts that are typed, values that come faster than frames.
 
 import { h } from "../views/shared.js";

@@ -1,4 +1,4 @@
-"""What a widget is made of. ipywidgets keeps every widget until it is closed, so whoever makes some closes them."""
+"""What a widget is made of. ipywidgets keeps every widget until it is closed, so the one who makes widgets closes them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from cnnwidgets.net.pictures import open_picture
 
 
 class Image(t.Any):
-    """Whatever ``net.prepare`` takes as one picture, or a number in the panel's data set.
+    """Anything that ``net.prepare`` takes as one picture, or a number in the panel's data set.
 
     In a panel's state a path and a number stand for themselves; a picture is kept as PNG, or as TIFF or .npy where PNG
     would lose something, and a tensor as .npy, in base64.
@@ -72,7 +72,7 @@ class Image(t.Any):
 
 
 def picture_in(value: Any) -> Any:
-    """The picture of an item that was given as one; a list is several pictures, which ``net.prepare`` tells of."""
+    """The picture of a data set's item; a list is several pictures, which ``net.prepare`` refuses."""
     return value if isinstance(value, list) else read(value).image
 
 
@@ -122,7 +122,7 @@ class ImagePanel(Panel):
         return list(dict.fromkeys([*getattr(result, "notes", ()), *self.net.notes]))  # of which some are known by now only
 
     def _learn(self) -> None:
-        """Let the first tensor tell the input's shape; ``compute`` tells what is wrong with a picture, as far as one can."""
+        """Learn the input's shape from the first tensor; what is wrong with a picture ``compute`` says, if it can."""
         try:
             self.net.prepare(self.source)
         except Exception as error:
@@ -137,11 +137,11 @@ class ImagePanel(Panel):
     def _taken(self, image: Any) -> Any:
         """A picture, taken from the data set if it is a number."""
         if image is None:
-            raise ValueError("there is no picture yet: give one")
+            raise ValueError("there is no picture yet; set image=")
         if not is_whole(image):
             return picture_in(image)
         if not self._is_counted:
-            raise ValueError(f"{image} is the number of a picture: say of which data set, images=..., or give the picture")
+            raise ValueError(f"{image} is the number of a picture; pass its data set as images=, or the picture itself")
         if not len(self.images):
             raise ValueError("the data set is empty: there is no picture to show")
         if not 0 <= image < len(self.images):
@@ -150,7 +150,7 @@ class ImagePanel(Panel):
 
 
 def bound(net: BoundModel | nn.Module, images: Any) -> BoundModel:
-    """A network, bound, and told by a data set what is not known of its input."""
+    """A bound network, which learns from a data set what is not known about its input."""
     try:
         size = size_of(images) if is_dataset(images) else 0
     except Exception:  # it is told of where the data set is shown

@@ -36,7 +36,7 @@ class Link:
             self.leave(panel)
 
     def leave(self, panel: Stateful) -> None:
-        """Let a panel go its own way again, and whoever then shares nothing with another one."""
+        """Unlink a panel, and any other that then shares nothing."""
         panel.links = [link for link in panel.links if link is not self]
         for (name, *_), group in self._shared.items():
             if panel in group:

@@ -1,3 +1,4 @@
+// @ts-check
 // Stands in for the kernel and the notebook: gives each widget a model that holds its traits, and modules a host.
 
 const content = JSON.parse(document.getElementById("content").textContent);

@@ -1,4 +1,4 @@
-"""A panel as one page without a kernel: the same modules, models that hold the traits, and a host that knows them."""
+"""A panel as one page without a kernel: the same modules, models that hold the traits, and a host for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 def page(panel: Any) -> str:
-    """One HTML page with a panel, its views, their data and the modules that draw them; nothing is loaded from elsewhere."""
+    """One HTML page with a panel or a view, its views, their data and the modules that draw them; nothing is loaded from elsewhere."""
     widgets = [*_all(panel)]
     modules: dict[str, list[str]] = {}
     for widget in widgets:
@@ -32,8 +32,8 @@ def page(panel: Any) -> str:
     today = date.today()
     parts = {
         "TITLE": html.escape(repr(panel)),
-        "HEADING": html.escape(f"{type(panel).__name__} · {panel.subject}"),
-        "FINDING": html.escape(panel.status.found),
+        "HEADING": html.escape(" · ".join(filter(None, (type(panel).__name__, getattr(panel, "subject", ""))))),
+        "FINDING": html.escape(panel.status.found if hasattr(panel, "status") else ""),
         "DATE": f"{today:%B} {today.day}, {today.year}",
         "SHIM": (_HERE / "page.js").read_text("utf-8"),
         "CONTENT": script_safe(json.dumps(content)),
@@ -42,7 +42,7 @@ def page(panel: Any) -> str:
 
 
 def _all(widget: Any) -> list[Any]:
-    """A panel and all it holds, of panels in it, too; or a view."""
+    """A panel and everything in it, including nested panels; or a view."""
     return [widget, *(inner for part in getattr(widget, "children", ()) for inner in _all(part))]
 
 

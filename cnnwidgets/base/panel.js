@@ -1,3 +1,4 @@
+// @ts-check
 // A panel: its control strip, its views in rows and columns, its status line, and the ties between them.
 
 import { controlStrip } from "./strip.js";

@@ -31,7 +31,7 @@ _HERE = Path(__file__).parent
 
 
 class Panel(Controlled):
-    """A method, its views and its controls: one widget, which lays out its views, draws its controls and says what it does.
+    """A method, its views and its controls as one widget that lays out views, draws controls and says what it found.
 
     A subclass declares its state as traits of :mod:`cnnwidgets.base.traits`, and fills in:
 
@@ -40,16 +40,16 @@ class Panel(Controlled):
       it was asked, ``job`` is the method's ``cancel``, ``job.update`` shows a partial result;
     - methods marked ``@draws(...)``: assign view traits, nothing else; they are given the result;
 
-    and, as far as it has them:
+    and, if needed:
 
     - ``summary(result) -> str``: what is found, one sentence for the status line; lines below it are facts, which it shows
       behind "Details". ``remarks(result)`` adds further facts, ``progress(partial)`` is the sentence of a partial result;
-    - ``more_controls()``, ``take_value(name, value)``: controls of what is no trait;
+    - ``more_controls()``, ``take_value(name, value)``: controls of values that are not traits;
     - ``data()``, ``code()``, ``figure()``: by default the result's arrays, its own ``code``, and the stills of the views.
 
     Parameters:
-        net: a bound network or a bare ``nn.Module``, which is bound; None for a panel that looks at none.
-        hide, lock: names of traits whose controls are not shown, or cannot be changed by hand.
+        net: a bound network or a bare ``nn.Module``, which is bound; None for a panel without one.
+        hide, lock: names of traits whose controls are not shown, or cannot be changed by the user.
         **state: public traits.
     """
 
@@ -99,7 +99,7 @@ class Panel(Controlled):
         cells.remember(self)
 
     def open(self) -> None:
-        """Tell the browser of the panel: once, when it is built, with all that it shows by then."""
+        """Tell the browser about the panel: once, when it is built, with everything that it shows by then."""
         if self._is_open:
             super().open()
 
@@ -144,7 +144,7 @@ class Panel(Controlled):
 
     @property
     def subject(self) -> str:
-        """What the panel is about, for its repr."""
+        """What the panel is about, for its repr and its page's heading."""
         return self.net.name
 
     def put(self, **state: Any) -> None:
@@ -167,7 +167,7 @@ class Panel(Controlled):
         return " · ".join(filter(None, [super()._said(result), self._drawn.missing]))
 
     def _learn(self) -> None:
-        """Learn of the network what can be learned before anything is built."""
+        """Learn about the network what can be learned before anything is built."""
 
     def _take_usual(self) -> None:
         for name, trait in self.public_traits().items():
@@ -187,7 +187,7 @@ class Panel(Controlled):
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
-        """Around what a user's doing calls: no result comes meanwhile, and an error is a sentence in the status line."""
+        """Wraps what the user triggers: no result arrives meanwhile, and an error is a sentence in the status line."""
         with LOCK:
             try:
                 yield
@@ -196,7 +196,7 @@ class Panel(Controlled):
 
 
 def _check_then(cls: type, name: str, trait: t.TraitType) -> None:
-    """Raise a TypeError for a trait that says no, or a wrong, thing that follows from it."""
+    """Raise a TypeError for a trait without a valid ``then=``."""
     then = trait.metadata.get("then")
     if then not in THEN:
         raise TypeError(f"{cls.__name__}.{name} says then={then!r}; expected one of {', '.join(map(repr, THEN))}")

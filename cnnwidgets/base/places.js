@@ -1,3 +1,4 @@
+// @ts-check
 // Where a slider can stand, and the numbers in what is typed.
 
 const DIGITS = 12; // significant ones that a place keeps: 3 steps of 0.1 are 0.3

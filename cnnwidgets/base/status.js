@@ -1,3 +1,4 @@
+// @ts-check
 // The status line: what the panel has found or is doing, progress and Cancel, facts, and the code that gives what is on screen.
 
 import { h, listen, once, stamp } from "../views/shared.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The control strip: a row of controls, groups of them, and what is behind "More".
 
 import { h, listen, once } from "../views/shared.js";

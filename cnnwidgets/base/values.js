@@ -1,3 +1,4 @@
+// @ts-check
 // Values of traits as a control shows them: their words, and where they stand among options.
 
 /** Whether two values of a trait are the same. */
@@ -26,7 +27,7 @@ export function optionsWith(options, values) {
   return [...options, ...others.map((value) => [wordsOf(value), value])];
 }
 
-/** The specs of all controls: as they were at first, and what is other by now. */
+/** The specs of all controls: the first ones, and what has changed since. */
 export const specsOf = (model) => (model.get("_controls") ?? []).map((spec) => ({ ...spec, ...model.get("_changes")?.[spec.name] }));
 
 /** The options of a spec: its own, or a list of the panel's that many may name. */

@@ -1,3 +1,4 @@
+// @ts-check
 // What the network answers, before and with the patch where it is.
 
 import { drawer, h, listen, typed } from "./shared.js";
@@ -21,6 +22,7 @@ function withClass(rows, index, target) {
   return rows.with(rows.at(-1) === target ? -2 : -1, index);
 }
 
+/** @param {import("./traits").Host<import("./traits").AnswerView>} host */
 function render({ model, el }) {
   const title = h("div", { className: "cw-title" });
   const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });
@@ -46,7 +48,7 @@ function render({ model, el }) {
     };
   };
 
-  /** The answer where the patch is; else that of the nearest cell that is known, and how far that is. */
+  /** The answer where the patch is; else that of the nearest cell that is known, and how far that is. @returns {Record<string, any>} */
   const now = () => {
     const [box, ys, xs] = [model.get("box"), model.get("ys"), model.get("xs")];
     if (box.length !== 4) return null;

@@ -1,9 +1,11 @@
+// @ts-check
 // A leader board: names with a number and a bar each. A row that overtakes another moves past it.
 
 import { h, listen, once, stamp } from "./shared.js";
 
 const MOVE = 250; // ms
 
+/** @param {import("./traits").Host<import("./traits").BoardView>} host */
 function render({ model, el }) {
   const title = h("div", { className: "cw-title" });
   const list = h("ol", { className: "cw-board-rows" });
@@ -17,7 +19,8 @@ function render({ model, el }) {
       h("div", { className: "cw-board-note" }));
     return item;
   };
-  const fill = (item, { name, text, share, color, note }, place) => {
+  const fill = (item, row, place) => {
+    const { name, text, share, color, note } = row;
     const [number, chip, label, value, track, remark] = item.children;
     number.textContent = `${place}.`;
     chip.style.background = color;

@@ -1,3 +1,4 @@
+// @ts-check
 // A figure's curves as numbers: from lists, plotly's base64 arrays, columns beside the figure, and what was appended.
 
 import { LONG, ascends, bisect, thin } from "./chart_thin.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The names of curves at their ends, spread so that none hides another.
 
 import { h } from "./shared.js";

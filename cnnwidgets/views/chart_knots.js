@@ -1,3 +1,4 @@
+// @ts-check
 // Handles over the points of draggable curves: dragged by mouse or touch, moved by arrow keys, added and removed.
 
 import { clamp, eachFrame, pixelsOf, useDrag } from "./chart_line.js";

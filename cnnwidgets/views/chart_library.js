@@ -1,3 +1,4 @@
+// @ts-check
 // plotly.js (1.5 MB) is asked of the kernel by the first chart on a page and shared by all others.
 
 const PATIENCE = 20_000;

@@ -1,3 +1,4 @@
+// @ts-check
 // A vertical line over the first subplot, which is dragged or moved by arrow keys; and how things over a chart are dragged.
 
 import { valueOn } from "./chart_readout.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Names for places along the x axis of the first subplot: each is a button that puts the line there.
 
 import { h, put } from "./shared.js";

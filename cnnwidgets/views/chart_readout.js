@@ -1,3 +1,4 @@
+// @ts-check
 // The values at the pointer, in a line below the chart, with a guide through the chart; arrow keys move it too.
 
 import { bisect } from "./chart_thin.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Which points of a long curve are drawn: in each pixel column the lowest and the highest, so that no spike is lost.
 
 export const LONG = 4000; // points that plotly draws fast enough as they are

@@ -1,3 +1,4 @@
+// @ts-check
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
 import { curvesOf, drawnOf, figureOf, keepAppended } from "./chart_curves.js";
@@ -16,6 +17,7 @@ function initialize({ model, held }) {
   keepAppended(model, held);
 }
 
+/** @param {import("./traits").Host<import("./traits").ChartView>} host */
 function render({ model, el }) {
   const plot = h("div", { className: "cw-plot" });
   const note = h("div", { className: "cw-note", role: "status", hidden: true });

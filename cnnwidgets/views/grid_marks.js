@@ -1,3 +1,4 @@
+// @ts-check
 // What is drawn on a tile: `tile` is where it lies, [x, y, width, height].
 
 /**

@@ -1,3 +1,4 @@
+// @ts-check
 // Where the tiles of a grid lie: numbers in, numbers out.
 
 const LARGEST = 260; // CSS pixels of a tile, where the grid may choose

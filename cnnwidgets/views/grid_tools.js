@@ -1,3 +1,4 @@
+// @ts-check
 // The controls and the legend above a grid.
 
 import { choice, h, listen, put } from "./shared.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // A map over a picture: a cell a position of the patch, colored by size or by class.
 
 import { ARROWS, colorTable, cssColor, drawer, h, listen, once, outline, pictureOf, put, resize, typed, watch, zoomOf } from "./shared.js";
@@ -7,6 +8,7 @@ const PALE = 0.45;
 const MOST_NAMED = 10; // classes that the legend names; of more it counts the others
 const RANGES = [["full", "0 to 1", "colors from 0 to 1"], ["there", "what is there", "colors from the lowest to the highest value of this map"]];
 
+/** @param {import("./traits").Host<import("./traits").HeatView>} host */
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: 0 });
   const title = h("div", { className: "cw-title" });
@@ -160,7 +162,7 @@ function render({ model, el }) {
   const moveTo = (middle) => {
     if (model.get("lock").includes("box") || !model.get("ys").length) return;
     const patch = model.get("patch");
-    const corner = ["ys", "xs"].map((axis, k) => nearest(model.get(axis), middle[k] - (patch[k] - 1) / 2));
+    const corner = [model.get("ys"), model.get("xs")].map((axis, k) => nearest(axis, middle[k] - (patch[k] - 1) / 2));
     put(model, { box: [...corner, ...patch] });
   };
 
@@ -193,7 +195,7 @@ function render({ model, el }) {
     const way = ARROWS[event.key];
     if (event.key === "Escape" && model.get("region").length) clear();
     else if (way) {
-      const [places, box] = [["ys", "xs"].map((axis) => model.get(axis)), model.get("box")];
+      const [places, box] = [[model.get("ys"), model.get("xs")], model.get("box")];
       const here = places.map((axis, k) => axis.indexOf(nearest(axis, box[k] ?? axis[0])));
       const next = here.map((i, k) => places[k][Math.max(0, Math.min(places[k].length - 1, i + way[k]))]);
       if (!model.get("lock").includes("box")) put(model, { box: [...next, ...model.get("patch")] });

@@ -1,7 +1,9 @@
+// @ts-check
 // One picture, and on it the rectangle that the position under the cursor sees, or a patch that is dragged.
 
 import { ARROWS, describeBox, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch, zoomOf } from "./shared.js";
 
+/** @param {import("./traits").Host<import("./traits").ImageView>} host */
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: -1 });
   const title = h("div", { className: "cw-title" });
@@ -79,13 +81,15 @@ function render({ model, el }) {
     caption.textContent = caption.title = [told, model.get("caption")].filter(Boolean).join(" · ");
   };
 
-  const frame = (context, [top, left, tall, wide], width, height) => {
+  const frame = (context, box, width, height) => {
+    const [top, left, tall, wide] = box;
     const mark = getComputedStyle(root).getPropertyValue("--cw-mark") || "#ffb000";
     const [x, y] = [Math.max(left, 1), Math.max(top, 1)];
     outline(context, x, y, Math.min(left + wide, width - 1) - x, Math.min(top + tall, height - 1) - y, mark);
   };
 
-  const drawPatch = (context, [top, left, tall, wide], scale) => {
+  const drawPatch = (context, box, scale) => {
+    const [top, left, tall, wide] = box;
     context.save();
     context.beginPath();
     for (let i = 0; i < tall; i++) {

@@ -1,3 +1,4 @@
+// @ts-check
 // Maps over one picture, in rows: a canvas and a scale each, and one cursor for all of them.
 
 import { ARROWS, choice, colorTable, cssColor, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch } from "./shared.js";
@@ -14,6 +15,7 @@ export function perLine(count, width) {
   return Math.ceil(count / Math.ceil(count / most));
 }
 
+/** @param {import("./traits").Host<import("./traits").MapTable>} host */
 function render({ model, el }) {
   const table = h("div", { className: "cw-maps" });
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
@@ -53,7 +55,7 @@ function render({ model, el }) {
   };
 
   const reload = () => {
-    const [columns, rows, cells] = ["columns", "rows", "cells"].map((trait) => model.get(trait));
+    const [columns, rows, cells] = [model.get("columns"), model.get("rows"), model.get("cells")];
     const all = typed(Int16Array, model.get("values"));
     gray = pictureOf(model.get("pixels"), size(), true);
     picture = Object.assign(pictureOf(model.get("pixels"), size()), { className: "cw-plain", role: "img" });
@@ -178,7 +180,8 @@ function render({ model, el }) {
 }
 
 /** The edges of a mask as thin rectangles [top, left, height, width], in pixels. */
-function edgeOf(mask, [height, width]) {
+function edgeOf(mask, shape) {
+  const [height, width] = shape;
   const edges = [];
   if (!mask.length) return edges;
   const at = (i, j) => i >= 0 && j >= 0 && i < height && j < width && mask[i * width + j];

@@ -1,3 +1,4 @@
+// @ts-check
 // Small matrices with a number in every cell, colored around zero.
 
 import { colorTable, cssColor, h, listen, once, stamp, typed } from "./shared.js";
@@ -5,6 +6,7 @@ import { format } from "./numbers.js";
 
 const MOST_NUMBERS = 16;
 
+/** @param {import("./traits").Host<import("./traits").MatrixView>} host */
 function render({ model, el }) {
   const box = h("div", { className: "cw-matrices" });
   const line = h("div", { className: "cw-line" });

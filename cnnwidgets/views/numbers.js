@@ -1,3 +1,4 @@
+// @ts-check
 // How numbers are written wherever a person reads them, as `cnnwidgets/numbers.py` writes them.
 
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };

@@ -1,3 +1,4 @@
+// @ts-check
 // One color per class, by its index, as in `palette.py`.
 
 const CLASS_COLORS = ["#d48205", "#7d8aff", "#267c39", "#d60c0b", "#8737f7", "#3ba591", "#626a8c", "#965967", "#959867", "#ac84b6"];

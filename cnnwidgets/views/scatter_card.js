@@ -1,3 +1,4 @@
+// @ts-check
 // What is known of a point: a card beside it, and a sentence; and what is said of all.
 
 import { NONE } from "./scatter_marks.js";

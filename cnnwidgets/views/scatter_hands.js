@@ -1,3 +1,4 @@
+// @ts-check
 // What hands do on a scatter: drag, wheel, pinch, draw around points, hover, click, keys; and the buttons above it.
 
 import { grouped } from "./scatter_card.js";

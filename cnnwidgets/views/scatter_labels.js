@@ -1,3 +1,4 @@
+// @ts-check
 // The names of classes on the map, each at the middle of its points.
 
 import { elided } from "./shared.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // The classes of the points: what they look like, how many there are, which are hidden.
 
 import { grouped } from "./scatter_card.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Many points as pixels: each mark is a stamp of smooth edges, written into an array of words without a drawing call.
 
 import { colorTable, rgba, typed } from "./shared.js";

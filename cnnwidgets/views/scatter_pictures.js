@@ -1,3 +1,4 @@
+// @ts-check
 // Pictures as points: which of them are shown, so that none covers another, and where they lie in their atlas.
 
 import { boundsOf } from "./scatter_space.js";

@@ -1,3 +1,4 @@
+// @ts-check
 // Where points lie: the camera, an index of places, a lasso. Knows no canvas and no model.
 
 const [AROUND, SHARE] = [28, 0.08]; // CSS pixels around the points when all are in view, and the share of the shorter side at most

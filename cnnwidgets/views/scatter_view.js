@@ -1,3 +1,4 @@
+// @ts-check
 // Points, or pictures as points, in the plane. Moving, hovering, selecting and hiding happen here, without the kernel.
 
 import { pointCard, sentenceOf, summaryOf } from "./scatter_card.js";
@@ -13,6 +14,7 @@ const NARROW = 420; // CSS pixels: below, the legend lies under the points
 const ZOOM = [0.5, 50]; // the least and the most of what shows all points
 const [HIDDEN, FADED, PLAIN, CHOSEN] = [0, 1, 2, 3];
 
+/** @param {import("./traits").Host<import("./traits").ScatterView>} host */
 function render({ model, el }) {
   const under = h("canvas", { className: "cw-points", "aria-hidden": "true" });
   const canvas = h("canvas", { className: "cw-canvas", role: "application", tabIndex: 0 });

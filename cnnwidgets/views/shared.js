@@ -1,3 +1,4 @@
+// @ts-check
 // Put in front of every view's module: colors, numbers, elements, sizes. Touches only what it is given.
 
 import { format } from "./numbers.js";
@@ -186,7 +187,8 @@ export function drawLegend(canvas, words, lo, hi, color, names) {
 }
 
 /** A canvas with a picture of (height, width, 3) bytes; gray if asked. */
-export function pictureOf(bytes, [height, width], gray = false) {
+export function pictureOf(bytes, shape, gray = false) {
+  const [height, width] = shape;
   const canvas = Object.assign(document.createElement("canvas"), { height, width });
   const pixels = typed(Uint8Array, bytes);
   if (pixels.length < 3 * height * width || !pixels.length) return canvas;

@@ -41,7 +41,7 @@ MAKERS = {
 UNFIT = [
     ("saliency", "methods", ["gradcam"], "there is no method 'gradcam'. Did you mean 'grad_cam'"),
     ("saliency", "methods", [3], "methods[0] is 3; expected one of 'saliency', "),
-    ("saliency", "reduce", "maxx", "there is no reduce 'maxx'. Did you mean 'max'? Expected is one of 'max', 'sum'"),
+    ("saliency", "reduce", "maxx", "there is no reduce 'maxx'. Did you mean 'max'? Expected one of 'max', 'sum'"),
     ("saliency", "outline", ["none"], "outline is ['none']; expected one of 'none', 'object', 'segmentation'"),
     ("saliency", "randomized", -1, "randomized is -1; expected a whole number of at least 0"),
     (

@@ -103,17 +103,23 @@ def test_hovering_tells_the_picture_and_a_click_its_neighbors(exploring):
     opened.cell(1).get_by_text("Nearest by pixels").wait_for()
 
 
-def test_a_click_on_the_chart_goes_to_a_layer_and_the_selection_stays(exploring):
-    opened = exploring(", method='pca', selection=[3, 5, 8]")
+def test_a_click_on_the_chart_goes_to_a_layer_and_what_is_selected_takes_the_charts_place(exploring):
+    opened = exploring(", method='pca'")
     opened.wait_python("panel.wait() and len(panel.result.separation)", "13", seconds=60)
-    chart = opened.cell(1).locator(".cw-chart[data-seq] .scatterlayer .point").first
-    chart.wait_for()
-    chart.scroll_into_view_if_needed()
-    chart.click(force=True)
+    chart = opened.cell(1).locator(".cw-chart[data-seq]")
+    point = chart.locator(".scatterlayer .point").first
+    point.wait_for()
+    point.scroll_into_view_if_needed()
+    point.click(force=True)
     opened.wait_python("panel.layer", "input")
     opened.cell(1).get_by_text("PCA of the pixels").wait_for()
-    assert told(opened, "panel.selection") == [3, 5, 8]
+    opened.python("panel.selection = [3, 5, 8]")
+    opened.cell(1).get_by_text("3 selected", exact=True).wait_for()
+    assert not chart.is_visible()
     assert told(opened, "panel.scatter.selection.tolist()") == [3, 5, 8]
+    opened.cell(1).get_by_role("button", name="Clear the selection").click()
+    chart.wait_for()
+    assert told(opened, "panel.selection") == []
 
 
 def test_without_its_kernel_points_are_still_hovered_selected_and_hidden(exploring):

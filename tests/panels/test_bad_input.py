@@ -87,7 +87,7 @@ PICTURES = {
         "Expected an item with a picture under a name such as 'image', .* got one with 'a'",
     ),
     "several pictures": (lambda path: torch.rand(2, 1, 32, 32), "Expected one picture, got 2"),
-    "no picture": (lambda path: None, "There is no picture yet: give one"),
+    "no picture": (lambda path: None, "There is no picture yet; set image="),
 }
 
 
@@ -130,7 +130,7 @@ def test_an_empty_data_set(digits, good, images):
 
 def test_a_number_without_a_data_set(digits, good):
     panel = cw.FeatureMapBrowser(digits, 3)
-    assert told(panel) == "3 is the number of a picture: say of which data set, images=..., or give the picture"
+    assert told(panel) == "3 is the number of a picture; pass its data set as images=, or the picture itself"
     panel.image = good
     assert works(panel)
 

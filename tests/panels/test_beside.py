@@ -100,4 +100,4 @@ def test_what_cannot_lie_beside_is_told_and_the_next_one_works(digits, data, bes
 def test_a_number_without_a_data_set_is_told_of_both(digits, data):
     panel = cw.FeatureMapBrowser(digits, data[3][0], beside=5)
     assert panel.wait(30)
-    assert panel.status.message == "5 is the number of a picture: say of which data set, images=..., or give the picture"
+    assert panel.status.message == "5 is the number of a picture; pass its data set as images=, or the picture itself"

@@ -27,6 +27,9 @@ BASE = {
 SHIM = Path(base.__file__).with_name("page.js").read_text("utf-8")
 
 MARKUP = ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "createContextualFragment"]
+NAMESPACE = "http://www.w3.org/2000/svg"
+"""A name, which nothing is loaded from."""
+
 ADDRESSES = r"https?:|[\"'`]//|\bfetch\(|XMLHttpRequest|importScripts|WebSocket|EventSource"
 
 TAKE = (
@@ -123,7 +126,7 @@ def test_text_never_becomes_markup(source, markup):
 
 @every_source
 def test_nothing_is_loaded_from_elsewhere(source):
-    assert not re.search(ADDRESSES, uncommented(source))
+    assert not re.search(ADDRESSES, uncommented(source.replace(NAMESPACE, "")))
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)

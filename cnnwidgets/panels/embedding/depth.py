@@ -59,8 +59,8 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], here: str = 
         margin={"t": 54, "l": 40, "r": 12, "b": 28},
         template="none",
     )
-    if here in found:
-        figure.add_vline(names.index(here), line={"color": MARK, "width": 2}, layer="below")
+    place = names.index(here) if here in found else 0
+    figure.add_vline(place, line={"color": MARK, "width": 2}, layer="below", visible=here in found)
     if why:
         figure.update_layout(showlegend=False)
         figure.add_annotation(
