@@ -73,7 +73,7 @@ def test_every_preset_of_the_schedules_stays_what_it_is_and_its_fields_say_it(sh
         for number, spec in enumerate(preset.specs):
             shown.python(f"panels['SchedulePlayground'].selected = {number}")
             if "lr" in spec:
-                exact = cell.get_by_role("textbox", name="learning rate, exact value")
+                exact = cell.locator("[data-control=lr]").get_by_role("textbox")
                 exact.wait_for()
                 shown.page.wait_for_function("([e, v]) => Number(e.value) === v", arg=[exact.element_handle(), spec["lr"]])
         shown.page.wait_for_timeout(300)
