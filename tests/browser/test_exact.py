@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cnnwidgets.methods.schedule_presets import PRESETS
+from cnnwidgets.panels.training.labels import label_of
 from tests.browser.lab import SCENES
 
 pytestmark = pytest.mark.browser
@@ -73,7 +74,8 @@ def test_every_preset_of_the_schedules_stays_what_it_is_and_its_fields_say_it(sh
         for number, spec in enumerate(preset.specs):
             shown.python(f"panels['SchedulePlayground'].selected = {number}")
             if "lr" in spec:
-                exact = cell.get_by_role("textbox", name="learning rate, exact value")
+                label = label_of(spec["kind"], "lr")
+                exact = cell.get_by_role("textbox", name=f"{label}, exact value", exact=True)
                 exact.wait_for()
                 shown.page.wait_for_function("([e, v]) => Number(e.value) === v", arg=[exact.element_handle(), spec["lr"]])
         shown.page.wait_for_timeout(300)
