@@ -86,7 +86,7 @@ def test_what_python_drew_for_another_choice_says_so_without_a_kernel(page, tmp_
     panel.to_html(tmp_path / "panel.html")
     panel.close()
     page.goto((tmp_path / "panel.html").as_uri())
-    detail = page.locator(".cwp-row", has_text="Filter 3 and its 5 nearest (cosine similarity)")
+    detail = page.locator(".cwp-row > .cwp-column", has_text="Filter 3 and its 5 nearest (cosine similarity)")
     note = detail.locator(".cwp-stale")
     expect(detail).to_be_visible()
     expect(note).to_be_hidden()
