@@ -53,7 +53,7 @@ def test_a_panel_is_whole_and_answers(page, open_in, host):
     problems = open_in(host)
     panel, grid = page.locator(".cwp"), page.locator(".cw-grid").first
     status = panel.locator(".cwp-status")
-    expect(status).to_contain_text("conv1: 16 filters of 3×3×3 weights")
+    expect(status).to_contain_text("conv1 · 16 filters, 3×3×3 weights each")
     boxes = [panel.locator(part).first.bounding_box() for part in (".cwp-strip", ".cw-grid", ".cwp-status")]
     assert [box["y"] for box in boxes] == sorted(box["y"] for box in boxes)  # strip, picture, status line
     assert all(box["width"] > 300 for box in boxes)
@@ -73,9 +73,9 @@ def test_a_panel_is_whole_and_answers(page, open_in, host):
         expect(layer.locator("select")).to_be_disabled()
         expect(panel.get_by_role("note")).to_contain_text("No kernel is running")
     else:
-        expect(panel.get_by_text(re.compile("and the 5 most like it"))).to_be_visible()
+        expect(panel.get_by_text(re.compile(r"and its 5 nearest \(cosine similarity\)"))).to_be_visible()
         layer.locator("select").select_option(index=1)
-        expect(status).to_contain_text("layer1.0.conv1: 16 filters of 16×3×3 weights")
+        expect(status).to_contain_text("layer1.0.conv1 · 16 filters, 16×3×3 weights each")
         panel.locator("[data-button=code]").click()
         expect(status.locator("pre")).to_contain_text("model.get_submodule('layer1.0.conv1')")
     assert [problem for problem in problems if not any(known in problem for known in NOTEBOOKS_OWN)] == []
@@ -86,7 +86,7 @@ def test_what_python_drew_for_another_choice_says_so_without_a_kernel(page, tmp_
     panel.to_html(tmp_path / "panel.html")
     panel.close()
     page.goto((tmp_path / "panel.html").as_uri())
-    detail = page.locator(".cwp-row", has_text="Filter 3 and the 5 most like it")
+    detail = page.locator(".cwp-row > .cwp-column", has_text="Filter 3 and its 5 nearest (cosine similarity)")
     note = detail.locator(".cwp-stale")
     expect(detail).to_be_visible()
     expect(note).to_be_hidden()
