@@ -38,7 +38,7 @@ OPERATE = """(e) => {
     else return e.click();
     tell('input'); tell('change'); }"""
 """What a hand does with a control."""
-PROMISE = re.compile(r"click|drag|press|upload|drop", re.IGNORECASE)
+PROMISE = re.compile(r"\b(click|drag|press|upload|drop)\b", re.IGNORECASE)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,8 @@ def copied(request, page, given, tmp_path):
 
 
 USABLE = """(e) => !e.disabled && !e.readOnly && e.checkVisibility() && !e.closest('[aria-disabled=true]')
-    && !(e.type === 'radio' && e.checked)"""
+    && !(e.type === 'radio' && e.checked) && !e.matches('[data-range][aria-pressed=true]')"""
+"""A choice that is made already does nothing when it is made again."""
 
 
 def controls_of(page):
