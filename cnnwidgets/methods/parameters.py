@@ -46,7 +46,7 @@ class Parameter:
             return [self._number(name, one) for one in value]
         if self.choices:
             if np.ndim(value) or isinstance(value, dict) or value not in self.choices:
-                raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, self.choices))}")
+                raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, self.choices))}")
             return self.choices[self.choices.index(value)]
         return self._number(name, value)
 

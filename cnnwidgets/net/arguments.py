@@ -210,7 +210,7 @@ def one_of(name: str, value: Any, choices: Iterable[str]) -> str:
     if isinstance(value, str) and value in known:
         return value
     near = nearest(value, known) if isinstance(value, str) else ""
-    raise ValueError(f"{name} is {said(value)}; it must be one of {', '.join(map(repr, known))}{'.' + near if near else ''}")
+    raise ValueError(f"{name} is {said(value)}; expected one of {', '.join(map(repr, known))}{'.' + near if near else ''}")
 
 
 def _article(noun: str) -> str:

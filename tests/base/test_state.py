@@ -25,7 +25,7 @@ NUMBERS = (
     {name: st.integers(0, 9) for name in ("image", "picture", "number")}
     | {
         "unit": st.integers(-1, 5),
-        "channel": st.integers(-1, 0),
+        "channel": st.none() | st.integers(0, 0),
         "limit": st.integers(1, 60),
         "seed": st.integers(0, 9),
         "playing": st.just(False),  # what moves takes long

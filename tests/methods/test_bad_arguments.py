@@ -94,7 +94,7 @@ OTHERS = [
     ),
     (lambda net, x: METHODS.features(net, [x] * 3, workers=10**9), ValueError, "workers is 1,000,000,000; at most 256 are"),
     (lambda net, x: METHODS.task(["digits"]), TypeError, "name is ['digits']; expected a text"),
-    (lambda net, x: METHODS.attribute(net, x, method="gradcam"), ValueError, "method is 'gradcam'; it must be one of"),
+    (lambda net, x: METHODS.attribute(net, x, method="gradcam"), ValueError, "method is 'gradcam'; expected one of"),
     (
         lambda net, x: METHODS.saliency(net, x, redcue="sum"),
         TypeError,

@@ -223,7 +223,7 @@ def test_a_scale_is_that_of_all_rows(net):
 
 WRONG = [
     ({"methods": "saliency"}, TypeError, "methods is 'saliency'; expected a list of texts"),
-    ({"methods": ["gradcam"]}, ValueError, "methods is 'gradcam'; it must be one of .* Did you mean 'grad_cam'"),
+    ({"methods": ["gradcam"]}, ValueError, "methods is 'gradcam'; expected one of .* Did you mean 'grad_cam'"),
     ({"targets": 9}, ValueError, "there is no class 9"),
     ({"targets": []}, ValueError, "the list of targets or units is empty"),
     ({"unit": ("0", 99)}, ValueError, "there is no unit 99"),

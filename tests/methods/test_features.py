@@ -237,7 +237,7 @@ def test_values_that_are_not_finite_name_the_picture_and_the_layer():
     "options, sentence",
     [
         ({"layer": "conv7"}, "no layer 'conv7'"),
-        ({"layer": "5", "pool": "sum"}, "pool is 'sum'; it must be one of 'mean', 'max', 'grid', 'flatten'"),
+        ({"layer": "5", "pool": "sum"}, "pool is 'sum'; expected one of 'mean', 'max', 'grid', 'flatten'"),
         ({"layer": ["2", "5"], "path": "x.npy"}, "path= is for the values of one layer"),
         ({"indices": [50]}, "there is no item 50: the data set has 50, numbered from 0"),
     ],

@@ -233,7 +233,7 @@ def test_a_cancelled_method_gives_what_it_has(method):
         ({"unit": ("2", 0, 12, 0)}, "there is no row 12"),
         ({"unit": ("2", 0, 1)}, r"expected \(layer, unit\)"),
         ({"unit": ("nowhere", 0)}, "no layer 'nowhere'"),
-        ({"reduce": "mean"}, "reduce is 'mean'; it must be one of"),
+        ({"reduce": "mean"}, "reduce is 'mean'; expected one of"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(options, words):

@@ -70,7 +70,7 @@ WRONG = {
     "a misspelled word": (
         {"edges": "insde"},
         ValueError,
-        "edges is 'insde'; it must be one of 'cut', 'inside'. Did you mean 'inside'?",
+        "edges is 'insde'; expected one of 'cut', 'inside'. Did you mean 'inside'?",
     ),
     "a number": ({"edges": 1}, TypeError, "edges is 1; expected a text"),
     "a region of two": ({"region": (1, 2)}, ValueError, r"region is (1, 2); expected [top, left, height, width] in pixels"),

@@ -50,7 +50,7 @@ def test_a_choice_is_the_one_of_the_table():
     switch = Parameter(True, "", choices=(False, True))
     assert switch.check("on", 1) is True
     assert switch.check("on", np.bool_(False)) is False
-    with pytest.raises(ValueError, match="on is 'yes'; it must be one of False, True"):
+    with pytest.raises(ValueError, match="on is 'yes'; expected one of False, True"):
         switch.check("on", "yes")
 
 

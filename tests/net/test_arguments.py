@@ -117,7 +117,7 @@ BIND = {
         ValueError,
         r"device is \['cpu'\], which torch cannot use here: expected a name",
     ),
-    "a list of outputs": ({"outputs": ["logits"]}, ValueError, r"outputs is \['logits'\]; it must be one of 'logits'"),
+    "a list of outputs": ({"outputs": ["logits"]}, ValueError, r"outputs is \['logits'\]; expected one of 'logits'"),
     "no function": ({"preprocess": "resize"}, TypeError, "preprocess is 'resize'; expected None or a function"),
 }
 

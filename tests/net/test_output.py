@@ -161,7 +161,7 @@ def test_what_the_user_says_is_taken(kind):
 
 def test_a_word_that_is_none_is_refused_with_the_list():
     with pytest.raises(
-        ValueError, match=r"outputs is 'softmax'; it must be one of 'logits', 'log_probabilities', .*'values'"
+        ValueError, match=r"outputs is 'softmax'; expected one of 'logits', 'log_probabilities', .*'values'"
     ):
         cw.bind(LeNet5(), outputs="softmax")
 
