@@ -251,7 +251,7 @@ def test_a_page_without_a_kernel_tells_values_and_lets_nothing_be_dragged(page, 
     chart = ChartView(readout=True, draggable=[0], line=2.0, line_label="here")
     short = go.Scatter(x=[1, 2], y=[0.123456789, 5], name="curve", mode="lines+markers")
     long = go.Scatter(x=np.linspace(1, 3, 50_000), y=np.arange(50_000) % 7, name="long", mode="lines")
-    chart.show(go.Figure([short, long]), "two curves")
+    chart.show(go.Figure([short, long], layout={"yaxis": {"hoverformat": ".6~g"}}), "two curves")
     chart.extend({0: ([3.0], [np.pi])})
     (tmp_path / "chart.html").write_text(pages.page(chart), "utf-8")
     problems = []
