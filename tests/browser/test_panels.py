@@ -181,7 +181,7 @@ def test_a_file_that_is_no_picture_is_a_sentence_and_the_next_one_works(browsing
     upload(browsing, tmp_path / "notes.png")
     strip = browsing.cell(1).locator(".cwp-status[data-kind=error] .cwp-told")
     strip.wait_for()
-    assert "no picture" in strip.inner_text()
+    assert "is not a picture that Pillow can read" in strip.inner_text()
     browsing.python("panel.image = 4")
     browsing.cell(1).locator(".cwp-status[data-kind=ready]").wait_for()
 
