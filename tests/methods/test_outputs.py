@@ -93,7 +93,7 @@ def test_a_logit_is_watched_only_where_there_is_one():
     assert negative.values[0, 0] == pytest.approx(-small()(torch.zeros(1, 3, 12, 12))[0, 0].item(), abs=1e-5)
     for kind in ("probabilities", "log_probabilities", "labels", "binary", "values"):
         usual = "value" if kind == "values" else "probability"
-        with pytest.raises(ValueError, match=rf"score is 'logit', but the network gives .*: '{usual}' or a pair"):
+        with pytest.raises(ValueError, match=rf"score is 'logit', but the network gives .*: expected '{usual}', or unit="):
             cw.methods.occlusion(bound(kind), picture(), score="logit")
     with pytest.raises(ValueError, match="score is 'probability', but the network gives 4 values"):
         cw.methods.occlusion(bound("values"), picture(), score="probability")
