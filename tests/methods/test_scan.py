@@ -130,7 +130,7 @@ def test_bad_pictures_are_listed_with_what_is_wrong():
     assert list(skipped) == list(Bad.indices)
     assert skipped[0] == "OSError: the file is truncated"
     assert skipped[3].startswith("TypeError: NoneType is not a picture; expected a path")
-    assert skipped[11].startswith("ValueError: the picture is a float32 tensor 3×9×12, the network takes 3×12×12")
+    assert skipped[11].startswith("ValueError: the picture is a float32 tensor 3×9×12, the network expects 3×12×12")
     assert skipped[12] == "ValueError: the picture has 432 values that are NaN or infinite, of 432"
     assert skipped[13] == "ValueError: expected one picture, got 2"
     assert skipped[14] == "KeyError: 'gone'"

@@ -124,7 +124,7 @@ def test_the_first_float_tensor_says_the_shape():
     net = bind(Residual())
     net.predict(torch.rand(3, 20, 24))
     assert net.input_shape == (3, 20, 24)
-    with pytest.raises(ValueError, match="the network takes 3×20×24"):
+    with pytest.raises(ValueError, match="the network expects 3×20×24"):
         net.predict(torch.rand(3, 21, 24))
 
 

@@ -128,7 +128,7 @@ def test_a_preprocessing_that_keeps_the_size_takes_that_of_the_first_picture():
     first = picture(40, 48)
     assert torch.equal(net.prepare(first)[0], SCALED(first))
     assert net.notes == (FIRST.format("3×40×48"),)
-    with pytest.raises(ValueError, match="preprocess gave a float32 tensor 3×20×24; the network takes 3×40×48"):
+    with pytest.raises(ValueError, match="preprocess gave a float32 tensor 3×20×24; the network expects 3×40×48"):
         net.prepare(picture(20, 24))
 
 

@@ -231,7 +231,7 @@ def test_a_preprocessing_may_make_the_channels_itself():
 
 
 def test_channels_that_a_preprocessing_does_not_make_are_refused():
-    with pytest.raises(ValueError, match="preprocess gave a float32 tensor 3×6×8; the network takes 5×6×8"):
+    with pytest.raises(ValueError, match="preprocess gave a float32 tensor 3×6×8; the network expects 5×6×8"):
         network(5, SCALED).prepare(RGBA.convert("RGB"))
     with pytest.raises(ValueError, match=r"an array \(3, 6, 8\) is not a picture; expected .* channels last"):
         network(3, SCALED).prepare(np.zeros((3, 6, 8), np.uint8))

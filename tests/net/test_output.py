@@ -160,9 +160,7 @@ def test_what_the_user_says_is_taken(kind):
 
 
 def test_a_word_that_is_none_is_refused_with_the_list():
-    with pytest.raises(
-        ValueError, match=r"outputs is 'softmax'; expected one of 'logits', 'log_probabilities', .*'values'"
-    ):
+    with pytest.raises(ValueError, match=r"outputs is 'softmax'; expected one of 'logits', 'log_probabilities', .*'values'"):
         cw.bind(LeNet5(), outputs="softmax")
 
 
@@ -241,7 +239,7 @@ def test_a_regression_says_its_value_and_has_no_probabilities():
     net = fixed([3.2])
     assert net.predict(IMAGE) == [[("value", pytest.approx(3.2, abs=1e-5))]]
     assert net.output.says(net.predict(IMAGE)[0]) == "prediction: value 3.2"
-    with pytest.raises(ValueError, match=r"one value .* probabilities are expected; bind with outputs="):
+    with pytest.raises(ValueError, match=r"one value .* expected probabilities; bind with outputs="):
         net.probabilities(IMAGE)
     two = fixed([3.2, -700.0], classes=["age", "height"], outputs="values")
     assert two.output.says(two.predict(IMAGE)[0]) == "prediction: age: 3.2, height: −700"

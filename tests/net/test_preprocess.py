@@ -28,7 +28,7 @@ def gray():
 def test_a_network_of_four_channels_takes_tensors_alone():
     net = bind(nn.Conv2d(4, 2, 3), input_shape=(4, 6, 8))
     assert net.prepare(torch.zeros(4, 6, 8)).shape == (1, 4, 6, 8)
-    with pytest.raises(ValueError, match="the network takes 4 channels: give a preprocessed float tensor"):
+    with pytest.raises(ValueError, match="the network expects 4 channels: give a preprocessed float tensor"):
         net.prepare(COLOR)
 
 
@@ -101,8 +101,8 @@ def test_our_own_resize_and_crop_is_torchvisions(size):
 @pytest.mark.parametrize(
     ("gives", "sentence"),
     [
-        (lambda picture: np.zeros((3, 6, 8)), "preprocess gave ndarray; the network takes 3×6×8"),
-        (lambda picture: torch.zeros(3, 5, 8), "preprocess gave a float32 tensor 3×5×8; the network takes 3×6×8"),
+        (lambda picture: np.zeros((3, 6, 8)), "preprocess gave ndarray; the network expects 3×6×8"),
+        (lambda picture: torch.zeros(3, 5, 8), "preprocess gave a float32 tensor 3×5×8; the network expects 3×6×8"),
     ],
 )
 def test_a_preprocessing_that_gives_something_else_is_refused(gives, sentence):

@@ -76,9 +76,9 @@ PICTURES = {
     "an uploaded file that is none": (lambda path: b"no picture", "is not a picture that Pillow can read"),
     "a tensor of another size": (
         lambda path: torch.rand(1, 28, 28),
-        "The picture is a float32 tensor 1×28×28, the network takes 1×32×32: give a path",
+        "The picture is a float32 tensor 1×28×28, the network expects 1×32×32: give a path",
     ),
-    "a tensor with other channels": (lambda path: torch.rand(3, 32, 32), "3×32×32, the network takes 1×32×32"),
+    "a tensor with other channels": (lambda path: torch.rand(3, 32, 32), "3×32×32, the network expects 1×32×32"),
     "a tensor with NaNs": (lambda path: torch.full((1, 32, 32), torch.nan), "has 1,024 values that are NaN or infinite"),
     "an array that is none": (lambda path: np.zeros((2, 3, 4, 5)), r"An array \(2, 3, 4, 5\) is not a picture"),
     "floats beyond [0, 1]": (lambda path: np.full((8, 8), 255.0), "The picture's floats run from 255 to 255; expected"),
@@ -163,7 +163,7 @@ def test_weights_that_are_no_numbers(good):
     with unchanged(model):
         grid, browser = cw.FilterGrid(model, "conv2"), cw.FeatureMapBrowser(model, good, "conv2")
         assert told(grid) == "The weight of conv2, 16×6×5×5, has 3 values that are NaN or infinite, of 2,400"
-        assert told(browser) == "100 of the 1,600 values of conv2 are NaN or infinite, and it is the first such layer"
+        assert told(browser) == "100 of the 1,600 values of conv2 are NaN or infinite; no earlier layer has any"
         grid.layer = browser.layer = "conv1"
         assert works(grid)
         assert works(browser)
@@ -194,7 +194,7 @@ def test_a_network_without_layers():
             return x
 
     panel = cw.FeatureMapBrowser(cw.bind(Nothing(), input_shape=(1, 8, 8)), torch.rand(1, 8, 8))
-    assert told(panel) == "Nothing has no layer to show: none gives maps, a vector or tokens"
+    assert told(panel) == "Nothing has no layer to show: no output is maps, a vector, a sequence or tokens"
 
 
 @pytest.mark.parametrize("panel", [cw.FilterGrid, lambda model: cw.FeatureMapBrowser(model, torch.rand(1, 8, 8))])
