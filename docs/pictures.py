@@ -44,8 +44,8 @@ STATES = {
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"
     '    {"kind": "step", "lr": 0.1, "step_size": 10}, {"kind": "cosine", "lr": 0.1, "warmup": 5},\n'
     '    {"kind": "onecycle", "lr": 0.1}])',
-    "TrainingRace": 'cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "step", "lr": 0.05, "step_size": 8},\n'
-    '                 {"kind": "cosine", "lr": 0.05}], steps=12)',
+    "TrainingRace": 'cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "step", "lr": 0.05, "step_size": 8},'
+    '\n                       {"kind": "cosine", "lr": 0.05}], steps=12)',
     "LRFinder": 'cw.LRFinder("digits")',
     "EarlyStopping": "cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45, 0.46, 0.47, 0.43, 0.48], patience=3)",
     "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"

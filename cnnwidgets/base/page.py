@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 def page(panel: Any) -> str:
-    """One HTML page with a panel or a view, its views, their data and the modules that draw them; nothing is loaded from elsewhere."""
+    """One HTML page with a panel or a view, its data and the modules that draw it; nothing is loaded from elsewhere."""
     widgets = [*_all(panel)]
     modules: dict[str, list[str]] = {}
     for widget in widgets:

@@ -132,7 +132,7 @@ def changed_class(
     return change(features, rows, factor), np.ones(len(rows), bool)
 
 
-@checking
+@checked
 def class_width(points: Any, rows: np.ndarray) -> float:
     """How wide some pictures lie, in feature space or on a map: half of them lie that close to the middle of all of them.
 
@@ -142,7 +142,7 @@ def class_width(points: Any, rows: np.ndarray) -> float:
     return float(np.median(np.linalg.norm(own - np.median(own, 0), axis=1)))
 
 
-@checking
+@checked
 def class_distance(points: Any, rows: np.ndarray) -> float:
     """How far the mean of some pictures lies from the mean of all others."""
     values = matrix(points)

@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from cnnwidgets.methods.schedule_presets import PRESETS
-from cnnwidgets.panels.training.labels import label_of
 from tests.browser.lab import SCENES
 
 pytestmark = pytest.mark.browser

@@ -527,7 +527,7 @@ def test_a_spec_of_a_strangers_executes_nothing(tmp_path):
         names = {*spec, "warmup", "warmup_factor", "optimizer", "momentum", "weight_decay", *KINDS[kind].parameters}
         for name in names - {"kind"}:
             for value in (trap, [trap], {"a": trap}):
-                with pytest.raises(ValueError, match="expected one of|it must be"):
+                with pytest.raises(ValueError, match=r"expected one of|it must be"):
                     schedule({**spec, name: value}, 8)
         with pytest.raises(TypeError, match="has no parameter"):
             schedule({**spec, trap: 1}, 8)

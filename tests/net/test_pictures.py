@@ -251,8 +251,8 @@ REFUSED = {
     "other size": (
         torch.zeros(3, 5, 8),
         ValueError,
-        r"the picture is a float32 tensor 3×5×8, the network expects 3×6×8: give a path, a PIL picture or an array, which are "
-        r"resized, or bind with input_shape=",
+        r"the picture is a float32 tensor 3×5×8, the network expects 3×6×8: give a path, a PIL picture or an array, which "
+        r"are resized, or bind with input_shape=",
     ),
     "other channels": (torch.zeros(2, 1, 6, 8), ValueError, r"a float32 tensor 2×1×6×8, the network expects 3×6×8"),
     "flat tensor": (torch.zeros(6, 8), ValueError, r"a float32 tensor 6×8 is not a picture; expected a path, a PIL picture"),
