@@ -3,6 +3,7 @@
 import pytest
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import percent
 
 pytestmark = pytest.mark.browser
 
@@ -55,10 +56,10 @@ def test_the_patch_moves_and_the_answer_follows_without_a_kernel(page, tmp_path)
     size = heat.evaluate("(c) => c.clientWidth / 64")
     heat.hover(position={"x": 31.5 * size, "y": 22.5 * size})
     page.get_by_text("rows 18–26, columns 27–35").first.wait_for()
-    page.wait_for_function("(p) => document.querySelector('.cw-number').innerText === p", arg=f"{wanted:.3f}")
+    page.wait_for_function("(p) => document.querySelector('.cw-number').innerText === p", arg=percent(wanted))
     picture = page.locator(".cw-image canvas.cw-canvas")
     picture.focus()
     picture.press("ArrowDown")
     wanted = panel.result.probability[7, 9]
-    page.wait_for_function("(p) => document.querySelector('.cw-number').innerText === p", arg=f"{wanted:.3f}")
+    page.wait_for_function("(p) => document.querySelector('.cw-number').innerText === p", arg=percent(wanted))
     assert problems == []

@@ -149,5 +149,5 @@ CHOICES = [
 def test_a_misspelled_choice_offers_the_nearest(net, data, ask, near):
     with pytest.raises(ValueError) as raised:
         ask(net, data[0][0])
-    assert "it must be one of" in str(raised.value)
+    assert "expected one of" in str(raised.value)
     assert near in str(raised.value)
