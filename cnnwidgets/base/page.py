@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 def page(panel: Any) -> str:
-    """One HTML page with a panel, its views, their data and the modules that draw them; nothing is loaded from elsewhere."""
+    """One HTML page with a panel or a view, its views, their data and the modules that draw them; nothing is loaded from elsewhere."""
     widgets = [*_all(panel)]
     modules: dict[str, list[str]] = {}
     for widget in widgets:
@@ -32,8 +32,8 @@ def page(panel: Any) -> str:
     today = date.today()
     parts = {
         "TITLE": html.escape(repr(panel)),
-        "HEADING": html.escape(f"{type(panel).__name__} · {panel.subject}"),
-        "FINDING": html.escape(panel.status.found),
+        "HEADING": html.escape(" · ".join(filter(None, (type(panel).__name__, getattr(panel, "subject", ""))))),
+        "FINDING": html.escape(panel.status.found if hasattr(panel, "status") else ""),
         "DATE": f"{today:%B} {today.day}, {today.year}",
         "SHIM": (_HERE / "page.js").read_text("utf-8"),
         "CONTENT": script_safe(json.dumps(content)),

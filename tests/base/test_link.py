@@ -47,7 +47,9 @@ def test_filters_follow_a_browser_to_a_layer_that_has_none(pair):
     cw.link(browser, grid)
     browser.layer = "relu2"
     assert grid.result.layer.name == "conv2"
-    assert grid.status.message.startswith("A ReLU has no filters. These are those of conv2, the last layer before it with any.\n")
+    assert grid.status.message.startswith(
+        "A ReLU has no filters. These are those of conv2, the last layer before it with any.\n"
+    )
 
 
 def test_after_unlinking_each_goes_its_own_way(pair):

@@ -20,7 +20,7 @@ def test_plain_widgets_go_around_a_panel_and_are_linked_to_it_in_the_browser(not
     readout = page.locator(".widget-slider .widget-readout")
     readout.fill("5")
     readout.press("Enter")
-    expect(page.get_by_text("Filter 5 and the 5 most like it (cosine)")).to_be_visible()
+    expect(page.get_by_text("Filter 5 and its 5 nearest (cosine similarity)")).to_be_visible()
     nb.wait_python("p.unit, p.grid.selected", "5 5")
     assert nb.problems == []
 
@@ -34,11 +34,11 @@ def test_panels_in_a_panel_share_what_it_ties(notebook):
     outer = page.locator(".cwp[data-panel=Studio]")
     outer.locator("[data-control=layer] select").select_option(value="layer2.0.conv1")
     for inner in (left, right):
-        expect(inner.locator(".cwp-status")).to_contain_text("layer2.0.conv1: 32 filters of 16×3×3 weights")
+        expect(inner.locator(".cwp-status")).to_contain_text("layer2.0.conv1 · 32 filters, 16×3×3 weights each")
         expect(inner.locator("[data-control=layer]")).to_have_count(0)
     left.locator("canvas.cw-canvas").first.click(position={"x": 20, "y": 20})
     for inner in (left, right):
-        expect(inner.get_by_text("most like it (cosine)")).to_be_visible()
+        expect(inner.get_by_text("nearest (cosine similarity)")).to_be_visible()
     nb.wait_python("s.left.unit == s.right.unit >= 0, s.right.grid.selected == s.left.unit", "True True")
     assert nb.problems == []
     assert nb.python("s.to_html('studio.html')") == ""

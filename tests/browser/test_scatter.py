@@ -261,12 +261,15 @@ def test_the_points_are_never_smaller_than_half_nor_larger_than_fifty_times_all_
     canvas.page.wait_for_function("(c) => c.ariaLabel.startsWith('Animals: 3 points')", arg=canvas.element_handle())
     redrawn(canvas, lambda: scattered.cell(0).get_by_role("button", name="Show all points").click())
     first, wide = place(canvas, 0, line), canvas.evaluate("(c) => c.clientWidth") - 56
-    canvas.hover(position=first)
+    area = canvas.bounding_box()
+    pointer = {axis: round(area[axis] + first[axis]) - area[axis] for axis in "xy"}  # a wheel's place is in whole pixels
+    canvas.hover(position=pointer)
     scattered.page.keyboard.down("Control")
     for _ in range(20):
         redrawn(canvas, lambda: scattered.page.mouse.wheel(0, -400))
     scattered.page.keyboard.up("Control")
-    canvas.hover(position={"x": first["x"] + wide / 4, "y": first["y"]})
+    third = {"x": first["x"] + wide / 200, "y": first["y"]}
+    canvas.hover(position={axis: pointer[axis] + 50 * (third[axis] - pointer[axis]) for axis in "xy"})
     scattered.wait_python("scatter.hovered", "2")
 
 
