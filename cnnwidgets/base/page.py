@@ -29,10 +29,10 @@ def page(panel: Any) -> str:
         "modules": [{"text": text, "of": ids} for text, ids in modules.items()],
         "bundles": _bundles(widgets),
     }
-    today = date.today()
+    today, heading = date.today(), [one for one in (type(panel).__name__, getattr(panel, "subject", "")) if one]
     parts = {
         "TITLE": html.escape(repr(panel)),
-        "HEADING": html.escape(" · ".join(filter(None, (type(panel).__name__, getattr(panel, "subject", ""))))),
+        "HEADING": html.escape(" · ".join(heading)),
         "FINDING": html.escape(panel.status.found if hasattr(panel, "status") else ""),
         "DATE": f"{today:%B} {today.day}, {today.year}",
         "SHIM": (_HERE / "page.js").read_text("utf-8"),

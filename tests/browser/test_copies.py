@@ -90,8 +90,8 @@ def test_every_control_of_a_copy_does_something_or_is_disabled(copied):
 
 
 KEPT = {
-    "OcclusionSlider": ["Drag the patch (9×9 pixels)", "Drag the patch (9×9 pixels), arrow keys move the patch"],
-    "FeatureMapBrowser": ["32 units · hover for values, click to select, arrow keys to move"],
+    "OcclusionSlider": ["Drag the patch", "Patch of 9×9 pixels: drag it, or use the arrow keys"],
+    "FeatureMapBrowser": ["32 units. Hover: value. Click: select. Arrow keys: next."],
     "EmbeddingExplorer": [
         "Ctrl+wheel: zoom",
         "Show all points (0, or double-click)",
