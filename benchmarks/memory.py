@@ -67,13 +67,12 @@ def watched(process: psutil.Process, every: float = 0.02) -> Iterator[list[int]]
     finally:
         over.set()
         thread.join()
-        sizes.append(_size(process))
 
 
 def _size(process: psutil.Process) -> int:
     total = 0
-    for one in (process, *process.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+    with suppress(psutil.NoSuchProcess):  # one has ended meanwhile
+        for one in (process, *process.children(recursive=True)):
             total += one.memory_info().rss
     return total
 

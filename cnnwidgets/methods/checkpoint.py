@@ -16,6 +16,9 @@ from cnnwidgets.methods.parts import Job
 NUMPY = "numpy array"
 """Key under which a tensor in the file stands for an array."""
 
+BYTES = "bytes as a tensor"
+"""The same for bytes, which torch 2.4 does not read."""
+
 
 class Checkpoint:
     """Where a scan stands: the state of its reducers, what was seen and skipped.
@@ -101,10 +104,12 @@ def _pack(value: Any, owner: str) -> Any:
     if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
         return {NUMPY: torch.from_numpy(np.array(value, value.dtype.newbyteorder("=")))}
     if isinstance(value, dict):
-        return {_pack(key, owner): _pack(one, owner) for key, one in value.items()}
+        return {key if isinstance(key, bytes) else _pack(key, owner): _pack(one, owner) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_pack(one, owner) for one in value)
-    if value is None or isinstance(value, (bool, int, float, str, bytes, torch.Tensor)):
+    if isinstance(value, bytes):
+        return {BYTES: torch.tensor(list(value), dtype=torch.uint8)}
+    if value is None or isinstance(value, (bool, int, float, str, torch.Tensor)):
         return value
     raise TypeError(
         f"{owner} holds a {type(value).__name__}, which a checkpoint cannot: keep numbers, strings, arrays, tensors, "
@@ -114,7 +119,11 @@ def _pack(value: Any, owner: str) -> Any:
 
 def _unpack(value: Any) -> Any:
     if isinstance(value, dict):
-        return value[NUMPY].numpy() if value.keys() == {NUMPY} else {key: _unpack(one) for key, one in value.items()}
+        if value.keys() == {NUMPY}:
+            return value[NUMPY].numpy()
+        if value.keys() == {BYTES}:
+            return value[BYTES].numpy().tobytes()
+        return {key: _unpack(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(_unpack(one) for one in value)
     return value

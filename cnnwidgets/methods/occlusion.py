@@ -23,6 +23,7 @@ from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
 from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.memory import given_back
 from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -199,6 +200,7 @@ class Occlusion:
         """The picture with the patch there: uint8 (height, width, 3)."""
         return self.net.picture(self._scorer.patches.pictures(np.array([y]), np.array([x]))[0], like=self.inputs)
 
+    @given_back()
     def map(self, *, on_update: OnUpdate[OcclusionMap] | None = None, cancel: Cancel | None = None) -> OcclusionMap:
         """All positions of the grid."""
         if cancel is not None and cancel.is_set():

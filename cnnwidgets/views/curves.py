@@ -22,6 +22,11 @@ ORDER = (5, 4, 2, 3, 0, 1, 6)
 """Of the palette's colors: those that lie furthest apart come first."""
 
 
+def faint(color: str) -> str:
+    """A color #rrggbb that lets four fifths of what is below through; plotly before 7 takes no #rrggbbaa."""
+    return f"rgba({', '.join(str(int(color[k : k + 2], 16)) for k in (1, 3, 5))}, 0.2)"
+
+
 def look(number: int) -> tuple[str, str]:
     """The color and the dash of a curve, by its number: seven colors, six dashes, 42 pairs before one comes again."""
     return OKABE_ITO[ORDER[number % len(ORDER)]], DASHES[number % len(DASHES)]

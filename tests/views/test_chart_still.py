@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from plotly.subplots import make_subplots
 
 from cnnwidgets.views import ChartView
+from cnnwidgets.views.curves import faint
 from tests.views.stills import drawn
 
 
@@ -88,7 +89,7 @@ def test_bars_lie_with_their_names_texts_and_errors():
 def test_a_band_is_filled_between_two_curves():
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[1, 2], line={"width": 0})
-    figure.add_scatter(x=[0, 1], y=[3, 5], line={"width": 0}, fill="tonexty", fillcolor="#ff000033")
+    figure.add_scatter(x=[0, 1], y=[3, 5], line={"width": 0}, fill="tonexty", fillcolor=faint("#ff0000"))
     (axes,) = still(figure)
     (band,) = axes.collections
     assert band.get_facecolor()[0].tolist() == pytest.approx(to_rgba("#ff000033"))

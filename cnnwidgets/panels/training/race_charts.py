@@ -11,7 +11,18 @@ from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapsho
 from cnnwidgets.methods.schedules import brief, sketch
 from cnnwidgets.numbers import number, percent
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.curves import FONT, dress, in_legend, log_axis, look, more_groups, needs_plotly, short, untold_of
+from cnnwidgets.views.curves import (
+    FONT,
+    dress,
+    faint,
+    in_legend,
+    log_axis,
+    look,
+    more_groups,
+    needs_plotly,
+    short,
+    untold_of,
+)
 from cnnwidgets.views.palette import GRAY
 
 BARS = {"snapshots": "#56b4e9", "average": "#0072b2", "others": GRAY}
@@ -79,7 +90,7 @@ def plot(race: Race) -> tuple[Any, list[int]]:
             )  # on each other: all show
             if len(race.of(race.names[k])) > 1:
                 for fill in ("none", "tonexty"):
-                    band: dict[str, Any] = {"fill": fill, "fillcolor": f"{color}33", "hoverinfo": "skip"}
+                    band: dict[str, Any] = {"fill": fill, "fillcolor": faint(color), "hoverinfo": "skip"}
                     add("", {"width": 0, "color": color}, 1, column, **band)
             for j, (_, label) in enumerate(courses):
                 stroke = {"color": color, "dash": look(k + j)[1], "width": max(2, 4 - k), "shape": "vh"}
