@@ -100,13 +100,16 @@ class Lab:
         notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.folder / name)
 
+    lent: str | None = None
+    """The session whose kernel notebooks are lent; others keep theirs."""
+
     def lend_kernel(self, name: str) -> None:
         """Give a notebook the kernel that the one before it had, which has imported torch already."""
         here = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
-        for session in self.ask("sessions")[:1]:
-            self.ask(f"sessions/{session['id']}", "PATCH", here)
-            return
-        self.ask("sessions", "POST", here)
+        if self.lent in [session["id"] for session in self.ask("sessions")]:
+            self.ask(f"sessions/{self.lent}", "PATCH", here)
+        else:
+            self.lent = self.ask("sessions", "POST", here)["id"]
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
