@@ -29,7 +29,7 @@ class Display:
         self.shown.append(data)
         return self if display_id else None
 
-    def update(self, data, raw):
+    def update(self, data, metadata, raw):
         self.updates.append(data)
 
 
