@@ -137,15 +137,15 @@ class ImagePanel(Panel):
     def _taken(self, image: Any) -> Any:
         """A picture, taken from the data set if it is a number."""
         if image is None:
-            raise ValueError("there is no picture yet; set image=")
+            raise ValueError("expected a picture, got none; set image=")
         if not is_whole(image):
             return picture_in(image)
         if not self._is_counted:
             raise ValueError(f"{image} is the number of a picture; pass its data set as images=, or the picture itself")
         if not len(self.images):
-            raise ValueError("the data set is empty: there is no picture to show")
+            raise ValueError("expected a data set with pictures, got an empty one")
         if not 0 <= image < len(self.images):
-            raise ValueError(f"there is no picture {image}: the data set has {len(self.images)}, numbered from 0")
+            raise ValueError(f"the data set has no picture {image}: its {len(self.images)} pictures are numbered from 0")
         return picture_at(self.net, self.images, image)
 
 

@@ -42,7 +42,7 @@ class FeatureCache:
         scanning: further options of :func:`scan`.
 
     Attributes:
-        key: what all that is known depends on; it changes when everything has to be gathered anew.
+        key: everything that the features depend on; when it changes, they are all computed again.
         separations: how well the classes separate in the layers in which it was measured, in their order; another dict when
             there is more.
     """

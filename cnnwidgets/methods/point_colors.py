@@ -140,5 +140,5 @@ def _column(values: np.ndarray, name: str) -> PointColors:
 
 
 def _classes(places: np.ndarray, names: tuple[str, ...]) -> PointColors:
-    """Without a name there is no class, and not a value either."""
+    """A point without a class name has no class and no value."""
     return PointColors(places if names else np.full(len(places), np.nan), names)

@@ -255,7 +255,7 @@ class BoundModel(Passes):
             ValueError: it is empty.
         """
         if not size_of(images):
-            raise ValueError("there is no picture to learn from: the data set is empty")
+            raise ValueError("expected a data set to learn from, got an empty one")
         if not is_dataset(images):
             raise TypeError(f"expected a data set, or a list of pictures, to learn from, got one {type(images).__name__}")
         self._names_of_images = names_of(images)

@@ -154,7 +154,7 @@ def test_a_region_that_is_drawn_is_computed_alone_and_escape_takes_it_away(slidi
         ("panel.stride = 0", "stride is 0"),
         ("panel.patch = 65", "The patch is 65×65 pixels, larger than the input of 64×64"),
         ("panel.target = 'cat'", "There is no class 'cat'"),
-        ("panel.image = 5000", "There is no picture 5000"),
+        ("panel.image = 5000", "The data set has no picture 5000"),
     ],
 )
 def test_bad_input_is_a_sentence_and_the_last_map_stays(sliding, change, sentence):

@@ -153,9 +153,10 @@ def test_the_size_of_a_cluster_means_little_and_pca_shows_it(digits, method):
     assert linear.on_map == pytest.approx(3, rel=1e-3)
 
 
-def test_the_distance_of_a_cluster_means_little_in_a_tsne_and_pca_shows_it(digits):
+@pytest.mark.parametrize("method", ["tsne", "umap"])
+def test_the_distance_of_a_cluster_means_little_and_pca_shows_it(digits, method):
     _, _, ask = digits
-    near, far, linear = (one.change for one in ask("tsne", "distance").compared)
+    near, far, linear = (one.change for one in ask(method, "distance").compared)
     assert [one.in_features for one in (near, far, linear)] == pytest.approx([2, 5, 5], rel=1e-4)
     assert far.on_map < 0.5 * far.in_features
     assert far.on_map < 1.5 * near.on_map

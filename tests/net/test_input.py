@@ -267,7 +267,7 @@ def test_what_is_no_data_set_is_refused(images):
 
 
 def test_an_empty_data_set_is_refused():
-    with pytest.raises(ValueError, match="there is no picture to learn from: the data set is empty"):
+    with pytest.raises(ValueError, match="expected a data set to learn from, got an empty one"):
         bind(Residual(), images=[])
 
 

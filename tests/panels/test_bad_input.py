@@ -87,7 +87,7 @@ PICTURES = {
         "Expected an item with a picture under a name such as 'image', .* got one with 'a'",
     ),
     "several pictures": (lambda path: torch.rand(2, 1, 32, 32), "Expected one picture, got 2"),
-    "no picture": (lambda path: None, "There is no picture yet; set image="),
+    "no picture": (lambda path: None, "Expected a picture, got none; set image="),
 }
 
 
@@ -115,7 +115,7 @@ def assert_matches(pattern: str, message: str) -> None:
 def test_a_number_that_the_data_set_does_not_have(digits, number):
     panel = cw.FeatureMapBrowser(digits, cw.samples.digits())
     panel.image = number
-    assert told(panel) == f"There is no picture {number}: the data set has 500, numbered from 0"
+    assert told(panel) == f"The data set has no picture {number}: its 500 pictures are numbered from 0"
     panel.image = 499
     assert works(panel)
 
@@ -123,7 +123,7 @@ def test_a_number_that_the_data_set_does_not_have(digits, number):
 @pytest.mark.parametrize("images", [[], Empty()])
 def test_an_empty_data_set(digits, good, images):
     panel = cw.FeatureMapBrowser(digits, images)
-    assert told(panel) == "The data set is empty: there is no picture to show"
+    assert told(panel) == "Expected a data set with pictures, got an empty one"
     panel.image = good
     assert works(panel)
 

@@ -82,7 +82,7 @@ def test_a_network_comes_back_from_a_state_as_long_as_it_lives(digits, data):
 @pytest.mark.parametrize(
     ("beside", "sentence"),
     [
-        (500, "There is no picture 500: the data set has 500, numbered from 0"),
+        (500, "The data set has no picture 500: its 500 pictures are numbered from 0"),
         ("nowhere.png", r"There is no file 'nowhere\.png'"),
         ({"a": 1}, "Expected an item with a picture under a name such as 'image'"),
     ],

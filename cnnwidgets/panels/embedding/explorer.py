@@ -339,4 +339,4 @@ class EmbeddingExplorer(LayoutParameters):
     def _check_numbers(self) -> None:
         for number in [*self.selection, *([self.image] if isinstance(self.image, int) else [])]:
             if not 0 <= number < len(self.dataset):
-                raise ValueError(f"there is no picture {number}: the data set has {len(self.dataset):,}, numbered from 0")
+                raise ValueError(f"the data set has no picture {number}: its {len(self.dataset):,} pictures are numbered from 0")

@@ -47,7 +47,7 @@ class Same(Pictures):
 @pytest.mark.parametrize(
     ("dataset", "sentence"),
     [
-        ([], "There is no picture: the data set is empty"),
+        ([], "Expected pictures to scan, got none: the data set is empty"),
         (Endless(), f"{NO_DATA}, got Endless"),
         (
             torch.utils.data.DataLoader(Pictures()),
@@ -166,7 +166,7 @@ def test_a_data_set_that_grows_and_shrinks(explore):
         assert panel.scatter.tile
     dataset.size = 0
     panel.seed += 1
-    assert told(panel) == "There is no picture: the data set is empty"
+    assert told(panel) == "Expected pictures to scan, got none: the data set is empty"
 
 
 def test_a_picture_that_is_lost_later_is_a_sentence(explore):

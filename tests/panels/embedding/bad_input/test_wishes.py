@@ -85,7 +85,7 @@ def test_a_number_that_the_data_set_does_not_have(explore, name, number):
     panel = explore(method="pca")
     assert works(panel)
     setattr(panel, name, number if name == "image" else [3, number])
-    assert told(panel) == f"There is no picture {number}: the data set has 50, numbered from 0"
+    assert told(panel) == f"The data set has no picture {number}: its 50 pictures are numbered from 0"
     setattr(panel, name, 3 if name == "image" else [3])
     assert works(panel)
     first = explore(method="pca", **{name: number if name == "image" else [3, number]})
@@ -122,7 +122,7 @@ def test_an_empty_selection(explore):
             "1 of the 2 added pictures cannot be used: ValueError: the picture has 432 values",
         ),
         (["nowhere.png"], "1 of the 2 added pictures cannot be used: FileNotFoundError: there is no file"),
-        ([], "There is no picture: the data set is empty"),
+        ([], "Expected pictures to scan, got none: the data set is empty"),
         (
             Image.new("RGB", (12, 12)),
             f"{NO_DATA}, got Image",
