@@ -23,7 +23,7 @@ lint: $(VENV)/ready node_modules/ready
 
 unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/ready
-	node --test tests/js/
+	node --test tests/js/*.test.js
 	$(BIN)/python -m pytest -n 2 -m "not nightly" tests --ignore=tests/browser
 
 notebooks-test: export OMP_NUM_THREADS = 1

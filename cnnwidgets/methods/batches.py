@@ -146,7 +146,8 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
     if numbers.ndim != 1:
         raise TypeError(f"indices are {format_shape(numbers.shape) or 'a single number'}: expected a list of whole numbers")
     if not len(numbers):
-        raise ValueError("expected pictures to scan, got none: " + ("the data set is empty" if indices is None else "indices is empty"))
+        why = "the data set" if indices is None else "indices"
+        raise ValueError(f"expected pictures to scan, got none: {why} is empty")
     if not np.issubdtype(numbers.dtype, np.integer):
         raise TypeError(f"indices are {numbers.dtype}: expected whole numbers, such as np.flatnonzero(mask) gives")
     for wrong in numbers[(numbers < -size) | (numbers >= size)][:1]:

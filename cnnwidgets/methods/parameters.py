@@ -38,7 +38,7 @@ class Parameter:
             return None
         if self.many:
             if isinstance(value, (str, bytes, dict)) or not hasattr(value, "__len__") or not len(value):
-                raise ValueError(f"{name} is {value!r}; it must be a list of numbers")
+                raise ValueError(f"{name} is {value!r}; expected a list of numbers")
             if not self.whole and set(map(type, value)) == {float}:  # many, often: no look at each of them
                 rows = np.array(value)
                 if ((rows >= self.low) & (rows <= self.high)).all():
@@ -53,7 +53,7 @@ class Parameter:
     def _number(self, name: str, value: Any) -> int | float:
         if not is_number(value) or not self.low <= value <= self.high or (self.whole and value % 1):
             kind = "a whole number" if self.whole else "a number"
-            raise ValueError(f"{name} is {value!r}; it must be {kind} from {self.low:g} to {self.high:g}")
+            raise ValueError(f"{name} is {value!r}; expected {kind} from {self.low:g} to {self.high:g}")
         return int(value) if self.whole else float(value)
 
 
@@ -67,7 +67,7 @@ class Text(Parameter):
         if self.many and isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value):
             return list(value)
         if self.many or not isinstance(value, str):
-            raise ValueError(f"{name} is {value!r}; it must be {'a list of texts' if self.many else 'a text'}")
+            raise ValueError(f"{name} is {value!r}; expected {'a list of texts' if self.many else 'a text'}")
         return value
 
 
@@ -83,7 +83,7 @@ class Rows(Parameter):
 
     def check(self, name: str, value: Any) -> Any:
         if not isinstance(value, (list, tuple)) or not all(isinstance(one, dict) for one in value):
-            raise ValueError(f"{name} is {value!r}; it must be a list of dicts")
+            raise ValueError(f"{name} is {value!r}; expected a list of dicts")
         for key in (key for one in value for key in one if key not in self.rows):
             near = nearest(str(key), [*self.rows])
             raise TypeError(f"{name} has no parameter {key!r}.{near} Each of them has: {', '.join(self.rows)}")

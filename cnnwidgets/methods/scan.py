@@ -266,9 +266,9 @@ def _check_reducers(reducers: Any) -> None:
 
 def _check(batch_size: int, workers: int, executor: Executor | None) -> None:
     if not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size!r}; it must be a whole number of at least 1")
+        raise ValueError(f"batch_size is {batch_size!r}; expected a whole number of at least 1")
     if not isinstance(workers, int) or workers < 0:
-        raise ValueError(f"workers is {workers!r}; it must be a whole number, 0 for none")
+        raise ValueError(f"workers is {workers!r}; expected a whole number, 0 for none")
     if workers > MOST_WORKERS:
         raise ValueError(f"workers is {workers:,}; at most {MOST_WORKERS} are taken: each is a process with its own memory")
     if workers and executor is not None:

@@ -130,9 +130,9 @@ class Scenes(Dataset):
 
     def __init__(self, split: str = "test", size: int | None = None, biased: str | None = None):
         if not (biased is None or isinstance(biased, str)) or biased not in BIASES:
-            raise ValueError(f"biased is {biased!r}; it must be {', '.join(map(repr, BIASES[:-1]))} or {BIASES[-1]!r}")
+            raise ValueError(f"biased is {biased!r}; expected {', '.join(map(repr, BIASES[:-1]))} or {BIASES[-1]!r}")
         if size is not None and (not isinstance(size, (int, np.integer)) or isinstance(size, bool) or size < 0):
-            raise ValueError(f"size is {size!r}; it must be a whole number of pictures, or None for as many as there are")
+            raise ValueError(f"size is {size!r}; expected a whole number of pictures, or None for as many as there are")
         self.split = split
         self.size = size
         self.biased = biased
@@ -201,7 +201,7 @@ class Scenes(Dataset):
 def _digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     """The digits of a split in a mixed order: values 0..16 ``(N, 8, 8)``, labels ``(N,)``."""
     if not isinstance(split, str) or split not in SPLITS:
-        raise ValueError(f"split is {split!r}; it must be 'train' or 'test'")
+        raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
     return _digits_of(split)
 
 

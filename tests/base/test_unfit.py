@@ -171,7 +171,7 @@ SPECS = [
     ([{"kind": "stepp"}], "There is no kind of schedule 'stepp': use constant, step, .* Did you mean 'step'"),
     ([{}], "There is no kind of schedule None: use constant"),
     ([{"kind": "step", "gama": 1}], "step has no parameter 'gama'. Did you mean 'gamma'"),
-    ([{"kind": "step", "lr": "high"}], "lr is 'high'; it must be a number from 1e-12 to 100"),
+    ([{"kind": "step", "lr": "high"}], "lr is 'high'; expected a number from 1e-12 to 100"),
 ]
 
 

@@ -76,7 +76,7 @@ def test_another_kind_brings_other_controls_and_a_list_of_numbers_is_typed(playg
     field.fill("soon")
     field.press("Enter")
     expect(cell.locator(".cwp-status")).to_have_attribute("data-kind", "error")
-    expect(cell.locator(".cwp-told")).to_have_text("milestones is 'soon'; it must be a list of numbers")
+    expect(cell.locator(".cwp-told")).to_have_text("milestones is 'soon'; expected a list of numbers")
     cell.locator("[data-control=preset]").get_by_role("radio", name="drops").check(force=True)
     expect(cell.locator(".cwp-status")).to_have_attribute("data-kind", "ready")
     expect(cell.locator("[data-control=preset]").get_by_role("radio", name="drops")).to_be_checked()

@@ -23,7 +23,7 @@ def test_a_number_is_taken_exactly_if_it_is_in_the_range(value):
     if 0 <= value <= 1:
         assert NUMBER.check("share", value) == value
     else:
-        with pytest.raises(ValueError, match=r"share is .*; it must be a number from 0 to 1"):
+        with pytest.raises(ValueError, match=r"share is .*; expected a number from 0 to 1"):
             NUMBER.check("share", value)
 
 
@@ -36,7 +36,7 @@ def test_numbers_of_any_library_become_pythons_own(value):
 
 @pytest.mark.parametrize("value", [3.5, 0, 11, -3, 10**400, math.inf, "3", b"3", None, 3j, [3], np.ones(1), np.ones((1, 2))])
 def test_what_is_no_whole_number_in_the_range_is_refused(value):
-    with pytest.raises(ValueError, match=r"n is .*; it must be a whole number from 1 to 10"):
+    with pytest.raises(ValueError, match=r"n is .*; expected a whole number from 1 to 10"):
         WHOLE.check("n", value)
 
 
@@ -58,7 +58,7 @@ def test_a_list_has_at_least_one_number():
     many = Parameter([1], "", 0, 9, many=True)
     assert many.check("n", (1, np.int64(2))) == [1.0, 2.0]
     for value in ([], "12", {"a": 1}, 3, None, iter([1])):
-        with pytest.raises(ValueError, match=r"n is .*; it must be a list of numbers"):
+        with pytest.raises(ValueError, match=r"n is .*; expected a list of numbers"):
             many.check("n", value)
 
 

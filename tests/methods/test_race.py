@@ -437,7 +437,7 @@ def test_on_digits_lenet5_learns_under_a_cosine():
     [
         ([], {}, ValueError, "there is no schedule to train with"),
         ([{"kind": "setp"}], {}, ValueError, "no kind of schedule 'setp'.* Did you mean 'step'"),
-        ([{"kind": "step"}, {"kind": "step", "lr": "0.1"}], {}, ValueError, "lr is '0.1'; it must be a number"),
+        ([{"kind": "step"}, {"kind": "step", "lr": "0.1"}], {}, ValueError, "lr is '0.1'; expected a number"),
         (["step"], {}, TypeError, "a schedule is a str; expected a dict with a kind, or a scheduler"),
         ([{"kind": "step", "size": 3}], {}, TypeError, "step has no parameter 'size'"),
         ([{"kind": "onecycle", "total_steps": 3}], {}, ValueError, "one cycle of 3 steps ends before the 5 steps"),

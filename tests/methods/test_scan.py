@@ -531,7 +531,7 @@ class Stream(torch.utils.data.IterableDataset):
         (Pictures(), {"indices": [0, -51]}, IndexError, "there is no item -51: the data set has 50, numbered from 0"),
         (Pictures(), {"indices": [0.5]}, TypeError, "indices are float64: expected whole numbers"),
         (Pictures(), {"indices": np.ones(50, bool)}, TypeError, "indices are bool: .* np.flatnonzero"),
-        (Pictures(), {"indices": 3}, TypeError, "indices are a single number: expected a row"),
+        (Pictures(), {"indices": 3}, TypeError, "indices are a single number: expected a list"),
         (Pictures(), {"batch_size": 0}, ValueError, "batch_size is 0; expected a whole number of at least 1"),
         (Pictures(), {"workers": -1}, ValueError, "workers is -1"),
         (Pictures(), {"workers": 2, "executor": ThreadPoolExecutor(1)}, ValueError, "workers= load for a scan without"),

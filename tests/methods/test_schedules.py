@@ -476,26 +476,26 @@ def test_a_number_of_steps_is_whole_and_positive(steps):
         ({"kind": "step", "T_max": 3}, TypeError, r"step has no parameter 'T_max'.* It has: lr, step_size, gamma, warmup"),
         ({"kind": "step", 3: 3}, TypeError, r"step has no parameter 3\. It has"),
         ({"kind": "drawn", "lr": 3}, TypeError, "drawn has no parameter 'lr'"),
-        ({"kind": "step", "lr": -1}, ValueError, r"lr is -1; it must be a number from 1e-12 to 100"),
-        ({"kind": "step", "lr": 0}, ValueError, "lr is 0; it must be a number from"),
-        ({"kind": "step", "lr": 1e9}, ValueError, "lr is 1000000000.0; it must be"),
-        ({"kind": "step", "lr": math.nan}, ValueError, "lr is nan; it must be"),
-        ({"kind": "step", "lr": math.inf}, ValueError, "lr is inf; it must be"),
-        ({"kind": "step", "lr": None}, ValueError, "lr is None; it must be"),
-        ({"kind": "step", "lr": "0.1"}, ValueError, "lr is '0.1'; it must be"),
-        ({"kind": "step", "lr": np.ones(2)}, ValueError, r"lr is array\(\[1., 1.\]\); it must be a number"),
-        ({"kind": "step", "lr": 1j}, ValueError, "lr is 1j; it must be"),
-        ({"kind": "step", "step_size": 0}, ValueError, "step_size is 0; it must be a whole number from 1 to 1e"),
-        ({"kind": "step", "step_size": 2.5}, ValueError, "step_size is 2.5; it must be a whole number"),
-        ({"kind": "step", "gamma": 1.5}, ValueError, "gamma is 1.5; it must be a number from 0 to 1"),
-        ({"kind": "step", "momentum": 1}, ValueError, "momentum is 1; it must be a number from 0 to 0.999999"),
-        ({"kind": "step", "warmup": -1}, ValueError, "warmup is -1; it must be a whole number from 0"),
+        ({"kind": "step", "lr": -1}, ValueError, r"lr is -1; expected a number from 1e-12 to 100"),
+        ({"kind": "step", "lr": 0}, ValueError, "lr is 0; expected a number from"),
+        ({"kind": "step", "lr": 1e9}, ValueError, "lr is 1000000000.0; expected"),
+        ({"kind": "step", "lr": math.nan}, ValueError, "lr is nan; expected"),
+        ({"kind": "step", "lr": math.inf}, ValueError, "lr is inf; expected"),
+        ({"kind": "step", "lr": None}, ValueError, "lr is None; expected"),
+        ({"kind": "step", "lr": "0.1"}, ValueError, "lr is '0.1'; expected"),
+        ({"kind": "step", "lr": np.ones(2)}, ValueError, r"lr is array\(\[1., 1.\]\); expected a number"),
+        ({"kind": "step", "lr": 1j}, ValueError, "lr is 1j; expected"),
+        ({"kind": "step", "step_size": 0}, ValueError, "step_size is 0; expected a whole number from 1 to 1e"),
+        ({"kind": "step", "step_size": 2.5}, ValueError, "step_size is 2.5; expected a whole number"),
+        ({"kind": "step", "gamma": 1.5}, ValueError, "gamma is 1.5; expected a number from 0 to 1"),
+        ({"kind": "step", "momentum": 1}, ValueError, "momentum is 1; expected a number from 0 to 0.999999"),
+        ({"kind": "step", "warmup": -1}, ValueError, "warmup is -1; expected a whole number from 0"),
         ({"kind": "step", "optimizer": "sgd"}, ValueError, "optimizer is 'sgd'; expected one of 'SGD', 'Adam'"),
-        ({"kind": "multistep", "milestones": []}, ValueError, r"milestones is \[\]; it must be a list of numbers"),
-        ({"kind": "multistep", "milestones": 30}, ValueError, "milestones is 30; it must be a list of numbers"),
-        ({"kind": "multistep", "milestones": "30"}, ValueError, "milestones is '30'; it must be a list"),
-        ({"kind": "multistep", "milestones": [3, -1]}, ValueError, "milestones is -1; it must be a whole number from 0"),
-        ({"kind": "multistep", "milestones": [[3]]}, ValueError, r"milestones is \[3\]; it must be a whole number"),
+        ({"kind": "multistep", "milestones": []}, ValueError, r"milestones is \[\]; expected a list of numbers"),
+        ({"kind": "multistep", "milestones": 30}, ValueError, "milestones is 30; expected a list of numbers"),
+        ({"kind": "multistep", "milestones": "30"}, ValueError, "milestones is '30'; expected a list"),
+        ({"kind": "multistep", "milestones": [3, -1]}, ValueError, "milestones is -1; expected a whole number from 0"),
+        ({"kind": "multistep", "milestones": [[3]]}, ValueError, r"milestones is \[3\]; expected a whole number"),
         ({"kind": "drawn", "at": [0, 9, 5], "rates": [1, 1, 1]}, ValueError, "out of order: 5 comes after 9"),
         ({"kind": "drawn", "at": [0, 5, 5], "rates": [1, 1, 1]}, ValueError, "out of order: 5 comes after 5"),
         ({"kind": "drawn", "at": [0, 5], "rates": [1, 1, 1]}, ValueError, "there are 2 knots and 3 rates"),
@@ -506,8 +506,8 @@ def test_a_number_of_steps_is_whole_and_positive(steps):
         ({"kind": "onecycle", "pct_start": 1 / 8}, ValueError, "torch does not accept this schedule: float division"),
         ({"kind": "plateau"}, ValueError, "needs the validation loss after each step: expected 7, got none"),
         ({"kind": "plateau", "losses": [1, 1]}, ValueError, "expected 7, got 2"),
-        ({"kind": "plateau", "losses": ["1"] * 8}, ValueError, "losses is '1'; it must be a number"),
-        ({"kind": "recorded", "rates": []}, ValueError, r"rates is \[\]; it must be a list"),
+        ({"kind": "plateau", "losses": ["1"] * 8}, ValueError, "losses is '1'; expected a number"),
+        ({"kind": "recorded", "rates": []}, ValueError, r"rates is \[\]; expected a list"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_spec_is_said(spec, error, sentence):
@@ -527,7 +527,7 @@ def test_a_spec_of_a_strangers_executes_nothing(tmp_path):
         names = {*spec, "warmup", "warmup_factor", "optimizer", "momentum", "weight_decay", *KINDS[kind].parameters}
         for name in names - {"kind"}:
             for value in (trap, [trap], {"a": trap}):
-                with pytest.raises(ValueError, match=r"expected one of|it must be"):
+                with pytest.raises(ValueError, match="; expected "):
                     schedule({**spec, name: value}, 8)
         with pytest.raises(TypeError, match="has no parameter"):
             schedule({**spec, trap: 1}, 8)

@@ -157,10 +157,10 @@ def test_what_is_asked_of_a_network_is_checked_and_the_next_question_is_answered
 
 
 SAMPLES = {
-    "no split": (lambda: cw.samples.digits(["train"]), r"split is \['train'\]; it must be 'train' or 'test'"),
-    "a negative size": (lambda: cw.samples.scenes(size=-1), "size is -1; it must be a whole number of pictures"),
-    "a text for a size": (lambda: cw.samples.scenes(size="5"), "size is '5'; it must be a whole number of pictures"),
-    "a list of biases": (lambda: cw.samples.scenes(biased=["grass"]), r"biased is \['grass'\]; it must be"),
+    "no split": (lambda: cw.samples.digits(["train"]), r"split is \['train'\]; expected 'train' or 'test'"),
+    "a negative size": (lambda: cw.samples.scenes(size=-1), "size is -1; expected a whole number of pictures"),
+    "a text for a size": (lambda: cw.samples.scenes(size="5"), "size is '5'; expected a whole number of pictures"),
+    "a list of biases": (lambda: cw.samples.scenes(biased=["grass"]), r"biased is \['grass'\]; expected"),
     "a list of names": (lambda: cw.samples.sample(["digits"]), r"no sample is named \['digits'\]; there are 'digits'"),
     "a list of epochs": (lambda: cw.samples.sample("digits", [1]), r"'digits' has no weights of epoch \[1\]; it has 0"),
 }

@@ -117,7 +117,7 @@ def test_a_minus_that_the_control_shows_can_be_typed_back(panel):
     hand(panel, kind="drawn")
     hand(panel, rates="−1, 2")
     assert panel.specs[0]["rates"] == [-1.0, 2.0]
-    assert panel.status.message == "rates is -1.0; it must be a number from 0 to 100"
+    assert panel.status.message == "rates is -1.0; expected a number from 0 to 100"
 
 
 def test_two_values_that_change_at_once_are_both_kept_and_whole_ones_from_the_browser_are_floats(panel):

@@ -264,5 +264,5 @@ def test_no_two_items_have_the_same_piece_of_grass_and_the_splits_have_another_l
 
 @pytest.mark.parametrize("biased", ["snow", "", True])
 def test_another_bias_is_refused(biased):
-    with pytest.raises(ValueError, match=f"biased is {biased!r}; it must be None, 'grass' or 'anti-grass'"):
+    with pytest.raises(ValueError, match=f"biased is {biased!r}; expected None, 'grass' or 'anti-grass'"):
         scenes(biased=biased)

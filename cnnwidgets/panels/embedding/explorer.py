@@ -337,6 +337,7 @@ class EmbeddingExplorer(LayoutParameters):
             self.chart.clicked = []  # so that the same point can be clicked again
 
     def _check_numbers(self) -> None:
+        size = len(self.dataset)
         for number in [*self.selection, *([self.image] if isinstance(self.image, int) else [])]:
-            if not 0 <= number < len(self.dataset):
-                raise ValueError(f"the data set has no picture {number}: its {len(self.dataset):,} pictures are numbered from 0")
+            if not 0 <= number < size:
+                raise ValueError(f"the data set has no picture {number}: its {size:,} pictures are numbered from 0")

@@ -24,10 +24,10 @@ WISHES = {
     ),
     "a perplexity beyond all": (
         {"method": "tsne", "perplexity": 900.0},
-        "perplexity is 900.0; it must be a number from 1 to",
+        "perplexity is 900.0; expected a number from 1 to",
     ),
-    "a negative perplexity": ({"method": "tsne", "perplexity": -3.0}, r"perplexity is -3.0; it must be a number from 1 to"),
-    "no iterations": ({"method": "tsne", "n_iter": -1}, "n_iter is -1; it must be a whole number from 1"),
+    "a negative perplexity": ({"method": "tsne", "perplexity": -3.0}, r"perplexity is -3.0; expected a number from 1 to"),
+    "no iterations": ({"method": "tsne", "n_iter": -1}, "n_iter is -1; expected a whole number from 1"),
     "too many neighbors": ({"method": "umap", "n_neighbors": 50}, "n_neighbors is 50, and 50 pictures have at most 49 each"),
     "PCA with other seeds": ({"compare": "seeds"}, "PCA has neither a perplexity nor a random seed to compare: choose"),
 }
