@@ -22,7 +22,7 @@ function withClass(rows, index, target) {
   return rows.with(rows.at(-1) === target ? -2 : -1, index);
 }
 
-/** @param {import("./traits").Host<import("./traits").AnswerView>} host */
+/** @param {import("./host").Host<import("./traits").AnswerView>} host */
 function render({ model, el }) {
   const title = h("div", { className: "cw-title" });
   const big = h("div", { className: "cw-big", role: "status", "aria-live": "polite" });

@@ -5,7 +5,7 @@ import { h, listen, once, stamp } from "./shared.js";
 
 const MOVE = 250; // ms
 
-/** @param {import("./traits").Host<import("./traits").BoardView>} host */
+/** @param {import("./host").Host<import("./traits").BoardView>} host */
 function render({ model, el }) {
   const title = h("div", { className: "cw-title" });
   const list = h("ol", { className: "cw-board-rows" });

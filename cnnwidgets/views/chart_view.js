@@ -17,7 +17,7 @@ function initialize({ model, held }) {
   keepAppended(model, held);
 }
 
-/** @param {import("./traits").Host<import("./traits").ChartView>} host */
+/** @param {import("./host").Host<import("./traits").ChartView>} host */
 function render({ model, el }) {
   const plot = h("div", { className: "cw-plot" });
   const note = h("div", { className: "cw-note", role: "status", hidden: true });

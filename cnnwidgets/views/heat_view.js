@@ -8,7 +8,7 @@ const PALE = 0.45;
 const MOST_NAMED = 10; // classes that the legend names; of more it counts the others
 const RANGES = [["full", "0 to 1", "colors from 0 to 1"], ["there", "what is there", "colors from the lowest to the highest value of this map"]];
 
-/** @param {import("./traits").Host<import("./traits").HeatView>} host */
+/** @param {import("./host").Host<import("./traits").HeatView>} host */
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: 0 });
   const title = h("div", { className: "cw-title" });

@@ -11,7 +11,7 @@ const LABEL = 18;
 const SPOTS_FROM = 36; // CSS pixels: smaller tiles show the cursor only where the pointer is
 const NUMBERS_FROM = 56; // and no number
 
-/** @param {import("./traits").Host<import("./traits").ImageGrid>} host */
+/** @param {import("./host").Host<import("./traits").ImageGrid>} host */
 function render({ model, el }) {
   const canvas = h("canvas", { tabIndex: 0, className: "cw-canvas", role: "application" });
   const space = h("div", { className: "cw-space" }, canvas);

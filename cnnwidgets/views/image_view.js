@@ -3,7 +3,7 @@
 
 import { ARROWS, describeBox, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch, zoomOf } from "./shared.js";
 
-/** @param {import("./traits").Host<import("./traits").ImageView>} host */
+/** @param {import("./host").Host<import("./traits").ImageView>} host */
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: -1 });
   const title = h("div", { className: "cw-title" });

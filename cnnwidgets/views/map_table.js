@@ -15,7 +15,7 @@ export function perLine(count, width) {
   return Math.ceil(count / Math.ceil(count / most));
 }
 
-/** @param {import("./traits").Host<import("./traits").MapTable>} host */
+/** @param {import("./host").Host<import("./traits").MapTable>} host */
 function render({ model, el }) {
   const table = h("div", { className: "cw-maps" });
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });

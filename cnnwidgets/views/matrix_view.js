@@ -6,7 +6,7 @@ import { format } from "./numbers.js";
 
 const MOST_NUMBERS = 16;
 
-/** @param {import("./traits").Host<import("./traits").MatrixView>} host */
+/** @param {import("./host").Host<import("./traits").MatrixView>} host */
 function render({ model, el }) {
   const box = h("div", { className: "cw-matrices" });
   const line = h("div", { className: "cw-line" });

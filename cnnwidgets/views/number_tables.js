@@ -10,7 +10,7 @@ const WIDE = 900; // CSS pixels from which on a row's name stands beside it, and
 
 const longer = (text, most) => Math.max(1, text.length / most);
 
-/** @param {import("./traits").Host<import("./traits").NumberTables>} host */
+/** @param {import("./host").Host<import("./traits").NumberTables>} host */
 function render({ model, el }) {
   const buttons = [["Start", "First step"], ["◀ Back", "One step back"], ["Next ▶", "Next step"], ["All", "All steps"]]
     .map(([text, title]) => h("button", { title, type: "button", className: text.startsWith("Next") ? "cw-primary" : "" }, text));

@@ -14,7 +14,7 @@ const NARROW = 420; // CSS pixels: below, the legend lies under the points
 const ZOOM = [0.5, 50]; // the least and the most of what shows all points
 const [HIDDEN, FADED, PLAIN, CHOSEN] = [0, 1, 2, 3];
 
-/** @param {import("./traits").Host<import("./traits").ScatterView>} host */
+/** @param {import("./host").Host<import("./traits").ScatterView>} host */
 function render({ model, el }) {
   const under = h("canvas", { className: "cw-points", "aria-hidden": "true" });
   const canvas = h("canvas", { className: "cw-canvas", role: "application", tabIndex: 0 });

@@ -6,7 +6,7 @@ import { h, listen, once, put, stamp, watch } from "./shared.js";
 /** A name that may be broken after its dots and before its capitals. */
 const parted = (text) => text.split(/(?<=\.)|(?<=[a-z])(?=[A-Z])/).flatMap((part, k) => (k ? [h("wbr"), part] : [part]));
 
-/** @param {import("./traits").Host<import("./traits").TableView>} host */
+/** @param {import("./host").Host<import("./traits").TableView>} host */
 function render({ model, el }) {
   const body = h("tbody");
   const head = h("thead");

@@ -1,21 +1,5 @@
 // The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
 
-type Callback = (...values: any[]) => void;
-
-interface Model<Traits> {
-  get<Name extends keyof Traits>(name: Name): Traits[Name];
-  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
-  on(event: "msg:custom" | `change:${keyof Traits & string}`, callback: Callback): void;
-  off(event: "msg:custom" | `change:${keyof Traits & string}`, callback: Callback): void;
-  send(content: object, callbacks?: any, buffers?: ArrayBuffer[]): void;
-  save_changes(): void;
-}
-
-export interface Host<Traits> {
-  model: Model<Traits>;
-  el: HTMLElement;
-}
-
 export interface AnswerView {
   answer: Record<string, any>;
   before: Record<string, any>;

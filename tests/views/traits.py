@@ -10,24 +10,7 @@ from cnnwidgets import views
 from cnnwidgets.views import View
 
 FILE = Path(views.__file__).with_name("traits.d.ts")
-HEAD = """// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.
-
-type Callback = (...values: any[]) => void;
-
-interface Model<Traits> {
-  get<Name extends keyof Traits>(name: Name): Traits[Name];
-  set<Name extends keyof Traits>(name: Name, value: Traits[Name]): void;
-  on(event: "msg:custom" | `change:${keyof Traits & string}`, callback: Callback): void;
-  off(event: "msg:custom" | `change:${keyof Traits & string}`, callback: Callback): void;
-  send(content: object, callbacks?: any, buffers?: ArrayBuffer[]): void;
-  save_changes(): void;
-}
-
-export interface Host<Traits> {
-  model: Model<Traits>;
-  el: HTMLElement;
-}
-"""
+HEAD = "// The traits of each view, by their types in Python: `python -m tests.views.traits` writes this file.\n"
 OWN = frozenset(View.class_traits(sync=True)) | {"_esm", "_css"}
 
 
