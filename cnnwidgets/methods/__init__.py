@@ -20,11 +20,11 @@ from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
     guided_backprop,
-    integrated_gradients,
     saliency,
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.method import METHODS, Method, attribute

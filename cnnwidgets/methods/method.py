@@ -13,10 +13,10 @@ from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
     guided_backprop,
-    integrated_gradients,
     saliency,
     smoothgrad,
 )
+from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import lime
 from cnnwidgets.methods.occlusion import occlusion
 from cnnwidgets.methods.rise import rise
