@@ -127,7 +127,8 @@ class Comparison:
         if mask is None or len(maps) < 2:
             return []
         hits = sum(bool(pointing_game(one, mask)) for one in maps)
-        return [f"{hits} of {len(maps)} maps peak on the object"]
+        where = " in the first row" if len(self.rows) > 1 else ""
+        return [f"{hits} of {len(maps)} maps{where} peak on the object"]
 
     def _score(self, method: str, k: int, score: float) -> str:
         """A row's score in words."""

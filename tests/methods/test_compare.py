@@ -240,3 +240,11 @@ WRONG = [
 def test_what_is_wrong_with_the_question_is_raised(net, given, error, words):
     with pytest.raises(error, match=words):
         compare(net, **{"image": picture(), "methods": ["saliency"], **given})
+
+
+def test_the_finding_says_which_row_it_counts():
+    net, pictures = cw.load("scenes"), cw.samples.scenes()
+    for targets, words in (([6], "maps peak on the object"), ([6, 8], "maps in the first row peak on the object")):
+        found = cw.methods.compare(net, pictures[4][0], ["saliency", "guided_backprop"], targets=targets)
+        hits = sum(cw.methods.pointing_game(rows[0], pictures.mask(4)) for rows in found.maps.values())
+        assert found.summary(pictures.mask(4)).splitlines()[0].endswith(f"{hits} of 2 {words}.")
