@@ -246,5 +246,5 @@ def test_the_finding_says_which_row_it_counts():
     net, pictures = cw.load("scenes"), cw.samples.scenes()
     for targets, words in (([6], "maps peak on the object"), ([6, 8], "maps in the first row peak on the object")):
         found = cw.methods.compare(net, pictures[4][0], ["saliency", "guided_backprop"], targets=targets)
-        hits = sum(cw.methods.pointing_game(rows[0], pictures.mask(4)) for rows in found.maps.values())
+        hits = sum(bool(cw.methods.pointing_game(rows[0], pictures.mask(4))) for rows in found.maps.values())
         assert found.summary(pictures.mask(4)).splitlines()[0].endswith(f"{hits} of 2 {words}.")
