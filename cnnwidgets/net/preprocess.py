@@ -39,7 +39,7 @@ class Preprocess:
         channels, height, width = self.shape
         if channels not in (1, 3):
             raise ValueError(
-                f"the network takes {channels} channels: give a preprocessed float tensor {self.shape}, "
+                f"the network expects {channels} channels: give a preprocessed float tensor {self.shape}, "
                 "or bind with preprocess=, which makes them of a picture"
             )
         if is_deep(picture):

@@ -328,7 +328,7 @@ def test_every_parameter_is_in_the_result_and_in_the_table(method):
         ({"perplexity": 200}, ValueError, "600 pictures allow at most 199.66, a third of the others: lower it"),
         ({"perplexity": "large"}, ValueError, "expected a number from 1 to 500"),
         ({"n_iter": 2.5}, ValueError, "n_iter is 2.5; expected a whole number"),
-        ({"metric": "hamming"}, ValueError, "must be one of 'euclidean', 'cosine', 'manhattan'"),
+        ({"metric": "hamming"}, ValueError, "expected one of 'euclidean', 'cosine', 'manhattan'"),
         ({"method": "t-sne"}, ValueError, "there is no method 't-sne': use 'pca', 'tsne', 'umap'. Did you mean 'tsne'?"),
         ({"method": "umap", "n_neighbors": 500, "n": 100}, ValueError, "100 pictures have at most 99 each"),
         ({"labels": CLASSES}, ValueError, "labels are for method='umap'"),

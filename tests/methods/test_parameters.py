@@ -11,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnwidgets.methods import COMMON, KINDS, Parameter
-from cnnwidgets.methods.schedule_parameters import parameters_of, settle
+from cnnwidgets.methods import SCHEDULES, Parameter
+from cnnwidgets.methods.schedule_parameters import COMMON, settle
 
 NUMBER = Parameter(0.5, "", 0.0, 1.0)
 WHOLE = Parameter(3, "", 1, 10, whole=True)
@@ -62,11 +62,11 @@ def test_a_list_has_at_least_one_number():
             many.check("n", value)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", SCHEDULES)
 def test_the_table_of_a_kind_holds_its_own_defaults(kind):
-    for name, row in parameters_of(kind).items():
+    for name, row in SCHEDULES[kind].items():
         assert row.check(name, row.default) == row.default
         assert row.help.endswith(".")
-    assert COMMON.keys() - {"lr"} <= parameters_of(kind).keys()
+    assert COMMON.keys() - {"lr"} <= SCHEDULES[kind].keys()
     extra = {"losses": [1.0] * 10} if kind == "plateau" else {}
     assert None not in settle({"kind": kind, **extra}, 10).values()

@@ -88,7 +88,7 @@ def test_the_code_gives_each_group_its_own_momentum_and_decay(optimizer):
         ([{"facter": 1}], TypeError, "groups has no parameter 'facter'. Did you mean 'factor'?"),
         ([{}, {"factor": -1}], ValueError, r"groups\[1\]\['factor'\] is -1; expected a number from 0"),
         ([{"name": 3}], ValueError, r"groups\[0\]\['name'\] is 3; expected a text"),
-        ([{"parameters": "abc"}], ValueError, "must be a list of texts"),
+        ([{"parameters": "abc"}], ValueError, "expected a list of texts"),
         ([{"rates": [1]}], ValueError, "group 0 has rates of its own, and the schedule is step: expected a factor"),
         ([{"parameters": ["a"]}, {"parameters": ["b", "a"]}], ValueError, "'a' is in two groups of parameters"),
     ],

@@ -122,9 +122,12 @@ def test_a_race_of_groups_comes_back_from_a_file_to_the_last_bit(tmp_path, suffi
     [
         (
             [{}, {"factor": 0.1}],
-            "the schedule has 2 groups of parameters, but not which weights of the network are in which",
+            "the schedule has 2 groups of parameters but does not say which weights are in which",
         ),
-        ([{"parameters": ["5.wait"]}], "a group of the schedule holds '5.wait', and Net has none. Did you mean '5.weight'"),
+        (
+            [{"parameters": ["5.wait"]}],
+            "a group of the schedule holds '5.wait', but Net has no such parameter. Did you mean '5.weight'",
+        ),
     ],
 )
 def test_groups_that_are_not_the_network_s_are_refused(groups, sentence):

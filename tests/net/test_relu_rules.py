@@ -157,7 +157,7 @@ def on_a_view(self, x):
         (lambda self, x: F.relu(F.logsigmoid(self.first(x)) + 1).mean((2, 3)), "log sigmoid"),
         (lambda self, x: F.relu(F.glu(self.first(x), 1)).mean((2, 3)), "gated linear unit"),
         (on_a_view, "a view"),
-        (lambda self, x: torch.tanh(self.first(x)).mean((2, 3)), "there is no ReLU"),
+        (lambda self, x: torch.tanh(self.first(x)).mean((2, 3)), "no ReLU lies between this score and the picture"),
     ],
 )
 @pytest.mark.parametrize("rule", ["deconvnet", "guided"])
@@ -187,7 +187,7 @@ def test_the_relu_of_sizes_within_a_power_pooling_follows_no_rule_as_in_captum(p
 
 def test_a_network_whose_only_relu_is_within_a_power_pooling_has_none():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.LPPool2d(2, 2), nn.Flatten(), nn.Linear(100, 3))
-    with pytest.raises(NoRule, match="there is no ReLU"):
+    with pytest.raises(NoRule, match="no ReLU lies between this score and the picture"):
         back(bind(model, input_shape=(3, 12, 12)), picture(), rule="guided")
 
 

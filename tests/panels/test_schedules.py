@@ -129,7 +129,7 @@ def test_an_optimizer_gives_schedules_their_rate():
         ({"optimizer": 0.1}, "optimizer is a float"),
         ({"specs": [{"kind": "onecycle", "total_steps": 10}], "steps": 20}, "ends before the 20 steps"),
         ({"specs": [{"kind": "drawn", "at": [5, 3], "rates": [0.1, 0.1]}], "steps": 20}, "out of order"),
-        ({"specs": [{"kind": "multistep", "milestones": "soon"}], "steps": 20}, "must be a list of numbers"),
+        ({"specs": [{"kind": "multistep", "milestones": "soon"}], "steps": 20}, "expected a list of numbers"),
         ({"specs": [{"kind": "cosin"}], "steps": 20}, "no kind of schedule"),
         ({"specs": [], "steps": 20}, "no schedule on screen"),
     ],
