@@ -1,6 +1,7 @@
 """The OcclusionSlider, touched as a person touches it."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import SCENES, Notebook, new_page
 
@@ -193,8 +194,9 @@ def test_the_patch_the_number_and_the_list_are_in_sight_together_and_nothing_scr
 
 def test_colors_are_stretched_over_what_is_there_and_say_so(sliding):
     heat = sliding.cell(1).locator(".cw-heat").first
-    heat.get_by_role("button", name="what is there").click()
-    assert heat.get_by_role("button", name="what is there").get_attribute("aria-pressed") == "true"
+    button = heat.get_by_role("button", name="what is there")
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
     heat.get_by_text("colors stretched").wait_for()
     ends = sliding.python(
         f"print({PERCENT}(panel.result.values.min()), {PERCENT}(panel.result.values.max()), sep='|')"

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 
 import cnnwidgets as cw
 from cnnwidgets import base, net, views
@@ -95,7 +96,7 @@ def test_every_card_of_the_gallery_opens_its_panel_from_a_file(site, watched):
         card = page.locator(f"article#{name}")
         assert card.locator("code").inner_text() == example_line(panel)
         assert card.locator("img").evaluate("async (image) => { await image.decode(); return image.naturalWidth; }") > 100
-        assert page.locator("iframe").count() == 0
+        expect(page.locator("iframe")).to_have_count(0)
         card.locator(".open").focus()
         page.keyboard.press("Enter")
         page.frame_locator("iframe").locator(".cwp .cwp-status").wait_for()
@@ -112,5 +113,6 @@ def test_a_gallery_is_as_wide_as_a_phone_and_opens_by_its_address(site, watched)
     page.frame_locator("iframe").locator(".cwp .cwp-status").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.get_by_role("button", name="Close").click()
-    assert page.locator("iframe").count() == 0 and page.url.endswith("index.html")
+    expect(page.locator("iframe")).to_have_count(0)
+    assert page.url.endswith("index.html")
     assert wrong == []
