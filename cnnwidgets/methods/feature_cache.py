@@ -11,6 +11,7 @@ import numpy as np
 from cnnwidgets.methods.batches import numbers_of
 from cnnwidgets.methods.features import INPUT, Features, features, values_of
 from cnnwidgets.methods.neighbors import Separation, separation, why_inseparable
+from cnnwidgets.methods.shared_features import SharedFeatures
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.progress import Cancel
 
@@ -36,6 +37,8 @@ class FeatureCache:
     >>> cache = cw.methods.FeatureCache(net, cw.samples.digits())
     >>> found, pixels = cache.features("conv1", limit=500)
 
+    Several caches of the same network and data set hold the same features once, see :class:`SharedFeatures`.
+
     Parameters:
         net: a bound network.
         dataset: as :func:`scan` takes it.
@@ -50,7 +53,7 @@ class FeatureCache:
     def __init__(self, net: BoundModel, dataset: Any, **scanning: Any):
         self.net, self.dataset, self._scanning = net, dataset, scanning
         self.key: tuple = ()
-        self._known: dict[str, Features] = {}
+        self._known = SharedFeatures(net, dataset)
         self.separations: dict[str, Separation] = {}
 
     @property
@@ -86,21 +89,22 @@ class FeatureCache:
         if limit < size:
             rows = np.sort(np.random.default_rng(0).choice(size, limit, replace=False))
         if self.key != (size, len(rows), pool):
-            self._known, self.separations = {}, {}
+            self._known, self.separations = SharedFeatures(self.net, self.dataset), {}
             self.key = size, len(rows), pool
         name = self._name_of(layer)
         if name not in self._known:
             names = self.layer_names
             values = sum(values_of(self.net.layers[name], pool) for name in names if name != INPUT)
             wanted = names if 4 * len(rows) * values <= ONE_PASS else list(dict.fromkeys([INPUT, name]))
-            self._known |= self.of(
-                self.dataset,
-                [name for name in wanted if name not in self._known],
-                max_memory=IN_MEMORY // len(wanted),
-                cancel=cancel,
-                on_update=lambda found, fraction: on_progress(self._sentence(next(iter(found.values()))), fraction),
-                **self._scanning | {"pool": pool, "indices": rows, "batch_size": self._batch_size(wanted)},
-            )
+            options = self._scanning | {
+                "pool": pool,
+                "indices": rows,
+                "batch_size": self._batch_size(wanted),
+                "max_memory": IN_MEMORY // len(wanted),
+                "cancel": cancel,
+                "on_update": lambda found, fraction: on_progress(self._sentence(next(iter(found.values()))), fraction),
+            }
+            self._known.learn(wanted, lambda layers: self.of(self.dataset, layers, **options))
         return self._known[name], self._known[INPUT]
 
     def of(self, dataset: Any, layers: Any, **options: Any) -> Any:
