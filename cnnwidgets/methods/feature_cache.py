@@ -120,7 +120,8 @@ class FeatureCache:
                 continue
             if cancel is not None and cancel.is_set():
                 return
-            labeled = found.labels >= 0
+            known = found.labels >= 0
+            labeled = slice(None) if known.all() else known  # a mask copies the features
             measured = self.separations | {name: separation(found.values[labeled], found.labels[labeled])}
             self.separations = {name: measured[name] for name in names if name in measured}
             done = len(self.separations)

@@ -183,7 +183,7 @@ def features(
     for name in names:
         row = None if name == INPUT else net.layers[name]
         place = path or (checkpoint and f"{checkpoint}.{name.replace(':', '-')}.npy")
-        reducers[name] = Vectors(row, pool, max_memory=max_memory, path=place)
+        reducers[name] = Vectors(row, pool, max_memory=max_memory, path=place, expected=len(numbers))
 
     def found(done: Scan | None) -> Any:
         if done is None:
@@ -234,13 +234,21 @@ def values_of(layer: Layer, pool: str) -> int:
 class Vectors:
     """The reducer that keeps a layer's values, float32 (n, d), or the pixels. Parameters: see :func:`features`."""
 
-    def __init__(self, layer: Layer | None, pool: Pool = "mean", *, max_memory: int, path: str | Path | None = None):
+    def __init__(
+        self,
+        layer: Layer | None,
+        pool: Pool = "mean",
+        *,
+        max_memory: int,
+        path: str | Path | None = None,
+        expected: int = 0,
+    ):
         if layer is not None and pool != "flatten":
             _ = layer.map_shape  # raises the sentence for a layer without units
         self.layer, self.pool = layer, pool
         self.name = INPUT if layer is None else layer.name
         self.layers = [] if layer is None else [layer.name]
-        self._rows = Rows(max_memory, Path(path) if path else None)
+        self._rows = Rows(max_memory, Path(path) if path else None, expected)
 
     def update(self, batch: Batch) -> None:
         if self.layer is None or self.pool == "flatten":

@@ -259,8 +259,8 @@ def _euclidean(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
     squares = torch.zeros(len(points), dtype=torch.float64)
     for start in range(0, points.shape[1], VALUES):
         some = torch.from_numpy(points[:, start : start + VALUES].astype(np.float64))
-        squares += (some**2).sum(1)
         inner.addmm_(some[rows], some.T)
+        squares += some.square_().sum(1)
     return (squares[rows, None] + squares - 2 * inner).clamp_(min=0).sqrt_().numpy()
 
 

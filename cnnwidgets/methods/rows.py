@@ -11,19 +11,23 @@ from typing import IO, Any
 
 import numpy as np
 
+NONE = np.empty((0, 0), np.float32)
+
 
 class Rows:
     """float32 rows, in the order in which they came.
 
     Parameters:
-        max_memory: bytes that they may take in memory, counted twice, because they are copied when they are put together.
+        max_memory: bytes that they may take in memory.
         path: where they are written from the first merge on; otherwise a temporary file takes them once they are too many,
             and is gone when nobody holds the rows any more.
+        expected: how many there will be: as many have room without being copied. More may come.
     """
 
-    def __init__(self, max_memory: int, path: Path | None = None):
-        self.max_memory, self.path = max_memory, path
+    def __init__(self, max_memory: int, path: Path | None = None, expected: int = 0):
+        self.max_memory, self.path, self.expected = max_memory, path, expected
         self._parts: list[np.ndarray] = []
+        self._table = NONE
         self._file: _File | None = None
 
     def append(self, rows: np.ndarray) -> None:
@@ -32,8 +36,10 @@ class Rows:
     def extend(self, other: Rows) -> None:
         """Take in the rows of another one, which has them in memory."""
         self._parts += other._parts
-        if self.path or self._file or 2 * sum(part.nbytes for part in self._parts) > self.max_memory:
+        if self.path or self._file or sum(part.nbytes for part in self._parts) > self.max_memory:
             self._write()
+        elif self._parts:
+            self._together()
 
     def result(self) -> np.ndarray:
         """All rows, float32 (n, d), from memory or mapped from the file."""
@@ -59,16 +65,24 @@ class Rows:
             self._parts = [state["rows"]]
 
     def _together(self) -> np.ndarray:
-        """The rows in memory as one array, which takes the place of its parts."""
+        """The rows in memory as one array, which takes the place of its parts; one that was given before stays as it is."""
         if len(self._parts) != 1:
-            self._parts = [np.concatenate(self._parts)]
+            count = sum(map(len, self._parts))
+            if count > len(self._table):
+                self._table = np.empty((max(self.expected, count), self._parts[0].shape[1]), np.float32)
+            start = 0
+            for part in self._parts:
+                if part.base is not self._table:  # else it is there already
+                    self._table[start : start + len(part)] = part
+                start += len(part)
+            self._parts = [self._table[:count]]
         return self._parts[0]
 
     def _write(self) -> None:
         for part in self._parts:
             self._file = self._file or _File(self.path, part.shape[1])
             self._file.append(part)
-        self._parts = []
+        self._parts, self._table = [], NONE
 
 
 class _File:
