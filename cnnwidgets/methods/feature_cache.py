@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnwidgets.methods.batches import numbers_of
 from cnnwidgets.methods.features import INPUT, Features, features, values_of
-from cnnwidgets.methods.neighbors import Separation, separation, why_inseparable
+from cnnwidgets.methods.neighbors import Separation, why_inseparable
 from cnnwidgets.methods.shared_features import SharedFeatures
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.progress import Cancel
@@ -120,9 +120,7 @@ class FeatureCache:
                 continue
             if cancel is not None and cancel.is_set():
                 return
-            known = found.labels >= 0
-            labeled = slice(None) if known.all() else known  # a mask copies the features
-            measured = self.separations | {name: separation(found.values[labeled], found.labels[labeled])}
+            measured = self.separations | {name: found.separation}
             self.separations = {name: measured[name] for name in names if name in measured}
             done = len(self.separations)
             on_progress(f"How well classes separate: {done} of {len(self._known)} layers", done / len(self._known))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -14,6 +15,7 @@ import torch
 from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
 from cnnwidgets.methods.code.features import feature_lines
 from cnnwidgets.methods.filters import filters
+from cnnwidgets.methods.neighbors import Separation, separation
 from cnnwidgets.methods.rows import Rows
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.methods.thumbnails import Thumbnails
@@ -94,6 +96,13 @@ class Features:
     def right(self) -> np.ndarray | None:
         """bool (n,): whether the most probable class is the label, False where there is no label; None as above."""
         return None if self.top is None else self.top[:, 0] == self.labels
+
+    @cached_property
+    def separation(self) -> Separation:
+        """How well the classes of the pictures that have a label separate; see :func:`separation`."""
+        known = self.labels >= 0
+        labeled = slice(None) if known.all() else known  # a mask would copy the values
+        return separation(self.values[labeled], self.labels[labeled])
 
     def answer(self, row: int, classes: Sequence[str]) -> str:
         """What the network says of a picture, in words; empty where its outputs mean nothing.

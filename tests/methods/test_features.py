@@ -166,6 +166,15 @@ def test_past_the_limit_values_are_in_a_file_that_goes_with_them(tmp_path, monke
     np.testing.assert_array_equal(first, wanted[:3])
 
 
+def test_values_grow_in_one_table_with_room_for_all(monkeypatch):
+    monkeypatch.setattr(sys.modules["cnnwidgets.methods.scan"], "UPDATES", 0.0)
+    told = []
+    last = features(network(), Bad(), "5", batch_size=8, on_update=lambda found, _: told.append(found.values))
+    assert len(told) > 5
+    assert len(told[0]) == 6  # two of the first eight cannot be used
+    assert all(np.shares_memory(values, last.values) for values in told[1:])
+
+
 def test_values_at_a_path_are_an_ordinary_file(tmp_path):
     net = network()
     found = features(net, Bad(), "5", batch_size=7, path=tmp_path / "values.npy")

@@ -124,6 +124,22 @@ def test_a_closed_panel_leaves_memory(net, pictures):
     assert are_gone(gone)
 
 
+def test_panels_on_the_same_pictures_hold_their_features_once_and_the_last_frees_them(net, pictures):
+    panels = [cw.EmbeddingExplorer(net, pictures, **QUICK | {"seed": seed}) for seed in (0, 1)]
+    for layer in ("relu4", "conv1", "input"):
+        for panel in panels:
+            panel.layer = layer
+        assert panels[0].data()["values"] is panels[1].data()["values"]
+    gone = [weakref.ref(panels[0].result.features)]
+    panels.pop(0).close()
+    assert jobs.POOL.wait(PATIENCE)
+    assert gone[0]() is panels[0].result.features
+    panel.close()
+    del panel, panels
+    assert jobs.POOL.wait(PATIENCE)
+    assert are_gone(gone)
+
+
 def test_closing_stops_the_layout(net, pictures):
     panel = cw.EmbeddingExplorer(net, pictures, n_iter=100_000, limit=60)
     assert panel._job.wait_for_picture(PATIENCE)
