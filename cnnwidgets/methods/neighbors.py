@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.net.arguments import checked, one_of, said
+from cnnwidgets.net.memory import given_back
 
 USUAL = 10
 """Neighbors that are looked at."""
@@ -22,6 +24,9 @@ VALUES = 4096
 
 CHUNK = 2**22
 """Distances that are held at a time: 32 MiB."""
+
+LARGE = 2**23
+"""Bytes of points whose copies are worth to be given back to the system, which takes some milliseconds."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -240,14 +245,15 @@ def _distances(points: np.ndarray, rows: np.ndarray, metric: str) -> Iterator[tu
     known = [*PAIRWISE_DISTANCE_FUNCTIONS, *_OF_SCIPY]
     one_of("metric", metric, [name for name in known if name not in ("precomputed", "nan_euclidean")])
     step = max(1, CHUNK // len(points))
-    for start in range(0, len(rows), step):
-        chunk = rows[start : start + step]
-        if metric == "euclidean":
-            distances = _euclidean(points, chunk)
-        else:
-            distances = pairwise_distances(points[chunk], points, metric=metric)
-        distances[np.arange(len(chunk)), chunk] = np.inf
-        yield chunk, distances
+    with given_back() if points.nbytes > LARGE else nullcontext():
+        for start in range(0, len(rows), step):
+            chunk = rows[start : start + step]
+            if metric == "euclidean":
+                distances = _euclidean(points, chunk)
+            else:
+                distances = pairwise_distances(points[chunk], points, metric=metric)
+            distances[np.arange(len(chunk)), chunk] = np.inf
+            yield chunk, distances
 
 
 def _euclidean(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
