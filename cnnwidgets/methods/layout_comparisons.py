@@ -18,8 +18,8 @@ DISTANCES: tuple[tuple[Kind, float], ...] = (("move", 2), ("move", 5))
 COMPARISONS = {
     "nothing": "nothing",
     "noise": "random numbers",
-    "perplexities": "other perplexities",
-    "seeds": "other seeds",
+    "perplexities": "perplexities",
+    "seeds": "seeds",
     "size": "a wider class",
     "distance": "a farther class",
 }
