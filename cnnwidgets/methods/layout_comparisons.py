@@ -18,8 +18,8 @@ DISTANCES: tuple[tuple[Kind, float], ...] = (("move", 2), ("move", 5))
 COMPARISONS = {
     "nothing": "nothing",
     "noise": "random numbers",
-    "perplexities": "perplexities",
-    "seeds": "seeds",
+    "perplexities": "other perplexities",
+    "seeds": "other seeds",
     "size": "a wider class",
     "distance": "a farther class",
 }

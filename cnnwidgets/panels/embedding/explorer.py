@@ -87,10 +87,9 @@ class EmbeddingExplorer(LayoutParameters):
         c.Choice(options=lambda panel: panel.coloring.options()),
     )
     compare = Choice(
-        tuple(COMPARISONS),
-        texts=list(COMPARISONS.values()),
-        help="What to compare this map with, to see how far to trust it.",
-    )
+        tuple(COMPARISONS), texts=list(COMPARISONS.values()), label="compare with",
+        help="Check how far to trust this map.",
+    )  # fmt: skip
     pool = Choice(
         POOLS, more=True, help="One feature map becomes its averages over a coarse grid, its mean, or its maximum."
     )
