@@ -49,8 +49,8 @@ class OcclusionSlider(TargetPanel):
         net: a bound network, or a module.
         image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
         target: a class's index or name, or a function of the network's output; by default the class that is predicted.
-        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
-            a target; it sets the traits ``layer``, ``unit`` and ``position``.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; it sets the traits ``layer``, ``unit`` and ``position``.
         images: the list or data set that numbers count in.
     """
 

@@ -91,7 +91,7 @@ class SaliencyPanel(TargetPanel):
     )  # fmt: skip
     faithful = Flag(
         False, label="deletion and insertion test", more=True,
-        help="Delete and insert pixels, the most important first, and watch the probability",
+        help="Delete and insert pixels, the most important first, and watch the probability, or the unit",
     )  # fmt: skip
     seed = Seed(help="Random seed of the weights")
     layer = Layer("with_units", help="Layer of the unit that is explained", usual=False, control=None)
@@ -198,9 +198,9 @@ class SaliencyPanel(TargetPanel):
             figure = charts.sanity(found.agreements, ["none", *(row.name for row in cascade(self.net))])
             self.chart.show(figure, "similarity of each method's map to its original, by the number of random layers")
         if self.reveal(self.curves, bool(found.faithful)):
-            answer = found.answer(0)
-            words = f"{answer} as pixels are deleted or inserted, the most important first"
-            self.curves.show(charts.faithfulness(found.faithful, answer), words)
+            watched = next(iter(found.faithful.values())).watched
+            words = f"{watched} as pixels are deleted or inserted, the most important first"
+            self.curves.show(charts.faithfulness(found.faithful), words)
 
     @draws("y", "x")
     def draw_cursor(self, found: Comparison) -> None:
