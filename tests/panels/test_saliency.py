@@ -13,6 +13,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
+from cnnwidgets.numbers import number
 from tests.base.tiny import is_shown
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -118,7 +119,8 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     assert panel.table.rows == ["unit 7 of layer2.1.relu:2"]
     assert result.maps["grad_cam"][0].layer == "layer2.1.add"
     assert result.maps["occlusion"][0].unit == ("layer2.1.relu:2", 7) and panel.table.cells[2]["quantity"] == "value lost"
-    assert panel.table.cells[3]["text"] == "explains a class, not a unit"
+    assert result.maps["rise"][0].unit == ("layer2.1.relu:2", 7)
+    assert panel.table.cells[3]["quantity"] == "mean value if visible"
     panel.explain = "position"
     browser.y, browser.x = 20.0, 41.0
     place = net.layers["layer2.1.relu:2"].to_position(20, 41, (64, 64))
@@ -178,7 +180,19 @@ def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
     result = panel.result
     own = cw.methods.faithfulness(net, pictures[3], result.maps["grad_cam"][0])
     np.testing.assert_allclose(result.faithful["grad_cam"].deletion, own.deletion, atol=1e-6)
-    assert is_shown(panel, panel.curves) and f"{own.deletion_area:.2f}" in panel.curves.figure
+    assert is_shown(panel, panel.curves) and f"Grad-CAM: {number(own.deletion_area)}, " in panel.curves.figure
+
+
+def test_the_curves_of_a_unit_say_whose_value_they_show(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], layer="layer2.1.relu:2", unit=7, faithful=True)
+    curves = panel.result.faithful["saliency"]
+    assert is_shown(panel, panel.curves) and curves.unit == ("layer2.1.relu:2", 7)
+    for words in (
+        "sum of unit 7 of layer2.1.relu:2",
+        "the unit's mean value",
+        f"saliency: {number(curves.deletion_area)}, ",
+    ):
+        assert words in panel.curves.figure
 
 
 def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):
