@@ -128,6 +128,33 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
 
 
+@pytest.mark.parametrize("unit", [("layer2.1.relu:2", 7), ("layer2.1.relu:2", 7, 0, 15), ("layer1.0.relu", 3, 30, 2)])
+def test_a_unit_is_given_as_methods_take_it(net, pictures, unit):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=unit, methods=["saliency", "grad_cam"])
+    assert panel.result.maps["grad_cam"][0].unit == unit
+    own = cw.methods.saliency(net, pictures[3], unit=unit)
+    np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
+    restored = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    restored.restore(panel.state)
+    assert restored.result.maps["saliency"][0].unit == unit
+
+
+def test_a_unit_of_which_only_the_number_is_given_is_explained(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, layer="relu", unit=3, methods=["saliency"])
+    assert panel.result.maps["saliency"][0].unit == ("relu", 3)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=("relu", 3), explain="class", methods=["saliency"])
+    assert panel.result.maps["saliency"][0].target == 6
+
+
+def test_a_position_that_the_unit_does_not_have_is_said_and_the_next_one_works(net, pictures):
+    with pytest.raises(ValueError, match=r"unit is \('relu', 3, 1\); expected \(layer, unit\)"):
+        cw.SaliencyPanel(net, 3, images=pictures, unit=("relu", 3, 1))
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=("layer2.1.relu:2", 7, 16, 0), methods=["saliency"])
+    assert "here is no row 16: layer2.1.relu:2 has 16, numbered from 0" in panel.status.message
+    panel.explain = "unit"
+    assert panel.result.maps["saliency"][0].unit == ("layer2.1.relu:2", 7)
+
+
 def test_a_cursor_that_moves_leaves_no_maps_behind(net, pictures):
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
     of_class = panel.result.maps["saliency"]
@@ -184,7 +211,7 @@ def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
 
 
 def test_the_curves_of_a_unit_say_whose_value_they_show(net, pictures):
-    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], layer="layer2.1.relu:2", unit=7, faithful=True)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], unit=("layer2.1.relu:2", 7), faithful=True)
     curves = panel.result.faithful["saliency"]
     assert is_shown(panel, panel.curves) and curves.unit == ("layer2.1.relu:2", 7)
     for words in (
