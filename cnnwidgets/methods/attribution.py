@@ -354,6 +354,12 @@ def check_one(target: Target, unit: Any) -> None:
         raise ValueError("the score is of a class or of a unit: give target or unit, not both")
 
 
+def one_unit(net: BoundModel, target: Target, unit: Unit | None) -> Unit | None:
+    """A unit that is asked alone and instead of a target, checked; None where the target is asked."""
+    check_one(target, unit)
+    return None if unit is None else check_unit(net, unit)
+
+
 def watch_of(net: BoundModel, unit: Unit) -> Watch:
     """What watches a unit that was checked."""
     layer, index, *place = unit

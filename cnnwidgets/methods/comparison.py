@@ -112,14 +112,15 @@ class Comparison:
         Parameters:
             mask: as of :meth:`remarks`.
         """
-        finding = [self.predicted, *self._hits(mask)]
+        units = [self._score(method, 0, maps[0].score) for method, maps in self.maps.items() if self.rows[0].unit]
+        finding = [*(units[:1] or [self.predicted]), *self._hits(mask)]
         if self.depth:
             layers = "last layer now has" if self.depth == 1 else f"last {self.depth} layers now have"
             lesson = "a map that does not change shows the picture, not what was learned"
             if self.depth <= self.idle:
-                lesson = "the units that are explained come before them: their maps stay the same"
+                lesson = "no map changes: the units that are explained come earlier"
             finding = [f"the {layers} random weights", lesson]
-        said = [self.predicted] * bool(self.depth)
+        said = [self.predicted]
         for method, first in list(self.maps.items())[:1]:
             said += [self._score(method, k, one.score) for k, one in enumerate(first)]
             said += [note for one in first for note in one.notes if is_of_all(note) and note not in self.notes]

@@ -13,7 +13,7 @@ from scipy import integrate, ndimage
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, One, Question, Unit, subject, value_of
+from cnnwidgets.methods.attribution import Attribution, One, Question, Unit, one_unit, subject, value_of
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
@@ -146,7 +146,7 @@ def faithfulness(
         if isinstance(attribution.target, str):
             raise ValueError(f"the attribution is of the function {attribution.target}: give it as target=")
         target, unit = attribution.target, attribution.unit
-    question = Question(net, inputs, target, unit)
+    question = Question(net, inputs, target, one_unit(net, target, unit))
     if values.shape != inputs.shape[2:]:
         raise ValueError(
             f"the attribution is of {format_shape(values.shape)} pixels, the picture has {format_shape(inputs.shape[2:])}"

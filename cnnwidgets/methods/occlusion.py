@@ -13,7 +13,7 @@ import torch
 from scipy import special
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Asked, One, Unit, check_one, check_unit, watch_of
+from cnnwidgets.methods.attribution import Asked, One, Unit, one_unit, watch_of
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, join
 from cnnwidgets.methods.occlusion_order import slabs
@@ -159,8 +159,7 @@ class Occlusion:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
         self.fill, self.shape, self.seed = fill, shape, seed
         self.own = OwnScore(target) if callable(target) else None
-        check_one(target, unit)
-        self.unit = None if unit is None else check_unit(net, unit)
+        self.unit = one_unit(net, target, unit)
         self._watch = self.unit and watch_of(net, self.unit)
         self.score = _usual_score(net, score, self.own, self.unit)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region, one_of("edges", edges, EDGES))

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils import parametrize, remove_weight_norm
 
 from cnnwidgets.methods.arguments import whole
-from cnnwidgets.methods.attribution import Attribution, One, Question, Unit, subject
+from cnnwidgets.methods.attribution import Attribution, One, Question, Unit, one_unit, subject
 from cnnwidgets.methods.method import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
@@ -100,7 +100,7 @@ def sanity_check(
         ValueError: there is no such method, class, unit or depth; also whatever the methods raise.
         Cancelled: cancel was set; its ``partial`` has the depths so far, None if there are none.
     """
-    question = Question(net, image, target, unit)
+    question = Question(net, image, target, one_unit(net, target, unit))
     inputs = question.inputs
     question.answers(inputs)  # tells which class is predicted
     asked = question.asked[0]

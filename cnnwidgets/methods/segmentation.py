@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real
-from cnnwidgets.methods.attribution import Attribution, One, Unit, check_one
+from cnnwidgets.methods.attribution import Attribution, One, Unit, one_unit
 from cnnwidgets.methods.faithfulness import by_pixel
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel
@@ -91,7 +91,7 @@ def segment(
     from skimage.color import rgb2lab  # here, because it takes a second
     from skimage.segmentation import random_walker
 
-    check_one(target, unit)
+    unit = one_unit(net, target, unit)
     for what, given in (("target", target), ("unit", unit)):
         if attribution is not None and given is not None:
             raise ValueError(f"the attribution has its own {what}: give {what} or attribution, not both")

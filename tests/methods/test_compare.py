@@ -13,6 +13,7 @@ import cnnwidgets as cw
 from cnnwidgets.methods import METHODS, Comparer, Method, attribute, compare, faithfulness, randomized, sanity_check, segment
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.errors import sentence
+from cnnwidgets.numbers import number
 from tests.methods.small import bound, picture, small
 from tests.net.networks import CancelAt, unchanged
 
@@ -83,6 +84,8 @@ def test_units_are_explained_by_what_explains_units(net, monkeypatch):
 def test_the_curves_and_the_cut_out_of_a_unit_are_those_of_the_methods(net):
     found = compare(net, picture(), ["saliency"], unit=[("4", 3), ("4", 1)], faithful=True, segmentation=True)
     own = faithfulness(net, picture(), attribute(net, picture(), unit=("4", 3)))
+    score = number(found.maps["saliency"][0].score)
+    assert found.summary().splitlines()[:2] == [f"Unit 3 of 4 sums to {score}.", found.predicted]
     np.testing.assert_allclose(found.faithful["saliency"].deletion, own.deletion, rtol=1e-5)
     assert found.faithful["saliency"].unit == ("4", 3) and found.answer(0) == "value"
     np.testing.assert_array_equal(found.segmentation.mask, segment(net, picture(), unit=("4", 3)).mask)
@@ -92,7 +95,7 @@ def test_random_layers_behind_a_unit_are_said_to_change_nothing(net):
     behind, before = (compare(net, picture(), ["saliency"], unit=("4", 3), randomized=depth) for depth in (1, 2))
     assert behind.agreements["saliency"][1].correlation == pytest.approx(1)
     assert before.agreements["saliency"][2].correlation < 0.999
-    end = "The units that are explained come before them: their maps stay the same."
+    end = "No map changes: the units that are explained come earlier."
     assert behind.summary().splitlines()[0] == f"The last layer now has random weights. {end}"
     assert "shows the picture, not what was learned" in before.summary().splitlines()[0]
 

@@ -183,6 +183,21 @@ def test_what_is_no_unit_is_refused_alike_by_every_method(ask):
         ask(net, image, 1, unit=("conv2", 0))
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda unit: faithfulness(bound(), picture(), attribute(bound(), picture(), 1), unit=unit),
+        lambda unit: sanity_check(bound(), picture(), unit=unit),
+        lambda unit: segment(bound(), picture(), unit=unit),
+        lambda unit: occlusion(bound(), picture(), unit=unit),
+    ],
+)
+@pytest.mark.parametrize("several", [[("4", 3), ("4", 1)], [("4", 3)], []])
+def test_what_takes_one_unit_takes_no_list_of_them(ask, several):
+    with pytest.raises(ValueError, match=r"unit is .*; expected \(layer, unit\) or \(layer, unit, row, column\)$"):
+        ask(several)
+
+
 def test_the_sanity_check_of_a_unit_begins_where_weights_reach_it():
     net, unit = bound(), ("4", 3)  # behind it are the weights of 7
     assert (idle(net, unit), idle(net, (FINAL, 0)), idle(net, ("2", 0))) == (1, 0, 2)

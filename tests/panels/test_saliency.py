@@ -214,11 +214,8 @@ def test_the_curves_of_a_unit_say_whose_value_they_show(net, pictures):
     panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], unit=("layer2.1.relu:2", 7), faithful=True)
     curves = panel.result.faithful["saliency"]
     assert is_shown(panel, panel.curves) and curves.unit == ("layer2.1.relu:2", 7)
-    for words in (
-        "sum of unit 7 of layer2.1.relu:2",
-        "the unit's mean value",
-        f"saliency: {number(curves.deletion_area)}, ",
-    ):
+    shown = f"saliency: {number(curves.deletion_area)}, {number(curves.insertion_area)}"
+    for words in ("Sum of unit 7 of layer2.1.relu:2; the area is its mean", "value of the unit", shown):
         assert words in panel.curves.figure
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from cnnwidgets.methods import METHODS, Faithfulness
 from cnnwidgets.methods.sanity import Agreement
+from cnnwidgets.net.errors import capitalized
 from cnnwidgets.numbers import number
 from cnnwidgets.views.curves import line, look, pair, short
 from cnnwidgets.views.palette import GRAY
@@ -45,8 +46,10 @@ def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
         for axis, values in (("", first.random.mean(0)), ("2", first.random.mean(0)[::-1])):
             lines.append(line(first.fractions, values, f"random order: {number(first.random_area)}", GRAY, axis=axis))
     span: dict[str, Any] = {"range": [-0.02, 1.02]} if not first or first.quantity == "probability" else {"matches": "y"}
-    titles = "pixels deleted, most important first", "pixels inserted, most important first"
-    figure = pair(lines, titles, (short(first.watched) if first else "", ""), {"tickformat": ".0%"}, span)
-    area = "Area under the curve (the unit's mean value)" if first and first.unit else "Area under the curve"
-    words = f"{area}: deletion (low is good), insertion (high is good)"
-    return figure.update_layout(margin_t=80, legend_title_text=words)
+    titles = "pixels deleted,<br>most important first", "pixels inserted,<br>most important first"
+    watched = first.quantity if first else ""
+    words = "Area under the curve: deletion (low is good), insertion (high is good)"
+    if first and first.unit:
+        watched, words = "value of the unit", f"{capitalized(short(first.watched))}; the area is its mean<br>{words}"
+    figure = pair(lines, titles, (watched, ""), {"tickformat": ".0%"}, span)
+    return figure.update_layout(margin={"t": 80, "b": 64}, legend_title={"text": words, "side": "top", "font": {"size": 13}})

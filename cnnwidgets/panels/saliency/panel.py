@@ -156,7 +156,7 @@ class SaliencyPanel(TargetPanel):
             self.y, self.x = self.net.layers[self.layer].to_pixel(*position, self.net.input_shape[1:])
         self._comparer = Comparer(self.net)
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
-        self.chart, self.curves = ChartView(height=300), ChartView(height=300)
+        self.chart, self.curves = ChartView(height=300), ChartView(height=350)
         self.table.on_user("cursor", self.point_at)
         self.observe(self._take_unit, "unit")
         self.observe(self._take_place, ["y", "x"])
