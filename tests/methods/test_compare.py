@@ -12,7 +12,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS, Comparer, Method, attribute, compare, faithfulness, randomized, sanity_check, segment
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.errors import sentence
+from cnnwidgets.net.errors import capitalized, sentence
 from cnnwidgets.numbers import number
 from tests.methods.small import bound, picture, small
 from tests.net.networks import CancelAt, unchanged
@@ -85,7 +85,7 @@ def test_the_curves_and_the_cut_out_of_a_unit_are_those_of_the_methods(net):
     found = compare(net, picture(), ["saliency"], unit=[("4", 3), ("4", 1)], faithful=True, segmentation=True)
     own = faithfulness(net, picture(), attribute(net, picture(), unit=("4", 3)))
     score = number(found.maps["saliency"][0].score)
-    assert found.summary().splitlines()[:2] == [f"Unit 3 of 4 sums to {score}.", found.predicted]
+    assert found.summary().splitlines()[:2] == [f"Unit 3 of 4 sums to {score}.", capitalized(found.predicted)]
     np.testing.assert_allclose(found.faithful["saliency"].deletion, own.deletion, rtol=1e-5)
     assert found.faithful["saliency"].unit == ("4", 3) and found.answer(0) == "value"
     np.testing.assert_array_equal(found.segmentation.mask, segment(net, picture(), unit=("4", 3)).mask)
