@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -227,12 +228,12 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert slider.status.message.endswith("give target= a function of the output")
     slider.layer, slider.unit = "body.2", 1
     assert slider.result.unit == ("body.2", 1)
-    assert slider.answers.quantity == "sum of body.2, unit 1" and not slider.answers.before["classes"]
+    assert slider.answers.quantity == "sum of unit 1 of body.2" and not slider.answers.before["classes"]
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
     panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
     assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
-    assert panel.status.message.startswith("The network gives a dict of out (1×4).\nUnit 1 of body.2 sums to ")
+    assert re.match(r"Unit 1 of body\.2 sums to \S+\.\nThe network gives a dict of out \(1×4\)\n", panel.status.message)
 
 
 def test_an_embedding_of_a_regression_is_colored_by_its_value():
