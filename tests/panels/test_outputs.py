@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.net.errors import capitalized
 from cnnwidgets.numbers import number, percent
 from tests.base.tiny import PATIENCE, is_shown, preprocess
 from tests.methods.small import small
@@ -125,7 +126,7 @@ def test_the_browser_s_caption_has_words_of_the_kind(kind):
         assert found.startswith(f"prediction: {names(kind)[first]} ({percent(wanted[first])})")
         return
     assert found == f"prediction: {said}"
-    assert panel.net.output.sentence in panel.status.message
+    assert capitalized(panel.net.output.sentence) in panel.status.message
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
