@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export OMP_WAIT_POLICY = passive
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: lab test unit notebooks-test browser lint notebooks pictures gallery docs oldest newest wheel-test clean
+.PHONY: lab test unit nightly notebooks-test browser lint notebooks pictures gallery docs oldest newest wheel-test clean
 
 lab: $(VENV)/ready  ## open the tour in JupyterLab
 	$(BIN)/python -m cnnwidgets
@@ -25,6 +25,10 @@ unit: export OMP_NUM_THREADS = 1
 unit: $(VENV)/ready
 	node --test tests/js/*.test.js
 	$(BIN)/python -m pytest -n 2 -m "not nightly" tests --ignore=tests/browser
+
+nightly: export OMP_NUM_THREADS = 1
+nightly: $(VENV)/ready  ## the long sweeps: every torchvision model, one of each of timm's families, and 1,200 random networks
+	$(BIN)/python -m pytest -n 2 -m nightly tests --ignore=tests/browser
 
 notebooks-test: export OMP_NUM_THREADS = 1
 notebooks-test: $(VENV)/ready

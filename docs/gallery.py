@@ -16,8 +16,8 @@ GALLERY = HERE.parent / "build" / "gallery"
 CARD = """<article id="{name}">
 <a class="open" href="panels/{name}.html" data-name="{name}">
 <picture>
-<source srcset="images/{name}-dark.png" media="(prefers-color-scheme: dark)">
-<img src="images/{name}-light.png" alt="" loading="lazy">
+<source srcset="images/{name}-dark.webp" media="(prefers-color-scheme: dark)">
+<img src="images/{name}-light.webp" alt="" loading="lazy">
 </picture>
 <h2>{name}</h2>
 </a>
@@ -46,7 +46,7 @@ def write(folder: Path) -> None:
         made.to_html(folder / "panels" / f"{name}.html")
         made.close()
         for theme in ("light", "dark"):
-            picture = f"{name}-{theme}.png"
+            picture = f"{name}-{theme}.webp"
             shutil.copy(HERE / "images" / picture, folder / "images" / picture)
     cards = "\n".join(card(name, panel) for name, panel in panels().items())
     page = (HERE / "gallery.html").read_text("utf-8").replace("/* CARDS */", cards)

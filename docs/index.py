@@ -58,7 +58,7 @@ def panels_table() -> str:
 
 
 def _picture(name: str) -> str:
-    return f'<img src="images/{name}.png" width="160" alt="{name}">'
+    return f'<img src="images/{name}.webp" width="160" alt="{name}">'
 
 
 def _most_used(path: str) -> str:

@@ -42,12 +42,12 @@ def test_every_panel_has_a_state_to_take_its_picture_in(name):
     assert f"cw.{name}(" in STATES[name]
 
 
-@pytest.mark.parametrize("name", [f"{name}-{theme}.png" for name in STATES for theme in THEMES])
+@pytest.mark.parametrize("name", [f"{name}-{theme}.webp" for name in STATES for theme in THEMES])
 def test_pictures_are_small_files_and_the_dark_ones_are_dark(name):
     picture = Image.open(PICTURES / name)
     assert (PICTURES / name).stat().st_size <= MOST_BYTES
     corner = picture.convert("L").getpixel((0, 0))
-    assert corner < 100 if name.endswith("-dark.png") else corner > 200
+    assert corner < 100 if name.endswith("-dark.webp") else corner > 200
 
 
 def test_what_is_on_a_card_is_text():

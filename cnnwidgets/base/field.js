@@ -18,7 +18,7 @@ const REASONS = { locked: "Locked by the author of this notebook.", kernel: "Nee
 export const partsOf = ({ more, group, help, locked, kernel, absent, when, shown, ...parts }) => parts;
 
 /** Whether a control may want a row of its own. */
-const isWide = ({ kind, options }) => kind === "tags" || kind === "chips" || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
+const isWide = ({ kind, options }) => ["tags", "chips", "picture"].includes(kind) || (kind === "several" && options.map(([text]) => text).join("---").length > 32);
 
 /** Whether buttons of which one is on want more than half of a narrow strip. */
 const isLong = ({ kind, options }) => kind === "segment" && options.map(([text]) => text).join("--").length > 12;

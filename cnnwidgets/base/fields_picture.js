@@ -21,11 +21,55 @@ async function smaller(file) {
   }
 }
 
+/** A button that is an icon, and its name. */
+function iconButton(icon, name, hand, act) {
+  const button = h("button", { type: "button", className: "cwp-button cwp-square", "aria-label": name }, h("span", { className: "cwp-icon", "data-icon": icon }));
+  button.addEventListener("click", act);
+  hand.tip.attach(button, () => `${name}.`);
+  return button;
+}
+
+/** A slider over the numbers of a data set, and buttons for the picture before, the one after and any other. */
+function numberedField(spec, hand) {
+  const { min, max } = spec;
+  const slide = sliderField({ step: 1, whole: true, ...spec }, hand);
+  let value = null; // a number, or a picture of the reader's own
+  const from = (by) => (typeof value === "number" ? Math.max(min, Math.min(max, value + by)) : by > 0 ? min : max);
+  const other = () => {
+    const [count, isOne] = [max - min + 1, typeof value === "number"];
+    const drawn = min + Math.floor(Math.random() * (isOne ? count - 1 : count));
+    return isOne && drawn >= value ? drawn + 1 : drawn;
+  };
+  const before = iconButton("before", "Previous picture", hand, () => hand.give(from(-1)));
+  const after = iconButton("after", "Next picture", hand, () => hand.give(from(1)));
+  const random = iconButton("random", "Random picture", hand, () => hand.give(other()));
+  const buttons = max > min ? [before, after, random] : [];
+  let off = false;
+  const gray = () => {
+    [before.disabled, after.disabled, random.disabled] = [off || value === min, off || value === max, off];
+  };
+  return {
+    body: [...slide.body, ...buttons],
+    focus: slide.focus,
+    show(now) {
+      value = now;
+      slide.show(now);
+      gray();
+    },
+    disable(yes) {
+      off = yes;
+      slide.disable(yes);
+      gray();
+    },
+  };
+}
+
 export function pictureField(spec, hand) {
   const counted = spec.max >= 0;
-  const slide = counted ? sliderField({ step: 1, whole: true, ...spec }, hand) : null;
+  const slide = counted ? numberedField(spec, hand) : null;
   const words = counted ? [] : [h("span", {}, "Choose a picture …")];
   const choose = h("button", { type: "button", className: "cwp-button cwp-upload" }, h("span", { className: "cwp-icon", "data-icon": "upload" }), ...words);
+  choose.classList.toggle("cwp-square", counted);
   if (counted) choose.setAttribute("aria-label", "Use a picture of your own");
   const file = h("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1 });
   let off = false;

@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeAlias
 import traitlets as t
 
 from cnnwidgets.base import controls as c
+from cnnwidgets.methods.attribution import UNIT
+from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import Layer as Row
 
 Then: TypeAlias = Literal["compute", "draw", "nothing"]
@@ -72,6 +74,13 @@ def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, contr
 def Unit(*, help: str = "index of the selected unit; -1 for none", then: Then = "nothing") -> Any:
     """The index of a unit, that a view selects."""
     return public(t.Int(-1, help=help), None, then=then, none=-1)
+
+
+def parted_unit(unit: Sequence[Any]) -> tuple[Any, Any, list | None]:
+    """Layer, unit, and [row, column] or None, of what methods take as a unit."""
+    if len(unit) not in (2, 4):
+        raise ValueError(f"unit is {said(unit)}; expected {UNIT}")
+    return unit[0], unit[1], list(unit[2:]) or None
 
 
 def Cursor(*, help: str, control: c.Control | None = None, then: Then = "nothing") -> Any:

@@ -14,6 +14,7 @@ from cnnwidgets.methods.code.layers import layer_lines
 from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.pictures import not_finite
 from cnnwidgets.net.progress import Cancel
 from cnnwidgets.numbers import number, percent
 
@@ -172,9 +173,8 @@ def _first_not_finite(net: BoundModel, inputs: torch.Tensor) -> str:
 
     def look(name: str, output: torch.Tensor) -> None:
         nonlocal sentence
-        count = int((~torch.isfinite(output)).sum())
-        if count and not sentence:
-            sentence = f"{count:,} of the {output.numel():,} values of {name} are NaN or infinite; no earlier layer has any"
+        if not sentence and (said := not_finite(output, name)):
+            sentence = f"{said}; no earlier layer has any"
 
     net.run(inputs, look)
     return sentence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeAlias, TypeVar, cast, overload
 
@@ -16,10 +16,11 @@ from cnnwidgets.net.arguments import said
 from cnnwidgets.net.batching import depends_on_others
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
-from cnnwidgets.net.incremental import of_unit
 from cnnwidgets.net.layers import format_shape
+from cnnwidgets.net.output import Output
 from cnnwidgets.net.own_score import Function, OwnScore
 from cnnwidgets.net.pictures import check_finite
+from cnnwidgets.net.watch import Watch, watched
 
 One: TypeAlias = "int | str | Function"
 """What a score may be of: a class, by its index or name; or a function of the network's output that returns one number per
@@ -69,7 +70,7 @@ class Attribution:
         target: the class that is explained, or the name of the function; None for a unit.
         unit: (layer, unit) or (layer, unit, row, column) that is explained; None for a class.
         score: the score of the picture: of a class before the softmax or sigmoid, if that can be had, which the notes say
-            (for occlusion, RISE and LIME its probability); of a unit the sum over its map.
+            (for occlusion, RISE and LIME its probability); of a unit the sum over its map, or one of its values.
         size: (height, width) of the input.
         signed: whether values below 0 are evidence against the score; otherwise values are sizes.
         layer: the layer whose maps were weighted, for a class activation map.
@@ -122,7 +123,7 @@ class Attribution:
 
     def __repr__(self) -> str:
         found = "all zero" if self.is_zero else f"{self.values.min():.3g} to {self.values.max():.3g}"
-        of = f"{self.method} of {Asked(None, self.unit) if self.unit else subject(self.target)}"
+        of = f"{self.method} of {subject(self.target, self.unit)}"
         return f"<{of}: {format_shape(self.values.shape)} values, {found}, score {self.score:.3g}>"
 
 
@@ -143,20 +144,25 @@ class Asked(NamedTuple):
         """The class's index or the function: what a method takes as its target."""
         return self.own.function if self.own else self.target
 
-    def of_unit(self, passed: Graph) -> Tensor:
-        """(N,): the unit's scores, of the pictures of a pass."""
-        layer, unit, *place = self.unit  # type: ignore[misc]
-        return of_unit(passed.maps[layer], unit, place)
+    def quantity(self, output: Output) -> str:
+        """What its answer is: ``"probability"`` of a class, or ``"value"``."""
+        return "value" if self.own or self.unit else output.quantity
 
     def __str__(self) -> str:
-        if self.unit is None:
-            return subject(self.name)
-        return "unit " + " ".join(map(str, self.unit[1:])) + f" of {self.unit[0]}"
+        return subject(self.name, self.unit)
 
 
-def subject(target: int | str | None) -> str:
-    """What a result explains, in words: a class by its index, or a function by its name."""
-    return target if isinstance(target, str) else f"class {target}"
+def subject(target: int | str | None, unit: Unit | None = None) -> str:
+    """What a result explains, in words: a class by its index, a function by its name, or a unit by its layer and place."""
+    if unit is None:
+        return target if isinstance(target, str) else f"class {target}"
+    layer, index, *place = unit
+    return f"unit {index} of {layer}" + (f" at row {place[0]}, column {place[1]}" if place else "")
+
+
+def value_of(unit: Unit) -> str:
+    """What a unit's score is, in words: the sum of its map, or one of its values."""
+    return subject(None, unit) if len(unit) > 2 else f"sum of {subject(None, unit)}"
 
 
 PREDICTED = Asked(None, None)
@@ -178,8 +184,7 @@ class Question:
         self.net, self.inputs, self._about_score = net, one_picture(net, image, said), ""
         self._said = tuple(said)
         _check_units(unit)
-        if unit is not None and target is not None:
-            raise ValueError("the score is either a class's or a unit's: give target or unit, not both")
+        check_one(target, unit)
         self.many = isinstance(target, (list, tuple)) or are_units(unit)
         if unit is not None:
             self.asked = [Asked(None, check_unit(net, one)) for one in (unit if self.many else [unit])]  # type: ignore
@@ -187,7 +192,8 @@ class Question:
             self.asked = [_asked_of(net, one) for one in (target if self.many else [target])]  # type: ignore
         if not self.asked:
             raise ValueError("the list of targets or units is empty")
-        self.layers = list(dict.fromkeys(asked.unit[0] for asked in self.asked if asked.unit))
+        self._watches = {asked.unit: watch_of(net, asked.unit) for asked in self.asked if asked.unit}
+        self.layers = list(dict.fromkeys(unit[0] for unit in self._watches))
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -236,10 +242,11 @@ class Question:
             self._about_score = self.net.output.about_score(passed.before is not None)
             return self.net.output.scores(table, passed.before)
 
-        return self._read(passed.output, len(passed.inputs), of_classes, passed)
+        units = {unit: watch.of(passed.maps[unit[0]]) for unit, watch in self._watches.items()}
+        return self._read(passed.output, len(passed.inputs), of_classes, units)
 
     def answers(self, pictures: Tensor) -> Tensor:
-        """float32 (N, asked): the probability of each class that is asked of, a regression's value, or the function's.
+        """float32 (N, asked): of each class its probability, of a regression, a function or a unit its value.
 
         Raises:
             TypeError, ValueError: as of :meth:`scores`.
@@ -251,11 +258,14 @@ class Question:
             self._about_score = f"{self.net.output.sentence}; the score is the {self.net.output.quantity}"
             return self.net.output.answers(table)
 
-        found = self._read(self.net.run(pictures), len(pictures), of_classes)
+        output, values = watched(self.net, pictures, [*self._watches.values()])
+        found = self._read(output, len(pictures), of_classes, dict(zip(self._watches, values, strict=True)))
         return torch.stack([values.detach().float().cpu() for values in found], 1)
 
-    def _read(self, output: Any, count: int, of_classes: Callable[[Tensor], Tensor], passed: Graph | None = None) -> Any:
-        """For each score that is asked its values (N,), of the output for so many pictures."""
+    def _read(
+        self, output: Any, count: int, of_classes: Callable[[Tensor], Tensor], units: Mapping[Unit, Tensor]
+    ) -> list[Tensor]:
+        """For each score that is asked its values (N,), of the output for so many pictures and the units' values."""
         if any(asked.unit is None and asked.own is None for asked in self.asked):
             table = self.net.check_scores(output, count)
             classes = of_classes(table)
@@ -268,7 +278,7 @@ class Question:
                 self._about_score = self._about_score or self.net.output.sentence
                 values = asked.own(output, count)
             elif asked.unit:
-                values = asked.of_unit(passed)  # type: ignore[arg-type]  # only a pass is asked of units
+                values = units[asked.unit]
             elif asked.target < classes.shape[1]:  # type: ignore[operator]  # it is a class's
                 values = classes[:, asked.target]
             else:
@@ -336,6 +346,24 @@ def _asked_of(net: BoundModel, target: One | None) -> Asked:
 def _check_units(unit: Any) -> None:
     if unit is not None and not isinstance(unit, (list, tuple)):
         raise ValueError(f"unit is {said(unit)}; expected {UNIT}, or a list of them")
+
+
+def check_one(target: Target, unit: Any) -> None:
+    """A ValueError where both a target and a unit are given."""
+    if unit is not None and target is not None:
+        raise ValueError("the score is of a class or of a unit: give target or unit, not both")
+
+
+def one_unit(net: BoundModel, target: Target, unit: Unit | None) -> Unit | None:
+    """A unit that is asked alone and instead of a target, checked; None where the target is asked."""
+    check_one(target, unit)
+    return None if unit is None else check_unit(net, unit)
+
+
+def watch_of(net: BoundModel, unit: Unit) -> Watch:
+    """What watches a unit that was checked."""
+    layer, index, *place = unit
+    return Watch(net.layers[layer], index, tuple(place))
 
 
 def check_unit(net: BoundModel, unit: Unit) -> Unit:

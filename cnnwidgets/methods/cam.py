@@ -374,7 +374,11 @@ def _answer(
 def _chosen(question: Question, layer: str | None) -> tuple[Layer, str]:
     if layer is None:
         return cam_layer(question.net, question.layers)
-    row = question.net.layers[layer]
+    table = question.net.layers
+    row, rows = table[layer], list(table)
+    for name in question.layers:
+        if rows.index(row) > rows.index(table[name]):
+            raise ValueError(f"layer is {layer!r}; expected one before {name}, whose unit is explained, or {name} itself")
     if not row.has_places and row.layout in ("tokens", "sequence"):
         raise ValueError(f"it is not known where the {row.output} of {row.name} lie in the picture: {_NAME}")
     if not row.has_places:

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from cnnwidgets.methods.attribution import Asked, Attribution, Question, Target, Unit
-from cnnwidgets.methods.comparison import Comparison, Row, place_of
+from cnnwidgets.methods.comparison import Comparison, Row
 from cnnwidgets.methods.faithfulness import faithfulness
 from cnnwidgets.methods.method import METHODS
-from cnnwidgets.methods.sanity import Agreement, agreement, randomized
+from cnnwidgets.methods.sanity import Agreement, agreement, idle, randomized
 from cnnwidgets.methods.segmentation import segment
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, is_whole, one_of
@@ -56,16 +56,17 @@ def compare(
         methods: names in :data:`~cnnwidgets.methods.METHODS`.
         targets: a class's index or name, a function of the network's output, or a list of them, one row each; by default
             the class that the network itself predicts.
-        unit: (layer, unit) or (layer, unit, row, column), or a list of them, instead of targets.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of
+            targets; or a list of them.
         reduce: how the channels of a gradient are combined, ``"max"`` or ``"sum"``, in the methods that take it.
         layer: layer of the class activation maps, a name in ``net.layers``; by default each method chooses its own.
         randomized: how many of the last layers have random weights (Adebayo et al. 2018, see
             :func:`~cnnwidgets.methods.sanity_check`). Several numbers are computed one after the other: the result has the
             maps of the last one and the agreements of all.
         seed: random seed of the weights.
-        faithful: whether to compute the deletion and insertion curves of the first target; see
+        faithful: whether to compute the deletion and insertion curves of the first target or unit; see
             :func:`~cnnwidgets.methods.faithfulness`.
-        segmentation: whether to cut out the first target; see :func:`~cnnwidgets.methods.segment`.
+        segmentation: whether to cut out the first target or unit; see :func:`~cnnwidgets.methods.segment`.
         on_update: called before each method, and after each of several depths but the last, with what there is at this
             depth (its ``pending`` says which method comes next) and the fraction done.
         cancel: an object with ``is_set()``.
@@ -134,7 +135,10 @@ class Comparer:
         if not depths:
             raise ValueError("randomized is []; expected at least one number of layers")
         predicted = self._once(("predicted",), lambda: _said(self.net, question.inputs))
-        nothing = Comparison(question.inputs, predicted, self.net.output, rows, asked, seed=seed, notes=question.notes)
+        after = min((idle(self.net, row.unit) if row.unit else 0 for row in rows), default=0)
+        nothing = Comparison(
+            question.inputs, predicted, self.net.output, rows, asked, seed=seed, idle=after, notes=question.notes
+        )
         found = nothing
         for k, depth in enumerate(depths):
 
@@ -171,7 +175,7 @@ class Comparer:
     def _row(self, asked: Asked) -> Row:
         """What is explained, in words."""
         if asked.unit:
-            return Row(place_of(asked.unit), None, asked.unit)
+            return Row(str(asked), None, asked.unit)
         if asked.own:
             return Row(asked.own.name, asked.own.function, None)
         target = self._predicted() if asked.target is None else asked.target
@@ -187,7 +191,7 @@ class Comparer:
     ) -> Comparison:
         """The maps of all methods at one depth of random layers."""
         network = self._network(found.depth, found.seed)
-        if cut_out and found.rows[0].unit is None:
+        if cut_out:
             found = self._with_segmentation(found, network)
         try:
             for k, method in enumerate(found.asked):
@@ -195,7 +199,7 @@ class Comparer:
                     raise Cancelled("cancelled")
                 tell(found, k / len(found.asked))
                 found = self._with_method(found, method, network, cancel)
-                if faithful and method in found.maps and found.rows[0].unit is None:
+                if faithful and method in found.maps:
                     found = self._with_curves(found, method, network, cancel)
         except Cancelled as stopped:  # by a method: its partial is no more than a part of a map
             raise Cancelled("cancelled", partial=found if found.maps or found.refused else None) from stopped
@@ -228,21 +232,25 @@ class Comparer:
 
     def _with_curves(self, found: Comparison, method: str, network: BoundModel, cancel: Cancel | None) -> Comparison:
         """Add the deletion and insertion curves of a method's first map."""
-        inputs, target = found.inputs, found.rows[0].target
+        inputs, row = found.inputs, found.rows[0]
         steps = min(32, inputs.shape[2] * inputs.shape[3])
 
         def ask() -> Any:
-            return faithfulness(network, inputs, found.maps[method][0], target, steps=steps, cancel=cancel)
+            return faithfulness(
+                network, inputs, found.maps[method][0], row.target, unit=row.unit, steps=steps, cancel=cancel
+            )
 
         curves = self._once(("faithful", found.depth, *_what(found, method)), ask)
         return replace(found, faithful={**found.faithful, method: curves})
 
     def _with_segmentation(self, found: Comparison, network: BoundModel) -> Comparison:
-        """Add the first target, cut out, or the sentence why nothing was."""
+        """Add the first target or unit, cut out, or the sentence why nothing was."""
         row = found.rows[0]
         key = ("segmentation", found.depth, found.seed, row)
         try:
-            return replace(found, segmentation=self._once(key, lambda: segment(network, found.inputs, row.target)))
+            return replace(
+                found, segmentation=self._once(key, lambda: segment(network, found.inputs, row.target, unit=row.unit))
+            )
         except REFUSALS as error:
             return replace(found, refused={"segmentation": sentence(error)})
 

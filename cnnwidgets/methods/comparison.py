@@ -47,6 +47,7 @@ class Comparison:
         refused: by method, the sentence that says why it has none; under ``"segmentation"``, why nothing was cut out.
         depth: how many of the last layers had random weights.
         seed: random seed of these weights.
+        idle: of units, how many of the last layers with weights come after all of them: they change no map.
         agreements: by method and depth, how similar the first row's map is to the original network's; of every depth that
             was asked for with the same picture, targets and options.
         faithful: by method, the deletion and insertion curves of the first row's map, if they were asked for.
@@ -63,6 +64,7 @@ class Comparison:
     refused: dict[str, str] = field(default_factory=dict)
     depth: int = 0
     seed: int = 0
+    idle: int = 0
     agreements: dict[str, dict[int, Agreement]] = field(default_factory=dict)
     faithful: dict[str, Faithfulness] = field(default_factory=dict)
     segmentation: Segmentation | None = None
@@ -110,11 +112,15 @@ class Comparison:
         Parameters:
             mask: as of :meth:`remarks`.
         """
-        finding = [self.predicted, *self._hits(mask)]
+        units = [self._score(method, 0, maps[0].score) for method, maps in self.maps.items() if self.rows[0].unit]
+        finding = [*(units[:1] or [self.predicted]), *self._hits(mask)]
         if self.depth:
             layers = "last layer now has" if self.depth == 1 else f"last {self.depth} layers now have"
-            finding = [f"the {layers} random weights", "a map that does not change shows the picture, not what was learned"]
-        said = [self.predicted] * bool(self.depth)
+            lesson = "a map that does not change shows the picture, not what was learned"
+            if self.depth <= self.idle:
+                lesson = "no map changes: the units that are explained come earlier"
+            finding = [f"the {layers} random weights", lesson]
+        said = [self.predicted]
         for method, first in list(self.maps.items())[:1]:
             said += [self._score(method, k, one.score) for k, one in enumerate(first)]
             said += [note for one in first for note in one.notes if is_of_all(note) and note not in self.notes]
@@ -179,12 +185,6 @@ class Comparison:
 def is_of_all(note: str) -> bool:
     """Whether a note is on the network, not on a map."""
     return note.startswith("the network ")
-
-
-def place_of(unit: Unit) -> str:
-    """A unit in words, with its position if it has one."""
-    layer, index, *place = unit
-    return f"unit {index} of {layer}" + (f" at row {place[0]}, column {place[1]}" if place else "")
 
 
 def _capital(text: str) -> str:

@@ -83,7 +83,13 @@ class Stop:
 
     @property
     def summary(self) -> str:
-        """When it stops, and what that saves and misses; epochs are numbered from 1."""
+        """When it stops, and what that saves and misses; epochs are numbered from 1. A second line counts broken losses."""
+        broken = len(self.losses) - int(np.isfinite(self.losses).sum())
+        count = f"{broken:,} of the {len(self.losses):,} losses {'is' if broken == 1 else 'are'} NaN or infinite"
+        return f"{self._finding}\n{count}, which is no improvement" if 0 < broken < len(self.losses) else self._finding
+
+    @property
+    def _finding(self) -> str:
         if self.best_epoch < 0:
             return f"No validation loss is a number: stops after epoch {self.epoch + 1}."
         kept = f"keeps epoch {self.best_epoch + 1} (loss {number(self.best)})"

@@ -13,7 +13,7 @@ from scipy import integrate, ndimage
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, One, Question, subject
+from cnnwidgets.methods.attribution import Attribution, One, Question, Unit, one_unit, subject, value_of
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
@@ -23,14 +23,18 @@ from cnnwidgets.net.progress import Cancel, OnUpdate
 
 @dataclass(frozen=True, repr=False)
 class Faithfulness:
-    """The target's probability (or another score) as pixels are replaced by a fill, in the order of an attribution.
+    """The score that is explained as pixels are replaced by a fill, in the order of an attribution.
+
+    The score is the target's probability; or the value of a regression, a function or a unit, in its own scale.
 
     Attributes:
         method: the name of the attribution's method.
-        target: the class that is watched, or the name of the function.
+        target: the class that is watched, or the name of the function; None for a unit.
+        unit: (layer, unit) or (layer, unit, row, column) that is watched; None for a class or a function.
+        quantity: what the score is, ``"probability"`` or ``"value"``.
         fractions: float64 (steps + 1,), the share of the pixels that were deleted or inserted, from 0 to 1.
-        deletion: float32 (steps + 1,), the probability with that share replaced by the fill; low is good.
-        insertion: float32 (steps + 1,), the probability of the fill with that share of the picture in it; high is good.
+        deletion: float32 (steps + 1,), the score with that share replaced by the fill; low is good.
+        insertion: float32 (steps + 1,), the score of the fill with that share of the picture in it; high is good.
         random: float32 (orders, steps + 1), deletion in random orders. Read backwards these are insertions, so the areas of
             both are the same.
         fill: what replaces the pixels.
@@ -39,6 +43,8 @@ class Faithfulness:
 
     method: str
     target: int | str | None
+    unit: Unit | None
+    quantity: str
     fractions: np.ndarray
     deletion: np.ndarray
     insertion: np.ndarray
@@ -48,7 +54,7 @@ class Faithfulness:
 
     @property
     def deletion_area(self) -> float:
-        """The area under the deletion curve, by the trapezoid rule: the mean probability."""
+        """The area under the deletion curve, by the trapezoid rule: the mean score."""
         return float(integrate.trapezoid(self.deletion, self.fractions))
 
     @property
@@ -71,9 +77,14 @@ class Faithfulness:
         """Their standard deviation (of a sample); NaN for a single one."""
         return float(self.random_areas.std(ddof=1)) if len(self.random) > 1 else float("nan")
 
+    @property
+    def watched(self) -> str:
+        """What the curves show, in words: the quantity, of a unit its sum or its value at a place."""
+        return value_of(self.unit) if self.unit else self.quantity
+
     def __repr__(self) -> str:
         return (
-            f"<{self.method} of {subject(self.target)}: area {self.deletion_area:.3g} by deletion, "
+            f"<{self.method} of {subject(self.target, self.unit)}: area {self.deletion_area:.3g} by deletion, "
             f"{self.insertion_area:.3g} by insertion, {self.random_area:.3g} ± {self.random_spread:.2g} in random order>"
         )
 
@@ -85,6 +96,7 @@ def faithfulness(
     attribution: Attribution,
     target: One | None = None,
     *,
+    unit: Unit | None = None,
     steps: int = 32,
     fill: str = "blur",
     randoms: int = 5,
@@ -96,7 +108,8 @@ def faithfulness(
     """Deletion and insertion curves of an attribution, beside those of random orders.
 
     Pixels are sorted from the highest value to the lowest, equal ones at random. If the map is faithful, the probability
-    falls fast when the first pixels are deleted, and rises fast when they are inserted.
+    falls fast when the first pixels are deleted, and rises fast when they are inserted. Of a unit its value is watched, in
+    its own scale: then the areas are mean values of the unit, which only those of the same unit can be compared with.
 
     Petsiuk, Das and Saenko, RISE (BMVC 2018). They delete with zeros and insert into a blurred picture; here both use the
     same fill, so that each curve ends where the other begins.
@@ -108,9 +121,11 @@ def faithfulness(
     Parameters:
         net: a bound network.
         image: the picture of the attribution, as ``net.prepare`` takes it.
-        attribution: of a class, by any method; a smaller map is enlarged; the sizes of (C, H, W) values are added up.
-        target: the class or the function of the output to watch; by default the attribution's class. Give a function again:
-            the attribution knows only its name.
+        attribution: by any method; a smaller map is enlarged; the sizes of (C, H, W) values are added up.
+        target: the class or the function of the output to watch; by default what the attribution explains, a class or a
+            unit. Give a function again: the attribution knows only its name.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target.
         steps: steps of the curve; at most as many as there are pixels.
         fill: of :mod:`~cnnwidgets.methods.fills`: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"`` (by an
             eighth of the picture).
@@ -121,16 +136,17 @@ def faithfulness(
         cancel: an object with ``is_set()``.
 
     Raises:
-        TypeError, ValueError: the attribution is of a unit or of a picture of another size, or a number does not fit.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: the attribution is of a picture of another size, or a target, unit or number does not fit.
         Cancelled: cancel was set.
     """
     inputs = one_picture(net, image)
     values = by_pixel(attribution)
-    if target is None and isinstance(attribution.target, str):
-        raise ValueError(f"the attribution is of the function {attribution.target}: give it as target=")
-    if target is None and attribution.target is None:
-        raise ValueError("the attribution is of a unit, but only a class's probability can be watched here")
-    question = Question(net, inputs, attribution.target if target is None else target, None)
+    if target is None and unit is None:
+        if isinstance(attribution.target, str):
+            raise ValueError(f"the attribution is of the function {attribution.target}: give it as target=")
+        target, unit = attribution.target, attribution.unit
+    question = Question(net, inputs, target, one_unit(net, target, unit))
     if values.shape != inputs.shape[2:]:
         raise ValueError(
             f"the attribution is of {format_shape(values.shape)} pixels, the picture has {format_shape(inputs.shape[2:])}"
@@ -144,7 +160,8 @@ def faithfulness(
     kept = partial(_kept, places, counts)
     cover = fill_picture(net, inputs, fill, tuple(-(-side // 4) for side in values.shape), seed)  # type: ignore[arg-type]
     found = np.empty(len(places) * len(counts), np.float32)
-    if question.asked[0].own:
+    asked = question.asked[0]
+    if asked.own:
         question.answers(inputs)  # tells whether the function takes several pictures
     for some in _batches(len(found), question.at_once(max_memory)):
         if cancel is not None and cancel.is_set():
@@ -156,7 +173,9 @@ def faithfulness(
     deletion, insertion, *others = found.reshape(len(places), len(counts))
     return Faithfulness(
         attribution.method,
-        question.asked[0].name,
+        asked.name,
+        asked.unit,
+        asked.quantity(net.output),
         counts / values.size,
         deletion,
         insertion,

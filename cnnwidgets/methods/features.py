@@ -22,6 +22,7 @@ from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checking, one_of
 from cnnwidgets.net.output import Output
+from cnnwidgets.net.pictures import not_finite
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
 TOP = 3
@@ -319,11 +320,8 @@ class Answers:
 def _check_finite(values: torch.Tensor, batch: Batch, what: str) -> None:
     bad = ~torch.isfinite(values).all(1).numpy()
     if bad.any():
-        i, count = batch.indices[bad][0], int((~torch.isfinite(values[int(bad.argmax())])).sum())
-        raise ValueError(
-            f"picture {i}: {count:,} of the {values.shape[1]:,} values of {what} are NaN or infinite; "
-            "indices= can leave the picture out"
-        )
+        said = not_finite(values[int(bad.argmax())], what)
+        raise ValueError(f"picture {batch.indices[bad][0]}: {said}; indices= can leave the picture out")
 
 
 def _features(net: BoundModel, vectors: Vectors, name: str, done: Scan) -> Features:

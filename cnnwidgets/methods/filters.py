@@ -242,7 +242,7 @@ def filters(net: BoundModel, layer: str | None = None) -> Filters:
         owner = module.get_submodule(owner_name)
         weight: Any = _weight_in_use(net, row, module) if row.weighing else weight_of(owner, attribute)
         weight = weight.detach().to("cpu", torch.float32, copy=True)
-    check_finite(weight, f"the weight of {row.name}, {format_shape(weight.shape)},")
+    check_finite(weight, f"the weight of {row.name} ({format_shape(weight.shape)})")
     transposed = 0
     if isinstance(owner, nn.ConvTranspose2d) or row.kind == "conv_transpose2d":  # (inputs, outputs / groups, height, width)
         transposed = row.output_shape[0] // weight.shape[1]

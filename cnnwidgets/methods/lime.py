@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, Question, Target, one_or_many, subject
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, one_or_many, subject
 from cnnwidgets.methods.fills import fill_picture
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
@@ -22,7 +23,8 @@ class Lime:
     """A linear model of a class's probability, or of another score, given which superpixels are visible.
 
     Attributes:
-        target: the class that is explained, or the name of the function.
+        target: the class that is explained, or the name of the function; None for a unit.
+        unit: (layer, unit) or (layer, unit, row, column) that is explained; None for a class or a function.
         segments: int64 (height, width), each pixel's superpixel, numbered from 0.
         coefficients: float64 (superpixels,), what each one adds to the score when it is visible.
         intercept: the model's score when none is visible.
@@ -31,11 +33,12 @@ class Lime:
         score: the score of the picture itself.
         n_samples: number of subsets that were tried.
         exact: whether these are all the subsets there are.
-        quantity: what the score is, ``"probability"`` or ``"value"``.
+        quantity: what the score is, ``"probability"``; or ``"value"`` of a regression, a function or a unit.
         notes: sentences on the network, on the picture and on what to be careful about.
     """
 
     target: int | str | None
+    unit: Unit | None
     segments: np.ndarray
     coefficients: np.ndarray
     intercept: float
@@ -55,7 +58,7 @@ class Lime:
             values=self.coefficients[self.segments].astype(np.float32),
             method="lime",
             target=self.target,
-            unit=None,
+            unit=self.unit,
             score=self.score,
             size=self.segments.shape,  # type: ignore[arg-type]
             signed=True,
@@ -63,7 +66,9 @@ class Lime:
         )
 
     def __repr__(self) -> str:
-        return f"<LIME of {subject(self.target)}: {len(self.coefficients)} superpixels, R² = {self.r_squared:.2f}>"
+        return (
+            f"<LIME of {subject(self.target, self.unit)}: {len(self.coefficients)} superpixels, R² = {self.r_squared:.2f}>"
+        )
 
 
 @one_or_many
@@ -73,6 +78,7 @@ def lime(
     image: Any,
     target: Target = None,
     *,
+    unit: Unit | Sequence[Unit] | None = None,
     superpixels: int | np.ndarray = 50,
     n_samples: int = 1000,
     fill: str = "mean",
@@ -86,8 +92,8 @@ def lime(
     """LIME (local interpretable model-agnostic explanations): a linear model of the network's answers near the picture.
 
     The picture is divided into superpixels (SLIC). With z the subset of them that is visible, the others replaced by the
-    fill, and p(z) the probability of the class: a ridge regression of p on z with the weights exp(-D(z)² / width²), where
-    D(z) = 1 - sqrt(share that is visible) is the cosine distance of z from the full set.
+    fill, and p(z) the probability of the class (or another score): a ridge regression of p on z with the weights
+    exp(-D(z)² / width²), where D(z) = 1 - sqrt(share that is visible) is the cosine distance of z from the full set.
 
     Ribeiro, Singh and Guestrin, "Why Should I Trust You?" (KDD 2016).
 
@@ -100,6 +106,8 @@ def lime(
         image: one picture, as ``net.prepare`` takes it.
         target: a class's index or name, a function of the network's output, or a list of them, which share the forward
             passes; by default the predicted class. Of a regression, the value is explained.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
         superpixels: about how many; or a map (height, width) of your own, of whole numbers.
         n_samples: number of subsets, and of forward passes; each superpixel is in one with probability 1/2. If there are no
             more subsets than that, each is used once and weighted by how often it would be drawn.
@@ -113,15 +121,16 @@ def lime(
         cancel: an object with ``is_set()``.
 
     Returns:
-        A :class:`Lime`; for a list of targets, a list of them.
+        A :class:`Lime`; for a list of targets or units, a list of them.
 
     Raises:
-        TypeError, ValueError: a picture, target or number does not fit, or a score is not finite.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or number does not fit, or a score is not finite.
         Cancelled: cancel was set; its ``partial`` is the result of the subsets so far, None if there are none.
     """
     n_samples, seed = whole("n_samples", n_samples, 1), whole("seed", seed, 0)
     alpha, width = real("alpha", alpha, 0), real("width", width, above=0)
-    question = Question(net, image, target, None)
+    question = Question(net, image, target, unit)
     inputs = question.inputs
     clean = question.answers(inputs)[0].tolist()
     segments = _segments(net, inputs, superpixels)
@@ -133,9 +142,8 @@ def lime(
         near = np.exp(-((1 - np.sqrt(seen[:done].mean(1))) ** 2) / width**2) * (n_samples / len(seen))
         made = [
             Lime(
-                asked.name, segments, *_ridge(seen[:done], values, near, alpha), score, done, exact and done == len(seen),
-                "value" if asked.own else net.output.quantity,
-                (*question.notes, net.output.sentence),
+                asked.name, asked.unit, segments, *_ridge(seen[:done], values, near, alpha), score, done,
+                exact and done == len(seen), asked.quantity(net.output), (*question.notes, net.output.sentence),
             )
             for asked, values, score in zip(question.asked, answers[:done].T, clean, strict=True)
         ]  # fmt: skip

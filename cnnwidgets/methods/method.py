@@ -78,7 +78,7 @@ def attribute(
         target: a class's index or name, a function of the network's output, or a list of them; by default the predicted
             class.
         method: a name in :data:`METHODS`.
-        options: those of the method's own function.
+        options: those of the method's own function, such as ``unit``.
 
     Returns:
         An :class:`Attribution`; for a list of targets or units a list of them.
@@ -170,12 +170,12 @@ _ALL = (
         help="Occlusion: how much of the probability is lost when a patch covers the place.",
     ),
     Method(
-        "rise", "RISE", rise, of="probability", units=False, long=True, group=PERTURBATION,
+        "rise", "RISE", rise, of="probability", long=True, group=PERTURBATION,
         values="mean {answer} if visible",
         help="RISE: how probable the class is, on average, when a pixel is visible through random masks; slow.",
     ),
     Method(
-        "lime", "LIME", _lime, of="probability", units=False, long=True, group=PERTURBATION, values="{answer} added",
+        "lime", "LIME", _lime, of="probability", long=True, group=PERTURBATION, values="{answer} added",
         help="LIME: what each superpixel adds to the probability in a linear model.",
     ),
 )  # fmt: skip

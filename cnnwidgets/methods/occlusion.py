@@ -13,7 +13,7 @@ import torch
 from scipy import special
 
 from cnnwidgets.methods.activations import one_picture
-from cnnwidgets.methods.attribution import Asked, One, Unit, check_unit
+from cnnwidgets.methods.attribution import Asked, One, Unit, one_unit, watch_of
 from cnnwidgets.methods.fills import fill_picture, patch_mask
 from cnnwidgets.methods.occlusion_map import Answer, OcclusionMap, join
 from cnnwidgets.methods.occlusion_order import slabs
@@ -21,7 +21,7 @@ from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, one_of, said
 from cnnwidgets.net.checks import whole_or_none
 from cnnwidgets.net.graph import Graph
-from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores, Watch
+from cnnwidgets.net.incremental import Patches, Positions, Scorer, Scores
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.memory import given_back
 from cnnwidgets.net.own_score import OwnScore
@@ -82,8 +82,8 @@ def occlusion(
         stride: step from one position to the next, a number or (rows, columns); by default a quarter of the patch.
         fill: ``"mean"``, ``"gray"``, ``"zero"``, ``"noise"`` or ``"blur"``; see :mod:`cnnwidgets.methods.fills`.
         shape: of the patch, ``"rectangle"`` or ``"ellipse"``.
-        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
-            a target, whatever the network's output is.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target.
         score: ``"probability"`` or ``"logit"`` of the target, or ``"value"`` of a regression, a function or a unit; by
             default the probability, where there is one.
         region: (top, left, height, width) in pixels: only positions whose patch has its center in it.
@@ -159,10 +159,8 @@ class Occlusion:
             raise ValueError(f"the patch is {format_shape(self.patch)} pixels, larger than the input of {height}×{width}")
         self.fill, self.shape, self.seed = fill, shape, seed
         self.own = OwnScore(target) if callable(target) else None
-        if unit is not None and target is not None:
-            raise ValueError("the score is of a class or of a unit: give target or unit, not both")
-        self.unit = None if unit is None else check_unit(net, unit)
-        self._watch = self.unit and Watch(net.layers[self.unit[0]], self.unit[1], self.unit[2:])
+        self.unit = one_unit(net, target, unit)
+        self._watch = self.unit and watch_of(net, self.unit)
         self.score = _usual_score(net, score, self.own, self.unit)
         self.ys, self.xs = _grid(self.size, self.patch, self.stride, region, one_of("edges", edges, EDGES))
         picture = self.inputs.to(net.dtype)
@@ -279,7 +277,7 @@ class Occlusion:
 
         def watched(passed: Graph) -> torch.Tensor:
             if self._watch:
-                return Asked(None, self.unit).of_unit(passed)
+                return self._watch.of(passed.maps[self._watch.layer.name])
             if self.own:
                 return self.own(passed.output, 1)
             table = self.net.check_scores(passed.output, 1)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import interpolate, ndimage
 
-from cnnwidgets.methods.attribution import Asked, Attribution, Unit, subject
+from cnnwidgets.methods.attribution import Attribution, Unit, subject, value_of
 from cnnwidgets.methods.code.occlusion import occlusion_lines
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.layers import format_shape
@@ -229,8 +229,7 @@ class OcclusionMap:
     def quantity(self, name: str) -> str:
         """What the values are, where the target is called so."""
         if self.unit:
-            layer, unit, *place = self.unit
-            return f"{layer}, unit {unit} at {tuple(place)}" if place else f"sum of {layer}, unit {unit}"
+            return value_of(self.unit)
         return {"probability": f"p({name})", "logit": f"logit({name})"}.get(self.score, name)
 
     def written(self, value: float) -> str:
@@ -295,10 +294,9 @@ class OcclusionMap:
 
     def __repr__(self) -> str:
         how = "of one draw" if self.draws else "exact"
-        of = Asked(None, self.unit) if self.unit else subject(self.target)
         known = how if self.complete else f"{self.known.sum()} of {self.known.size} {how}"
         return (
-            f"<occlusion of {of}: {format_shape(self.values.shape)} positions, {known}, "
+            f"<occlusion of {subject(self.target, self.unit)}: {format_shape(self.values.shape)} positions, {known}, "
             f"{self.values.min():.3g} to {self.values.max():.3g}, clean {self.clean:.3g}>"
         )
 

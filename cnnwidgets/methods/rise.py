@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.arguments import real, whole
-from cnnwidgets.methods.attribution import Attribution, Question, Target, enlarge, one_or_many
+from cnnwidgets.methods.attribution import Attribution, Question, Target, Unit, enlarge, one_or_many
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -23,6 +24,7 @@ def rise(
     image: Any,
     target: Target = None,
     *,
+    unit: Unit | Sequence[Unit] | None = None,
     cells: int = 7,
     keep: float = 0.5,
     n_samples: int = 2000,
@@ -42,12 +44,15 @@ def rise(
     >>> cat, dog = cw.methods.rise(net, "both.jpg", ["tabby", "beagle"])  # from the same forward passes
     >>> cat.notes[-1]
     '2000 masks; standard error of a value 0.0021 (median)'
+    >>> cw.methods.rise(net, "cat.jpg", unit=("layer3", 7))               # its value, in its own scale
 
     Parameters:
         net: a bound network.
         image: one picture, as ``net.prepare`` takes it.
         target: a class's index or name, a function of the network's output, or a list of them; by default the predicted
             class. Of a regression, the value is explained.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; or a list of them.
         cells: rows and columns of the coarse grid.
         keep: probability that one of its cells is visible, between 0 and 1.
         n_samples: number of masks, and of forward passes.
@@ -57,17 +62,18 @@ def rise(
         cancel: an object with ``is_set()``.
 
     Returns:
-        An :class:`Attribution` with values (H, W); for a list of targets, a list of them. Its values are probabilities (or
-        values of the regression), and its score is that of the whole picture. Where nothing matters they are not 0 but the
-        mean over all masks.
+        An :class:`Attribution` with values (H, W); for a list of targets or units, a list of them. Its values are
+        probabilities, or values of the regression, the function or the unit, and its score is that of the whole picture.
+        Where nothing matters they are not 0 but the mean over all masks. It is signed if a value is negative.
 
     Raises:
-        TypeError, ValueError: a picture, target or number does not fit, or a score is not finite.
+        KeyError: there is no such layer; similar names are listed.
+        TypeError, ValueError: a picture, target, unit or number does not fit, or a score is not finite.
         Cancelled: cancel was set; its ``partial`` is the result of the masks so far, None if there are none.
     """
     cells, n_samples, seed = whole("cells", cells, 1), whole("n_samples", n_samples, 1), whole("seed", seed, 0)
     keep = real("keep", keep, above=0, below=1)
-    question = Question(net, image, target, None)
+    question = Question(net, image, target, unit)
     clean = question.answers(question.inputs)[0].tolist()
     height, width = question.inputs.shape[2:]
     if cells > max(height, width):
@@ -81,7 +87,8 @@ def rise(
         made = question.answer(list(zip(mean, clean, strict=True)), method="rise", signed=False)
         said = [f"{done} masks; standard error of a value {number(float(one.median()), 2)} (median)" for one in error]
         with_errors = [
-            replace(one, notes=(*one.notes, note)) for one, note in zip(made if question.many else [made], said, strict=True)
+            replace(one, signed=bool((one.values < 0).any()), notes=(*one.notes, note))
+            for one, note in zip(made if question.many else [made], said, strict=True)
         ]
         return with_errors if question.many else with_errors[0]
 

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.utils import parametrize, remove_weight_norm
 
 from cnnwidgets.methods.arguments import whole
-from cnnwidgets.methods.attribution import Attribution, One, Question, subject
+from cnnwidgets.methods.attribution import Attribution, One, Question, Unit, one_unit, subject
 from cnnwidgets.methods.method import attribute
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked
@@ -28,11 +28,13 @@ class Sanity:
     """Maps of networks whose last layers have random weights, beside those of the network itself.
 
     Attributes:
-        target: the class that is explained, the same for all networks; or the name of the function.
+        target: the class that is explained, the same for all networks; or the name of the function; None for a unit.
+        unit: (layer, unit) or (layer, unit, row, column) that is explained; None for a class or a function.
         methods: names of the methods.
         depths: how many layers were randomized, counted from the last.
         layers: for each depth, the layer that was randomized last; ``""`` for depth 0.
-        probability: float32 (depths,), of the target in the randomized network; for a regression or a function, its value.
+        probability: float32 (depths,), of the target in the randomized network; the value of a regression, a function or a
+            unit.
         original: float32 (methods, height, width), the maps of the network itself, per pixel of the input.
         maps: float32 (methods, depths, height, width), those of the randomized networks.
         correlation: float64 (methods, depths), Spearman's rank correlation between the sizes of the values and the
@@ -43,6 +45,7 @@ class Sanity:
     """
 
     target: int | str | None
+    unit: Unit | None
     methods: tuple[str, ...]
     depths: tuple[int, ...]
     layers: tuple[str, ...]
@@ -55,7 +58,7 @@ class Sanity:
 
     def __repr__(self) -> str:
         last = ", ".join(f"{name} {value:.2f}" for name, value in zip(self.methods, self.correlation[:, -1], strict=True))
-        return f"<sanity of {subject(self.target)}: rank correlation at depth {self.depths[-1]}: {last}>"
+        return f"<sanity of {subject(self.target, self.unit)}: rank correlation at depth {self.depths[-1]}: {last}>"
 
 
 @checked
@@ -64,6 +67,7 @@ def sanity_check(
     image: Any,
     target: One | None = None,
     *,
+    unit: Unit | None = None,
     methods: Sequence[str] = ("saliency", "guided_backprop", "grad_cam"),
     depths: Sequence[int] | None = None,
     seed: int = 0,
@@ -82,17 +86,21 @@ def sanity_check(
         image: one picture, as ``net.prepare`` takes it.
         target: a class's index or name, or a function of the output; by default the class that the original network
             predicts.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target.
         methods: names in :data:`~cnnwidgets.methods.METHODS`.
-        depths: numbers of layers to randomize; by default 0, 1, 2, … to all that have weights.
+        depths: numbers of layers to randomize; by default 0, 1, 2, … to all that have weights. Of a unit, those that come
+            after its layer are randomized together with the first one that it depends on.
         seed: random seed of the weights.
         on_update: called with the depths so far, and the fraction done.
         cancel: an object with ``is_set()``.
 
     Raises:
-        ValueError: there is no such method, class or depth; also whatever the methods raise.
+        KeyError: there is no such layer; similar names are listed.
+        ValueError: there is no such method, class, unit or depth; also whatever the methods raise.
         Cancelled: cancel was set; its ``partial`` has the depths so far, None if there are none.
     """
-    question = Question(net, image, target, None)
+    question = Question(net, image, target, one_unit(net, target, unit))
     inputs = question.inputs
     question.answers(inputs)  # tells which class is predicted
     asked = question.asked[0]
@@ -104,7 +112,8 @@ def sanity_check(
     seed = whole("seed", seed, 0)
     if depths is not None and (isinstance(depths, (str, bytes)) or not isinstance(depths, Iterable)):
         raise ValueError(f"depths: expected a list of whole numbers, got {depths!r}")
-    depths = range(len(layers)) if depths is None else [whole("depths", depth) for depth in depths]
+    after = idle(net, asked.unit) if asked.unit else 0
+    depths = [0, *range(after + 1, len(layers))] if depths is None else [whole("depths", depth) for depth in depths]
     if isinstance(methods, str) or not isinstance(methods, Iterable):
         raise ValueError(f"methods: expected a list of names, got {methods!r}")
     if not methods or not len(depths) or not all(0 <= depth < len(layers) for depth in depths):
@@ -113,18 +122,23 @@ def sanity_check(
         )
 
     def explain(of: BoundModel) -> list[Any]:
-        return [attribute(of, inputs, asked.aim, method=method) for method in methods]
+        return [attribute(of, inputs, asked.aim, unit=asked.unit, method=method) for method in methods]
 
     originals = explain(net)
     maps: list[list[np.ndarray]] = []
     agreements: list[list[Agreement]] = []
     probability: list[float] = []
+    notes = question.notes
+    if asked.unit and any(0 < depth <= after for depth in depths):
+        late = "the last layer with weights comes" if after == 1 else f"the last {after} layers with weights come"
+        notes = (*notes, f"{late} after {asked.unit[0]}: random weights there change nothing of its units")
 
     def result() -> Sanity:
         correlation, similarity = np.array(agreements).transpose(2, 1, 0)
         done = tuple(depths[: len(maps)])
         return Sanity(
             asked.name,
+            asked.unit,
             tuple(methods),
             done,
             tuple(layers[depth] for depth in done),
@@ -133,7 +147,7 @@ def sanity_check(
             np.array(maps).swapaxes(0, 1),
             correlation,
             similarity,
-            question.notes,
+            notes,
         )
 
     for depth in depths:
@@ -143,7 +157,7 @@ def sanity_check(
         found = explain(forgetful)
         maps.append([one.at_input() for one in found])
         agreements.append([agreement(*pair) for pair in zip(originals, found, strict=True)])
-        probability.append(Question(forgetful, inputs, asked.aim, None).answers(inputs).item())
+        probability.append(Question(forgetful, inputs, asked.aim, asked.unit).answers(inputs).item())
         if on_update is not None:
             on_update(result(), len(maps) / len(depths))
     return result()
@@ -182,11 +196,25 @@ def randomized(net: BoundModel, depth: int, *, seed: int = 0) -> BoundModel:
 
 def cascade(net: BoundModel) -> list[Layer]:
     """The layers with weights, the last one first, each weight once."""
+    return list(_by_weight(net, reversed(net.layers.weighted)).values())
+
+
+def idle(net: BoundModel, unit: Unit) -> int:
+    """How many of the last layers with weights come after a unit's layer: it depends on none of them."""
+    table = net.layers
+    rows = list(table)
+    used = _by_weight(net, [row for row in rows[: rows.index(table[unit[0]]) + 1] if row.weight])
+    weights = list(_by_weight(net, reversed(table.weighted)))
+    return next((k for k, weight in enumerate(weights) if weight in used), len(weights))
+
+
+def _by_weight(net: BoundModel, rows: Iterable[Layer]) -> dict[Any, Layer]:
+    """The first of the layers that use a weight, by the weight."""
     parameters = dict(net.original.named_parameters(remove_duplicate=False))
     found: dict[Any, Layer] = {}
-    for row in reversed(net.layers.weighted):
+    for row in rows:
         found.setdefault(id(parameters[row.weight]) if row.weight in parameters else row.weight, row)
-    return list(found.values())
+    return found
 
 
 class Agreement(NamedTuple):

@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real
-from cnnwidgets.methods.attribution import Attribution, One
+from cnnwidgets.methods.attribution import Attribution, One, Unit, one_unit
 from cnnwidgets.methods.faithfulness import by_pixel
 from cnnwidgets.methods.gradients import guided_backprop
 from cnnwidgets.net import BoundModel
@@ -20,7 +20,7 @@ from cnnwidgets.net.layers import format_shape
 
 @dataclass(frozen=True, repr=False)
 class Segmentation:
-    """What a class's attribution cuts out of a picture.
+    """What an attribution cuts out of a picture.
 
     Attributes:
         mask: bool (height, width), the object: where ``chance`` is at least a half.
@@ -46,6 +46,7 @@ def segment(
     image: Any,
     target: One | None = None,
     *,
+    unit: Unit | None = None,
     attribution: Attribution | None = None,
     foreground: float = 0.99,
     background: float = 0.8,
@@ -72,23 +73,28 @@ def segment(
         net: a bound network.
         image: one picture, as ``net.prepare`` takes it.
         target: a class's index or name, or a function of the output; by default the predicted class.
-        attribution: a map of the picture, instead of guided backpropagation of the target; a smaller one is enlarged; the
-            sizes of (C, H, W) values are added up.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target.
+        attribution: a map of the picture, instead of guided backpropagation of the target or unit; a smaller one is
+            enlarged; the sizes of (C, H, W) values are added up.
         foreground, background: quantiles of the map: a pixel at or above the first seeds the object, one at or below the
             second the background.
         smooth: standard deviation of the Gaussian that blurs the map, in pixels; by default a 64th of the shorter side.
         beta: how strongly color edges stop the walk.
 
     Raises:
+        KeyError: there is no such layer; similar names are listed.
         NoRule: a ValueError: the network has no ReLUs, or some that have no such rule: give an attribution by another
             method.
-        TypeError, ValueError: a picture, target, map or quantile does not fit, or the map is constant.
+        TypeError, ValueError: a picture, target, unit, map or quantile does not fit, or the map is constant.
     """
     from skimage.color import rgb2lab  # here, because it takes a second
     from skimage.segmentation import random_walker
 
-    if attribution is not None and target is not None:
-        raise ValueError("the attribution has its own target: give target or attribution, not both")
+    unit = one_unit(net, target, unit)
+    for what, given in (("target", target), ("unit", unit)):
+        if attribution is not None and given is not None:
+            raise ValueError(f"the attribution has its own {what}: give {what} or attribution, not both")
     foreground, background, beta = real("foreground", foreground), real("background", background), real("beta", beta, 0)
     smooth = None if smooth is None else real("smooth", smooth, 0)
     if not 0 <= background < foreground <= 1:
@@ -96,7 +102,7 @@ def segment(
             f"background is {background}, foreground {foreground}; expected quantiles from 0 to 1, the first lower"
         )
     inputs = one_picture(net, image)
-    taken: Any = guided_backprop(net, inputs, target) if attribution is None else attribution
+    taken: Any = guided_backprop(net, inputs, target, unit=unit) if attribution is None else attribution
     values = by_pixel(taken)
     if values.shape != inputs.shape[2:]:
         raise ValueError(f"the map has {format_shape(values.shape)} pixels, the picture {format_shape(inputs.shape[2:])}")

@@ -146,7 +146,8 @@ class Output:
         """
         if self.has_logits or not self.has_probabilities:
             return self.sentence
-        last = "sigmoid" if self.is_binary or self.kind == "labels" or "sigmoid" in self.why else "softmax"
+        one_each = self.is_binary or self.kind == "labels" or "sigmoid" in self.why
+        last = "sigmoid" if one_each and "softmax" not in self.why else "softmax"
         if has_before:
             return f"{self.sentence}; the score is the logit, before the {last}"
         return f"{self.sentence}; the score is the {_NOUNS[self.kind][0]}, after the {last} and not before it"

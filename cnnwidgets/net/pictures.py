@@ -109,11 +109,16 @@ def intensities(picture: Opened, channels: int) -> np.ndarray:
 
 def check_finite(tensor: torch.Tensor, what: str) -> None:
     """Raises ValueError, with a count, if there are NaNs or infinities."""
+    if said := not_finite(tensor, what):
+        raise ValueError(said)
+
+
+def not_finite(tensor: torch.Tensor, what: str) -> str:
+    """How many values of something are NaN or infinite, in words; empty if all are finite."""
     if torch.isfinite(tensor.sum()):  # a tenth of the time, and finite only if all values are
-        return
+        return ""
     bad = int((~torch.isfinite(tensor)).sum())  # none, if it is just the sum that is too large
-    if bad:
-        raise ValueError(f"{what} has {bad:,} values that are NaN or infinite, of {tensor.numel():,}")
+    return f"{bad:,} of the {tensor.numel():,} values of {what} {'is' if bad == 1 else 'are'} NaN or infinite" * bool(bad)
 
 
 def describe_tensor(tensor: torch.Tensor) -> str:

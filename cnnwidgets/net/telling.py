@@ -113,8 +113,10 @@ def _told_of_one(ending: Ending, table: Tensor, names: Sequence[str] | None) -> 
         return "binary", last
     if ending.operation == "log_sigmoid":
         return "log_probabilities", last
-    if ending.operation == "softmax" and not bool((table == 1).all()):  # one of its columns
-        return "binary", last
+    if ending.operation == "softmax":
+        if bool((table == 1).all()):
+            return "probabilities", "a softmax over one output is always 1"
+        return "binary", last  # one of its columns
     return ("binary_logit", NAMED) if len(names or ()) in (1, 2) else ("values", "by default")
 
 

@@ -20,6 +20,7 @@ from cnnwidgets.base.traits import Cursor, Layer, public
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.errors import capitalized
 from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.optional import MissingPackage
@@ -151,7 +152,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
             self.grid.cursor = [float(at) for at in place]
 
     def summary(self, found: Browsed) -> str:
-        says = [self.net.output.sentence] if found.predicted and not self.net.output.is_structure else []
+        says = [capitalized(self.net.output.sentence)] if found.predicted and not self.net.output.is_structure else []
         return "\n".join([found.maps.summary(), *says])
 
     def data(self) -> dict[str, np.ndarray]:

@@ -22,6 +22,9 @@ from cnnwidgets.views import ChartView
 from cnnwidgets.views.curves import blank, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
+DOTS = 60
+"""Epochs that are marked by a dot each; of more there is a line only."""
+
 TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
 
 
@@ -89,7 +92,8 @@ def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
     import plotly.graph_objects as go
 
     figure, epochs = go.Figure(), np.arange(1, len(losses) + 1)
-    curve: dict[str, Any] = {"x": epochs, "mode": "lines", "hoverinfo": "none"}
+    dotted = len(losses) <= DOTS or not np.isfinite(losses).all()  # beside a gap an epoch may have no line
+    curve: dict[str, Any] = {"x": epochs, "mode": "lines+markers" if dotted else "lines", "hoverinfo": "none"}
     figure.add_scatter(y=losses, name="validation loss", line={"color": VALIDATION, "width": 3}, **curve)
     if training is not None:
         figure.add_scatter(y=training, name="training loss", line={"color": TRAINING, "dash": "dot", "width": 2}, **curve)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +12,11 @@ from cnnwidgets.base import controls, draws, row
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel
-from cnnwidgets.base.traits import Choice, Cursor, Layer, Pixels, Slide, Unit, public
+from cnnwidgets.base.traits import Choice, Cursor, Layer, Pixels, Slide, Unit, parted_unit, public
 from cnnwidgets.methods import Occlusion, OcclusionMap
-from cnnwidgets.methods.attribution import UNIT
 from cnnwidgets.methods.fills import FILL_NAMES, FILLS, SHAPES
 from cnnwidgets.methods.occlusion import EDGE_NAMES, EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
-from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.views import AnswerView, HeatView, ImageView
 from cnnwidgets.views.palette import class_color
@@ -49,8 +46,8 @@ class OcclusionSlider(TargetPanel):
         net: a bound network, or a module.
         image: whatever ``net.prepare`` takes as one picture; or a list or data set of them, to pick from; or a number.
         target: a class's index or name, or a function of the network's output; by default the class that is predicted.
-        unit: (layer, unit) for the sum of a unit's map or (layer, unit, row, column) for one of its values, in the place of
-            a target; it sets the traits ``layer``, ``unit`` and ``position``.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; it sets the traits ``layer``, ``unit`` and ``position``.
         images: the list or data set that numbers count in.
     """
 
@@ -200,10 +197,3 @@ def unit_of(state: Any) -> tuple | None:
     if state.layer is None or state.unit < 0:
         return None
     return (state.layer, state.unit, *(state.position or ()))
-
-
-def parted_unit(unit: Sequence[Any]) -> tuple[Any, Any, list | None]:
-    """Layer, unit, and [row, column] or None, of what methods take as a unit."""
-    if len(unit) not in (2, 4):
-        raise ValueError(f"unit is {said(unit)}; expected {UNIT}")
-    return unit[0], unit[1], list(unit[2:]) or None

@@ -11,6 +11,9 @@ from cnnwidgets.views.palette import GRAY
 
 MARK, BAR = "#ffb000", "#648fff"
 
+FAINT = 0.3
+"""Opacity of the column behind the marked bar."""
+
 
 def stages(names: Sequence[str]) -> list[tuple[str, int, int]]:
     """The runs of layers of one stage, as (name, first, last): ``layer1.0.conv1`` and ``layer1.1.relu`` are of ``layer1``.
@@ -54,7 +57,7 @@ def borders(names: Sequence[str]) -> list[int]:
 
 @needs_plotly
 def bars_by_layer(percents: Mapping[str, float], title: str, noun: str, letters: int) -> Any:
-    """A plotly figure with a bar of 0 to 100 percent per layer; the marked point is its whole column.
+    """A plotly figure with a bar of 0 to 100 percent per layer; a marked bar has another color, on a faint column.
 
     Behind each bar there is a column of the chart's height, invisible unless it is marked, so that a layer without a bar can
     be marked and clicked, too.
@@ -69,12 +72,14 @@ def bars_by_layer(percents: Mapping[str, float], title: str, noun: str, letters:
     names, places = list(percents), list(range(len(percents)))
     told = {"text": names, "textposition": "none", "customdata": list(percents.values())}
     hover = {"hovertemplate": f"%{{text}}<br>%{{customdata:.1f}}% {noun}<extra></extra>"}
-    shown = {"selected": {"marker": {"color": MARK, "opacity": 1}}, "unselected": {"marker": {"opacity": 0}}}
-    column = go.Bar(
-        x=places, y=[100] * len(places), marker={"color": MARK, "opacity": 0, "line": {"width": 0}}, **told, **hover, **shown
-    )
-    bar = go.Bar(x=places, y=list(percents.values()), marker={"color": BAR, "line": {"width": 0}}, **told, **hover)
-    figure = go.Figure([column, bar])
+
+    def bars(heights: list[float], color: str, opacity: float, marked: float) -> Any:
+        chosen = {"marker": {"color": MARK, "opacity": marked}}
+        look = {"color": color, "opacity": opacity, "line": {"width": 0}}
+        others = {"marker": {"opacity": opacity}}
+        return go.Bar(x=places, y=heights, marker=look, selected=chosen, unselected=others, **told, **hover)
+
+    figure = go.Figure([bars([100.0] * len(places), MARK, 0, FAINT), bars(list(percents.values()), BAR, 1, 1)])
     values, texts = ticks(names, letters)
     small = {"size": 13}
     figure.update_layout(

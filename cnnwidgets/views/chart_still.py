@@ -62,7 +62,7 @@ class ChartStill:
         spec: the figure, as plotly's JSON has it.
         columns: numbers of long columns, by name.
         appended: (points, 2) float64, x and y that were appended to curves, by their number as text.
-        marked: number of the first curve's point that is marked; -1 for none.
+        marked: number of the point that is marked in each curve with a ``selected`` style; -1 for none.
     """
 
     def __init__(
@@ -124,8 +124,8 @@ class ChartStill:
             markerfacecolor=color_of(mark.get("color")) if isinstance(mark.get("color"), str) else color,
             markeredgecolor=color_of(edge.get("color", color)),
         )  # fmt: skip
-        if number == 0 and 0 <= self.marked < len(x):
-            style = ((trace.get("selected") or {}).get("marker")) or {}
+        if trace.get("selected") and 0 <= self.marked < len(x):
+            style = trace["selected"].get("marker") or {}
             big = POINT * style.get("size", 10)
             axes.plot(x[self.marked], y[self.marked], symbol, color=style.get("color", MARK), markersize=big, label="")
 
@@ -138,9 +138,10 @@ class ChartStill:
         colors = color_of(mark.get("color") or CYCLE[number % len(CYCLE)])
         colors = [*colors] if isinstance(colors, list) else [colors] * len(at)
         seen = np.full(len(colors), float(mark.get("opacity", 1)))
-        if number == 0 and 0 <= self.marked < len(colors):
-            colors[self.marked] = color_of(((trace.get("selected") or {}).get("marker") or {}).get("color", MARK))
-            seen[self.marked] = 1
+        if trace.get("selected") and 0 <= self.marked < len(colors):
+            style = trace["selected"].get("marker") or {}
+            colors[self.marked] = color_of(style.get("color", MARK))
+            seen[self.marked] = style.get("opacity", 1)
         colors = [to_rgba(color, alpha) for color, alpha in zip(colors, seen, strict=True)]
         thick = 1 - self.layout.get("bargap", 0.2)
         look: dict[str, Any] = {"color": colors, "label": words_of(trace.get("name", ""))}

@@ -73,7 +73,7 @@ function render({ model, el }) {
     const themed = Object.fromEntries(Object.entries({ xaxis: {}, yaxis: {}, ...figure.layout }).map(([key, value]) => [key,
       /^[xy]axis/.test(key) ? { ...axis, ...value, ...(held[key] && { range: held[key], autorange: false }) } : value]));
     return {
-      margin: { l: 50, r: 12, t: isTall() ? 50 : 36, b: 40 }, height: model.get("height"), hovermode: "closest", uirevision: revision(),
+      margin: { l: 50, r: 12, t: isTall() ? 50 : 36, b: 40 }, width: plot.clientWidth, height: model.get("height"), hovermode: "closest", uirevision: revision(),
       ...(root.clientWidth < NARROW && { legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" } }),
       ...(editable() && { dragmode: false }),
       ...themed,
@@ -106,7 +106,7 @@ function render({ model, el }) {
     });
     kept = parts.map((part) => part.kept);
     const marked = model.get("marked");
-    if (parts.length) parts[0].trace.selectedpoints = marked < 0 ? null : [marked];
+    for (const { trace } of parts) if (trace.selected) trace.selectedpoints = marked < 0 ? null : [marked];
     if (model.get("readout")) {
       for (const { trace } of parts) if (!trace.hovertemplate) trace.hoverinfo ??= "none"; // the readout tells it
     }
@@ -159,7 +159,7 @@ function render({ model, el }) {
     if (newCurves) curves = curvesOf(figure, model.get("appended"), model.get("draggable"));
     newCurves = false;
     knots.hold(curves);
-    const config = { responsive: true, displaylogo: false, displayModeBar: false, doubleClick: editable() ? false : "reset+autosize" };
+    const config = { displaylogo: false, displayModeBar: false, doubleClick: editable() ? false : "reset+autosize" };
     const data = traces();
     drawn = revision();
     await library.react(plot, data, layout(), config);

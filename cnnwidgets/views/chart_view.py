@@ -54,7 +54,7 @@ class ChartView(View, module="chart_view.js"):
         sync=True,
         to_json=lambda value, view: dict(value),  # it may grow while it is on its way
     )
-    marked = t.Int(-1, help="number of the first curve's point that is marked, by its ``selected`` style; -1 for none").tag(
+    marked = t.Int(-1, help="number of the marked point of every curve with a ``selected`` style; -1 for none").tag(
         sync=True
     )
     clicked = t.List(t.Int(), help="[curve, point] that was clicked last").tag(sync=True)

@@ -3,6 +3,9 @@
 
 import { ARROWS, describeBox, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch, zoomOf } from "./shared.js";
 
+/** A text whose "> 99.9%" stays in one line. */
+const unbroken = (text) => text.replace(/([<>]) (?=\d)/g, "$1\u00a0");
+
 /** @param {import("./host").Host<import("./traits").ImageView>} host */
 function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "img", tabIndex: -1 });
@@ -78,7 +81,7 @@ function render({ model, el }) {
       frame(context, box.map((v) => v * scale), width, height);
     }
     const told = seen ? describe(seen) : box.length === 4 ? `on ${describeBox(box, model.get("shape"))}` : "";
-    caption.textContent = caption.title = [told, model.get("caption")].filter(Boolean).join(" · ");
+    caption.textContent = caption.title = [told, unbroken(model.get("caption"))].filter(Boolean).join(" · ");
   };
 
   const frame = (context, box, width, height) => {

@@ -20,8 +20,9 @@ function render({ model, el }) {
   const canvas = h("canvas", { className: "cw-canvas", role: "application", tabIndex: 0 });
   const card = pointCard(model);
   const stage = h("div", { className: "cw-stage" }, under, canvas, card.element);
-  const title = h("div", { className: "cw-title" });
-  const note = h("div", { className: "cw-note" });
+  const name = h("span", { className: "cw-title" });
+  const note = h("span", { className: "cw-note" });
+  const title = h("div", { className: "cw-named" }, name, note);
   const line = h("div", { className: "cw-line", role: "status", "aria-live": "polite" });
   const bar = h("canvas", { role: "img" });
   const quantity = h("span", { className: "cw-name" });
@@ -94,10 +95,9 @@ function render({ model, el }) {
     if (count() !== before) load();
   };
   const load = () => {
-    title.textContent = model.get("title");
-    title.hidden = !title.textContent;
+    name.textContent = model.get("title");
     note.textContent = model.get("note");
-    note.hidden = !note.textContent;
+    title.hidden = !name.textContent && !note.textContent;
     root.classList.toggle("cw-bare", !model.get("tools"));
     hide();
     join();
@@ -300,7 +300,7 @@ function render({ model, el }) {
   const head = h("div", { className: "cw-head" }, title, tools.element);
   const body = h("div", { className: "cw-body" }, stage, legend.element);
   const foot = h("div", { className: "cw-foot" }, line, tools.clear);
-  const parts = [head, note, body, scale, foot];
+  const parts = [head, body, scale, foot];
   const root = h("div", { className: "cw cw-scatter", "data-lm-suppress-shortcuts": "true" }, ...parts);
   el.append(root);
   useHands(canvas, model, view, hint);

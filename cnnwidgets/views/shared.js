@@ -119,10 +119,13 @@ export function watch(element, action) {
     before = now;
   });
   size.observe(element);
-  const theme = new MutationObserver(action);
+  const theme = new MutationObserver(() => {
+    action();
+    requestAnimationFrame(() => requestAnimationFrame(action)); // JupyterLab may hide the page until the next frame
+  });
   theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name", "class"] });
   const view = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && action());
-  view.observe(element); // JupyterLab hides the page while it changes the theme
+  view.observe(element);
   return () => [size, theme, view].forEach((observer) => observer.disconnect());
 }
 

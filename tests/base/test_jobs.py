@@ -51,7 +51,9 @@ def test_the_jobs_of_a_panel_never_run_at_once():
     assert set(most) == {1}
 
 
-def test_who_drags_through_a_hundred_values_sees_the_last_and_nothing_stale(panel):
+def test_who_drags_through_a_hundred_values_sees_the_last_and_nothing_stale():
+    panel = Doubler(deaf=True)
+    panel.wait()
     with panel.standing_still(2):
         for number in range(3, 103):
             panel.number = number

@@ -108,6 +108,33 @@ def test_a_figure_with_another_description_is_drawn_once(opened):
     assert chart.get_attribute("aria-label") == "a sentence of its own"
 
 
+def test_a_chart_is_as_wide_as_its_place_when_that_changes_and_the_window_does_not(opened):
+    area = opened.page.locator(".cw-chart .cw-area").nth(BARS)
+    widths = []
+    for _ in range(2):
+        opened.page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
+        opened.page.wait_for_function(
+            "(area) => area.clientWidth === area.querySelector('.main-svg').clientWidth", arg=area.element_handle()
+        )
+        widths.append(area.evaluate("(area) => area.clientWidth"))
+    assert abs(widths[0] - widths[1]) > 100
+
+
+def test_a_chart_takes_the_colors_of_a_theme_that_comes_while_it_is_hidden_for_a_frame(opened):
+    change = """([index, color]) => {
+        const chart = document.querySelectorAll('.cw-chart')[index];
+        chart.style.display = 'none';
+        document.body.style.setProperty('--jp-ui-font-color1', color);
+        document.body.dataset.jpThemeName = `theme ${color}`;
+        requestAnimationFrame(() => (chart.style.display = '')); }"""
+    taken = """([index, color]) =>
+        getComputedStyle(document.querySelectorAll('.cw-chart')[index].querySelector('.xtick text')).fill === color"""
+    for color in ("rgb(9, 8, 7)", "rgb(1, 2, 3)"):
+        opened.page.evaluate(change, [BARS, color])
+        opened.page.wait_for_function(taken, arg=[BARS, color])
+    opened.page.evaluate("() => { document.body.style.removeProperty('--jp-ui-font-color1'); }")
+
+
 def test_appending_draws_at_most_once_a_frame(opened):
     chart = opened.page.locator(".cw-chart").nth(LIVE)
     before = int(chart.get_attribute("data-seq"))

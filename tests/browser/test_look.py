@@ -18,6 +18,7 @@ SIZES = {600: 800, 1024: 768, 1280: 720, 1366: 768}
 READY = """() => [...document.querySelectorAll('.cwp-status')].every((one) => one.dataset.kind === 'ready')"""
 
 every_panel = pytest.mark.parametrize("name", NAMES)
+"""Stands above the widths and themes: pytest goes through all panels before it draws the whole page anew."""
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +48,17 @@ class Look:
     def __init__(self, gallery: Notebook, name: str, width: int = 1280, theme: str = "Light"):
         self.page, self.python = gallery.page, gallery.python
         self.cell = gallery.cell(NAMES.index(name) + 1)
-        self.page.set_viewport_size({"width": width, "height": SIZES[width]})
-        changes = self.page.evaluate("document.body.dataset.jpThemeName") != f"JupyterLab {theme}"
-        if changes:
+        size = {"width": width, "height": SIZES[width]}
+        resizes = self.page.viewport_size != size
+        recolors = self.page.evaluate("document.body.dataset.jpThemeName") != f"JupyterLab {theme}"
+        if resizes:
+            self.page.set_viewport_size(size)
+        if recolors:
             change = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
             self.page.evaluate(change, f"JupyterLab {theme}")
             self.page.wait_for_function("(name) => document.body.dataset.jpThemeName === name", arg=f"JupyterLab {theme}")
         self.cell.evaluate("(one) => one.scrollIntoView({ block: 'start' })")
-        self.page.wait_for_timeout(2000 if changes else 400)  # for what is drawn again
+        self.page.wait_for_timeout(2000 if resizes or recolors else 200)  # for what is drawn again
         self.panel = self.cell.locator(".cwp").first
 
     def ask(self, function: str, *given):
@@ -134,8 +138,8 @@ HIDDEN = """() => [...panel.querySelectorAll('.cwp-view')].filter(shown)
 """Views that are scrolled sideways."""
 
 
-@pytest.mark.parametrize("width", [600, 1024, 1366])
 @every_panel
+@pytest.mark.parametrize("width", [600, 1024, 1366])
 def test_no_text_is_clipped_and_nothing_is_wider_than_the_panel(gallery, name, width):
     look = Look(gallery, name, width)
     more = look.panel.locator("[data-button=more]").first
@@ -179,8 +183,8 @@ CONTRAST = """() => {
 """Texts whose contrast with what is below them is too small, by the formula of WCAG."""
 
 
-@pytest.mark.parametrize("theme", ["Light", "Dark"])
 @every_panel
+@pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_every_text_can_be_read(gallery, name, theme):
     look = Look(gallery, name, theme=theme)
     assert look.ask("() => texts(panel).length") > 5

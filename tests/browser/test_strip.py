@@ -234,6 +234,31 @@ def test_a_picture_is_chosen_dropped_or_typed_and_a_large_one_is_made_smaller(st
     assert strip.field("image").get_by_role("button", name="Choose a picture …").is_visible()
 
 
+def test_buttons_go_to_the_picture_before_the_one_after_and_any_other(strip):
+    before, after, other = (strip.role("button", f"{name} picture") for name in ("Previous", "Next", "Random"))
+
+    def pressed(button):
+        button.click()
+        return strip.ask("model.get('image')")
+
+    strip.code(image=498)
+    assert (pressed(after), after.is_disabled(), before.is_disabled()) == (499, True, False)
+    assert pressed(before) == 498
+    strip.code(image=0)
+    assert (before.is_disabled(), pressed(after)) == (True, 1)
+    strip.show([control("image", "picture", min=0, max=3)], image=2)
+    drawn = []
+    for _ in range(40):
+        last = strip.ask("model.get('image')")
+        drawn.append(pressed(other))
+        assert drawn[-1] != last
+    assert set(drawn) == {0, 1, 2, 3}
+    strip.code(image="cat.jpg")
+    assert pressed(after) == 0
+    strip.show([control("image", "picture", min=0, max=0)], image=0)
+    assert strip.field("image").get_by_role("button").count() == 1, "there is no other picture"
+
+
 def test_a_slider_stands_where_the_panel_says_until_a_hand_moves_it(strip):
     def told(place):
         strip.code(_changes={"patch": {"shown": place}})

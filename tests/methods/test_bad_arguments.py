@@ -40,7 +40,7 @@ UNITS = [
 
 
 @pytest.mark.parametrize(("unit", "sentence"), UNITS)
-@pytest.mark.parametrize("method", ["saliency", "integrated_gradients", "grad_cam", "score_cam"])
+@pytest.mark.parametrize("method", ["saliency", "integrated_gradients", "grad_cam", "score_cam", "rise", "lime"])
 def test_a_unit_is_a_layer_and_a_number(net, data, method, unit, sentence):
     with pytest.raises(ValueError) as raised:
         getattr(METHODS, method)(net, data[0], unit=unit)

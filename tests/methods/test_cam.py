@@ -216,6 +216,20 @@ def test_the_layer_that_is_chosen_for_a_unit_lies_before_it():
         cw.methods.grad_cam(net, image, unit=("0", 3))
 
 
+CAMS = ["grad_cam", "grad_cam_plus_plus", "layer_cam", "score_cam", "guided_grad_cam"]
+
+
+@pytest.mark.parametrize("method", CAMS)
+def test_a_layer_behind_the_unit_has_no_say_in_it(method):
+    with pytest.raises(ValueError, match="layer is '5'; expected one before 4, whose unit is explained, or 4 itself"):
+        cw.methods.attribute(bound(), picture(), unit=[("5", 1), ("4", 3)], layer="5", method=method)
+
+
+def test_the_map_of_a_unit_from_its_own_layer_is_its_own():
+    found = cw.methods.grad_cam(bound(), picture(), unit=("4", 3), layer="4", relu=False)
+    np.testing.assert_allclose(found.values, small()[:5](picture()[None])[0, 3].detach(), rtol=1e-5)
+
+
 def test_score_cam_enlarges_no_more_maps_than_go_through_the_network_at_once(monkeypatch):
     seen = []
     monkeypatch.setattr(cam, "enlarge", lambda maps, size: seen.append(len(maps)) or enlarge(maps, size))

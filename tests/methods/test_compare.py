@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
-from cnnwidgets.methods import METHODS, Comparer, attribute, compare, faithfulness, randomized, sanity_check, segment
+from cnnwidgets.methods import METHODS, Comparer, Method, attribute, compare, faithfulness, randomized, sanity_check, segment
 from cnnwidgets.net import Cancelled
-from cnnwidgets.net.errors import sentence
+from cnnwidgets.net.errors import capitalized, sentence
+from cnnwidgets.numbers import number
 from tests.methods.small import bound, picture, small
 from tests.net.networks import CancelAt, unchanged
 
@@ -71,12 +72,32 @@ def test_a_function_of_the_output_is_a_row_by_its_name(net):
     assert same(found.maps["saliency"][0], attribute(net, picture(), difference))
 
 
-def test_units_are_explained_by_what_explains_units(net):
-    found = compare(net, picture(), ["saliency", "rise"], unit=[("0", 1), ("0", 1, 2, 3)])
+def test_units_are_explained_by_what_explains_units(net, monkeypatch):
+    monkeypatch.setitem(METHODS, "own", Method("own", "own", attribute, units=False))
+    found = compare(net, picture(), ["saliency", "own"], unit=[("0", 1), ("0", 1, 2, 3)])
     assert [row.name for row in found.rows] == ["unit 1 of 0", "unit 1 of 0 at row 2, column 3"]
     alone = attribute(net, picture(), unit=[("0", 1), ("0", 1, 2, 3)])
     assert all(same(one, other) for one, other in zip(found.maps["saliency"], alone, strict=True))
-    assert found.refused == {"rise": "explains a class, not a unit"}
+    assert found.refused == {"own": "explains a class, not a unit"}
+
+
+def test_the_curves_and_the_cut_out_of_a_unit_are_those_of_the_methods(net):
+    found = compare(net, picture(), ["saliency"], unit=[("4", 3), ("4", 1)], faithful=True, segmentation=True)
+    own = faithfulness(net, picture(), attribute(net, picture(), unit=("4", 3)))
+    score = number(found.maps["saliency"][0].score)
+    assert found.summary().splitlines()[:2] == [f"Unit 3 of 4 sums to {score}.", capitalized(found.predicted)]
+    np.testing.assert_allclose(found.faithful["saliency"].deletion, own.deletion, rtol=1e-5)
+    assert found.faithful["saliency"].unit == ("4", 3) and found.answer(0) == "value"
+    np.testing.assert_array_equal(found.segmentation.mask, segment(net, picture(), unit=("4", 3)).mask)
+
+
+def test_random_layers_behind_a_unit_are_said_to_change_nothing(net):
+    behind, before = (compare(net, picture(), ["saliency"], unit=("4", 3), randomized=depth) for depth in (1, 2))
+    assert behind.agreements["saliency"][1].correlation == pytest.approx(1)
+    assert before.agreements["saliency"][2].correlation < 0.999
+    end = "No map changes: the units that are explained come earlier."
+    assert behind.summary().splitlines()[0] == f"The last layer now has random weights. {end}"
+    assert "shows the picture, not what was learned" in before.summary().splitlines()[0]
 
 
 def test_options_go_to_the_methods_that_take_them(net):

@@ -34,6 +34,16 @@ def test_examples_by_hand(losses, patience, stop):
     assert early_stopping(np.array(losses), patience) == stop
 
 
+def test_losses_that_are_not_finite_are_counted_in_a_second_line():
+    finding, fact = early_stopping([2.0, nan, 1.0, inf], 3).summary.split("\n")
+    assert finding == "Never stops within these 4 epochs; keeps epoch 3 (loss 1)."
+    assert fact == "2 of the 4 losses are NaN or infinite, which is no improvement"
+    assert early_stopping([2.0, nan, 1.0], 3).summary.endswith(
+        "\n1 of the 3 losses is NaN or infinite, which is no improvement"
+    )
+    assert "\n" not in early_stopping([2.0, 1.0], 3).summary
+
+
 def test_a_small_step_down_counts_only_if_it_is_larger_than_min_delta():
     losses = [1.0, 0.75, 0.5, 0.25]
     assert not early_stopping(losses, 1, 0.2).stopped

@@ -143,7 +143,7 @@ def test_updates_tell_the_fraction_done():
 @pytest.mark.parametrize(
     "wrong, sentence",
     [
-        ({"attribution": given(np.eye(12), target=None)}, "of a unit"),
+        ({"attribution": given(np.eye(12), target=None), "target": 1, "unit": ("4", 0)}, "not both"),
         ({"attribution": given(np.eye(5))}, "of 5×5 pixels, the picture has 12×12"),
         ({"steps": 0}, "steps is 0; expected a whole number from 1 to 144"),
         ({"steps": 145}, "steps is 145; expected a whole number from 1 to 144"),

@@ -14,6 +14,7 @@ from cnnwidgets.net.relu_rules import NoRule
 from tests.net import relu_by_functions
 from tests.net.networks import cheap, unchanged
 from tests.net.test_sweep import OPTIONS, SIDES
+from tests.net.torchvision_models import every_model
 
 pytestmark = pytest.mark.sweep
 
@@ -27,7 +28,7 @@ SMOOTH = {
 }
 
 
-@pytest.mark.parametrize("name", models.list_models(module=models))
+@every_model
 def test_every_torchvision_model(name):
     options = OPTIONS.get(name, {})
     model = cheap(getattr(models, name), **options)

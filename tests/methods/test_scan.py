@@ -131,7 +131,7 @@ def test_bad_pictures_are_listed_with_what_is_wrong():
     assert skipped[0] == "OSError: the file is truncated"
     assert skipped[3].startswith("TypeError: NoneType is not a picture; expected a path")
     assert skipped[11].startswith("ValueError: the picture is a float32 tensor 3×9×12, the network expects 3×12×12")
-    assert skipped[12] == "ValueError: the picture has 432 values that are NaN or infinite, of 432"
+    assert skipped[12] == "ValueError: 432 of the 432 values of the picture are NaN or infinite"
     assert skipped[13] == "ValueError: expected one picture, got 2"
     assert skipped[14] == "KeyError: 'gone'"
     assert skipped[15].startswith("ValueError: expected an item with a picture under a name such as 'image'")

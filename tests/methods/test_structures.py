@@ -173,7 +173,7 @@ def test_a_segmentation_is_of_a_function_too():
             "<lambda> gave a float32 tensor 1×4, of 1 pictures; expected one number per picture",
         ),
         (lambda out: None, TypeError, "<lambda> gave nothing; expected one number per picture"),
-        (lambda out: out[0][:, 0] * float("nan"), ValueError, "the score of <lambda> has 1 values that are NaN"),
+        (lambda out: out[0][:, 0] * float("nan"), ValueError, "1 of the 1 values of the score of <lambda> is NaN"),
     ],
 )
 def test_a_function_that_gives_no_number_is_refused(method, score, error, sentence):

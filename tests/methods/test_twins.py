@@ -30,10 +30,11 @@ def test_a_class_has_the_same_map(method, way):
 
 
 @pytest.mark.parametrize("way", FIVE[1:])
-@pytest.mark.parametrize("method", ["saliency", "deconvnet", "guided_backprop", "grad_cam", "layer_cam", "smoothgrad"])
+@pytest.mark.parametrize("method", cw.methods.METHODS)
 def test_a_unit_before_its_relu_has_the_same_map(method, way):
     """An in-place ReLU overwrites what the unit was."""
-    expected = cw.methods.attribute(bound(FIVE[0]), picture(), unit=("left", 1, 3, 3), method=method)
-    found = cw.methods.attribute(bound(way), picture(), unit=("left", 1, 3, 3), method=method)
+    options = {"rise": {"n_samples": 40}, "lime": {"n_samples": 40, "superpixels": 6}}.get(method, {})
+    expected = cw.methods.attribute(bound(FIVE[0]), picture(), unit=("left", 1, 3, 3), method=method, **options)
+    found = cw.methods.attribute(bound(way), picture(), unit=("left", 1, 3, 3), method=method, **options)
     assert expected.score == pytest.approx(found.score) and expected.values.any()
     assert np.allclose(found.values, expected.values, atol=1e-5 * np.abs(expected.values).max())

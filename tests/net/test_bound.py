@@ -218,7 +218,7 @@ def test_weights_that_are_nan_are_said_to_be_the_networks():
     model = LeNet5()
     model.fc3.weight.data[3, 5] = math.nan
     net = bind(model)
-    with pytest.raises(ValueError, match="the output of LeNet5 has 1 values that are NaN or infinite, of 10"):
+    with pytest.raises(ValueError, match="1 of the 10 values of the output of LeNet5 is NaN or infinite"):
         net.predict(torch.rand(1, 32, 32))
     model.fc3.weight.data[3, 5] = 0
     assert net.predict(torch.rand(1, 32, 32))

@@ -13,6 +13,7 @@ from cnnwidgets.net import bind
 from cnnwidgets.net.incremental import Patches, Positions, Scorer
 from tests.net.brute_force import covered, lively
 from tests.net.networks import cheap, unchanged
+from tests.net.torchvision_models import every_model
 
 pytestmark = pytest.mark.sweep
 
@@ -29,7 +30,7 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", models.list_models(module=models))
+@every_model
 def test_every_torchvision_model(name):
     options = OPTIONS.get(name, {})
     model = cheap(getattr(models, name), **options)

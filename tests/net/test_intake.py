@@ -196,7 +196,7 @@ def test_where_no_copy_can_be_made_both_reasons_are_told():
 def test_what_a_preprocessing_makes_must_be_finite(value):
     values = XRAY.astype(np.float32)
     values[2, 3] = value
-    with pytest.raises(ValueError, match="what preprocess gave has 1 values that are NaN or infinite, of 48"):
+    with pytest.raises(ValueError, match="1 of the 48 values of what preprocess gave is NaN or infinite"):
         network(1, Seen()).prepare(values)
     cleaned = network(1, lambda picture: Seen()(picture).nan_to_num(0, 0))
     assert cleaned.prepare(values)[0, 0, 2, 3] == 0

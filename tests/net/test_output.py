@@ -70,6 +70,7 @@ TOLD = {
     "one sigmoid": (1, nn.Sigmoid(), "binary", "its last operation is a sigmoid"),
     "one sigmoid, (N,)": (1, lambda z: z.sigmoid().squeeze(1), "binary", "its last operation is a sigmoid"),
     "one sigmoid, squeezed": (1, lambda z: z.sigmoid().squeeze(), "binary", "its last operation is a sigmoid"),
+    "a softmax over one output": (1, nn.Softmax(1), "probabilities", "a softmax over one output is always 1"),
     "a column of a softmax": (2, lambda z: z.softmax(1)[:, 1], "binary", "its last operation is a softmax"),
     "one output": (1, lambda z: z, "values", "by default"),
     "one output, (N,)": (1, lambda z: z[:, 0], "values", "by default"),

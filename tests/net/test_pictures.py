@@ -216,8 +216,8 @@ NAN = np.where(np.arange(48).reshape(6, 8) < 2, np.nan, 0.5)
 REFUSED = {
     "floats up to 255": (COLOR.astype(float), ValueError, r"floats run from \d+ to \d+; expected \[0, 1\]: divide by 255"),
     "negative floats": (COLOR / 255 - 0.5, ValueError, r"floats run from -0\.\d+ to 0\.\d+; expected \[0, 1\]"),
-    "NaN": (NAN, ValueError, r"the picture has 2 values that are NaN or infinite, of 48"),
-    "infinity": (np.where(np.isnan(NAN), np.inf, 0.5), ValueError, r"2 values that are NaN or infinite"),
+    "NaN": (NAN, ValueError, r"2 of the 48 values of the picture are NaN or infinite"),
+    "infinity": (np.where(np.isnan(NAN), np.inf, 0.5), ValueError, r"2 of the 48 values of the picture are NaN or infinite"),
     "empty array": (COLOR[:0], ValueError, r"an array \(0, 8, 3\) is not a picture; expected \(H, W\) or \(H, W, 3\)"),
     "channels first": (COLOR.transpose(2, 0, 1), ValueError, r"an array \(3, 6, 8\) is not a picture.* channels last"),
     "batch of arrays": (COLOR[None], ValueError, r"an array \(1, 6, 8, 3\) is not a picture"),
@@ -260,7 +260,7 @@ REFUSED = {
     "NaN tensor": (
         torch.full((3, 6, 8), torch.nan),
         ValueError,
-        r"the picture has 144 values that are NaN or infinite, of 144",
+        r"144 of the 144 values of the picture are NaN or infinite",
     ),
     "empty list": ([], ValueError, r"no picture was given: the list is empty"),
     "list with one that is wrong": ([COLOR, None], TypeError, r"NoneType is not a picture"),
@@ -283,7 +283,7 @@ def test_a_sum_that_overflows_is_no_value_that_is_not_finite():
     large = torch.full((4,), 3e38)
     assert large.sum().isinf()
     check_finite(large, "the picture")
-    with pytest.raises(ValueError, match="the picture has 1 values that are NaN or infinite, of 4"):
+    with pytest.raises(ValueError, match="1 of the 4 values of the picture is NaN or infinite"):
         check_finite(torch.tensor([torch.inf, -torch.inf, 0, 0])[[0, 2, 3, 3]], "the picture")
-    with pytest.raises(ValueError, match="has 2 values"):
+    with pytest.raises(ValueError, match="2 of the 3 values"):
         check_finite(torch.tensor([torch.inf, -torch.inf, 0.0]), "the picture")

@@ -11,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
 
 from cnnwidgets.net import bind
-from tests.net.networks import cheap, maps_by_hooks, unchanged
+from tests.net.networks import WithoutInit, cheap, maps_by_hooks, unchanged
+from tests.net.torchvision_models import NAMES, SMALLEST, every_model
 
 pytestmark = pytest.mark.sweep
 
@@ -42,7 +43,15 @@ def is_call(model: nn.Module, path: str) -> bool:
     return ".cpb_mlp." not in path and any(k.__module__.startswith("torch.nn.") and k is not nn.Module for k in kinds)
 
 
-@pytest.mark.parametrize("name", models.list_models(module=models))
+@pytest.mark.nightly
+def test_the_smallest_models_are_made_of_all_that_the_others_are_made_of():
+    with WithoutInit():
+        kinds = {name: {type(part) for part in getattr(models, name)(**OPTIONS.get(name, {})).modules()} for name in NAMES}
+    known = set().union(*(kinds[name] for name in SMALLEST))
+    assert {name: parts - known for name, parts in kinds.items() if parts - known} == {}
+
+
+@every_model
 def test_every_torchvision_model(name, plain_attention):
     options = OPTIONS.get(name, {})
     model = cheap(getattr(models, name), **options)

@@ -79,7 +79,10 @@ PICTURES = {
         "The picture is a float32 tensor 1×28×28, the network expects 1×32×32: give a path",
     ),
     "a tensor with other channels": (lambda path: torch.rand(3, 32, 32), "3×32×32, the network expects 1×32×32"),
-    "a tensor with NaNs": (lambda path: torch.full((1, 32, 32), torch.nan), "has 1,024 values that are NaN or infinite"),
+    "a tensor with NaNs": (
+        lambda path: torch.full((1, 32, 32), torch.nan),
+        "1,024 of the 1,024 values of the picture are NaN or infinite",
+    ),
     "an array that is none": (lambda path: np.zeros((2, 3, 4, 5)), r"An array \(2, 3, 4, 5\) is not a picture"),
     "floats beyond [0, 1]": (lambda path: np.full((8, 8), 255.0), "The picture's floats run from 255 to 255; expected"),
     "something else": (
@@ -162,7 +165,7 @@ def test_weights_that_are_no_numbers(good):
     model.conv2.weight.data[0, 0, 0, :3] = torch.nan
     with unchanged(model):
         grid, browser = cw.FilterGrid(model, "conv2"), cw.FeatureMapBrowser(model, good, "conv2")
-        assert told(grid) == "The weight of conv2, 16×6×5×5, has 3 values that are NaN or infinite, of 2,400"
+        assert told(grid) == "3 of the 2,400 values of the weight of conv2 (16×6×5×5) are NaN or infinite"
         assert told(browser) == "100 of the 1,600 values of conv2 are NaN or infinite; no earlier layer has any"
         grid.layer = browser.layer = "conv1"
         assert works(grid)

@@ -35,6 +35,16 @@ def test_the_still_shades_the_saved_epochs_beyond_where_it_stops():
     ]
 
 
+def test_an_epoch_between_two_broken_ones_has_no_line_and_therefore_a_dot():
+    for losses, dots in (
+        ([1.0, float("nan"), 0.5, float("nan")], True),
+        ([1.0] * 100, False),
+        ([1.0] * 99 + [np.nan], True),
+    ):
+        (axes,) = cw.EarlyStopping(losses).figure().axes
+        assert (axes.lines[0].get_marker() == "o") == dots
+
+
 def test_a_larger_min_delta_stops_earlier():
     panel = cw.EarlyStopping(LOSSES, patience=2)
     panel.min_delta = 0.55

@@ -166,9 +166,9 @@ def test_a_region_restricts_the_positions(panel):
     ("state", "words"),
     [
         ({"score": "logit"}, "logit(6)"),
-        ({"layer": "layer2.0.relu", "unit": 3}, "sum of layer2.0.relu, unit 3"),
-        ({"unit": ("layer2.0.relu", 3)}, "sum of layer2.0.relu, unit 3"),
-        ({"unit": ("layer2.0.relu", 3, 2, 4)}, "layer2.0.relu, unit 3 at (2, 4)"),
+        ({"layer": "layer2.0.relu", "unit": 3}, "sum of unit 3 of layer2.0.relu"),
+        ({"unit": ("layer2.0.relu", 3)}, "sum of unit 3 of layer2.0.relu"),
+        ({"unit": ("layer2.0.relu", 3, 2, 4)}, "unit 3 of layer2.0.relu at row 2, column 4"),
         ({"target": "8"}, "p(8)"),
         ({"target": 8}, "p(8)"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.net.errors import capitalized
 from cnnwidgets.numbers import number, percent
 from tests.base.tiny import PATIENCE, is_shown, preprocess
 from tests.methods.small import small
@@ -124,7 +126,7 @@ def test_the_browser_s_caption_has_words_of_the_kind(kind):
         assert found.startswith(f"prediction: {names(kind)[first]} ({percent(wanted[first])})")
         return
     assert found == f"prediction: {said}"
-    assert panel.net.output.sentence in panel.status.message
+    assert capitalized(panel.net.output.sentence) in panel.status.message
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -227,12 +229,12 @@ def test_an_output_that_is_no_table_is_said_with_the_way_out_and_units_need_none
     assert slider.status.message.endswith("give target= a function of the output")
     slider.layer, slider.unit = "body.2", 1
     assert slider.result.unit == ("body.2", 1)
-    assert slider.answers.quantity == "sum of body.2, unit 1" and not slider.answers.before["classes"]
+    assert slider.answers.quantity == "sum of unit 1 of body.2" and not slider.answers.before["classes"]
     browser = cw.FeatureMapBrowser(net, PICTURE)
     assert browser.result.predicted == browser.picture.caption == "the network gives a dict of out (1×4)"
     panel = cw.SaliencyPanel(net, PICTURE, explain="unit", layer="body.2", unit=1, methods=["saliency", "guided_backprop"])
     assert panel.result.maps.keys() == {"saliency", "guided_backprop"}
-    assert panel.status.message.startswith("The network gives a dict of out (1×4).\nUnit 1 of body.2 sums to ")
+    assert re.match(r"Unit 1 of body\.2 sums to \S+\.\nThe network gives a dict of out \(1×4\)\n", panel.status.message)
 
 
 def test_an_embedding_of_a_regression_is_colored_by_its_value():

@@ -13,6 +13,7 @@ from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import METHODS
+from cnnwidgets.numbers import number
 from tests.base.tiny import is_shown
 
 FAST = ["saliency", "guided_backprop", "grad_cam"]
@@ -118,12 +119,40 @@ def test_a_unit_that_is_clicked_in_a_linked_browser_is_explained(net, pictures):
     assert panel.table.rows == ["unit 7 of layer2.1.relu:2"]
     assert result.maps["grad_cam"][0].layer == "layer2.1.add"
     assert result.maps["occlusion"][0].unit == ("layer2.1.relu:2", 7) and panel.table.cells[2]["quantity"] == "value lost"
-    assert panel.table.cells[3]["text"] == "explains a class, not a unit"
+    assert result.maps["rise"][0].unit == ("layer2.1.relu:2", 7)
+    assert panel.table.cells[3]["quantity"] == "mean value if visible"
     panel.explain = "position"
     browser.y, browser.x = 20.0, 41.0
     place = net.layers["layer2.1.relu:2"].to_position(20, 41, (64, 64))
     own = cw.methods.saliency(net, pictures[3], unit=("layer2.1.relu:2", 7, *place))
     np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
+
+
+@pytest.mark.parametrize("unit", [("layer2.1.relu:2", 7), ("layer2.1.relu:2", 7, 0, 15), ("layer1.0.relu", 3, 30, 2)])
+def test_a_unit_is_given_as_methods_take_it(net, pictures, unit):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=unit, methods=["saliency", "grad_cam"])
+    assert panel.result.maps["grad_cam"][0].unit == unit
+    own = cw.methods.saliency(net, pictures[3], unit=unit)
+    np.testing.assert_array_equal(panel.result.maps["saliency"][0].values, own.values)
+    restored = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"])
+    restored.restore(panel.state)
+    assert restored.result.maps["saliency"][0].unit == unit
+
+
+def test_a_unit_of_which_only_the_number_is_given_is_explained(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, layer="relu", unit=3, methods=["saliency"])
+    assert panel.result.maps["saliency"][0].unit == ("relu", 3)
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=("relu", 3), explain="class", methods=["saliency"])
+    assert panel.result.maps["saliency"][0].target == 6
+
+
+def test_a_position_that_the_unit_does_not_have_is_said_and_the_next_one_works(net, pictures):
+    with pytest.raises(ValueError, match=r"unit is \('relu', 3, 1\); expected \(layer, unit\)"):
+        cw.SaliencyPanel(net, 3, images=pictures, unit=("relu", 3, 1))
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=("layer2.1.relu:2", 7, 16, 0), methods=["saliency"])
+    assert "here is no row 16: layer2.1.relu:2 has 16, numbered from 0" in panel.status.message
+    panel.explain = "unit"
+    assert panel.result.maps["saliency"][0].unit == ("layer2.1.relu:2", 7)
 
 
 def test_a_cursor_that_moves_leaves_no_maps_behind(net, pictures):
@@ -178,7 +207,16 @@ def test_curves_of_deletion_and_insertion_are_the_methods(panel, net, pictures):
     result = panel.result
     own = cw.methods.faithfulness(net, pictures[3], result.maps["grad_cam"][0])
     np.testing.assert_allclose(result.faithful["grad_cam"].deletion, own.deletion, atol=1e-6)
-    assert is_shown(panel, panel.curves) and f"{own.deletion_area:.2f}" in panel.curves.figure
+    assert is_shown(panel, panel.curves) and f"Grad-CAM: {number(own.deletion_area)}, " in panel.curves.figure
+
+
+def test_the_curves_of_a_unit_say_whose_value_they_show(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, methods=["saliency"], unit=("layer2.1.relu:2", 7), faithful=True)
+    curves = panel.result.faithful["saliency"]
+    assert is_shown(panel, panel.curves) and curves.unit == ("layer2.1.relu:2", 7)
+    shown = f"saliency: {number(curves.deletion_area)}, {number(curves.insertion_area)}"
+    for words in ("Sum of unit 7 of layer2.1.relu:2; the area is its mean", "value of the unit", shown):
+        assert words in panel.curves.figure
 
 
 def test_what_is_cut_out_is_outlined_and_measured(panel, net, pictures):

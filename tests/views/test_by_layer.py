@@ -6,9 +6,10 @@ import json
 from itertools import pairwise
 
 import pytest
+from matplotlib.colors import to_hex
 
 from cnnwidgets.views import ChartView
-from cnnwidgets.views.by_layer import bars_by_layer, borders, stages, ticks
+from cnnwidgets.views.by_layer import BAR, FAINT, MARK, bars_by_layer, borders, stages, ticks
 from tests.views.stills import drawn
 
 NAMES = ["conv1", "relu", "layer1.0.conv1", "layer1.0.relu", "layer1.1.conv1", "layer2.0.conv1", "fc"]
@@ -40,13 +41,15 @@ def test_there_is_room_for_no_name_too_many():
     assert ticks([], 10) == ([], [])
 
 
-def test_a_marked_layer_is_a_full_column_and_no_other_column_is_seen():
+def test_a_marked_bar_has_its_own_height_and_stands_on_a_faint_column_that_no_other_has():
     chart = ChartView()
-    chart.show(bars_by_layer(dict.fromkeys(NAMES, 0.0), "Zeros in each layer", "zeros", letters=90), "zeros")
+    shares = dict.fromkeys(NAMES, 25.0)
+    chart.show(bars_by_layer(shares, "Zeros in each layer", "zeros", letters=90), "zeros")
     assert json.loads(chart.figure)["data"][0]["marker"]["opacity"] == 0
     for marked in (-1, 3):
         chart.marked = marked
         (axes,) = drawn(chart)
-        columns = axes.containers[0].patches
-        assert [column.get_facecolor()[3] for column in columns] == [float(k == marked) for k in range(len(NAMES))]
-        assert {column.get_height() for column in columns} == {100}
+        columns, bars = (container.patches for container in axes.containers)
+        assert [column.get_facecolor()[3] for column in columns] == [FAINT * (k == marked) for k in range(len(NAMES))]
+        assert [to_hex(bar.get_facecolor()) for bar in bars] == [MARK if k == marked else BAR for k in range(len(NAMES))]
+        assert {column.get_height() for column in columns} == {100} and {bar.get_height() for bar in bars} == {25}

@@ -2,6 +2,6 @@
 
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.scorer import Scorer
-from cnnwidgets.net.incremental.scores import Positions, Scores, Watch, of_unit
+from cnnwidgets.net.incremental.scores import Positions, Scores
 
-__all__ = ["Patches", "Positions", "Scorer", "Scores", "Watch", "of_unit"]
+__all__ = ["Patches", "Positions", "Scorer", "Scores"]

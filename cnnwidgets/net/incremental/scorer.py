@@ -20,10 +20,11 @@ from cnnwidgets.net.incremental.hooks import is_hooked
 from cnnwidgets.net.incremental.patches import Patches
 from cnnwidgets.net.incremental.program import Program, Step
 from cnnwidgets.net.incremental.refusals import MixesPictures, NotTraceable, NoWindows, first_line
-from cnnwidgets.net.incremental.scores import Positions, Scores, Watch, joined
+from cnnwidgets.net.incremental.scores import Positions, Scores, joined
 from cnnwidgets.net.own_score import OwnScore
 from cnnwidgets.net.pictures import check_finite
 from cnnwidgets.net.trace import Cancelled
+from cnnwidgets.net.watch import Watch, watched
 
 BATCH = 256
 """Positions that are computed at once at most."""
@@ -304,16 +305,8 @@ class Scorer:
 
     def _plain(self, pictures: Tensor) -> Scores:
         """The network itself, of whole pictures."""
-        if self._watch is None:
-            return self._read(self.net.run(pictures.float()), len(pictures), None)
-        watch, found = self._watch, []
-
-        def look(name: str, output: Tensor) -> None:
-            if name == watch.layer.name:
-                found.append(watch.read(output))
-
-        output = self.net.run(pictures.float(), look)
-        return self._read(output, len(pictures), found[0])
+        output, values = watched(self.net, pictures.float(), [self._watch] if self._watch else [])
+        return self._read(output, len(pictures), values[0] if values else None)
 
     def _read(self, output: Any, count: int, watched: Tensor | None) -> Scores:
         """The scores of so many positions, of the network's output for them and the score of a watched unit."""

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.net.incremental import proof
-from cnnwidgets.net.layers import Layer
 
 
 class Positions(NamedTuple):
@@ -43,23 +42,6 @@ class Scores(NamedTuple):
         """The largest difference to other scores, of the outputs and of what is watched."""
         pairs = zip(self, others, strict=True)
         return [0.0 if one is None or other is None else proof.largest(one - other) for one, other in pairs]
-
-
-class Watch(NamedTuple):
-    """A unit of a layer, of which the sum over its map is wanted; or its value at one place (row, column)."""
-
-    layer: Layer
-    unit: int
-    place: tuple[int, ...] = ()
-
-    def read(self, output: Tensor) -> Tensor:
-        """The unit's scores (N,), of the layer's output for N pictures."""
-        return of_unit(self.layer.by_unit(output), self.unit, self.place).float().cpu().clone()  # it may be overwritten
-
-
-def of_unit(maps: Tensor, unit: int, place: Sequence[int]) -> Tensor:
-    """(N,): a unit's sums over its map, of maps (N, units, rows, columns); or its values at a place (row, column)."""
-    return maps[:, unit, place[0], place[1]] if place else maps[:, unit].sum((1, 2))
 
 
 def joined(parts: Sequence[Scores]) -> Scores:

@@ -7,7 +7,9 @@ from typing import Any
 
 from cnnwidgets.methods import METHODS, Faithfulness
 from cnnwidgets.methods.sanity import Agreement
-from cnnwidgets.views.curves import line, look, pair
+from cnnwidgets.net.errors import capitalized
+from cnnwidgets.numbers import number
+from cnnwidgets.views.curves import line, look, pair, short
 from cnnwidgets.views.palette import GRAY
 
 
@@ -32,18 +34,22 @@ def sanity(agreements: Mapping[str, Mapping[int, Agreement]], layers: Sequence[s
     return figure.update_layout(margin_t=60)
 
 
-def faithfulness(curves: Mapping[str, Faithfulness], quantity: str = "probability") -> Any:
+def faithfulness(curves: Mapping[str, Faithfulness]) -> Any:
     """Deletion and insertion curves of several methods and of a random order, as a plotly figure; areas in the legend."""
+    first = next(iter(curves.values()), None)
     lines = []
     for k, (method, one) in enumerate(curves.items()):
-        areas = f"{METHODS[method].title}: {one.deletion_area:.2f}, {one.insertion_area:.2f}"
+        areas = f"{METHODS[method].title}: {number(one.deletion_area)}, {number(one.insertion_area)}"
         for axis, values in (("", one.deletion), ("2", one.insertion)):
             lines.append(line(one.fractions, values, areas, *look(k), axis=axis))
-    for one in list(curves.values())[:1]:
-        for axis, values in (("", one.random.mean(0)), ("2", one.random.mean(0)[::-1])):
-            lines.append(line(one.fractions, values, f"random order: {one.random_area:.2f}", GRAY, axis=axis))
-    span: dict[str, Any] = {"range": [-0.02, 1.02]} if quantity == "probability" else {"matches": "y"}
-    titles = "pixels deleted, most important first", "pixels inserted, most important first"
-    figure = pair(lines, titles, (quantity, ""), {"tickformat": ".0%"}, span)
+    if first:
+        for axis, values in (("", first.random.mean(0)), ("2", first.random.mean(0)[::-1])):
+            lines.append(line(first.fractions, values, f"random order: {number(first.random_area)}", GRAY, axis=axis))
+    span: dict[str, Any] = {"range": [-0.02, 1.02]} if not first or first.quantity == "probability" else {"matches": "y"}
+    titles = "pixels deleted,<br>most important first", "pixels inserted,<br>most important first"
+    watched = first.quantity if first else ""
     words = "Area under the curve: deletion (low is good), insertion (high is good)"
-    return figure.update_layout(margin_t=80, legend_title_text=words)
+    if first and first.unit:
+        watched, words = "value of the unit", f"{capitalized(short(first.watched))}; the area is its mean<br>{words}"
+    figure = pair(lines, titles, (watched, ""), {"tickformat": ".0%"}, span)
+    return figure.update_layout(margin={"t": 80, "b": 64}, legend_title={"text": words, "side": "top", "font": {"size": 13}})

@@ -16,8 +16,9 @@ from cnnwidgets.base import controls as c
 from cnnwidgets.base.jobs import Job, import_for_explaining
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel, Targets, by_name, class_options
-from cnnwidgets.base.traits import Choice, Cursor, Flag, Layer, Seed, Unit, public
+from cnnwidgets.base.traits import Choice, Cursor, Flag, Layer, Seed, Unit, parted_unit, public
 from cnnwidgets.methods import METHODS, Comparer, Comparison
+from cnnwidgets.methods.attribution import check_unit
 from cnnwidgets.methods.sanity import cascade
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.items import mask_of
@@ -32,6 +33,7 @@ class SaliencyPanel(TargetPanel):
 
     >>> cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), outline="object")
     >>> cw.SaliencyPanel(net, "both.jpg", ["tabby", "beagle"], methods=["saliency", "grad_cam", "occlusion"])
+    >>> cw.SaliencyPanel(net, "cat.jpg", unit=("layer3", 7))  # what a unit depends on
     >>> cw.link(browser, panel)                             # explains any unit clicked in a FeatureMapBrowser
 
     Point at a map to read its value; each map has its own scale, which stands below it. *random layers* gives the last
@@ -45,6 +47,8 @@ class SaliencyPanel(TargetPanel):
         target: a class's index or name; or a function of the network's output that returns one number per picture; or a
             list of them, one row each; by default the predicted class.
         methods: names in :data:`cnnwidgets.methods.METHODS`.
+        unit: (layer, unit) for the sum of a unit's map, or (layer, unit, row, column) for one of its values, instead of a
+            target; it sets the traits ``layer``, ``unit`` and ``explain``, and for one value ``y`` and ``x``.
         images: the list or data set that ``image`` is a number of.
     """
 
@@ -91,13 +95,15 @@ class SaliencyPanel(TargetPanel):
     )  # fmt: skip
     faithful = Flag(
         False, label="deletion and insertion test", more=True,
-        help="Delete and insert pixels, the most important first, and watch the probability",
+        help="Delete and insert pixels, the most important first, and watch the probability, or the unit",
     )  # fmt: skip
     seed = Seed(help="Random seed of the weights")
     layer = Layer("with_units", help="Layer of the unit that is explained", usual=False, control=None)
     unit = Unit(help="Index of the unit that is explained; -1 for none", then="compute")
     y = Cursor(help="Row of the cursor in the input, in pixels")
     x = Cursor(help="Column of the cursor in the input, in pixels")
+
+    _position: list | None = None  # [row, column] of the unit's value, until the network's layers are known
 
     def __init__(
         self,
@@ -106,8 +112,13 @@ class SaliencyPanel(TargetPanel):
         target: Any = None,
         *,
         methods: Any = None,
+        unit: Any = None,
         **options: Any,
     ) -> None:
+        if isinstance(unit, (tuple, list)):
+            options["layer"], unit, self._position = parted_unit(unit)
+        if unit not in (None, -1):
+            options = {"explain": "position" if self._position else "unit", "unit": unit, **options}
         if isinstance(target, (list, tuple)):
             target, *others = target or [None]
             options["other_targets"] = others
@@ -139,9 +150,13 @@ class SaliencyPanel(TargetPanel):
         import_for_explaining()
         with suppress(MissingPackage):
             charts.faithfulness({}), blank("", "")  # which import what draws
+        if position := self._position:
+            self._position = None
+            check_unit(self.net, (self.layer, self.unit, *position))
+            self.y, self.x = self.net.layers[self.layer].to_pixel(*position, self.net.input_shape[1:])
         self._comparer = Comparer(self.net)
         self.table = MapTable(lock="y" in self.locked or "x" in self.locked)
-        self.chart, self.curves = ChartView(height=300), ChartView(height=300)
+        self.chart, self.curves = ChartView(height=300), ChartView(height=350)
         self.table.on_user("cursor", self.point_at)
         self.observe(self._take_unit, "unit")
         self.observe(self._take_place, ["y", "x"])
@@ -198,9 +213,9 @@ class SaliencyPanel(TargetPanel):
             figure = charts.sanity(found.agreements, ["none", *(row.name for row in cascade(self.net))])
             self.chart.show(figure, "similarity of each method's map to its original, by the number of random layers")
         if self.reveal(self.curves, bool(found.faithful)):
-            answer = found.answer(0)
-            words = f"{answer} as pixels are deleted or inserted, the most important first"
-            self.curves.show(charts.faithfulness(found.faithful, answer), words)
+            watched = next(iter(found.faithful.values())).watched
+            words = f"{watched} as pixels are deleted or inserted, the most important first"
+            self.curves.show(charts.faithfulness(found.faithful), words)
 
     @draws("y", "x")
     def draw_cursor(self, found: Comparison) -> None:

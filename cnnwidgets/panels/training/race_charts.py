@@ -109,7 +109,7 @@ def plot(race: Race) -> tuple[Any, list[int]]:
     if race.unit == "epoch" and race.steps <= 10:
         figure.update_xaxes(dtick=1)
     for column, words in enumerate(shown, 1):
-        places = {"domain": [[0.0, 0.36], [0.5, 0.83]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
+        places = {"domain": [[0.0, 0.34], [0.47, 0.79]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
         figure.update_xaxes(**places, col=column)
         figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
         figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate", **FONT}, row=2, col=column)
