@@ -25,7 +25,7 @@ class SharedFeatures:
     bit: a data set or a network that has changed meanwhile has features of its own. Nobody can write to them.
 
     Parameters:
-        net: a bound network, with the weights that it has now.
+        net: a bound network, with the weights that it has at the first look.
         dataset: the very object.
     """
 
@@ -33,7 +33,8 @@ class SharedFeatures:
     _lock = threading.Lock()
 
     def __init__(self, net: BoundModel, dataset: Any):
-        self._net, self._dataset, self._weights = net, dataset, fingerprint(net.original)
+        self._net, self._dataset = net, dataset
+        self._weights: tuple = ()
         self._known: dict[str, Features] = {}
         with self._lock:
             self._all.add(self)
@@ -49,10 +50,12 @@ class SharedFeatures:
 
     def learn(self, layers: Sequence[str], look: Look) -> None:
         """Have the features of these layers, the pixels among them: taken over, or from a look at the pictures."""
-        if not self._known and self._others(layers):
-            self._take(look([INPUT]), layers)
-        else:
+        if self._known:
             self._take({}, layers)
+        else:
+            self._weights = fingerprint(self._net.original)
+            if self._others(layers):
+                self._take(look([INPUT]), layers)
         if missing := [layer for layer in layers if layer not in self._known]:
             self._take(look(missing), layers)
 
