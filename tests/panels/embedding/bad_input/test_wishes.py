@@ -119,7 +119,7 @@ def test_an_empty_selection(explore):
         ([Pictures()[0], torch.zeros(3, 9, 12)], "1 of the 3 added pictures cannot be used: "),
         (
             [torch.full((3, 12, 12), torch.nan)],
-            "1 of the 2 added pictures cannot be used: ValueError: the picture has 432 values",
+            "1 of the 2 added pictures cannot be used: ValueError: 432 of the 432 values of the picture are NaN",
         ),
         (["nowhere.png"], "1 of the 2 added pictures cannot be used: FileNotFoundError: there is no file"),
         ([], "Expected pictures to scan, got none: the data set is empty"),
