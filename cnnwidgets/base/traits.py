@@ -71,9 +71,9 @@ def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, contr
     return public(t.Unicode(None, allow_none=True, help=help), shown, then=then, usual=stands_for)
 
 
-def Unit(*, help: str = "index of the selected unit; -1 for none", then: Then = "nothing") -> Any:
+def Unit(default: int = -1, *, help: str = "index of the selected unit; -1 for none", then: Then = "nothing") -> Any:
     """The index of a unit, that a view selects."""
-    return public(t.Int(-1, help=help), None, then=then, none=-1)
+    return public(t.Int(default, help=help), None, then=then, none=-1)
 
 
 def parted_unit(unit: Sequence[Any]) -> tuple[Any, Any, list | None]:

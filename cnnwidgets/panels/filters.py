@@ -13,7 +13,7 @@ from cnnwidgets.base.coloring import COLORING, ColoredPanel, Order, Scale
 from cnnwidgets.base.image import bound
 from cnnwidgets.base.jobs import Job
 from cnnwidgets.base.layout import Part
-from cnnwidgets.base.traits import Layer, Slide
+from cnnwidgets.base.traits import Layer, Slide, Unit
 from cnnwidgets.methods import Filters, filters
 from cnnwidgets.methods.filters import ORDERS, layer_with_filters
 from cnnwidgets.net import BoundModel
@@ -37,6 +37,7 @@ class FilterGrid(ColoredPanel):
     """
 
     layer = Layer("weighted", shown=lambda panel: panel.shown_layer, help="Layer whose filters are shown")
+    unit = Unit(0)  # so that a panel shows from the start what a click on a filter gives
     channel = Slide(
         None, lambda panel: (0, panel.channels - 1), then="nothing", low=0, nothing="all",
         absent=lambda panel: panel.channels == 1, help="Input channel to show, or all of them",
@@ -59,7 +60,7 @@ class FilterGrid(ColoredPanel):
 
     def build(self) -> Part | tuple[Part, ...]:
         self.grid = self.make_grid("filter", unit="selected")
-        self.grid.height, self.grid.quantity = 380, "weight"
+        self.grid.height, self.grid.quantity = 350, "weight"
         self.alike = self.bind(ImageGrid(tools=False, height=240, noun="filter", lock=["unit"]), *COLORING)
         self.kernel = MatrixView(height=210)
         self.detail = column(self.alike, self.kernel, follows="unit")

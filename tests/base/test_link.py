@@ -27,7 +27,7 @@ def pair(digits):
 def test_the_second_takes_over_the_values_of_the_first_and_then_they_go_together(pair):
     grid, browser = pair
     cw.link(grid, browser)
-    assert (browser.layer, browser.unit, browser.scale) == ("conv2", -1, "layer")
+    assert (browser.layer, browser.unit, browser.scale) == ("conv2", 0, "layer")
     grid.layer, browser.unit, browser.colors = "conv1", 3, "gray"
     assert (browser.layer, grid.unit, grid.colors) == ("conv1", 3, "gray")
     assert (browser.result.maps.layer.name, grid.result.layer.name) == ("conv1", "conv1")
@@ -59,7 +59,7 @@ def test_after_unlinking_each_goes_its_own_way(pair):
     grid.layer = "fc1"
     assert browser.layer == "conv2"
     browser.unit = 4
-    assert grid.unit == -1
+    assert grid.unit == 0
 
 
 def test_three_panels_follow_each_other():

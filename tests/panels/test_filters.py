@@ -200,8 +200,8 @@ def test_a_channel_that_is_not_there_is_a_sentence_and_the_next_one_works(grid):
 
 
 def test_a_chosen_filter_shows_its_numbers_and_its_norm(grid):
-    assert not is_shown(grid, grid.alike)
-    assert grid.kernel.caption.startswith("Click a filter")
+    assert (grid.unit, is_shown(grid, grid.alike)) == (0, True), "the first one, until a hand chooses"
+    np.testing.assert_array_equal(kernels(grid), grid.result.values[0])
     grid.unit = 3
     assert is_shown(grid, grid.alike)
     np.testing.assert_array_equal(kernels(grid), grid.result.values[3])
@@ -210,6 +210,7 @@ def test_a_chosen_filter_shows_its_numbers_and_its_norm(grid):
     grid.unit = -1
     assert not is_shown(grid, grid.alike)
     assert grid.kernel.shape == [0, 0, 0]
+    assert grid.kernel.caption.startswith("Click a filter")
 
 
 def test_of_many_channels_the_strongest_are_shown(grid):
@@ -305,7 +306,7 @@ def test_a_layer_without_filters_shows_those_of_the_layer_before_it():
 
 
 def test_the_figure_carries_every_weight_on_a_scale_with_zero_in_its_middle():
-    panel = cw.FilterGrid(cw.load("scenes"), "layer1.0.conv1")
+    panel = cw.FilterGrid(cw.load("scenes"), "layer1.0.conv1", unit=-1)
     values = panel.data()["values"]  # 16 channels of 3x3, as 4x4 parts
     (image,) = [image for axes in panel.figure().axes for image in axes.images]
     most = np.abs(values).max()
