@@ -100,7 +100,7 @@ class RangeTest:
         if self.steepest is None:
             return {}
         lowest = float(self.lr[self.lowest])
-        found = {"steepest": self.suggested, "lowest": lowest, "a tenth of the lowest": lowest / 10}
+        found = {"steepest": self.suggested, "lowest loss": lowest, "safe choice": lowest / 10}
         return dict(sorted(found.items(), key=lambda each: each[1]))
 
     @property

@@ -223,7 +223,7 @@ class OcclusionMap:
             score=self.clean,
             size=self.size,
             signed=True,
-            notes=(*self.notes, self.output, f"{self.score} lost under a patch of {self.patch[0]}×{self.patch[1]}"),
+            notes=(*self.notes, self.output, f"patch of {self.patch[0]}×{self.patch[1]} pixels"),
         )
 
     def quantity(self, name: str) -> str:

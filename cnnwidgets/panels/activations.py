@@ -66,7 +66,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         self.second = self.make_grid("unit", **({} if is_network else {"unit": "selected"}))  # its units are others
         self.second.hide = [*self.second.hide, "zoom"]  # the first grid's is both's
         self.grid.steady = self.second.steady = True
-        self.grid.height = self.second.height = 370 if alone else 260
+        self.grid.height = self.second.height = 352 if alone else 260
         width = 200 if alone else 160
         self.picture, self.second_picture = ImageView(width=width), ImageView(title="Beside", width=width)
         self.chart = ChartView(height=112, fixed=fixed, hint="click a bar to open it")

@@ -100,8 +100,9 @@ def _plot(found: Stop, losses: np.ndarray, training: np.ndarray | None) -> Any:
     missed = [("missed", found.lowest_epoch, STOP, "star")] if found.cost > 0 else []
     for name, epoch, color, symbol in (("kept", found.best_epoch, BEST, "circle"), *missed):
         if epoch >= 0:
+            words = f"{name}: epoch {epoch + 1} (loss {number(losses[epoch])})"
             figure.add_scatter(
-                x=[epoch + 1], y=[losses[epoch]], name=f"{name}: epoch {epoch + 1}, {number(losses[epoch])}", mode="markers",
+                x=[epoch + 1], y=[losses[epoch]], name=words, mode="markers",
                 marker={"color": color, "size": 13, "symbol": symbol}, hoverinfo="skip",
             )  # fmt: skip
     if found.stopped:

@@ -47,9 +47,9 @@ class LRFinder(Panel):
         None,
         then="nothing",
     )
-    low = Number(1e-5, 1e-12, 100.0, free=True, label="from rate", help="first learning rate")
-    high = Number(10.0, 1e-12, 1000.0, free=True, label="to rate", help="last learning rate")
-    steps = Number(100, 10, 10_000, free="above", label="in steps", help="batches to train on, one for each rate")
+    low = Number(1e-5, 1e-12, 100.0, free=True, label="lowest rate", help="first learning rate")
+    high = Number(10.0, 1e-12, 1000.0, free=True, label="highest rate", help="last learning rate")
+    steps = Number(100, 10, 10_000, free="above", help="batches to train on, one for each rate")
     momentum = Number(0.9, 0.0, 0.999999, help="momentum of the SGD that trains")
     weight_decay = Number(0.0, 0.0, 10.0, free="above", more=True, help="weight decay (L2) of the SGD that trains")
     seed = Seed(help="random seed")
@@ -80,7 +80,7 @@ class LRFinder(Panel):
     def draw_losses(self, found: RangeTest) -> None:
         self.chart.show(_plot(found), f"loss of each batch by its learning rate. {found.why}")
         over = found.named if found.ended else {}
-        self.chart.places = [[rate, f"{name} {number(rate, 2)}"] for name, rate in over.items() if rate >= found.lr[0]]
+        self.chart.places = [[rate, f"{name}: {number(rate, 2)}"] for name, rate in over.items() if rate >= found.lr[0]]
 
     @draws("rate")
     def draw_marker(self, found: RangeTest) -> None:

@@ -106,6 +106,7 @@ function render({ model, el }) {
     if (!height || !width || !ys.length || !root.clientWidth) return;
     const scale = zoom();
     const context = resize(canvas, width * scale, height * scale);
+    ramp.parentElement.style.maxWidth = `${width * scale}px`; // as wide as the picture
     context.imageSmoothingEnabled = scale < 2;
     context.drawImage(picture, 0, 0, width * scale, height * scale);
     context.imageSmoothingEnabled = false;
@@ -147,7 +148,7 @@ function render({ model, el }) {
 
   const describe = () => {
     const at = cell();
-    if (at < 0) return model.get("lock").includes("box") ? "" : "Hover: the patch goes there.";
+    if (at < 0) return model.get("lock").includes("box") ? "" : "Hover, and the patch goes there.";
     const told = labeled() ? model.get("names")[values[at]] ?? "not known yet" : `${known[at] ? "" : "≈ "}${tell(values[at])}`;
     return `here: ${told}${stretched() ? " · colors stretched" : ""}`;
   };

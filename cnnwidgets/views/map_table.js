@@ -7,7 +7,7 @@ import { format } from "./numbers.js";
 const CODES = 32767;
 const NARROWEST = 144; // CSS pixels of a map, where there is room for two
 const GAP = 14;
-const HINT = "Point at a map to read its value";
+const HINT = "Hover over a map to read its value.";
 
 /** How many cells stand side by side: as many as fit, evenly spread over the lines that this takes. */
 export function perLine(count, width) {

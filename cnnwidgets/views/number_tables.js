@@ -159,7 +159,7 @@ function render({ model, el }) {
       (tables[k].sources[cell] ?? []).forEach(([source, from]) => faces[source][from].parentElement.classList.add("cw-from"));
     }
     const change = tables.some((_, k) => isEditable(k)) ? " Click a dashed one to change it." : "";
-    line.textContent = at ? tables[at[0]].says[at[1]] ?? "" : `Point at a number to see how it is made.${change}`;
+    line.textContent = at ? tables[at[0]].says[at[1]] ?? "" : `Hover over a number to see where it comes from.${change}`;
     stamp(root);
   };
 

@@ -78,7 +78,7 @@ def test_on_digits_a_rate_is_suggested_at_which_lenet5_learns_and_the_test_ends_
         f"Steepest fall at {number(found.suggested, 2)}. Lowest loss at {number(bottom, 2)}; "
         f"a tenth of that, {number(bottom / 10, 2)}, is a safe choice."
     )
-    assert found.named == {"steepest": found.suggested, "lowest": bottom, "a tenth of the lowest": bottom / 10}
+    assert found.named == {"steepest": found.suggested, "lowest loss": bottom, "safe choice": bottom / 10}
     assert [*found.named.values()] == sorted(found.named.values())
     assert found.steep[0] <= found.suggested <= found.steep[1] < found.lr[-1]
 

@@ -30,8 +30,8 @@ def test_the_still_shades_the_saved_epochs_beyond_where_it_stops():
     assert [text.get_text() for text in axes.texts] == ["stops here", "3 epochs saved"]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "validation loss",
-        "kept: epoch 3, 0.5",
-        "missed: epoch 7, 0.4",
+        "kept: epoch 3 (loss 0.5)",
+        "missed: epoch 7 (loss 0.4)",
     ]
 
 
@@ -71,7 +71,7 @@ def test_a_saved_history_has_its_training_loss_too(tmp_path):
     panel = cw.EarlyStopping(tmp_path / "run.json", patience=1)
     assert panel.result.best_epoch == 1
     names = [trace["name"] for trace in json.loads(panel.chart.figure)["data"]]
-    assert names == ["validation loss", "training loss", "kept: epoch 2, 0.9"]
+    assert names == ["validation loss", "training loss", "kept: epoch 2 (loss 0.9)"]
     assert panel.figure().axes[0].lines[1].get_ydata().tolist() == [1.5, 0.4]
     assert repr(panel) == "EarlyStopping(2 epochs of a run, patience=1)"
 

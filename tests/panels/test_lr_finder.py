@@ -54,7 +54,7 @@ def test_each_named_rate_is_a_place_that_puts_the_marker_there(panel):
     named = panel.result.named
     assert [x for x, _ in panel.chart.places] == [*named.values()]
     assert all(
-        words == f"{name} {number(named[name], 2)}" for (_, words), name in zip(panel.chart.places, named, strict=True)
+        words == f"{name}: {number(named[name], 2)}" for (_, words), name in zip(panel.chart.places, named, strict=True)
     )
     panel.chart.set_state({"line": panel.chart.places[0][0]})
     assert panel.rate == panel.chart.places[0][0]

@@ -43,7 +43,7 @@ from cnnwidgets.views.palette import class_color, class_colors
 
 POOLS = ("grid", "mean", "max")
 
-MAP = 390
+MAP = 362
 """Height of the map in CSS pixels."""
 
 
@@ -304,7 +304,7 @@ class EmbeddingExplorer(LayoutParameters):
         name = found.features.layer
         if name == INPUT:
             return "the pixels"
-        return f"the layer {name} (layer {self.net.layers.names.index(name) + 1}, {self.net.layers[name].kind})"
+        return f"{name} (layer {self.net.layers.names.index(name) + 1}, {self.net.layers[name].kind})"
 
     # hands
 

@@ -109,10 +109,10 @@ def plot(race: Race) -> tuple[Any, list[int]]:
     if race.unit == "epoch" and race.steps <= 10:
         figure.update_xaxes(dtick=1)
     for column, words in enumerate(shown, 1):
-        places = {"domain": [[0.0, 0.34], [0.47, 0.79]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
+        places = {"domain": [[0.0, 0.33], [0.46, 0.79]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
         figure.update_xaxes(**places, col=column)
         figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
-        figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate", **FONT}, row=2, col=column)
+        figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate (log)", **FONT}, row=2, col=column)
         figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
     if (top := _top(race)) is not None:
         figure.update_yaxes(range=[0, top], row=1, col=1)

@@ -89,7 +89,7 @@ def test_the_still_picture_has_the_points_in_its_artists(explore):
     panel = explore(compare="seeds")
     first, *others = panel.figure().axes
     np.testing.assert_array_equal(first.collections[0].get_offsets(), panel.result.points)
-    assert first.get_title("left").startswith("t-SNE of the layer relu4 (layer 11, ReLU)")
+    assert first.get_title("left").startswith("t-SNE of relu4 (layer 11, ReLU)")
     assert [axes.get_title("left") for axes in others[:2]] == ["seed 1", "seed 2"]
     for axes, beside in zip(others, panel.result.compared, strict=False):
         np.testing.assert_array_equal(axes.collections[0].get_offsets(), beside.points)
