@@ -75,7 +75,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
             self.chart.show(self.zeros_chart(none), "zeros in each layer")
         self.table = TableView(
             heads=["layer", "kind", "output", "parameters", "receptive field"], left=2, spare=3,
-            rows=[_cells(self.net.layers[name]) for name in names], height=330 if alone else 200, locked=fixed,
+            rows=[_cells(self.net.layers[name]) for name in names], height=314 if alone else 200, locked=fixed,
             description="layers",
         )  # fmt: skip
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.second, "cursor"))

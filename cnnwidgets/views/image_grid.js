@@ -198,8 +198,8 @@ function render({ model, el }) {
   const describe = (what) => {
     if (!what || what.map >= data.count) {
       const count = `${data.count.toLocaleString("en")} ${model.get("noun")}${data.count === 1 ? "" : "s"}`;
-      const hands = model.get("lock").includes("unit") ? "" : ", click or use the arrow keys to select";
-      return used ? count : `${count}. Hover to read a value${hands}.`;
+      const hands = model.get("lock").includes("unit") ? "" : ", click to select";
+      return used ? count : `${count}. Hover to read values${hands}.`;
     }
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {

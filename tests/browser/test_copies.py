@@ -92,7 +92,7 @@ def test_every_control_of_a_copy_does_something_or_is_disabled(copied):
 
 KEPT = {
     "OcclusionSlider": ["Drag the patch", "Patch of 9×9 pixels: drag it, or use the arrow keys"],
-    "FeatureMapBrowser": ["32 units. Hover to read a value, click or use the arrow keys to select."],
+    "FeatureMapBrowser": ["32 units. Hover to read values, click to select."],
     "EmbeddingExplorer": [
         "Ctrl+wheel: zoom",
         "Show all points (0, or double-click)",

@@ -54,7 +54,7 @@ def by_depth(names: Sequence[str], found: Mapping[str, Separation], here: str = 
             "ticktext": [*ticks.values()],
             "tickangle": 0,
         },
-        yaxis={"range": [low - 0.03, 1.05], "nticks": 4},
+        yaxis={"range": [low - 0.03, 1.1], "nticks": 4},
         legend={"orientation": "h", "x": 1, "xanchor": "right", "y": 1.0, "yanchor": "bottom"},
         margin={"t": 54, "l": 40, "r": 12, "b": 28},
         template="none",

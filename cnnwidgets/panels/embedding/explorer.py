@@ -202,7 +202,7 @@ class EmbeddingExplorer(LayoutParameters):
         self.compared = [ScatterView(tools=False) for _ in PERPLEXITIES]
         self.tie((self.scatter, "hidden"), *((view, "hidden") for view in self.compared))
         fixed = "layer" in self.locked
-        self.chart = ChartView(height=200, fixed=fixed, hint="" if fixed else "click to open it")
+        self.chart = ChartView(height=184, fixed=fixed, hint="" if fixed else "click to open it")
         with suppress(MissingPackage):
             self._show_depths({})
         self.chart.on_user("clicked", self._go)

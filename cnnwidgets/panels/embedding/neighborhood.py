@@ -90,7 +90,7 @@ class Neighborhood:
 
     def _make_grid(self, height: int) -> ImageGrid:
         lock = [] if self._open else ["unit"]
-        grid = ImageGrid(noun="picture", tools=False, hide=["line"], tile=38, height=height, lock=lock)
+        grid = ImageGrid(noun="picture", tools=False, hide=["line"], height=height, lock=lock)
         grid.without_kernel = {"lock": ["unit"]}
         grid.on_user("selected", partial(self._take, grid))
         return grid
