@@ -5,7 +5,7 @@ import shutil
 import pytest
 from playwright.sync_api import Error
 
-from tests.browser.lab import FLAGS, Lab, Notebook, browser_path, new_page
+from tests.browser.lab import FLAGS, SCREEN, Lab, Notebook, browser_path, new_page
 from tests.browser.strips import DARK, LIGHT, Strip, page_of
 
 
@@ -37,10 +37,18 @@ def lab_without_subshells(tmp_path_factory, chromium):
     server.stop()
 
 
-@pytest.fixture
-def page(chromium):
+@pytest.fixture(scope="session")
+def one_page(chromium):
     with new_page(chromium) as page:
         yield page
+
+
+@pytest.fixture
+def page(one_page):
+    """A page that was used before, by which JupyterLab is there at once."""
+    one_page.set_viewport_size(SCREEN)
+    one_page.mouse.move(0, 0)
+    return one_page
 
 
 @pytest.fixture
@@ -66,7 +74,7 @@ def notebook(page, lab, request):
     for each in opened:
         try:
             each.forget()
-        except Error:  # the page is gone, or the kernel: the next notebook gets another one
+        except Error:  # the page shows something else, or the kernel is gone: the next notebook gets others
             each.shut_down()
 
 

@@ -38,10 +38,13 @@ def browser_path(playwright) -> str | None:
     return next((path for path in (CHROMIUM, own, shutil.which("chromium")) if path and Path(path).exists()), None)
 
 
+SCREEN = {"width": 1280, "height": 2200}
+
+
 @contextlib.contextmanager
 def new_page(chromium):
     """A page of its own, tall enough to need no scrolling."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 2200}, device_scale_factor=1)
+    context = chromium.new_context(viewport=SCREEN, device_scale_factor=1)
     page = context.new_page()
     page.set_default_timeout(LONG)
     yield page
@@ -134,6 +137,9 @@ class Notebook:
 ipywidgets.Widget.close_all()
 get_ipython().reset(new_session=True, aggressive=False)
 gc.collect()"""
+    OPEN = """(path) => window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' })
+        .then(() => null)"""
+    CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach((widget) => widget.dispose())"
     IDLE = """() => { const w = window.jupyterapp?.shell?.currentWidget;
         const k = w?.sessionContext?.session?.kernel; return k && k.status === 'idle'; }"""
 
@@ -141,12 +147,19 @@ gc.collect()"""
         self.page, self.lab, self.name = page, lab, name
         self.problems: list[str] = []
         self.requests: list[str] = []
-        page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
-        page.on("console", lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None)
-        page.on("requestfailed", lambda r: self.problems.append(f"request failed: {r.url}"))
-        page.on("request", lambda r: self.requests.append(r.url))
-        page.goto(f"{lab.base}/lab/tree/{name}?token={lab.token}&reset")
-        page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LONG)
+        self._listeners = {
+            "pageerror": lambda error: self.problems.append(f"page error: {error}"),
+            "console": lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None,
+            "requestfailed": lambda r: self.problems.append(f"request failed: {r.url}"),
+            "request": lambda r: self.requests.append(r.url),
+        }
+        for event, listener in self._listeners.items():
+            page.on(event, listener)
+        if page.url.startswith(f"{lab.base}/lab"):  # seconds sooner than another page
+            page.evaluate(self.OPEN, name)
+        else:
+            page.goto(f"{lab.base}/lab/tree/{name}?token={lab.token}&reset")
+            page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LONG)
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=LONG)
         page.wait_for_function(self.IDLE, timeout=LONG)
 
@@ -170,8 +183,16 @@ gc.collect()"""
             self.page.wait_for_timeout(100)
 
     def forget(self) -> None:
-        """Leave the kernel as it began, for the next notebook."""
-        self.python(self.FORGET)
+        """Leave the kernel and the page as they began, for the next notebook."""
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
+        try:
+            self.python(self.FORGET)
+        finally:
+            if self.page.locator(".jp-Dialog").count():  # of a kernel that died, say
+                self.page.goto("about:blank")
+            else:
+                self.page.evaluate(self.CLOSE)
 
     def shut_down(self) -> None:
         """End the kernel; what is on the page stays."""
