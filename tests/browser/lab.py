@@ -108,11 +108,11 @@ class Lab:
 
     def lend_kernel(self, name: str) -> None:
         """Give a notebook the kernel that the one before it had, which has imported torch already."""
-        here = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+        here = {"path": name, "name": name, "type": "notebook"}
         if self.lent in [session["id"] for session in self.ask("sessions")]:
-            self.ask(f"sessions/{self.lent}", "PATCH", here)
+            self.ask(f"sessions/{self.lent}", "PATCH", here)  # with the name of a kernel, it would start another one
         else:
-            self.lent = self.ask("sessions", "POST", here)["id"]
+            self.lent = self.ask("sessions", "POST", here | {"kernel": {"name": "python3"}})["id"]
 
     def stop(self) -> None:
         with contextlib.suppress(OSError):
