@@ -1,7 +1,7 @@
 // @ts-check
 // Small matrices with a number in every cell, colored around zero.
 
-import { colorTable, cssColor, h, listen, once, stamp, typed } from "./shared.js";
+import { colorTable, cssColor, h, inkOn, listen, once, stamp, typed } from "./shared.js";
 import { format } from "./numbers.js";
 
 const MOST_NUMBERS = 16;
@@ -29,7 +29,7 @@ function render({ model, el }) {
           const level = Math.round(127.5 + (v / limit) * 127.5);
           const cell = h("td", { title: format(v) }, numbers ? format(Number(v.toFixed(3))) : "");
           cell.style.background = cssColor(table[level]);
-          cell.style.color = level < 55 || level > 200 ? "white" : "black";
+          cell.style.color = inkOn(table[level]);
           return cell;
         })));
       const grid = h("table", { className: numbers ? "cw-numbers" : "cw-dots" }, h("caption", {}, titles[k] ?? ""), h("tbody", {}, ...rows));

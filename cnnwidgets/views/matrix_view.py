@@ -8,6 +8,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.numbers import number
+from cnnwidgets.views.palette import ink_on
 from cnnwidgets.views.paper import DIM, GAP, SMALL, TABLES, Paper, line_of
 from cnnwidgets.views.view import View, numbers
 
@@ -52,11 +53,14 @@ class MatrixView(View, module="matrix_view.js"):
         paper.text(0, bottom + 0.05, self.caption, width=WIDE, lines=2, color=DIM)
 
     def _draw_matrix(self, paper: Paper, x: float, y: float, w: float, h: float, matrix: np.ndarray, limit: float) -> None:
+        from matplotlib import colormaps
+
         rows, columns = matrix.shape
         paper.image(x, y, columns * w, rows * h, matrix, cmap=TABLES["diverging"], vmin=-limit, vmax=limit)
         if columns > MOST_NUMBERS:
             return
+        table = colormaps[TABLES["diverging"]]
         for (i, j), value in np.ndenumerate(matrix):
-            color = "white" if abs(value) > 0.57 * limit else "black"
+            color = ink_on(table(0.5 + value / limit / 2)[:3])
             text = number(round(float(value), 3))
             paper.text(x + (j + 0.5) * w, y + (i + 0.5) * h, text, size=SMALL, ha="center", va="center", color=color)

@@ -6,6 +6,8 @@ contrast of at least 3:1 to a light and to a dark page. ``palette.js`` has the s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 CLASS_COLORS = (
     "#d48205", "#7d8aff", "#267c39", "#d60c0b", "#8737f7", "#3ba591", "#626a8c", "#965967", "#959867", "#ac84b6",
 )  # fmt: skip
@@ -30,6 +32,13 @@ def class_color(index: int) -> str:
 def class_colors(count: int) -> list[str]:
     """The colors of the first ``count`` classes."""
     return [class_color(index) for index in range(count)]
+
+
+def ink_on(color: Sequence[float]) -> str:
+    """Black or white: what can be read on a color (red, green, blue, from 0 to 1), with a contrast of at least 4.5:1."""
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color]
+    luminance = sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), parts, strict=True))
+    return "white" if luminance < 0.179 else "black"
 
 
 def _mixed(color: str, with_: int, share: float) -> str:

@@ -22,6 +22,12 @@ export function colorTable(name) {
 }
 
 export const rgba = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0;
+/** Black or white: what can be read on a color. Their contrasts, by the formula of WCAG, are equal at a luminance of 0.179. */
+export function inkOn(word) {
+  const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+  const [r, g, b] = [0, 8, 16].map((shift) => linear(((word >> shift) & 255) / 255));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.179 ? "white" : "black";
+}
 export const cssColor = (word) => `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;
 
 /** What can have the focus; there JupyterLab looks first whether it may take a key for a shortcut, before any parent. */

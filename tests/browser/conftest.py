@@ -9,6 +9,15 @@ from tests.browser.lab import FLAGS, SCREEN, Lab, Notebook, browser_path, new_pa
 from tests.browser.strips import DARK, LIGHT, Strip, page_of
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What is on the page goes with the report of a failure."""
+    report = yield
+    if report.failed and (page := item.funcargs.get("page")):
+        report.sections.append(("on the page", page.locator("body").inner_text()[-4000:]))
+    return report
+
+
 @pytest.fixture(scope="session")
 def chromium():
     from playwright.sync_api import sync_playwright

@@ -15,8 +15,8 @@ def test_plain_widgets_go_around_a_panel_and_are_linked_to_it_in_the_browser(not
     nb.run(0)
     page = nb.page
     expect(page.locator(".cwp .cw-canvas[data-seq]").first).to_be_visible()
-    page.locator(".cwp canvas.cw-canvas").first.click(position={"x": 30, "y": 30})
-    expect(page.locator(".widget-slider .widget-readout")).to_have_text("0")
+    page.locator(".cwp canvas.cw-canvas").first.click(position={"x": 130, "y": 30})
+    expect(page.locator(".widget-slider .widget-readout")).to_have_text("1")
     readout = page.locator(".widget-slider .widget-readout")
     readout.fill("5")
     readout.press("Enter")

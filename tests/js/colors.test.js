@@ -5,12 +5,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { format, percent } from "../../cnnwidgets/views/numbers.js";
-import { colorTable, cssColor, rgba, typed } from "../../cnnwidgets/views/shared.js";
+import { colorTable, cssColor, inkOn, rgba, typed } from "../../cnnwidgets/views/shared.js";
 
 /** @returns {number[]} */
 const parts = (word) => [word & 255, (word >> 8) & 255, (word >> 16) & 255];
 /** @param {number[]} color */
 const lightness = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
+
+test("the ink on every color of every table has a contrast of at least 4.5", () => {
+  const light = (part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4);
+  for (const name of ["viridis", "gray", "diverging"]) {
+    for (const word of colorTable(name)) {
+      const ground = lightness(parts(word).map(light)) + 0.05;
+      const contrast = inkOn(word) === "white" ? 1.05 / ground : ground / 0.05;
+      assert.ok(contrast >= 4.5, `${name} ${cssColor(word)}: ${contrast}`);
+    }
+  }
+});
 
 test("tables begin and end with their anchors", () => {
   assert.equal(cssColor(colorTable("viridis")[0]), "rgb(68 1 84)");

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from skimage.color import deltaE_ciede2000, rgb2lab
 
 from cnnwidgets import views
-from cnnwidgets.views.palette import CLASS_COLORS, class_color, class_colors
+from cnnwidgets.views.palette import CLASS_COLORS, class_color, class_colors, ink_on
 from docs.palette import EYES, PAGES, contrast, distances, rgb
 from tests.views.test_modules import needs_node, node
 
@@ -48,3 +50,10 @@ def test_the_browser_has_the_same_colors(tmp_path):
     source = (Path(views.__file__).parent / "palette.js").read_text("utf-8")
     code = f"{source}\nconsole.log(JSON.stringify(Array.from({{ length: 64 }}, (_, k) => classColor(k))));"
     assert json.loads(node(code, tmp_path)) == class_colors(64)
+
+
+def test_ink_can_be_read_on_every_color_of_the_diverging_table():
+    table = colormaps["RdBu_r"]
+    for level in range(256):
+        color = table(level)[:3]
+        assert contrast(to_hex(color), {"white": "#ffffff", "black": "#000000"}[ink_on(color)]) >= 4.5
