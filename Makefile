@@ -35,7 +35,7 @@ notebooks-test: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-sanitize-with notebooks/sanitize.cfg notebooks
 
 browser: $(VENV)/ready
-	$(BIN)/python -m pytest tests/browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/browser
 
 notebooks: $(VENV)/ready  ## write the index of the notebooks, and execute them all again, without widget state
 	$(BIN)/python -m docs.index
