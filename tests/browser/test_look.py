@@ -101,6 +101,13 @@ def test_the_main_picture_and_its_controls_are_on_a_projector_s_screen(gallery, 
     assert max(parts) <= screen["y"] + screen["height"], f"strip and picture end at {parts}, the screen at {screen}"
 
 
+@every_panel
+def test_code_panel_and_finding_fit_a_projector_s_screen(gallery, name):
+    look = Look(gallery, name)
+    screen = look.page.locator(".jp-WindowedPanel-outer").first.bounding_box()
+    assert look.cell.bounding_box()["height"] <= screen["height"]
+
+
 def test_two_rows_of_feature_maps_are_on_a_projector_s_screen(gallery):
     look = Look(gallery, "FeatureMapBrowser")
     screen = look.page.locator(".jp-WindowedPanel-outer").first.bounding_box()

@@ -267,7 +267,7 @@ def test_a_score_that_is_no_number_is_refused():
 @pytest.mark.parametrize("method", ["saliency", "smoothgrad", "layer_cam"])
 def test_a_gradient_that_is_no_number_is_refused_though_the_score_is_one(method):
     net = cw.bind(Function(lambda self, x: torch.sqrt(0 * F.relu(x).mean((2, 3)))), input_shape=(3, 12, 12))
-    with pytest.raises(ValueError, match=r"the map of class 1 has .* NaN"):
+    with pytest.raises(ValueError, match=r"values of the map of class 1 are NaN"):
         cw.methods.attribute(net, picture(), 1, method=method)
 
 

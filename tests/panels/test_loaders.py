@@ -71,7 +71,7 @@ def test_tasks_of_every_kind_race_on_screen_and_in_code(name, unit):
     drawn = json.loads(panel.chart.figure)["layout"]
     assert ("yaxis4" in drawn) == (name in RIGHT)  # two axes by quantity, one for its rate
     assert [axes.get_ylabel() for axes in panel.figure().axes] == (
-        ["loss", "accuracy", "rate", "rate", ""] if name in RIGHT else ["loss", "rate", ""]
+        ["loss", "accuracy", "rate (log)", "rate (log)", ""] if name in RIGHT else ["loss", "rate (log)", ""]
     ) + ([""] if is_shown(panel, panel.snapshots) else [])
     several = len(found.histories[1].snapshot_ends) > 1
     assert (is_shown(panel, panel.snapshots)) == (several and name in RIGHT)
