@@ -50,11 +50,17 @@ def address(site):
 def watched(page):
     """A page, and what went wrong on it: errors, and requests to elsewhere."""
     wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(f"page error: {error}"))
-    page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     here = ("http://127.0.0.1:", "file:", "data:", "blob:")
-    page.on("request", lambda request: None if request.url.startswith(here) else wrong.append(request.url))
-    return page, wrong
+    listeners = {
+        "pageerror": lambda error: wrong.append(f"page error: {error}"),
+        "console": lambda message: wrong.append(message.text) if message.type == "error" else None,
+        "request": lambda request: None if request.url.startswith(here) else wrong.append(request.url),
+    }
+    for event, listener in listeners.items():
+        page.on(event, listener)
+    yield page, wrong
+    for event, listener in listeners.items():
+        page.remove_listener(event, listener)
 
 
 @pytest.mark.parametrize(
