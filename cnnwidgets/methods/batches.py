@@ -137,7 +137,7 @@ def numbers_of(dataset: Any, indices: Sequence[int] | None) -> np.ndarray:
     """The numbers of the wanted items, int64 (n,), none negative.
 
     Raises:
-        TypeError: the data set has no length or no numbering, or the indices are no whole numbers.
+        TypeError: the data set has no length or no numbering, or the indices are not whole numbers.
         ValueError: there are no items.
         IndexError: there is no such item.
     """

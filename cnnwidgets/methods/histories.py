@@ -133,7 +133,7 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
     """The histories in a file that :func:`save` has written, to the last bit, and what else is known about them.
 
     Raises:
-        FileNotFoundError, TypeError: there is no such file, or that is no path.
+        FileNotFoundError, TypeError: there is no such file, or that is not a path.
         ValueError: the file holds no histories.
     """
     check("path", path, [KINDS["str"], KINDS["Path"]])

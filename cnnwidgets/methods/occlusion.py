@@ -416,7 +416,7 @@ def _region(region: Any) -> list[int]:
 
 
 def _numbers(value: Any) -> list[int | None]:
-    """Those of a list, a tuple or a flat array, None in the place of what is no whole number; none of all else."""
+    """Those of a list, a tuple or a flat array, None in place of what is not a whole number; none of anything else."""
     if isinstance(value, (np.ndarray, torch.Tensor)):
         value = value.tolist()
     return [whole_or_none(number) for number in value] if isinstance(value, (list, tuple)) else []

@@ -124,7 +124,7 @@ def scan(
 
     Raises:
         TypeError: the data set has no numbered items, or cannot be sent to another process.
-        ValueError: there is no picture, none can be used, a number does not fit, or the checkpoint is another scan's.
+        ValueError: there is no picture, none can be used, a number does not fit, or the checkpoint belongs to another scan.
         IndexError: there is no item of such a number.
         KeyError: a reducer wants a layer that the network has not.
         BrokenExecutor: the executor's processes died.

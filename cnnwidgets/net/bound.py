@@ -67,7 +67,7 @@ def bind(
             - ``"values"``: of a regression.
 
     Raises:
-        TypeError: the model is no module, takes several inputs, or takes volumes; or images are no data set.
+        TypeError: the model is not a module, takes several inputs, or takes volumes; or images are not a data set.
         ValueError: the shape, the classes, the device or the outputs do not fit.
     """
     known: dict[str, Any] = {
@@ -277,7 +277,7 @@ class BoundModel(Passes):
         Where the answer to a picture depends on the others in its batch, each is shown alone.
 
         Raises:
-            TypeError: the network's output is no tensor (N, K).
+            TypeError: the network's output is not a tensor (N, K).
             ValueError: the class names are not as many as the outputs.
         """
         inputs, _ = self.prepare(images), self.output  # which looks at pictures of its own, if it is not told yet
@@ -289,7 +289,7 @@ class BoundModel(Passes):
         """The probability of each class: float32 (N, classes), on the CPU; the columns are those of ``net.classes``.
 
         Raises:
-            TypeError: the network's output is no tensor (N, K).
+            TypeError: the network's output is not a tensor (N, K).
             ValueError: the network gives values, and no probabilities.
         """
         scores = self.scores(images)
@@ -318,7 +318,7 @@ class BoundModel(Passes):
         Several labels have a probability each; a regression gives its first k values, as (name, value).
 
         Raises:
-            TypeError: the network's output is no tensor (N, K), or k is no whole number.
+            TypeError: the network's output is not a tensor (N, K), or k is not a whole number.
             ValueError: k is below 1, the output is not finite, or the class names are not as many as the outputs.
         """
         check("k", k, [KINDS["Count"]])

@@ -25,7 +25,7 @@ Shape = tuple[int, int, int]
 
 
 def check_module(model: Any) -> None:
-    """Raises TypeError, with a sentence, for what is no module or takes several inputs."""
+    """Raises TypeError, with a sentence, for what is not a module or takes several inputs."""
     if not isinstance(model, nn.Module):
         hint = ""
         if isinstance(model, type):

@@ -141,7 +141,7 @@ def names_of(dataset: Any) -> tuple[str, ...]:
 
 
 def is_dataset(thing: Any) -> bool:
-    """Whether something holds items by number, and is no picture or item itself."""
+    """Whether something holds items by number, and is not a picture or item itself."""
     if isinstance(thing, (list, Dataset, DataLoader)):
         return True
     single = isinstance(thing, (str, bytes, tuple, torch.Tensor, np.ndarray, np.generic, Image.Image, Mapping))

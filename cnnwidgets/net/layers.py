@@ -194,7 +194,7 @@ class Ending(NamedTuple):
     """How a forward pass ends; found by the survey that writes the layer table.
 
     Attributes:
-        shape: of the output of one picture; None where that is no tensor.
+        shape: of the output of one picture; None where that is not a tensor.
         operation: ``"softmax"``, ``"sigmoid"`` or another of ``telling.ACTIVATIONS``, or ``"linear"``, if nothing but
             reshaping follows it; else empty.
         function, number: which call that is: the function's own name, and its ordinal from 1 among calls of that name.

@@ -1,5 +1,6 @@
 """One server and one browser for all browser tests; a notebook each."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -14,7 +15,8 @@ def pytest_runtest_makereport(item, call):
     """What is on the page goes with the report of a failure."""
     report = yield
     if report.failed and (page := item.funcargs.get("page")):
-        report.sections.append(("on the page", page.locator("body").inner_text()[-4000:]))
+        with contextlib.suppress(Error):  # the page is gone
+            report.sections.append(("on the page", page.locator("body").inner_text(timeout=5000)[-4000:]))
     return report
 
 

@@ -37,7 +37,7 @@ ROUTES = 128
 
 
 Found = dict[Step, Any]
-"""What steps have given for a batch of N positions: windows (N, C, height, width), whole tensors, or what is no tensor."""
+"""What steps have given for a batch of N positions: windows (N, C, height, width), whole tensors, or other things."""
 
 
 class Engine:

@@ -129,7 +129,7 @@ class Follower(Tracer):
         return part
 
     def _answer(self, proxy: Any, kind: str, target: Any, args: tuple) -> Any:
-        """What stands for a value; where that is a size, or depends on no picture and is no tensor, itself."""
+        """What stands for a value; where that is a size, or depends on no picture and is not a tensor, itself."""
         first, second = proxy.values
         if (kind == "call_method" and target in _SIZES) or (target is getattr and args[1] in _SIZES):
             if first == second:

@@ -42,7 +42,7 @@ class Step:
             "shape": it asks only for a tensor's shape;
             "whole": anything; it is computed of whole maps.
         inputs: the steps that it takes values of.
-        shape: of its output for one picture; () for what is no tensor.
+        shape: of its output for one picture; () for what is not a tensor.
         added: of a sliding step, the one whose maps are added to its output, and ...
         activation: ... what comes after that.
         number: of the steps with windows, which one; -1 for the others.
