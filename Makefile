@@ -27,7 +27,7 @@ unit: $(VENV)/ready
 	$(BIN)/python -m pytest -n 2 -m "not nightly" tests --ignore=tests/browser
 
 nightly: export OMP_NUM_THREADS = 1
-nightly: $(VENV)/ready  ## the long sweeps: every torchvision model, one of each of timm's families, and 1,200 random networks
+nightly: $(VENV)/ready  ## the long sweeps: every torchvision model, one of each of timm's families, 1,200 random networks, fifty runs of a cell
 	$(BIN)/python -m pytest -n 2 -m nightly tests --ignore=tests/browser
 
 notebooks-test: export OMP_NUM_THREADS = 1
