@@ -150,7 +150,7 @@ gc.collect()"""
         self._listeners = {
             "pageerror": lambda error: self.problems.append(f"page error: {error}"),
             "console": lambda m: self.problems.append(f"console: {m.text}") if m.type == "error" else None,
-            "requestfailed": lambda r: self.problems.append(f"request failed: {r.url}"),
+            "requestfailed": self._failed,
             "request": lambda r: self.requests.append(r.url),
         }
         for event, listener in self._listeners.items():
@@ -162,6 +162,10 @@ gc.collect()"""
             page.wait_for_selector("#jupyterlab-splash", state="detached", timeout=LONG)
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=LONG)
         page.wait_for_function(self.IDLE, timeout=LONG)
+
+    def _failed(self, request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # what was under way when the page was left or loaded again
+            self.problems.append(f"request failed ({request.failure}): {request.url}")
 
     def cell(self, index: int):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
