@@ -24,6 +24,7 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.initialization import INITIALIZATIONS, initial_weights, initialize
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
@@ -45,6 +46,7 @@ from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "INITIALIZATIONS",
     "METHODS",
     "PARAMETERS",
     "SCHEDULES",
@@ -107,6 +109,8 @@ __all__ = [
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
+    "initial_weights",
+    "initialize",
     "integrated_gradients",
     "intersection_over_union",
     "layer_cam",
