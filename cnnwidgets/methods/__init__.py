@@ -43,13 +43,19 @@ from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "BUILDERS",
+    "DATA",
     "INITIALIZATIONS",
+    "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "REGULARIZE",
     "SCHEDULES",
+    "UNTIL",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
@@ -137,5 +143,6 @@ __all__ = [
     "thin_class",
     "train",
     "trust",
+    "vary",
     "zero_shares",
 ]
