@@ -34,6 +34,7 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.recorded import recorded
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
@@ -129,6 +130,7 @@ __all__ = [
     "pointing_game",
     "race",
     "randomized",
+    "recorded",
     "rise",
     "saliency",
     "sanity_check",

@@ -154,7 +154,7 @@ def _of_csv(path: Path) -> History:
         name,
         {},
         0,
-        rates=np.array([_filled(rows, column) for column in rates]).reshape(-1, len(rows))[:, is_step],
+        rates=np.array([_filled(rows, column) for column in rates] or [[math.nan] * len(rows)])[:, is_step],
         loss=_numbers(steps, losses),
         accuracy=_numbers(steps, accuracies),
         ends=done[at].astype(np.int64),

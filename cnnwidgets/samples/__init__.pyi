@@ -1,3 +1,5 @@
+import pathlib
+
 from .bundle import Sample as Sample
 from .bundle import sample as sample
 from .datasets import digits as digits
@@ -8,3 +10,4 @@ from .stacks import MLP as MLP
 from .stacks import Stack as Stack
 
 NAMES: tuple[str, ...]
+RUNS: pathlib.Path
