@@ -41,6 +41,8 @@ from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
+from cnnwidgets.methods.search import Search, Trial, search
+from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
@@ -89,11 +91,14 @@ __all__ = [
     "Sanity",
     "Scan",
     "Schedule",
+    "Search",
+    "Searches",
     "Segmentation",
     "Separation",
     "Step",
     "Stop",
     "Task",
+    "Trial",
     "Trust",
     "UnitStatistics",
     "Verdict",
@@ -137,6 +142,8 @@ __all__ = [
     "scan",
     "schedule",
     "score_cam",
+    "search",
+    "searches",
     "segment",
     "separation",
     "smoothgrad",

@@ -6,5 +6,6 @@ from .filters import FilterGrid as FilterGrid
 from .lr_finder import LRFinder as LRFinder
 from .occlusion import OcclusionSlider as OcclusionSlider
 from .saliency import SaliencyPanel as SaliencyPanel
+from .search import HyperparameterSearch as HyperparameterSearch
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace

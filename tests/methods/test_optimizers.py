@@ -93,6 +93,7 @@ def test_a_race_steps_as_torchs_own_optimizer_to_the_last_bit(options):
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
+        assert len([*others()]) == 2  # what validates draws from the generator, too
     assert found.loss.tolist() == losses
 
 
