@@ -34,6 +34,7 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.recorded import recorded
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
@@ -54,6 +55,7 @@ __all__ = [
     "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "RACES",
     "REGULARIZE",
     "SCHEDULES",
     "UNTIL",
