@@ -41,6 +41,9 @@ from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.signal_training import Signals, signals
+from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.stacks import Stack, stack_task
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.verdict import Verdict
@@ -84,6 +87,9 @@ __all__ = [
     "Schedule",
     "Segmentation",
     "Separation",
+    "Signal",
+    "Signals",
+    "Stack",
     "Step",
     "Stop",
     "Task",
@@ -131,8 +137,11 @@ __all__ = [
     "score_cam",
     "segment",
     "separation",
+    "signal",
+    "signals",
     "smoothgrad",
     "spread_class",
+    "stack_task",
     "task",
     "thin_class",
     "train",
