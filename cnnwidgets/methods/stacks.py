@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -96,13 +97,13 @@ class Stack(nn.Module):
 
 
 @checked
-def stack_task(**options: int | str | bool) -> Task:
+def stack_task(**options: Any) -> Task:
     """A stack that learns the digits: a :class:`Task` whose every run begins with weights of its own seed.
 
     Parameters: those of :class:`Stack`.
     """
     digits = task("digits")
-    make = partial(Stack, **options)  # type: ignore[arg-type]
+    make = partial(Stack, **options)
     make()  # whatever cannot be is told at once
     return Task(make, digits.loader, digits.validation_loader, name="a stack on digits", draws=False)
 
