@@ -101,7 +101,7 @@ INITIALIZATIONS: dict[str, Initialization] = {
         {"std": Parameter(0.01, "Standard deviation of the weights.", 0.0, 100.0)},
     ),
     "uniform": Initialization(
-        "uniform ±1/√fan_in",
+        "uniform 1/√n",
         "Uniform random numbers between ±gain/√fan_in: torch's own default (LeCun et al. 1998).",
         "gain² / (3 · fan_in)",
         _uniform,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from types import SimpleNamespace
@@ -47,7 +48,7 @@ class InitLab(Panel):
     >>> cw.InitLab(model, loader, init="xavier")  # a copy gets the weights, and trains; yours stays as it is
 
     Above are the values in each layer, below their standard deviation: activations go forward from the first layer,
-    gradients of the loss come back from the last. "After training" trains for some steps first.
+    gradients of the loss come back from the last. "After" trains for some steps first.
 
     Parameters:
         network: by default a stack of equal layers on the digits; "digits" or "scenes"; a
@@ -65,15 +66,17 @@ class InitLab(Panel):
         help="factor of the weights; by default √2 for Kaiming, else 1",
     )  # fmt: skip
     mode = Choice(["fan_in", "fan_out"], when=_of("mode"), more=True, help="keep the signal forward or the gradient back")
-    activation = Choice(list(ACTIVATIONS), "tanh", absent=_is_own, help="what follows the weights of each layer")
+    activation = Choice(
+        list(ACTIVATIONS), "tanh", texts=["none", "tanh", "sigmoid", "ReLU", "leaky ReLU", "ELU"], absent=_is_own,
+        help="what follows the weights of each layer",
+    )  # fmt: skip
     depth = Slide(10, (1, 30), absent=_is_own, help="number of layers")
     batch_norm = Flag(False, absent=_is_own, label="batch norm", help="normalize each unit over the batch")
     residual = Flag(False, absent=_is_own, label="residuals", help="add a layer's input to its output")
     moment = Choice(
-        ["before", "after"], texts=["before", "after training"], label="show",
-        help="the network as it begins, or after some training steps",
+        ["before", "after"], label="training", help="show the network as it begins, or after some training steps",
     )  # fmt: skip
-    steps = Number(100, 1, 2000, free="above", when={"moment": ["after"]}, help="batches to train on")
+    steps = Number(100, 1, 2000, free="above", more=True, when={"moment": ["after"]}, help="batches to train on")
     lr = Number(
         0.01, 0.0, 100.0, free="above", more=True, when={"moment": ["after"]}, label="learning rate",
         help="learning rate of the SGD (momentum 0.9) that trains",
@@ -98,7 +101,7 @@ class InitLab(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
-        self.forward, self.back = (ChartView(height=400, readout=True) for _ in range(2))
+        self.forward, self.back = (ChartView(height=380, readout=True) for _ in range(2))
         for chart, noun in ((self.forward, "activation"), (self.back, "gradient")):
             with suppress(MissingPackage):
                 chart.show(blank("layer", noun), f"{noun}s by layer")
@@ -119,8 +122,7 @@ class InitLab(Panel):
     @draws()
     def draw_both(self, found: Signals) -> None:
         for chart, noun, color in ((self.forward, "activations", FORWARD), (self.back, "gradients", BACK)):
-            expected = found.expected if noun == "activations" else None
-            figure = _plot(found.before, found.after, noun, color, expected)
+            figure = _plot(found.before, found.after, noun, color, found.expected)
             chart.show(figure, f"{noun} by layer: {found.summary.splitlines()[0]}")
 
     def summary(self, found: Signals) -> str:
@@ -150,7 +152,7 @@ def _arrays(signal: Signal) -> dict[str, np.ndarray]:
 
 
 @needs_plotly
-def _plot(before: Signal, after: Signal | None, noun: str, color: str, expected: np.ndarray | None) -> Any:
+def _plot(before: Signal, after: Signal | None, noun: str, color: str, expected: np.ndarray) -> Any:
     """The values in each layer above, their deviation below."""
     import plotly.graph_objects as go
 
@@ -165,20 +167,24 @@ def _plot(before: Signal, after: Signal | None, noun: str, color: str, expected:
     curve(shown.std, "after training" if after else "deviation", color, "solid", 3)
     if after:
         curve(getattr(before, noun).std, "before", GRAY, "solid")
-    else:
-        curve(shown.between, "from picture to picture", color, "dot")
-        if expected is not None and np.isfinite(expected).any():
-            curve(expected, "if infinitely wide", GRAY, "dash")
+    elif noun == "activations":
+        curve(shown.between, "between pictures", color, "dot")
+        if np.isfinite(expected).any():
+            curve(expected, "infinitely wide", GRAY, "dash")
     drawn = np.concatenate([one["y"] for one in curves[len(names) :]])
     seen = drawn[np.isfinite(drawn)]
-    low, high = (seen.min() / 1.5, seen.max() * 1.5) if len(seen) else (0.1, 10.0)
+    low, high = (seen.min() / 1.5, seen.max() * 1.5) if len(seen) else (0.1, 1.0)
+    wider = max(1.0, math.sqrt(10 * low / high))  # at least a factor of ten is seen
     stacked = all(name == f"layer{k}" for k, name in enumerate(names, 1))
     axis = layer_axis(names, *((), ()) if stacked else ticks(names, LETTERS))
+    room = 0.04 * (shown.edges[-1] - shown.edges[0])
+    values = {"range": [shown.edges[0] - room, shown.edges[-1] + room], "exponentformat": "power"}
+    below = log_axis(low / wider, high * wider, 5)
     layout = {
         **LAYOUT,
         "xaxis": {**axis, "anchor": "y", "showticklabels": False},
         "xaxis2": {**axis, "anchor": "y2", "title": {"text": "layer", **FONT}},
-        "yaxis": {"domain": [0.48, 1], "anchor": "x", "title": {"text": noun, **FONT}, "zeroline": True},
-        "yaxis2": {"domain": [0, 0.4], "anchor": "x2", **log_axis(low, high, 5), "title": {"text": "deviation", **FONT}},
+        "yaxis": {**values, "domain": [0.48, 1], "anchor": "x", "title": {"text": noun, **FONT}},
+        "yaxis2": {**below, "domain": [0, 0.4], "anchor": "x2", "title": {"text": "deviation", **FONT}},
     }
     return go.Figure({"data": curves, "layout": layout})

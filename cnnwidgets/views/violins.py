@@ -12,9 +12,10 @@ HALF = 0.44
 
 
 def violins(counts: np.ndarray, edges: np.ndarray, color: str, **axes: Any) -> list[dict[str, Any]]:
-    """A plotly trace per layer, at x = 1, 2, …: as wide at a value as there are values of its size.
+    """A plotly trace per layer, at x = 1, 2, …: as wide at a value as the root of how many there are of its size.
 
-    Each layer has the same width at its fullest bin, so that a layer whose values are all alike is a flat line.
+    The root lets the rest be seen where many are 0. Each layer has the same width at its fullest bin, so that a layer whose
+    values are all alike is a flat line.
 
     Parameters:
         counts: (layers, bins).
@@ -24,7 +25,7 @@ def violins(counts: np.ndarray, edges: np.ndarray, color: str, **axes: Any) -> l
     heights = np.repeat(edges, 2)[1:-1]
     drawn = []
     for layer, row in enumerate(counts, 1):
-        width = np.repeat(row / max(1, row.max()) * HALF, 2)
+        width = np.repeat(np.sqrt(row / max(1, row.max())) * HALF, 2)
         some = np.flatnonzero(width)  # from the first bin that has any to the last
         part = slice(some[0], some[-1] + 1) if len(some) else slice(0)
         x = np.r_[layer - width[part], (layer + width[part])[::-1]]
