@@ -34,6 +34,7 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.recorded import recorded
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
@@ -46,13 +47,19 @@ from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.stacks import Stack, stack_task
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "BUILDERS",
+    "DATA",
     "INITIALIZATIONS",
+    "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "REGULARIZE",
     "SCHEDULES",
+    "UNTIL",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
@@ -129,6 +136,7 @@ __all__ = [
     "pointing_game",
     "race",
     "randomized",
+    "recorded",
     "rise",
     "saliency",
     "sanity_check",
@@ -146,5 +154,6 @@ __all__ = [
     "thin_class",
     "train",
     "trust",
+    "vary",
     "zero_shares",
 ]
