@@ -44,7 +44,6 @@ from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
-from cnnwidgets.methods.stacks import Stack, stack_task
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -96,7 +95,6 @@ __all__ = [
     "Separation",
     "Signal",
     "Signals",
-    "Stack",
     "Step",
     "Stop",
     "Task",
@@ -149,7 +147,6 @@ __all__ = [
     "signals",
     "smoothgrad",
     "spread_class",
-    "stack_task",
     "task",
     "thin_class",
     "train",

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from cnnwidgets.methods.code.signals import signal_lines
 from cnnwidgets.methods.initialization import (
@@ -17,14 +16,14 @@ from cnnwidgets.methods.initialization import (
     Spec,
     initial_weights,
     initialization_code,
-    initialize,
     settle,
 )
 from cnnwidgets.methods.lr_finder import endless
 from cnnwidgets.methods.parts import ask
 from cnnwidgets.methods.signals import Signal, signal
-from cnnwidgets.methods.stacks import Stack, expected_std
+from cnnwidgets.methods.stacks import LinearStack, expected_std
 from cnnwidgets.methods.tasks import Task, Trainable
+from cnnwidgets.methods.variations import vary
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.items import read_batch
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -97,7 +96,8 @@ def signals(
 ) -> Signals:
     """The signal in a network that was initialized anew, before it is trained by SGD, and after.
 
-    >>> cw.methods.signals(cw.methods.stack_task(activation="tanh"), "uniform").before.activations.std[[0, 4, 9]]
+    >>> stack = cw.methods.vary(cw.methods.task("digits"), model={"builder": "linear_stack", "depth": 10})
+    >>> cw.methods.signals(stack, "uniform").before.activations.std[[0, 4, 9]]
 
     Parameters:
         task: the network and its data; both stay as they are. The first batch of the training loader is looked at.
@@ -115,7 +115,7 @@ def signals(
     if steps < 0:
         raise ValueError(f"steps is {steps}; expected a whole number of at least 0")
     settled = settle(init)
-    task = replace(task, model=partial(_started, task, settled))
+    task = vary(task, init=settled)
     model, stream = task.stream(seed)
     with stream.flowing():
         batch = next(iter(task.loader), None)
@@ -126,7 +126,7 @@ def signals(
     weights = tuple(initial_weights(model, settled))
     before = look(model)
     expected = np.full(len(before.layers), np.nan)
-    stack: dict[str, Any] | None = model.options if isinstance(model, Stack) else None
+    stack: dict[str, Any] | None = model.options if isinstance(model, LinearStack) else None
     if stack and not stack["batch_norm"] and not stack["residual"]:
         expected = expected_std(read_batch(batch)[0], weights[:-1], stack["activation"])
     settings: dict[str, Any] = {"initialization": initialization_code(model, settled), "stack": stack}
@@ -142,9 +142,3 @@ def signals(
             losses += [step.loss for step in itertools.islice(training, min(AT_ONCE, steps - len(losses)))]
         now = replace(now, losses=np.array(losses))
     return replace(now, after=look(model)) if steps else now
-
-
-def _started(task: Task, settled: dict[str, Any]) -> nn.Module:
-    model = task.start()
-    initialize(model, **settled)
-    return model

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from cnnwidgets.methods.copies import trainable_copy
 from cnnwidgets.methods.criteria import Loss, accuracy, fit_labels, scores_of
-from cnnwidgets.methods.stacks import Stack
+from cnnwidgets.methods.stacks import LinearStack
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.randomness import Stream
 from cnnwidgets.net.trace import Calls, first_tensor
@@ -158,7 +158,9 @@ def signal(
         KeyError, TypeError, ValueError: the network cannot be copied, gives no scores, or shows no layer.
     """
     twin = trainable_copy(module).train()
-    names = tuple(layers) if layers is not None else getattr(module, "names", None) if isinstance(module, Stack) else None
+    names = (
+        tuple(layers) if layers is not None else getattr(module, "names", None) if isinstance(module, LinearStack) else None
+    )
     for name in names or ():
         twin.get_submodule(name)
     device = next((each.device for each in twin.parameters()), torch.device("cpu"))

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from cnnwidgets.methods.initialization import InitialWeights
-from cnnwidgets.methods.tasks import Task, task
-from cnnwidgets.net.arguments import checked, checking, is_whole, one_of
-
-ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "identity": nn.Identity,
-    "tanh": nn.Tanh,
-    "sigmoid": nn.Sigmoid,
-    "relu": nn.ReLU,
-    "leaky_relu": partial(nn.LeakyReLU, 0.1),
-    "elu": nn.ELU,
-}
-"""By name: what follows the weights of each layer of a stack."""
+from cnnwidgets.net.arguments import checking, is_whole, one_of
+from cnnwidgets.samples.stacks import ACTIVATIONS
 
 DEEPEST, WIDEST = 50, 2000
 
@@ -31,7 +19,7 @@ BELL = np.linspace(-10, 10, 8001)
 """Where a normal variable is looked at, in deviations, for an expected value."""
 
 
-class StackLayer(nn.Module):
+class LinearLayer(nn.Module):
     """Weights, a batch norm where one is wanted, and an activation; what comes in is added where it is residual."""
 
     def __init__(self, size: int, width: int, activation: str, batch_norm: bool, residual: bool):
@@ -46,15 +34,15 @@ class StackLayer(nn.Module):
         return x + found if self.residual else found
 
 
-class Stack(nn.Module):
-    """Equal layers one after the other: ``layer1``, ``layer2``, …, and a linear ``head`` that gives scores.
+class LinearStack(nn.Module):
+    """Equal linear layers one after the other: ``layer1``, ``layer2``, …, and a linear ``head`` that gives scores.
 
-    >>> Stack(activation="relu", depth=20, batch_norm=True)
+    >>> LinearStack(activation="relu", depth=20, batch_norm=True)
 
     Parameters:
         size: numbers of a picture, 1,024 for the digits.
         classes: scores of the head.
-        activation: a name in :data:`ACTIVATIONS`.
+        activation: a name in :data:`cnnwidgets.samples.stacks.ACTIVATIONS`.
         depth, width: how many layers, and units of each.
         batch_norm: whether the weighted sums of each layer are normalized over the batch.
         residual: whether each layer of as many inputs as units adds its input to what it gives.
@@ -86,7 +74,7 @@ class Stack(nn.Module):
         sizes = [size, *[width] * depth]
         self.names = [f"layer{k + 1}" for k in range(depth)]
         for name, before, after in zip(self.names, sizes, sizes[1:], strict=False):
-            self.add_module(name, StackLayer(before, after, activation, batch_norm, residual))
+            self.add_module(name, LinearLayer(before, after, activation, batch_norm, residual))
         self.head = nn.Linear(width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,18 +82,6 @@ class Stack(nn.Module):
         for name in self.names:
             x = getattr(self, name)(x)
         return self.head(x)
-
-
-@checked
-def stack_task(**options: Any) -> Task:
-    """A stack that learns the digits: a :class:`Task` whose every run begins with weights of its own seed.
-
-    Parameters: those of :class:`Stack`.
-    """
-    digits = task("digits")
-    make = partial(Stack, **options)
-    make()  # whatever cannot be is told at once
-    return Task(make, digits.loader, digits.validation_loader, name="a stack on digits", draws=False)
 
 
 def expected_std(images: Tensor, rows: Sequence[InitialWeights], activation: str) -> np.ndarray:
@@ -118,7 +94,7 @@ def expected_std(images: Tensor, rows: Sequence[InitialWeights], activation: str
     Parameters:
         images: (N, …), what goes in.
         rows: what :func:`initial_weights` gives of the stack's layers, without the head.
-        activation: a name in :data:`ACTIVATIONS`.
+        activation: a name in :data:`cnnwidgets.samples.stacks.ACTIVATIONS`.
 
     Returns:
         float64 (layers,); NaN from the first layer whose weights are kept, or all the same but for 0.

@@ -17,8 +17,8 @@ from cnnwidgets.base.traits import Choice, Flag, Number, Seed, Slide
 from cnnwidgets.methods.initialization import INITIALIZATIONS
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, Values
-from cnnwidgets.methods.stacks import ACTIVATIONS, stack_task
-from cnnwidgets.methods.tasks import Trainable, task_of
+from cnnwidgets.methods.tasks import Trainable, task, task_of
+from cnnwidgets.methods.variations import vary
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.views import ChartView
 from cnnwidgets.views.by_layer import ticks
@@ -67,7 +67,8 @@ class InitLab(Panel):
     )  # fmt: skip
     mode = Choice(["fan_in", "fan_out"], when=_of("mode"), more=True, help="keep the signal forward or the gradient back")
     activation = Choice(
-        list(ACTIVATIONS), "tanh", texts=["none", "tanh", "sigmoid", "ReLU", "leaky ReLU", "ELU"], absent=_is_own,
+        ["identity", "tanh", "sigmoid", "relu", "leaky_relu", "elu"], "tanh", absent=_is_own,
+        texts=["none", "tanh", "sigmoid", "ReLU", "leaky ReLU", "ELU"],
         help="what follows the weights of each layer",
     )  # fmt: skip
     depth = Slide(10, (1, 30), absent=_is_own, help="number of layers")
@@ -112,12 +113,12 @@ class InitLab(Panel):
         for name in INITIALIZATIONS[state.init].parameters.keys() & vars(state).keys():
             scheme[name] = getattr(state, name)
         if self._network is not None:
-            task = task_of(self._network, self._loader, self._loader)
+            given = task_of(self._network, self._loader, self._loader)
         else:
-            options = ("activation", "depth", "width", "batch_norm", "residual")
-            task = stack_task(**{name: getattr(state, name) for name in options})
+            options = {name: getattr(state, name) for name in ("activation", "depth", "width", "batch_norm", "residual")}
+            given = vary(task("digits"), model={"builder": "linear_stack", **options})
         steps = state.steps if state.moment == "after" else 0
-        return signals(task, scheme, steps=steps, lr=state.lr, seed=state.seed, on_update=job.update, cancel=job)
+        return signals(given, scheme, steps=steps, lr=state.lr, seed=state.seed, on_update=job.update, cancel=job)
 
     @draws()
     def draw_both(self, found: Signals) -> None:

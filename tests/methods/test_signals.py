@@ -13,9 +13,10 @@ from scipy import integrate, stats
 from torch import nn
 from torch.nn import functional as F
 
-from cnnwidgets.methods import Stack, Task, initial_weights, initialize, signal, signals, stack_task
-from cnnwidgets.methods.stacks import ACTIVATIONS, expected_std
+from cnnwidgets.methods import Task, initial_weights, initialize, signal, signals, task, vary
+from cnnwidgets.methods.stacks import LinearStack, expected_std
 from cnnwidgets.net import Cancelled
+from cnnwidgets.samples.stacks import ACTIVATIONS
 from tests.methods.learning import Net, lecture, loader, net, others, pictures, record
 from tests.net.networks import CancelAt
 
@@ -23,7 +24,7 @@ from tests.net.networks import CancelAt
 def lecture_stack(scheme: str, activation: str = "tanh", **options):
     """Ten layers of 500 units, and 500 normal numbers for each of 100 pictures, as the slides have it."""
     torch.manual_seed(0)
-    stack = Stack(500, activation=activation, **options)
+    stack = LinearStack(500, activation=activation, **options)
     initialize(stack, **({"scheme": scheme} if isinstance(scheme, str) else scheme))
     return stack, signal(stack, torch.randn(100, 500), torch.randint(10, (100,)))
 
@@ -97,7 +98,7 @@ def test_a_wide_stack_has_the_deviation_of_an_infinitely_wide_one(activation, sc
     found = []
     for seed in range(3):
         torch.manual_seed(seed)
-        stack = Stack(400, activation=activation, depth=4, width=400)
+        stack = LinearStack(400, activation=activation, depth=4, width=400)
         initialize(stack, scheme)
         found.append(signal(stack, x, y).activations.std)
     expected = expected_std(x, initial_weights(stack, scheme)[:-1], activation)
@@ -169,7 +170,7 @@ class Shift(nn.Module):
 def test_zero_and_equal_weights_are_found_out():
     x, y = pictures()[:16]
     for scheme, words in (("zero", "There is no signal: every value is 0 from layer 1 on."), ("equal", "All units of a")):
-        stack = Stack(4, activation="relu", depth=3, width=5)
+        stack = LinearStack(4, activation="relu", depth=3, width=5)
         initialize(stack, scheme)
         found = signal(stack, x, y)
         assert found.finding.startswith(words)
@@ -203,6 +204,10 @@ def test_a_batch_norm_sees_the_batch_and_the_network_stays_as_it_is():
     assert not model[1]._forward_hooks and not model[1]._forward_pre_hooks
     assert torch.equal(states[0], torch.get_rng_state())
     assert states[1:] == (np.random.get_state()[1].tolist(), random.getstate())
+
+
+def stack_task(**options) -> Task:
+    return vary(task("digits"), model={"builder": "linear_stack", **options})
 
 
 def own(model=None) -> Task:
@@ -271,8 +276,8 @@ def test_cancelled_it_stops_and_what_is_wrong_is_a_sentence():
     with pytest.raises(ValueError, match="steps is -1; expected a whole number of at least 0"):
         signals(own(), steps=-1)
     with pytest.raises(ValueError, match=r"activation is 'tan'; expected one of .*'tanh'"):
-        stack_task(activation="tan")
+        LinearStack(activation="tan")
     with pytest.raises(ValueError, match="depth is 0; expected a whole number from 1 to 50"):
-        stack_task(depth=0)
+        LinearStack(depth=0)
     with pytest.raises(ValueError, match="the training loader gives no batch"):
         signals(Task(net(), iter(()), others()))

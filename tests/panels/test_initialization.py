@@ -9,12 +9,16 @@ import pytest
 import torch
 
 import cnnwidgets as cw
-from cnnwidgets.methods import signals, stack_task
+from cnnwidgets.methods import signals, task, vary
 from tests.base.tiny import PATIENCE
 from tests.methods.learning import record
 from tests.panels.test_race import data, network
 
 SMALL = {"depth": 3, "width": 30}
+
+
+def stack_task(**options):
+    return vary(task("digits"), model={"builder": "linear_stack", **SMALL, **options})
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def curves(chart) -> dict[str, dict]:
 
 def test_it_is_the_signal_of_the_method(stack):
     spec = {"scheme": "kaiming", "gain": 1.0, "mode": "fan_out"}
-    own = signals(stack_task(activation="relu", batch_norm=True, **SMALL), spec, seed=3).before
+    own = signals(stack_task(activation="relu", batch_norm=True), spec, seed=3).before
     found = stack.data()
     np.testing.assert_array_equal(found["std"], own.activations.std)
     np.testing.assert_array_equal(found["gradient_std"], own.gradients.std)
@@ -73,7 +77,7 @@ def test_only_a_plain_stack_has_a_curve_of_infinite_width(stack):
 def test_after_training_both_moments_are_there_and_the_code_gives_the_last():
     panel = cw.InitLab(init="xavier", moment="after", steps=12, lr=0.05, **SMALL)
     assert panel.wait(PATIENCE)
-    own = signals(stack_task(**SMALL), "xavier", steps=12, lr=0.05)
+    own = signals(stack_task(), "xavier", steps=12, lr=0.05)
     found = panel.data()
     np.testing.assert_array_equal(found["std"], own.after.activations.std)
     np.testing.assert_array_equal(found["before_std"], own.before.activations.std)
