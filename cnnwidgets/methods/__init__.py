@@ -16,6 +16,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.gradient_check import GradientCheck, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
@@ -75,6 +76,7 @@ __all__ = [
     "FeatureMaps",
     "Features",
     "Filters",
+    "GradientCheck",
     "History",
     "Layout",
     "Lime",
@@ -117,6 +119,7 @@ __all__ = [
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gradient_check",
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
