@@ -16,7 +16,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
-from cnnwidgets.methods.gradient_check import GradientCheck, gradient_check
+from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
@@ -64,6 +64,7 @@ __all__ = [
     "Aligned",
     "Attribution",
     "Batch",
+    "CheckedGradient",
     "ClassChange",
     "Comparer",
     "Comparison",
@@ -76,7 +77,6 @@ __all__ = [
     "FeatureMaps",
     "Features",
     "Filters",
-    "GradientCheck",
     "History",
     "Layout",
     "Lime",

@@ -43,7 +43,7 @@ def true_score(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class GradientCheck:
+class CheckedGradient:
     """Central differences of a loss by some entries of a parameter, or of the input, beside what autograd says.
 
     Attributes:
@@ -104,19 +104,19 @@ class GradientCheck:
         crossed = np.flatnonzero(self.kinks)
         if len(crossed):
             below = crossed[-1] + 1
-            none = f"; none from h = {number(self.steps[below])} on down" if below < len(self.steps) else ""
-            facts.append(f"At h = {number(self.steps[crossed[0]])}, {self.kinks[crossed[0]]:,} kinks are crossed{none}.")
+            none = f"; none from h = {power(self.steps[below])} on down" if below < len(self.steps) else ""
+            facts.append(f"At h = {power(self.steps[crossed[0]])}, {self.kinks[crossed[0]]:,} kinks are crossed{none}.")
         lost = np.flatnonzero(self.errors[0] > 0.01)
         small = [k for k in lost if k > self.best[0]]
         if small:
-            facts.append(f"In float32 the quotient is more than 1% off from h = {number(self.steps[small[0]])} on down.")
+            facts.append(f"In float32 the quotient is more than 1% off from h = {power(self.steps[small[0]])} on down.")
         if self.wrong:
             facts.append(f"Wrong are {', '.join(self.wrong)}; right are {', '.join(self.fine) or 'none'}.")
         return "\n".join([first, *facts])
 
     @property
     def _finding(self) -> str:
-        at = [f"{number(self.errors[k, best])} at h = {number(self.steps[best])}" for k, best in enumerate(self.best)]
+        at = [f"{number(self.errors[k, best])} at h = {power(self.steps[best])}" for k, best in enumerate(self.best)]
         if not self.analytic[1].any() and not self.numeric[1].any():
             return f"The gradient of {self.of} is 0, and so are the quotients."
         if self.right is None:
@@ -146,9 +146,9 @@ def gradient_check(
     steps: Sequence[float] = STEPS,
     criterion: Loss = F.cross_entropy,
     seed: int = 0,
-    on_update: OnUpdate[GradientCheck] | None = None,
+    on_update: OnUpdate[CheckedGradient] | None = None,
     cancel: Cancel | None = None,
-) -> GradientCheck:
+) -> CheckedGradient:
     """Compare a gradient of a network's loss with central differences.
 
     >>> cw.methods.gradient_check(model, images, labels, of="conv1.weight").summary
@@ -164,7 +164,7 @@ def gradient_check(
         steps: h, each above 0.
         criterion: scores and labels to their loss.
         seed: of the entries.
-        on_update: called with a partial :class:`GradientCheck` and the fraction done.
+        on_update: called with a partial :class:`CheckedGradient` and the fraction done.
         cancel: an object with ``is_set()``.
 
     Raises:
@@ -188,9 +188,9 @@ def gradient_check(
     settings = {"criterion": criterion, "steps": sizes.tolist(), "pictures": len(images), "seed": seed}
     loss = losses[1].loss()
 
-    def made(count: int, wrong: Sequence[str] = (), fine: Sequence[str] = ()) -> GradientCheck:
+    def made(count: int, wrong: Sequence[str] = (), fine: Sequence[str] = ()) -> CheckedGradient:
         part = sizes[:count], analytic, numeric[:, :count], kinks[:count]
-        return GradientCheck(of, chosen, *part, loss, tuple(wrong), tuple(fine), settings)
+        return CheckedGradient(of, chosen, *part, loss, tuple(wrong), tuple(fine), settings)
 
     for k, h in enumerate(sizes):
         for precision, each in enumerate(losses):
@@ -212,6 +212,11 @@ def gradient_check(
         if verdict is not None:
             (fine if verdict else wrong).append(name)
     return made(len(sizes), wrong, fine)
+
+
+def power(h: float) -> str:
+    """A step as a reader writes it: 10⁻⁵, not 1×10⁻⁵."""
+    return number(h).removeprefix("1×")
 
 
 def _relative(one: np.ndarray, other: np.ndarray) -> np.ndarray:
