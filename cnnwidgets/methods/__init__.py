@@ -16,6 +16,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
@@ -43,6 +44,8 @@ from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.signal_training import Signals, signals
+from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -63,6 +66,7 @@ __all__ = [
     "Aligned",
     "Attribution",
     "Batch",
+    "CheckedGradient",
     "ClassChange",
     "Comparer",
     "Comparison",
@@ -93,6 +97,8 @@ __all__ = [
     "Schedule",
     "Segmentation",
     "Separation",
+    "Signal",
+    "Signals",
     "Step",
     "Stop",
     "Task",
@@ -115,6 +121,7 @@ __all__ = [
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gradient_check",
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
@@ -141,6 +148,8 @@ __all__ = [
     "score_cam",
     "segment",
     "separation",
+    "signal",
+    "signals",
     "smoothgrad",
     "spread_class",
     "task",
