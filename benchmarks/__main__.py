@@ -22,6 +22,7 @@ TOPICS = (
     "embedding",
     "scan",
     "schedules",
+    "training",
     "charts",
     "beside",
 )

@@ -28,11 +28,13 @@ from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.method import METHODS, Method, attribute
+from cnnwidgets.methods.monitoring import Monitor, monitor
 from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
@@ -68,6 +70,7 @@ __all__ = [
     "Layout",
     "Lime",
     "Method",
+    "Monitor",
     "Occlusion",
     "OcclusionMap",
     "Parameter",
@@ -75,6 +78,7 @@ __all__ = [
     "Pointing",
     "Race",
     "RangeTest",
+    "Record",
     "Reducer",
     "RuleTable",
     "Sanity",
@@ -112,6 +116,7 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "monitor",
     "move_class",
     "nearest",
     "noise_like",
