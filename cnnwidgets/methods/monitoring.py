@@ -151,7 +151,7 @@ class Monitor:
         log = loop.log
         ends = loop.validations.ends or [*dict.fromkeys(self._epoch_ends)]
         found = np.array(loop.validations.found or [(math.nan, math.nan)] * len(ends), float).reshape(-1, 2)
-        rates = np.array([row.rates for row in log], float).reshape(len(log), -1).T
+        rates = np.array([row.rates for row in log], float).T if log else np.empty((1, 0))
         spec = recorded(own, rates, self._model) if own is not None and log else {"kind": "recorded"}
         return History(
             "your training",

@@ -85,7 +85,7 @@ class Watching(Calls):
         if func in LOSSES:
             return self._loss(func, args, kwargs)
         if func is Tensor.backward:
-            with self.aside():
+            with self._stepping_aside(), torch.no_grad():  # which may look at a whole forward pass
                 self._trainer.going_back(args[0])
             return func(*args, **kwargs)
         output = func(*args, **kwargs)
@@ -214,6 +214,12 @@ class Aside:
 
 class Silent:
     """Stands in the hooks of a network's copies, which are no part of the training."""
+
+    _sampling = False
+
+    def _is_foreign(self) -> bool:
+        """Whoever calls it."""
+        return True
 
     def _began(self, *given: Any) -> None:
         """Does nothing, as the others."""

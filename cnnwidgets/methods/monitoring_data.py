@@ -57,11 +57,8 @@ class Labels:
         self._kept, self._classes = 0, 0
         self._counts = np.zeros(0, np.int64)
 
-    def add(self, labels: Tensor, classes: int) -> None:
-        """Take in the labels of a batch, if they are class numbers."""
-        numbers = class_numbers(labels)
-        if numbers is None:
-            return
+    def add(self, numbers: np.ndarray, classes: int) -> None:
+        """Take in the class numbers of a batch."""
         self._classes = classes
         self._new.append(numbers)
         if self._kept < MOST_LABELS:
@@ -114,9 +111,8 @@ class Validation:
     confusion: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     active: tuple[str, ...] = ()
 
-    def confuse(self, scores: Tensor, labels: Tensor) -> None:
+    def confuse(self, scores: Tensor, numbers: np.ndarray | None) -> None:
         """Count answers by label, if there are classes."""
-        numbers = class_numbers(labels)
         if numbers is None or scores.ndim != 2 or not 1 < (classes := scores.shape[1]) <= MOST_CLASSES:
             return
         fits = (numbers >= 0) & (numbers < classes)

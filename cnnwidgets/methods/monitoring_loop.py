@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.optim import Optimizer
 
 from cnnwidgets.methods.criteria import accuracy
 from cnnwidgets.methods.monitoring_calls import Watching, first_broken
-from cnnwidgets.methods.monitoring_data import Answer, Labels, Pictures, Validation, Validations, print_of
+from cnnwidgets.methods.monitoring_data import Answer, Labels, Pictures, Validation, Validations, class_numbers, print_of
 from cnnwidgets.methods.monitoring_losses import Losses, mean_of
 from cnnwidgets.methods.monitoring_modes import Modes
 from cnnwidgets.methods.monitoring_samples import Samples
@@ -24,6 +26,10 @@ from cnnwidgets.methods.schedule_groups import rate_of
 
 FORWARD_PASSES = 4
 """Forward passes that are looked at before a step, and in a validation, for what the pictures and the layers are like."""
+
+
+NUMBERED = frozenset((functional.cross_entropy, functional.nll_loss, functional.multi_margin_loss))
+"""Losses of classes that are given by their numbers."""
 
 
 class Loop:
@@ -91,7 +97,7 @@ class Loop:
     def began(self, inputs: Tensor | None, args: tuple, kwargs: dict[str, Any], training: bool) -> bool:
         """A forward pass begins, with gradients if it is one of training; whether it is to be sampled."""
         self._given, self._size = (args, kwargs), len(inputs) if inputs is not None and inputs.ndim else 0
-        self.losses.began()
+        self.losses.began(self._model.training)
         if not training:
             self._began_validating(inputs)
             return False
@@ -114,13 +120,14 @@ class Loop:
 
     def saw_loss(self, function: Callable, scores: Tensor, labels: Tensor, kwargs: dict[str, Any], loss: Tensor) -> None:
         """A loss function of torch was called."""
-        known = _accuracy(scores.detach(), labels, function)
+        numbers = class_numbers(labels)
+        known = _accuracy(scores.detach(), labels, numbers, function, kwargs.get("ignore_index", -100))
         if loss.requires_grad:
-            self.losses.add(function, scores, labels, kwargs, loss, known)
+            self.losses.add(function, scores, labels, numbers, kwargs, loss, known)
         elif self._validation is not None and self._validation.answers[-1].loss is None:  # the first of several heads
             answer = self._validation.answers[-1]
             answer.loss, answer.accuracy = mean_of(loss, scores, kwargs), known
-            self._validation.confuse(scores.detach(), labels)
+            self._validation.confuse(scores.detach(), numbers)
 
     def saw_equal(self, sides: tuple, hits: Tensor, answer: Any) -> None:
         """Two tensors were compared without gradients: answers with labels, maybe."""
@@ -131,14 +138,11 @@ class Loop:
         if isinstance(answer, Tensor) and answer.ndim == 2 and all(isinstance(side, Tensor) for side in sides):
             said = answer.argmax(1)
             others = [side for side in sides if side.shape == said.shape and not torch.equal(side, said)]
-            self._validation.confuse(answer, others[0] if others else said)
+            self._validation.confuse(answer, class_numbers(others[0] if others else said))
 
     def going_back(self, loss: Tensor) -> None:
         """``backward`` is about to be called."""
-        others = self.losses.going_back(loss)
-        if others:  # a validation that did not turn gradients off
-            self._validation = self._validation or Validation(active=self.modes.active())
-            self._validation.answers += [Answer(one.size, one.loss, one.accuracy) for one in others]
+        self.losses.going_back(loss)
         self._tries = 0
         if self.non_finite is None and not math.isfinite(self.losses.loss):
             self._find_broken()
@@ -168,47 +172,47 @@ class Loop:
 
     def _stepping(self, given: tuple) -> None:
         """A step is about to be made; with a closure, the forward pass and the way back are a part of it."""
-        with self._watching.aside():
-            self.close_validation()
-            self._by_closure = any(callable(each) for each in given)
-            self._sampled = self.samples.is_due(len(self.log)) if self._by_closure else self._sampling
-            self._rates = tuple(rate_of(group) for group in self._optimizer.param_groups) if self._optimizer else (math.nan,)
-            self._scheduled = int(getattr(self._scheduler, "last_epoch", 0))
-            if self._sampled:
-                with self.samples.spending():
-                    self.weights.keep()
-            if not self._by_closure:
-                self._look_at_gradients()
+        self.close_validation()
+        self._by_closure = any(callable(each) for each in given)
+        self._sampled = self.samples.is_due(len(self.log)) if self._by_closure else self._sampling
+        self._rates = tuple(rate_of(group) for group in self._optimizer.param_groups) if self._optimizer else (math.nan,)
+        self._scheduled = int(getattr(self._scheduler, "last_epoch", 0))
+        if self._sampled:
+            with self._watching.aside(), self.samples.spending():
+                self.weights.keep()
+                if not self._by_closure:
+                    self._look_at_gradients()
 
     def _look_at_gradients(self) -> None:
-        if self._sampled:
-            with self.samples.spending():
-                self.weights.look()
-            if self.non_finite is None and self.weights.is_broken:
-                self._break("gradient", self._last(self.weights.broken(gradients=True)))
+        self.weights.look()
+        if self.non_finite is None and self.weights.is_broken:
+            self._break("gradient", self._last(self.weights.broken(gradients=True)))
 
     def _stepped(self) -> None:
-        with self._watching.aside():
-            if self._by_closure:
-                self._look_at_gradients()
-            told = self.losses.close()
-            if told.labels is not None:
-                self.labels.add(told.labels, told.classes)
-            if self._sampled:
-                with self.samples.spending():
-                    calls, seconds = self._watching.sample()
-                    self.samples.add(len(self.log), self.weights.after(), calls)
-                self.samples.spend(seconds)
-            self.samples.stepped()
-            now, self._sampling = time.perf_counter(), False
-            size = told.size or self._size
-            self.log.append(Row(told.loss, told.accuracy, size, now - self._start, self._rates, self._scheduled))
+        if self._sampled:
+            with self._watching.aside(), self.samples.spending():
+                if self._by_closure:
+                    self._look_at_gradients()
+                calls, seconds = self._watching.sample()
+                measured = self.weights.after()
+            self.samples.spend(seconds)
+            self.samples.add(len(self.log), measured, calls)
+        told = self.losses.close()
+        if told.numbers is not None:
+            self.labels.add(told.numbers, told.classes)
+        self.samples.stepped()
+        self._sampling, size, seconds = False, told.size or self._size, time.perf_counter() - self._start
+        self.log.append(Row(told.loss, told.accuracy, size, seconds, self._rates, self._scheduled))
         self.ticks()
 
     def _break(self, what: str, layer: str | None, step: int | None = None) -> None:
         self.non_finite = {"step": len(self.log) if step is None else step, "what": what, "layer": layer or ""}
 
     def close_validation(self) -> None:
+        """What was seen without a way back is judged."""
+        if others := self.losses.left():  # gradients were not turned off
+            self._validation = self._validation or Validation(active=self.modes.names if others[0].training else ())
+            self._validation.answers += [Answer(one.size, one.loss, one.accuracy) for one in others]
         seen, self._validation = self._validation, None
         if seen is not None and seen.says_something:
             self._add(*seen.found, seen)
@@ -229,7 +233,11 @@ class Row(NamedTuple):
     scheduled: int
 
 
-def _accuracy(scores: Tensor, labels: Tensor, function: Callable) -> float:
+def _accuracy(scores: Tensor, labels: Tensor, numbers: np.ndarray | None, function: Callable, ignored: int) -> float:
+    if numbers is not None and scores.shape[:1] == numbers.shape and scores.ndim == 2 and function in NUMBERED:
+        counts = numbers != ignored  # the same as below, in a third of the time
+        right = (scores.argmax(1).cpu().numpy() == numbers) & counts
+        return np.count_nonzero(right) / total if (total := np.count_nonzero(counts)) else math.nan
     try:
         return accuracy(scores, labels, function)
     except (TypeError, ValueError, RuntimeError, IndexError):  # what the loss function takes in its own way

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 
 from cnnwidgets.net.layers import format_shape
@@ -26,8 +26,9 @@ class Seen:
     size: int
     loss: float
     accuracy: float
-    labels: Tensor | None
+    numbers: np.ndarray | None
     classes: int
+    training: bool
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Told:
     loss: float = math.nan
     accuracy: float = math.nan
     size: int = 0
-    labels: Tensor | None = None
+    numbers: np.ndarray | None = None
     classes: int = 0
 
 
@@ -56,18 +57,28 @@ class Losses:
         self._trained: list[Seen] = []
         self._said: tuple[float, float | None] | None = None
         self._forward = self._number = 0
-        self._went_back = False
+        self._went_back = self._training = False
 
     @property
     def is_open(self) -> bool:
         """Whether ``backward`` was called, or a loss was seen, since the last step."""
         return self._went_back or bool(self._pending)
 
-    def began(self) -> None:
-        """A forward pass begins."""
+    def began(self, training: bool) -> None:
+        """A forward pass begins, in training mode or not."""
         self._forward += 1
+        self._training = training
 
-    def add(self, function: Callable, scores: Tensor, labels: Tensor, kwargs: dict, loss: Tensor, accuracy: float) -> None:
+    def add(
+        self,
+        function: Callable,
+        scores: Tensor,
+        labels: Tensor,
+        numbers: np.ndarray | None,
+        kwargs: dict[str, Any],
+        loss: Tensor,
+        accuracy: float,
+    ) -> None:
         """A loss function was called."""
         self._number += 1
         size = len(scores) if scores.ndim else 1
@@ -75,28 +86,33 @@ class Losses:
         value = mean_of(loss, scores, kwargs)
         if loss.grad_fn is not None:
             _notes(loss.grad_fn)[_MARK] = self._number
-        self._pending.append(Seen(self._number, self._forward, function, size, value, accuracy, labels, classes))
+        self._pending.append(
+            Seen(self._number, self._forward, function, size, value, accuracy, numbers, classes, self._training)
+        )
         if not self.first:
             self.first = _facts(function, scores.detach(), labels, kwargs, value)
 
-    def going_back(self, loss: Tensor) -> list[Seen]:
-        """``backward`` is called on a loss; the calls that it is not made of, one for each forward pass."""
+    def going_back(self, loss: Tensor) -> None:
+        """``backward`` is called on a loss: some of the calls belong to the step."""
         value = float(loss.detach()) if loss.numel() == 1 else math.nan
         self.loss = self.loss + value if self._went_back else value
         self._went_back = True
-        pending, self._pending = self._pending, []
-        if len({each.forward for each in pending}) > 1:
+        used = self._pending
+        if len({each.forward for each in used}) > 1:
             near = set(_marks(loss))
-            last = pending[-1].forward
-            used = [each for each in pending if (each.number in near if near else each.forward == last)]
-        else:
-            used = pending
+            last = used[-1].forward
+            used = [each for each in used if (each.number in near if near else each.forward == last)]
         self._trained += used
-        first: dict[int, Seen] = {}
-        for each in pending:
-            first.setdefault(each.forward, each)
         forwards = {each.forward for each in used}
-        return [one for one in first.values() if one.forward not in forwards]
+        self._pending = [each for each in self._pending if each.forward not in forwards]
+
+    def left(self) -> list[Seen]:
+        """The calls from which no way back was taken, one for each forward pass; once."""
+        first: dict[int, Seen] = {}
+        for each in self._pending:
+            first.setdefault(each.forward, each)
+        self._pending = []
+        return [*first.values()]
 
     def say(self, loss: float, accuracy: float | None) -> None:
         """The loop says what the loss of the step to come is."""
@@ -112,8 +128,8 @@ class Losses:
         told = Told(self.loss if self._went_back else math.nan, math.nan, size)
         if size:
             told.accuracy = sum(each.accuracy * each.size for each in parts) / size
-            labels = [each.labels for each in parts if each.labels is not None]
-            told.labels = labels[0] if len(labels) == 1 else torch.cat(labels) if _alike(labels) else None
+            numbers = [each.numbers for each in parts if each.numbers is not None]
+            told.numbers = numbers[0] if len(numbers) == 1 else np.concatenate(numbers) if numbers else None
             told.classes = parts[0].classes
         if self._said is not None:
             told.loss, said = self._said
@@ -166,7 +182,3 @@ def _marks(loss: Tensor) -> Iterator[int]:
 def _notes(node: Any) -> dict[Any, Any]:
     """What a node of autograd's graph takes with it until it is dropped."""
     return node.metadata
-
-
-def _alike(labels: list[Tensor]) -> bool:
-    return len(labels) > 1 and len({each.shape[1:] for each in labels}) == 1

@@ -19,6 +19,11 @@ class Modes:
         self._idle: set[str] = set()
         self._busy: set[str] = set()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All layers that work differently in the two modes."""
+        return tuple(name for name, _ in self._parts)
+
     def training(self) -> None:
         """A forward pass of a training step is sampled."""
         self._steps += 1
