@@ -24,6 +24,7 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.initialization import INITIALIZATIONS, initial_weights, initialize
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
@@ -34,6 +35,7 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.recorded import recorded
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
@@ -44,12 +46,19 @@ from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "BUILDERS",
+    "DATA",
+    "INITIALIZATIONS",
+    "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "REGULARIZE",
     "SCHEDULES",
+    "UNTIL",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
@@ -111,6 +120,8 @@ __all__ = [
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
+    "initial_weights",
+    "initialize",
     "integrated_gradients",
     "intersection_over_union",
     "layer_cam",
@@ -124,6 +135,7 @@ __all__ = [
     "pointing_game",
     "race",
     "randomized",
+    "recorded",
     "rise",
     "saliency",
     "sanity_check",
@@ -138,5 +150,6 @@ __all__ = [
     "thin_class",
     "train",
     "trust",
+    "vary",
     "zero_shares",
 ]
