@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods import histories
+from cnnwidgets.methods import history_files
 from cnnwidgets.methods.histories import History
 from cnnwidgets.numbers import number, percent
 
@@ -134,7 +134,7 @@ class Record:
             ValueError: the name has another ending.
         """
         own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "history"}
-        histories.save(path, [self.history], record={name: _packed(value) for name, value in own.items()})
+        history_files.save(path, [self.history], record={name: _packed(value) for name, value in own.items()})
 
     @classmethod
     def load(cls, path: str | Path) -> Record:
@@ -143,7 +143,7 @@ class Record:
         Raises:
             ValueError: the file holds no record.
         """
-        found, about = histories.load(path)
+        found, about = history_files.load(path)
         try:
             return cls(found[0], **{name: _unpacked(value) for name, value in about["record"].items()})
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
