@@ -23,6 +23,7 @@ TOPICS = (
     "scan",
     "schedules",
     "training",
+    "diagnosis",
     "charts",
     "beside",
 )

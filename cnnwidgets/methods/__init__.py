@@ -9,6 +9,7 @@ from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
+from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, Symptom, diagnose, over_fit
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
@@ -58,6 +59,7 @@ __all__ = [
     "PARAMETERS",
     "REGULARIZE",
     "SCHEDULES",
+    "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
     "Aligned",
@@ -68,6 +70,7 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Diagnosis",
     "Embedding",
     "Evaluation",
     "Faithfulness",
@@ -75,6 +78,7 @@ __all__ = [
     "FeatureMaps",
     "Features",
     "Filters",
+    "Finding",
     "History",
     "Layout",
     "Lime",
@@ -82,6 +86,7 @@ __all__ = [
     "Monitor",
     "Occlusion",
     "OcclusionMap",
+    "OverFit",
     "Parameter",
     "Patience",
     "Pointing",
@@ -97,6 +102,7 @@ __all__ = [
     "Separation",
     "Step",
     "Stop",
+    "Symptom",
     "Task",
     "Trust",
     "UnitStatistics",
@@ -109,6 +115,7 @@ __all__ = [
     "class_width",
     "compare",
     "deconvnet",
+    "diagnose",
     "early_stopping",
     "embed",
     "evaluate",
@@ -132,6 +139,7 @@ __all__ = [
     "nearest",
     "noise_like",
     "occlusion",
+    "over_fit",
     "pointing_game",
     "race",
     "randomized",

@@ -197,6 +197,8 @@ class Monitor:
                 "non_finite": loop.non_finite,
                 "scheduler": type(self._scheduler).__name__ if self._scheduler is not None else "",
                 "scheduled": [row.scheduled for row in log] if self._scheduler is not None else [],
+                "scheduled_start": loop.scheduled_start,
+                "validation_sizes": loop.validations.sizes,
                 "horizon": horizon(self._scheduler),
                 "optimizer": kind_of(self._optimizer) if self._optimizer is not None else "",
                 "epochs": self._epochs,

@@ -143,16 +143,18 @@ class Validations:
         self.ends: list[int] = []
         self.found: list[tuple[float, float]] = []
         self.prints: list[float] = []
+        self.sizes: list[int] = []
         self.confusion = np.zeros((0, 0), np.int64)
 
     def add(self, step: int, loss: float, accuracy: float, seen: Validation) -> None:
         """Add one; of two after the same step the later counts."""
         if self.ends and self.ends[-1] == step:
-            for each in (self.ends, self.found, self.prints):
+            for each in (self.ends, self.found, self.prints, self.sizes):
                 each.pop()
         self.ends.append(step)
         self.found.append((loss, accuracy))
         self.prints.append(seen.print)
+        self.sizes.append(sum(answer.size for answer in seen.answers))
         self.confusion = seen.confusion if seen.confusion.size else self.confusion
 
 

@@ -39,6 +39,7 @@ class Loop:
         log: what is known of each step.
         weights, modes, losses, samples, validations, pictures, shown, labels: what is known of them; ``shown`` are the
             pictures of the validations.
+        scheduled_start: how often the scheduler was stepped before.
         non_finite: the step at which the first NaN or infinity came up, "weight", "gradient", "activation", "input" or
             "loss", and the layer; in JSON's words.
     """
@@ -57,11 +58,13 @@ class Loop:
         self._size = self._tries = 0
         self._sampling = self._by_closure = self._sampled = False
         self._thread, self._start = 0, 0.0
+        self.scheduled_start = 0
 
     @contextmanager
     def following(self) -> Iterator[None]:
         """Inside, a training on this thread is followed; afterwards nothing is left of that."""
         self._thread, self._start = threading.get_ident(), time.perf_counter()
+        self.scheduled_start = self._scheduler_epoch
         handles = []
         try:
             if self._optimizer is not None:
@@ -170,13 +173,18 @@ class Loop:
         if threading.get_ident() == self._thread:
             self._stepped()
 
+    @property
+    def _scheduler_epoch(self) -> int:
+        """How often the scheduler was stepped."""
+        return int(getattr(self._scheduler, "last_epoch", 0))
+
     def _stepping(self, given: tuple) -> None:
         """A step is about to be made; with a closure, the forward pass and the way back are a part of it."""
         self.close_validation()
         self._by_closure = any(callable(each) for each in given)
         self._sampled = self.samples.is_due(len(self.log)) if self._by_closure else self._sampling
         self._rates = tuple(rate_of(group) for group in self._optimizer.param_groups) if self._optimizer else (math.nan,)
-        self._scheduled = int(getattr(self._scheduler, "last_epoch", 0))
+        self._scheduled = self._scheduler_epoch
         if self._sampled:
             with self._watching.aside(), self.samples.spending():
                 self.weights.keep()

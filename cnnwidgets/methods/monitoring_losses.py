@@ -164,6 +164,7 @@ def _facts(function: Callable, scores: Tensor, labels: Tensor, kwargs: dict[str,
         "deviation": float(scores.float().std()) if scores.numel() > 1 else 0.0,
         "probabilities": sums,
         "log_probabilities": logs,
+        "within_0_1": bool(scores.numel() and (scores >= 0).all() and (scores <= 1).all()),
     }
 
 
