@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
-from cnnwidgets.methods.diagnosis.symptom import ALARM, HINT, Seen, Symptom, median_of
+from cnnwidgets.methods.diagnosis.symptom import ALARM, HINT, Seen, Symptom, called, median_of
 from cnnwidgets.methods.records import BAND, Record
 from cnnwidgets.numbers import number, percent
 
@@ -15,7 +15,7 @@ from cnnwidgets.numbers import number, percent
 def broken(record: Record) -> Seen | None:
     where = record.facts.get("non_finite")
     if where:
-        what, layer, step = where["what"], where["layer"], where["step"]
+        what, layer, step = where["what"], called(where["layer"]), where["step"]
         told = {
             "weight": f"the weights of {layer} are NaN or infinite after step {step:,}",
             "gradient": f"the gradient of {layer} is NaN or infinite at step {step:,}, the first on the way back",
@@ -23,7 +23,7 @@ def broken(record: Record) -> Seen | None:
             "input": f"the pictures of step {step:,} hold NaN or infinity",
             "loss": f"the loss is NaN or infinite at step {step:,}, though all that goes into it is finite",
         }
-        return Seen(layer, step, {"told": told[what]})
+        return Seen(where["layer"], step, {"told": told[what]})
     bad = np.flatnonzero(~np.isfinite(record.history.loss))
     unknown = len(bad) == record.steps and np.isnan(record.history.loss).all() and not record.facts.get("first")
     if not len(bad) or (unknown and record.facts):
@@ -61,7 +61,7 @@ def too_high(record: Record) -> Seen | None:
     peak = int(np.where(finite, loss, 0).argmax())
     if not learned and loss[peak] > 3 * start:
         told = (
-            f"the loss jumps to {number(loss[peak])} at step {peak:,}, from {number(start)}, and ends at {number(curve[-1])}"
+            f"the loss jumps from {number(start)} to {number(loss[peak])} at step {peak:,}, and ends at {number(curve[-1])}"
         )
         return Seen("", peak, {"told": told})
     wild = ratio > 30 * BAND and not learned
@@ -116,7 +116,7 @@ def over_fitting(record: Record) -> Seen | None:
     if not finite.all():
         return None
     best, first = int(losses.argmin()), float(losses[0])
-    last = float(losses[-2:].mean())
+    last = float(min(np.median(losses[best:]), losses[-2:].min()))  # no outlier counts
     train = one.epoch_loss
     rises = last - losses[best] > max(0.1 * losses[best], 0.02 * first) and best < len(losses) - 2
     if not rises or not train[-1] < 0.9 * train[best] or not last > 1.5 * train[-1]:
@@ -130,7 +130,7 @@ def too_short(record: Record) -> Seen | None:
     if not np.isfinite(losses).all() or losses[0] <= 0:
         return None
     third = -(-len(losses) // 3)
-    falling = losses[-1] < 0.95 * losses[-2] and losses[-1] < 0.85 * losses[-1 - third] and losses[-1] == losses.min()
+    falling = losses[-1] < 0.95 * losses[-2] and losses[-1] < 0.9 * losses[-1 - third] and losses[-1] == losses.min()
     if not falling or losses[-1] < 0.25 * losses[0]:
         return None
     words = {"then": number(losses[-1 - third]), "now": number(losses[-1])}

@@ -75,7 +75,7 @@ def same_order(record: Record) -> Seen | None:
     size = int(record.sizes[:each].sum())
     first, second = record.labels[:size], record.labels[size : 2 * size]
     alike = len(second) == size and len(np.unique(first)) > 1 and np.array_equal(first, second)
-    return Seen("", int(each), {}) if alike and size > 20 else None
+    return Seen("", int(each), {"count": f"{size:,}"}) if alike and size > 20 else None
 
 
 def imbalance(record: Record) -> Seen | None:
@@ -175,7 +175,7 @@ DATA = (
         "same order in each epoch",
         ("labels",),
         same_order,
-        "the labels of the second epoch come in the order of the first.",
+        "the {count} labels of the second epoch come in the order of the first.",
         "Give the training loader shuffle=True.",
         HINT,
     ),

@@ -31,7 +31,9 @@ def not_ln_classes(record: Record) -> Seen | None:
 
 def summed(record: Record) -> Seen | None:
     first = record.facts["first"]
-    return Seen("", 0, {"function": first["function"]}) if first["reduction"] == "sum" else None
+    if first["reduction"] != "sum" or first["loss"] is None:
+        return None
+    return Seen("", 0, {"function": first["function"], "loss": number(first["loss"]), "size": str(record.sizes[0])})
 
 
 def twice_softmax(record: Record) -> Seen | None:
@@ -77,7 +79,7 @@ LOSSES = (
         "summed loss",
         ("first",),
         summed,
-        "{function} sums over the batch, so the step grows with the batch's size.",
+        "{function} sums over the batch, which makes {loss} {size} times as much, and the step with it.",
         "Use reduction='mean'.",
         WARNING,
     ),
