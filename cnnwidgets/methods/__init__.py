@@ -9,6 +9,7 @@ from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
+from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, Symptom, diagnose, over_fit
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
@@ -16,6 +17,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
@@ -29,12 +31,15 @@ from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.method import METHODS, Method, attribute
+from cnnwidgets.methods.monitoring import Monitor, monitor
 from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.recorded import recorded
+from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
@@ -44,6 +49,8 @@ from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.search import Search, Trial, search
 from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.signal_training import Signals, signals
+from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -56,18 +63,22 @@ __all__ = [
     "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
     "Batch",
+    "CheckedGradient",
     "ClassChange",
     "Comparer",
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Diagnosis",
     "Embedding",
     "Evaluation",
     "Faithfulness",
@@ -75,17 +86,21 @@ __all__ = [
     "FeatureMaps",
     "Features",
     "Filters",
+    "Finding",
     "History",
     "Layout",
     "Lime",
     "Method",
+    "Monitor",
     "Occlusion",
     "OcclusionMap",
+    "OverFit",
     "Parameter",
     "Patience",
     "Pointing",
     "Race",
     "RangeTest",
+    "Record",
     "Reducer",
     "RuleTable",
     "Sanity",
@@ -95,8 +110,11 @@ __all__ = [
     "Searches",
     "Segmentation",
     "Separation",
+    "Signal",
+    "Signals",
     "Step",
     "Stop",
+    "Symptom",
     "Task",
     "Trial",
     "Trust",
@@ -110,6 +128,7 @@ __all__ = [
     "class_width",
     "compare",
     "deconvnet",
+    "diagnose",
     "early_stopping",
     "embed",
     "evaluate",
@@ -118,6 +137,7 @@ __all__ = [
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gradient_check",
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
@@ -128,10 +148,12 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "monitor",
     "move_class",
     "nearest",
     "noise_like",
     "occlusion",
+    "over_fit",
     "pointing_game",
     "race",
     "randomized",
@@ -146,6 +168,8 @@ __all__ = [
     "searches",
     "segment",
     "separation",
+    "signal",
+    "signals",
     "smoothgrad",
     "spread_class",
     "task",
