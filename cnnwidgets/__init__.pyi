@@ -16,6 +16,7 @@ from .panels import HyperparameterSearch as HyperparameterSearch
 from .panels import InitLab as InitLab
 from .panels import LRFinder as LRFinder
 from .panels import OcclusionSlider as OcclusionSlider
+from .panels import OptimizerRace as OptimizerRace
 from .panels import SaliencyPanel as SaliencyPanel
 from .panels import SchedulePlayground as SchedulePlayground
 from .panels import TrainingRace as TrainingRace

@@ -51,6 +51,7 @@ from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.surfaces import SURFACES, Descent, Descents, descend, optimizer_specs
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -66,6 +67,7 @@ __all__ = [
     "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SURFACES",
     "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
@@ -78,6 +80,8 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Descent",
+    "Descents",
     "Diagnosis",
     "Embedding",
     "Evaluation",
@@ -128,6 +132,7 @@ __all__ = [
     "class_width",
     "compare",
     "deconvnet",
+    "descend",
     "diagnose",
     "early_stopping",
     "embed",
@@ -153,6 +158,7 @@ __all__ = [
     "nearest",
     "noise_like",
     "occlusion",
+    "optimizer_specs",
     "over_fit",
     "pointing_game",
     "race",

@@ -77,8 +77,8 @@ SURFACES: dict[str, Surface] = {
         (1.5, 0.001), 0.1, 0.05, about="A saddle point at the origin, where the gradient is zero, between two minima.",
     ),
     "valley": Surface(
-        "noisy valley", "0.5 * (0.1 * x**2 + 5 * y**2)", ((0.0, 0.0),), 0.0, ((-5.0, 2.0), (-1.5, 1.5)), (-4.0, 1.0), 0.1, 0.1,
-        1.0, about="Each gradient has noise on it, as that of a mini-batch has.",
+        "noisy valley", "0.5 * (0.1 * x**2 + 5 * y**2)", ((0.0, 0.0),), 0.0, ((-5.0, 2.0), (-1.5, 1.5)), (-4.0, 1.0),
+        0.1, 0.1, 1.0, about="Each gradient has noise on it, as that of a mini-batch has.",
     ),
     "beale": Surface(
         "Beale", "(1.5 - x + x * y)**2 + (2.25 - x + x * y**2)**2 + (2.625 - x + x * y**3)**2", ((3.0, 0.5),), 0.0,
@@ -106,8 +106,8 @@ def optimizer_specs(
 ) -> list[dict[str, Any]]:
     """A spec for each optimizer, for :func:`descend` and for a race.
 
-    "dampened" is momentum as it is often written, v = b v + (1 - b) g: torch's ``dampening=b``, but for its first step, which
-    torch takes whole. Without momentum, "Nesterov" is SGD.
+    "dampened" is momentum as it is often written, v = b v + (1 - b) g: torch's ``dampening=b``, but for its first step,
+    which torch takes whole. Without momentum, "Nesterov" is SGD.
 
     Parameters:
         rate, adaptive_rate: of SGD in all its forms, and of RMSprop, Adam and AdamW.
@@ -158,6 +158,7 @@ class Descents:
         condition, noise, seed: as they were given.
         x, y: float64 (columns,), (rows,): where ``heights`` are.
         heights: float64 (rows, columns), the loss.
+        marked: the step that is on screen while all are gone through; None otherwise.
     """
 
     surface: str
@@ -169,6 +170,7 @@ class Descents:
     x: np.ndarray = field(repr=False)
     y: np.ndarray = field(repr=False)
     heights: np.ndarray = field(repr=False)
+    marked: int | None = None
 
     @property
     def above(self) -> dict[str, np.ndarray]:
@@ -254,8 +256,8 @@ def descend(
         start: x and y; by default the surface's own.
         steps: of each path at most.
         condition: of the bowl: how many times steeper it is in y than in x.
-        noise: standard deviation of what is added to each of a gradient's two numbers, the same for each optimizer; by default
-            the surface's own.
+        noise: standard deviation of what is added to each of a gradient's two numbers, the same for each optimizer; by
+            default the surface's own.
         seed: of the noise.
         cancel: an object with ``is_set()``.
 
@@ -302,7 +304,9 @@ def _path(
     walked = torch.stack(path)
     diverged = not bool((walked[-1].abs() < FAR).all())
     losses = surface.loss(walked, condition).numpy()
-    return Descent(title(dict(spec)), dict(spec), walked.numpy(), losses, None if diverged else _arrival(losses, surface), diverged)
+    return Descent(
+        title(dict(spec)), dict(spec), walked.numpy(), losses, None if diverged else _arrival(losses, surface), diverged
+    )
 
 
 def _arrival(losses: np.ndarray, surface: Surface) -> int | None:

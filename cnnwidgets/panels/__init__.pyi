@@ -7,6 +7,7 @@ from .gradient_check import GradientCheck as GradientCheck
 from .initialization import InitLab as InitLab
 from .lr_finder import LRFinder as LRFinder
 from .occlusion import OcclusionSlider as OcclusionSlider
+from .optimizers import OptimizerRace as OptimizerRace
 from .saliency import SaliencyPanel as SaliencyPanel
 from .search import HyperparameterSearch as HyperparameterSearch
 from .training import SchedulePlayground as SchedulePlayground
