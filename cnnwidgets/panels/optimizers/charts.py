@@ -9,7 +9,7 @@ from skimage.measure import find_contours
 
 from cnnwidgets.methods.surfaces import OPTIMIZERS, SURFACES, Descents
 from cnnwidgets.numbers import number
-from cnnwidgets.views.curves import FONT, dress, log_axis, look, needs_plotly
+from cnnwidgets.views.curves import FONT, blank, dress, log_axis, look, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 LEVELS = 14
@@ -42,6 +42,13 @@ def _at(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 def color_of(name: str) -> str:
     """The color of an optimizer, whichever others there are."""
     return look([*OPTIMIZERS].index(name) if name in OPTIMIZERS else len(OPTIMIZERS))[0]
+
+
+@needs_plotly
+def empty() -> Any:
+    """The axes of a surface; what plotly imports for points that are marked is imported here."""
+    marked: dict[str, Any] = {"selected": {"marker": {"size": 13}}, "unselected": {"marker": {"opacity": 0.55}}}
+    return blank("x", "y").add_scatter(x=[None], y=[None], showlegend=False, **marked)
 
 
 @needs_plotly

@@ -37,6 +37,9 @@ FRAME = 0.04
 
 FRAMES = 120
 
+RATES = (1e-4, 1.0)
+"""The ends of a rate's slider."""
+
 NETWORK_RATES = 0.05, 0.002
 """That suit the digits: of SGD, and of RMSprop, Adam and AdamW."""
 
@@ -47,6 +50,12 @@ def usual_rates(on: str, surface: str) -> tuple[float, float]:
     return NETWORK_RATES if on == "network" else (about.rate, about.adaptive_rate)
 
 
+def _rate(help: str, **options: Any) -> Any:
+    """A learning rate on a logarithmic slider; None for one that suits what is raced on."""
+    slider = c.Slider(bounds=lambda panel: RATES, log=True, nothing="auto", **options)
+    return public(t.Float(None, allow_none=True, min=1e-12, max=100.0, help=help), slider)
+
+
 class OptimizerRace(Panel):
     """Let optimizers race from one start: down a surface of two weights, or on a network.
 
@@ -54,7 +63,7 @@ class OptimizerRace(Panel):
     >>> cw.OptimizerRace(on="network", optimizers=["SGD", "momentum", "Adam"])
 
     Drag the start. All paths are torch's own: "dampened" is momentum with torch's ``dampening``, the (1 - b) of
-    v = b v + (1 - b) g; Adam's first beta is the momentum. An empty rate is one that suits the surface.
+    v = b v + (1 - b) g; Adam's first beta is the momentum. Without a rate, one that suits is taken.
 
     Parameters:
         task: what the network is: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network.
@@ -76,9 +85,9 @@ class OptimizerRace(Panel):
         t.List(t.Enum([*OPTIMIZERS]), ["SGD", "momentum", "dampened", "Nesterov", "Adam"], help="which ones race"),
         c.Several(options=lambda panel: [(name, name) for name in OPTIMIZERS]),
     )
-    rate = Number(None, 1e-6, 10.0, none="suits", help="learning rate of SGD, with and without momentum")
-    adaptive_rate = Number(
-        None, 1e-6, 10.0, none="suits", more=True, label="rate of Adam …", help="learning rate of RMSprop, Adam and AdamW"
+    rate = _rate("learning rate of SGD, with and without momentum; auto: one that suits")
+    adaptive_rate = _rate(
+        "learning rate of RMSprop, Adam and AdamW; auto: one that suits", more=True, label="rate of Adam and RMSprop"
     )
     momentum = Slide(0.9, (0.0, 0.999), step=0.01, help="momentum of SGD; first beta of Adam and AdamW")
     steps = Number(300, 1, 5000, more=True, when=ON_SURFACE, help="steps of each path")
@@ -109,10 +118,10 @@ class OptimizerRace(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
-        self.chart, self.heights = ChartView(height=370), ChartView(height=370, readout=False)
+        self.chart, self.heights = ChartView(height=360), ChartView(height=360)
         self.curves, self.board = ChartView(height=370, readout=True), BoardView()
         with suppress(MissingPackage):
-            self.chart.show(blank("x", "y"), "a surface")
+            self.chart.show(charts.empty(), "a surface")
             self.heights.show(blank("step", "height"), "height by step")
             self.curves.show(blank("epoch", "loss"), "loss by epoch")
         for what in ("dragged", "added"):

@@ -43,7 +43,8 @@ def groups(found: Searches) -> list[Group]:
 def empty(x: str, y: str) -> Any:
     """The axes of the trials, until there are some; what plotly imports for their colors is imported here."""
     nothing: dict[str, Any] = {"color": [0.0], "colorscale": "Viridis", "colorbar": {"title": {"text": "", **FONT}}}
-    return blank(x, y).add_scatter(x=[None], y=[None], mode="markers", marker={**nothing, "showscale": False})
+    figure = blank(x, y).add_scatter(x=[None], y=[None], mode="markers", marker={**nothing, "showscale": False})
+    return figure.update_layout(title={"text": "", **FONT})
 
 
 @needs_plotly

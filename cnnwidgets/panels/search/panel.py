@@ -29,7 +29,7 @@ from cnnwidgets.views.curves import blank
 SPACE = {"lr": (1e-3, 1.0, "log"), "momentum": (0.0, 0.99), "weight_decay": (1e-6, 0.1, "log")}
 """What is searched where nothing is given."""
 
-QUICK: dict[str, dict[str, Any]] = {"digits": {"model": "mlp", "data": {"batch": 32}}}
+QUICK: dict[str, dict[str, Any]] = {"digits": {"model": "mlp"}}
 """What trains on a sample's data where no ``base`` says it: something that learns in less than a second."""
 
 
@@ -111,8 +111,8 @@ class HyperparameterSearch(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
-        self.chart = ChartView(height=392, boxable=not self._replay)
-        self.course, self.training = ChartView(height=186, readout=False), ChartView(height=206)
+        self.chart = ChartView(height=380, boxable=not self._replay)
+        self.course, self.training = ChartView(height=180, readout=False), ChartView(height=200)
         with suppress(MissingPackage):
             self.chart.show(charts.empty(words_of(self.x or ""), words_of(self.y or "")), "trials by their values")
             self.course.show(blank("trials", "best so far"), "the best value by the number of trials")
