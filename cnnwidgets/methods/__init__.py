@@ -47,6 +47,7 @@ from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.tasks import Task, task
@@ -64,6 +65,7 @@ __all__ = [
     "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SICK_RUNS",
     "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
@@ -161,6 +163,7 @@ __all__ = [
     "score_cam",
     "segment",
     "separation",
+    "sick_run",
     "signal",
     "signals",
     "smoothgrad",

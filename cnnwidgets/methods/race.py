@@ -227,7 +227,7 @@ def race(
     if patience is not None:
         Patience(patience, min_delta)
         usual = {"patience": patience, "min_delta": min_delta}
-    plans = _plans(task, specs, steps, unit, seeds, usual, checkpoint)
+    plans = plans_of(task, specs, steps, unit, seeds, usual, checkpoint)
     ways = _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
     now: Race | None = None
     try:
@@ -241,16 +241,20 @@ def race(
     return now
 
 
-def _plans(
+def plans_of(
     task: Task,
     specs: Sequence[dict[str, Any]],
     steps: int,
-    unit: str,
-    seeds: Sequence[int],
-    usual: dict[str, Any],
-    checkpoint: str | Path | None,
+    unit: str = "epoch",
+    seeds: Sequence[int] = (0,),
+    usual: dict[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> list[Plan]:
-    """One plan for each spec and seed; the runs of a spec share their task."""
+    """One plan for each spec and seed; the runs of a spec share their task.
+
+    Parameters:
+        usual: until when runs go whose spec does not say.
+    """
     folder = None if checkpoint is None else Path(checkpoint)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -258,7 +262,7 @@ def _plans(
     for k, (name, spec) in enumerate(zip(_apart([title(spec) for spec in specs]), specs, strict=True)):
         what = settled(spec)
         own = vary(task, **{key: spec[key] for key in what})
-        until = {**usual, **what.get("until", {})}
+        until = {**(usual or {}), **what.get("until", {})}
         whole = {**plain(spec), **what, **({"until": until} if until else {})}
         if "weight_decay" in what.get("regularize", {}):
             whole["weight_decay"] = what["regularize"]["weight_decay"]
