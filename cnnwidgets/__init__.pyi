@@ -19,6 +19,8 @@ from .panels import OcclusionSlider as OcclusionSlider
 from .panels import OptimizerRace as OptimizerRace
 from .panels import SaliencyPanel as SaliencyPanel
 from .panels import SchedulePlayground as SchedulePlayground
+from .panels import TrainingMonitor as TrainingMonitor
 from .panels import TrainingRace as TrainingRace
+from .panels import monitor as monitor
 
 __version__: str

@@ -49,6 +49,7 @@ from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.search import Search, Trial, search
 from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.surfaces import SURFACES, Descent, Descents, descend, optimizer_specs
@@ -67,6 +68,7 @@ __all__ = [
     "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SICK_RUNS",
     "SURFACES",
     "SYMPTOMS",
     "UNTIL",
@@ -174,6 +176,7 @@ __all__ = [
     "searches",
     "segment",
     "separation",
+    "sick_run",
     "signal",
     "signals",
     "smoothgrad",

@@ -248,15 +248,15 @@ def plans_of(
     task: Task,
     specs: Sequence[dict[str, Any]],
     steps: int,
-    unit: str,
-    seeds: Sequence[int],
-    usual: dict[str, Any],
+    unit: str = "epoch",
+    seeds: Sequence[int] = (0,),
+    usual: dict[str, Any] | None = None,
     checkpoint: str | Path | None = None,
 ) -> list[Plan]:
     """One plan for each spec and seed; the runs of a spec share their task.
 
     Parameters:
-        usual: what ``until`` is where a spec does not say it.
+        usual: until when runs go whose spec does not say.
     """
     folder = None if checkpoint is None else Path(checkpoint)
     if folder is not None:
@@ -265,7 +265,7 @@ def plans_of(
     for k, (name, spec) in enumerate(zip(_apart([title(spec) for spec in specs]), specs, strict=True)):
         what = settled(spec)
         own = vary(task, **{key: spec[key] for key in what})
-        until = {**usual, **what.get("until", {})}
+        until = {**(usual or {}), **what.get("until", {})}
         whole = {**plain(spec), **what, **({"until": until} if until else {})}
         if "weight_decay" in what.get("regularize", {}):
             whole["weight_decay"] = what["regularize"]["weight_decay"]

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from cnnwidgets.methods.criteria import OwnLoss
 from cnnwidgets.methods.early_stopping import Patience
@@ -78,6 +79,15 @@ class TrainingRun:
         if self._file is not None and (before := self._file.read()):
             self._go_on(**before)
         self._epoch = self._new_epoch()
+
+    @property
+    def model(self) -> nn.Module:
+        """What trains."""
+        return self._model
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self._scheduled.optimizer
 
     @property
     def fraction(self) -> float:

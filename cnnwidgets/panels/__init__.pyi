@@ -6,6 +6,8 @@ from .filters import FilterGrid as FilterGrid
 from .gradient_check import GradientCheck as GradientCheck
 from .initialization import InitLab as InitLab
 from .lr_finder import LRFinder as LRFinder
+from .monitoring import TrainingMonitor as TrainingMonitor
+from .monitoring import monitor as monitor
 from .occlusion import OcclusionSlider as OcclusionSlider
 from .optimizers import OptimizerRace as OptimizerRace
 from .saliency import SaliencyPanel as SaliencyPanel

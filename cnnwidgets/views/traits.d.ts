@@ -46,6 +46,14 @@ export interface ChartView {
   removed: number[];
 }
 
+export interface FindingsView {
+  height: number;
+  nothing: string;
+  rows: (Record<string, any>)[];
+  selected: number;
+  title: string;
+}
+
 export interface HeatView {
   box: number[];
   colors: string[];
