@@ -46,6 +46,8 @@ STATES = {
     "EarlyStopping": "cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45, 0.46, 0.47, 0.43, 0.48], patience=3)",
     "InitLab": "cw.InitLab()",
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
+    "HyperparameterSearch": 'cw.HyperparameterSearch("digits", by="all three", runs=16, box=[0.02, 0.1, 0.2, 0.9])',
+    "OptimizerRace": "cw.OptimizerRace(step=20)",
     "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"
     '                 methods=["saliency", "guided_backprop", "grad_cam"])',
 }
