@@ -38,7 +38,7 @@ from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
-from cnnwidgets.methods.recorded import recorded
+from cnnwidgets.methods.recorded import recorded, recorded_race
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
@@ -155,6 +155,7 @@ __all__ = [
     "race",
     "randomized",
     "recorded",
+    "recorded_race",
     "rise",
     "saliency",
     "sanity_check",

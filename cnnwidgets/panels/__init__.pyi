@@ -10,5 +10,6 @@ from .monitoring import TrainingMonitor as TrainingMonitor
 from .monitoring import monitor as monitor
 from .occlusion import OcclusionSlider as OcclusionSlider
 from .saliency import SaliencyPanel as SaliencyPanel
+from .sick_runs import SickRuns as SickRuns
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace
