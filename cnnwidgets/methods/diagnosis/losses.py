@@ -71,7 +71,7 @@ LOSSES = (
         "first loss is not ln(classes)",
         ("first",),
         not_ln_classes,
-        "it is {loss} before the first step; to know nothing costs {name} = {known}. The scores' deviation is {deviation}.",
+        "it is {loss} before the first step, but guessing gives {name} = {known}. The scores' deviation is {deviation}.",
         "Start the last layer with smaller weights, and see that the pictures have mean 0 and deviation 1.",
         WARNING,
     ),
