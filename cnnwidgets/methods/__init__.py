@@ -18,6 +18,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
@@ -37,6 +38,7 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.recorded import recorded
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
@@ -46,6 +48,8 @@ from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.signal_training import Signals, signals
+from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -58,6 +62,7 @@ __all__ = [
     "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "RACES",
     "REGULARIZE",
     "SCHEDULES",
     "SYMPTOMS",
@@ -67,6 +72,7 @@ __all__ = [
     "Attribution",
     "Batch",
     "Check",
+    "CheckedGradient",
     "Checklist",
     "ClassChange",
     "Comparer",
@@ -103,6 +109,8 @@ __all__ = [
     "Schedule",
     "Segmentation",
     "Separation",
+    "Signal",
+    "Signals",
     "Step",
     "Stop",
     "Symptom",
@@ -128,6 +136,7 @@ __all__ = [
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gradient_check",
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
@@ -156,6 +165,8 @@ __all__ = [
     "score_cam",
     "segment",
     "separation",
+    "signal",
+    "signals",
     "smoothgrad",
     "spread_class",
     "task",

@@ -19,7 +19,7 @@ from cnnwidgets.net.replica import uncompiled
 WEIGHTED: tuple[type[nn.Module], ...] = (nn.Linear, nn.modules.conv._ConvNd)
 """Modules whose weights are set, and whose biases become zero."""
 
-NORMS: tuple[type[nn.Module], ...] = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
+NORMS: tuple[Any, ...] = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)
 """Modules that become as new: weight 1, bias 0, no statistics yet."""
 NORMS += (nn.RMSNorm,) if hasattr(nn, "RMSNorm") else ()
 
@@ -101,7 +101,7 @@ INITIALIZATIONS: dict[str, Initialization] = {
         {"std": Parameter(0.01, "Standard deviation of the weights.", 0.0, 100.0)},
     ),
     "uniform": Initialization(
-        "uniform ±1/√fan_in",
+        "uniform 1/√n",
         "Uniform random numbers between ±gain/√fan_in: torch's own default (LeCun et al. 1998).",
         "gain² / (3 · fan_in)",
         _uniform,
@@ -267,7 +267,6 @@ def initialize(
     given = {"scheme": scheme, "gain": gain, "std": std, "value": value, "mode": mode, "by_layer": by_layer}
     settled = settle(given)
     rows = {row.layer: row for row in initial_weights(module, settled)}
-    part: Any
     with torch.no_grad():
         for name, part in uncompiled(module).named_modules():
             if name in rows and rows[name].scheme != "keep":

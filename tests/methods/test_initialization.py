@@ -188,6 +188,7 @@ def test_the_longest_name_says_a_layer_s_scheme_and_keep_leaves_all_as_it_is():
         *({"scheme": name} for name in INITIALIZATIONS),
         {"scheme": "uniform", "gain": 0.7},
         {"scheme": "kaiming", "gain": 1.0, "mode": "fan_out"},
+        {"scheme": "zero", "by_layer": {"": "uniform", "5": "keep"}},
         {"scheme": "xavier", "by_layer": {"3": "keep", "3.0": "orthogonal", "5": {"scheme": "normal", "std": 2.0}}},
     ],
 )

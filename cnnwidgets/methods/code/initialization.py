@@ -41,7 +41,10 @@ def initialization_lines(
     lines = [f"if isinstance(part, {_kinds(model, layers)}):"]
     if by_layer:
         rules = [(name, by_layer[name]) for name in sorted(by_layer, key=len, reverse=True)]
-        tests = [f'{"elif" if k else "if"} f"{{name}}.".startswith("{name}."):' for k, (name, _) in enumerate(rules)]
+        tests = [
+            f'{"elif" if k else "if"} f"{{name}}.".startswith("{name}{"." * bool(name)}"):'
+            for k, (name, _) in enumerate(rules)
+        ]
         chosen = [*zip(tests, [one for _, one in rules], strict=True), ("else:", settled)]
         lines = [f"{test}\n    {_choice(one)}" for test, one in chosen] + lines
         lines += ["    fill(part.weight)", _BIAS]
@@ -51,9 +54,8 @@ def initialization_lines(
         lines += [f"elif isinstance(part, {_kinds(model, norms)}):", "    part.reset_parameters()  # weight 1, bias 0"]
     body = textwrap.indent("\n".join(lines), "    ")
     imports = ["import math"] * ("math." in body) + ["from torch import nn"]
-    return "\n".join(
-        [*imports, "", f"for {'name, ' if by_layer else ''}part in model.{'named_' * bool(by_layer)}modules():", body]
-    )
+    loop = "for name, part in model.named_modules():" if by_layer else "for part in model.modules():"
+    return "\n".join([*imports, "", loop, body])
 
 
 def _choice(settled: dict[str, Any]) -> str:

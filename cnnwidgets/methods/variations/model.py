@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from cnnwidgets import samples
+from cnnwidgets.methods.stacks import LinearStack
 from cnnwidgets.net.arguments import KINDS, check
 from cnnwidgets.net.layers import nearest
 
@@ -16,6 +17,7 @@ BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "lenet5": samples.LeNet5,
     "small_resnet": samples.SmallResNet,
     "stack": samples.Stack,
+    "linear_stack": LinearStack,
     "mlp": samples.MLP,
 }
 """Networks by the names that a spec may give; put your own in: ``cw.methods.BUILDERS["mine"] = MyNet``."""
