@@ -6,6 +6,7 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.check_before_training import Check, Checklist, check_before_training
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
@@ -72,7 +73,9 @@ __all__ = [
     "Aligned",
     "Attribution",
     "Batch",
+    "Check",
     "CheckedGradient",
+    "Checklist",
     "ClassChange",
     "Comparer",
     "Comparison",
@@ -121,6 +124,7 @@ __all__ = [
     "align",
     "attribute",
     "backward_rules",
+    "check_before_training",
     "class_distance",
     "class_width",
     "compare",
