@@ -9,6 +9,7 @@ from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
+from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, Symptom, diagnose, over_fit
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
@@ -30,12 +31,15 @@ from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.method import METHODS, Method, attribute
+from cnnwidgets.methods.monitoring import Monitor, monitor
 from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.recorded import recorded
+from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
@@ -57,8 +61,10 @@ __all__ = [
     "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
     "Aligned",
@@ -70,6 +76,7 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Diagnosis",
     "Embedding",
     "Evaluation",
     "Faithfulness",
@@ -77,17 +84,21 @@ __all__ = [
     "FeatureMaps",
     "Features",
     "Filters",
+    "Finding",
     "History",
     "Layout",
     "Lime",
     "Method",
+    "Monitor",
     "Occlusion",
     "OcclusionMap",
+    "OverFit",
     "Parameter",
     "Patience",
     "Pointing",
     "Race",
     "RangeTest",
+    "Record",
     "Reducer",
     "RuleTable",
     "Sanity",
@@ -99,6 +110,7 @@ __all__ = [
     "Signals",
     "Step",
     "Stop",
+    "Symptom",
     "Task",
     "Trust",
     "UnitStatistics",
@@ -111,6 +123,7 @@ __all__ = [
     "class_width",
     "compare",
     "deconvnet",
+    "diagnose",
     "early_stopping",
     "embed",
     "evaluate",
@@ -130,10 +143,12 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "monitor",
     "move_class",
     "nearest",
     "noise_like",
     "occlusion",
+    "over_fit",
     "pointing_game",
     "race",
     "randomized",

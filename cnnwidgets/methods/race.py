@@ -61,6 +61,20 @@ class Race:
         """Who leads, or has won; None with fewer than two schedules, or before every run was validated."""
         return verdict_on(self.histories)
 
+    @property
+    def leader(self) -> History:
+        """The run with the best last validation, by accuracy, or by loss where there is none; of two alike the first.
+
+        Raises:
+            ValueError: none has been validated.
+        """
+        validated = [one for one in self.histories if len(one.ends)]
+        if not validated:
+            raise ValueError("no run has been validated yet")
+        if have_accuracy(self.histories):
+            return max(validated, key=lambda one: np.nan_to_num(one.final_accuracy, nan=-1.0))
+        return min(validated, key=lambda one: np.nan_to_num(one.final_loss, nan=np.inf))
+
     def ensemble(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """float64 (m, seeds): accuracies of the m snapshots that all runs of a schedule have; (seeds,): of their average."""
         runs = self.of(name)

@@ -20,14 +20,15 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 class Stack(nn.Module):
     """Convolutions of 3x3 one after the other, plain or with a shortcut around every two of them.
 
-    Input ``(N, C, H, W)``, output ``(N, classes)`` logits. The first convolution has a stride of 2, an average over all
-    places precedes the linear layer. After He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016,
+    Input ``(N, C, H, W)``, output ``(N, classes)`` logits. The first convolution has a stride, an average over all places
+    precedes the linear layer. After He, Zhang, Ren and Sun, "Deep residual learning for image recognition", 2016,
     section 4.2, with a single stage, so that plain and residual networks have the same weights.
 
     Parameters:
         depth: layers with weights, even and at least 4: one convolution, pairs of them, and a linear layer.
         residual: whether each pair has a shortcut.
         channels: of every convolution.
+        stride: of the first convolution: maps are this many times smaller than the picture.
         batch_norm: whether a batch norm follows each convolution.
         activation: one of :data:`ACTIVATIONS`.
         inputs: channels of a picture.
@@ -42,6 +43,7 @@ class Stack(nn.Module):
         depth: int = 8,
         residual: bool = False,
         channels: int = 12,
+        stride: int = 2,
         batch_norm: bool = True,
         activation: str = "relu",
         inputs: int = 1,
@@ -50,7 +52,7 @@ class Stack(nn.Module):
         super().__init__()
         if not isinstance(depth, int) or depth < 4 or depth % 2:
             raise ValueError(f"depth is {depth!r}; expected an even number of at least 4")
-        self.stem = _convolution(inputs, channels, batch_norm, 2)
+        self.stem = _convolution(inputs, channels, batch_norm, stride)
         self.act = _activation(activation)
         self.blocks = nn.Sequential(*(Pair(channels, residual, batch_norm, activation) for _ in range((depth - 2) // 2)))
         self.fc = nn.Linear(channels, classes)
