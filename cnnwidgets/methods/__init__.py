@@ -47,10 +47,13 @@ from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
+from cnnwidgets.methods.search import Search, Trial, search
+from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.surfaces import SURFACES, Descent, Descents, descend, optimizer_specs
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -67,6 +70,7 @@ __all__ = [
     "REGULARIZE",
     "SCHEDULES",
     "SICK_RUNS",
+    "SURFACES",
     "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
@@ -81,6 +85,8 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Descent",
+    "Descents",
     "Diagnosis",
     "Embedding",
     "Evaluation",
@@ -109,6 +115,8 @@ __all__ = [
     "Sanity",
     "Scan",
     "Schedule",
+    "Search",
+    "Searches",
     "Segmentation",
     "Separation",
     "Signal",
@@ -117,6 +125,7 @@ __all__ = [
     "Stop",
     "Symptom",
     "Task",
+    "Trial",
     "Trust",
     "UnitStatistics",
     "Verdict",
@@ -129,6 +138,7 @@ __all__ = [
     "class_width",
     "compare",
     "deconvnet",
+    "descend",
     "diagnose",
     "early_stopping",
     "embed",
@@ -154,6 +164,7 @@ __all__ = [
     "nearest",
     "noise_like",
     "occlusion",
+    "optimizer_specs",
     "over_fit",
     "pointing_game",
     "race",
@@ -166,6 +177,8 @@ __all__ = [
     "scan",
     "schedule",
     "score_cam",
+    "search",
+    "searches",
     "segment",
     "separation",
     "sick_run",

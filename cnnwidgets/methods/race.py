@@ -218,8 +218,7 @@ def race(
         raise ValueError("there is no schedule to train with")
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}; expected 'epoch' or 'batch'")
-    if np.ndim(seeds) != 1 or not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
-        raise ValueError(f"seeds is {seeds!r}; expected one or more whole numbers of at least 0")
+    check_seeds(seeds)
     steps = check_steps(steps)
     for spec in specs:
         settle(spec, steps)
@@ -228,10 +227,9 @@ def race(
         Patience(patience, min_delta)
         usual = {"patience": patience, "min_delta": min_delta}
     plans = plans_of(task, specs, steps, unit, seeds, usual, checkpoint)
-    ways = _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
     now: Race | None = None
     try:
-        for found, fraction in ways:
+        for found, fraction in run_all(plans, executor, cancel):
             now = Race(found, unit, steps)
             if on_update:
                 on_update(now, fraction)
@@ -239,6 +237,11 @@ def race(
         raise Cancelled("cancelled", partial=now) from None
     assert now is not None
     return now
+
+
+def check_seeds(seeds: Any) -> None:
+    if np.ndim(seeds) != 1 or not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
+        raise ValueError(f"seeds is {seeds!r}; expected one or more whole numbers of at least 0")
 
 
 def plans_of(
@@ -270,6 +273,13 @@ def plans_of(
             file = None if folder is None else folder / f"run-{k}-seed-{seed}.pt"
             plans.append(Plan(own, name, whole, steps, unit, seed, until, file))
     return plans
+
+
+def run_all(
+    plans: Sequence[Plan], executor: Executor | None, cancel: Cancel | None
+) -> Iterator[tuple[tuple[History, ...], float]]:
+    """All runs, here or on an executor: their histories again and again as they grow, and the fraction done."""
+    return _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
 
 
 def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tuple[History, ...], float]]:

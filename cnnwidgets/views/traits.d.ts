@@ -25,6 +25,8 @@ export interface BoardView {
 export interface ChartView {
   added: number[];
   appended: Record<string, any>;
+  box: number[];
+  boxable: boolean;
   clicked: number[];
   columns: Record<string, any>;
   description: string;
