@@ -11,6 +11,8 @@ from .panels import EarlyStopping as EarlyStopping
 from .panels import EmbeddingExplorer as EmbeddingExplorer
 from .panels import FeatureMapBrowser as FeatureMapBrowser
 from .panels import FilterGrid as FilterGrid
+from .panels import GradientCheck as GradientCheck
+from .panels import InitLab as InitLab
 from .panels import LRFinder as LRFinder
 from .panels import OcclusionSlider as OcclusionSlider
 from .panels import SaliencyPanel as SaliencyPanel

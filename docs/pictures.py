@@ -44,6 +44,8 @@ STATES = {
     '\n                       {"kind": "cosine", "lr": 0.05}], steps=12)',
     "LRFinder": 'cw.LRFinder("digits")',
     "EarlyStopping": "cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45, 0.46, 0.47, 0.43, 0.48], patience=3)",
+    "InitLab": "cw.InitLab()",
+    "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
     "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"
     '                 methods=["saliency", "guided_backprop", "grad_cam"])',
 }

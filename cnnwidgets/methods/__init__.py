@@ -16,6 +16,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
     gradient_x_input,
@@ -24,6 +25,7 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.initialization import INITIALIZATIONS, initial_weights, initialize
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
@@ -33,6 +35,8 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.race_presets import RACES
+from cnnwidgets.methods.recorded import recorded
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
@@ -40,18 +44,29 @@ from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.signal_training import Signals, signals
+from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "BUILDERS",
+    "DATA",
+    "INITIALIZATIONS",
+    "LOSSES",
     "METHODS",
     "PARAMETERS",
+    "RACES",
+    "REGULARIZE",
     "SCHEDULES",
+    "UNTIL",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
     "Batch",
+    "CheckedGradient",
     "ClassChange",
     "Comparer",
     "Comparison",
@@ -82,6 +97,8 @@ __all__ = [
     "Schedule",
     "Segmentation",
     "Separation",
+    "Signal",
+    "Signals",
     "Step",
     "Stop",
     "Task",
@@ -104,9 +121,12 @@ __all__ = [
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gradient_check",
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
+    "initial_weights",
+    "initialize",
     "integrated_gradients",
     "intersection_over_union",
     "layer_cam",
@@ -119,6 +139,7 @@ __all__ = [
     "pointing_game",
     "race",
     "randomized",
+    "recorded",
     "rise",
     "saliency",
     "sanity_check",
@@ -127,11 +148,14 @@ __all__ = [
     "score_cam",
     "segment",
     "separation",
+    "signal",
+    "signals",
     "smoothgrad",
     "spread_class",
     "task",
     "thin_class",
     "train",
     "trust",
+    "vary",
     "zero_shares",
 ]

@@ -1,23 +1,16 @@
-"""A scan's checkpoint: one file, replaced as a whole, from which a killed run goes on. Reading it runs no code."""
+"""A scan's checkpoint: one file from which a killed run goes on."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from cnnwidgets.methods.parts import Job
-
-NUMPY = "numpy array"
-"""Key under which a tensor in the file stands for an array."""
-
-BYTES = "bytes as a tensor"
-"""The same for bytes, which torch 2.4 does not read."""
+from cnnwidgets.methods.state_files import pack, read, write
 
 
 class Checkpoint:
@@ -36,7 +29,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            found = _unpack(torch.load(self.path, weights_only=True))
+            found = read(self.path)
             before = found["scan"]
         except Exception as error:
             raise ValueError(f"{str(self.path)!r} is not a readable checkpoint of a scan ({error})") from error
@@ -50,16 +43,8 @@ class Checkpoint:
 
     def write(self, *, reducers: Sequence[Any], **state: Any) -> None:
         """Replace the file as a whole: whoever is killed meanwhile leaves the one before."""
-        states = [_pack(state_of(reducer), type(reducer).__name__) for reducer in reducers]
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
-        try:
-            with fresh.open("wb") as file:
-                torch.save({"scan": self.scan, "reducers": states, **state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        states = [pack(state_of(reducer), type(reducer).__name__) for reducer in reducers]
+        write(self.path, {"scan": self.scan, "reducers": states, **state})
 
 
 def state_of(reducer: Any) -> dict[str, Any]:
@@ -88,45 +73,13 @@ def _identity(job: Job) -> dict[str, Any]:
         "pictures": hashlib.sha256(job.loader.order.tobytes()).hexdigest(),
         "outputs": job.net.output.kind,
         "batch size": job.loader.batch_size,
-        "reducers": [
-            f"{type(one).__qualname__} {_digest(_pack(state_of(one), type(one).__name__))}" for one in job.reducers
-        ],
+        "reducers": [f"{type(one).__qualname__} {_digest(pack(state_of(one), type(one).__name__))}" for one in job.reducers],
     }
 
 
 def _plain_repr(thing: Any) -> str:
     """A repr without the address in memory, which another run has elsewhere."""
     return type(thing).__qualname__ if " at 0x" in repr(thing) else repr(thing)
-
-
-def _pack(value: Any, owner: str) -> Any:
-    """Arrays as tensors, the rest as it is: only what ``torch.load`` reads without running code."""
-    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufc":
-        return {NUMPY: torch.from_numpy(np.array(value, value.dtype.newbyteorder("=")))}
-    if isinstance(value, dict):
-        return {key if isinstance(key, bytes) else _pack(key, owner): _pack(one, owner) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_pack(one, owner) for one in value)
-    if isinstance(value, bytes):
-        return {BYTES: torch.tensor(list(value), dtype=torch.uint8)}
-    if value is None or isinstance(value, (bool, int, float, str, torch.Tensor)):
-        return value
-    raise TypeError(
-        f"{owner} holds a {type(value).__name__}, which a checkpoint cannot: keep numbers, strings, arrays, tensors, "
-        "lists and dicts of them as attributes, or give it state() and restore(state)"
-    )
-
-
-def _unpack(value: Any) -> Any:
-    if isinstance(value, dict):
-        if value.keys() == {NUMPY}:
-            return value[NUMPY].numpy()
-        if value.keys() == {BYTES}:
-            return value[BYTES].numpy().tobytes()
-        return {key: _unpack(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_unpack(one) for one in value)
-    return value
 
 
 def _digest(value: Any) -> str:

@@ -18,6 +18,26 @@ from cnnwidgets.net.output import Output
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Scores (N, ...) and labels to their mean loss."""
 
+
+class OwnLoss:
+    """A loss that itself says what accuracy is, and how its gradients come about."""
+
+    def __call__(self, scores: Tensor, labels: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def accuracy(self, scores: Tensor, labels: Tensor) -> float:
+        """The share of right answers, 0..1."""
+        raise NotImplementedError
+
+    def measures(self, scores: Tensor, labels: Tensor) -> dict[str, float]:
+        """What else there is to know at each validation, by name."""
+        return {}
+
+    def backward(self, losses: Tensor, network: nn.Module) -> None:
+        """Set the gradients of a network's weights."""
+        losses.backward()
+
+
 Kind = Literal["classes", "labels", "values"]
 """One class of several; several labels, each on or off; values that are near or far, and neither right nor wrong."""
 
@@ -91,6 +111,8 @@ def accuracy(scores: Tensor, labels: Tensor, criterion: Loss = F.cross_entropy) 
     Parameters:
         scores, labels: as :func:`fit_labels` gives them.
     """
+    if isinstance(criterion, OwnLoss):
+        return criterion.accuracy(scores, labels)
     kind, total = kind_of(scores, labels, criterion), labels.numel()
     if kind == "values":
         return float("nan")

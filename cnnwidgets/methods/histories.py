@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
-import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
+from torch import nn
 
+from cnnwidgets.methods import history_files
 from cnnwidgets.methods.early_stopping import Stop, early_stopping
+from cnnwidgets.methods.in_memory import Pictures
 from cnnwidgets.methods.schedule_groups import shared
-from cnnwidgets.net.arguments import KINDS, check
+from cnnwidgets.methods.weights import Weights
+from cnnwidgets.net import BoundModel, bind
+from cnnwidgets.net.preprocess import Preprocess
 from cnnwidgets.numbers import number, percent
 
 
@@ -37,7 +38,9 @@ class History:
         snapshot_ends: int64 (m,), the number of steps done when the rate was lowest before each restart, if it restarts.
         snapshot_accuracy: float64 (m,), of the network at each of these moments.
         ensemble_accuracy: float64 (m,), of the average of the probabilities of the first one, two, ... m of them.
+        measures: what else was measured at each validation, float64 (e,) by name: the accuracy of each head, say.
         stopped: why it ended early, as in "diverged at step 7 (loss NaN)"; empty if it did not.
+        weights: those of the best and the last epoch, for :meth:`module`; none of a history from a file.
     """
 
     name: str
@@ -52,7 +55,9 @@ class History:
     snapshot_ends: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     snapshot_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
     ensemble_accuracy: np.ndarray = field(default_factory=lambda: np.empty(0))
+    measures: dict[str, np.ndarray] = field(default_factory=dict)
     stopped: str = ""
+    weights: Weights = field(default=Weights(), repr=False, compare=False)
 
     @property
     def lr(self) -> np.ndarray:
@@ -86,87 +91,71 @@ class History:
             return f'"{self.name}" reaches {percent(self.final_accuracy)}.'
         return f'"{self.name}" ends with a validation loss of {number(self.final_loss)}.'
 
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the lowest validation loss, counted from 1; 0 before there is one."""
+        losses = np.where(np.isfinite(self.validation_loss), self.validation_loss, np.inf)
+        return int(losses.argmin()) + 1 if len(losses) else 0
+
+    def module(self, epoch: int | str = "best") -> nn.Module:
+        """The network with the weights of an epoch, a new object at each call, in evaluation mode.
+
+        >>> model = race.of("cosine 0.02")[0].module()
+
+        Parameters:
+            epoch: "best" by validation loss, "last", or one of these two as a number, counted from 1.
+
+        Raises:
+            ValueError: the weights of this epoch were not kept.
+        """
+        if not self.weights.by_epoch:
+            raise ValueError(
+                f"there are no weights of {self.name!r}: a file holds curves alone, and a run has weights once it is "
+                f"validated"
+            )
+        known = {"best": self.best_epoch, "last": max(self.weights.by_epoch)}
+        number = known.get(epoch, epoch) if isinstance(epoch, str) else epoch
+        if number not in self.weights.by_epoch:
+            kept = " and ".join(map(str, sorted(self.weights.by_epoch)))
+            raise ValueError(f"epoch is {epoch!r}; expected 'best', 'last' or a number whose weights were kept: {kept}")
+        return self.weights.network(int(number))
+
+    def bound(self, epoch: int | str = "best") -> BoundModel:
+        """The same, bound, with the classes and the preprocessing of the data it was trained on, where those say them.
+
+        >>> cw.SaliencyPanel(race.of("cosine 0.02")[0].bound(), image)
+        """
+        module = self.module(epoch)
+        data = getattr(self.weights.task and self.weights.task.loader, "dataset", None)
+        if not isinstance(data, Pictures):
+            return bind(module)
+        channels, height, width = data.pictures.shape[1:]
+        known = data.mean is not None and data.std is not None and data.scale is None
+        preprocess = Preprocess((channels, height, width), tuple(data.mean or ()), tuple(data.std or ())) if known else None
+        return bind(module, classes=data.classes, preprocess=preprocess, input_shape=(channels, height, width))
+
     def early_stopping(self, patience: int, min_delta: float = 0.0) -> Stop:
         """Where it would have stopped early, see :func:`cnnwidgets.methods.early_stopping`."""
         return early_stopping(self.validation_loss, patience, min_delta)
 
     def save(self, path: str | Path) -> None:
-        """Write it to a ``.json`` or ``.npz`` file.
+        """Write it to a ``.json`` or ``.npz`` file; or its curves alone to a ``.csv``, one row per step.
 
         Raises:
             ValueError: the name has another ending.
         """
-        save(path, [self])
+        history_files.save(path, [self])
 
     @classmethod
     def load(cls, path: str | Path) -> History:
-        """Read the first one in a file that :meth:`save`, or that of a race, has written."""
-        found, _ = load(path)
+        """Read the first one in a file that :meth:`save`, or that of a race, has written; or Lightning's ``metrics.csv``."""
+        found, _ = history_files.load(path)
         if not found:
             raise ValueError(f"{Path(path).name} holds no training histories")
         return found[0]
 
     def __repr__(self) -> str:
         return f"<history of {self.name}, seed {self.seed}: {len(self.loss):,} steps, {len(self.ends)} validations>"
-
-
-HEADS = ("name", "spec", "seed", "stopped")
-ARRAYS = tuple(each.name for each in fields(History) if each.name not in HEADS)
-
-
-def save(path: str | Path, histories: Sequence[History], **about: Any) -> None:
-    """Write histories, and what else is to be known about them, to a ``.json`` or ``.npz`` file."""
-    path = Path(path)
-    heads = [{name: getattr(one, name) for name in HEADS} for one in histories]
-    if path.suffix == ".json":
-        curves = [{name: _plain(getattr(one, name)) for name in ARRAYS} for one in histories]
-        rows = [head | values for head, values in zip(heads, curves, strict=True)]
-        path.write_text(json.dumps({"about": about, "histories": rows}, allow_nan=False), "utf-8")
-    elif path.suffix == ".npz":
-        arrays = {f"{name} {k}": getattr(one, name) for k, one in enumerate(histories) for name in ARRAYS}
-        np.savez_compressed(path, heads=np.array(json.dumps({"about": about, "histories": heads})), **arrays)
-    else:
-        raise ValueError(f"{path.name} is neither a .json nor an .npz file")
-
-
-def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
-    """The histories in a file that :func:`save` has written, to the last bit, and what else is known about them.
-
-    Raises:
-        FileNotFoundError, TypeError: there is no such file, or that is not a path.
-        ValueError: the file holds no histories.
-    """
-    check("path", path, [KINDS["str"], KINDS["Path"]])
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r} (looked in {str(Path.cwd())!r})")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path) as file:
-                found = json.loads(str(file["heads"]))
-                curves = [{name: file[f"{name} {k}"] for name in ARRAYS} for k in range(len(found["histories"]))]
-        else:
-            found = json.loads(path.read_text("utf-8"))
-            curves = [{name: _array(name, row[name]) for name in ARRAYS} for row in found["histories"]]
-        return [
-            History(**{name: row[name] for name in HEADS}, **values)
-            for row, values in zip(found["histories"], curves, strict=True)
-        ], found["about"]
-    except (KeyError, TypeError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path.name} holds no training histories ({error})") from error
-
-
-def _plain(values: np.ndarray) -> list:
-    """As JSON can carry it: NaN and infinities become words."""
-    if values.ndim > 1:
-        return [_plain(row) for row in values]
-    return [value if math.isfinite(value) else str(value) for value in values.tolist()]
-
-
-def _array(name: str, values: list) -> np.ndarray:
-    if name == "rates":
-        return np.array([[float(value) for value in row] for row in values])
-    return np.array([float(value) for value in values]).astype(np.int64 if name.endswith("ends") else float)
 
 
 def _means(values: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -167,7 +167,7 @@ def lr_finder(
     model, stream = task.stream(seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=low, momentum=momentum, weight_decay=weight_decay)
     scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, (high / low) ** (1 / (steps - 1)))
-    training = _endless(task, model, optimizer, scheduler)
+    training = endless(task, model, optimizer, scheduler)
     log: list[Step] = []
     while len(log) < steps:
         if cancel is not None and cancel.is_set():
@@ -182,8 +182,8 @@ def lr_finder(
     return _range_test(log, f"All {steps} steps ran.", settings)
 
 
-def _endless(task: Task, model: nn.Module, optimizer: Optimizer, scheduler: Scheduler) -> Iterator[Step]:
-    """Epoch after epoch."""
+def endless(task: Task, model: nn.Module, optimizer: Optimizer, scheduler: Scheduler | None = None) -> Iterator[Step]:
+    """The steps of a training, epoch after epoch."""
     for epoch in itertools.count():
         made = None
         for made in train(model, task.loader, optimizer, scheduler, criterion=task.criterion):

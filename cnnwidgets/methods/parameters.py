@@ -91,3 +91,24 @@ class Rows(Parameter):
             {key: self.rows[key].check(f"{name}[{k}][{key!r}]", each) for key, each in one.items()}
             for k, one in enumerate(value)
         ]
+
+
+def settle_by(table: dict[str, Parameter], key: str, given: Any, first: str | None = None) -> dict[str, Any]:
+    """The values of a dict, checked by a table; those that are not given stay away.
+
+    Parameters:
+        key: what a sentence calls the dict.
+        first: the name of the value that may be given alone, in place of a dict.
+
+    Raises:
+        TypeError: it is no dict, or has a name that is not in the table; the nearest one is offered.
+        ValueError: a value is out of range.
+    """
+    if first is not None and not isinstance(given, dict):
+        given = {first: given}
+    if not isinstance(given, dict):
+        raise TypeError(f"{key} is {given!r}; expected a dict with any of: {', '.join(table)}")
+    for name in given:
+        if name not in table:
+            raise TypeError(f"{key} has no {name!r}.{nearest(str(name), [*table])} It has: {', '.join(table)}")
+    return {name: table[name].check(f"{key}[{name!r}]" if name != first else key, value) for name, value in given.items()}

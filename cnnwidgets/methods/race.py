@@ -1,4 +1,4 @@
-"""A race: the same network, seeds and budget under several learning-rate schedules."""
+"""A race: trainings that differ in what their specs say, with the same seeds and budget."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from cnnwidgets.methods import histories
+from cnnwidgets.methods import history_files
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.early_stopping import Patience
 from cnnwidgets.methods.histories import History
@@ -22,7 +22,9 @@ from cnnwidgets.methods.schedule_parameters import plain, settle
 from cnnwidgets.methods.schedules import check_steps, title
 from cnnwidgets.methods.tasks import Task, Trainable
 from cnnwidgets.methods.training_run import TURN, Plan, StopSignal, TrainingRun, run_whole
+from cnnwidgets.methods.variations import settled, vary
 from cnnwidgets.methods.verdict import Verdict, have_accuracy, verdict_on
+from cnnwidgets.methods.weights import Weights
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, said
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -58,6 +60,20 @@ class Race:
     def verdict(self) -> Verdict | None:
         """Who leads, or has won; None with fewer than two schedules, or before every run was validated."""
         return verdict_on(self.histories)
+
+    @property
+    def leader(self) -> History:
+        """The run with the best last validation, by accuracy, or by loss where there is none; of two alike the first.
+
+        Raises:
+            ValueError: none has been validated.
+        """
+        validated = [one for one in self.histories if len(one.ends)]
+        if not validated:
+            raise ValueError("no run has been validated yet")
+        if have_accuracy(self.histories):
+            return max(validated, key=lambda one: np.nan_to_num(one.final_accuracy, nan=-1.0))
+        return min(validated, key=lambda one: np.nan_to_num(one.final_loss, nan=np.inf))
 
     def ensemble(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """float64 (m, seeds): accuracies of the m snapshots that all runs of a schedule have; (seeds,): of their average."""
@@ -126,20 +142,29 @@ class Race:
         result = "accuracy" if have_accuracy(self.histories) else "loss"
         return race_lines(specs, self.steps, self.unit, task, result)
 
+    def beside(self, other: Race) -> Race:
+        """Both races in one, to compare; a name that both have gets a number in the other one."""
+        taken = [*self.names, *other.names]
+        called = dict(zip(other.names, _apart(taken)[len(self.names) :], strict=True))
+        theirs = [replace(one, name=called[one.name]) for one in other.histories]
+        if self.unit != other.unit:
+            raise ValueError(f"this race counts by {self.unit}, the other one by {other.unit}; expected the same unit")
+        return Race((*self.histories, *theirs), self.unit, max(self.steps, other.steps))
+
     def save(self, path: str | Path) -> None:
         """Write it to a ``.json`` or ``.npz`` file, from which :meth:`load` and ``History.load`` read."""
-        histories.save(path, list(self.histories), unit=self.unit, steps=self.steps)
+        history_files.save(path, list(self.histories), unit=self.unit, steps=self.steps)
 
     @classmethod
     def load(cls, path: str | Path) -> Race:
         """Read it from a file; a ValueError if that holds no race."""
-        found, about = histories.load(path)
+        found, about = history_files.load(path)
         if about.keys() != {"unit", "steps"}:
             raise ValueError(f"{Path(path).name} holds no race; History.load reads the history of one training")
         return cls(tuple(found), **about)
 
 
-@checking("seeds", "steps", "patience", "min_delta")
+@checking("seeds", "steps", "patience", "min_delta", "checkpoint")
 def race(
     task: Task,
     specs: Sequence[dict[str, Any]],
@@ -149,14 +174,17 @@ def race(
     seeds: Sequence[int] = (0,),
     patience: int | None = None,
     min_delta: float = 0.0,
+    checkpoint: str | Path | None = None,
     executor: Executor | None = None,
     on_update: OnUpdate[Race] | None = None,
     cancel: Cancel | None = None,
 ) -> Race:
-    """Train the same network under several schedules, side by side.
+    """Train the same network under several schedules, or several networks, or on several data, side by side.
 
     >>> race = cw.methods.race(cw.methods.task("digits"), [{"kind": "constant", "lr": 0.1}, {"kind": "cosine"}], steps=20)
     >>> race.verdict
+    >>> specs = [{"lr": 0.05, "init": scheme} for scheme in ("zero", "xavier", "kaiming")]
+    >>> net = cw.bind(cw.methods.race(cw.methods.task("digits"), specs, steps=5).of("init kaiming")[0].module())
 
     A run is what :func:`train`, torch's scheduler and the seed give, to the last bit on one machine, whatever runs beside
     it and on whatever executor. The network is validated after every epoch; ReduceLROnPlateau sees that loss. A run ends
@@ -164,12 +192,18 @@ def race(
 
     Parameters:
         task: the network and its data; both stay as they are.
-        specs: schedules, see :func:`cnnwidgets.methods.schedule`.
+        specs: dicts. Each is a schedule, see :func:`cnnwidgets.methods.schedule`, and may say what else is varied, see
+            :func:`cnnwidgets.methods.vary`: ``model``, ``init``, ``data``, ``freeze``, ``loss``, ``tasks``, ``regularize``;
+            and ``until``: fewer ``steps``, a budget of ``seconds``, a ``patience`` of its own. With any of these a spec
+            needs no kind of schedule, and its rate is constant.
         steps: how many each schedule has: the budget.
         unit: what a step is: "epoch" or "batch".
         seeds: each schedule runs once with each; a seed decides the initial weights, the order of the batches and
             everything else that is random.
         patience, min_delta: early stopping, see :class:`Patience`; None never stops early.
+        checkpoint: a folder, for one file per run, written after an epoch. The same call goes on from there after it was
+            killed, as if it had not been; with an executor each worker must see the folder. The loaders' own state is
+            kept as far as it is that of random generators.
         executor: any ``concurrent.futures.Executor``, which gets one call per run; without it the runs take turns here.
         on_update: called with a partial :class:`Race` and the fraction done.
         cancel: an object with ``is_set()``.
@@ -189,14 +223,11 @@ def race(
     steps = check_steps(steps)
     for spec in specs:
         settle(spec, steps)
+    usual = {}
     if patience is not None:
         Patience(patience, min_delta)
-    names = _apart([title(spec) for spec in specs])
-    plans = [
-        Plan(task, name, plain(spec), steps, unit, int(seed), patience, min_delta)
-        for name, spec in zip(names, specs, strict=True)
-        for seed in seeds
-    ]
+        usual = {"patience": patience, "min_delta": min_delta}
+    plans = _plans(task, specs, steps, unit, seeds, usual, checkpoint)
     ways = _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
     now: Race | None = None
     try:
@@ -210,10 +241,39 @@ def race(
     return now
 
 
+def _plans(
+    task: Task,
+    specs: Sequence[dict[str, Any]],
+    steps: int,
+    unit: str,
+    seeds: Sequence[int],
+    usual: dict[str, Any],
+    checkpoint: str | Path | None,
+) -> list[Plan]:
+    """One plan for each spec and seed; the runs of a spec share their task."""
+    folder = None if checkpoint is None else Path(checkpoint)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    plans = []
+    for k, (name, spec) in enumerate(zip(_apart([title(spec) for spec in specs]), specs, strict=True)):
+        what = settled(spec)
+        own = vary(task, **{key: spec[key] for key in what})
+        until = {**usual, **what.get("until", {})}
+        whole = {**plain(spec), **what, **({"until": until} if until else {})}
+        if "weight_decay" in what.get("regularize", {}):
+            whole["weight_decay"] = what["regularize"]["weight_decay"]
+        for seed in map(int, seeds):
+            file = None if folder is None else folder / f"run-{k}-seed-{seed}.pt"
+            plans.append(Plan(own, name, whole, steps, unit, seed, until, file))
+    return plans
+
+
 def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tuple[History, ...], float]]:
     """All runs here, taking turns, until all are over."""
     runs = [TrainingRun(plan) for plan in plans]
     turn = math.inf if getattr(plans[0].task.loader, "persistent_workers", False) else TURN  # whose loader serves one epoch
+    if all(run.over for run in runs):  # as their files say
+        yield tuple(each.history() for each in runs), 1.0
     while not all(run.over for run in runs):
         for run in runs:
             if not run.over:
@@ -235,7 +295,8 @@ def _elsewhere(
         while waiting:
             ask(cancel)
             for future in wait(waiting, PATIENCE, FIRST_COMPLETED).done:
-                found[id(waiting.pop(future))] = future.result()
+                plan, history = waiting.pop(future), future.result()
+                found[id(plan)] = replace(history, weights=Weights(plan.task, history.weights.by_epoch))
                 some = tuple(found[id(plan)] for plan in plans if id(plan) in found)
                 yield some, len(some) / len(plans)
     finally:

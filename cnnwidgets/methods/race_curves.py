@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,31 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 def quantities(race: Race) -> list[str]:
-    """What there are curves of; there is no accuracy where answers are neither right nor wrong."""
-    return ["loss", "accuracy"] if have_accuracy(race.histories) else ["loss"]
+    """What there are curves of: no accuracy where answers are neither right nor wrong, no loss where runs have several."""
+    if not have_accuracy(race.histories):
+        return ["loss"]
+    losses = [
+        (spec.get("loss"), spec.get("tasks"), spec.get("regularize", {}).get("label_smoothing")) for spec in _specs(race)
+    ]
+    return ["loss", "accuracy"] if all(each == losses[0] for each in losses) else ["accuracy"]
+
+
+def has_weights(race: Race | None) -> bool:
+    """Whether a run of it has been validated, and its weights were kept."""
+    return race is not None and any(one.weights.by_epoch for one in race.histories)
+
+
+def have_rates(race: Race) -> bool:
+    """Whether there is something to see of the rates: they change, or differ between runs or groups."""
+    specs = _specs(race)
+    plain = all(spec["kind"] == "constant" and not spec.get("warmup") and not spec.get("groups") for spec in specs)
+    return not plain or len({spec.get("lr") for spec in specs}) > 1 or len(specs) == 1
 
 
 def rated(race: Race, name: str) -> list[tuple[list[int], str]]:
-    """The groups of a schedule's parameters that share a rate, and what a legend calls them."""
+    """The groups of a schedule's parameters that share a rate, and what a legend calls them; none if all rates are one."""
+    if not have_rates(race):
+        return []
     spec = race.of(name)[0].spec
     return [(members, label(spec.get("groups", ()), members)) for members in rated_alike(spec)]
 
@@ -94,3 +113,7 @@ def standings(race: Race) -> list[Standing]:
         found.append(Standing(number, name, float(values.mean()), spread, stopped))
     worst_first = -1 if by == "accuracy" else 1
     return sorted(found, key=lambda one: np.inf if np.isnan(one.value) else worst_first * one.value)
+
+
+def _specs(race: Race) -> list[dict[str, Any]]:
+    return [race.of(name)[0].spec for name in race.names]

@@ -16,6 +16,9 @@ MOST_STEPS = 10_000_000
 
 ON_OFF = (False, True)
 
+VARIED = ("model", "init", "data", "freeze", "loss", "tasks", "regularize", "until")
+"""What a spec may say besides optimizer and schedule, see :func:`cnnwidgets.methods.vary`."""
+
 
 def _rate(default: float | None, help: str) -> Parameter:
     return Parameter(default, help, 0.0, HIGHEST)
@@ -228,6 +231,11 @@ SCHEDULES: dict[str, dict[str, Parameter]] = {kind: parameters_of(kind) for kind
 """What can be set of each kind of schedule: by kind, then by name."""
 
 
+def schedule_kind(spec: dict[str, Any]) -> Any:
+    """The kind of a spec's schedule; one that varies something else may leave it out, and is constant."""
+    return spec.get("kind", "constant" if spec.keys() & {*VARIED} else None)
+
+
 def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
     """All parameters of a spec for this many steps: those given, and defaults for the others.
 
@@ -237,11 +245,11 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
     """
     if not isinstance(spec, dict):
         raise TypeError(f"a schedule is a {type(spec).__name__}; expected a dict with a kind, or a scheduler")
-    kind = spec.get("kind")
+    kind = schedule_kind(spec)
     if not isinstance(kind, str) or kind not in KINDS:
         raise ValueError(f"there is no kind of schedule {kind!r}: use {', '.join(KINDS)}.{nearest(str(kind), [*KINDS])}")
     table = parameters_of(kind)
-    for name in spec.keys() - {"kind", "name"}:
+    for name in spec.keys() - {"kind", "name", *VARIED}:
         if name not in table:
             raise TypeError(f"{kind} has no parameter {name!r}.{nearest(str(name), [*table])} It has: {', '.join(table)}")
     full = {"kind": kind, "lr": 1.0, **{name: row.check(name, spec.get(name, row.default)) for name, row in table.items()}}
@@ -266,8 +274,9 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
 
 def plain(spec: dict[str, Any]) -> dict[str, Any]:
     """A valid spec with plain Python numbers, as JSON can carry it."""
-    table = parameters_of(spec["kind"])
-    return {name: table[name].check(name, value) if name in table else value for name, value in spec.items()}
+    kind = schedule_kind(spec)
+    table, given = parameters_of(kind), {"kind": kind, **spec}
+    return {name: table[name].check(name, value) if name in table else value for name, value in given.items()}
 
 
 def _settled_group(group: dict[str, Any], full: dict[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from cnnwidgets.methods.code.schedules import listing, making
 from cnnwidgets.methods.schedule_groups import alike, label, momentum_of, rate_of, recorded, shared
-from cnnwidgets.methods.schedule_parameters import KINDS, plain, settle
+from cnnwidgets.methods.schedule_parameters import KINDS, plain, schedule_kind, settle
+from cnnwidgets.methods.variations.telling import told as told_of
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, is_number
 from cnnwidgets.net.progress import Cancel
@@ -288,15 +289,18 @@ def told(schedule: Schedule) -> str:
 
 
 def title(spec: dict[str, Any]) -> str:
-    """A schedule in a few words: its name, or its kind and what was set."""
+    """A spec in a few words: its name; or its schedule's kind with what was set, and what else it varies."""
     if spec.get("name"):
         return str(spec["name"])
-    if spec.get("kind") not in [*KINDS]:
+    if schedule_kind(spec) not in [*KINDS]:
         return f"kind {spec.get('kind')!r}"
+    if "kind" not in spec:
+        return ", ".join(told_of(spec))
     own = KINDS[spec["kind"]].parameters
     parts = [f"{name} {_short(spec[name])}" for name in own if name in spec and name not in ("losses", "rates", "at")]
     start = f" {number(spec['lr'])}" if is_number(spec.get("lr")) else ""
-    return KINDS[spec["kind"]].title + start + (f" ({', '.join(parts)})" if parts else "")
+    schedule = KINDS[spec["kind"]].title + start + (f" ({', '.join(parts)})" if parts else "")
+    return ", ".join([schedule, *told_of(spec)])
 
 
 def brief(names: Sequence[str]) -> list[str]:

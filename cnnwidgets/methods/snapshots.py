@@ -5,6 +5,8 @@ Huang, Li, Pleiss, Liu, Hopcroft and Weinberger, "Snapshot ensembles: train 1, g
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -34,3 +36,10 @@ class Snapshots:
         self._sum = answers if self._sum is None else self._sum + answers
         self.accuracy.append(accuracy(scores, labels, self._criterion))
         self.ensemble.append(accuracy(self._sum / len(self.accuracy), labels, judge))
+
+    def state(self) -> dict[str, Any]:
+        """What it has gathered, for :meth:`restore`."""
+        return {"accuracy": self.accuracy, "ensemble": self.ensemble, "sum": self._sum}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.accuracy, self.ensemble, self._sum = state["accuracy"], state["ensemble"], state["sum"]

@@ -10,13 +10,12 @@ from typing import Any, TypeAlias
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, SequentialSampler, TensorDataset
 
 from cnnwidgets import samples
 from cnnwidgets.methods.copies import trainable_copy
 from cnnwidgets.methods.criteria import Loss
+from cnnwidgets.methods.in_memory import loader
 from cnnwidgets.net.arguments import KINDS, check, checked
-from cnnwidgets.net.items import read
 from cnnwidgets.net.layers import nearest
 from cnnwidgets.net.randomness import Stream
 
@@ -54,11 +53,11 @@ class Task:
     def __post_init__(self) -> None:
         check("model", self.model, [KINDS["nn.Module"], KINDS["Callable"]])
         check("criterion", self.criterion, [KINDS["Loss"]])
-        for loader, what in ((self.loader, "training"), (self.validation_loader, "validation")):
-            if loader is None:
+        for given, what in ((self.loader, "training"), (self.validation_loader, "validation")):
+            if given is None:
                 raise ValueError(f"a network of your own needs a {what} loader that gives batches of pictures and labels")
-            check(f"the {what} loader", loader, [KINDS["Iterable[Any]"]])
-            if isinstance(loader, Sized) and len(loader) == 0:
+            check(f"the {what} loader", given, [KINDS["Iterable[Any]"]])
+            if isinstance(given, Sized) and len(given) == 0:
                 raise ValueError(f"the {what} loader is empty: it gives no batch")
 
     def start(self) -> nn.Module:
@@ -117,18 +116,6 @@ def task_of(given: Trainable, loader: Any = None, validation_loader: Any = None)
     if isinstance(given, Task):
         return given
     return task(given) if isinstance(given, str) else Task(given, loader, validation_loader)
-
-
-def loader(dataset: Dataset, batch: int = 64, *, shuffle: bool = True) -> DataLoader:
-    """A data set of (picture, label) in memory, in batches that are cut out at once instead of collated item by item.
-
-    It shuffles with a generator of its own, and so draws nothing from the global one.
-    """
-    items = [read(dataset[i]) for i in range(len(dataset))]  # type: ignore[arg-type]
-    pictures, labels = [item.image for item in items], [item.label for item in items]
-    held, own = TensorDataset(torch.stack(pictures), torch.tensor(labels)), torch.Generator()
-    order = RandomSampler(held, generator=own) if shuffle else SequentialSampler(held)
-    return DataLoader(held, sampler=BatchSampler(order, batch, drop_last=False), batch_size=None, generator=own)
 
 
 def _parts(loader: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from cnnwidgets.methods.criteria import Loss, accuracy, fit_labels, scores_of
+from cnnwidgets.methods.criteria import Loss, OwnLoss, accuracy, fit_labels, scores_of
 from cnnwidgets.methods.schedule_groups import rate_of, shared
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.items import read_batch
@@ -87,12 +87,17 @@ def train(
         ValueError: the labels are none for this criterion; the sentence says which criterion they are for.
     """
     device = next(model.parameters()).device
+    own = criterion.backward if isinstance(criterion, OwnLoss) else None
     model.train()
     for batch in loader:
         scores, labels = _scores_and_labels(model, batch, device, criterion)
         loss = criterion(scores, labels)
         optimizer.zero_grad()
-        loss.backward()
+        if own is None:
+            loss.backward()
+        else:
+            own(loss, model)
+            loss = loss.sum()
         optimizer.step()
         rates = tuple(rate_of(group) for group in optimizer.param_groups)
         if scheduler is not None:

@@ -41,6 +41,17 @@ class OwnNumbers(TorchDispatchMode):
         self.seed, self.drew = seed, False
         self._own: dict[torch.device, torch.Generator] = {}
 
+    def state(self) -> dict[str, torch.Tensor]:
+        """Where its generators stand, by device."""
+        return {str(device): generator.get_state() for device, generator in self._own.items()}
+
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from there."""
+        for name, numbers in state.items():
+            device = torch.device(name)
+            self._own[device] = _seeded(device, self.seed)
+            self._own[device].set_state(numbers)
+
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         way = _way(func)
@@ -160,6 +171,17 @@ class Stream:
                 with uninterrupted():
                     self._states = [get() for get, _ in self._taps]
                     _write(self._taps, before)
+
+    def state(self) -> dict[str, Any]:
+        """Where it stands: tensors, arrays and numbers, for :meth:`restore`."""
+        own = self._numbers.state() if self._numbers else {}
+        return {"own": own, "lent": self._states}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a state of a stream of as many generators."""
+        self._states = state["lent"]
+        if self._numbers:
+            self._numbers.restore(state["own"])
 
 
 OTHERS: tuple[tuple[Callable, Callable], ...] = (

@@ -3,6 +3,8 @@ from .backward_rules import BackwardRules as BackwardRules
 from .early_stopping import EarlyStopping as EarlyStopping
 from .embedding import EmbeddingExplorer as EmbeddingExplorer
 from .filters import FilterGrid as FilterGrid
+from .gradient_check import GradientCheck as GradientCheck
+from .initialization import InitLab as InitLab
 from .lr_finder import LRFinder as LRFinder
 from .occlusion import OcclusionSlider as OcclusionSlider
 from .saliency import SaliencyPanel as SaliencyPanel

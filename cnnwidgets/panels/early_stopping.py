@@ -14,7 +14,8 @@ from cnnwidgets.base import Panel, draws
 from cnnwidgets.base.jobs import Job
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, Slide
-from cnnwidgets.methods import History, Race, Stop, early_stopping
+from cnnwidgets.methods import History, Race, Stop, early_stopping, recorded
+from cnnwidgets.methods.recorded import RECORDED
 from cnnwidgets.net.arguments import said
 from cnnwidgets.numbers import number
 from cnnwidgets.optional import MissingPackage
@@ -31,12 +32,13 @@ TRAINING, VALIDATION, STOP, BEST = GRAY, "#0072b2", "#d55e00", "#009e73"
 class EarlyStopping(Panel):
     """Where early stopping ends a recorded training, and what that saves and misses.
 
+    >>> cw.EarlyStopping("over-fitting")
+    >>> cw.EarlyStopping("run.json")  # a saved History, or Lightning's metrics.csv: shows the training loss, too
     >>> cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45], patience=2)
-    >>> cw.EarlyStopping("run.json")  # a saved History: shows the training loss, too
 
     Parameters:
-        history: a :class:`~cnnwidgets.methods.History`, a file that one was saved to, a race (its first run), or a
-            list of validation losses, one per epoch.
+        history: "over-fitting", which is bundled; a :class:`~cnnwidgets.methods.History`, a file that one was saved to, a
+            race (its first run), or a list of validation losses, one per epoch.
         patience, min_delta: see :class:`cnnwidgets.methods.Patience`.
     """
 
@@ -50,7 +52,7 @@ class EarlyStopping(Panel):
 
     def __init__(self, history: History | Race | Sequence[float] | str | Path, patience: int = 5, **options: Any) -> None:
         if isinstance(history, (str, Path)):
-            history = History.load(history)
+            history = recorded(history) if history in RECORDED else History.load(history)
         elif isinstance(history, Race):
             history = history.histories[0]
         self.history = history if isinstance(history, History) else None

@@ -11,8 +11,13 @@ The data are composed at run time from files inside the scikit-learn and scikit-
 this folder. Nothing is downloaded. ``python -m cnnwidgets.samples.train scenes`` trains a network again.
 """
 
+from pathlib import Path
+
 import lazy_loader
 
 NAMES = ("digits", "scenes", "grass")
+
+RUNS = Path(__file__).parent / "runs"
+"""Recorded trainings, see ``cnnwidgets.methods.recorded``."""
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

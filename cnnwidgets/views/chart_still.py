@@ -113,6 +113,8 @@ class ChartStill:
             count = min(len(below), len(y))
             fill = color_of(trace.get("fillcolor", color))
             axes.fill_between(x[:count], below[:count], y[:count], color=fill, linewidth=0)
+        elif trace.get("fill") == "toself":
+            axes.fill(x, y, color=color_of(trace.get("fillcolor", color)), linewidth=0)
         self.before[_axes_of(trace)] = x, y
         width = line.get("width", 2) * POINT if "lines" in mode else 0.0
         symbol = MARKS.get(str(mark.get("symbol", "circle")).removesuffix("-open"), "o")

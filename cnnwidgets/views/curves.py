@@ -18,8 +18,8 @@ FONT = {"font": {"size": 14}}
 
 DASHES = ("solid", "dash", "dashdot", "longdashdot", "longdash", "dot")
 
-ORDER = (5, 4, 2, 3, 0, 1, 6)
-"""Of the palette's colors: those that lie furthest apart come first."""
+COLORS = (*(OKABE_ITO[k] for k in (5, 4, 2, 3, 0, 1, 6)), "#8737f7")
+"""Of curves: the palette's, of which those that lie furthest apart come first, and a violet."""
 
 
 def faint(color: str) -> str:
@@ -28,8 +28,9 @@ def faint(color: str) -> str:
 
 
 def look(number: int) -> tuple[str, str]:
-    """The color and the dash of a curve, by its number: seven colors, six dashes, 42 pairs before one comes again."""
-    return OKABE_ITO[ORDER[number % len(ORDER)]], DASHES[number % len(DASHES)]
+    """The color and the dash of a curve, by its number: eight colors, six dashes, 48 pairs before one comes again."""
+    round_, place = divmod(number, len(COLORS))
+    return COLORS[place], DASHES[(place + 5 * round_) % len(DASHES)]
 
 
 def short(name: str, most: int = 44) -> str:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cnnwidgets.methods import History, Race, early_stopping
-from cnnwidgets.methods.histories import load, save
+from cnnwidgets.methods.history_files import load, save
 
 HISTORY = History(
     name="Größe 0.1",
@@ -27,6 +27,7 @@ HISTORY = History(
     snapshot_ends=np.array([5]),
     snapshot_accuracy=np.array([0.5]),
     ensemble_accuracy=np.array([0.75]),
+    measures={"class": np.array([0.5, math.nan]), "turn": np.array([1 / 3, 1.0])},
     stopped="diverged at step 1 (loss NaN)",
 )
 NO, NO_STEPS = np.empty(0), np.empty(0, np.int64)
@@ -34,7 +35,9 @@ EMPTY = History("new", {"kind": "constant"}, 0, np.empty((1, 0)), NO, NO, NO_STE
 
 
 def bits(history: History) -> dict:
-    values = {each.name: getattr(history, each.name) for each in fields(History)}
+    """All but the weights, to the last bit."""
+    values = {each.name: getattr(history, each.name) for each in fields(History) if each.name != "weights"}
+    values |= values.pop("measures")
     return {name: (v.dtype, v.shape, v.tobytes()) if isinstance(v, np.ndarray) else v for name, v in values.items()}
 
 
@@ -147,3 +150,85 @@ def test_its_early_stopping_is_that_of_its_validation_losses():
 
 def test_it_shows_itself_in_a_line():
     assert repr(HISTORY) == "<history of Größe 0.1, seed 3: 5 steps, 2 validations>"
+
+
+# CSV
+
+
+def test_the_curves_come_back_from_a_csv_to_the_last_bit(tmp_path):
+    HISTORY.save(tmp_path / "run.csv")
+    again, expected = bits(History.load(tmp_path / "run.csv")), bits(HISTORY)
+    curves = ("rates", "loss", "accuracy", "ends", "validation_loss", "validation_accuracy", "class", "turn")
+    assert {name: again[name] for name in curves} == {name: expected[name] for name in curves}
+    assert again["name"] == "run"
+
+
+@given(
+    st.lists(st.integers(1, 5), min_size=1, max_size=5),
+    st.integers(1, 3),
+    st.data(),
+)
+@settings(max_examples=40, deadline=None)
+def test_any_curves_come_back_from_a_csv(tmp_path_factory, lengths, groups, data):
+    numbers = st.floats(allow_nan=False)
+
+    def drawn(count: int) -> np.ndarray:
+        return np.array(data.draw(st.lists(numbers, min_size=count, max_size=count)))
+
+    steps, ends = sum(lengths), np.cumsum(lengths)
+    curves = (
+        drawn(groups * steps).reshape(groups, steps),
+        drawn(steps),
+        drawn(steps),
+        ends,
+        drawn(len(ends)),
+        drawn(len(ends)),
+    )
+    history = History("a", {}, 0, *curves)
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    history.save(path)
+    assert bits(History.load(path)) == bits(history)
+
+
+LIGHTNING = """\
+epoch,lr-SGD,step,train_acc,train_loss,val_acc,val_loss
+0,0.1,49,,,,
+0,,49,0.25,2.5,,
+0,,74,,,0.5,2.0
+1,0.05,99,,,,
+1,,99,0.5,1.5,,
+1,,149,0.75,1.0,,
+1,,149,,,0.625,1.25
+"""
+"""As Lightning's CSVLogger writes it, with a monitor of the rate: a row per call of log."""
+
+EPOCHS = """\
+epoch,step,train_loss_epoch,val_loss
+0,24,2.5,2.0
+1,49,1.5,1.25
+"""
+
+
+def test_lightnings_csv_is_read(tmp_path):
+    (tmp_path / "version_3").mkdir()
+    (tmp_path / "version_3" / "metrics.csv").write_text(LIGHTNING)
+    found = History.load(tmp_path / "version_3" / "metrics.csv")
+    assert found.name == "version_3"
+    assert found.loss.tolist() == [2.5, 1.5, 1.0]
+    assert found.accuracy.tolist() == [0.25, 0.5, 0.75]
+    assert found.ends.tolist() == [1, 3]
+    assert found.validation_loss.tolist() == [2.0, 1.25]
+    assert found.validation_accuracy.tolist() == [0.5, 0.625]
+    assert found.epoch_loss.tolist() == [2.5, 1.25]
+    assert found.lr.tolist() == [0.1, 0.05, 0.05]
+    (tmp_path / "run.csv").write_text(EPOCHS)
+    found = History.load(tmp_path / "run.csv")
+    assert (found.loss.tolist(), found.ends.tolist()) == ([2.5, 1.5], [1, 2])
+    assert np.isnan(found.accuracy).all()
+
+
+@pytest.mark.parametrize("text", ["", "epoch,train_loss\n0,1.0\n", "a,val_loss\n0,high\n"])
+def test_a_table_without_curves_is_no_history(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"a\.csv holds no training histories"):
+        History.load(tmp_path / "a.csv")

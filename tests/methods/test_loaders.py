@@ -14,7 +14,7 @@ from torch.optim import SGD
 from torch.utils.data import DataLoader
 
 from cnnwidgets.methods import History, Race, Task, evaluate, lr_finder, race, train
-from cnnwidgets.methods.tasks import loader as in_batches
+from cnnwidgets.methods.in_memory import loader as in_batches
 from cnnwidgets.methods.verdict import Verdict
 from tests.methods.learning import judged, lecture, loader, net, others, pictures, record
 

@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch.optim import SGD, lr_scheduler
 
+import cnnwidgets as cw
 from cnnwidgets.methods import History, Race, Task, early_stopping, race, task
 from cnnwidgets.net import Cancelled
 from cnnwidgets.numbers import number
@@ -39,6 +40,13 @@ def own(**options) -> Task:
 
 def all_bits(found: Race) -> list[dict]:
     return [bits(history) for history in found.histories]
+
+
+def weights_of(found: Race) -> list[dict]:
+    return [
+        {epoch: {name: w.numpy().tobytes() for name, w in each.items()} for epoch, each in one.weights.by_epoch.items()}
+        for one in found.histories
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +136,17 @@ def test_the_same_in_turns_of_any_length(whole, turn, monkeypatch):
 def test_the_same_on_threads(whole):
     for workers in (1, 3):
         with ThreadPoolExecutor(workers) as executor:
-            assert all_bits(race(own(), SPECS, steps=5, seeds=SEEDS, executor=executor)) == all_bits(whole)
+            found = race(own(), SPECS, steps=5, seeds=SEEDS, executor=executor)
+            assert (all_bits(found), weights_of(found)) == (all_bits(whole), weights_of(whole))
 
 
 def test_the_same_in_processes(whole):
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as executor:
         told = []
         options = {"executor": executor, "on_update": lambda *a: told.append(a)}
-        assert all_bits(race(own(), SPECS, steps=5, seeds=SEEDS, **options)) == all_bits(whole)
+        found = race(own(), SPECS, steps=5, seeds=SEEDS, **options)
+        assert (all_bits(found), weights_of(found)) == (all_bits(whole), weights_of(whole))
+        assert judged(found.histories[0].module("last"), others())[0] == whole.histories[0].validation_loss[-1]
         generator = torch.Generator().manual_seed(9)
         mine = Task(net(), loader(generator=generator), others())
         assert all_bits(race(mine, SPECS, steps=2, executor=executor)) == all_bits(race(mine, SPECS, steps=2))
@@ -471,3 +482,89 @@ def test_loaders_that_give_nothing_are_said(unit):
     ):
         with pytest.raises(ValueError, match=sentence):
             race(Task(net(), train, validation), [{"kind": "constant"}], steps=20, unit=unit)
+
+
+# weights, and going on
+
+
+def test_a_run_gives_the_networks_of_its_best_and_its_last_epoch(whole):
+    for history in whole.histories:
+        for epoch, k in (("best", history.best_epoch - 1), ("last", 4)):
+            module = history.module(epoch)
+            assert not module.training
+            assert judged(module, others()) == (history.validation_loss[k], history.validation_accuracy[k])
+        assert history.module(5) is not history.module("last")
+    assert any(history.best_epoch < 5 for history in whole.histories)
+
+
+def test_weights_that_were_not_kept_are_told(whole, tmp_path):
+    whole.save(tmp_path / "a.json")
+    with pytest.raises(ValueError, match=r"there are no weights of 'step decay 0.5 .*: a file holds curves alone"):
+        Race.load(tmp_path / "a.json").histories[0].module()
+    history = whole.histories[0]
+    gone = next(k for k in range(1, 6) if k not in history.weights.by_epoch)
+    with pytest.raises(ValueError, match=f"epoch is {gone}; expected 'best', 'last' or a number whose weights were kept"):
+        history.module(gone)
+    with pytest.raises(ValueError, match="epoch is 'beste'"):
+        history.module("beste")
+
+
+def test_a_run_gives_its_network_bound_with_what_the_data_know():
+    net = race(task("digits"), [{"kind": "constant", "lr": 0.02}], steps=1, unit="batch").histories[0].bound()
+    picture = cw.samples.digits().picture(3)
+    torch.testing.assert_close(net.prepare(picture)[0], cw.samples.digits()[3][0])
+    assert net.classes == tuple("0123456789")
+    assert race(own(), SPECS[:1], steps=1).histories[0].bound().module[1].weight.shape == (5, 4)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("unit, steps, stop", [("epoch", 6, 4), ("epoch", 6, 17), ("batch", 16, 11)])
+def test_a_killed_race_goes_on_as_if_it_had_not_been(unit, steps, stop, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["cnnwidgets.methods.run_file"], "PAUSE", 0.0)
+    specs = [*SPECS, {"lr": 0.1, "optimizer": "RMSprop", "kind": "cyclic", "momentum": 0.8}]
+    options = {"steps": steps, "unit": unit, "patience": 4}
+    uninterrupted = race(own(generator=torch.Generator()), specs, **options)
+    steps_left = [stop]
+
+    def killed(scores, labels):
+        if scores.requires_grad:
+            steps_left[0] -= 1
+            if steps_left[0] < 0:
+                raise Killed
+        return torch.nn.functional.cross_entropy(scores, labels)
+
+    def begun(criterion) -> Task:
+        return Task(Net, loader(generator=torch.Generator()), others(), criterion)
+
+    for _ in range(3):
+        steps_left[0] = stop
+        with pytest.raises(Killed):
+            race(begun(killed), specs, **options, checkpoint=tmp_path / "race")
+    again = race(begun(torch.nn.functional.cross_entropy), specs, **options, checkpoint=tmp_path / "race")
+    assert all_bits(again) == all_bits(uninterrupted)
+    assert weights_of(again) == weights_of(uninterrupted)
+    steps_left[0] = 0
+    over = race(begun(killed), specs, **options, checkpoint=tmp_path / "race")  # trains nothing
+    assert all_bits(over) == all_bits(uninterrupted)
+
+
+def test_a_file_of_another_run_or_none_is_refused(tmp_path):
+    race(own(), SPECS[:1], steps=1, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="is of another run, with another spec, task, seed or budget"):
+        race(own(), SPECS[:1], steps=2, checkpoint=tmp_path)
+    (tmp_path / "run-0-seed-0.pt").write_bytes(b"x")
+    with pytest.raises(ValueError, match="is not a readable checkpoint of a run"):
+        race(own(), SPECS[:1], steps=1, checkpoint=tmp_path)
+
+
+def test_two_races_are_compared_side_by_side(whole):
+    other = race(own(), SPECS[:1], steps=2)
+    both = whole.beside(other)
+    assert both.names == [*whole.names, f"{whole.names[0]} (2)"]
+    assert bits(both.histories[-1])["loss"] == bits(other.histories[0])["loss"]
+    assert (both.steps, both.unit) == (5, "epoch")
+    with pytest.raises(ValueError, match="this race counts by epoch, the other one by batch; expected the same unit"):
+        whole.beside(race(own(), SPECS[:1], steps=2, unit="batch"))

@@ -13,7 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, WeightedRa
 import cnnwidgets as cw
 from cnnwidgets import samples
 from cnnwidgets.methods import Task, task
-from cnnwidgets.methods.tasks import loader as in_batches
+from cnnwidgets.methods.in_memory import loader as in_batches
 from tests.methods.learning import Net, loader, net, others, pictures, record
 
 

@@ -191,7 +191,8 @@ def test_a_saved_race_is_shown_again_without_training(panel, tmp_path, ending):
 
 def test_a_race_that_is_shown_again_has_no_controls(panel):
     again = cw.TrainingRace(replay=panel.result)
-    assert again.controls == {} != panel.controls
+    assert all(spec["absent"] for spec in again.controls.values())
+    assert not all(spec["absent"] for spec in panel.controls.values())
 
 
 def test_a_hand_may_ask_for_no_early_stopping_and_code_for_more_than_its_field_offers(panel):
@@ -308,3 +309,72 @@ def test_the_line_tells_of_the_snapshots_what_their_bars_show(panel):
     assert f"together {bars['text'][2]}." in panel.status.message
     runs = panel.result.of("cosine with restarts 0.1 (T_0 2)")
     assert bars["text"][2] == percent(np.mean([one.ensemble_accuracy[-1] for one in runs]))
+
+
+# what else is raced
+
+
+def test_a_race_without_specs_shows_the_first_preset_and_others_are_a_choice():
+    panel = cw.TrainingRace(steps=1)
+    assert (panel.task, [spec["name"] for spec in panel.specs]) == (
+        "digits",
+        [s["name"] for s in cw.methods.RACES["initialization"].specs],
+    )
+    assert control(panel, "preset")["options"] == [[name, name] for name in cw.methods.RACES]
+    panel.cancel()
+    panel.take_value("preset", "loss")
+    assert (panel.steps, panel.specs) == (8, cw.methods.RACES["loss"].specs)
+    panel.cancel()
+
+
+def test_a_network_of_your_own_is_offered_what_fits_it():
+    panel = cw.TrainingRace(network, data(), data(seed=1), steps=1)
+    assert ["depth", "depth"] not in control(panel, "preset")["options"]
+    assert next(one.spec["init"]["scheme"] for one in panel.result.histories) == "zero"
+
+
+def test_there_is_no_chart_of_rates_where_all_are_one():
+    specs = [{"lr": 0.1, "init": "xavier"}, {"lr": 0.1, "init": "kaiming"}]
+    panel = cw.TrainingRace(network, data(), data(seed=1), specs=specs, steps=2)
+    assert panel.wait(PATIENCE)
+    layout = json.loads(panel.chart.figure)["layout"]
+    assert "yaxis2" in layout and "yaxis3" not in layout
+    assert [row["name"] for row in panel.board.rows] != []
+    assert len(panel.chart.appended) == 2 * 2 * 2
+
+
+def test_the_leader_s_network_is_there_to_use_with_its_best_weights(panel):
+    found = panel.result
+    panel.use()
+    assert panel.wait(PATIENCE)
+    leader = max(found.histories, key=lambda one: one.final_accuracy)
+    batches = data(seed=1)
+    losses = [torch.nn.functional.cross_entropy(panel.trained.module(x), y) * len(y) for x, y in batches]
+    assert (sum(losses) / 32).item() == pytest.approx(leader.validation_loss.min(), rel=1e-5)
+
+
+def test_using_the_leader_stops_a_race_that_runs():
+    begun = threading.Event()
+
+    class Slow:
+        def __iter__(self):
+            yield from data()
+            begun.set()
+
+    panel = cw.TrainingRace(network, Slow(), data(seed=1), specs=[SPECS[0]], steps=1_000_000)
+    while panel.shown is None or not panel.has_weights:
+        assert begun.wait(PATIENCE)
+    panel.use()
+    with pytest.raises(Cancelled):
+        panel.result  # noqa: B018
+    assert panel.trained is not None
+
+
+def test_losses_of_several_kinds_share_no_axis_and_only_accuracies_are_compared():
+    specs = [{"lr": 0.1, "loss": "mse"}, {"lr": 0.1, "loss": "focal"}]
+    panel = cw.TrainingRace(network, data(), data(seed=1), specs=specs, steps=2)
+    assert panel.wait(PATIENCE)
+    layout = json.loads(panel.chart.figure)["layout"]
+    assert layout["yaxis"]["title"]["text"] == "accuracy"
+    assert "yaxis2" not in layout
+    assert len(panel.figure().axes[0].lines) >= 4

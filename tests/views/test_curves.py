@@ -8,9 +8,9 @@ from cnnwidgets.views.curves import blank, in_legend, look, more_groups, short, 
 from cnnwidgets.views.palette import OKABE_ITO
 
 
-def test_42_curves_look_different_and_neighbors_differ_in_color_and_dash():
-    looks = [look(k) for k in range(43)]
-    assert len(set(looks[:42])) == 42 and looks[42] == looks[0]
+def test_48_curves_look_different_and_neighbors_differ_in_color_and_dash():
+    looks = [look(k) for k in range(49)]
+    assert len(set(looks[:48])) == 48 and looks[48] == looks[0]
     assert all(a[0] != b[0] and a[1] != b[1] for a, b in pairwise(looks))
     assert {color for color, _ in looks} == {OKABE_ITO[k] for k in range(7)}
 

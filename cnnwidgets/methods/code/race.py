@@ -7,8 +7,9 @@ from typing import Any
 
 from cnnwidgets.methods.code.schedules import making
 from cnnwidgets.methods.code.tasks import task_line
-from cnnwidgets.methods.schedule_parameters import settle
+from cnnwidgets.methods.schedule_parameters import VARIED, settle
 from cnnwidgets.methods.schedules import title
+from cnnwidgets.methods.variations.model import BUILDERS
 
 _RUN = """\
 torch.manual_seed(0)
@@ -73,7 +74,11 @@ def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, task: Any, re
 
 
 def _run(spec: dict[str, Any], steps: int, unit: str, own: bool, result: str) -> str:
-    settled = settle(spec, steps)
+    """The lines of a run; where a spec varies the loss or waits with patience, they judge as a task of your own does."""
+    settled, until = settle(spec, steps), spec.get("until") or {}
+    patience = until.get("patience")
+    own = own or bool(patience) or not {"loss", "tasks"}.isdisjoint(spec) or "label_smoothing" in spec.get("regularize", {})
+    steps = min(steps, until.get("steps") or steps)
     on_plateau = settled["kind"] == "plateau"
     results = {"accuracy": "accuracies", "loss": "losses"}[result]
     lines = (_OWN_EPOCH if own else _EPOCH).replace("{results}", results).replace("{result}", result)
@@ -88,8 +93,24 @@ def _run(spec: dict[str, Any], steps: int, unit: str, own: bool, result: str) ->
         after = _AFTER.format(advance="pass" if on_plateau else advance, steps=steps).replace("\n    pass", "")
         epoch = lines.format(after=after) + (f"\n{advance}" if on_plateau else "")
         loop = _BATCHES.format(steps=steps, epoch=textwrap.indent(epoch, "    "))
+    if patience:
+        loop = f"patience = cw.methods.Patience({patience}, {until.get('min_delta', 0.0)})\n{loop}"
+        judged = f"    {results}.append(found.{result})"
+        loop = loop.replace(judged, f"{judged}\n    if patience.is_over(found.loss):\n        break")
     found = {"making": making(settled), "parameters": _parameters(settled), "results": results}
-    return _RUN.format(**found, loop=loop, name=title(spec))
+    lines = _RUN.format(**found, loop=loop, name=title(spec))
+    varied = _varied(spec)
+    return "\n".join([varied, lines.replace("task.", "varied.")]) if varied else lines
+
+
+def _varied(spec: dict[str, Any]) -> str:
+    """The line that varies the task; empty if the spec does not. A network of your own is to be put in."""
+    what = {key: spec[key] for key in VARIED if spec.get(key) is not None and key != "until"}
+    if not what:
+        return ""
+    builder = what.get("model", {}).get("builder")
+    yours = "" if builder is None or builder in BUILDERS else f"cw.methods.BUILDERS[{builder!r}] = ...  # yours\n"
+    return f"{yours}varied = cw.methods.vary(task, {', '.join(f'{key}={value!r}' for key, value in what.items())})"
 
 
 def _parameters(settled: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""TrainingRace: the same network, seeds and budget under several learning-rate schedules, side by side."""
+"""TrainingRace: trainings that differ in one thing, side by side."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import traitlets as t
 
-from cnnwidgets.base import Panel, column, draws, row
+from cnnwidgets.base import Panel, action, column, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
@@ -20,10 +20,13 @@ from cnnwidgets.base.traits import Number, public
 from cnnwidgets.methods import Race, race
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
-from cnnwidgets.methods.race_curves import quantities
+from cnnwidgets.methods.race_curves import has_weights, quantities
+from cnnwidgets.methods.race_presets import RACES, race_preset_of
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, Trainable, task_of
 from cnnwidgets.methods.verdict import have_accuracy
+from cnnwidgets.net import BoundModel
+from cnnwidgets.net.arguments import one_of
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import race_charts as charts
 from cnnwidgets.views import BoardView, ChartView
@@ -31,19 +34,24 @@ from cnnwidgets.views.curves import blank
 
 
 class TrainingRace(Panel):
-    """Train a network under several learning-rate schedules, and watch.
+    """Train a network under several schedules, or several networks, or on several data, and watch.
 
     >>> cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "cosine", "lr": 0.02}], steps=3)
+    >>> cw.TrainingRace(preset="depth")
+    >>> cw.TrainingRace(specs=[{"lr": 0.02, "init": "zero"}, {"lr": 0.02, "init": "kaiming"}], steps=3)
     >>> cw.TrainingRace(model, loader, validation_loader, specs=[{"kind": "cosine"}], steps=20)  # a copy trains
 
     The loss, the accuracy and below them the rate grow as the training goes: thick lines for test images, thin dotted ones
-    for training images. Cancel keeps what is there. ``panel.result.save("race.json")`` saves it, and
-    ``cw.TrainingRace(replay="race.json")`` shows it again without training.
+    for training images. Cancel keeps what is there. "Use the leader" puts the network that leads, with the weights of its
+    best epoch, into ``panel.trained``, for any other panel; ``panel.result.histories`` have the networks of all.
+    ``panel.result.save("race.json")`` saves the curves, and ``cw.TrainingRace(replay="race.json")`` shows them again without
+    training.
 
     Parameters:
         task: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network.
         loader, validation_loader: for a network of your own: give batches of pictures and labels.
-        specs: the schedules, see :func:`cnnwidgets.methods.schedule`.
+        specs: what differs, see :func:`cnnwidgets.methods.race`.
+        preset: the name of one of the races in ``cw.methods.RACES``, in place of specs; by default the first.
         steps: how many each schedule has.
         replay: a file that a race was saved to, or a :class:`~cnnwidgets.methods.Race`: nothing is trained.
         executor: any ``concurrent.futures.Executor`` that the runs go to; see :func:`cnnwidgets.methods.race`.
@@ -62,8 +70,8 @@ class TrainingRace(Panel):
         0.0, 0.0, 10.0, free="above", label="smallest gain", absent=lambda panel: panel.patience is None,
         help="how much lower a loss must be to count as better (min_delta)",
     )  # fmt: skip
-    specs = public(t.List(t.Dict(), help="the schedules, see `cw.methods.schedule`"), None, sync=False)
-    steps = public(t.Int(20, min=1, help="how many each schedule has: the budget"), None)
+    specs = public(t.List(t.Dict(), help="what differs between the runs, see `cw.methods.race`"), None, sync=False)
+    steps = public(t.Int(20, min=1, help="how many steps each schedule has: the budget"), None)
     unit = public(t.Enum(UNITS, "epoch", help="what a step is"), None)
 
     def __init__(
@@ -72,21 +80,28 @@ class TrainingRace(Panel):
         loader: Iterable[Any] | None = None,
         validation_loader: Iterable[Any] | None = None,
         *,
-        specs: Sequence[dict[str, Any]] = (),
+        specs: Sequence[dict[str, Any]] | None = None,
+        preset: str | None = None,
         steps: int | None = None,
         replay: Race | str | Path | None = None,
         executor: Executor | None = None,
         **options: Any,
     ) -> None:
-        self._task, self._loaders, self._executor = task, (loader, validation_loader), executor
+        self._executor = executor
         self._replay = replay if isinstance(replay, Race) or replay is None else Race.load(replay)
+        self.trained: BoundModel | None = None
+        self._from_presets = specs is None and replay is None
+        if self._from_presets:
+            chosen = RACES[one_of("preset", preset or next(iter(RACES)), RACES)]
+            specs, steps, task = chosen.specs, steps or chosen.steps, task if loader is not None else chosen.task
         if steps is not None:
             options["steps"] = steps
         if self._replay:
             about = {one.name: {**one.spec, "name": one.name} for one in self._replay.histories}
             options |= {"specs": [*about.values()], "steps": self._replay.steps, "unit": self._replay.unit}
             options["hide"] = list(self.public_traits())
-        super().__init__(**{"task": task if isinstance(task, str) else "your own", "specs": specs, **options})
+        self._task, self._loaders = task, (loader, validation_loader)
+        super().__init__(**{"task": task if isinstance(task, str) else "your own", "specs": specs or [], **options})
 
     @property
     def task_names(self) -> list[str]:
@@ -147,6 +162,42 @@ class TrainingRace(Panel):
 
     def progress(self, partial: Race | None) -> str:
         return partial.progress if partial else "Loading the pictures …"
+
+    def more_controls(self) -> dict[str, c.Value]:
+        if not self._from_presets or "specs" in self.hidden:
+            return {}
+        own = not isinstance(self._task, str)  # whose pictures may not fit the networks of a preset
+        fit = [name for name, each in RACES.items() if not (own and any("model" in spec for spec in each.specs))]
+        parts = {"kind": "choice", "options": [[name, name] for name in fit]}
+        now = race_preset_of(None if own else self.task, self.specs)
+        return {"preset": c.Value(label="race", value=now, parts=parts, help="what differs", locked="specs" in self.locked)}
+
+    def take_value(self, name: str, value: Any) -> None:
+        if value is not None:
+            chosen = RACES[value]
+            with self.hold_trait_notifications():
+                if isinstance(self._task, str):
+                    self.task = chosen.task
+                self.steps, self.specs = chosen.steps, [dict(spec) for spec in chosen.specs]
+
+    @action("Use the leader", icon="play", absent=lambda panel: not panel.has_weights)
+    def use(self) -> None:
+        """Stop training. `panel.trained` is the network that leads, with the weights of its best epoch."""
+        leader = self._result.leader
+        self.trained = leader.bound()
+        told = f'panel.trained is "{leader.name}" after epoch {leader.best_epoch}, its best.'
+
+        def say(job: Job) -> None:
+            self.cancel()
+            self.wait()
+            self.status.say(f"{told}\n{self.summary(self._result)}")
+
+        self.aside("use", say)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a run that was trained here has been validated."""
+        return self._replay is None and has_weights(self._result)
 
     def data(self) -> dict[str, np.ndarray]:
         """``loss``, ``accuracy``, and ``validation_`` of both: (schedules, seeds, epochs), NaN where a run has ended."""

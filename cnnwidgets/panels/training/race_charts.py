@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.methods import Race
-from cnnwidgets.methods.race_curves import curves_of, quantities, rated, snapshot_bars, standings
+from cnnwidgets.methods.race_curves import curves_of, have_rates, quantities, rated, snapshot_bars, standings
 from cnnwidgets.methods.schedules import brief, sketch
 from cnnwidgets.numbers import number, percent
 from cnnwidgets.views import ChartView
@@ -66,12 +66,15 @@ class Growing:
 def plot(race: Race) -> tuple[Any, list[int]]:
     """The empty chart of a race, and the numbers of the curves that have their names at their ends.
 
-    Loss and accuracy are side by side, the rate is below each, on the same axis of time. No axis moves as the curves grow.
+    Loss and accuracy are side by side, the rate is below each where rates differ, on the same axis of time. No axis moves
+    as the curves grow.
     """
     from plotly.subplots import make_subplots
 
-    shown, names = quantities(race), brief(race.names)
-    figure = make_subplots(2, len(shown), shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.06)
+    shown, names, rates = quantities(race), brief(race.names), have_rates(race)
+    last = 2 if rates else 1
+    heights = {"row_heights": [0.76, 0.24], "vertical_spacing": 0.06} if rates else {}
+    figure = make_subplots(last, len(shown), shared_xaxes=True, **heights)
     ended: list[int] = []
 
     def add(name: str, line: dict[str, Any], row: int, column: int, told: bool = False, **more: Any) -> None:
@@ -96,7 +99,7 @@ def plot(race: Race) -> tuple[Any, list[int]]:
                 stroke = {"color": color, "dash": look(k + j)[1], "width": max(2, 4 - k), "shape": "vh"}
                 told = bool(label) and column == 1 and in_legend(j, len(courses))
                 add(f"{name}, {short(label) or 'rate'}", stroke, 2, column, told)
-    for place in range(2 * len(shown)):  # plotly lays out no axes of curves that are all empty
+    for place in range(last * len(shown)):  # plotly lays out no axes of curves that are all empty
         nothing: dict[str, Any] = {"x": [None], "y": [None], "hoverinfo": "skip", "showlegend": False}
         figure.add_scatter(**nothing, row=place // len(shown) + 1, col=place % len(shown) + 1)
     for words, line in (("test images", {"width": 4}), ("training images", {"width": 1.5, "dash": "dot"})):
@@ -112,12 +115,13 @@ def plot(race: Race) -> tuple[Any, list[int]]:
         places = {"domain": [[0.0, 0.33], [0.46, 0.79]][column - 1] if len(shown) > 1 else [0.0, 0.84]}
         figure.update_xaxes(**places, col=column)
         figure.update_yaxes(title={"text": words, "standoff": 4, **FONT}, row=1, col=column)
-        figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate (log)", **FONT}, row=2, col=column)
-        figure.update_xaxes(title={"text": race.unit, **FONT}, row=2, col=column)
-    if (top := _top(race)) is not None:
+        if rates:
+            figure.update_yaxes(**log_axis(*_rates(race), most=4), title={"text": "rate (log)", **FONT}, row=2, col=column)
+        figure.update_xaxes(title={"text": race.unit, **FONT}, row=last, col=column)
+    if "loss" in shown and (top := _top(race)) is not None:
         figure.update_yaxes(range=[0, top], row=1, col=1)
     if "accuracy" in shown:
-        figure.update_yaxes(range=[0, 1], tickformat=".0%", row=1, col=2)
+        figure.update_yaxes(range=[0, 1], tickformat=".0%", row=1, col=len(shown))
     return figure, ended
 
 
