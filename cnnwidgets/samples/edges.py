@@ -11,21 +11,21 @@ from torch import Tensor
 
 from .drawing import PHOTOGRAPHS, TRAIN_WIDTH, photograph
 
-SIDE = 11  # px, as in AlexNet's first layer
-PATCHES = 40_000  # of which the half with more contrast teaches
+COUNT, SIDE = 64, 11  # filters, and px of a filter: those of AlexNet's first layer
+PATCHES = 60_000  # of which the half with more contrast teaches
 ROUNDS = 15  # of k-means; after ten, one patch in forty still changes its filter
-NOISE = 10.0  # added to a patch's variance (pixel values 0..255), lest a flat patch's noise be blown up; the paper's value
-EVENNESS = 1.0  # added to the variance along each axis when whitening: with less, gratings; with more, blurs
+NOISE = 10.0  # added to a patch's variance, of pixel values 0..255, so that noise counts for less; the paper's value
+EVENNESS = 1.0  # added to the variance along each axis when whitening: with less there are more gratings, with more blurs
 
 
-def edge_filters(count: int = 64) -> Tensor:
-    """Filters ``(count, 3, 11, 11)``, float32, each of norm 1, from the training part of the bundled photographs.
+def edge_filters() -> Tensor:
+    """Filters ``(64, 3, 11, 11)``, float32, each of norm 1, from the training part of the bundled photographs.
 
     They come in the order of their color, the gray ones first, and rounded to float16, which keeps their file small.
     """
     rng = np.random.default_rng(0)
     rows = patches(rng).reshape(-1, SIDE * SIDE * 3)
-    filters = spherical_kmeans(whitened(evened(rows)), count, rng).reshape(count, SIDE, SIDE, 3)
+    filters = spherical_kmeans(whitened(evened(rows)), COUNT, rng).reshape(COUNT, SIDE, SIDE, 3)
     ordered = filters[np.argsort(color(filters))]
     return torch.from_numpy(ordered).permute(0, 3, 1, 2).half().float().contiguous()
 
@@ -63,7 +63,7 @@ def whitened(rows: np.ndarray, evenness: float = EVENNESS) -> np.ndarray:
     return centered @ (axes / np.sqrt(variance + evenness)) @ axes.T
 
 
-def spherical_kmeans(rows: np.ndarray, count: int, rng: np.random.Generator, rounds: int = ROUNDS) -> np.ndarray:
+def spherical_kmeans(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Directions ``(count, D)`` of norm 1 of which each row ``(N, D)`` is, as nearly as can be, one times a number.
 
     In every round each row takes the direction that it has the largest product with, by its absolute value, and each
@@ -72,7 +72,7 @@ def spherical_kmeans(rows: np.ndarray, count: int, rng: np.random.Generator, rou
     """
     directions = _of_norm_1(rng.normal(size=(count, rows.shape[1])))
     each = np.arange(len(rows))
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         products = rows @ directions.T
         nearest = np.abs(products).argmax(1)
         weights = np.zeros_like(products)
