@@ -11,7 +11,7 @@ from .monitoring import monitor as monitor
 from .occlusion import OcclusionSlider as OcclusionSlider
 from .optimizers import OptimizerRace as OptimizerRace
 from .saliency import SaliencyPanel as SaliencyPanel
-from .sick_runs import SickRuns as SickRuns
 from .search import HyperparameterSearch as HyperparameterSearch
+from .sick_runs import SickRuns as SickRuns
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace
