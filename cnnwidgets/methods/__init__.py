@@ -6,6 +6,7 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.check_before_training import Check, Checklist, check_before_training
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
@@ -38,7 +39,7 @@ from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
-from cnnwidgets.methods.recorded import recorded
+from cnnwidgets.methods.recorded import recorded, recorded_race
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
@@ -76,7 +77,9 @@ __all__ = [
     "Aligned",
     "Attribution",
     "Batch",
+    "Check",
     "CheckedGradient",
+    "Checklist",
     "ClassChange",
     "Comparer",
     "Comparison",
@@ -130,6 +133,7 @@ __all__ = [
     "align",
     "attribute",
     "backward_rules",
+    "check_before_training",
     "class_distance",
     "class_width",
     "compare",
@@ -166,6 +170,7 @@ __all__ = [
     "race",
     "randomized",
     "recorded",
+    "recorded_race",
     "rise",
     "saliency",
     "sanity_check",

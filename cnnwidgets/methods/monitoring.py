@@ -70,6 +70,8 @@ def monitor(
     """
     if isinstance(loader, Sized) and len(loader) == 0:
         raise ValueError("the training loader is empty: it gives no batch")
+    if any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in model.modules()):
+        raise ValueError("a compiled network shows nothing of its inside: expected the network before torch.compile")
     for name, value in (("epochs", epochs), ("every", every)):
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}; expected a whole number of at least 1")

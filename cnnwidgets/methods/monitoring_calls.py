@@ -131,6 +131,10 @@ class Watching(Calls):
         self.found, self._seconds = {}, 0.0
         return found, seconds
 
+    def stepping_aside(self) -> Any:
+        """What runs inside is no part of the training, but may follow forward passes itself."""
+        return self._stepping_aside()
+
     def aside(self) -> Aside:
         """What runs inside is no part of the training."""
         return Aside(self)

@@ -24,8 +24,8 @@ class Pictures:
 
     def add(self, inputs: Tensor) -> None:
         """(N, C, ...) or (N, features), which is one channel."""
-        if inputs.is_complex() or inputs.dtype == torch.bool or not inputs.numel():
-            return
+        if not (inputs.is_floating_point() or inputs.dtype == torch.uint8) or not inputs.numel():
+            return  # words, say
         values = inputs.detach().float()
         rows = values.transpose(0, 1).flatten(1) if values.ndim > 2 else values.reshape(1, -1)
         least, largest = torch.aminmax(rows, dim=1)
@@ -90,7 +90,7 @@ def class_numbers(labels: Tensor) -> np.ndarray | None:
     if labels.ndim == 2 and labels.shape[1] > 1 and bool((labels.sum(1) - 1).abs().max() < 1e-3):
         labels = labels.argmax(1)
     whole = labels.ndim == 1 and not labels.is_floating_point() and not labels.is_complex()
-    return labels.detach().cpu().numpy().astype(np.int64) if whole else None  # a copy: it is the user's
+    return labels.cpu().numpy().astype(np.int64) if whole else None  # a copy: they are the user's
 
 
 @dataclass

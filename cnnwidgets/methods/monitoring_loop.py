@@ -21,8 +21,7 @@ from cnnwidgets.methods.monitoring_data import Answer, Labels, Pictures, Validat
 from cnnwidgets.methods.monitoring_losses import Losses, mean_of
 from cnnwidgets.methods.monitoring_modes import Modes
 from cnnwidgets.methods.monitoring_samples import Samples
-from cnnwidgets.methods.monitoring_weights import Weights
-from cnnwidgets.methods.schedule_groups import rate_of
+from cnnwidgets.methods.monitoring_weights import Weights, rate
 
 FORWARD_PASSES = 4
 """Forward passes that are looked at before a step, and in a validation, for what the pictures and the layers are like."""
@@ -183,7 +182,7 @@ class Loop:
         self.close_validation()
         self._by_closure = any(callable(each) for each in given)
         self._sampled = self.samples.is_due(len(self.log)) if self._by_closure else self._sampling
-        self._rates = tuple(rate_of(group) for group in self._optimizer.param_groups) if self._optimizer else (math.nan,)
+        self._rates = tuple(rate(group) for group in self._optimizer.param_groups) if self._optimizer else (math.nan,)
         self._scheduled = self._scheduler_epoch
         if self._sampled:
             with self._watching.aside(), self.samples.spending():
@@ -211,7 +210,8 @@ class Loop:
         self.samples.stepped()
         self._sampling, size, seconds = False, told.size or self._size, time.perf_counter() - self._start
         self.log.append(Row(told.loss, told.accuracy, size, seconds, self._rates, self._scheduled))
-        self.ticks()
+        with self._watching.stepping_aside():
+            self.ticks()
 
     def _break(self, what: str, layer: str | None, step: int | None = None) -> None:
         self.non_finite = {"step": len(self.log) if step is None else step, "what": what, "layer": layer or ""}

@@ -108,7 +108,7 @@ class Weights:
                 "trainable": each.requires_grad,
                 "group": (number := group.get(id(each), -1)),
                 "decay": float(groups[number].get("weight_decay") or 0) if number >= 0 else 0.0,
-                "rate": float(groups[number]["lr"]) if number >= 0 else 0.0,
+                "rate": rate(groups[number]) if number >= 0 else 0.0,
                 "gradient": "some" if reached else "zero" if seen else "none",
                 "start": begun,
                 "end": alike(each),
@@ -117,6 +117,11 @@ class Weights:
                 self.names, self._parameters, self._reached, self._seen, start, strict=True
             )
         ]
+
+
+def rate(group: dict[str, Any]) -> float:
+    """The rate of an optimizer's group; 0 if it sets its own."""
+    return float(group.get("lr") or 0.0)
 
 
 def is_norm(part: nn.Module) -> bool:

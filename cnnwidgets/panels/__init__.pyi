@@ -12,5 +12,6 @@ from .occlusion import OcclusionSlider as OcclusionSlider
 from .optimizers import OptimizerRace as OptimizerRace
 from .saliency import SaliencyPanel as SaliencyPanel
 from .search import HyperparameterSearch as HyperparameterSearch
+from .sick_runs import SickRuns as SickRuns
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace

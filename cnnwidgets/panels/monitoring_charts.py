@@ -37,7 +37,7 @@ def learning_chart(record: Record) -> Any:
     if not any(np.isfinite(values).any() for values in (one.accuracy, one.validation_accuracy)):
         shown = ["loss"]
     curves: list[dict[str, Any]] = []
-    layout: dict[str, Any] = {**LAYOUT, "margin": {"t": 24, "l": 52, "r": 8, "b": 36}}
+    layout: dict[str, Any] = {**LAYOUT, "margin": {"t": 30, "l": 52, "r": 8, "b": 36}}
     for k, quantity in enumerate(shown):
         axis, domain = ("", "2")[k], ([0, 0.45], [0.55, 1])[k] if len(shown) > 1 else [0, 1]
         (x, y), (ends, validated) = learning(record, quantity)
@@ -71,7 +71,7 @@ def layers_chart(record: Record, quantity: str) -> Any:
         curves.append({"x": one.x, "y": one.y, "name": short(one.name, 18) or quantity, "mode": "lines", "line": style})
     layout: dict[str, Any] = {
         **LAYOUT,
-        "margin": {"t": 24, "l": 62, "r": 8, "b": 36},
+        "margin": {"t": 30, "l": 62, "r": 8, "b": 36},
         "showlegend": len(found) > 1,
         "xaxis": {"title": {"text": "step", **FONT}, "range": [0, max(1, record.steps)]},
         "yaxis": {**_up(about, found), "title": {"text": about.title, "standoff": 4, **FONT}},

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 from torch.optim import SGD, Adam, lr_scheduler
+from torch.utils.data import DataLoader
 
-from cnnwidgets.methods import SYMPTOMS, Record, diagnose
-from tests.methods.sick import Digits, Training, mlp
+from cnnwidgets.methods import SYMPTOMS, History, Record, Task, diagnose, over_fit
+from tests.methods.learning import record
+from tests.methods.sick import Digits, Training, mlp, normed
 
 SOUND = {
     "normed": Training(),
@@ -150,3 +156,165 @@ def test_a_symptom_is_named_on_a_training_that_has_it_and_not_on_a_sound_one(nam
     assert judged, "no sound training can be judged"
     for one in judged:
         assert diagnose(sound(one)).named(name) is None, (one, diagnose(sound(one)).summary)
+
+
+def curve(loss, validation=None, train=None) -> History:
+    """A history by hand: ten steps an epoch."""
+    loss = np.asarray(loss, float)
+    ends = np.arange(10, len(loss) + 1, 10) if validation is not None else np.empty(0, np.int64)
+    judged = np.asarray(validation if validation is not None else [], float)
+    return History(
+        "by hand", {}, 0, np.full((1, len(loss)), 0.1), loss, np.full(len(loss), math.nan), ends, judged, judged * math.nan
+    )
+
+
+def falling(start, end, steps=200, noise=0.02):
+    drawn = np.random.default_rng(0).normal(0, noise, steps)
+    return end + (start - end) * np.exp(-np.arange(steps) / (steps / 6)) + drawn * start
+
+
+@pytest.mark.parametrize(
+    "loss, name",
+    [
+        (falling(2.3, 0.1), None),
+        (falling(2.3, 1.0), None),
+        (np.full(200, 2.3) + np.random.default_rng(0).normal(0, 0.05, 200), "plateau"),
+        (2.3 - np.linspace(0, 0.2, 200) + np.random.default_rng(0).normal(0, 0.05, 200), "rate too low"),
+        (np.geomspace(2.3, 500, 200), "rate too high"),
+        ([*falling(2.3, 0.1), math.nan, *[math.nan] * 20], "NaN or infinity"),
+    ],
+)
+def test_a_history_tells_what_its_curve_allows(loss, name):
+    found = diagnose(curve(loss))
+    assert [one.name for one in found.findings][:1] == ([name] if name else [])
+    assert ".eval() forgotten" in found.open
+
+
+@given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.05))
+@settings(max_examples=25, deadline=None)
+def test_a_curve_that_falls_and_wavers_is_sound(seed, noise):
+    rng = np.random.default_rng(seed)
+    loss = np.abs(falling(2.3, 0.2) + rng.normal(0, noise, 200))
+    judged = np.abs(loss.reshape(20, 10).mean(1) + rng.normal(0, noise / 2, 20))
+    assert not diagnose(curve(loss, judged)).findings
+
+
+@pytest.mark.parametrize("epoch", [3, 8, 12])
+def test_over_fitting_is_dated(epoch):
+    """The epoch is that of the lowest validation loss, counted from 1."""
+    judged = 1 + 0.05 * np.abs(np.arange(20) - (epoch - 1))
+    found = diagnose(curve(np.geomspace(2, 0.01, 200), judged)).named("over-fitting")
+    assert found.evidence.startswith(f"the validation loss has risen since epoch {epoch}, from 1 to ")
+    assert found.step == 10 * epoch
+    assert f"Keep the weights of epoch {epoch} " in found.remedy
+
+
+def test_the_worst_is_said_first():
+    found = diagnose(SICK["rate spent"].run())
+    severities = [one.severity for one in found.findings]
+    assert severities == sorted(severities, reverse=True)
+    lines = found.summary.splitlines()
+    assert lines[0] == found.findings[0].sentence
+    assert lines[1] == found.findings[0].remedy
+    assert len(lines) == len(found.findings) + 1
+
+
+def test_the_layer_and_the_step_are_told():
+    found = diagnose(Training(model=mlp, change=killed, epochs=3, every=1).run()).named("dead ReLUs")
+    assert (found.layer, found.step) == ("2", 4)  # the fifth batch is the first by which it can be told
+    found = diagnose(Training(model=lambda: mlp(nn.Tanh), change=weights(1.0), epochs=1, every=1).run())
+    assert found.named("saturated units").layer == "2"
+    found = diagnose(Training(model=mlp, change=filled(math.inf), epochs=1).run()).named("NaN or infinity")
+    assert found.step == 0
+
+
+def task(model=None, data=None, others=None) -> Task:
+    loaders = [
+        DataLoader(each, batch_size=32, shuffle=True)
+        for each in (data or Digits("train", 320), others or Digits("test", 64))
+    ]
+    return Task(model or normed(), *loaders)
+
+
+@pytest.mark.parametrize(
+    "name", ["inputs in [0, 255]", "other preprocessing at test time", "augmentation on validation", "unshuffled data"]
+)
+def test_a_network_and_its_loaders_tell_what_can_be_tried(name):
+    sick = SICK[name]
+    batches = DataLoader(sick.data(), batch_size=32, shuffle=sick.shuffle)
+    found = diagnose(normed(), batches, validation_loader=DataLoader(sick.others(), batch_size=32, shuffle=True))
+    assert found.named(name) is not None
+    assert diagnose(task()).named(name) is None
+    assert "plateau" in found.open
+
+
+@pytest.mark.parametrize(
+    "name", ["zero initialization", "equal initialization", "no gradient", "softmax before cross-entropy"]
+)
+def test_a_network_before_its_training_tells_how_it_starts(name):
+    model = SICK[name].model()
+    SICK[name].change(model)
+    assert diagnose(task(model)).named(name) is not None
+    assert diagnose(task()).named(name) is None
+
+
+def test_an_optimizer_tells_what_it_holds():
+    model = normed()
+    found = diagnose(model, task().loader, optimizer=head_alone(model))
+    assert found.named("not in the optimizer").layer == "0"
+    assert "weight decay on everything" in found.judged
+    assert diagnose(model, task().loader, optimizer=Adam(model.parameters())).named("not in the optimizer") is None
+
+
+def test_nothing_is_changed_by_trying():
+    model = normed().eval()
+    model[0].weight.grad = torch.ones_like(model[0].weight)
+    before, state = record(model), torch.get_rng_state()
+    own = task(model)
+    diagnose(own)
+    over_fit(own, steps=3)
+    assert record(model) == before
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not any(part._forward_hooks for part in model.modules())
+
+
+def test_a_sound_network_learns_a_few_by_heart_and_one_with_two_softmaxes_does_not():
+    own = task(mlp())
+    found = over_fit(own)
+    assert found.succeeded
+    assert found.pictures == 20
+    assert found.loss[-1] < 0.01 * found.loss[0]
+    assert found.accuracy == 1
+    assert over_fit(own).loss.tolist() == found.loss.tolist()
+    stuck = over_fit(task(mlp().append(nn.Softmax(1))), steps=30)
+    assert not stuck.succeeded
+    assert stuck.summary.startswith("It cannot even learn 20 pictures by heart: the loss goes from 2.3")
+
+
+class NoGradient(nn.Sequential):
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+@pytest.mark.parametrize(
+    "what, options, error, words",
+    [
+        (3, {}, TypeError, "what is 3; expected"),
+        (mlp(), {}, ValueError, "needs a training loader"),
+        (mlp(), {"loader": []}, ValueError, "the training loader is empty"),
+        (mlp(), {"loader": iter(())}, ValueError, "gives no batch"),
+        (NoGradient(*mlp()), {"loader": task().loader}, ValueError, "the loss has no gradient"),
+        (mlp(), {"loader": task().loader, "criterion": lambda a, b: (a.sum(1) - b) ** 2}, ValueError, "expected one number"),
+    ],
+)
+def test_what_is_wrong_is_said(what, options, error, words):
+    with pytest.raises(error, match=words):
+        diagnose(what, **options)
+
+
+def test_nan_from_the_start_is_found_before_the_training():
+    model = mlp()
+    with torch.no_grad():
+        model[3].weight.fill_(math.nan)
+    found = diagnose(task(model)).findings[0]
+    assert (found.name, found.step) == ("NaN or infinity", 0)

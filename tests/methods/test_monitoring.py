@@ -494,6 +494,7 @@ def test_what_is_wrong_is_said():
         ({"optimizer": 3}, TypeError, "optimizer is 3; expected an optimizer of torch.optim"),
         ({"every": 0}, ValueError, "every is 0; expected a whole number of at least 1"),
         ({"epochs": 0}, ValueError, "epochs is 0"),
+        ({"model": torch.compile(net(), backend="eager")}, ValueError, "expected the network before torch.compile"),
         ({"nothing": 1}, TypeError, "monitor has no 'nothing'"),
     ):
         with pytest.raises(error, match=words):

@@ -118,7 +118,8 @@ def over_fitting(record: Record) -> Seen | None:
     best, first = int(losses.argmin()), float(losses[0])
     last = float(min(np.median(losses[best:]), losses[-2:].min()))  # no outlier counts
     train = one.epoch_loss
-    rises = last - losses[best] > max(0.1 * losses[best], 0.02 * first) and best < len(losses) - 2
+    noise = float(np.diff(losses[len(losses) // 3 :]).std()) / math.sqrt(2)  # from epoch to epoch
+    rises = last - losses[best] > max(0.1 * losses[best], 0.02 * first, 3 * noise) and best < len(losses) - 2
     if not rises or not train[-1] < 0.9 * train[best] or not last > 1.5 * train[-1]:
         return None
     words = {"epoch": str(best + 1), "low": number(losses[best]), "last": number(losses[-1]), "train": number(train[-1])}

@@ -159,6 +159,6 @@ def called(name: str) -> str:
 def some(names: list[str], most: int = 3) -> str:
     """A few layers in a sentence: ``conv1, conv2 and 4 others``."""
     names = [called(name) for name in names]
-    if len(names) <= most:
+    if len(names) <= most + 1:
         return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{', '.join(names[:most])} and {len(names) - most} others"

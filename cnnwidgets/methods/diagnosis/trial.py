@@ -21,7 +21,7 @@ from cnnwidgets.methods.monitoring_weights import Weights
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import train
-from cnnwidgets.net.items import read, read_batch
+from cnnwidgets.net.items import describe, read, read_batch
 from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.trace import Cancelled
 from cnnwidgets.numbers import number, percent
@@ -36,6 +36,26 @@ ITEMS = 8
 """Validation pictures that are read twice."""
 
 
+def try_one(task: Task, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Scores and labels of the first batch, which go into the loss, as that takes them.
+
+    Raises:
+        TypeError, ValueError, RuntimeError, IndexError: they do not fit; or the loss is no number, or has no gradient.
+    """
+    model, stream = task.stream(seed)
+    with stream.flowing():
+        model.train()
+        images, labels = first_pictures(task.loader, 1, whole_batch=True)
+        scores = scores_of(model(images))
+        labels = fit_labels(scores, labels, task.criterion)
+        loss = task.criterion(scores, labels)
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        raise ValueError(f"the criterion gives {describe(loss)}; expected one number, the mean loss of the batch")
+    if not loss.requires_grad:
+        raise ValueError("the loss has no gradient: on its way something is detached, turned into numbers or an argmax")
+    return scores.detach(), labels
+
+
 def probe(task: Task, optimizer: Optimizer | None = None, *, seed: int = 0) -> Record:
     """A few steps of a copy of a task's network, under a monitor: what its layers, its data and its first loss are like.
 
@@ -43,15 +63,13 @@ def probe(task: Task, optimizer: Optimizer | None = None, *, seed: int = 0) -> R
         optimizer: the user's own, to say what it holds; it makes no step.
 
     Raises:
-        ValueError: the loader gives no batch.
+        TypeError, ValueError, RuntimeError, IndexError: the loader gives no batch, or as :func:`try_one` does.
     """
+    try_one(task, seed)
     model, stream = task.stream(seed)
     own = SGD([each for each in model.parameters() if each.requires_grad], lr=RATE)
     with stream.flowing(), monitor(model, task.loader, own, every=1) as m:
-        batches = [*itertools.islice(task.loader, BATCHES)]
-        if not batches:
-            raise ValueError("there is nothing to train on: the training loader gives no batch")
-        for _ in train(model, batches, own, criterion=task.criterion):
+        for _ in train(model, itertools.islice(task.loader, BATCHES), own, criterion=task.criterion):
             pass
         model.eval()
         with torch.no_grad():
@@ -148,8 +166,8 @@ def _by_heart(task: Task, rate: float, pictures: int, steps: int, seed: int, can
     return OverFit(np.array(losses), right, len(images), bool(losses[-1] < 0.01 * losses[0]))
 
 
-def first_pictures(loader: Iterable[Any], count: int) -> tuple[Tensor, Tensor]:
-    """The first pictures of a loader, and their labels.
+def first_pictures(loader: Iterable[Any], count: int, *, whole_batch: bool = False) -> tuple[Tensor, Tensor]:
+    """The first pictures of a loader, and their labels; or all of the batches that they come in.
 
     Raises:
         ValueError: it gives none.
@@ -161,7 +179,7 @@ def first_pictures(loader: Iterable[Any], count: int) -> tuple[Tensor, Tensor]:
             break
     if not found:
         raise ValueError("there is nothing to train on: the training loader gives no batch")
-    images, labels = (torch.cat(parts)[:count] for parts in zip(*found, strict=True))
+    images, labels = (torch.cat(parts)[: None if whole_batch else count] for parts in zip(*found, strict=True))
     return images, labels
 
 
