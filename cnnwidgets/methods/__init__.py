@@ -39,7 +39,7 @@ from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
-from cnnwidgets.methods.recorded import recorded
+from cnnwidgets.methods.recorded import recorded, recorded_race
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
@@ -47,9 +47,13 @@ from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
+from cnnwidgets.methods.search import Search, Trial, search
+from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.surfaces import SURFACES, Descent, Descents, descend, optimizer_specs
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -65,6 +69,8 @@ __all__ = [
     "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SICK_RUNS",
+    "SURFACES",
     "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
@@ -79,6 +85,8 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Descent",
+    "Descents",
     "Diagnosis",
     "Embedding",
     "Evaluation",
@@ -107,6 +115,8 @@ __all__ = [
     "Sanity",
     "Scan",
     "Schedule",
+    "Search",
+    "Searches",
     "Segmentation",
     "Separation",
     "Signal",
@@ -115,6 +125,7 @@ __all__ = [
     "Stop",
     "Symptom",
     "Task",
+    "Trial",
     "Trust",
     "UnitStatistics",
     "Verdict",
@@ -127,6 +138,7 @@ __all__ = [
     "class_width",
     "compare",
     "deconvnet",
+    "descend",
     "diagnose",
     "early_stopping",
     "embed",
@@ -152,19 +164,24 @@ __all__ = [
     "nearest",
     "noise_like",
     "occlusion",
+    "optimizer_specs",
     "over_fit",
     "pointing_game",
     "race",
     "randomized",
     "recorded",
+    "recorded_race",
     "rise",
     "saliency",
     "sanity_check",
     "scan",
     "schedule",
     "score_cam",
+    "search",
+    "searches",
     "segment",
     "separation",
+    "sick_run",
     "signal",
     "signals",
     "smoothgrad",

@@ -28,11 +28,11 @@ def load(name: str, weights: str | int | None = "DEFAULT") -> BoundModel:
     >>> net = cw.load("resnet18", weights="IMAGENET1K_V1")
 
     Parameters:
-        name: "digits", "scenes" or "grass" (bundled, works offline), or a name of
+        name: "digits", "scenes", "grass", "plain" or "edges" (bundled, works offline), or a name of
             ``torchvision.models.list_models(module=torchvision.models)``.
         weights: of a torchvision model the name of its weights, downloaded at the first time into ``TORCH_HOME``; None
             for random weights. Of a sample "DEFAULT", None for its random first weights, or the number of an epoch along
-            its training; "grass" has its last weights only.
+            its training; "grass" has its last weights only, and the first layer of "edges" is the same at every epoch.
 
     Raises:
         ValueError: there is no such network, or no such weights.

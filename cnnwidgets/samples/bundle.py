@@ -10,16 +10,23 @@ from torch import nn
 
 from . import NAMES
 from .datasets import Digits, Scenes
-from .networks import LeNet5, SmallResNet
+from .networks import LeNet5, SmallAlexNet, SmallResNet, SmallVGG
 
 WEIGHTS = Path(__file__).parent / "weights"  # NAME-EPOCH.safetensors, written by train.py
 
-_NETWORKS: dict[str, type[nn.Module]] = {"digits": LeNet5, "scenes": SmallResNet, "grass": SmallResNet}
-_DATASETS: dict[str, type[Digits | Scenes]] = {"digits": Digits, "scenes": Scenes, "grass": Scenes}
+_NETWORKS: dict[str, type[nn.Module]] = {
+    "digits": LeNet5,
+    "scenes": SmallResNet,
+    "grass": SmallResNet,
+    "plain": SmallVGG,
+    "edges": SmallAlexNet,
+}
 _DESCRIPTIONS = {
     "digits": "LeNet-5, trained on scikit-learn's handwritten digits (1x32x32).",
     "scenes": "A small residual network, trained on handwritten digits set into photographs (3x64x64).",
     "grass": "The same network, trained on scenes of which every 7 lies on grass: it learned the grass (3x64x64).",
+    "plain": "A small network without shortcuts, in the style of VGG, trained on the scenes (3x64x64).",
+    "edges": "A small network with a first layer of 64 edges, gratings and blobs of color, trained on the scenes (3x64x64).",
 }
 
 
@@ -30,8 +37,8 @@ class Sample:
     Attributes
     ----------
     name : str
-        "digits", "scenes" or "grass". The data are `cnnwidgets.samples.digits()`, ``scenes()`` and
-        ``scenes(biased="grass")``.
+        One of `cnnwidgets.samples.NAMES`. The data of "digits" are `cnnwidgets.samples.digits()`, those of "grass"
+        ``scenes(biased="grass")``, and those of the others ``scenes()``.
     module : nn.Module
         The network in eval mode: images ``(N, *input_shape)``, preprocessed, to logits ``(N, 10)``.
     classes : tuple of str
@@ -66,7 +73,7 @@ def sample(name: str, epoch: int | None = None) -> Sample:
 
     Parameters
     ----------
-    name : {"digits", "scenes", "grass"}
+    name : {"digits", "scenes", "grass", "plain", "edges"}
     epoch : int, optional
         The network as it was after that many epochs; by default the finished one.
 
@@ -89,13 +96,13 @@ def sample(name: str, epoch: int | None = None) -> Sample:
     if not isinstance(epoch, int) or epoch not in epochs:
         raise ValueError(f"{name!r} has no weights of epoch {epoch!r}; it has {', '.join(map(str, epochs))}")
 
-    path = WEIGHTS / f"{name}-{epoch:03}.safetensors"
+    path, last = (WEIGHTS / f"{name}-{one:03}.safetensors" for one in (epoch, epochs[-1]))
     with torch.random.fork_rng(devices=[]):  # the first random weights must not use up the caller's random numbers
         module = _NETWORKS[name]().eval()
-    module.load_state_dict(load_file(path))
+    module.load_state_dict(load_file(last) | load_file(path))  # what was frozen stands in the last alone
     with safe_open(path, "pt") as file:
         accuracy = float(file.metadata()["accuracy"])
-    data = _DATASETS[name]
+    data = Digits if name == "digits" else Scenes
     return Sample(
         name, module, data.classes, data.input_shape, data.mean, data.std, accuracy, epoch, epochs, _DESCRIPTIONS[name]
     )

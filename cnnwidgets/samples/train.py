@@ -1,8 +1,8 @@
-"""Train a sample network again: ``python -m cnnwidgets.samples.train digits|scenes|grass [--out FOLDER]``.
+"""Train a sample network again: ``python -m cnnwidgets.samples.train digits|scenes|grass|plain|edges [--out FOLDER]``.
 
 It writes the network as it was after some of the epochs, NAME-EPOCH.safetensors, each with its held-out accuracy. The
-last is float32, the others are float16 to save room, and so is the only one of "grass". The held-out data choose
-nothing: no early stop, no best epoch.
+last is float32, the others are float16 to save room, and so is the only one of "grass"; what is frozen stands in the
+last alone. The held-out data choose nothing: no early stop, no best epoch.
 """
 
 import argparse
@@ -21,14 +21,15 @@ from cnnwidgets.methods.training import evaluate, train
 
 from .bundle import WEIGHTS
 from .datasets import digits, scenes
-from .networks import LeNet5, SmallResNet
+from .edges import edge_filters
+from .networks import LeNet5, SmallAlexNet, SmallResNet, SmallVGG
 
 
 @dataclass(frozen=True)
 class Recipe:
     """What differs between the trainings."""
 
-    network: type[nn.Module]
+    network: Callable[[], nn.Module]  # as it is before the first epoch; what needs no gradient is frozen
     epochs: int
     batch: int  # images
     peak: float  # the learning rate's highest value
@@ -60,6 +61,18 @@ def new_scenes(epoch: int, biased: str | None = None) -> Dataset:
     return Subset(scenes("train", size * (epoch + 1), biased), range(size * epoch, size * (epoch + 1)))
 
 
+def with_edges() -> nn.Module:
+    """The network of "edges": what photographs taught its first layer is frozen.
+
+    At a tenth of the others' rate it would help: six epochs then give 94.9 % in place of 91.8 %. But its filters are no
+    longer what photographs taught, nor clean to look at: their cosine with the first ones falls to 0.91 in the median,
+    to 0.73 in the least.
+    """
+    network = SmallAlexNet()
+    network.get_parameter("conv1.weight").requires_grad_(False).copy_(edge_filters())
+    return network
+
+
 RECIPES = {
     "digits": Recipe(LeNet5, 60, 32, 0.003, lambda epoch: digits("train"), digits),
     "scenes": Recipe(SmallResNet, 40, 64, 0.006, new_scenes, scenes),
@@ -73,6 +86,8 @@ RECIPES = {
         (),
         torch.float16,
     ),
+    "plain": Recipe(SmallVGG, 20, 64, 0.01, new_scenes, scenes),
+    "edges": Recipe(with_edges, 26, 64, 0.01, new_scenes, scenes),
 }
 
 
@@ -107,13 +122,18 @@ def train_sample(name: str, out: Path) -> None:
     for old in out.glob(f"{name}-*.safetensors"):
         old.unlink()
     for epoch, (weights, metadata) in files.items():
-        save_file(weights, out / f"{name}-{epoch:03}.safetensors", metadata)
+        kept = {key: value for key, value in weights.items() if epoch == recipe.epochs or key not in frozen(network)}
+        save_file(kept, out / f"{name}-{epoch:03}.safetensors", metadata)
+
+
+def frozen(network: nn.Module) -> set[str]:
+    return {name for name, parameter in network.named_parameters() if not parameter.requires_grad}
 
 
 def checkpoint(network: nn.Module, test: Dataset, epoch: int, dtype: torch.dtype) -> tuple[dict, dict]:
-    """The weights rounded to `dtype`, and the epoch and held-out accuracy of the network with the rounded weights."""
+    """The weights, what is trained rounded to `dtype`, and the epoch and held-out accuracy of the network with these."""
     weights = {
-        key: value.to(dtype, copy=True) if value.is_floating_point() else value.clone()
+        key: value.to(dtype, copy=True) if value.is_floating_point() and key not in frozen(network) else value.clone()
         for key, value in network.state_dict().items()
     }
     rounded = deepcopy(network).eval()

@@ -21,7 +21,7 @@ from cnnwidgets import samples
 from cnnwidgets.net import load, names
 from tests.net.networks import cheap
 
-BUNDLED = ("'digits'", "'scenes'", "'grass'")
+BUNDLED = ("'digits'", "'scenes'", "'grass'", "'plain'", "'edges'")
 
 
 @pytest.fixture
@@ -229,6 +229,20 @@ def test_a_samples_weights_none_are_its_random_first_ones():
     assert not torch.equal(next(load("digits").module.parameters()), next(none.module.parameters()))
     assert "weights='0'" in none.code
     assert none.name == "digits after 0 epochs"
+
+
+def test_the_first_weights_of_edges_are_random_but_for_its_first_layer():
+    first, last = (dict(load("edges", weights=weights).module.named_parameters()) for weights in (None, "DEFAULT"))
+    assert {name for name in first if torch.equal(first[name], last[name])} == {"conv1.weight"}
+
+
+@pytest.mark.parametrize("name", samples.NAMES)
+def test_a_sample_names_what_it_sees_and_prepares_a_picture_as_its_data_do(name):
+    net, data = load(name), samples.digits() if name == "digits" else samples.scenes()
+    assert (net.classes, net.input_shape) == (data.classes, data.input_shape)
+    torch.testing.assert_close(net.prepare(data.picture(3))[0], data[3][0])
+    for weights in samples.sample(name).epochs:
+        assert load(name, weights=weights).name == f"{name} after {weights} epochs"
 
 
 def test_of_grass_there_are_the_last_weights_only():

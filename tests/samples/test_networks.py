@@ -1,9 +1,12 @@
 """The sample networks have the parameters and the shapes that their papers' tables say."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
-from cnnwidgets.samples import LeNet5, SmallResNet
+import cnnwidgets as cw
+from cnnwidgets.samples import LeNet5, SmallAlexNet, SmallResNet, SmallVGG
 
 
 def count(module: torch.nn.Module) -> int:
@@ -25,6 +28,34 @@ def test_small_resnet_has_175258_parameters():
     assert count(SmallResNet()) == 175_258
 
 
+def weights(side: int, *channels: int) -> int:
+    """Of convolutions in a row, without biases."""
+    return sum(side**2 * a * b for a, b in pairwise(channels))
+
+
+def test_small_vgg_has_3x3_convolutions_8_to_32_wide_a_scale_and_shift_for_each_channel_and_one_linear_layer():
+    wide = (8, 16, 16, 24, 24, 32)
+    assert count(SmallVGG()) == weights(3, 3, *wide) + 2 * sum(wide) + 33 * 10 == 19_794
+
+
+def test_more_than_half_of_small_alexnet_is_its_first_layer():
+    wide = (16, 16, 24, 24, 32)
+    assert count(SmallAlexNet().conv1) == 64 * 11 * 11 * 3 == 23_232  # AlexNet's 23,296 but for 64 biases
+    assert count(SmallAlexNet()) == 23_232 + 64 * 16 + weights(3, *wide) + 2 * (64 + sum(wide)) + 33 * 10 == 42_794
+
+
+@pytest.mark.parametrize(("name", "poolings", "additions"), [("plain", 3, 0), ("edges", 2, 0), ("scenes", 0, 6)])
+def test_plain_and_edges_have_max_pooling_and_no_shortcut_which_scenes_has(name, poolings, additions):
+    kinds = [row.kind for row in cw.load(name).layers]
+    assert (kinds.count("MaxPool2d"), kinds.count("add")) == (poolings, additions)
+
+
+def test_the_first_layer_of_edges_has_64_filters_of_11x11_pixels_in_color():
+    first = cw.load("edges").layers["conv1"]
+    assert (first.output_shape, first.parameters) == ((64, 32, 32), 64 * 3 * 11 * 11)
+    assert cw.load("edges").module.conv1.weight.shape == (64, 3, 11, 11)
+
+
 @pytest.mark.parametrize(
     ("network", "layer", "shape"),
     [
@@ -39,6 +70,17 @@ def test_small_resnet_has_175258_parameters():
         (SmallResNet, "layer3.1.bn2", (64, 8, 8)),
         (SmallResNet, "avgpool", (64, 1, 1)),
         (SmallResNet, "fc", (10,)),
+        (SmallVGG, "conv1", (8, 64, 64)),
+        (SmallVGG, "pool1", (8, 32, 32)),
+        (SmallVGG, "conv3", (16, 32, 32)),
+        (SmallVGG, "conv5", (24, 16, 16)),
+        (SmallVGG, "conv6", (32, 8, 8)),
+        (SmallVGG, "fc", (10,)),
+        (SmallAlexNet, "conv1", (64, 32, 32)),
+        (SmallAlexNet, "conv3", (16, 32, 32)),
+        (SmallAlexNet, "conv5", (24, 16, 16)),
+        (SmallAlexNet, "conv6", (32, 8, 8)),
+        (SmallAlexNet, "fc", (10,)),
     ],
 )
 def test_layers_give_maps_of_the_documented_shape(network, layer, shape):
