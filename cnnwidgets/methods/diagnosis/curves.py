@@ -185,7 +185,7 @@ PLATEAU = Symptom(
     "plateau",
     ("curve",),
     plateau,
-    "the loss stays at {level}, from {start} at the start, for the last {count} steps.",
+    "the loss has stayed at {level} for the last {count} steps; it began at {start}.",
     "See whether the network over-fits 20 pictures: if it does not, look for a mistake in labels, loss or network; if it "
     "does, change the learning rate.",
 )
