@@ -96,6 +96,7 @@ def watched(data: str, make: Make, optimize: Optimize, epochs: int, seed: int) -
     """A training as a lecture writes it, with a cosine schedule for every other seed."""
     torch.manual_seed(seed)
     train, test = batches(data)
+    train.generator.manual_seed(seed)
     model = make()
     optimizer = optimize(model)
     scheduler = CosineAnnealingLR(optimizer, epochs) if seed % 2 else None

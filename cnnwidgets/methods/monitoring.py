@@ -21,7 +21,7 @@ from cnnwidgets.methods.training import Scheduler
 from cnnwidgets.net.arguments import checked, is_number, said
 
 TOLD = 0.5
-"""Seconds between two updates, at least."""
+"""Seconds between two updates, at least; more where an update takes long."""
 
 
 @checked
@@ -97,7 +97,7 @@ class Monitor:
         self._epoch_ends: list[int] = []
         self._loop = Loop(model, optimizer, scheduler, every)
         self._stack: ExitStack | None = None
-        self._told_at = time.perf_counter()
+        self._next_tell = 0.0
 
     def __enter__(self) -> Monitor:
         if self._stack is not None:
@@ -142,9 +142,10 @@ class Monitor:
         if self._epoch_steps and steps % self._epoch_steps == 0:
             self._epoch_ends.append(steps)
         now = time.perf_counter()
-        if self._on_update is not None and now - self._told_at > TOLD:
-            self._told_at = now
+        if self._on_update is not None and now >= self._next_tell:
             self._on_update(self)
+            took = time.perf_counter() - now
+            self._next_tell = now + max(TOLD, 20 * took)
 
     @property
     def history(self) -> History:

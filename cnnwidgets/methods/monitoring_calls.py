@@ -115,7 +115,8 @@ class Watching(Calls):
         self._leaf = None
         training = torch.is_grad_enabled()
         with self.aside():
-            self._sampling = self._trainer.began(first_tensor((args, kwargs)), args, kwargs, training)
+            inputs = args[0] if args and isinstance(args[0], Tensor) else first_tensor((args, kwargs))
+            self._sampling = self._trainer.began(inputs, args, kwargs, training)
         if self._sampling:
             self.found = {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -18,6 +19,12 @@ from torch.utils.data import DataLoader
 from cnnwidgets.methods import SYMPTOMS, History, Record, Task, diagnose, over_fit
 from tests.methods.learning import record
 from tests.methods.sick import Digits, Training, mlp, normed
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
 
 SOUND = {
     "normed": Training(),
@@ -146,6 +153,7 @@ def test_every_symptom_has_a_sick_training():
     assert {symptom.name for symptom in SYMPTOMS} == SICK.keys()
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")
 @pytest.mark.parametrize("name", [*SICK])
 def test_a_symptom_is_named_on_a_training_that_has_it_and_not_on_a_sound_one(name):
     found = diagnose(SICK[name].run()).named(name)
@@ -199,6 +207,14 @@ def test_a_curve_that_falls_and_wavers_is_sound(seed, noise):
     assert not diagnose(curve(loss, judged)).findings
 
 
+def test_a_training_that_goes_on_or_warms_up_is_not_judged_too_soon():
+    found = SICK["too little time"].run()
+    assert diagnose(replace(found, facts=found.facts | {"epochs": 6})).named("too little time") is None
+    slow = curve(2.3 - np.linspace(0, 0.2, 200))
+    assert diagnose(slow).named("rate too low") is not None
+    assert diagnose(replace(slow, rates=np.linspace(0, 0.1, 200)[None])).named("rate too low") is None
+
+
 @pytest.mark.parametrize("epoch", [3, 8, 12])
 def test_over_fitting_is_dated(epoch):
     """The epoch is that of the lowest validation loss, counted from 1."""
@@ -207,6 +223,15 @@ def test_over_fitting_is_dated(epoch):
     assert found.evidence.startswith(f"the validation loss has risen since epoch {epoch}, from 1 to ")
     assert found.step == 10 * epoch
     assert f"Keep the weights of epoch {epoch} " in found.remedy
+
+
+def test_a_network_that_was_trained_before_is_not_judged_by_its_own_low_start():
+    jump = np.full(60, 0.001)
+    jump[4] = 0.04
+    for loss in (jump, np.full(60, 0.001), np.geomspace(0.001, 0.02, 60)):
+        one = replace(curve(loss), accuracy=np.ones(60))
+        assert not diagnose(one).findings
+    assert diagnose(replace(one, loss=np.geomspace(0.001, 20, 60))).named("rate too high") is not None
 
 
 def test_the_worst_is_said_first():
@@ -279,6 +304,7 @@ def test_nothing_is_changed_by_trying():
 
 
 def test_a_sound_network_learns_a_few_by_heart_and_one_with_two_softmaxes_does_not():
+    torch.manual_seed(0)
     own = task(mlp())
     found = over_fit(own)
     assert found.succeeded

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from scipy import stats
 
+from cnnwidgets.methods.diagnosis.losses import expected
 from cnnwidgets.methods.diagnosis.symptom import ALARM, HINT, Seen, Symptom, called, median_of
 from cnnwidgets.methods.records import BAND, Record
 from cnnwidgets.numbers import number, percent
@@ -40,8 +41,20 @@ def smoothed(loss: np.ndarray) -> np.ndarray:
 
 
 def beginning(record: Record) -> float:
-    """The loss at the start: of the first three steps, the smallest."""
-    return float(np.nanmin(record.history.loss[:3]))
+    """The loss of a network that has not learned yet: that of the first three steps, the smallest, or that of guessing.
+
+    A network that was trained before starts below that of guessing; of a history it is only known to be at least ln 2.
+    """
+    one, known = record.history, record.facts.get("first")
+    guessing = expected(record) if known else math.log(2) if np.isfinite(one.accuracy[:3]).any() else None
+    first = [float(loss) for loss in one.loss[:3] if math.isfinite(loss)]
+    return max([*sorted(first)[:1], *([guessing] if guessing else [])], default=math.nan)
+
+
+def warms_up(record: Record) -> bool:
+    """Whether the rate still rises, so that little can be said of it yet."""
+    rates = record.history.rates.max(0) if record.history.rates.size else np.zeros(1)
+    return bool(rates[-1] > 1.5 * np.median(rates))
 
 
 def too_high(record: Record) -> Seen | None:
@@ -60,10 +73,8 @@ def too_high(record: Record) -> Seen | None:
     learned = curve[-1] < 0.5 * start
     peak = int(np.where(finite, loss, 0).argmax())
     if not learned and loss[peak] > 3 * start:
-        told = (
-            f"the loss jumps from {number(start)} to {number(loss[peak])} at step {peak:,}, and ends at {number(curve[-1])}"
-        )
-        return Seen("", peak, {"told": told})
+        told = f"the loss jumps from {number(loss[0])} to {number(loss[peak])} at step {peak:,}"
+        return Seen("", peak, {"told": f"{told}, and ends at {number(curve[-1])}"})
     wild = ratio > 30 * BAND and not learned
     if wild:
         told = f"a step changes the weights by {percent(ratio)} (about {percent(BAND)} is usual)"
@@ -78,7 +89,10 @@ def too_high(record: Record) -> Seen | None:
 
 def too_low(record: Record) -> Seen | None:
     loss, start = record.history.loss, beginning(record)
-    if not np.isfinite(loss).all() or len(loss) < 30:
+    if not np.isfinite(loss).all() or len(loss) < 30 or warms_up(record):
+        return None
+    curve = smoothed(loss)
+    if curve[-1] < 0.5 * start:
         return None
     fall = stats.linregress(np.arange(len(loss)), loss)
     gone = -fall.slope * len(loss)
@@ -90,14 +104,13 @@ def too_low(record: Record) -> Seen | None:
         small, told = 0 < gone < 0.2 * start and fall.pvalue < 1e-4, ""
     if not small:
         return None
-    curve = smoothed(loss)
     falls = f"the loss goes from {number(curve[0])} to {number(curve[-1])} in {len(loss):,} steps"
     return Seen("", None, {"told": told + falls})
 
 
 def plateau(record: Record) -> Seen | None:
     loss, start = record.history.loss, beginning(record)
-    if not np.isfinite(loss).all() or len(loss) < 50:
+    if not np.isfinite(loss).all() or len(loss) < 50 or warms_up(record):
         return None
     curve = smoothed(loss)
     half = loss[len(loss) // 2 :]
@@ -127,8 +140,9 @@ def over_fitting(record: Record) -> Seen | None:
 
 
 def too_short(record: Record) -> Seen | None:
-    losses = record.history.validation_loss
-    if not np.isfinite(losses).all() or losses[0] <= 0:
+    losses, facts = record.history.validation_loss, record.facts
+    goes_on = record.steps < (facts.get("epochs") or 0) * (facts.get("epoch_steps") or 0)
+    if not np.isfinite(losses).all() or losses[0] <= 0 or goes_on:
         return None
     third = -(-len(losses) // 3)
     falling = losses[-1] < 0.95 * losses[-2] and losses[-1] < 0.9 * losses[-1 - third] and losses[-1] == losses.min()
@@ -171,7 +185,7 @@ PLATEAU = Symptom(
     "plateau",
     ("curve",),
     plateau,
-    "the loss stays at {level}, from {start} at the start, for the last {count} steps.",
+    "the loss has stayed at {level} for the last {count} steps; it began at {start}.",
     "See whether the network over-fits 20 pictures: if it does not, look for a mistake in labels, loss or network; if it "
     "does, change the learning rate.",
 )

@@ -167,7 +167,7 @@ DATA = (
         "unshuffled data",
         ("labels",),
         unshuffled,
-        "pictures of one class come in runs of {length} on average, {usual} would be chance.",
+        "pictures of one class come in runs of {length} on average; {usual} is chance.",
         "Give the training loader shuffle=True.",
         ALARM,
     ),
@@ -183,7 +183,8 @@ DATA = (
         "imbalance",
         ("counts",),
         imbalance,
-        "there are {many} pictures of class {most} and {few} of class {least}; to say {most} always is right in {share}.",
+        "there are {many} pictures of class {most} and {few} of class {least}; always saying {most} "
+        "is right {share} of the time.",
         "Judge by the mean accuracy of the classes; weight the loss (weight=) or sample evenly (WeightedRandomSampler).",
         WARNING,
     ),

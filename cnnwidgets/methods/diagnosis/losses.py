@@ -73,7 +73,8 @@ LOSSES = (
         "first loss is not ln(classes)",
         ("first",),
         not_ln_classes,
-        "it is {loss} before the first step, but guessing gives {name} = {known}. The scores' deviation is {deviation}.",
+        "it is {loss} before the first step, but guessing gives {name} = {known}; the scores' standard deviation is "
+        "{deviation}.",
         "Start the last layer with smaller weights, and see that the pictures have mean 0 and deviation 1.",
         WARNING,
     ),
@@ -81,7 +82,8 @@ LOSSES = (
         "summed loss",
         ("first",),
         summed,
-        "{function} sums over the batch, which makes {loss} {size} times as much, and the step with it.",
+        "{function} sums over the batch, so the loss is {size} times its mean, {loss}, and each step as many times too "
+        "long.",
         "Use reduction='mean'.",
         WARNING,
     ),

@@ -30,7 +30,7 @@ def no_gradient(record: Record) -> Seen | None:
     if not found:
         return None
     none = all(row["gradient"] == "none" for row in rows if row["layer"] == found[0])
-    return Seen(found[0], None, {"names": some(found), "what": "none" if none else "only zeros"})
+    return Seen(found[0], None, {"names": some(found), "what": "none arrives" if none else "only zeros arrive"})
 
 
 def frozen_with_rate(record: Record) -> Seen | None:
@@ -69,7 +69,7 @@ PARAMETERS = (
         "zero initialization",
         ("trained",),
         lambda record: stuck(record, "zero"),
-        "all weights were 0 at the start and still are, in {names}.",
+        "all weights of {names} were 0 at the start and still are.",
         "Start with random weights (Kaiming, Xavier): with zeros no unit learns anything.",
         ALARM,
     ),
@@ -77,7 +77,7 @@ PARAMETERS = (
         "equal initialization",
         ("trained",),
         lambda record: stuck(record, "equal"),
-        "all units of a layer started with the same weights and get the same gradient, so they stay the same, in {names}.",
+        "in {names}, all units started with the same weights, get the same gradient, and so stay the same.",
         "Start with random weights (Kaiming, Xavier).",
         ALARM,
     ),
@@ -85,7 +85,7 @@ PARAMETERS = (
         "no gradient",
         ("trained",),
         no_gradient,
-        "{what} arrives at {names}.",
+        "{what} at {names}.",
         "See that its output goes into the loss, without .detach(), .data, .item() or torch.no_grad() on the way; or freeze "
         "it.",
         WARNING,
@@ -94,7 +94,7 @@ PARAMETERS = (
         "frozen part with a rate",
         ("watched", "optimizer"),
         frozen_with_rate,
-        "the optimizer holds it with a rate of {rate}, which does nothing: {names}.",
+        "the optimizer has a rate of {rate} for what is frozen: {names}.",
         "Give the optimizer only what has requires_grad; unfreeze before if it is to train.",
         HINT,
     ),

@@ -53,7 +53,7 @@ SCHEDULE = (
         "scheduler stepped before the optimizer",
         ("scheduler",),
         before_optimizer,
-        "{kind} was stepped before the first step, which begins with its second rate, {first}.",
+        "{kind} was stepped before the first step, so the training began with its second rate, {first}.",
         "Call scheduler.step() after optimizer.step(), or at the end of the epoch.",
         WARNING,
     ),
