@@ -22,6 +22,8 @@ TOPICS = (
     "embedding",
     "scan",
     "schedules",
+    "training",
+    "diagnosis",
     "charts",
     "beside",
 )

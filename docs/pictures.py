@@ -43,7 +43,11 @@ STATES = {
     "TrainingRace": 'cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}, {"kind": "step", "lr": 0.05, "step_size": 8},'
     '\n                       {"kind": "cosine", "lr": 0.05}], steps=12)',
     "LRFinder": 'cw.LRFinder("digits")',
-    "EarlyStopping": "cw.EarlyStopping([1.0, 0.6, 0.5, 0.52, 0.51, 0.55, 0.4, 0.45, 0.46, 0.47, 0.43, 0.48], patience=3)",
+    "EarlyStopping": 'cw.EarlyStopping("over-fitting")',
+    "TrainingMonitor": 'cw.TrainingMonitor("A")',
+    "SickRuns": 'cw.SickRuns("L", guesses={"L": "dead ReLUs"}, quantity="gradient")',
+    "HyperparameterSearch": 'cw.HyperparameterSearch("digits")',
+    "OptimizerRace": "cw.OptimizerRace()",
     "InitLab": "cw.InitLab()",
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
     "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"

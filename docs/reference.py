@@ -28,6 +28,7 @@ GUIDES = {
     "saliency.md": "Saliency",
     "embedding.md": "Embeddings",
     "schedules.md": "Learning rates",
+    "initialization.md": "Before training",
     "scan.md": "Whole data sets",
     "write_a_panel.md": "Write a panel",
     "look.md": "The look",

@@ -57,13 +57,14 @@ class Slider(Control):
     """A slider over numbers; ``bounds(panel)`` gives the lowest and the highest.
 
     Of a pair of numbers it stands at the mean, and its field says both. Without a ``step`` numbers are whole, unless the
-    trait is a float: then halves, too. Where the trait may be None, a place before the first stands for that, and says
-    ``nothing``.
+    trait is a float: then halves, too. On a ``log`` one they are numbers of two digits, about evenly apart. Where the trait
+    may be None, a place before the first stands for that, and says ``nothing``.
     """
 
     bounds: Callable[[Any], tuple[float, float]]
     step: float | None = None
     nothing: str = ""
+    log: bool = False
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
         low, high = self.bounds(panel)
@@ -74,6 +75,7 @@ class Slider(Control):
             "max": max(low, high),
             "step": self.step or (1 if whole else 0.5),
             "whole": whole,
+            **({"log": True, "low": low, "high": high} if self.log else {}),
             **({"none": self.nothing, "before": True} if self.nothing else {}),
         }
 

@@ -6,9 +6,11 @@ from cnnwidgets.methods.attribution import Attribution
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
+from cnnwidgets.methods.check_before_training import Check, Checklist, check_before_training
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
+from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, Symptom, diagnose, over_fit
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
@@ -30,22 +32,28 @@ from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.method import METHODS, Method, attribute
+from cnnwidgets.methods.monitoring import Monitor, monitor
 from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation, trust
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
-from cnnwidgets.methods.recorded import recorded
+from cnnwidgets.methods.recorded import recorded, recorded_race
+from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.reducers import ActivationStatistics, Confusion, ConfusionMatrix, UnitStatistics
 from cnnwidgets.methods.rise import rise
 from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
+from cnnwidgets.methods.search import Search, Trial, search
+from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
+from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.surfaces import SURFACES, Descent, Descents, descend, optimizer_specs
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -61,17 +69,25 @@ __all__ = [
     "RACES",
     "REGULARIZE",
     "SCHEDULES",
+    "SICK_RUNS",
+    "SURFACES",
+    "SYMPTOMS",
     "UNTIL",
     "ActivationStatistics",
     "Aligned",
     "Attribution",
     "Batch",
+    "Check",
     "CheckedGradient",
+    "Checklist",
     "ClassChange",
     "Comparer",
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Descent",
+    "Descents",
+    "Diagnosis",
     "Embedding",
     "Evaluation",
     "Faithfulness",
@@ -79,29 +95,37 @@ __all__ = [
     "FeatureMaps",
     "Features",
     "Filters",
+    "Finding",
     "History",
     "Layout",
     "Lime",
     "Method",
+    "Monitor",
     "Occlusion",
     "OcclusionMap",
+    "OverFit",
     "Parameter",
     "Patience",
     "Pointing",
     "Race",
     "RangeTest",
+    "Record",
     "Reducer",
     "RuleTable",
     "Sanity",
     "Scan",
     "Schedule",
+    "Search",
+    "Searches",
     "Segmentation",
     "Separation",
     "Signal",
     "Signals",
     "Step",
     "Stop",
+    "Symptom",
     "Task",
+    "Trial",
     "Trust",
     "UnitStatistics",
     "Verdict",
@@ -109,10 +133,13 @@ __all__ = [
     "align",
     "attribute",
     "backward_rules",
+    "check_before_training",
     "class_distance",
     "class_width",
     "compare",
     "deconvnet",
+    "descend",
+    "diagnose",
     "early_stopping",
     "embed",
     "evaluate",
@@ -132,22 +159,29 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "monitor",
     "move_class",
     "nearest",
     "noise_like",
     "occlusion",
+    "optimizer_specs",
+    "over_fit",
     "pointing_game",
     "race",
     "randomized",
     "recorded",
+    "recorded_race",
     "rise",
     "saliency",
     "sanity_check",
     "scan",
     "schedule",
     "score_cam",
+    "search",
+    "searches",
     "segment",
     "separation",
+    "sick_run",
     "signal",
     "signals",
     "smoothgrad",

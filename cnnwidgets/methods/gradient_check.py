@@ -105,7 +105,7 @@ class CheckedGradient:
         if len(crossed):
             below = crossed[-1] + 1
             none = f"; none from h = {power(self.steps[below])} on down" if below < len(self.steps) else ""
-            facts.append(f"At h = {power(self.steps[crossed[0]])}, {self.kinks[crossed[0]]:,} kinks are crossed{none}.")
+            facts.append(f"At h = {power(self.steps[crossed[0]])} a step crosses {_kinks(self.kinks[crossed[0]])}{none}.")
         lost = np.flatnonzero(self.errors[0] > 0.01)
         small = [k for k in lost if k > self.best[0]]
         if small:
@@ -120,7 +120,7 @@ class CheckedGradient:
         if not self.analytic[1].any() and not self.numeric[1].any():
             return f"The gradient of {self.of} is 0, and so are the quotients."
         if self.right is None:
-            why = f"x lies on {self.kinks[-1]:,} kinks" if self.kinks.all() else "it drowns in rounding"
+            why = f"x lies on {_kinks(self.kinks[-1])}" if self.kinks.all() else "it drowns in rounding"
             return f"It cannot be told whether the gradient of {self.of} is right: {why}."
         if not self.right:
             return f"The gradient of {self.of} is wrong: in float64 no h brings the error below {at[1].split(' at ')[0]}."
@@ -217,6 +217,10 @@ def gradient_check(
 def power(h: float) -> str:
     """A step as a reader writes it: 10⁻⁵, not 1×10⁻⁵."""
     return number(h).removeprefix("1×")
+
+
+def _kinks(count: int) -> str:
+    return f"{count:,} {'kink' if count == 1 else 'kinks'}"
 
 
 def _relative(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -218,8 +218,7 @@ def race(
         raise ValueError("there is no schedule to train with")
     if unit not in UNITS:
         raise ValueError(f"unit is {unit!r}; expected 'epoch' or 'batch'")
-    if np.ndim(seeds) != 1 or not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
-        raise ValueError(f"seeds is {seeds!r}; expected one or more whole numbers of at least 0")
+    check_seeds(seeds)
     steps = check_steps(steps)
     for spec in specs:
         settle(spec, steps)
@@ -227,11 +226,10 @@ def race(
     if patience is not None:
         Patience(patience, min_delta)
         usual = {"patience": patience, "min_delta": min_delta}
-    plans = _plans(task, specs, steps, unit, seeds, usual, checkpoint)
-    ways = _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
+    plans = plans_of(task, specs, steps, unit, seeds, usual, checkpoint)
     now: Race | None = None
     try:
-        for found, fraction in ways:
+        for found, fraction in run_all(plans, executor, cancel):
             now = Race(found, unit, steps)
             if on_update:
                 on_update(now, fraction)
@@ -241,16 +239,25 @@ def race(
     return now
 
 
-def _plans(
+def check_seeds(seeds: Any) -> None:
+    if np.ndim(seeds) != 1 or not len(seeds) or not all(isinstance(seed, (int, np.integer)) and seed >= 0 for seed in seeds):
+        raise ValueError(f"seeds is {seeds!r}; expected one or more whole numbers of at least 0")
+
+
+def plans_of(
     task: Task,
     specs: Sequence[dict[str, Any]],
     steps: int,
-    unit: str,
-    seeds: Sequence[int],
-    usual: dict[str, Any],
-    checkpoint: str | Path | None,
+    unit: str = "epoch",
+    seeds: Sequence[int] = (0,),
+    usual: dict[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> list[Plan]:
-    """One plan for each spec and seed; the runs of a spec share their task."""
+    """One plan for each spec and seed; the runs of a spec share their task.
+
+    Parameters:
+        usual: until when runs go whose spec does not say.
+    """
     folder = None if checkpoint is None else Path(checkpoint)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -258,7 +265,7 @@ def _plans(
     for k, (name, spec) in enumerate(zip(_apart([title(spec) for spec in specs]), specs, strict=True)):
         what = settled(spec)
         own = vary(task, **{key: spec[key] for key in what})
-        until = {**usual, **what.get("until", {})}
+        until = {**(usual or {}), **what.get("until", {})}
         whole = {**plain(spec), **what, **({"until": until} if until else {})}
         if "weight_decay" in what.get("regularize", {}):
             whole["weight_decay"] = what["regularize"]["weight_decay"]
@@ -266,6 +273,13 @@ def _plans(
             file = None if folder is None else folder / f"run-{k}-seed-{seed}.pt"
             plans.append(Plan(own, name, whole, steps, unit, seed, until, file))
     return plans
+
+
+def run_all(
+    plans: Sequence[Plan], executor: Executor | None, cancel: Cancel | None
+) -> Iterator[tuple[tuple[History, ...], float]]:
+    """All runs, here or on an executor: their histories again and again as they grow, and the fraction done."""
+    return _in_turns(plans, cancel) if executor is None else _elsewhere(plans, executor, cancel)
 
 
 def _in_turns(plans: Sequence[Plan], cancel: Cancel | None) -> Iterator[tuple[tuple[History, ...], float]]:

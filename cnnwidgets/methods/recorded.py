@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cnnwidgets.methods.histories import History
-from cnnwidgets.methods.race import race
+from cnnwidgets.methods.race import Race, race
+from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.tasks import task
 from cnnwidgets.net.arguments import one_of
 from cnnwidgets.samples import RUNS
@@ -37,6 +38,9 @@ RECORDED: dict[str, Recipe] = {
 }
 """By name: epochs of a spec with seed 0."""
 
+RECORDED_RACES = ("depth",)
+"""Presets of races that take long."""
+
 
 def recorded(name: str) -> History:
     """A bundled training: "over-fitting", LeNet-5 on 600 digits of which 30% have a wrong label.
@@ -47,6 +51,25 @@ def recorded(name: str) -> History:
         ValueError: there is none of this name; the nearest one is offered.
     """
     return History.load(RUNS / f"{one_of('name', name, RECORDED)}.npz")
+
+
+def recorded_race(name: str) -> Race:
+    """A bundled race: "depth", with plain and residual networks of 8 to 44 layers.
+
+    >>> cw.TrainingRace(replay="depth")
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    return Race.load(RUNS / f"race-{one_of('name', name, RECORDED_RACES)}.npz")
+
+
+def record_race(name: str, folder: Path = RUNS) -> Race:
+    """Train a race's preset again with seed 0, and write it to its file."""
+    preset = RACES[name]
+    found = race(task(preset.task), preset.specs, steps=preset.steps)
+    found.save(folder / f"race-{name}.npz")
+    return found
 
 
 def record(name: str, folder: Path = RUNS) -> History:

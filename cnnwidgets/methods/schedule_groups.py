@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from cnnwidgets.methods.schedule_parameters import OPTIMIZERS
+from cnnwidgets.methods.schedule_parameters import OPTIMIZERS, SGD
 from cnnwidgets.net.layers import nearest
 
 Groups = Sequence[dict[str, Any]]
@@ -148,6 +148,8 @@ def _about(optimizer: Optimizer, network: nn.Module | None) -> dict[str, Any]:
     kind, groups = kind_of(optimizer), optimizer.param_groups
     common = _own(groups[0])
     spec = {**common, **({"optimizer": kind} if kind in OPTIMIZERS else {})}
+    if kind == "SGD":
+        spec |= {name: groups[0][name] for name, row in SGD.items() if groups[0].get(name, row.default) != row.default}
     if len(groups) == 1 and not left_out(optimizer, network):
         return spec
     own = [{name: value for name, value in _own(group).items() if value != common.get(name)} for group in groups]

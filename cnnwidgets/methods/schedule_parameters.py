@@ -188,11 +188,17 @@ KINDS: dict[str, Kind] = {
 """By kind, in the order of the menu."""
 
 OPTIMIZERS = {
-    "SGD": "SGD({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay})",
+    "SGD": "SGD({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay}{sgd})",
     "Adam": "Adam({parameters}, lr={lr}, betas=({momentum}, 0.999), weight_decay={weight_decay})",
     "AdamW": "AdamW({parameters}, lr={lr}, betas=({momentum}, 0.999), weight_decay={weight_decay})",
     "RMSprop": "RMSprop({parameters}, lr={lr}, momentum={momentum}, weight_decay={weight_decay})",
 }
+
+SGD: dict[str, Parameter] = {
+    "dampening": _share(0.0, "Share of each gradient that momentum leaves out; the first step is whole, as in torch."),
+    "nesterov": Parameter(False, "Nesterov's momentum, which looks ahead.", choices=ON_OFF),
+}
+"""What can be set of SGD alone; its line has those that are set."""
 
 GROUP: dict[str, Parameter] = {
     "name": Text("", "Name in the legend."),
@@ -214,6 +220,7 @@ COMMON: dict[str, Parameter] = {
     "optimizer": Parameter("SGD", "Which optimizer is scheduled.", choices=tuple(OPTIMIZERS)),
     "momentum": _MOMENTUM,
     "weight_decay": _DECAY,
+    **SGD,
     "groups": Rows([], "Groups of parameters, with the values of each; empty for a single group.", rows=GROUP),
 }
 """What can be set of every kind."""
@@ -262,6 +269,7 @@ def settle(spec: dict[str, Any], steps: int) -> dict[str, Any]:
         _check_knots(full["at"], full["rates"])
     if kind == "cyclic" and full["max_lr"] is not None and full["max_lr"] < full["lr"]:
         raise ValueError(f"the highest rate {full['max_lr']:g} is below the lowest, {full['lr']:g}")
+    _check_optimizer(full)
     _check_groups(full)
     full["groups"] = [_settled_group(group, full) for group in full["groups"]]
     usual = {
@@ -284,6 +292,17 @@ def _settled_group(group: dict[str, Any], full: dict[str, Any]) -> dict[str, Any
     common = {name: full[name] for name in ("rates", "momentum", "weight_decay") if name in full}
     factor = group.get("factor", 1.0)
     return {**common, "factor": factor, **group, "lr": full["lr"] * factor}
+
+
+def _check_optimizer(full: dict[str, Any]) -> None:
+    for name, row in SGD.items():
+        if full[name] != row.default and full["optimizer"] != "SGD":
+            raise ValueError(f"{full['optimizer']} has no {name}; expected the optimizer SGD with it")
+    if full["nesterov"] and (full["dampening"] or not full["momentum"]):
+        raise ValueError(
+            f"nesterov is True with momentum {full['momentum']:g} and dampening {full['dampening']:g}; expected a momentum "
+            f"above 0 and no dampening"
+        )
 
 
 def _check_groups(full: dict[str, Any]) -> None:

@@ -64,7 +64,7 @@ class Signals:
             first = f"The training diverges: after {steps} the loss is {number(self.losses[-1])}."
         else:
             right = f", and {percent(after.accuracy)} of the batch is right" if np.isfinite(after.accuracy) else ""
-            first = f"After {steps} the loss is {number(after.loss)}, before it was {number(before.loss)}{right}."
+            first = f"After {steps} the loss is {number(after.loss)} ({number(before.loss)} before){right}."
         return "\n".join([first, f"Before: {before.finding}", f"After: {after.finding}", *after.facts])
 
     def code(self, task: Trainable | None) -> str:

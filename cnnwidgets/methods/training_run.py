@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from cnnwidgets.methods.criteria import OwnLoss
 from cnnwidgets.methods.early_stopping import Patience
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.median_stopping import MedianRule
 from cnnwidgets.methods.parts import ask, torch_threads
 from cnnwidgets.methods.run_file import RunFile
 from cnnwidgets.methods.schedule_groups import arranged
@@ -40,6 +42,7 @@ class Plan:
         task: with all that the spec varies.
         until: when it ends before its steps do, see :data:`cnnwidgets.methods.variations.UNTIL`.
         file: where it stands, for another process to go on from; None for nowhere.
+        rule: ends it where it is hopeless beside earlier runs, if there were some.
     """
 
     task: Task
@@ -50,6 +53,7 @@ class Plan:
     seed: int
     until: dict[str, Any] = field(default_factory=dict)
     file: Path | None = None
+    rule: MedianRule | None = None
 
 
 class TrainingRun:
@@ -75,6 +79,15 @@ class TrainingRun:
         if self._file is not None and (before := self._file.read()):
             self._go_on(**before)
         self._epoch = self._new_epoch()
+
+    @property
+    def model(self) -> nn.Module:
+        """What trains."""
+        return self._model
+
+    @property
+    def optimizer(self) -> Optimizer:
+        return self._scheduled.optimizer
 
     @property
     def fraction(self) -> float:
@@ -155,6 +168,10 @@ class TrainingRun:
                 self._snapshot(*found)
         if self._patience and self._patience.is_over(found.loss) and not self.stopped:
             self.stopped = f"was stopped early after epoch {len(self._validations)}"
+        if self.plan.rule and not self.stopped and self._done < self._last:
+            self.stopped = self.plan.rule.verdict(
+                [each[1 + (self.plan.rule.by == "accuracy")] for each in self._validations]
+            )
         self.over = bool(self.stopped) or self._done >= self._last
         if self.over:
             return

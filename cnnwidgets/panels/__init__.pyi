@@ -6,7 +6,12 @@ from .filters import FilterGrid as FilterGrid
 from .gradient_check import GradientCheck as GradientCheck
 from .initialization import InitLab as InitLab
 from .lr_finder import LRFinder as LRFinder
+from .monitoring import TrainingMonitor as TrainingMonitor
+from .monitoring import monitor as monitor
 from .occlusion import OcclusionSlider as OcclusionSlider
+from .optimizers import OptimizerRace as OptimizerRace
 from .saliency import SaliencyPanel as SaliencyPanel
+from .search import HyperparameterSearch as HyperparameterSearch
+from .sick_runs import SickRuns as SickRuns
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace

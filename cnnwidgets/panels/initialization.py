@@ -82,7 +82,7 @@ class InitLab(Panel):
         0.01, 0.0, 100.0, free="above", more=True, when={"moment": ["after"]}, label="learning rate",
         help="learning rate of the SGD (momentum 0.9) that trains",
     )  # fmt: skip
-    width = Number(500, 1, 2000, more=True, absent=_is_own, help="units of each layer")
+    width = Number(500, 1, 1000, more=True, absent=_is_own, help="units of each layer")
     seed = Seed(help="random seed of the weights and the batches")
 
     def __init__(self, network: Trainable | None = None, loader: Iterable[Any] | None = None, **options: Any) -> None:

@@ -3,6 +3,7 @@
 from cnnwidgets.views.answer_view import AnswerView
 from cnnwidgets.views.board_view import BoardView
 from cnnwidgets.views.chart_view import ChartView
+from cnnwidgets.views.findings_view import FindingsView
 from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
 from cnnwidgets.views.image_view import ImageView
@@ -19,6 +20,7 @@ __all__ = [
     "BoardView",
     "Cell",
     "ChartView",
+    "FindingsView",
     "HeatView",
     "ImageGrid",
     "ImageView",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cnnwidgets.views.chart_axes import Plots
+from cnnwidgets.views.chart_points import draw_points
 from cnnwidgets.views.paper import INK, MARK, TEXT
 
 if TYPE_CHECKING:
@@ -106,6 +107,12 @@ class ChartStill:
         x, y = self._points(number, trace)
         line, mark = trace.get("line") or {}, trace.get("marker") or {}
         mode = trace.get("mode") or ("lines+markers" if len(x) < 20 else "lines")
+        given = str(mark.get("symbol", "circle"))
+        symbol, size = MARKS.get(given.removesuffix("-open"), "o"), mark.get("size", 6)
+        if "markers" in mode and mark.get("colorscale"):
+            values = numbers_of(mark["color"], self.columns)
+            draw_points(axes, x, y, values, mark, symbol.lower(), POINT * size, words_of(trace.get("name", "")))
+            return
         color = color_of(line.get("color") or mark.get("color") or CYCLE[number % len(CYCLE)])
         step, edge = STEPS.get(line.get("shape", ""), "default"), mark.get("line") or {}
         if trace.get("fill") == "tonexty" and _axes_of(trace) in self.before:
@@ -117,13 +124,11 @@ class ChartStill:
             axes.fill(x, y, color=color_of(trace.get("fillcolor", color)), linewidth=0)
         self.before[_axes_of(trace)] = x, y
         width = line.get("width", 2) * POINT if "lines" in mode else 0.0
-        symbol = MARKS.get(str(mark.get("symbol", "circle")).removesuffix("-open"), "o")
-        size = mark.get("size", 6)
         axes.plot(
             x, y, color=color, linestyle=STROKES.get(line.get("dash", "solid"), "-") if width else "", linewidth=width,
             drawstyle=step, marker=symbol if "markers" in mode else "", label=words_of(trace.get("name", "")),
             markersize=POINT * (size if isinstance(size, (int, float)) else 6), markeredgewidth=POINT * edge.get("width", 0),
-            markerfacecolor=color_of(mark.get("color")) if isinstance(mark.get("color"), str) else color,
+            markerfacecolor="none" if given.endswith("-open") else color_of(mark["color"]) if mark.get("color") else color,
             markeredgecolor=color_of(edge.get("color", color)),
         )  # fmt: skip
         if trace.get("selected") and 0 <= self.marked < len(x):
@@ -240,6 +245,15 @@ def draw_line(axes: Axes, x: float, label: str) -> None:
         color=INK, parse_math=False, bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1}, zorder=4,
     )  # fmt: skip
     axes.set_xlim(low, high)
+
+
+def draw_box(axes: Axes, box: Sequence[float]) -> None:
+    """Draw the box [x0, y0, x1, y1]."""
+    from matplotlib.patches import Rectangle
+
+    x, y, right, top = box
+    look: dict[str, Any] = {"facecolor": MARK, "alpha": 0.25, "edgecolor": INK, "linewidth": 1.5, "linestyle": "--"}
+    axes.add_artist(Rectangle((x, y), right - x, top - y, zorder=1.5, clip_path=axes.patch, **look))
 
 
 def draw_places(axes: Axes, places: Sequence[tuple[float, str]]) -> None:

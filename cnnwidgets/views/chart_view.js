@@ -1,6 +1,7 @@
 // @ts-check
 // A plotly figure: drawn, themed, thinned, and what lies over it.
 
+import { useBox } from "./chart_box.js";
 import { curvesOf, drawnOf, figureOf, keepAppended } from "./chart_curves.js";
 import { useEnds } from "./chart_ends.js";
 import { useKnots } from "./chart_knots.js";
@@ -63,6 +64,11 @@ function render({ model, el }) {
   const rule = useLine(layer, model, chart);
   const names = useEnds(layer, model, chart);
   const readout = useReadout(layer, line, chart);
+  const place = (event) => {
+    const box = layer.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  const box = useBox(area, layer, model, chart, place);
   const editable = () => model.get("draggable").length > 0 && !model.get("fixed");
 
   const layout = () => {
@@ -75,7 +81,7 @@ function render({ model, el }) {
     return {
       margin: { l: 50, r: 12, t: isTall() ? 50 : 36, b: 40 }, width: plot.clientWidth, height: model.get("height"), hovermode: "closest", uirevision: revision(),
       ...(root.clientWidth < NARROW && { legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom" } }),
-      ...(editable() && { dragmode: false }),
+      ...((editable() || model.get("boxable")) && { dragmode: false }),
       ...themed,
       ...(figure.layout.title && { title: hinted(figure.layout.title) }),
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", datarevision: ++draws,
@@ -117,7 +123,7 @@ function render({ model, el }) {
     const index = point.pointIndex ?? point.pointNumber;
     return [point.curveNumber, ...[kept[point.curveNumber]?.[index] ?? index].flat()];
   };
-  const drawOver = () => [knots, places, rule, names, readout].forEach((part) => part.draw());
+  const drawOver = () => [knots, places, rule, names, box, readout].forEach((part) => part.draw());
   const attach = () => {
     plot.removeAllListeners?.(); // plotly forgets them itself where the configuration changed
     plot.on("plotly_click", (event) => model.get("fixed") || put(model, { clicked: pointOf(event) }));
@@ -129,7 +135,7 @@ function render({ model, el }) {
   };
 
   const tellRole = () => {
-    const hands = model.get("readout") || editable() || model.get("line") !== null;
+    const hands = model.get("readout") || editable() || model.get("line") !== null || model.get("boxable");
     root.setAttribute("role", hands ? "group" : "img"); // what is in an image is not told
   };
   const describe = () => root.setAttribute("aria-label", model.get("description"));
@@ -159,7 +165,7 @@ function render({ model, el }) {
     if (newCurves) curves = curvesOf(figure, model.get("appended"), model.get("draggable"));
     newCurves = false;
     knots.hold(curves);
-    const config = { displaylogo: false, displayModeBar: false, doubleClick: editable() ? false : "reset+autosize" };
+    const config = { displaylogo: false, displayModeBar: false, doubleClick: editable() || model.get("boxable") ? false : "reset+autosize" };
     const data = traces();
     drawn = revision();
     await library.react(plot, data, layout(), config);
@@ -183,10 +189,6 @@ function render({ model, el }) {
   };
   const ask = eachFrame(() => !ended && paint());
 
-  const place = (event) => {
-    const box = layer.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
-  };
   area.addEventListener("pointermove", (event) => model.get("readout") && readout.point(...place(event)));
   area.addEventListener("pointerleave", readout.clear);
   area.addEventListener("click", (event) => { // plotly's cover swallows dblclick
@@ -211,7 +213,9 @@ function render({ model, el }) {
     () => model.off("msg:custom", takeAppended),
     listen(model, ["figure"], takeFigure),
     listen(model, ["appended", "draggable"], () => chart.redraw(true)),
-    listen(model, ["marked", "height", "readout", "fixed", "hint", "places", "ended"], ask),
+    listen(model, ["marked", "height", "readout", "fixed", "hint", "places", "ended", "boxable"], ask),
+    listen(model, ["box"], box.draw),
+    box.end,
     listen(model, ["description"], describe),
     listen(model, ["line", "line_label"], () => (tellRole(), rule.draw())),
     watch(root, paint),

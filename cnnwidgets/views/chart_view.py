@@ -15,7 +15,7 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.optional import MissingPackage
-from cnnwidgets.views.chart_still import ChartStill, draw_line, draw_places
+from cnnwidgets.views.chart_still import ChartStill, draw_box, draw_line, draw_places
 from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.paper import inches
 from cnnwidgets.views.view import View, numbers
@@ -75,6 +75,8 @@ class ChartView(View, module="chart_view.js"):
     places: t.List = t.List(
         help="[x, words] of places along the line's axis, each with a button that puts the line there"
     ).tag(sync=True)
+    boxable = t.Bool(False, help="whether dragging draws a box over the first subplot").tag(sync=True)
+    box = t.List(t.Float(), help="[x0, y0, x1, y1] of that box, the lower numbers first; empty for none").tag(sync=True)
     ended = t.List(t.Int(), help="numbers of the curves whose names stand at their ends, too").tag(sync=True)
     fixed = t.Bool(False, help="whether nothing can be dragged or clicked, as where no kernel would answer").tag(sync=True)
     hint = t.Unicode(help="what a click on a point does, which the title says; empty for nothing").tag(sync=True)
@@ -95,6 +97,8 @@ class ChartView(View, module="chart_view.js"):
         still = ChartStill(json.loads(self.figure), self.columns, self.appended, self.marked, axes)
         still.name_ends(self.ended)
         draw_places(axes, self.places)
+        if self.box:
+            draw_box(axes, self.box)
         if self.line is not None:
             draw_line(axes, self.line, self.line_label)
 

@@ -25,6 +25,8 @@ export interface BoardView {
 export interface ChartView {
   added: number[];
   appended: Record<string, any>;
+  box: number[];
+  boxable: boolean;
   clicked: number[];
   columns: Record<string, any>;
   description: string;
@@ -42,6 +44,14 @@ export interface ChartView {
   places: any[];
   readout: boolean;
   removed: number[];
+}
+
+export interface FindingsView {
+  height: number;
+  nothing: string;
+  rows: (Record<string, any>)[];
+  selected: number;
+  title: string;
 }
 
 export interface HeatView {

@@ -21,6 +21,8 @@ PANELS = {
     "LRFinder": "cw.LRFinder(steps=12, low=1.23456789e-5, momentum=0.1234567, rate=0.0123456789)",
     "EarlyStopping": "cw.EarlyStopping([1, 0.8, 0.9, 0.7, 0.71], patience=2, min_delta=0.123456789)",
     "BackwardRules": "cw.BackwardRules(step=1)",
+    "InitLab": "cw.InitLab(init='normal', std=0.123456789, depth=3, width=37, lr=0.0123456789)",
+    "GradientCheck": "cw.GradientCheck(of='fc3.bias', entries=3, pictures=2)",
 }
 MAKE = "digits, tests = cw.load('digits'), cw.samples.digits()\npanels = {}"
 STATES = "import json\nprint(json.dumps({name: panel.state for name, panel in panels.items()}))"

@@ -74,13 +74,13 @@ def test_kinks_are_counted_where_the_step_crosses_them_and_spoil_the_quotient():
     expected = np.where(crossed, (1e-3 + SIZES) / (2 * SIZES), 1)  # (relu(w + h) - 0) / 2h
     np.testing.assert_allclose(found.numeric[1, :, 0], expected, rtol=1e-5)
     assert found.right
-    assert "At h = 1, 1 kinks are crossed; none from h = 0.001 on down." in found.summary
+    assert "At h = 1 a step crosses 1 kink; none from h = 0.001 on down." in found.summary
 
 
 def test_on_a_kink_there_is_no_verdict():
     found = of_weight(Kink(0.0))
     assert found.kinks.all() and found.right is None
-    assert found.summary.startswith("It cannot be told whether the gradient of w is right: x lies on 1 kinks.")
+    assert found.summary.startswith("It cannot be told whether the gradient of w is right: x lies on 1 kink.")
 
 
 def test_maxima_of_pooling_count_where_the_other_place_had_less():

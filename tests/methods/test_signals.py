@@ -256,6 +256,14 @@ def test_the_lines_of_a_stack_give_its_deviations(options, steps):
     np.testing.assert_allclose(space["values"], (found.after or found.before).activations.std, rtol=1e-3 if steps else 1e-5)
 
 
+def test_the_lines_of_a_stack_that_is_yours_ask_for_your_task():
+    mine = Task(LinearStack(4, 2, depth=3, width=8, residual=True), loader(), others())
+    found = signals(mine, "orthogonal", seed=1)
+    space = {"own": mine}
+    exec(found.code(mine).replace("cw.methods.Task(model, loader, loader)  # yours", "own"), space)
+    np.testing.assert_allclose(space["values"], found.before.activations.std, rtol=1e-5)
+
+
 @pytest.mark.parametrize("steps", [0, 4])
 @pytest.mark.parametrize("make", [Net, Odd])
 def test_the_lines_of_a_network_of_your_own_give_its_deviations(make, steps):

@@ -86,6 +86,15 @@ def test_bars_lie_with_their_names_texts_and_errors():
     assert axes.xaxis.get_major_formatter()(0.5) == "50%"
 
 
+def test_a_closed_curve_is_filled():
+    figure = go.Figure()
+    figure.add_scatter(x=[0, 2, 2, 0], y=[1, 1, 4, 4], mode="lines", fill="toself", fillcolor="#ff0000")
+    (axes,) = still(figure)
+    (area,) = axes.patches
+    assert area.get_xy().min(0).tolist() == [0, 1] and area.get_xy().max(0).tolist() == [2, 4]
+    assert area.get_facecolor() == (1, 0, 0, 1)
+
+
 def test_a_band_is_filled_between_two_curves():
     figure = go.Figure()
     figure.add_scatter(x=[0, 1], y=[1, 2], line={"width": 0})

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from cnnwidgets.methods.schedule_parameters import KINDS, OPTIMIZERS
+from cnnwidgets.methods.schedule_parameters import KINDS, OPTIMIZERS, SGD
 
 STAND_IN = "[torch.zeros(1, requires_grad=True)]"
 
@@ -15,6 +15,8 @@ STAND_IN = "[torch.zeros(1, requires_grad=True)]"
 def making(settled: dict[str, Any]) -> str:
     """The lines that make the optimizer and the scheduler of ``parameters``; of several groups that is a list for each."""
     shown = {name: repr(value) for name, value in settled.items()} | {"parameters": "parameters"}
+    own = {name: settled[name] for name, row in SGD.items() if settled[name] != row.default}
+    shown["sgd"] = "".join(f", {name}={value!r}" for name, value in own.items())
     if settled["groups"]:
         shown["parameters"] = "[\n" + "".join(f"    {row},\n" for row in _rows(settled)) + "]"
     lines = [f"optimizer = torch.optim.{OPTIMIZERS[settled['optimizer']].format(**shown)}"]

@@ -103,14 +103,13 @@ def signal_lines(task: Any, initialization: str, functions: Iterable[str], setti
         functions: what gives the values that are looked at, in a network that is no stack.
         settings: seed, steps, lr, momentum, and of a stack its ``stack``.
     """
-    stack = settings["stack"]
-    if stack:
-        made = (_RESIDUAL if stack["residual"] and stack["depth"] > 1 else "") + _stack(**stack)
-    else:
-        made = "model = task.start()\n"
+    stack = settings["stack"] if task is None else None
+    made = _stack(**stack) if stack else "model = task.start()\n"
+    if settings["stack"] and not stack:
+        made += f'layers = [model.get_submodule(f"layer{{k + 1}}") for k in range({settings["stack"]["depth"]})]\n'
     line = task_line("digits" if stack else task, "loader, loader")
     lines = _HEAD.format(task=line, model=made, seed=settings["seed"]) + initialization
-    looking = _BY_HOOKS if stack else _BY_FUNCTIONS.format(functions=sorted(functions), seed=settings["seed"])
+    looking = _BY_HOOKS if settings["stack"] else _BY_FUNCTIONS.format(functions=sorted(functions), seed=settings["seed"])
     lines += "\n" + _LOOK.format(looking=looking)
     if settings["steps"]:
         loop = _LOOP if stack or isinstance(task, str) else _OWN_LOOP
@@ -126,4 +125,6 @@ def _stack(
     first = kind if residual and size == width else "nn.Sequential"
     lines = _STACK.format(size=size, width=width, rest=rest, kind=kind, more=depth - 1, classes=classes)
     lines = lines.replace("[nn.Sequential(", f"[{first}(", 1)
-    return lines if depth > 1 else "\n".join(line for line in lines.split("\n") if not line.startswith("layers +="))
+    if depth == 1:
+        lines = "\n".join(line for line in lines.split("\n") if not line.startswith("layers +="))
+    return (_RESIDUAL if "Residual(" in lines else "") + lines

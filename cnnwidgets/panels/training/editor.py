@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnwidgets.base.controls import Value
 from cnnwidgets.methods.parameters import Parameter
-from cnnwidgets.methods.schedule_parameters import COMMON, KINDS, parameters_of
+from cnnwidgets.methods.schedule_parameters import COMMON, KINDS, SGD, parameters_of
 from cnnwidgets.panels.training.labels import FEW, NONE, WORDS, label_of
 
 MENU = [[kind.title, name] for name, kind in KINDS.items() if name != "recorded"]
@@ -33,7 +33,9 @@ def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> 
     """
     kind = spec.get("kind")
     table = parameters_of(kind) if isinstance(kind, str) and kind in KINDS else {}
-    hidden = ("groups", "rates" if kind == "recorded" else "losses")
+    hidden = ["groups", "rates" if kind == "recorded" else "losses"]
+    if spec.get("optimizer", "SGD") != "SGD":
+        hidden += SGD
     first = ["lr", *[name for name in table if name not in COMMON][:FEW]]
     found = {
         name: Value(
@@ -61,7 +63,8 @@ def changed(spec: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
         known = parameters_of(value)
         return {"kind": value, **{key: old for key, old in spec.items() if key in COMMON and key in known}}
     row = parameters_of(spec["kind"])[name]
-    others = {key: old for key, old in spec.items() if key not in (name, "name")}
+    gone = (name, "name", *(SGD if name == "optimizer" and value != "SGD" else ()))
+    others = {key: old for key, old in spec.items() if key not in gone}
     return others if value is None else {**others, name: _numbers(value, row) if row.many else _number(value, row)}
 
 

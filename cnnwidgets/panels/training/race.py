@@ -22,6 +22,7 @@ from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.race_curves import has_weights, quantities
 from cnnwidgets.methods.race_presets import RACES, race_preset_of
+from cnnwidgets.methods.recorded import RECORDED_RACES, recorded_race
 from cnnwidgets.methods.schedules import title
 from cnnwidgets.methods.tasks import SAMPLES, Trainable, task_of
 from cnnwidgets.methods.verdict import have_accuracy
@@ -53,7 +54,8 @@ class TrainingRace(Panel):
         specs: what differs, see :func:`cnnwidgets.methods.race`.
         preset: the name of one of the races in ``cw.methods.RACES``, in place of specs; by default the first.
         steps: how many each schedule has.
-        replay: a file that a race was saved to, or a :class:`~cnnwidgets.methods.Race`: nothing is trained.
+        replay: "depth", which is bundled; a file that a race was saved to, or a :class:`~cnnwidgets.methods.Race`: nothing
+            is trained.
         executor: any ``concurrent.futures.Executor`` that the runs go to; see :func:`cnnwidgets.methods.race`.
     """
 
@@ -88,7 +90,7 @@ class TrainingRace(Panel):
         **options: Any,
     ) -> None:
         self._executor = executor
-        self._replay = replay if isinstance(replay, Race) or replay is None else Race.load(replay)
+        self._replay = _race_of(replay)
         self.trained: BoundModel | None = None
         self._from_presets = specs is None and replay is None
         if self._from_presets:
@@ -208,3 +210,9 @@ class TrainingRace(Panel):
         self.wait()  # the code of a race that has failed is shown too
         result = "loss" if self._result and not have_accuracy(self._result.histories) else "accuracy"
         return race_lines(self.specs, self.steps, self.unit, task, result)
+
+
+def _race_of(given: Race | str | Path | None) -> Race | None:
+    if given is None or isinstance(given, Race):
+        return given
+    return recorded_race(str(given)) if given in RECORDED_RACES else Race.load(given)

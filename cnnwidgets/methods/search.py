@@ -1,0 +1,342 @@
+"""A search for the values of a spec that train best: trials are runs of a race, drawn from a space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cnnwidgets.methods.code.race import race_lines
+from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.median_stopping import MedianRule
+from cnnwidgets.methods.race import check_seeds, plans_of, run_all
+from cnnwidgets.methods.schedules import check_steps
+from cnnwidgets.methods.spaces import POPULATION, WAYS, Axis, Space, Way, axes_of, axis_of, child, shares_of, spec_of
+from cnnwidgets.methods.study import study_trials
+from cnnwidgets.methods.tasks import Task, Trainable
+from cnnwidgets.methods.training_run import Plan
+from cnnwidgets.methods.verdict import have_accuracy
+from cnnwidgets.methods.weights import Weights
+from cnnwidgets.net import Cancelled
+from cnnwidgets.net.arguments import checking, one_of
+from cnnwidgets.net.progress import Cancel, OnUpdate
+from cnnwidgets.numbers import number, percent
+
+GENERATION = 4
+"""Trials that train beside each other, and are drawn, and judged, by what those before them have found."""
+
+WORDS = {"lr": "rate"}
+"""What values are called in a sentence; others are called as they are."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One point of the space, trained.
+
+    Attributes:
+        values: by name.
+        spec: with these values in it.
+        value: the median over the seeds of the last validation's accuracy or loss; NaN before the first one.
+        state: "complete"; "stopped", if all of its runs were hopeless; "diverged"; or "running".
+        histories: one for each seed; of the best trial alone they have weights.
+        stopped: how many of its runs were stopped early as hopeless.
+    """
+
+    values: dict[str, Any]
+    spec: dict[str, Any]
+    value: float
+    state: str
+    histories: tuple[History, ...] = ()
+    stopped: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """The trials of a search, or as many as there are yet.
+
+    Attributes:
+        axes: of the space, by name.
+        trials: in the order in which they were drawn.
+        by: "random", "grid", "evolution", or what a study of another library was made by.
+        runs: how many trials there will be.
+        result: what the value of a trial is: "accuracy", "loss", or "value".
+        higher: whether a higher one is better.
+        steps: epochs of each run.
+    """
+
+    axes: dict[str, Axis]
+    trials: tuple[Trial, ...]
+    by: str
+    runs: int
+    result: str
+    higher: bool
+    steps: int
+
+    @property
+    def values(self) -> np.ndarray:
+        """float64 (trials,), the value of each trial."""
+        return np.array([one.value for one in self.trials], float)
+
+    @property
+    def places(self) -> dict[str, np.ndarray]:
+        """float64 (trials,) by axis: the values, or the numbers of the choices."""
+        return {name: np.array([axis.place(one.values[name]) for one in self.trials]) for name, axis in self.axes.items()}
+
+    @property
+    def best_so_far(self) -> np.ndarray:
+        """float64 (trials,), the best value after one, two, ... trials; those that are not complete do not count."""
+        worst = -math.inf if self.higher else math.inf
+        counted = [one.value if one.state == "complete" and np.isfinite(one.value) else worst for one in self.trials]
+        found = (np.maximum if self.higher else np.minimum).accumulate(np.array(counted, float))
+        return np.where(np.isfinite(found), found, np.nan)
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the best value, the first of several; None before there is one."""
+        done = [one for one in self.trials if one.state == "complete" and np.isfinite(one.value)]
+        return (max if self.higher else min)(done, key=lambda one: one.value, default=None)
+
+    @property
+    def stopped(self) -> int:
+        """How many runs were stopped early as hopeless."""
+        return sum(one.stopped for one in self.trials)
+
+    @property
+    def summary(self) -> str:
+        """The best trial, and how many runs were stopped early; then, one a line, how each of these ended."""
+        best = self.best
+        seeds = max((len(one.histories) for one in self.trials), default=1) or 1
+        lines = [f"Best: {self.told(best.value)} at {self.point(best)}." if best else "No trial is complete."]
+        runs = len(self.trials) * seeds
+        if self.stopped:
+            lines[0] += f" {self.stopped} of {runs} runs {'was' if self.stopped == 1 else 'were'} stopped early."
+        diverged = sum(one.state == "diverged" for one in self.trials)
+        if diverged:
+            lines[0] += f" {diverged} diverged."
+        for one in self.trials:
+            lines += [f"The run at {self.point(one)} {run.stopped}." for run in one.histories if run.stopped]
+        return "\n".join(lines)
+
+    @property
+    def progress(self) -> str:
+        """How many trials are over, and the best one of them."""
+        done = sum(one.state != "running" for one in self.trials)
+        best = self.best
+        found = f". Best so far: {self.told(best.value)} at {self.point(best)}" if best else ""
+        return f"{done} of {self.runs} trials{found} …"
+
+    def told(self, value: float) -> str:
+        """A value of a trial in words."""
+        if self.result == "accuracy":
+            return percent(value)
+        return number(value) if self.result == "value" else f"validation loss {number(value)}"
+
+    def point(self, trial: Trial) -> str:
+        """The values of a trial in words."""
+        told = [f"{words_of(name)} {_said(value)}" for name, value in trial.values.items()]
+        return " and ".join(told) if len(told) < 3 else f"{', '.join(told[:-1])} and {told[-1]}"
+
+    def narrowed(self, box: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+        """The part of the space in a box: from coarse to fine, the next search's space.
+
+        >>> again = cw.methods.search(task, found.narrowed({"lr": (0.01, 0.1)}), runs=20, steps=5)
+
+        Parameters:
+            box: two places on any of the axes, see :attr:`places`; what goes beyond an axis is cut off.
+
+        Raises:
+            ValueError: there is no such axis.
+        """
+        for name in box:
+            one_of("the axis", name, self.axes)
+        return {name: (axis.narrowed(*box[name]) if name in box else axis).range for name, axis in self.axes.items()}
+
+    def code(self, task: Trainable, trial: Trial | None = None) -> str:
+        """Plain PyTorch lines that put the validation accuracies, or losses, of a trial into a dict ``values``; seed 0.
+
+        Parameters:
+            task: what was trained: a sample's name; or a task or network of your own, whose loaders the reader fills in.
+            trial: by default the best one.
+        """
+        trial = trial or self.best or next(iter(self.trials), None)
+        if trial is None or self.result == "value":
+            raise ValueError("there is no code: expected a search whose trials were trained here")
+        return race_lines([{**trial.spec, "name": self.point(trial)}], self.steps, "epoch", task, self.result)
+
+    @classmethod
+    def from_optuna(cls, study: Any) -> Search:
+        """A study of Optuna's, with one objective, as it is now; by its attributes alone, so Optuna need not be there.
+
+        >>> cw.HyperparameterSearch(cw.methods.Search.from_optuna(study))
+
+        A trial that was pruned has its last intermediate value. The ranges are those of the study's distributions; where
+        there are none, what the trials span.
+
+        Raises:
+            TypeError: it has no trials with params, value and state.
+            ValueError: no trial has parameters.
+        """
+        found, ranges = study_trials(study)
+        axes = {name: axis_of(name, given) for name, given in ranges.items()}
+        trials = [Trial(values, values, value, state, stopped=int(state == "stopped")) for values, value, state in found]
+        higher = str(getattr(study.direction, "name", study.direction)).lower().endswith("maximize")
+        sampler = type(getattr(study, "sampler", study)).__name__
+        return cls(axes, tuple(trials), sampler, len(trials), "value", higher, 0)
+
+
+def words_of(name: str) -> str:
+    """What an axis is called."""
+    return WORDS.get(name, name.split(".")[-1].replace("_", " "))
+
+
+def _said(value: Any) -> str:
+    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+
+
+@checking("steps", "seeds", "space", "by")
+def search(
+    task: Task,
+    space: Space,
+    *,
+    by: Way = "random",
+    runs: int = 20,
+    steps: int = 5,
+    seeds: Sequence[int] = (0,),
+    base: dict[str, Any] | None = None,
+    seed: int = 0,
+    stop_hopeless: bool = True,
+    generation: int = GENERATION,
+    executor: Executor | None = None,
+    on_update: OnUpdate[Search] | None = None,
+    cancel: Cancel | None = None,
+) -> Search:
+    """Search a space for the values of a spec that train best.
+
+    >>> space = {"lr": (1e-4, 1, "log"), "weight_decay": (1e-6, 0.1, "log"), "momentum": (0.0, 0.99)}
+    >>> found = cw.methods.search(cw.methods.task("digits"), space, runs=20, steps=3)
+    >>> found.best.values, found.best.value
+    >>> finer = cw.methods.search(cw.methods.task("digits"), found.narrowed({"lr": (0.01, 0.1)}), runs=20, steps=3)
+
+    Each trial is a spec that the engine of :func:`cnnwidgets.methods.race` trains. The same seed gives the same trials with
+    the same values on every executor: a trial depends on whole generations before it, and on nothing beside it.
+
+    - "random": independent and uniform, on a logarithmic axis in the logarithm. The baseline that others must beat, and
+      better than a grid where few axes matter: Bergstra and Bengio, "Random search for hyper-parameter optimization" (JMLR
+      2012).
+    - "grid": the middles of equal cells, as many as fit into ``runs``.
+    - "evolution": random at first, then children of the best of three of the last eight trials, which differ from it in one
+      value: Real et al., "Regularized evolution for image classifier architecture search" (AAAI 2019), in generations.
+
+    Parameters:
+        task: the network and its data; both stay as they are.
+        space: by name of a value of the spec: ``(low, high)``, ``(low, high, "log")``, or a list of choices. A range of
+            whole numbers, such as ``(8, 128)``, gives whole numbers. A dot goes into a dict: ``"regularize.dropout"``.
+        by: how trials are drawn.
+        runs: how many trials.
+        steps: epochs of each.
+        seeds: each trial runs once with each; its value is the median.
+        base: what all specs have in common; see :func:`cnnwidgets.methods.race`. By default SGD with a constant rate.
+        seed: of the trials that are drawn.
+        stop_hopeless: whether a run ends early by the median stopping rule (Golovin et al., KDD 2017): when its best epoch
+            is worse than the median of earlier runs' means up to there. Only runs of earlier generations are looked at.
+        generation: how many trials train beside each other; give at least as many as the executor has workers.
+        executor: any ``concurrent.futures.Executor``, which gets one call per run; dask's is
+            ``dask.distributed.Client(...).get_executor()``. Without it the runs of a generation take turns here.
+        on_update: called with a partial :class:`Search` and the fraction done.
+        cancel: an object with ``is_set()``.
+
+    Raises:
+        TypeError, ValueError: what is wrong with the space or a spec in it, in a sentence, before anything is trained.
+        Cancelled: cancel was set; its ``partial`` is the search as far as it came.
+    """
+    check_seeds(seeds)
+    steps, base = check_steps(steps), dict(base or {})
+    axes = axes_of(space, base, steps)
+    one_of("by", by, WAYS)
+    for name, value in (("runs", runs), ("generation", generation)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; expected a whole number of at least 1")
+    fixed = None if by == "evolution" else shares_of(by, axes, runs, seed)
+    runs = runs if fixed is None else len(fixed)
+    now = Search(axes, (), by, runs, "accuracy", True, steps)
+    try:
+        while len(now.trials) < runs:
+            count = min(generation, runs - len(now.trials))
+            points = _evolved(now, count, seed) if fixed is None else fixed[len(now.trials) :][:count]
+            drawn = [dict(zip(axes, map(Axis.at, axes.values(), map(float, each)), strict=True)) for each in points]
+            specs = [spec_of(base, values) for values in drawn]
+            rule = _rule(now) if stop_hopeless and now.trials else None
+            plans = [replace(plan, rule=rule) for plan in plans_of(task, specs, steps, "epoch", seeds, {})]
+            before = now
+            for histories, fraction in run_all(plans, executor, cancel):
+                now = _with(before, drawn, plans, histories)
+                if on_update:
+                    on_update(now, (len(before.trials) + fraction * count) / runs)
+    except Cancelled:
+        raise Cancelled("cancelled", partial=now if now.trials else None) from None
+    return now
+
+
+def _evolved(now: Search, count: int, seed: int) -> np.ndarray:
+    """Where the next trials of evolution are, (count, axes)."""
+    if len(now.trials) < POPULATION:
+        return shares_of("random", now.axes, len(now.trials) + count, seed)[len(now.trials) :]
+    sign = 1.0 if now.higher else -1.0
+    worth = [sign * one.value if np.isfinite(one.value) else -math.inf for one in now.trials]
+    living = [*zip((one.values for one in now.trials), worth, strict=True)][-POPULATION:]
+    generator = np.random.default_rng([seed, len(now.trials)])
+    return np.stack([child(now.axes, living, generator) for _ in range(count)])
+
+
+def _rule(now: Search) -> MedianRule:
+    """What ends hopeless runs after those so far."""
+    runs = [run for one in now.trials for run in one.histories]
+    return MedianRule.after([getattr(run, f"validation_{now.result}") for run in runs], now.result)
+
+
+def _with(
+    before: Search,
+    drawn: Sequence[dict[str, Any]],
+    plans: Sequence[Plan],
+    histories: Sequence[History],
+) -> Search:
+    """A search with the trials of one more generation, as far as their runs came."""
+    result, each = "accuracy" if have_accuracy(histories) else "loss", len(plans) // len(drawn)
+    found = {(one.name, one.seed): one for one in histories}
+    trials = []
+    for k, values in enumerate(drawn):
+        own = plans[k * each : (k + 1) * each]
+        runs = tuple(found[plan.name, plan.seed] for plan in own if (plan.name, plan.seed) in found)
+        if runs:
+            trials.append(_trial(values, own, runs, result))
+    now = replace(before, trials=(*before.trials, *trials), result=result, higher=result == "accuracy")
+    return replace(now, trials=tuple(one if one is now.best else _light(one) for one in now.trials))
+
+
+def _trial(values: dict[str, Any], plans: Sequence[Plan], runs: tuple[History, ...], result: str) -> Trial:
+    """A trial, by as many of its runs as there are yet."""
+    states = [_state(run, plans[0], result) for run in runs]
+    if "running" in states or len(runs) < len(plans):
+        state = "running"
+    else:
+        state = next(each for each in ("complete", "stopped", "diverged") if each in states)
+    finals = np.array([getattr(run, f"final_{result}") for run in runs if len(run.ends)])
+    value = float(np.median(np.where(np.isnan(finals), np.inf, finals))) if len(finals) else math.nan
+    return Trial(values, plans[0].spec, value, state, runs, states.count("stopped"))
+
+
+def _state(run: History, plan: Plan, result: str) -> str:
+    if run.stopped and not np.isfinite(run.loss[-1]):
+        return "diverged"
+    if plan.rule and run.stopped and run.stopped == plan.rule.verdict(getattr(run, f"validation_{result}")):
+        return "stopped"
+    return "complete" if run.stopped or len(run.ends) >= (plan.until.get("steps") or plan.steps) else "running"
+
+
+def _light(trial: Trial) -> Trial:
+    """A trial without the weights of its runs."""
+    return replace(trial, histories=tuple(replace(run, weights=Weights()) for run in trial.histories))

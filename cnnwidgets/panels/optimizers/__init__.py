@@ -1,0 +1,5 @@
+"""OptimizerRace, and what it draws."""
+
+from cnnwidgets.panels.optimizers.panel import OptimizerRace
+
+__all__ = ["OptimizerRace"]
