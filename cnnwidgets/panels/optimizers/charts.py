@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from skimage.measure import find_contours
 
-from cnnwidgets.methods.surfaces import OPTIMIZERS, SURFACES, Descents
+from cnnwidgets.methods.descent import OPTIMIZERS, Descents
+from cnnwidgets.methods.surfaces import SURFACES
 from cnnwidgets.numbers import number
 from cnnwidgets.views.curves import FONT, blank, dress, log_axis, look, needs_plotly
 from cnnwidgets.views.palette import GRAY
@@ -98,7 +99,7 @@ def heights(found: Descents) -> tuple[Any, str]:
     for one in found.each:
         values = np.maximum(above[one.name], first * LOWEST / 10)
         figure.add_scatter(
-            x=np.arange(len(values)), y=values, mode="lines", name=one.name, hoverinfo="none",
+            x=np.arange(len(values)), y=values, mode="lines", name=one.name, hovertemplate="%{y:.2~e} after step %{x}",
             line={"color": color_of(one.name), "width": 2.5},
         )  # fmt: skip
     axis = log_axis(first * LOWEST, first * 30, 6) | {"title": {"text": "height above the minimum (log)", **FONT}}
