@@ -22,6 +22,7 @@ from cnnwidgets.methods.monitoring_losses import Losses, mean_of
 from cnnwidgets.methods.monitoring_modes import Modes
 from cnnwidgets.methods.monitoring_samples import Samples
 from cnnwidgets.methods.monitoring_weights import Weights, rate
+from cnnwidgets.net.trace import first_tensor
 
 FORWARD_PASSES = 4
 """Forward passes that are looked at before a step, and in a validation, for what the pictures and the layers are like."""
@@ -54,7 +55,7 @@ class Loop:
         self.ticks: Callable[[], Any] = lambda: None
         self._validation: Validation | None = None
         self._given: tuple[tuple, dict[str, Any]] = ((), {})
-        self._size = self._tries = 0
+        self._tries = 0
         self._sampling = self._by_closure = self._sampled = False
         self._thread, self._start = 0, 0.0
         self.scheduled_start = 0
@@ -96,28 +97,31 @@ class Loop:
         seen, self._validation = self._validation or Validation(), None
         self._add(loss, seen.found[1] if accuracy is None else accuracy, seen)
 
-    def began(self, inputs: Tensor | None, args: tuple, kwargs: dict[str, Any], training: bool) -> bool:
+    def begins(self, args: tuple, kwargs: dict[str, Any], training: bool) -> bool:
         """A forward pass begins, with gradients if it is one of training; whether it is to be sampled."""
-        self._given, self._size = (args, kwargs), len(inputs) if inputs is not None and inputs.ndim else 0
+        self._given = args, kwargs
         self.losses.began(self._model.training)
         if not training:
-            self._began_validating(inputs)
             return False
         self.samples.began()
         self._sampling = self._tries < FORWARD_PASSES and self.samples.is_due(len(self.log))
         self._tries += self._sampling
-        if self._sampling:
-            with self.samples.spending():
-                self.modes.training()
-                if inputs is not None and inputs.ndim > 1:
-                    self.pictures.add(inputs)
         return self._sampling
 
-    def _began_validating(self, inputs: Tensor | None) -> None:
+    def looks(self, inputs: Tensor | None, training: bool) -> None:
+        """What a forward pass is given that is sampled, or is one of a validation."""
+        of_pictures = inputs is not None and inputs.ndim > 1
+        if training:
+            with self.samples.spending():
+                self.modes.training()
+                if inputs is not None and of_pictures:
+                    self.pictures.add(inputs)
+            return
         if self._validation is None:
             self._validation = Validation(active=self.modes.active())
-        self._validation.answers.append(Answer(self._size, print=print_of(inputs) if inputs is not None else 0.0))
-        if inputs is not None and inputs.ndim > 1 and len(self._validation.answers) <= FORWARD_PASSES:
+        print_ = print_of(inputs) if inputs is not None else 0.0
+        self._validation.answers.append(Answer(size_of(inputs), print=print_))
+        if inputs is not None and of_pictures and len(self._validation.answers) <= FORWARD_PASSES:
             self.shown.add(inputs)
 
     def saw_loss(self, function: Callable, scores: Tensor, labels: Tensor, kwargs: dict[str, Any], loss: Tensor) -> None:
@@ -208,7 +212,8 @@ class Loop:
         if told.numbers is not None:
             self.labels.add(told.numbers, told.classes)
         self.samples.stepped()
-        self._sampling, size, seconds = False, told.size or self._size, time.perf_counter() - self._start
+        self._sampling, seconds = False, time.perf_counter() - self._start
+        size = told.size or size_of(first_tensor(self._given))
         self.log.append(Row(told.loss, told.accuracy, size, seconds, self._rates, self._scheduled))
         with self._watching.stepping_aside():
             self.ticks()
@@ -239,6 +244,11 @@ class Row(NamedTuple):
     seconds: float
     rates: tuple[float, ...]
     scheduled: int
+
+
+def size_of(inputs: Tensor | None) -> int:
+    """How many pictures a forward pass was given."""
+    return len(inputs) if inputs is not None and inputs.ndim else 0
 
 
 def _accuracy(scores: Tensor, labels: Tensor, numbers: np.ndarray | None, function: Callable, ignored: int) -> float:

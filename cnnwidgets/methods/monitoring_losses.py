@@ -22,13 +22,18 @@ class Seen:
 
     number: int
     forward: int
-    function: Callable
+    training: bool
     size: int
-    loss: float
+    value: Tensor
+    summed: bool
     accuracy: float
     numbers: np.ndarray | None
     classes: int
-    training: bool
+
+    @property
+    def loss(self) -> float:
+        """The mean loss of a picture."""
+        return float(self.value.mean()) / (self.size if self.summed else 1)
 
 
 @dataclass
@@ -83,14 +88,13 @@ class Losses:
         self._number += 1
         size = len(scores) if scores.ndim else 1
         classes = scores.shape[1] if scores.ndim > 1 else 1
-        value = mean_of(loss, scores, kwargs)
         if loss.grad_fn is not None:
             _notes(loss.grad_fn)[_MARK] = self._number
-        self._pending.append(
-            Seen(self._number, self._forward, function, size, value, accuracy, numbers, classes, self._training)
-        )
+        where = self._number, self._forward, self._training
+        summed = kwargs.get("reduction") == "sum"
+        self._pending.append(Seen(*where, size, loss.detach(), summed, accuracy, numbers, classes))
         if not self.first:
-            self.first = _facts(function, scores.detach(), labels, kwargs, value)
+            self.first = _facts(function, scores.detach(), labels, kwargs, mean_of(loss, scores, kwargs))
 
     def going_back(self, loss: Tensor) -> None:
         """``backward`` is called on a loss: some of the calls belong to the step."""
