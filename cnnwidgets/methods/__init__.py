@@ -10,6 +10,7 @@ from cnnwidgets.methods.check_before_training import Check, Checklist, check_bef
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
+from cnnwidgets.methods.descent import Descent, Descents, descend, optimizer_specs
 from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, Symptom, diagnose, over_fit
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
@@ -47,15 +48,16 @@ from cnnwidgets.methods.sanity import Sanity, randomized, sanity_check
 from cnnwidgets.methods.scan import Reducer, Scan, scan
 from cnnwidgets.methods.schedule_parameters import SCHEDULES
 from cnnwidgets.methods.schedules import Schedule, schedule
-from cnnwidgets.methods.search import Search, Trial, search
+from cnnwidgets.methods.search import search
 from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.segmentation import Segmentation, intersection_over_union, segment
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
-from cnnwidgets.methods.surfaces import SURFACES, Descent, Descents, descend, optimizer_specs
+from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
+from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
@@ -123,6 +125,7 @@ __all__ = [
     "Signals",
     "Step",
     "Stop",
+    "Surface",
     "Symptom",
     "Task",
     "Trial",

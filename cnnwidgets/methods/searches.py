@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods.search import Search, Trial, search
+from cnnwidgets.methods.search import search
 from cnnwidgets.methods.spaces import WAYS, Space, Way
 from cnnwidgets.methods.tasks import Task
+from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.progress import Cancel, OnUpdate
 

@@ -48,7 +48,7 @@ SICK_RUNS: dict[str, SickRun] = {
         "over-fitting",
         {**_ADAM, "data": {"size": 600, "label_noise": 0.3, "batch": 32}},
         {**_ADAM, "data": {"size": 600, "label_noise": 0.3, "batch": 32}, "regularize": {"dropout": 0.5}},
-        steps=25,
+        steps=40,
     ),
     "D": SickRun("zero initialization", {**_USUAL, "init": "zero"}, {**_USUAL, "init": "uniform"}),
     "E": SickRun("equal initialization", {**_ADAM, "init": "equal"}, {**_ADAM, "init": "uniform"}),

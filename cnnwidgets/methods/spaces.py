@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,18 +15,6 @@ from cnnwidgets.net.arguments import is_number, is_whole
 
 Space: TypeAlias = Mapping[str, Any]
 """By name of a value: (low, high), (low, high, "log"), or a list of choices."""
-
-
-class Fit(NamedTuple):
-    """Whether a spec will do."""
-
-    spec: dict[str, Any]
-    steps: int
-
-    def check(self) -> None:
-        """A TypeError or ValueError that says what is wrong."""
-        settle(self.spec, self.steps)
-        settled(self.spec)
 
 
 @dataclass(frozen=True)
@@ -127,7 +115,9 @@ def axes_of(space: Space, base: Mapping[str, Any], steps: int) -> dict[str, Axis
     middle = {name: axis.at(0.5) for name, axis in axes.items()}
     for name, axis in axes.items():
         for value in axis.choices or (axis.low, axis.high):
-            Fit(spec_of(base, {**middle, name: value}), steps).check()
+            spec = spec_of(base, {**middle, name: value})
+            settle(spec, steps)
+            settled(spec)
     return axes
 
 

@@ -4,7 +4,7 @@
 import { colorTable, cssColor, h, inkOn, listen, once, stamp, typed } from "./shared.js";
 import { format } from "./numbers.js";
 
-const MOST_NUMBERS = 16;
+const MOST_NUMBERS = 7; // columns: larger kernels are dots, which fit side by side
 
 /** @param {import("./host").Host<import("./traits").MatrixView>} host */
 function render({ model, el }) {

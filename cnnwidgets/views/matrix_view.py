@@ -12,8 +12,8 @@ from cnnwidgets.views.palette import ink_on
 from cnnwidgets.views.paper import DIM, GAP, SMALL, TABLES, Paper, line_of
 from cnnwidgets.views.view import View, numbers
 
-MOST_NUMBERS = 16
-"""Most columns of a matrix whose cells have numbers."""
+MOST_NUMBERS = 7
+"""Most columns of a matrix whose cells have numbers; larger kernels are dots, which fit side by side."""
 
 WIDE = 6.5
 """Inches across which matrices lie side by side."""

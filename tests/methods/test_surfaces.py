@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.optimize import rosen
 
 from cnnwidgets.methods import SURFACES, descend, optimizer_specs
-from cnnwidgets.methods.surfaces import OPTIMIZERS, best_rate, critical_momentum
+from cnnwidgets.methods.descent import OPTIMIZERS
+from cnnwidgets.methods.surfaces import best_rate, critical_momentum
 
 START = (-4.0, 0.8)
 

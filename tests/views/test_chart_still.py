@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import pytest
 from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from plotly.subplots import make_subplots
 
 from cnnwidgets.views import ChartView
@@ -201,3 +202,27 @@ def test_an_empty_chart_and_an_empty_logarithmic_axis_are_no_error():
 def test_what_only_a_browser_draws_is_said():
     (axes,) = still(go.Figure().add_heatmap(z=[[1]]))
     assert axes.texts[0].get_text() == "a heatmap needs the browser"
+
+
+def test_points_colored_by_value_have_their_colors_and_a_bar():
+    mark = {"color": [0.1, 0.5, 0.9], "colorscale": "Viridis", "cmin": 0.1, "cmax": 0.9, "symbol": "circle", "size": 12}
+    bar = {"showscale": True, "colorbar": {"title": {"text": "accuracy"}, "tickformat": ".0%"}}
+    figure = go.Figure().add_scatter(x=[1, 2, 3], y=[4, 5, 6], mode="markers", name="trials", marker=mark | bar)
+    figure.add_scatter(x=[1], y=[4], mode="markers", name="best", marker={"symbol": "circle-open", "color": "#d55e00"})
+    axes, legend_of_colors = still(figure, height=300)[0].figure.axes
+    (points,) = axes.collections
+    np.testing.assert_array_equal(points.get_offsets(), [[1, 4], [2, 5], [3, 6]])
+    colors = [to_hex(points.to_rgba(value)) for value in points.get_array()]
+    assert (colors[0], colors[-1]) == ("#440154", "#fde725")  # the ends of viridis
+    assert legend_of_colors.get_ylabel() == "accuracy"
+    assert legend(axes) == ["trials", "best"]
+    assert axes.lines[-1].get_markerfacecolor() == "none"  # open
+    mark["reversescale"] = True
+    (points,) = still(go.Figure().add_scatter(x=[1, 2, 3], y=[4, 5, 6], mode="markers", marker=mark))[0].collections
+    assert to_hex(points.to_rgba(0.1)) == "#fde725"
+
+
+def test_the_box_is_drawn_where_it_is():
+    (axes,) = still(go.Figure().add_scatter(x=[0, 10], y=[0, 10]), box=[1.0, 2.0, 4.0, 8.0])
+    boxes = [part for part in axes.get_children() if isinstance(part, Rectangle) and part.get_alpha() == 0.25]
+    assert [part.get_bbox().extents.tolist() for part in boxes] == [[1, 2, 4, 8]]

@@ -153,8 +153,9 @@ def too_short(record: Record) -> Seen | None:
 
 
 def _ratio(record: Record) -> float:
-    """The median ratio of update to weight over layers and samples; NaN if it is not known."""
-    return median_of(record.update_ratio[len(record.samples) // 10 :])
+    """The median ratio of update to weight over layers and samples, 0 of weights that stay; NaN if it is not known."""
+    ratios = np.where(record.update == 0, 0.0, record.update_ratio)
+    return median_of(ratios[len(record.samples) // 10 :])
 
 
 BROKEN = Symptom(

@@ -24,7 +24,7 @@ def not_ln_classes(record: Record) -> Seen | None:
     first, known = record.facts["first"], expected(record)
     if known is None or first["loss"] is None or first["probabilities"]:
         return None
-    if first["loss"] <= known + SURE + 3 * first["deviation"] / math.sqrt(first["size"]):  # a small batch wavers
+    if first["loss"] <= known + SURE + 3 * first["deviation"] / math.sqrt(max(1, record.sizes[0])):  # a small one wavers
         return None
     name = "ln 2" if first["function"].startswith("binary") else f"ln {first['classes']}"
     words = {"loss": number(first["loss"]), "name": name, "known": number(known), "deviation": number(first["deviation"])}

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from skimage.measure import find_contours
 
-from cnnwidgets.methods.surfaces import OPTIMIZERS, SURFACES, Descents
+from cnnwidgets.methods.descent import OPTIMIZERS, Descents
+from cnnwidgets.methods.surfaces import SURFACES
 from cnnwidgets.numbers import number
 from cnnwidgets.views.curves import FONT, blank, dress, log_axis, look, needs_plotly
 from cnnwidgets.views.palette import GRAY

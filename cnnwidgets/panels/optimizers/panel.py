@@ -19,8 +19,9 @@ from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Number, Seed, Slide, public
 from cnnwidgets.methods import Race, race
+from cnnwidgets.methods.descent import OPTIMIZERS, Descents, descend, optimizer_specs
 from cnnwidgets.methods.race_curves import quantities
-from cnnwidgets.methods.surfaces import OPTIMIZERS, SURFACES, Descents, descend, optimizer_specs
+from cnnwidgets.methods.surfaces import SURFACES
 from cnnwidgets.methods.tasks import Trainable, task_of
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.optimizers import charts

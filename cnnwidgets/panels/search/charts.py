@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from cnnwidgets.methods.search import Search, Trial, words_of
 from cnnwidgets.methods.searches import Searches
 from cnnwidgets.methods.spaces import WAYS, Axis
+from cnnwidgets.methods.trials import Search, Trial, words_of
 from cnnwidgets.views.curves import FONT, blank, dress, log_axis, look, needs_plotly
 from cnnwidgets.views.palette import GRAY
 

@@ -17,10 +17,10 @@ from cnnwidgets.base.controls import action
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Flag, Number, Seed, public
-from cnnwidgets.methods.search import Search, Trial, words_of
 from cnnwidgets.methods.searches import Searches, searches
 from cnnwidgets.methods.spaces import WAYS, Space, axes_of
 from cnnwidgets.methods.tasks import Trainable, task_of
+from cnnwidgets.methods.trials import Search, Trial, words_of
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.search import charts
 from cnnwidgets.views import ChartView
