@@ -141,6 +141,7 @@ class Descents:
             closest = [f"{_upper(near[0])} comes closest: {number(ends[near[0]], 2)} above it"] if near else []
             later = [f"{name} {number(ends[name], 2)}" for name in near[1:]]
             lines = ["; ".join([f"None stays at the minimum in {self.steps} steps", *closest, *later, *gone]) + "."]
+            lines += ["Heights are means over the last quarter of the steps."] if near else []
         return "\n".join([*lines, *self._facts()])
 
     def _rest(self, one: Descent) -> float:

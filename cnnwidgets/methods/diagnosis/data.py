@@ -49,7 +49,7 @@ def varying_validation(record: Record) -> Seen | None:
     for size in np.unique(sizes[sizes > 0]):
         some = prints[sizes == size]
         if len(some) > 1 and np.abs(some - some[0]).max() > 1e-6 * max(1.0, np.abs(some).max()):
-            told = f"the {size:,} validation pictures are others in each of the {len(some)} validations"
+            told = f"the {size:,} validation pictures differ from one validation to the next, in all {len(some)} of them"
             return Seen("", None, {"told": told})
     return None
 

@@ -99,7 +99,7 @@ def heights(found: Descents) -> tuple[Any, str]:
     for one in found.each:
         values = np.maximum(above[one.name], first * LOWEST / 10)
         figure.add_scatter(
-            x=np.arange(len(values)), y=values, mode="lines", name=one.name, hoverinfo="none",
+            x=np.arange(len(values)), y=values, mode="lines", name=one.name, hovertemplate="%{y:.2~e} after step %{x}",
             line={"color": color_of(one.name), "width": 2.5},
         )  # fmt: skip
     axis = log_axis(first * LOWEST, first * 30, 6) | {"title": {"text": "height above the minimum (log)", **FONT}}

@@ -87,7 +87,8 @@ def scatter(found: Searches, x: str, y: str, looked_at: Trial | None) -> tuple[A
     for name, axis in (("xaxis", x), ("yaxis", y)):
         layout[name]["title"] = {"text": words_of(axis) + (" (log)" if first.axes[axis].log else ""), **FONT}
     sentence = f"{len(trials)} trials by {words_of(x)} and {words_of(y)}, colored by {_quantity(first)}"
-    figure = dress(figure, "", "", **layout, showlegend=True, margin={"t": 48, "l": 70, "r": 16, "b": 44})
+    title = {"text": f"{len(trials)} trials", "font": {"size": 14}, "x": 0.01, "y": 0.985, "yanchor": "top"}
+    figure = dress(figure, "", "", **layout, showlegend=True, title=title, margin={"t": 66, "l": 70, "r": 16, "b": 44})
     return figure.update_layout(legend_itemsizing="constant"), sentence
 
 
@@ -127,7 +128,8 @@ def course(found: Searches) -> tuple[Any, str]:
         color, dash = look(WAYS.index(one.by) if one.by in WAYS else k)
         figure.add_scatter(
             x=np.arange(1, len(best) + 1), y=best, name=one.by, mode="lines",
-            line={"color": color, "dash": dash, "width": 3, "shape": "hv"}, hoverinfo="none",
+            line={"color": color, "dash": dash, "width": 3, "shape": "hv"},
+            hovertemplate=f"%{{y:{'.1%' if one.result == 'accuracy' else '.3~g'}}} after %{{x}} trials",
         )  # fmt: skip
     most = max((one.runs for one in found.each), default=1)
     known = np.concatenate([one.best_so_far for one in found.each])
@@ -151,7 +153,8 @@ def training(search: Search, trial: Trial) -> tuple[Any, str]:
     figure, what = go.Figure(), search.result
     for k, run in enumerate(trial.histories):
         epochs = np.arange(1, len(run.ends) + 1)
-        shared: dict[str, Any] = {"x": epochs, "mode": "lines+markers", "hoverinfo": "none", "showlegend": not k}
+        told = f"%{{y:{'.1%' if what == 'accuracy' else '.3~g'}}} after epoch %{{x}}"
+        shared: dict[str, Any] = {"x": epochs, "mode": "lines+markers", "hovertemplate": told, "showlegend": not k}
         values, trained = getattr(run, f"validation_{what}"), getattr(run, f"epoch_{what}")
         figure.add_scatter(y=trained, name="training", line={"color": GRAY, "dash": "dot", "width": 2}, **shared)
         figure.add_scatter(y=values, name="test", line={"color": VALIDATION, "width": 3}, **shared)

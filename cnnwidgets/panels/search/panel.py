@@ -112,7 +112,7 @@ class HyperparameterSearch(Panel):
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
         self.chart = ChartView(height=380, boxable=not self._replay)
-        self.course, self.training = ChartView(height=180, readout=False), ChartView(height=200)
+        self.course, self.training = ChartView(height=180), ChartView(height=200)
         with suppress(MissingPackage):
             self.chart.show(charts.empty(words_of(self.x or ""), words_of(self.y or "")), "trials by their values")
             self.course.show(blank("trials", "best so far"), "the best value by the number of trials")
@@ -143,6 +143,11 @@ class HyperparameterSearch(Panel):
     @draws("trial")
     def draw_trials(self, found: Searches) -> None:
         self.chart.show(*charts.scatter(found, self.x, self.y, self._looked_at(found)[1]))
+
+    @draws("box")
+    def draw_hint(self, found: Searches) -> None:
+        done = self._replay or self.box or self.boxes
+        self.chart.hint = "" if done else "drag a box to search in it"
 
     @draws()
     def draw_course(self, found: Searches) -> None:
