@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnwidgets.base import Panel, column, draws, row
+from cnnwidgets.base.computing import FIRST_PICTURE
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice
@@ -101,6 +102,7 @@ class TrainingMonitor(Panel):
     def __enter__(self) -> TrainingMonitor:
         if self._monitor is None:
             raise TypeError(f"{self._name} is a recorded training; expected a network, to watch a loop")
+        self.wait(FIRST_PICTURE)  # so that there is a static picture, which the end of the training redraws
         self._monitor.__enter__()
         self.ask(live=True)
         _show(self)

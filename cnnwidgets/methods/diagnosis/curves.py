@@ -132,7 +132,10 @@ def over_fitting(record: Record) -> Seen | None:
     last = float(min(np.median(losses[best:]), losses[-2:].min()))  # no outlier counts
     train = one.epoch_loss
     noise = float(np.diff(losses[len(losses) // 3 :]).std()) / math.sqrt(2)  # from epoch to epoch
-    rises = last - losses[best] > max(0.1 * losses[best], 0.02 * first, 3 * noise) and best < len(losses) - 2
+    if best >= len(losses) - 2 or not last - losses[best] > max(0.1 * losses[best], 0.02 * first):
+        return None
+    trend = stats.kendalltau(np.arange(len(losses) - best - 1), losses[best + 1 :])
+    rises = last - losses[best] > 3 * noise or (trend.statistic > 0 and trend.pvalue < 1e-3)
     if not rises or not train[-1] < 0.9 * train[best] or not last > 1.5 * train[-1]:
         return None
     words = {"epoch": str(best + 1), "low": number(losses[best]), "last": number(losses[-1]), "train": number(train[-1])}
