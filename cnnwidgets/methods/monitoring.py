@@ -151,6 +151,7 @@ class Monitor:
     def history(self) -> History:
         """The curves so far."""
         loop, own = self._loop, self._optimizer
+        loop.settle()
         log = loop.log
         ends = loop.validations.ends or [*dict.fromkeys(self._epoch_ends)]
         found = np.array(loop.validations.found or [(math.nan, math.nan)] * len(ends), float).reshape(-1, 2)
@@ -172,6 +173,7 @@ class Monitor:
     def record(self) -> Record:
         """All that is known so far."""
         loop, log = self._loop, self._loop.log
+        loop.settle()
         samples, calls = loop.samples.all, loop.samples.calls
         layers = in_order(loop.weights.layers, calls)
         return Record(

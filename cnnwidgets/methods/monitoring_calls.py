@@ -52,7 +52,8 @@ class Statistics(NamedTuple):
 class Trainer(Protocol):
     """What is told of a training."""
 
-    def began(self, inputs: Tensor | None, args: tuple, kwargs: dict[str, Any], training: bool) -> bool: ...
+    def begins(self, args: tuple, kwargs: dict[str, Any], training: bool) -> bool: ...
+    def looks(self, inputs: Tensor | None, training: bool) -> None: ...
     def saw_loss(self, function: Callable, scores: Tensor, labels: Tensor, kwargs: dict[str, Any], loss: Tensor) -> None: ...
     def saw_equal(self, sides: tuple, hits: Tensor, answer: Any) -> None: ...
     def going_back(self, loss: Tensor) -> None: ...
@@ -74,12 +75,12 @@ class Watching(Calls):
         self._answer: Any = None
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if not self._sampling and func not in WANTED:  # most calls: as little as can be
+            return func(*args, **kwargs) if kwargs else func(*args)
         kwargs = kwargs or {}
-        if func in WANTED and not self._is_foreign():
-            return self._wanted(func, args, kwargs)
-        if self._sampling and not self._is_foreign():
-            return super().__torch_function__(func, types, args, kwargs)
-        return func(*args, **kwargs)
+        if self._is_foreign():
+            return func(*args, **kwargs)
+        return self._wanted(func, args, kwargs) if func in WANTED else super().__torch_function__(func, types, args, kwargs)
 
     def _wanted(self, func: Any, args: tuple, kwargs: dict) -> Any:
         if func in LOSSES:
@@ -114,11 +115,11 @@ class Watching(Calls):
         self._scope.clear()
         self._leaf = None
         training = torch.is_grad_enabled()
-        with self.aside():
-            inputs = args[0] if args and isinstance(args[0], Tensor) else first_tensor((args, kwargs))
-            self._sampling = self._trainer.began(inputs, args, kwargs, training)
-        if self._sampling:
-            self.found = {}
+        self._sampling = self._trainer.begins(args, kwargs, training)
+        if self._sampling or not training:
+            self.found = {} if self._sampling else self.found
+            with self.aside():
+                self._trainer.looks(first_tensor((args, kwargs)), training)
 
     def _ended(self, model: nn.Module, args: tuple, output: Any) -> None:
         """A hook: it ends."""

@@ -9,26 +9,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
 
-from cnnwidgets.methods.criteria import accuracy
 from cnnwidgets.methods.monitoring_calls import Watching, first_broken
 from cnnwidgets.methods.monitoring_data import Answer, Labels, Pictures, Validation, Validations, class_numbers, print_of
-from cnnwidgets.methods.monitoring_losses import Losses, mean_of
+from cnnwidgets.methods.monitoring_losses import Losses, Told, accuracy_of, mean_of
 from cnnwidgets.methods.monitoring_modes import Modes
 from cnnwidgets.methods.monitoring_samples import Samples
 from cnnwidgets.methods.monitoring_weights import Weights, rate
+from cnnwidgets.net.trace import first_tensor
 
 FORWARD_PASSES = 4
 """Forward passes that are looked at before a step, and in a validation, for what the pictures and the layers are like."""
 
 
-NUMBERED = frozenset((functional.cross_entropy, functional.nll_loss, functional.multi_margin_loss))
-"""Losses of classes that are given by their numbers."""
+TOGETHER = 16
+"""Steps whose answers are judged at once."""
 
 
 class Loop:
@@ -54,7 +52,8 @@ class Loop:
         self.ticks: Callable[[], Any] = lambda: None
         self._validation: Validation | None = None
         self._given: tuple[tuple, dict[str, Any]] = ((), {})
-        self._size = self._tries = 0
+        self._unjudged: list[tuple[int, Told]] = []
+        self._tries = 0
         self._sampling = self._by_closure = self._sampled = False
         self._thread, self._start = 0, 0.0
         self.scheduled_start = 0
@@ -75,6 +74,7 @@ class Loop:
             for handle in handles:
                 handle.remove()
             self._given = ((), {})
+            self.settle()
             self.close_validation()
             if self.non_finite is None and self.log and (bad := self.weights.broken()):
                 self._break("weight", self._last(bad), len(self.log) - 1)
@@ -88,6 +88,7 @@ class Loop:
         elif self.losses.is_open or not self.log:
             self.losses.say(loss, accuracy)
         else:
+            self.settle()
             last = self.log[-1]
             self.log[-1] = last._replace(loss=loss, accuracy=last.accuracy if accuracy is None else accuracy)
 
@@ -96,39 +97,41 @@ class Loop:
         seen, self._validation = self._validation or Validation(), None
         self._add(loss, seen.found[1] if accuracy is None else accuracy, seen)
 
-    def began(self, inputs: Tensor | None, args: tuple, kwargs: dict[str, Any], training: bool) -> bool:
+    def begins(self, args: tuple, kwargs: dict[str, Any], training: bool) -> bool:
         """A forward pass begins, with gradients if it is one of training; whether it is to be sampled."""
-        self._given, self._size = (args, kwargs), len(inputs) if inputs is not None and inputs.ndim else 0
+        self._given = args, kwargs
         self.losses.began(self._model.training)
         if not training:
-            self._began_validating(inputs)
             return False
         self.samples.began()
         self._sampling = self._tries < FORWARD_PASSES and self.samples.is_due(len(self.log))
         self._tries += self._sampling
-        if self._sampling:
-            with self.samples.spending():
-                self.modes.training()
-                if inputs is not None and inputs.ndim > 1:
-                    self.pictures.add(inputs)
         return self._sampling
 
-    def _began_validating(self, inputs: Tensor | None) -> None:
+    def looks(self, inputs: Tensor | None, training: bool) -> None:
+        """What a forward pass is given that is sampled, or is one of a validation."""
+        of_pictures = inputs is not None and inputs.ndim > 1
+        if training:
+            with self.samples.spending():
+                self.modes.training()
+                if inputs is not None and of_pictures:
+                    self.pictures.add(inputs)
+            return
         if self._validation is None:
             self._validation = Validation(active=self.modes.active())
-        self._validation.answers.append(Answer(self._size, print=print_of(inputs) if inputs is not None else 0.0))
-        if inputs is not None and inputs.ndim > 1 and len(self._validation.answers) <= FORWARD_PASSES:
+        print_ = print_of(inputs) if inputs is not None else 0.0
+        self._validation.answers.append(Answer(size_of(inputs), print=print_))
+        if inputs is not None and of_pictures and len(self._validation.answers) <= FORWARD_PASSES:
             self.shown.add(inputs)
 
     def saw_loss(self, function: Callable, scores: Tensor, labels: Tensor, kwargs: dict[str, Any], loss: Tensor) -> None:
         """A loss function of torch was called."""
-        numbers = class_numbers(labels)
-        known = _accuracy(scores.detach(), labels, numbers, function, kwargs.get("ignore_index", -100))
         if loss.requires_grad:
-            self.losses.add(function, scores, labels, numbers, kwargs, loss, known)
+            self.losses.add(function, scores, labels, kwargs, loss)
         elif self._validation is not None and self._validation.answers[-1].loss is None:  # the first of several heads
-            answer = self._validation.answers[-1]
-            answer.loss, answer.accuracy = mean_of(loss, scores, kwargs), known
+            answer, numbers = self._validation.answers[-1], class_numbers(labels)
+            answer.loss = mean_of(loss, scores, kwargs)
+            answer.accuracy = accuracy_of(scores.detach(), labels, numbers, function, kwargs.get("ignore_index", -100))
             self._validation.confuse(scores.detach(), numbers)
 
     def saw_equal(self, sides: tuple, hits: Tensor, answer: Any) -> None:
@@ -205,13 +208,24 @@ class Loop:
             self.samples.spend(seconds)
             self.samples.add(len(self.log), measured, calls)
         told = self.losses.close()
-        if told.numbers is not None:
-            self.labels.add(told.numbers, told.classes)
         self.samples.stepped()
-        self._sampling, size, seconds = False, told.size or self._size, time.perf_counter() - self._start
-        self.log.append(Row(told.loss, told.accuracy, size, seconds, self._rates, self._scheduled))
+        self._sampling, seconds = False, time.perf_counter() - self._start
+        size = told.size or size_of(first_tensor(self._given))
+        self.log.append(Row(told.loss, math.nan, size, seconds, self._rates, self._scheduled))
+        self._unjudged.append((len(self.log) - 1, told))
+        if len(self._unjudged) >= TOGETHER or told.is_large:
+            self.settle()
         with self._watching.stepping_aside():
             self.ticks()
+
+    def settle(self) -> None:
+        """Judge the answers of the last steps: many at once take less time than each at its own step."""
+        with self._watching.aside():
+            for step, told in self._unjudged:
+                self.log[step] = self.log[step]._replace(accuracy=told.accuracy)
+                if told.numbers is not None:
+                    self.labels.add(told.numbers, told.classes)
+        self._unjudged = []
 
     def _break(self, what: str, layer: str | None, step: int | None = None) -> None:
         self.non_finite = {"step": len(self.log) if step is None else step, "what": what, "layer": layer or ""}
@@ -241,12 +255,6 @@ class Row(NamedTuple):
     scheduled: int
 
 
-def _accuracy(scores: Tensor, labels: Tensor, numbers: np.ndarray | None, function: Callable, ignored: int) -> float:
-    if numbers is not None and scores.shape[:1] == numbers.shape and scores.ndim == 2 and function in NUMBERED:
-        counts = numbers != ignored  # the same as below, in a third of the time
-        right = (scores.argmax(1).cpu().numpy() == numbers) & counts
-        return np.count_nonzero(right) / total if (total := np.count_nonzero(counts)) else math.nan
-    try:
-        return accuracy(scores, labels, function)
-    except (TypeError, ValueError, RuntimeError, IndexError):  # what the loss function takes in its own way
-        return math.nan
+def size_of(inputs: Tensor | None) -> int:
+    """How many pictures a forward pass was given."""
+    return len(inputs) if inputs is not None and inputs.ndim else 0

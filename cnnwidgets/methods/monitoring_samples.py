@@ -14,7 +14,7 @@ import numpy as np
 from cnnwidgets.methods.monitoring_calls import Statistics
 from cnnwidgets.methods.monitoring_weights import Measured
 
-BUDGET = 0.03
+BUDGET = 0.02
 """The share of the training's time that samples may take; what every step costs comes on top."""
 
 MOST = 2_000
