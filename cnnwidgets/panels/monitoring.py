@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from cnnwidgets.base import Panel, column, draws, row
-from cnnwidgets.base.computing import FIRST_PICTURE
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice
@@ -102,7 +101,6 @@ class TrainingMonitor(Panel):
     def __enter__(self) -> TrainingMonitor:
         if self._monitor is None:
             raise TypeError(f"{self._name} is a recorded training; expected a network, to watch a loop")
-        self.wait(FIRST_PICTURE)  # so that there is a static picture, which the end of the training redraws
         self._monitor.__enter__()
         self.ask(live=True)
         _show(self)
@@ -162,6 +160,7 @@ class TrainingMonitor(Panel):
     def compute(self, state: SimpleNamespace, job: Job) -> Watched:
         if not getattr(job.state, "live", False):
             return Watched(self._newest, diagnose(self._newest))
+        job.update(Watched(self._newest, diagnose(self._newest)), 0.0)  # the loop begins once there is a picture
         while not self._over.is_set():
             if self._fed.wait(0.1):
                 self._fed.clear()
