@@ -114,6 +114,7 @@ class TrainingMonitor(Panel):
         finally:
             self._over.set()
             self._fed.set()
+            self.curves.bring(False)
 
     def step(self, loss: Tensor | float, accuracy: float | None = None) -> None:
         """Say the loss of a step, and its accuracy (0 to 1), see :meth:`cnnwidgets.methods.Monitor.step`."""
@@ -232,6 +233,7 @@ def _show(panel: TrainingMonitor) -> None:
     if shell is not None and hasattr(shell, "kernel"):
         from IPython.display import display
 
+        panel.curves.bring(True)  # the kernel is busy with the loop
         display(panel)
 
 

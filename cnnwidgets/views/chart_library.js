@@ -1,5 +1,5 @@
 // @ts-check
-// plotly.js (1.5 MB) is asked of the kernel by the first chart on a page and shared by all others.
+// plotly.js (1.5 MB) is asked of the kernel by the first chart on a page, unless it has brought it, and shared by all others.
 
 const PATIENCE = 20_000;
 
@@ -32,6 +32,8 @@ export function plotly(model, ends) {
       fail(new Error("the kernel has not sent plotly.js"));
     }, PATIENCE);
     ends.push(giveUp);
+    const brought = model.get("library");
+    if (brought?.byteLength) return void take({ kind: "plotly" }, [brought]);
     model.on("msg:custom", take);
     model.send({ kind: "plotly" });
   });

@@ -54,6 +54,9 @@ class ChartView(View, module="chart_view.js"):
         sync=True,
         to_json=lambda value, view: dict(value),  # it may grow while it is on its way
     )
+    library = t.Bytes(help="plotly.js, gzipped, for a kernel that is busy and cannot be asked for it; empty as a rule").tag(
+        sync=True
+    )
     marked = t.Int(-1, help="number of the marked point of every curve with a ``selected`` style; -1 for none").tag(
         sync=True
     )
@@ -135,6 +138,11 @@ class ChartView(View, module="chart_view.js"):
                 self.appended[str(curve)] = before + more  # in place, so that the trait does not send the whole
                 starts.append([curve, len(before) // POINT])
             self.send({"kind": "extend", "starts": starts}, buffers=list(pairs.values()))
+
+    def bring(self, library: bool) -> None:
+        """Send plotly.js along with the chart, or no longer: while a cell runs, the kernel cannot be asked for it."""
+        with suppress(MissingPackage):
+            self.library = plotly_bundle() if library else b""
 
     def _answer(self, _: Any, message: dict, buffers: Any) -> None:
         if message.get("kind") == "plotly":

@@ -38,6 +38,7 @@ export interface ChartView {
   height: number;
   hint: string;
   hovered: number[];
+  library: DataView;
   line: number | null;
   line_label: string;
   marked: number;

@@ -11,7 +11,7 @@ model = task.start()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.02, momentum=0.9)
 going = True
 with cw.monitor(model, task.loader, optimizer) as m:
-    while going and m.record.steps < 5000:
+    while going and m.record.steps < 1500:
         for images, labels in task.loader:
             loss = F.cross_entropy(model(images), labels)
             optimizer.zero_grad()
