@@ -39,6 +39,7 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 """What races here, by name, as far as it is no slider. AdamW decays as it does by default."""
 
 
+@checked
 def optimizer_specs(
     names: Sequence[str], rate: float, adaptive_rate: float, momentum: float, **more: Any
 ) -> list[dict[str, Any]]:

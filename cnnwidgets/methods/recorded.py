@@ -12,7 +12,7 @@ from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.tasks import task
-from cnnwidgets.net.arguments import one_of
+from cnnwidgets.net.arguments import checking, one_of
 from cnnwidgets.samples import RUNS
 
 
@@ -42,6 +42,7 @@ RECORDED_RACES = ("depth",)
 """Presets of races that take long."""
 
 
+@checking("name")
 def recorded(name: str) -> History:
     """A bundled training: "over-fitting", LeNet-5 on 600 digits of which 30% have a wrong label.
 
@@ -53,6 +54,7 @@ def recorded(name: str) -> History:
     return History.load(RUNS / f"{one_of('name', name, RECORDED)}.npz")
 
 
+@checking("name")
 def recorded_race(name: str) -> Race:
     """A bundled race: "depth", with plain and residual networks of 8 to 44 layers.
 

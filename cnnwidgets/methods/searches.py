@@ -13,6 +13,7 @@ from cnnwidgets.methods.spaces import WAYS, Space, Way
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.net import Cancelled
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
 
@@ -74,6 +75,7 @@ class Searches:
         }
 
 
+@checked
 def searches(
     task: Task,
     space: Space,

@@ -15,7 +15,7 @@ from cnnwidgets.methods.race import plans_of
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.tasks import task
 from cnnwidgets.methods.training_run import TrainingRun
-from cnnwidgets.net.arguments import one_of
+from cnnwidgets.net.arguments import checking, one_of
 from cnnwidgets.samples import RUNS
 
 
@@ -78,6 +78,7 @@ SICK_RUNS: dict[str, SickRun] = {
 """By a letter that does not tell."""
 
 
+@checking("name")
 def sick_run(name: str) -> Record:
     """A recorded training with one thing wrong.
 

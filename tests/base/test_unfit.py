@@ -36,6 +36,12 @@ MAKERS = {
     ),
     "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
     "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
+    "lab": lambda **given: cw.InitLab(**{"depth": 2, "width": 20, **given}),
+    "check": lambda **given: cw.GradientCheck(**{"of": "fc3.bias", "pictures": 1, "entries": 2, **given}),
+    "optimizers": lambda **given: cw.OptimizerRace(**{"steps": 10, **given}),
+    "search": lambda **given: cw.HyperparameterSearch(**{"runs": 2, "steps": 1, **given}),
+    "monitor": lambda **given: cw.TrainingMonitor("A", **given),
+    "sick": lambda **given: cw.SickRuns(**given),
 }
 
 UNFIT = [
@@ -81,6 +87,13 @@ UNFIT = [
     ("finder", "steps", 5, "steps is 5; expected a whole number of at least 10"),
     ("finder", "momentum", 1.5, "momentum is 1.5; expected a number from 0 to 0.999999"),
     ("race", "seeds", 21, "seeds is 21; expected a whole number from 1 to 20"),
+    ("lab", "init", "xavir", "there is no init 'xavir'. Did you mean 'xavier'"),
+    ("lab", "depth", 2.5, "depth is 2.5; expected a whole number"),
+    ("check", "entries", 0, "entries is 0; expected a whole number from 1 to 20"),
+    ("optimizers", "surface", "bowls", "there is no surface 'bowls'. Did you mean 'bowl'"),
+    ("search", "by", "randm", "there is no by 'randm'. Did you mean 'random'"),
+    ("monitor", "quantity", "gradients", "there is no quantity 'gradients'. Did you mean 'gradient'"),
+    ("sick", "guesses", ["plateau"], "guesses is ['plateau']; expected a dict"),
 ]
 
 

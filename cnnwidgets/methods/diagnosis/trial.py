@@ -21,6 +21,7 @@ from cnnwidgets.methods.monitoring_weights import Weights
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import train
+from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.items import describe, read, read_batch
 from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.trace import Cancelled
@@ -114,6 +115,7 @@ class OverFit:
         return f"It cannot even learn {self.pictures} pictures by heart: the loss goes {path}{right}."
 
 
+@checked
 def over_fit(task: Task, *, pictures: int = 20, steps: int = 300, seed: int = 0, cancel: Cancel | None = None) -> OverFit:
     """Try to learn a few pictures by heart, on a copy, without dropout and weight decay.
 
