@@ -136,8 +136,6 @@ def test_a_kind_that_there_is_none_of_has_no_controls_and_a_recorded_one_no_menu
     assert group(panel) == {}
     panel.specs = [{"kind": "recorded", "rates": [0.1, 0.2]}]
     common = {"warmup", "warmup_factor", "optimizer", "momentum", "weight_decay"}
-    assert group(panel).keys() == {*common, "dampening", "nesterov"}
-    panel.specs = [{"kind": "recorded", "rates": [0.1, 0.2], "optimizer": "Adam"}]
     assert group(panel).keys() == common
     panel.specs = []
     assert group(panel) == {}

@@ -33,9 +33,7 @@ def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> 
     """
     kind = spec.get("kind")
     table = parameters_of(kind) if isinstance(kind, str) and kind in KINDS else {}
-    hidden = ["groups", "rates" if kind == "recorded" else "losses"]
-    if spec.get("optimizer", "SGD") != "SGD":
-        hidden += SGD
+    hidden = ["groups", "rates" if kind == "recorded" else "losses", *SGD]  # what SGD alone has bends no schedule
     first = ["lr", *[name for name in table if name not in COMMON][:FEW]]
     found = {
         name: Value(
