@@ -48,7 +48,13 @@ def test_another_kind_keeps_what_both_know(panel):
     hand(panel, kind="cosine")
     assert panel.specs == [{"kind": "cosine", "lr": 0.5}]
     assert panel.result[0].lr[50] == pytest.approx(0.25)
-    assert group(panel).keys() == {"kind", *parameters_of("cosine")} - {"groups"}
+    assert group(panel).keys() == {"kind", *parameters_of("cosine")} - {"groups", *SGD}
+
+
+def test_what_else_a_spec_varies_stays(panel):
+    panel.specs = [{"lr": 0.5, "init": "zero"}]
+    hand(panel, kind="cosine")
+    assert panel.specs == [{"kind": "cosine", "lr": 0.5, "init": "zero"}]
 
 
 def test_a_value_that_follows_from_others_is_told_so_and_can_be_made_so_again(panel):

@@ -6,7 +6,7 @@ from typing import Any
 
 from cnnwidgets.base.controls import Value
 from cnnwidgets.methods.parameters import Parameter
-from cnnwidgets.methods.schedule_parameters import COMMON, KINDS, SGD, parameters_of
+from cnnwidgets.methods.schedule_parameters import COMMON, KINDS, SGD, VARIED, parameters_of, schedule_kind
 from cnnwidgets.panels.training.labels import FEW, NONE, WORDS, label_of
 
 MENU = [[kind.title, name] for name, kind in KINDS.items() if name != "recorded"]
@@ -31,7 +31,7 @@ def controls_of(spec: dict[str, Any], steps: int, number: int, locked: bool) -> 
         number: which of the schedules it is, from 0.
         locked: whether a hand cannot change them.
     """
-    kind = spec.get("kind")
+    kind = schedule_kind(spec)
     table = parameters_of(kind) if isinstance(kind, str) and kind in KINDS else {}
     hidden = ["groups", "rates" if kind == "recorded" else "losses", *SGD]  # what SGD alone has bends no schedule
     first = ["lr", *[name for name in table if name not in COMMON][:FEW]]
@@ -59,8 +59,11 @@ def changed(spec: dict[str, Any], name: str, value: Any) -> dict[str, Any]:
     """A spec after a hand has changed a value. A new kind starts with its defaults, and keeps what both kinds know."""
     if name == "kind":
         known = parameters_of(value)
-        return {"kind": value, **{key: old for key, old in spec.items() if key in COMMON and key in known}}
-    row = parameters_of(spec["kind"])[name]
+        return {
+            "kind": value,
+            **{key: old for key, old in spec.items() if key in VARIED or (key in COMMON and key in known)},
+        }
+    row = parameters_of(schedule_kind(spec))[name]
     gone = (name, "name", *(SGD if name == "optimizer" and value != "SGD" else ()))
     others = {key: old for key, old in spec.items() if key not in gone}
     return others if value is None else {**others, name: _numbers(value, row) if row.many else _number(value, row)}
