@@ -7,7 +7,7 @@ import json
 import pytest
 
 import cnnwidgets as cw
-from cnnwidgets.methods.schedule_parameters import KINDS, parameters_of
+from cnnwidgets.methods.schedule_parameters import KINDS, SGD, parameters_of
 from cnnwidgets.methods.schedule_presets import PRESETS
 from cnnwidgets.panels.training.labels import label_of
 from tests.base.tiny import PATIENCE, control, is_shown
