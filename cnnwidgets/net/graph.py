@@ -91,7 +91,7 @@ class Graph:
 
 @contextmanager
 def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Keep) -> Iterator[None]:
-    """Inside, ``keep`` gets the output of the call that is to be found at a source of the layer table."""
+    """Inside, ``keep`` gets the output of one call, which the layer table names by its source."""
     how, name, number = source
     thread = threading.get_ident()
     if how == "function":

@@ -80,8 +80,8 @@ class SickRuns(TrainingMonitor):
         sick, named = SICK_RUNS[self.asked.run].symptom, found.diagnosis.named(self.guess)
         if self.guess == sick:
             return f"Right: {sick}."
-        follows = f"{self.guess} is there too, but follows from it" if named else f"there is no sign of {self.guess}"
-        return f"It is {sick}; {follows}."
+        follows = f'"{self.guess}" is there, too, but follows from it' if named else f'there is no sign of "{self.guess}"'
+        return f'It is "{sick}"; {follows}.'
 
     @action("Repair it", icon="play", absent=lambda panel: not panel.guess)
     def repair(self) -> TrainingRace:

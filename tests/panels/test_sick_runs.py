@@ -35,8 +35,8 @@ def test_nothing_is_told_before_the_guess(panel):
     "guess, told",
     [
         ("inputs in [0, 255]", "Right: inputs in [0, 255]."),
-        ("over-fitting", "It is inputs in [0, 255]; there is no sign of over-fitting."),
-        ("dead ReLUs", "It is inputs in [0, 255]; dead ReLUs is there too, but follows from it."),
+        ("over-fitting", 'It is "inputs in [0, 255]"; there is no sign of "over-fitting".'),
+        ("dead ReLUs", 'It is "inputs in [0, 255]"; "dead ReLUs" is there, too, but follows from it.'),
     ],
 )
 def test_a_guess_is_judged_kept_and_followed_by_the_diagnosis(panel, guess, told):
