@@ -9,13 +9,15 @@ import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.monitoring import monitor
 from cnnwidgets.methods.parts import torch_threads
 from cnnwidgets.methods.race import plans_of
+from cnnwidgets.methods.recorded import RECORDED, recorded
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.tasks import task
 from cnnwidgets.methods.training_run import TrainingRun
-from cnnwidgets.net.arguments import checking, one_of
+from cnnwidgets.net.arguments import checking, one_of, said
 from cnnwidgets.samples import RUNS
 
 
@@ -112,3 +114,28 @@ def record_sick_run(name: str, folder: Path = RUNS) -> Record:
     found = watched(sick.task, sick.spec, sick.steps, every=4)
     found.save(folder / f"sick-{name}.npz")
     return found
+
+
+def record_of(given: Any) -> Record:
+    """What is known of a training, however it is given: a record, a history, a file of either, or a bundled one's name.
+
+    Raises:
+        FileNotFoundError, TypeError, ValueError: it is none of these.
+    """
+    if isinstance(given, str) and given in SICK_RUNS:
+        return sick_run(given)
+    if isinstance(given, str) and given in RECORDED:
+        return Record(recorded(given))
+    if isinstance(given, (str, Path)):
+        try:
+            return Record.load(given)
+        except ValueError:
+            return Record(History.load(given))
+    if isinstance(given, History):
+        return Record(given)
+    if not isinstance(given, Record):
+        raise TypeError(
+            f"training is {said(given)}; expected a network, a Record, a History, a file of either, or the name of one "
+            f"that is bundled: {', '.join([*SICK_RUNS, *RECORDED])}"
+        )
+    return given

@@ -22,8 +22,8 @@ from cnnwidgets.methods import monitor as follow
 from cnnwidgets.methods.code.monitoring import monitoring_lines
 from cnnwidgets.methods.monitoring import Monitor
 from cnnwidgets.methods.record_curves import QUANTITIES, findings_of
-from cnnwidgets.methods.recorded import RECORDED, recorded
-from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
+from cnnwidgets.methods.recorded import RECORDED
+from cnnwidgets.methods.sick_runs import SICK_RUNS, record_of
 from cnnwidgets.methods.training import Scheduler
 from cnnwidgets.net.arguments import said
 from cnnwidgets.numbers import number
@@ -84,7 +84,7 @@ class TrainingMonitor(Panel):
             self._monitor = follow(training, loader, optimizer, **about, on_update=self._feed)
             self._newest = self._monitor.record
         else:
-            self._newest = _record_of(training)
+            self._newest = record_of(training)
         super().__init__(**options)
 
     @property
@@ -235,23 +235,3 @@ def _show(panel: TrainingMonitor) -> None:
 
         panel.curves.bring(True)  # the kernel is busy with the loop
         display(panel)
-
-
-def _record_of(given: Any) -> Record:
-    if isinstance(given, str) and given in SICK_RUNS:
-        return sick_run(given)
-    if isinstance(given, str) and given in RECORDED:
-        return Record(recorded(given))
-    if isinstance(given, (str, Path)):
-        try:
-            return Record.load(given)
-        except ValueError:
-            return Record(History.load(given))
-    if isinstance(given, History):
-        return Record(given)
-    if not isinstance(given, Record):
-        raise TypeError(
-            f"training is {said(given)}; expected a network, a Record, a History, a file of either, or the name of one "
-            f"that is bundled: {', '.join([*SICK_RUNS, *RECORDED])}"
-        )
-    return given
