@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from cnnwidgets.methods.parts import Job
-from cnnwidgets.methods.state_files import pack, read, write
+from cnnwidgets.methods.state_files import bytes_of, digest, pack, read, write
 
 
 class Checkpoint:
@@ -66,32 +66,17 @@ def _identity(job: Job) -> dict[str, Any]:
     for name, tensor in job.net.module.state_dict().items():
         if isinstance(tensor, torch.Tensor):
             weights.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            weights.update(_bytes(tensor))
+            weights.update(bytes_of(tensor))
     return {
         "network": weights.hexdigest(),
         "preprocessing": [repr(job.net.input_shape), _plain_repr(job.net.preprocess)],
         "pictures": hashlib.sha256(job.loader.order.tobytes()).hexdigest(),
         "outputs": job.net.output.kind,
         "batch size": job.loader.batch_size,
-        "reducers": [f"{type(one).__qualname__} {_digest(pack(state_of(one), type(one).__name__))}" for one in job.reducers],
+        "reducers": [f"{type(one).__qualname__} {digest(pack(state_of(one), type(one).__name__))}" for one in job.reducers],
     }
 
 
 def _plain_repr(thing: Any) -> str:
     """A repr without the address in memory, which another run has elsewhere."""
     return type(thing).__qualname__ if " at 0x" in repr(thing) else repr(thing)
-
-
-def _digest(value: Any) -> str:
-    """A check sum of a packed state."""
-    if isinstance(value, torch.Tensor):
-        value = (str(value.dtype), tuple(value.shape), hashlib.sha256(_bytes(value)).hexdigest())
-    elif isinstance(value, dict):
-        value = [(str(key), _digest(one)) for key, one in value.items()]
-    elif isinstance(value, (list, tuple)):
-        value = [_digest(one) for one in value]
-    return hashlib.sha256(repr(value).encode()).hexdigest()
-
-
-def _bytes(tensor: torch.Tensor) -> memoryview:
-    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data

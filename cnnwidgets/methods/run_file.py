@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cnnwidgets.methods.state_files import pack, read, write
+from cnnwidgets.methods.state_files import digest, pack, read, write
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from cnnwidgets.methods.training_run import Plan
 
 PAUSE = 5.0
@@ -23,15 +25,16 @@ class RunFile:
 
     Parameters:
         plan: the run's.
+        first: the weights that it begins with.
 
     Raises:
         ValueError: there is a file, and it is of another run or none.
     """
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, first: dict[str, Tensor]):
         assert plan.file is not None
         self.path: Path = plan.file
-        told = [plan.task.name, plan.spec, plan.steps, plan.unit, plan.seed, plan.until]
+        told = [plan.task.name, plan.spec, plan.steps, plan.unit, plan.seed, plan.until, digest(first)]
         self._key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         self._written = time.monotonic()
 
@@ -46,7 +49,7 @@ class RunFile:
             raise ValueError(f"{str(self.path)!r} is not a readable checkpoint of a run ({error})") from error
         if key != self._key:
             raise ValueError(
-                f"the checkpoint {str(self.path)!r} is of another run, with another spec, task, seed or budget: "
+                f"the checkpoint {str(self.path)!r} is of another run, with another network, spec, seed or budget: "
                 f"delete it, or give another folder"
             )
         return state

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Any
@@ -62,3 +63,18 @@ def _unpack(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return type(value)(_unpack(one) for one in value)
     return value
+
+
+def digest(value: Any) -> str:
+    """A check sum of a packed state."""
+    if isinstance(value, torch.Tensor):
+        value = (str(value.dtype), tuple(value.shape), hashlib.sha256(bytes_of(value)).hexdigest())
+    elif isinstance(value, dict):
+        value = [(str(key), digest(one)) for key, one in value.items()]
+    elif isinstance(value, (list, tuple)):
+        value = [digest(one) for one in value]
+    return hashlib.sha256(repr(value).encode()).hexdigest()
+
+
+def bytes_of(tensor: torch.Tensor) -> memoryview:
+    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data

@@ -75,7 +75,7 @@ class TrainingRun:
         self._snapshots, self._snapshot_ends = Snapshots(plan.task.criterion), []  # type: tuple[Snapshots, list[int]]
         self._kept: dict[int, dict[str, Tensor]] = {}  # weights, by epoch
         self._seconds, self._done = 0.0, 0  # of the schedule's steps
-        self._file = RunFile(plan) if plan.file is not None else None
+        self._file = RunFile(plan, copied(self._model)) if plan.file is not None else None
         if self._file is not None and (before := self._file.read()):
             self._go_on(**before)
         self._epoch = self._new_epoch()

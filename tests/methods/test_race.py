@@ -553,8 +553,10 @@ def test_a_killed_race_goes_on_as_if_it_had_not_been(unit, steps, stop, tmp_path
 
 def test_a_file_of_another_run_or_none_is_refused(tmp_path):
     race(own(), SPECS[:1], steps=1, checkpoint=tmp_path)
-    with pytest.raises(ValueError, match="is of another run, with another spec, task, seed or budget"):
+    with pytest.raises(ValueError, match="is of another run, with another network, spec, seed or budget"):
         race(own(), SPECS[:1], steps=2, checkpoint=tmp_path)
+    with pytest.raises(ValueError, match="is of another run"):
+        race(Task(net(5), loader(), others()), SPECS[:1], steps=1, checkpoint=tmp_path)
     (tmp_path / "run-0-seed-0.pt").write_bytes(b"x")
     with pytest.raises(ValueError, match="is not a readable checkpoint of a run"):
         race(own(), SPECS[:1], steps=1, checkpoint=tmp_path)
