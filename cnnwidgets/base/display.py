@@ -153,7 +153,9 @@ class Displayed(Stateful, Computing, LaidOut):
 
     def _open_again(self) -> None:
         """Bring back what :meth:`close` has removed."""
-        if self.comm is None:
+        if self.comm is not None:
+            return
+        with LOCK:  # what a worker shows meanwhile would reach no browser
             for part in self.children:
                 if isinstance(part, Displayed):
                     part._open_again()

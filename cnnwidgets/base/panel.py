@@ -99,9 +99,13 @@ class Panel(Controlled):
         cells.remember(self)
 
     def open(self) -> None:
-        """Tell the browser about the panel: once, when it is built, with everything that it shows by then."""
+        """Tell the browser about the panel: once, when it is built, with everything that it shows by then.
+
+        A worker that has something to show waits until the browser can hear of it.
+        """
         if self._is_open:
-            super().open()
+            with LOCK:
+                super().open()
 
     def _begin(self, change: Any = None) -> None:
         """Build the panel and ask for its first result."""

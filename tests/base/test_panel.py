@@ -6,8 +6,10 @@ import threading
 import time
 import weakref
 
+import comm
 import pytest
 import torch
+from comm.base_comm import BaseComm
 from torch import nn
 
 import cnnwidgets as cw
@@ -266,6 +268,44 @@ def test_an_error_of_ours_is_its_sentence_alone_with_a_capital():
     with pytest.raises(KeyError) as raised:
         cw.load("digits").layers["conv"]
     assert sentence(raised.value).startswith("The network has no layer 'conv'")
+
+
+# the browser
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the browser was told of the panels' status, where it takes a while to be told that there is a panel."""
+    heard = []
+
+    class SlowComm(BaseComm):
+        def publish_msg(self, msg_type, data=None, metadata=None, buffers=None, **keys):
+            state = (data or {}).get("state", {})
+            if "_status" in state:
+                heard.append(state["_status"])
+                if msg_type == "comm_open":
+                    time.sleep(0.2)
+
+    monkeypatch.setattr(comm, "create_comm", SlowComm)
+    return heard
+
+
+def test_an_outcome_that_comes_while_the_browser_is_told_of_the_panel_reaches_it(told):
+    panel = Doubler(number=-1)
+    panel.wait()
+    assert told[-1]["kind"] == "error" and "-1 is below zero" in told[-1]["text"]
+
+
+def test_an_outcome_that_comes_while_a_closed_panel_comes_back_reaches_the_browser(told):
+    panel = Doubler()
+    panel.wait()
+    with panel.standing_still(-1):
+        panel.close()
+        panel.ask()
+        threading.Timer(0.1, panel.gate.set).start()
+        panel._open_again()
+    panel.wait()
+    assert "-1 is below zero" in told[-1]["text"]
 
 
 # names, controls
