@@ -80,6 +80,10 @@ class Kernel:
     def says(self, expression: str):
         return json.loads(self.run(f"print(json.dumps({expression}))"))
 
+    def settle(self) -> None:
+        """Wait until threads that have nothing to do have ended."""
+        self.run("threading.Event().wait(pool.LINGER + 0.5)")
+
     def count(self) -> list[float]:
         return json.loads(self.run(COUNT))
 
@@ -113,12 +117,13 @@ CELLS = {
 @pytest.mark.parametrize("runs", [15, pytest.param(50, marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("cell", CELLS)
 def test_many_runs_of_a_cell_leave_what_one_leaves(kernel, cell, runs):
-    for _ in range(5 if "computes" in cell else 2):  # torch keeps some of what first trainings take
+    for _ in range(4 if "computes" in cell else 2):  # torch keeps some of what first trainings take
         kernel.run(CELLS[cell], cell)
+    kernel.settle()
     before = kernel.count()
-    for _ in range(10 if "computes" in cell else runs):
+    for _ in range(6 if "computes" in cell and runs < 50 else runs):
         kernel.run(CELLS[cell], cell)
-    kernel.run("threading.Event().wait(pool.LINGER + 0.5)")
+    kernel.settle()
     widgets, panels, threads, megabytes = kernel.count()
     assert [widgets, panels] == before[:2]
     assert threads <= before[2] + 1
