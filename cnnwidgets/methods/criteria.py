@@ -186,7 +186,8 @@ def _as_classes(scores: Tensor, labels: Tensor, criterion: Loss) -> Tensor:
             )
     labels = labels.to(torch.int64)
     classes = scores.shape[1]
-    if labels.numel() and (labels.min() < 0 or labels.max() >= classes):  # a closer look takes longer
+    least, largest = map(int, labels.aminmax()) if labels.numel() else (0, 0)
+    if least < 0 or largest >= classes:  # a closer look takes longer
         beyond = labels[((labels < 0) | (labels >= classes)) & (labels != _ignored(criterion))]
         if len(beyond):
             raise ValueError(
