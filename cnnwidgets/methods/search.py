@@ -12,7 +12,7 @@ import numpy as np
 
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.median_stopping import MedianRule
-from cnnwidgets.methods.race import check_seeds, plans_of, run_all
+from cnnwidgets.methods.race_runs import check_seeds, plans_of, run_all
 from cnnwidgets.methods.schedules import check_steps
 from cnnwidgets.methods.spaces import POPULATION, WAYS, Axis, Space, Way, axes_of, child, shares_of, spec_of
 from cnnwidgets.methods.tasks import Task

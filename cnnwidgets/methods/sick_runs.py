@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.monitoring import monitor
 from cnnwidgets.methods.parts import torch_threads
-from cnnwidgets.methods.race import plans_of
+from cnnwidgets.methods.race_runs import plans_of
 from cnnwidgets.methods.recorded import RECORDED, recorded
 from cnnwidgets.methods.records import Record
 from cnnwidgets.methods.tasks import task

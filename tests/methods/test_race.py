@@ -24,7 +24,7 @@ from tests.methods.learning import Net, judged, lecture, loader, net, others, re
 from tests.methods.test_histories import bits
 from tests.net.networks import CancelAt
 
-RACE = sys.modules["cnnwidgets.methods.race"]
+RUNS = sys.modules["cnnwidgets.methods.race_runs"]
 SPECS = [
     {"kind": "step", "lr": 0.5, "step_size": 2, "gamma": 0.1},
     {"kind": "restarts", "lr": 0.3, "T_0": 2},
@@ -124,7 +124,7 @@ def test_the_same_alone_and_beside_others(whole):
 
 @pytest.mark.parametrize("turn", [0.0, 0.003, math.inf])
 def test_the_same_in_turns_of_any_length(whole, turn, monkeypatch):
-    monkeypatch.setattr(RACE, "TURN", turn)
+    monkeypatch.setattr(RUNS, "TURN", turn)
     told = []
     assert all_bits(race(own(), SPECS, steps=5, seeds=SEEDS, on_update=lambda *a: told.append(a))) == all_bits(whole)
     fractions = [fraction for _, fraction in told]
@@ -250,7 +250,7 @@ def test_patience_ends_a_run_where_it_would_have_ended_the_recorded_one(patience
 
 @pytest.mark.parametrize("ask", [0, 1, 2, 3, 7, 20, 31])
 def test_cancelling_at_any_moment_leaves_what_there_is(whole, ask, monkeypatch):
-    monkeypatch.setattr(RACE, "TURN", 0.0)
+    monkeypatch.setattr(RUNS, "TURN", 0.0)
     with pytest.raises(Cancelled) as caught:
         race(own(), SPECS, steps=5, seeds=SEEDS, cancel=CancelAt(ask))
     part = caught.value.partial
