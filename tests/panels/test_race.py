@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -362,8 +363,9 @@ def test_using_the_leader_stops_a_race_that_runs():
             begun.set()
 
     panel = cw.TrainingRace(network, Slow(), data(seed=1), specs=[SPECS[0]], steps=1_000_000)
-    while panel.shown is None or not panel.has_weights:
-        assert begun.wait(PATIENCE)
+    assert begun.wait(PATIENCE)
+    while not panel.has_weights:
+        time.sleep(0.01)
     panel.use()
     with pytest.raises(Cancelled):
         panel.result  # noqa: B018
