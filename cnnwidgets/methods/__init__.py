@@ -56,6 +56,7 @@ from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
+from cnnwidgets.methods.top_patches import Crop, Patch, TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -87,6 +88,7 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Crop",
     "Descent",
     "Descents",
     "Diagnosis",
@@ -107,6 +109,7 @@ __all__ = [
     "OcclusionMap",
     "OverFit",
     "Parameter",
+    "Patch",
     "Patience",
     "Pointing",
     "Race",
@@ -128,8 +131,10 @@ __all__ = [
     "Surface",
     "Symptom",
     "Task",
+    "TopPatches",
     "Trial",
     "Trust",
+    "UnitPatches",
     "UnitStatistics",
     "Verdict",
     "activations",
@@ -191,6 +196,7 @@ __all__ = [
     "spread_class",
     "task",
     "thin_class",
+    "top_patches",
     "train",
     "trust",
     "vary",
