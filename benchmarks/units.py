@@ -19,13 +19,13 @@ def figures() -> Iterator[Figure]:
     scenes = cw.load("scenes")
     resnet = cw.bind(torchvision.models.resnet18().eval(), input_shape=(3, 224, 224))
     cases = {
-        "scenes, all layers that have places, 1,000 pictures": (
-            scenes, Random(1000, scenes.input_shape[1]), [row.name for row in scenes.layers if row.has_places], 3,
+        "scenes, layers 1 to 3, 256 pictures": (
+            scenes, Random(256, scenes.input_shape[1]), ["layer1", "layer2", "layer3"], 3,
         ),
-        "scenes, its last map, 1,000 pictures": (
-            scenes, Random(1000, scenes.input_shape[1]), scenes.layers.maps[-1].name, 5,
+        "scenes, layer3, 256 pictures": (
+            scenes, Random(256, scenes.input_shape[1]), "layer3", 5,
         ),
-        "resnet18 layer3, 64 pictures 224x224": (resnet, Random(64, 224), "layer3", 5),
+        "resnet18 layer3, 32 pictures 224x224": (resnet, Random(32, 224), "layer3", 5),
     }  # fmt: skip
     for what, (net, data, layers, rounds) in cases.items():
         ways = {

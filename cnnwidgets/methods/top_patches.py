@@ -109,7 +109,7 @@ class UnitPatches:
             return []
         width = self.layer.map_shape[2]
         columns = [rows[name][unit][kept].tolist() for name in ("value", "index", "position", "label")]
-        return [Patch(value, i, *divmod(place, width), label) for value, i, place, label in zip(*columns, strict=True)]
+        return [Patch(value, i, at // width, at % width, label) for value, i, at, label in zip(*columns, strict=True)]
 
     def _check(self, unit: int) -> None:
         if not 0 <= unit < len(self.dead):
@@ -188,9 +188,9 @@ def top_patches(
     flatter a unit: the least exciting pictures and random ones of each decile show what else it answers to (Borowski et al.,
     ICLR 2021). The deciles are of the pictures' maxima, in a random sample of 1,000 pictures, or of all if there are fewer.
 
-    >>> found = cw.methods.top_patches(net, pictures, "conv2")
-    >>> found["conv2"].strongest(3)[0]
-    Patch(value=4.1, index=212, row=9, column=4, label=2)
+    >>> found = cw.methods.top_patches(net, cw.samples.scenes(size=100), "relu")    # net: cw.load("scenes")
+    >>> found["relu"].strongest(3)[0]
+    Patch(value=1.782254695892334, index=13, row=28, column=8, label=6)
 
     Parameters:
         net, dataset, indices, batch_size, workers, checkpoint, executor, cancel: see :func:`scan`.
