@@ -26,6 +26,7 @@ TOPICS = (
     "diagnosis",
     "charts",
     "beside",
+    "units",
 )
 
 

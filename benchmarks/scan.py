@@ -115,12 +115,12 @@ def features_memory() -> None:
     _print_growth(net, lambda data: features(net, data))
 
 
-def _print_growth(net: cw.BoundModel, run: Callable[[Dataset], object]) -> None:
+def _print_growth(net: cw.BoundModel, run: Callable[[Dataset], object], size: int = 10_000) -> None:
     """Print by how many bytes the most memory ever held grows, once the network has run on a picture."""
     torch.set_num_threads(2)
     net.scores(torch.zeros(1, *net.input_shape))
     before = _peak()
-    run(Random(10_000, 32, channels=1))
+    run(Random(size, 32, channels=1))
     print(_peak() - before)
 
 
@@ -130,7 +130,7 @@ def _peak() -> int:
     return 1024 * int(line.split()[1])
 
 
-def _own_process(function: str) -> str:
-    code = f"from benchmarks.scan import {function}; {function}()"
+def _own_process(function: str, module: str = "benchmarks.scan") -> str:
+    code = f"from {module} import {function}; {function}()"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=dict(os.environ))
     return done.stdout

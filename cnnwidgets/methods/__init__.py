@@ -57,6 +57,7 @@ from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
+from cnnwidgets.methods.top_patches import Crop, Patch, TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -88,6 +89,7 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Crop",
     "Descent",
     "Descents",
     "Diagnosis",
@@ -108,6 +110,7 @@ __all__ = [
     "OcclusionMap",
     "OverFit",
     "Parameter",
+    "Patch",
     "Patience",
     "Pointing",
     "Race",
@@ -129,8 +132,10 @@ __all__ = [
     "Surface",
     "Symptom",
     "Task",
+    "TopPatches",
     "Trial",
     "Trust",
+    "UnitPatches",
     "UnitStatistics",
     "Verdict",
     "activations",
@@ -192,6 +197,7 @@ __all__ = [
     "spread_class",
     "task",
     "thin_class",
+    "top_patches",
     "train",
     "trust",
     "vary",
