@@ -78,9 +78,15 @@ class TargetPanel(ImagePanel):
             options=lambda panel: [
                 (_DEFAULTS.get(panel.net.output.kind, "predicted class"), None),
                 *class_options(panel.net),
-            ]
+            ],
+            absent=lambda panel: not panel.explains_target,
         ),
     )
+
+    @property
+    def explains_target(self) -> bool:
+        """Whether it is about a target; False while it is about a unit."""
+        return True
 
     def __init__(self, net: BoundModel | nn.Module, image: Any = 0, target: Any = None, **options: Any) -> None:
         super().__init__(net, image, target=target, **options)

@@ -28,7 +28,8 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
-from cnnwidgets.methods.initialization import INITIALIZATIONS, initial_weights, initialize
+from cnnwidgets.methods.initialization import initial_weights, initialize
+from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder

@@ -14,7 +14,7 @@ from cnnwidgets.base import Panel, draws, row
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Flag, Number, Seed, Slide
-from cnnwidgets.methods.initialization import INITIALIZATIONS
+from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, Values
 from cnnwidgets.methods.tasks import Trainable, task, task_of

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from cnnwidgets.methods import INITIALIZATIONS, Parameter, initial_weights, initialize
-from cnnwidgets.methods.initialization import fans, initialization_code, settle
+from cnnwidgets.methods.initialization import initialization_code, settle
+from cnnwidgets.methods.initialization_schemes import fans
 
 RANDOM = ["normal", "uniform", "xavier", "kaiming", "orthogonal"]
 

@@ -139,6 +139,15 @@ def test_a_unit_is_given_as_methods_take_it(net, pictures, unit):
     assert restored.result.maps["saliency"][0].unit == unit
 
 
+def test_while_a_unit_is_explained_no_class_is_offered(net, pictures):
+    panel = cw.SaliencyPanel(net, 3, images=pictures, unit=("relu", 3), methods=["saliency"])
+    panel.wait()
+    assert [panel.controls[name]["absent"] for name in ("target", "other_targets")] == [True, True]
+    panel.explain = "class"
+    panel.wait()
+    assert [panel.controls[name]["absent"] for name in ("target", "other_targets")] == [False, False]
+
+
 def test_a_unit_of_which_only_the_number_is_given_is_explained(net, pictures):
     panel = cw.SaliencyPanel(net, 3, images=pictures, layer="relu", unit=3, methods=["saliency"])
     assert panel.result.maps["saliency"][0].unit == ("relu", 3)

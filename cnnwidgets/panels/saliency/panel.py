@@ -74,7 +74,12 @@ class SaliencyPanel(TargetPanel):
     )
     other_targets = public(
         Targets(help="Further classes, or functions of the output, to explain; one row each"),
-        c.Several(label="also explain", options=lambda panel: class_options(panel.net), more=True),
+        c.Several(
+            label="also explain",
+            options=lambda panel: class_options(panel.net),
+            more=True,
+            absent=lambda panel: not panel.explains_target,
+        ),
     )
     explain = Choice(
         ("class", "unit", "position"), texts=("class", "unit", "unit at the cursor"), label="explain a", more=True,
@@ -234,6 +239,10 @@ class SaliencyPanel(TargetPanel):
         super().restore(state)
         if "explain" in state:
             self.explain = state["explain"]  # a unit that comes with it was not clicked
+
+    @property
+    def explains_target(self) -> bool:
+        return self.explain == "class"
 
     @action("Run the whole sanity check", locked_by="randomized")
     def check_all(self) -> None:
