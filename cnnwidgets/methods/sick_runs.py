@@ -15,7 +15,7 @@ from cnnwidgets.methods.parts import torch_threads
 from cnnwidgets.methods.race_runs import plans_of
 from cnnwidgets.methods.recorded import RECORDED, recorded
 from cnnwidgets.methods.records import Record
-from cnnwidgets.methods.tasks import task
+from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.training_run import TrainingRun
 from cnnwidgets.net.arguments import checking, one_of, said
 from cnnwidgets.samples import RUNS
@@ -114,6 +114,12 @@ def record_sick_run(name: str, folder: Path = RUNS) -> Record:
     found = watched(sick.task, sick.spec, sick.steps, every=4)
     found.save(folder / f"sick-{name}.npz")
     return found
+
+
+def bundled_task(name: str) -> Task | None:
+    """What a bundled training trained, with its first weights under seed 0; None if none is called so."""
+    known = SICK_RUNS.get(name) or RECORDED.get(name)
+    return plans_of(task(known.task), [known.spec], known.steps)[0].task if known else None
 
 
 def record_of(given: Any) -> Record:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,24 +11,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.optim import Optimizer
 
-from cnnwidgets.base import Panel, column, draws, row
+from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice
-from cnnwidgets.methods import Diagnosis, History, Record, diagnose
+from cnnwidgets.methods import Diagnosis, History, Record, Task, diagnose
 from cnnwidgets.methods import monitor as follow
 from cnnwidgets.methods.code.monitoring import monitoring_lines
+from cnnwidgets.methods.criteria import Loss
 from cnnwidgets.methods.monitoring import Monitor
 from cnnwidgets.methods.record_curves import QUANTITIES, findings_of
 from cnnwidgets.methods.recorded import RECORDED
-from cnnwidgets.methods.sick_runs import SICK_RUNS, record_of
+from cnnwidgets.methods.sick_runs import SICK_RUNS, bundled_task, record_of
 from cnnwidgets.methods.training import Scheduler
 from cnnwidgets.net.arguments import said
 from cnnwidgets.numbers import number
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels import monitoring_charts as charts
+from cnnwidgets.panels.by_heart import LearnsByHeart
 from cnnwidgets.views import ChartView, FindingsView
 from cnnwidgets.views.curves import blank
 
@@ -40,7 +43,7 @@ class Watched(NamedTuple):
     diagnosis: Diagnosis
 
 
-class TrainingMonitor(Panel):
+class TrainingMonitor(LearnsByHeart):
     """Watch a training loop of your own, and read what is wrong with it by name, with evidence and remedy.
 
     >>> cw.TrainingMonitor("A")  # a recorded training; or a Record, a History, a file of either
@@ -54,12 +57,14 @@ class TrainingMonitor(Panel):
 
     Above are loss and accuracy, thin for training and thick for validation; below is what happens in the layers, from light
     (the first) to dark (the last). Nothing is added to the loop, and the network stays as it would be. ``m.record`` holds
-    all that was seen, ``m.report()`` tells it in text, where there is no front end.
+    all that was seen, ``m.report()`` tells it in text, where there is no front end. "Learn 20 pictures by heart" tries that
+    on a copy, before or after the loop, or with what a bundled training trained.
 
     Parameters:
         training: a network; or what was recorded of a training: a :class:`~cnnwidgets.methods.Record`, a
             :class:`~cnnwidgets.methods.History`, the file of either, or the name of one that is bundled.
         loader, optimizer, scheduler, epochs, every: of a network, see :func:`cnnwidgets.methods.monitor`.
+        criterion: of a network: scores and labels to the mean loss, for what is learned by heart.
     """
 
     quantity = Choice(list(QUANTITIES), label="layers", then="draw", help="what is shown of the layers")
@@ -73,8 +78,11 @@ class TrainingMonitor(Panel):
         scheduler: Scheduler | None = None,
         epochs: int | None = None,
         every: int | None = None,
+        criterion: Loss = F.cross_entropy,
         **options: Any,
     ) -> None:
+        self._network = training if isinstance(training, nn.Module) else None
+        self._loader, self._criterion = loader, criterion
         self._monitor: Monitor | None = None
         self._thread: int | None = None  # that of the loop
         self._fed, self._over = threading.Event(), threading.Event()
@@ -101,6 +109,7 @@ class TrainingMonitor(Panel):
     def __enter__(self) -> TrainingMonitor:
         if self._monitor is None:
             raise TypeError(f"{self._name} is a recorded training; expected a network, to watch a loop")
+        self._loop_begins()
         self._monitor.__enter__()
         self.ask(live=True)
         _show(self)
@@ -148,6 +157,26 @@ class TrainingMonitor(Panel):
         self._newest = seen.record
         self._fed.set()
 
+    # learning by heart
+
+    @property
+    def can_try(self) -> bool:
+        if self._network is not None:
+            return self._loader is not None and not isinstance(self._loader, Iterator)
+        return self._name in SICK_RUNS or self._name in RECORDED
+
+    def tried(self) -> Task:
+        if self._network is not None:
+            assert self._loader is not None
+            return Task(self._network, self._loader, self._loader, self._criterion)
+        found = bundled_task(self._name)
+        assert found is not None
+        return found
+
+    @property
+    def under_way(self) -> bool:
+        return self._looping and not self._over.is_set()
+
     # the panel
 
     def build(self) -> Part | tuple[Part, ...]:
@@ -183,11 +212,15 @@ class TrainingMonitor(Panel):
     def draw_findings(self, found: Watched) -> None:
         count = len(found.diagnosis.judged)
         nothing = f"Nothing wrong was found: {count} symptoms were looked for." if count else "Nothing was seen yet."
-        self.findings.show(findings_of(found.diagnosis.findings), nothing, "Diagnosis")
+        tried = [self._tried_row] if self._tried_row else []
+        self.findings.show([*tried, *findings_of(found.diagnosis.findings)], nothing, "Diagnosis")
+        if tried:
+            self.findings.selected = 0
 
     def summary(self, found: Watched) -> str:
         told = found.diagnosis.summary if found.record.steps else "No step was made yet."
-        return "\n".join([told, *found.record.report().split("\n")])
+        tried = [self.by_heart.summary] if self.by_heart else []
+        return "\n".join([*tried, told, *found.record.report().split("\n")])
 
     def progress(self, partial: Watched | None) -> str:
         if partial is None or not partial.record.steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from cnnwidgets.methods.tasks import Task
 from cnnwidgets.methods.training import train
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.items import describe, read, read_batch
-from cnnwidgets.net.progress import Cancel
+from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.net.trace import Cancelled
 from cnnwidgets.numbers import number, percent
 
@@ -32,6 +32,12 @@ BATCHES = 8
 
 RATE = 1e-3
 """Its rate: the weights move, and little."""
+
+RATES = (1e-3, 1e-4, 1e-2)
+"""At which a few pictures are learned, one after the other until that succeeds."""
+
+TOLD = 10
+"""Steps between two updates."""
 
 ITEMS = 8
 """Validation pictures that are read twice."""
@@ -97,7 +103,8 @@ class OverFit:
         loss: float64 (n,), at each step.
         accuracy: of all of them after the last step, 0 to 1; NaN where answers are neither right nor wrong.
         pictures: how many there were.
-        succeeded: whether the loss fell below a hundredth of what it was.
+        succeeded: whether the loss fell below a hundredth of what it was, or of what scores of zero have, since a network
+            that is trained begins low; below a tenth, where all answers are right.
     """
 
     loss: np.ndarray
@@ -109,6 +116,8 @@ class OverFit:
     def summary(self) -> str:
         """What came of it, in a sentence."""
         path = f"from {number(self.loss[0])} to {number(self.loss[-1])} in {len(self.loss):,} steps"
+        if self.succeeded and len(self.loss) == 1:
+            return f"It knows {self.pictures} pictures by heart already: their loss is {number(self.loss[0])}."
         if self.succeeded:
             return f"It learns {self.pictures} pictures by heart: the loss falls {path}."
         right = f", {percent(self.accuracy)} right" if math.isfinite(self.accuracy) else ""
@@ -116,7 +125,15 @@ class OverFit:
 
 
 @checked
-def over_fit(task: Task, *, pictures: int = 20, steps: int = 300, seed: int = 0, cancel: Cancel | None = None) -> OverFit:
+def over_fit(
+    task: Task,
+    *,
+    pictures: int = 20,
+    steps: int = 300,
+    seed: int = 0,
+    on_update: OnUpdate[OverFit] | None = None,
+    cancel: Cancel | None = None,
+) -> OverFit:
     """Try to learn a few pictures by heart, on a copy, without dropout and weight decay.
 
     A network that cannot do this will not learn more (A. Karpathy, "A recipe for training neural networks", 2019). Adam
@@ -125,14 +142,21 @@ def over_fit(task: Task, *, pictures: int = 20, steps: int = 300, seed: int = 0,
     Parameters:
         pictures: how many.
         steps: at each rate, at most.
+        on_update: called now and then with what is known so far and the fraction done.
 
     Raises:
         ValueError: the loader gives no batch.
         Cancelled: cancel was set.
     """
     best: OverFit | None = None
-    for rate in (1e-3, 1e-4, 1e-2):
-        found = _by_heart(task, rate, pictures, steps, seed, cancel)
+    for k, rate in enumerate(RATES):
+
+        def tell(losses: list[float], count: int, before: int = k) -> None:
+            if on_update is not None and len(losses) % TOLD == 0:
+                partial = OverFit(np.array(losses), math.nan, count, succeeded=False)
+                on_update(partial, (before + len(losses) / steps) / len(RATES))
+
+        found = _by_heart(task, rate, pictures, steps, seed, tell, cancel)
         best = found if best is None or found.succeeded or found.loss[-1] < best.loss[-1] else best
         if best.succeeded:
             break
@@ -140,7 +164,15 @@ def over_fit(task: Task, *, pictures: int = 20, steps: int = 300, seed: int = 0,
     return best
 
 
-def _by_heart(task: Task, rate: float, pictures: int, steps: int, seed: int, cancel: Cancel | None) -> OverFit:
+def _by_heart(
+    task: Task,
+    rate: float,
+    pictures: int,
+    steps: int,
+    seed: int,
+    tell: Callable[[list[float], int], None],
+    cancel: Cancel | None,
+) -> OverFit:
     model, stream = task.stream(seed)
     with stream.flowing():
         images, labels = first_pictures(task.loader, pictures)
@@ -159,13 +191,16 @@ def _by_heart(task: Task, rate: float, pictures: int, steps: int, seed: int, can
             fitted = fit_labels(scores, labels, task.criterion)
             loss = task.criterion(scores, fitted)
             losses.append(float(loss.detach()))
-            if not math.isfinite(losses[-1]) or losses[-1] < 0.01 * losses[0]:
+            if len(losses) == 1:
+                enough = 0.01 * max(losses[0], float(task.criterion(torch.zeros_like(scores), fitted)))
+            if not math.isfinite(losses[-1]) or losses[-1] < enough:
                 break
+            tell(losses, len(images))
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
         right = accuracy(scores.detach(), fitted, task.criterion)
-    return OverFit(np.array(losses), right, len(images), bool(losses[-1] < 0.01 * losses[0]))
+    return OverFit(np.array(losses), right, len(images), losses[-1] < (10 * enough if right == 1 else enough))
 
 
 def first_pictures(loader: Iterable[Any], count: int, *, whole_batch: bool = False) -> tuple[Tensor, Tensor]:
