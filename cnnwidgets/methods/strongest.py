@@ -41,7 +41,7 @@ class Strongest:
 
     def update(self, batch: Batch) -> None:
         values = self.layer.by_unit(batch.outputs[self.layer.name]).flatten(2)
-        top, place = values.max(2)  # the first of equal ones
+        top = values.amax(2)
         wrong = ~torch.isfinite(top).all(1).numpy()
         if wrong.any():
             raise ValueError(f"{self.layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
@@ -51,15 +51,17 @@ class Strongest:
         silent = np.flatnonzero(~part.alive)
         if len(silent):  # zero is the largest value, and may not be the only one
             part.alive[silent] = (values[:, silent] != 0).any(2).any(0).numpy()
-        maxima = _rows(top, place, batch)
-        part.weak = _first(maxima, self.k, 1)
+        maxima = _rows(top, batch)
+        part.weak = _placed(_first(maxima, self.k, 1), values)
         if self.one_per_picture:
-            part.strong = _first(maxima, self.k, -1)
+            part.strong = _placed(_first(maxima, self.k, -1), values)
         else:
             ordered, places = values.sort(dim=2, descending=True, stable=True)
-            each = [_rows(ordered[..., j], places[..., j], batch) for j in range(min(self.k, values.shape[2]))]
+            each = [_rows(ordered[..., j], batch, places[..., j]) for j in range(min(self.k, values.shape[2]))]
             part.strong = _first(_together(*each), self.k, -1)
-        part.sample, part.priority = maxima, priorities(batch.indices, self.seed)
+        part.priority = priorities(batch.indices, self.seed)
+        kept = part.priority <= self.priority[-1] if len(self.priority) == SAMPLE else np.ones(len(values), bool)
+        part.sample, part.priority = _placed(_picked(maxima, kept), values), part.priority[kept]
         self.merge(part)
 
     def merge(self, other: Strongest) -> None:
@@ -67,16 +69,10 @@ class Strongest:
         self.alive = self.alive | other.alive
         self.strong = _first(_together(self.strong, other.strong), self.k, -1)
         self.weak = _first(_together(self.weak, other.weak), self.k, 1)
-        if len(self.priority) == SAMPLE:  # most of a long way changes nothing
-            low = other.priority <= self.priority[-1]
-            sample, priority = _picked(other.sample, low), other.priority[low]
-        else:
-            sample, priority = other.sample, other.priority
-        if not len(priority):
-            return
-        priority = np.concatenate([self.priority, priority])
-        kept = np.argsort(priority, kind="stable")[:SAMPLE]
-        self.priority, self.sample = priority[kept], _picked(_together(self.sample, sample), kept)
+        if len(other.priority):
+            priority = np.concatenate([self.priority, other.priority])
+            kept = np.argsort(priority, kind="stable")[:SAMPLE]
+            self.priority, self.sample = priority[kept], _picked(_together(self.sample, other.sample), kept)
 
     def result(self) -> Strongest:
         """What was gathered: merging makes new arrays, and so it does not change."""
@@ -111,11 +107,18 @@ def _no_rows(units: int) -> Rows:
     return {name: np.zeros((units, 0), kind) for name, kind in kinds.items()}
 
 
-def _rows(values: torch.Tensor, places: torch.Tensor, batch: Batch) -> Rows:
-    """One row per picture; values and places are (pictures, units)."""
-    value, position = values.numpy().T, places.numpy().T
-    index, label = (np.broadcast_to(of, value.shape) for of in (batch.indices, batch.labels))
-    return {"value": value, "index": index, "position": position, "label": label}
+def _rows(values: torch.Tensor, batch: Batch, places: torch.Tensor | None = None) -> Rows:
+    """One row per picture, of values (pictures, units); without their places the picture's number in the batch is there."""
+    value = values.numpy().T
+    index, label, number = (np.broadcast_to(of, value.shape) for of in (batch.indices, batch.labels, np.arange(len(values))))
+    return {"value": value, "index": index, "position": number if places is None else places.numpy().T, "label": label}
+
+
+def _placed(rows: Rows, values: torch.Tensor) -> Rows:
+    """Rows with the place of their picture's maximum, the first of equal ones; to find it takes longer than the maximum."""
+    numbers = torch.from_numpy(np.ascontiguousarray(rows["position"]))
+    units = torch.arange(values.shape[1])[:, None]
+    return rows | {"position": values[numbers, units].argmax(2).numpy()}
 
 
 def _together(*some: Rows) -> Rows:
