@@ -19,11 +19,11 @@ def figures() -> Iterator[Figure]:
     scenes = cw.load("scenes")
     resnet = cw.bind(torchvision.models.resnet18().eval(), input_shape=(3, 224, 224))
     cases = {
-        "scenes, layers 1 to 3, 256 pictures": (
-            scenes, Random(256, scenes.input_shape[1]), ["layer1", "layer2", "layer3"], 3,
+        "scenes, layers 1 to 3, 1,024 pictures": (
+            scenes, Random(1024, scenes.input_shape[1]), ["layer1", "layer2", "layer3"], 3,
         ),
-        "scenes, layer3, 256 pictures": (
-            scenes, Random(256, scenes.input_shape[1]), "layer3", 5,
+        "scenes, layer3, 1,024 pictures": (
+            scenes, Random(1024, scenes.input_shape[1]), "layer3", 5,
         ),
         "resnet18 layer3, 32 pictures 224x224": (resnet, Random(32, 224), "layer3", 5),
     }  # fmt: skip
