@@ -51,6 +51,8 @@ def augmentation(names: Sequence[str], strength: float, mean: Mean = None, std: 
     changes = [AUGMENTATIONS[name](strength) for name in names]
 
     def change(picture: Tensor) -> Tensor:
+        if strength == 0:
+            return picture
         if mean is not None:
             center, spread = (torch.tensor(each).reshape(-1, 1, 1) for each in (mean, std))
             picture = (picture * spread + center).clamp(0, 1)
@@ -62,10 +64,12 @@ def augmentation(names: Sequence[str], strength: float, mean: Mean = None, std: 
 
 
 def _cropped(strength: float) -> Callable[[Tensor], Tensor]:
-    """A part of the picture, brought back to its size."""
-    v2 = _v2()
+    """A part of the picture, about as wide for its height, brought back to its size."""
+    v2, stretch = _v2(), (4 / 3) ** strength
 
     def crop(picture: Tensor) -> Tensor:
-        return v2.RandomResizedCrop(picture.shape[-2:], (1 - 0.7 * strength, 1.0), antialias=True)(picture)
+        height, width = picture.shape[-2:]
+        ratio = (width / height / stretch, width / height * stretch)
+        return v2.RandomResizedCrop((height, width), (1 - 0.7 * strength, 1.0), ratio, antialias=True)(picture)
 
     return crop
