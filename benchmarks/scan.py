@@ -57,7 +57,7 @@ def figures() -> Iterator[Figure]:
         yield figure(f"{what}: features of a layer, over the bare loop", 100 * (times["features"] / times["bare"] - 1), "%")
 
     for what in ("scan", "features"):
-        used = [int(_own_process(f"{what}_memory")) / 2**20 for _ in range(3)]
+        used = [int(own_process(f"{what}_memory")) / 2**20 for _ in range(3)]
         yield figure(f"{what}, 10,000 pictures 32x32: peak memory over the bound network", used, "MB", most=200)
 
     data = Random(1024, 64)
@@ -107,15 +107,15 @@ def elsewhere(net: cw.BoundModel, data: Dataset) -> Iterator[Figure]:
 
 def scan_memory() -> None:
     net = cw.load("digits")
-    _print_growth(net, lambda data: scan(net, data, [Confusion()]))
+    print_growth(net, lambda data: scan(net, data, [Confusion()]))
 
 
 def features_memory() -> None:
     net = cw.load("digits")
-    _print_growth(net, lambda data: features(net, data))
+    print_growth(net, lambda data: features(net, data))
 
 
-def _print_growth(net: cw.BoundModel, run: Callable[[Dataset], object], size: int = 10_000) -> None:
+def print_growth(net: cw.BoundModel, run: Callable[[Dataset], object], size: int = 10_000) -> None:
     """Print by how many bytes the most memory ever held grows, once the network has run on a picture."""
     torch.set_num_threads(2)
     net.scores(torch.zeros(1, *net.input_shape))
@@ -130,7 +130,7 @@ def _peak() -> int:
     return 1024 * int(line.split()[1])
 
 
-def _own_process(function: str, module: str = "benchmarks.scan") -> str:
+def own_process(function: str, module: str = "benchmarks.scan") -> str:
     code = f"from {module} import {function}; {function}()"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=dict(os.environ))
     return done.stdout

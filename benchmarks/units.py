@@ -8,7 +8,7 @@ import torch
 import torchvision
 
 import cnnwidgets as cw
-from benchmarks.scan import BATCH, Random, _own_process, _print_growth, bare, processor_seconds
+from benchmarks.scan import BATCH, Random, own_process, print_growth, bare, processor_seconds
 from benchmarks.timing import Figure, figure
 from cnnwidgets.methods import top_patches
 
@@ -37,7 +37,7 @@ def figures() -> Iterator[Figure]:
         yield figure(f"{what}: a bare loop", len(data) / times["bare"], "pictures/s")
         yield figure(f"{what}: top patches, over the bare loop", times["patches"] / times["bare"], "times", most=most)
     for size in (2_000, 10_000):
-        grown = int(_own_process(f"memory_of_{size}", "benchmarks.units")) / 2**20
+        grown = int(own_process(f"memory_of_{size}", "benchmarks.units")) / 2**20
         yield figure(f"digits, its first map, {size:,} pictures 32x32: peak memory over the bound network", grown, "MB")
 
 
@@ -52,4 +52,4 @@ def memory_of_10000() -> None:
 def _memory(size: int) -> None:
     net = cw.load("digits")
     layer = net.layers.maps[0].name
-    _print_growth(net, lambda data: top_patches(net, data, layer), size)
+    print_growth(net, lambda data: top_patches(net, data, layer), size)
