@@ -8,7 +8,7 @@ import torch
 import torchvision
 
 import cnnwidgets as cw
-from benchmarks.scan import BATCH, Random, own_process, print_growth, bare, processor_seconds
+from benchmarks.scan import BATCH, Random, bare, own_process, print_growth, processor_seconds
 from benchmarks.timing import Figure, figure
 from cnnwidgets.methods import top_patches
 
