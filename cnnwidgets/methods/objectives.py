@@ -1,0 +1,285 @@
+"""What a picture is made to maximize: a class's score, a unit, a layer, and whatever adds and multiplies of these.
+
+>>> from cnnwidgets.methods.objectives import diversity, target, unit
+>>> unit("layer3", 17) + 0.5 * target("7")
+>>> unit("layer3", 17) - unit("layer3", 4, 2, 3)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from cnnwidgets.methods.attribution import check_unit, subject
+from cnnwidgets.net import BoundModel
+from cnnwidgets.net.arguments import checked, checking, is_number
+from cnnwidgets.numbers import number
+
+
+class Seen(NamedTuple):
+    """What the network has made of the pictures of one objective.
+
+    Attributes:
+        maps: by layer (N, units, height, width).
+        classes: (N, classes), the scores before the last softmax or sigmoid, where they can be had; None if no objective
+            asks for a class.
+    """
+
+    maps: dict[str, Tensor]
+    classes: Tensor | None
+
+
+class Measure(NamedTuple):
+    """An objective that a network has been found to have.
+
+    Attributes:
+        of: the score (N,) of what was seen of N pictures.
+        layers: those whose maps it reads.
+        units: those of them that it asks for singly.
+        classes: whether it reads the scores of classes.
+        together: whether a picture's score depends on the objective's other pictures.
+    """
+
+    of: Callable[[Seen], Tensor]
+    layers: tuple[str, ...] = ()
+    units: tuple[tuple[str, int], ...] = ()
+    classes: bool = False
+    together: bool = False
+
+
+class Objective(ABC):
+    """A score of a picture. Objectives add and multiply, with each other and with numbers."""
+
+    @abstractmethod
+    def on(self, net: BoundModel) -> Measure:
+        """How it is measured on a network.
+
+        Raises:
+            KeyError, TypeError, ValueError: the network has no such layer, unit or class.
+        """
+
+    def __add__(self, other: Objective | float) -> Objective:
+        return _joined(Sum, self, other)
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Objective | float) -> Objective:
+        return _joined(Product, other, self)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Objective:
+        return -1 * self
+
+    def __sub__(self, other: Objective | float) -> Objective:
+        return self + -1 * other
+
+    def __rsub__(self, other: float) -> Objective:
+        return other + -self
+
+
+@dataclass(frozen=True)
+class Constant(Objective):
+    """A number, the same for every picture."""
+
+    value: float
+
+    def on(self, net: BoundModel) -> Measure:
+        return Measure(lambda seen: torch.tensor(self.value))
+
+    def __str__(self) -> str:
+        return number(self.value)
+
+
+@dataclass(frozen=True)
+class Pair(Objective):
+    """Two objectives in one."""
+
+    one: Objective
+    other: Objective
+
+    def both(self, net: BoundModel, join: Callable[[Tensor, Tensor], Tensor]) -> Measure:
+        one, other = self.one.on(net), self.other.on(net)
+        return Measure(
+            lambda seen: join(one.of(seen), other.of(seen)),
+            tuple(dict.fromkeys(one.layers + other.layers)),
+            one.units + other.units,
+            one.classes or other.classes,
+            one.together or other.together,
+        )
+
+
+class Sum(Pair):
+    def on(self, net: BoundModel) -> Measure:
+        return self.both(net, torch.add)
+
+    def __str__(self) -> str:
+        return f"{self.one} + {self.other}"
+
+
+class Product(Pair):
+    def on(self, net: BoundModel) -> Measure:
+        return self.both(net, torch.mul)
+
+    def __str__(self) -> str:
+        return " × ".join(f"({each})" if isinstance(each, Sum) else str(each) for each in (self.one, self.other))
+
+
+def _joined(kind: type[Pair], one: Objective | float, other: Objective | float) -> Objective:
+    each = [Constant(float(part)) if is_number(part) else part for part in (one, other)]  # type: ignore[arg-type]
+    return kind(*each) if all(isinstance(part, Objective) for part in each) else NotImplemented  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class UnitMean(Objective):
+    asked: tuple[Any, ...]
+
+    def on(self, net: BoundModel) -> Measure:
+        name, index, *place = check_unit(net, self.asked)  # type: ignore[arg-type]
+
+        def of(seen: Seen) -> Tensor:
+            values = seen.maps[name][:, index]
+            return values[:, place[0], place[1]] if place else values.mean((1, 2))
+
+        return Measure(of, (name,), ((name, index),))
+
+    def __str__(self) -> str:
+        return subject(None, self.asked)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class ClassScore(Objective):
+    asked: int | str
+
+    def on(self, net: BoundModel) -> Measure:
+        index = net.target(self.asked)
+        return Measure(lambda seen: seen.classes[:, index], classes=True)  # type: ignore[index]  # it is asked for
+
+    def __str__(self) -> str:
+        return f"class {self.asked}"
+
+
+@dataclass(frozen=True)
+class LayerObjective(Objective):
+    """A score of all of a layer's maps (N, units, height, width).
+
+    Attributes:
+        name: of the layer.
+        title: what it is, in words.
+        of_maps: their score (N,).
+        together: as of :class:`Measure`.
+    """
+
+    name: str
+    title: str
+    of_maps: Callable[[Tensor], Tensor]
+    together: bool = False
+
+    def on(self, net: BoundModel) -> Measure:
+        _ = net.layers[self.name].map_shape
+        return Measure(lambda seen: self.of_maps(seen.maps[self.name]), (self.name,), together=self.together)
+
+    def __str__(self) -> str:
+        return f"{self.title} {self.name}"
+
+
+@dataclass(frozen=True, eq=False)
+class Inversion(Objective):
+    name: str
+    picture: Any
+
+    def on(self, net: BoundModel) -> Measure:
+        row = net.layers[self.name]
+        features = row.by_unit(net.trace(self.picture, [self.name])[self.name])
+        if len(features) != 1:
+            raise ValueError(f"expected one picture whose features are wanted, got {len(features)}")
+        size = features.square().sum()
+        if not size:
+            raise ValueError(f"{self.name} gives 0 everywhere for the picture: its features say nothing of it")
+        return Measure(partial(self._nearness, features=features, size=size), (self.name,))
+
+    def _nearness(self, seen: Seen, features: Tensor, size: Tensor) -> Tensor:
+        maps = seen.maps[self.name]
+        return -(maps - features.to(maps)).square().sum((1, 2, 3)) / size.to(maps)
+
+    def __str__(self) -> str:
+        return f"a picture's features in {self.name}"
+
+
+# what one asks for
+
+
+@checking("index", "row", "column")
+def unit(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
+    """A unit's mean over its map, or its value at one position.
+
+    Erhan, Bengio, Courville and Vincent, Visualizing Higher-Layer Features of a Deep Network (2009).
+
+    Raises:
+        ValueError: a row is given without a column, or the reverse. Whether there is such a unit is told on a network.
+    """
+    if (row is None) != (column is None):
+        raise ValueError(f"row is {row} and column is {column}; expected both, or neither")
+    return UnitMean((layer, index) if row is None else (layer, index, row, column))
+
+
+@checking("name")
+def target(name: int | str) -> Objective:
+    """A class's score before the last softmax or sigmoid, where that can be had.
+
+    Simonyan, Vedaldi and Zisserman, Deep Inside Convolutional Networks (2013).
+
+    Parameters:
+        name: of the class, or its index.
+    """
+    return ClassScore(name)
+
+
+@checked
+def layer(name: str) -> Objective:
+    """The sum of the squares of a layer's values: whatever the layer sees in the picture is made more.
+
+    Mordvintsev, Olah and Tyka, Inceptionism: Going Deeper into Neural Networks (2015), known as DeepDream.
+    """
+    return LayerObjective(name, "all of", lambda maps: maps.square().sum((1, 2, 3)))
+
+
+@checked
+def diversity(layer: str) -> Objective:
+    """How much several pictures of one objective differ: minus the mean cosine of a picture's Gram matrix with the others'.
+
+    The Gram matrix has the products of each two units of the layer, summed over the positions. Between -1 and 1; 0 of a
+    picture alone. To be added: ``maximize(net, unit("layer3", 17) + 2 * diversity("layer3"), pictures=4)``.
+
+    Olah, Mordvintsev and Schubert, Feature Visualization (Distill 2017).
+    """
+    return LayerObjective(layer, "diversity in", _differences, together=True)
+
+
+@checking("picture")
+def inversion(layer: str, picture: Any) -> Objective:
+    """Nearness to a picture's features: minus the squared distance in a layer, as a share of the features' square.
+
+    0 for the picture itself, -1 for a picture without any features. What the layer has forgotten, a picture that maximizes
+    this is free in.
+
+    Mahendran and Vedaldi, Understanding Deep Image Representations by Inverting Them (CVPR 2015).
+
+    Parameters:
+        picture: as ``net.prepare`` takes it.
+    """
+    return Inversion(layer, picture)
+
+
+def _differences(maps: Tensor) -> Tensor:
+    if len(maps) == 1:
+        return maps.new_zeros(1)
+    flat = maps.flatten(2)
+    grams = torch.nn.functional.normalize((flat @ flat.mT).flatten(1))
+    return (1 - (grams @ grams.T).sum(1)) / (len(maps) - 1)
