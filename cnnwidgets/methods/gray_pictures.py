@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.attribution import subject
-from cnnwidgets.methods.objectives import Measure
+from cnnwidgets.methods.objective import Measure
 from cnnwidgets.net import BoundModel
 
 PROBES = 16

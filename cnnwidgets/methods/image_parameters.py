@@ -47,8 +47,10 @@ class ImageParameters(ABC):
     def write(self, pictures: Tensor) -> None:
         """Take the values of other pictures, as nearly as there are some."""
 
-    def confine(self) -> None:
-        """Bring the values back to pictures from 0 to 1, where a step has left them."""
+    def step(self, change: Tensor) -> None:
+        """Change the values by so much, as far as what they make stays a picture."""
+        with torch.no_grad():
+            self.values += change
 
     @staticmethod
     @abstractmethod
@@ -65,9 +67,9 @@ class Pixels(ImageParameters):
     def write(self, pictures: Tensor) -> None:
         self.values = pictures.clamp(0, 1).requires_grad_()
 
-    def confine(self) -> None:
+    def step(self, change: Tensor) -> None:
         with torch.no_grad():
-            self.values.clamp_(0, 1)
+            self.values.add_(change).clamp_(0, 1)
 
     @staticmethod
     def noise(shape: tuple[int, int, int, int], draw: Generator) -> Tensor:

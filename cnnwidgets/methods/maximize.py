@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from cnnwidgets.methods.arguments import real
-from cnnwidgets.methods.ascent import Ascent, check_objectives
+from cnnwidgets.methods.ascent import Ascent
 from cnnwidgets.methods.maximize_presets import MAXIMIZE_PRESETS, Ascending
 from cnnwidgets.methods.maximized import Maximized
-from cnnwidgets.methods.objectives import Objective
+from cnnwidgets.methods.objective import Objective
 from cnnwidgets.methods.regularizers import Regularizer
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking, one_of, said
@@ -55,7 +55,8 @@ def maximize(
         preset: a name in :data:`cnnwidgets.methods.MAXIMIZE_PRESETS`, which says what is not given of the next five.
         image: what is changed: ``"pixels"``; ``"fourier"``, coefficients scaled by 1/f, of decorrelated colors; or
             ``"maco"``, the phases alone.
-        start: ``"zeros"`` (of the preprocessed input: the mean picture), ``"noise"``, or a picture as ``net.prepare`` takes it.
+        start: ``"zeros"`` (of the preprocessed input: the mean picture), ``"noise"``, or a picture as ``net.prepare`` takes
+            it.
         rule: ``"gradient"``, ``"normalized gradient"`` (divided by its root mean square) or ``"adam"``.
         lr: the learning rate, of pixels a share of the way from black to white.
         regularizers: of :mod:`cnnwidgets.methods.regularizers`, in their order.
@@ -80,7 +81,7 @@ def maximize(
         MAXIMIZE_PRESETS[one_of("preset", preset, MAXIMIZE_PRESETS)],
         **{name: value for name, value in given.items() if value is not None},
     )
-    ascent = Ascent(net, check_objectives(objective), _checked(how), pictures, seed, batch_size)
+    ascent = Ascent(net, _objectives(objective), _checked(how), pictures=pictures, seed=seed, batch_size=batch_size)
     several = isinstance(objective, (list, tuple)) or pictures > 1
 
     def found() -> Maximized | list[Maximized]:
@@ -93,6 +94,16 @@ def maximize(
         if on_update is not None:
             on_update(found(), ascent.steps / steps)
     return found()
+
+
+def _objectives(asked: Any) -> list[Objective]:
+    several = list(asked) if isinstance(asked, (list, tuple)) else [asked]
+    if not several:
+        raise ValueError("the list of objectives is empty")
+    for one in several:
+        if not isinstance(one, Objective):
+            raise TypeError(f"objective is {said(one)}; expected unit('layer3', 17), target('7') or what these add up to")
+    return several
 
 
 def _checked(how: Ascending) -> Ascending:

@@ -58,7 +58,8 @@ class TotalVariation(Regularizer):
         real("strength", self.strength, 0)
 
     def penalty(self, x: Tensor) -> Tensor:
-        return self.strength * sum(x.diff(dim=dim).square().sum((1, 2, 3)) for dim in (2, 3))
+        down, across = (x.diff(dim=dim).square().sum((1, 2, 3)) for dim in (2, 3))
+        return self.strength * (down + across)
 
 
 @dataclass(frozen=True)
