@@ -71,10 +71,10 @@ class Objective(ABC):
         return -1 * self
 
     def __sub__(self, other: Objective | float) -> Objective:
-        return self + -1 * other
+        return _joined(Difference, self, other)
 
     def __rsub__(self, other: float) -> Objective:
-        return other + -self
+        return _joined(Difference, other, self)
 
 
 @dataclass(frozen=True)
@@ -116,12 +116,23 @@ class Sum(Pair):
         return f"{self.one} + {self.other}"
 
 
+class Difference(Pair):
+    def on(self, net: BoundModel) -> Measure:
+        return self.both(net, torch.sub)
+
+    def __str__(self) -> str:
+        taken = f"({self.other})" if isinstance(self.other, (Sum, Difference)) else str(self.other)
+        return f"{self.one} − {taken}"
+
+
 class Product(Pair):
     def on(self, net: BoundModel) -> Measure:
         return self.both(net, torch.mul)
 
     def __str__(self) -> str:
-        return " × ".join(f"({each})" if isinstance(each, Sum) else str(each) for each in (self.one, self.other))
+        return " × ".join(
+            f"({each})" if isinstance(each, (Sum, Difference)) else str(each) for each in (self.one, self.other)
+        )
 
 
 def _joined(kind: type[Pair], one: Objective | float, other: Objective | float) -> Objective:

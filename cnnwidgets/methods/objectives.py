@@ -18,7 +18,7 @@ from torch import Tensor
 from cnnwidgets.methods.attribution import check_unit, subject
 from cnnwidgets.methods.objective import Measure, Objective, Seen
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.arguments import checked, checking
+from cnnwidgets.net.arguments import checked
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Inversion(Objective):
 # what one asks for
 
 
-@checking("index", "row", "column")
+@checked
 def unit(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
     """A unit's mean over its map, or its value at one position.
 
@@ -114,7 +114,7 @@ def unit(layer: str, index: int, row: int | None = None, column: int | None = No
     return UnitMean((layer, index) if row is None else (layer, index, row, column))
 
 
-@checking("name")
+@checked
 def target(name: int | str) -> Objective:
     """A class's score before the last softmax or sigmoid, where that can be had.
 
@@ -147,7 +147,7 @@ def diversity(layer: str) -> Objective:
     return LayerObjective(layer, "diversity in", _differences, together=True)
 
 
-@checking("picture")
+@checked
 def inversion(layer: str, picture: Any) -> Objective:
     """Nearness to a picture's features: minus the squared distance in a layer, as a share of the features' square.
 
