@@ -20,6 +20,8 @@ from cnnwidgets.methods.objective import Measure, Objective, Seen
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.arguments import checked
 
+__all__ = ["diversity", "inversion", "layer", "target", "unit"]
+
 
 @dataclass(frozen=True)
 class UnitMean(Objective):

@@ -14,6 +14,8 @@ from torch import Generator, Tensor
 
 from cnnwidgets.methods.arguments import real, whole
 
+__all__ = ["L2", "Blur", "ClipSmall", "Jitter", "Regularizer", "RotateAndScale", "TotalVariation"]
+
 
 class Regularizer:
     """Does nothing; one of your own overrides what it needs."""
