@@ -3,6 +3,7 @@
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
 from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.augmentation import AUGMENTATIONS
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
@@ -55,8 +56,10 @@ from cnnwidgets.methods.segmentation import Segmentation, intersection_over_unio
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.stability import Stability, stability
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
+from cnnwidgets.methods.ten_crop import TenCrop, ten_crop
 from cnnwidgets.methods.top_patches import Crop, Patch, TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
@@ -64,6 +67,7 @@ from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UN
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "AUGMENTATIONS",
     "BUILDERS",
     "DATA",
     "INITIALIZATIONS",
@@ -127,11 +131,13 @@ __all__ = [
     "Separation",
     "Signal",
     "Signals",
+    "Stability",
     "Step",
     "Stop",
     "Surface",
     "Symptom",
     "Task",
+    "TenCrop",
     "TopPatches",
     "Trial",
     "Trust",
@@ -195,7 +201,9 @@ __all__ = [
     "signals",
     "smoothgrad",
     "spread_class",
+    "stability",
     "task",
+    "ten_crop",
     "thin_class",
     "top_patches",
     "train",
