@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import whole
 from cnnwidgets.methods.attribution import One, Question
 from cnnwidgets.methods.augmentation import AUGMENTATIONS, augmentation
@@ -18,6 +19,7 @@ from cnnwidgets.methods.code.stability import stability_lines
 from cnnwidgets.methods.features import signature
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, one_of
+from cnnwidgets.net.output import spoken
 from cnnwidgets.net.pictures import check_finite
 from cnnwidgets.net.preprocess import mean_and_std, to_pixels
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -37,6 +39,7 @@ class Stability:
     Attributes:
         augmentations: names of what was done to them.
         strengths: float64 (strengths,), between 0 and 1.
+        picture: uint8 (H, W, 3), unchanged.
         pictures: uint8 (strengths, copies, H, W, 3); copy k has the same chance at each strength.
         values: float32 (strengths, copies), what is watched: the target's probability, or the value of a function or a
             regression.
@@ -48,11 +51,13 @@ class Stability:
         layer: whose features they are: the mean over each unit's map.
         quantity: ``"probability"`` or ``"value"``.
         seed: of the changes.
+        others: the mean cosine between the features of the picture and those of others; NaN without any.
         notes: sentences on the network and on the picture.
     """
 
     augmentations: tuple[str, ...]
     strengths: np.ndarray
+    picture: np.ndarray
     pictures: np.ndarray
     values: np.ndarray
     answers: np.ndarray | None
@@ -63,6 +68,7 @@ class Stability:
     layer: str
     quantity: str
     seed: int
+    others: float = float("nan")
     notes: tuple[str, ...] = ()
 
     @property
@@ -86,13 +92,15 @@ class Stability:
 
     def sentence(self, at: int, classes: Sequence[str]) -> str:
         """What has become of the answer at one of the strengths, in words."""
-        begin, alike = f"At strength {number(self.strengths[at])}", number(float(self.similarity[at].mean()), 2)
-        features = f"features of {self.layer} keep a cosine of {alike}"
+        begin, alike = f"At strength {number(self.strengths[at])},", number(float(self.similarity[at].mean()), 2)
+        features = f"the features of {self.layer} keep a cosine of {alike}"
         if self.kept is None or self.averaged is None or self.said is None:
             return f"{begin} the value is {number(self.values[at].mean())}, before {number(self.clean)}; {features}."
         copies, mean = self.values.shape[1], self.averaged[at]
-        stay = f"{round(self.kept[at] * copies)} of {copies} copies are still called {classes[self.said.argmax()]}"
-        voted = f"their mean says {classes[mean.argmax()]} ({percent(mean.max())})"
+        stay = (
+            f"{round(self.kept[at] * copies)} of {copies} copies are still called {spoken(classes[int(self.said.argmax())])}"
+        )
+        voted = f"their mean says {spoken(classes[int(mean.argmax())])} ({percent(mean.max())})"
         return f"{begin} {stay}; {voted}; {features}."
 
     def code(self, net: BoundModel) -> str:
@@ -115,6 +123,7 @@ def stability(
     target: One | None = None,
     copies: int = 12,
     layer: str | None = None,
+    others: Sequence[Any] = (),
     seed: int = 0,
     on_update: OnUpdate[Stability] | None = None,
     cancel: Cancel | None = None,
@@ -136,6 +145,7 @@ def stability(
         target: a class's index or name, or a function of the network's output; by default the class that is predicted.
         copies: how many changed pictures there are at each strength.
         layer: whose features are compared; by default what the classifier gets.
+        others: further pictures, which tell what a cosine means: how alike those of different pictures are.
         seed: of the changes.
         on_update: called with the strengths so far, and the fraction done.
         cancel: an object with ``is_set()``.
@@ -150,14 +160,17 @@ def stability(
     levels, copies, seed = _levels(strengths), whole("copies", copies, 1), whole("seed", seed, 0)
     watched = _Watched(net, image, target, layer)
     mean, std = mean_and_std(net.preprocess) or (None, None)
-    pictures, rows = [], []
+    apart = watched.cosine(others)
+    pictures: list[np.ndarray] = []
+    rows: list[tuple[Any, Any, Any]] = []
 
     def found() -> Stability:
-        values, answers, similarity = (None if row[0] is None else np.stack(row) for row in zip(*rows, strict=True))
-        done, about = levels[: len(rows)], (watched.clean, watched.said, watched.target, watched.row.name)
+        values, answers, similarity = zip(*rows, strict=True)
+        told = None if watched.said is None else np.stack(answers)
+        clean = watched.clean, watched.said, watched.target
         return Stability(
-            tuple(names), done, np.stack(pictures), values, answers, similarity, *about, watched.quantity, seed,
-            watched.question.notes,
+            tuple(names), levels[: len(rows)], net.picture(watched.inputs), np.stack(pictures), np.stack(values), told,
+            np.stack(similarity), *clean, watched.row.name, watched.quantity, seed, apart, watched.question.notes,
         )  # fmt: skip
 
     for k, level in enumerate(levels, 1):
@@ -210,6 +223,11 @@ class _Watched:
         alike = F.cosine_similarity(torch.cat(features), self._features)
         told = None if answers[0] is None else torch.cat(answers).numpy()
         return torch.cat(values).numpy(), told, alike.numpy()
+
+    def cosine(self, others: Sequence[Any]) -> float:
+        """The mean similarity between the features of other pictures and of this one; NaN if there are none."""
+        each = [float(self.look(one_picture(self.net, other))[2][0]) for other in others]
+        return float(np.mean(each)) if each else float("nan")
 
     def _pass(self, pictures: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
         features: list[Tensor] = []
