@@ -16,7 +16,7 @@ from cnnwidgets.methods.arguments import whole
 from cnnwidgets.methods.attribution import One, Question
 from cnnwidgets.methods.augmentation import AUGMENTATIONS, augmentation
 from cnnwidgets.methods.code.stability import stability_lines
-from cnnwidgets.methods.features import signature
+from cnnwidgets.methods.features import INPUT, signature
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checked, one_of
 from cnnwidgets.net.output import spoken
@@ -30,6 +30,9 @@ STRENGTHS = tuple(k / 10 for k in range(11))
 
 MEMORY = 2**28
 """Bytes that the maps of the copies which go through the network at once may take."""
+
+SLACK = 1e-3
+"""How far beyond black and white rounding may take a value."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -51,6 +54,8 @@ class Stability:
         layer: whose features they are: the mean over each unit's map.
         quantity: ``"probability"`` or ``"value"``.
         seed: of the changes.
+        scale: mean and std of the preprocessing, one value a channel each; None where it is not known which values are
+            black and white.
         others: the mean cosine between the features of the picture and those of others; NaN without any.
         notes: sentences on the network and on the picture.
     """
@@ -68,6 +73,7 @@ class Stability:
     layer: str
     quantity: str
     seed: int
+    scale: tuple[list[float], list[float]] | None = None
     others: float = float("nan")
     notes: tuple[str, ...] = ()
 
@@ -106,7 +112,7 @@ class Stability:
     def code(self, net: BoundModel) -> str:
         """Lines that compute ``values`` from ``model`` and its input ``x`` (1, C, H, W)."""
         asked = self.target, self.seed, self.values.shape[1]
-        return stability_lines(net, self.augmentations, self.strengths, *asked)
+        return stability_lines(net, self.augmentations, self.strengths, self.scale, *asked)
 
     def __repr__(self) -> str:
         kept = "" if self.kept is None else f", {percent(self.kept[-1])} keep their class at strength {self.strengths[-1]:g}"
@@ -144,7 +150,7 @@ def stability(
         strengths: between 0, which changes nothing, and 1.
         target: a class's index or name, or a function of the network's output; by default the class that is predicted.
         copies: how many changed pictures there are at each strength.
-        layer: whose features are compared; by default what the classifier gets.
+        layer: whose features are compared, or ``"input"`` for the pixels; by default what the classifier gets.
         others: further pictures, which tell what a cosine means: how alike those of different pictures are.
         seed: of the changes.
         on_update: called with the strengths so far, and the fraction done.
@@ -159,7 +165,7 @@ def stability(
     names = [one_of("augmentations", name, AUGMENTATIONS) for name in augmentations]
     levels, copies, seed = _levels(strengths), whole("copies", copies, 1), whole("seed", seed, 0)
     watched = _Watched(net, image, target, layer)
-    mean, std = mean_and_std(net.preprocess) or (None, None)
+    scale = _scale(net, watched.inputs)
     apart = watched.cosine(others)
     pictures: list[np.ndarray] = []
     rows: list[tuple[Any, Any, Any]] = []
@@ -170,19 +176,29 @@ def stability(
         clean = watched.clean, watched.said, watched.target
         return Stability(
             tuple(names), levels[: len(rows)], net.picture(watched.inputs), np.stack(pictures), np.stack(values), told,
-            np.stack(similarity), *clean, watched.row.name, watched.quantity, seed, apart, watched.question.notes,
+            np.stack(similarity), *clean, watched.layer, watched.quantity, seed, scale, apart, watched.question.notes,
         )  # fmt: skip
 
     for k, level in enumerate(levels, 1):
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled", partial=found() if rows else None)
-        change = augmentation(names, float(level), mean, std)
+        change = augmentation(names, float(level), *(scale or ()))
         changed = torch.stack([_changed(change, watched.inputs[0], seed + copy) for copy in range(copies)])
         pictures.append(np.stack([to_pixels(one, net.preprocess, watched.inputs[0]) for one in changed]))
         rows.append(watched.look(changed))
         if on_update:
             on_update(found(), k / len(levels))
     return found()
+
+
+def _scale(net: BoundModel, picture: Tensor) -> tuple[list[float], list[float]] | None:
+    """Mean and std of the preprocessing, if a picture's values lie between black and white with these undone."""
+    known = mean_and_std(net.preprocess)
+    if known is None:
+        return None
+    mean, std = ([float(value) for value in each] for each in known)
+    undone = picture * torch.tensor(std).reshape(-1, 1, 1) + torch.tensor(mean).reshape(-1, 1, 1)
+    return (mean, std) if undone.min() >= -SLACK and undone.max() <= 1 + SLACK else None
 
 
 def _changed(change: Any, picture: Tensor, seed: int) -> Tensor:
@@ -203,10 +219,15 @@ class _Watched:
 
     def __init__(self, net: BoundModel, image: Any, target: One | None, layer: str | None):
         self.net, self.question = net, Question(net, image, target, None)
-        self.inputs, self.row = self.question.inputs, net.layers[layer or signature(net)]
-        _ = self.row.map_shape  # raises the sentence for a layer without units
+        self.inputs, name = self.question.inputs, layer or signature(net)
+        self.row = None if name == INPUT else net.layers[name]
+        _ = self.row and self.row.map_shape  # raises the sentence for a layer without units
         values, answers, self._features = self._pass(self.inputs)
         self.clean, self.said = float(values[0]), None if answers is None else answers[0].numpy()
+
+    @property
+    def layer(self) -> str:
+        return self.row.name if self.row else INPUT
 
     @property
     def target(self) -> int | str | None:
@@ -230,16 +251,16 @@ class _Watched:
         return float(np.mean(each)) if each else float("nan")
 
     def _pass(self, pictures: Tensor) -> tuple[Tensor, Tensor | None, Tensor]:
-        features: list[Tensor] = []
+        features: list[Tensor] = [] if self.row else [pictures.flatten(1)]
 
         def look(name: str, output: Tensor) -> None:
-            if name == self.row.name:
+            if self.row and name == self.row.name:
                 features.append(self.row.by_unit(output).mean((2, 3)).float().cpu())
 
         output = self.net.run(pictures, look)
         if not features:
-            raise RuntimeError(f"these pictures take a different path through {self.net.name}: {self.row.name} was not run")
-        check_finite(features[0], f"the output of {self.row.name}")
+            raise RuntimeError(f"these pictures take a different path through {self.net.name}: {self.layer} was not run")
+        check_finite(features[0], f"the output of {self.layer}")
         values = self.question.told(output, len(pictures))[:, 0]
         table = self.net.output.table(output, len(pictures)) if self.net.output.has_probabilities else None
         return values, None if table is None else self.net.output.answers(table.detach().float().cpu()), features[0]

@@ -117,9 +117,7 @@ def ten_crop(
     net.learn_input_shape(dataset, numbers[:1].tolist())
     views = _Views(net, dataset, numbers, scale)
 
-    def found(done: Scan | None) -> TenCrop | None:
-        if done is None:
-            return None
+    def found(done: Scan) -> TenCrop:
         right, rows = done.results[0]
         skipped = [(int(numbers[i // EACH]), sentence) for i, sentence in done.skipped if i % EACH == 0]
         return TenCrop(tuple(VIEWS), right, numbers[rows], scale, skipped, len(numbers), done.notes)
@@ -127,9 +125,10 @@ def ten_crop(
     told = (lambda done, fraction: on_update(found(done), fraction)) if on_update else None
     options: dict[str, Any] = {"batch_size": EACH * max(1, batch_size // EACH), "workers": workers, "executor": executor}
     try:
-        return found(scan(net, views, [_Votes()], **options, on_update=told, cancel=cancel))  # type: ignore[return-value]
+        return found(scan(net, views, [_Votes()], **options, on_update=told, cancel=cancel))
     except Cancelled as cancelled:
-        raise Cancelled("cancelled", partial=found(cancelled.partial)) from None
+        partial = cancelled.partial and found(cancelled.partial)
+        raise Cancelled("cancelled", partial=partial) from None
 
 
 def crops(picture: Tensor, scale: float) -> Tensor:

@@ -47,7 +47,7 @@ class AugmentationGallery(TargetPanel):
 
     augmentations = public(
         t.List(t.Enum(AUGMENTATIONS), ["rotate"], help="What is done to the copies, one after the other"),  # type: ignore
-        c.Several(group="augmentations", options=lambda panel: [(name, name) for name in AUGMENTATIONS]),
+        c.Several(group="copies", options=lambda panel: [(name, name) for name in AUGMENTATIONS]),
     )
     strength = Slide(0.5, (0.0, 1.0), step=0.1, then="nothing", help="How strongly; 0 changes nothing")
     copies = Slide(11, (1, 63), more=True, help="How many copies")
@@ -69,19 +69,18 @@ class AugmentationGallery(TargetPanel):
 
     def compute(self, state: SimpleNamespace, job: Job) -> Stability:
         asked = {name: getattr(state, name) for name in ("target", "copies", "layer", "seed")}
-        others = [*self._others(state.image)]
+        others = [*self._others(job.state.image)]
         return stability(
             self.net, state.image, state.augmentations, **asked, others=others, on_update=job.update, cancel=job
         )
 
     def _others(self, image: Any) -> Iterator[Any]:
         """Some pictures of the data set beside this one; those that cannot be used are left out."""
-        step = max(1, len(self.images) // OTHERS)
-        for k in range(0, len(self.images), step):
+        for k in range(0, len(self.images), max(1, len(self.images) // OTHERS)):
             with suppress(Exception):
                 other = self._taken(k)
                 self.net.prepare(other)
-                if other is not image:
+                if k != image:
                     yield other
 
     @draws("strength")
@@ -89,8 +88,8 @@ class AugmentationGallery(TargetPanel):
         at = found.nearest(self.strength)
         self.grid.show(
             np.stack([found.picture, *found.pictures[at]]),
-            labels=[f"original: {self._word(found, found.said, found.clean)}", *self._words(found, at)],
-            title=f"Strength {number(found.strengths[at])}",
+            labels=[self._word(found, found.said, found.clean), *self._words(found, at)],
+            title=f"The picture, and {found.values.shape[1]} of it at strength {number(found.strengths[at])}",
         )
         self.chart.line, self.chart.line_label = self.strength, number(self.strength)
         if self.status.kind == "ready":
@@ -111,7 +110,7 @@ class AugmentationGallery(TargetPanel):
         return [cross + word for cross, word in zip(crosses, told, strict=True)]
 
     def _word(self, found: Stability, answer: np.ndarray | None, value: float) -> str:
-        return number(value) if answer is None else f"{self.class_name(int(answer.argmax()))} ({percent(answer.max())})"
+        return number(value) if answer is None else f"{percent(answer.max())} · {self.class_name(int(answer.argmax()))}"
 
     def summary(self, found: Stability) -> str:
         first = found.sentence(found.nearest(self.strength), self.net.classes)

@@ -8,7 +8,6 @@ import numpy as np
 
 from cnnwidgets.methods.code.scores import answer_code, identifier, own_lines
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.preprocess import mean_and_std
 
 _CODE = """\
 from cnnwidgets.methods.augmentation import augmentation  # of torchvision.transforms.v2
@@ -24,16 +23,24 @@ for i, strength in enumerate({strengths}):
 
 
 def stability_lines(
-    net: BoundModel, names: Sequence[str], strengths: np.ndarray, target: int | str | None, seed: int, copies: int
+    net: BoundModel,
+    names: Sequence[str],
+    strengths: np.ndarray,
+    known: tuple[list[float], list[float]] | None,
+    target: int | str | None,
+    seed: int,
+    copies: int,
 ) -> str:
-    """The lines that put what is watched into ``values``, (strengths, copies); parameters: as of ``stability``."""
+    """The lines that put what is watched into ``values``, (strengths, copies).
+
+    Parameters: as of a ``Stability``; ``known`` is its scale.
+    """
     if isinstance(target, str):
         value, before, said = f"float({identifier(target)}(model.eval()(batch)))", "\n".join(own_lines(target)), "the score"
     else:
         value, before = f"{answer_code(net.output, 'model.eval()(batch)', target, net.output.quantity)}[0]", ""
         said = f"the {net.output.quantity}"
-    known = mean_and_std(net.preprocess)
-    scale = f", {[float(v) for v in known[0]]}, {[float(v) for v in known[1]]}" if known else ""
+    scale = f", {known[0]}, {known[1]}" if known else ""
     return _CODE.format(
         before=before, levels=len(strengths), copies=copies, said=said, strengths=strengths.tolist(), names=list(names),
         scale=scale, seed=seed, value=value,
