@@ -47,8 +47,8 @@ MAKERS = {
 
 UNFIT = [
     ("gallery", "augmentations", ["rotat"], "there is no augmentation 'rotat'. Did you mean 'rotate'"),
-    ("gallery", "strength", 1.5, "strength is 1.5; expected a number between 0 and 1"),
-    ("gallery", "copies", 0, "copies is 0; expected a whole number between 1 and 63"),
+    ("gallery", "strength", 1.5, "strength is 1.5; expected a number from 0 to 1"),
+    ("gallery", "copies", 0, "copies is 0; expected a whole number from 1 to 63"),
     ("saliency", "methods", ["gradcam"], "there is no method 'gradcam'. Did you mean 'grad_cam'"),
     ("saliency", "methods", [3], "methods[0] is 3; expected one of 'saliency', "),
     ("saliency", "reduce", "maxx", "there is no reduce 'maxx'. Did you mean 'max'? Expected one of 'max', 'sum'"),
