@@ -24,6 +24,9 @@ from cnnwidgets.views import ChartView, ImageGrid
 from cnnwidgets.views.curves import COLORS, FONT, blank, dress, faint, needs_plotly, short
 from cnnwidgets.views.palette import GRAY
 
+ONE, MEAN = "#56b4e9", "#0072b2"
+"""Colors of the answer to one view, and of a mean over several."""
+
 OTHERS = 12
 """Pictures of the data set whose features are compared, so that one sees what a cosine means."""
 
@@ -58,14 +61,14 @@ class AugmentationGallery(TargetPanel):
     cropped: TenCrop | None = None
 
     def build(self) -> Part | tuple[Part, ...]:
-        self.chart, self.crops = ChartView(height=420, readout=True), ChartView(height=220)
+        self.chart, self.crops = ChartView(height=290, readout=True), ChartView(height=190)
         with suppress(MissingPackage):
             self.chart.show(blank("strength", "probability"), "answer and features by strength")
         self.grid = ImageGrid(noun="copy", tools=False, scale="fixed", limits=[0, 255], hide=["line"], height=420)
         self.chart.on_user("line", lambda at: self.set_trait("strength", round(min(1.0, max(0.0, at)), 1)))
-        body = column(row(self.grid, self.chart, grow=[6, 5], basis=330), self.crops)
-        body.hidden = [self.crops]
-        return body
+        charts = column(self.chart, self.crops)
+        charts.hidden = [self.crops]
+        return row(self.grid, charts, grow=[6, 5], basis=330)
 
     def compute(self, state: SimpleNamespace, job: Job) -> Stability:
         asked = {name: getattr(state, name) for name in ("target", "copies", "layer", "seed")}
@@ -89,7 +92,7 @@ class AugmentationGallery(TargetPanel):
         self.grid.show(
             np.stack([found.picture, *found.pictures[at]]),
             labels=[self._word(found, found.said, found.clean), *self._words(found, at)],
-            title=f"The picture, and {found.values.shape[1]} of it at strength {number(found.strengths[at])}",
+            title=f"The picture, and {found.values.shape[1]} copies at strength {number(found.strengths[at])}",
         )
         self.chart.line, self.chart.line_label = self.strength, number(self.strength)
         if self.status.kind == "ready":
@@ -199,7 +202,7 @@ def _bars(found: TenCrop) -> Any:
 
     figure = go.Figure()
     figure.add_bar(
-        y=list(found.views), x=found.accuracy, orientation="h", marker={"color": [GRAY, GRAY, COLORS[0], COLORS[0]]},
+        y=list(found.views), x=found.accuracy, orientation="h", marker={"color": [ONE, ONE, MEAN, MEAN]},
         text=[percent(value) for value in found.accuracy], textposition="inside", insidetextanchor="start",
         textfont={"size": 14}, hoverinfo="skip",
     )  # fmt: skip
