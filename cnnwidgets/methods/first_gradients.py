@@ -116,8 +116,10 @@ def first_gradients(
         TypeError, ValueError: what is wrong with a spec or the data, as :func:`cnnwidgets.methods.race` says it.
         Cancelled: cancel was set.
     """
-    if not isinstance(specs, (list, tuple)) or not specs:
+    if not isinstance(specs, (list, tuple)):
         raise TypeError(f"specs is {said(specs)}; expected a list of specs, see cw.methods.race")
+    if not specs:
+        raise ValueError("there is no network to look at: specs is empty")
     for spec in specs:
         settle(spec, 1)
     return gradients_of(plans_of(task, specs, 1, seeds=(seed,)), cancel)
