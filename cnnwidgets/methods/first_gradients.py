@@ -64,8 +64,8 @@ class FirstGradients:
         """How far apart the first and the last layer are; then, one a line, where a gradient is lost, and what explodes."""
         ratios = self.ratios
         order = [k for k in np.argsort(ratios) if np.isfinite(ratios[k]) and ratios[k]]
-        told = [f'{number(ratios[k])} times ("{self.names[k]}")' for k in order]
-        lines = [f"Before training, the first layer's gradient is {' to '.join(_ends(told))} the last layer's."] if told else []
+        told = [f'{number(ratios[k])} times ("{self.names[k]}")' for k in order[:1] + order[1:][-1:]]
+        lines = [f"Before training, the first layer's gradient is {' to '.join(told)} the last layer's."] if told else []
         for name, layers, norms in zip(self.names, self.layers, self.norms, strict=True):
             lost = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
             if not len(norms):
@@ -100,10 +100,10 @@ def first_gradients(
     They are those of a race's first step, to the last bit: of the same first weights, the same first batch, the same loss.
 
     After Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010. He, Zhang,
-    Ren and Sun, "Deep residual learning for image recognition", 2016, section 4.1, find the gradients of their plain networks
-    healthy, and exclude them as the reason why depth hurts. Where a plain network has a batch norm and no shortcuts, as in
-    the preset "depth", its gradients grow exponentially towards the first layer (Yang et al., "A mean field theory of
-    batch normalization", 2019): they then have a share.
+    Ren and Sun, "Deep residual learning for image recognition", 2016, section 4.1, find the gradients of their plain
+    networks healthy, and exclude them as the reason why depth hurts. Those of the preset "depth" are not: with batch norm
+    and without shortcuts, gradients grow with each layer on their way back (Yang et al., "A mean field theory of batch
+    normalization", 2019), so that they have a share in what its plain networks fail at.
 
     Parameters:
         task: the networks' data; it stays as it is, and so do random generators. The training loader is asked for one batch
@@ -161,8 +161,3 @@ def _note(called: dict[Tensor, str], path: str, module: nn.Module, args: Any) ->
     for name, weight in module.named_parameters(path, recurse=False):
         if weight.ndim > 1:
             called.setdefault(weight, name.removesuffix(".weight"))
-
-
-def _ends(row: list[str]) -> list[str]:
-    """The first and the last of a row; of one alone, that."""
-    return [row[0], row[-1]] if len(row) > 1 else row

@@ -129,11 +129,11 @@ def test_they_leave_no_trace():
     model, own = plain(), torch.Generator().manual_seed(1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     torch.manual_seed(9)
-    np.random.seed(9)  # noqa: NPY002
-    generators = torch.get_rng_state(), own.get_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(9)
+    generators = torch.get_rng_state(), own.get_state(), np.random.get_state()[1].copy()
     first_gradients(Task(model, data(generator=own), data()), [{"kind": "constant", "lr": 0.1}])
     assert torch.equal(torch.get_rng_state(), generators[0]) and torch.equal(own.get_state(), generators[1])
-    np.testing.assert_array_equal(np.random.get_state()[1], generators[2])  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], generators[2])
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(weight.grad is None for weight in model.parameters())
     assert not any(module._forward_pre_hooks for module in model.modules())

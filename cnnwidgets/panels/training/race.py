@@ -52,6 +52,10 @@ class TrainingRace(Panel):
     ``panel.result.save("race.json")`` saves the curves, and ``cw.TrainingRace(replay="race.json")`` shows them again without
     training.
 
+    Where several networks race, a line for each shows what reaches its layers before training, from the first to the last:
+    the norm of the loss's gradient by their weights, see :func:`cnnwidgets.methods.first_gradients`. Gradients of deep
+    plain networks with batch norm explode, and have a share in how these fare, which He et al. (2016) exclude.
+
     Parameters:
         task: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network.
         loader, validation_loader: for a network of your own: give batches of pictures and labels.
@@ -126,10 +130,11 @@ class TrainingRace(Panel):
         self.gradients = ChartView(height=TOGETHER)
         self.board = BoardView()
         self.snapshots = ChartView(height=260)
-        self._curves, self._measured = charts.Growing(self.chart), None  # type: charts.Growing, FirstGradients | None
-        above = row(self.chart, self.gradients, self.board, grow=[8, 4, 1], basis=[480, 260, 200])
-        body = column(above, self.snapshots)
-        above.hidden, body.hidden = [self.gradients], [self.snapshots]
+        self._curves = charts.Growing(self.chart)
+        self._measured: FirstGradients | None = None  # whose chart is on screen
+        both = row(self.chart, self.gradients, grow=[2, 1], basis=[480, 260])
+        body = column(row(both, self.board, grow=[8, 1], basis=240), self.snapshots)
+        both.hidden, body.hidden = [self.gradients], [self.snapshots]
         return body
 
     def compute(self, state: SimpleNamespace, job: Job) -> Race:
@@ -157,13 +162,14 @@ class TrainingRace(Panel):
     @draws()
     def draw_gradients(self, found: Race) -> None:
         measured = found.gradients
-        if measured is not self._measured:  # once a race, not at each of its steps
-            self._measured = measured
-            figure = measured and gradient_chart(measured)
-            shown = self.reveal(self.gradients, figure is not None)
-            self.chart.height = TOGETHER if shown else ALONE
-            if shown:
-                self.gradients.show(figure, f"norm of the loss's gradient by layer: {measured.summary}")
+        if measured is self._measured:  # as at all steps of a race but its first
+            return
+        self._measured = measured
+        figure = gradient_chart(measured) if measured else None
+        shown = self.reveal(self.gradients, figure is not None)
+        self.chart.height = TOGETHER if shown else ALONE
+        if measured and shown:
+            self.gradients.show(figure, f"norm of the loss's gradient by layer: {measured.summary}")
 
     @draws()
     def draw_board(self, found: Race) -> None:
