@@ -132,8 +132,8 @@ class TrainingRace(Panel):
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
         self._measured: FirstGradients | None = None  # whose chart is on screen
-        both = row(self.chart, self.gradients, grow=[2, 1], basis=[480, 260])
-        body = column(row(both, self.board, grow=[8, 1], basis=240), self.snapshots)
+        both = row(self.chart, self.gradients, grow=[3, 1], basis=[500, 240])
+        body = column(row(both, self.board, grow=[20, 1], basis=240), self.snapshots)
         both.hidden, body.hidden = [self.gradients], [self.snapshots]
         return body
 
