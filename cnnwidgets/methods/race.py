@@ -36,7 +36,8 @@ class Race:
         histories: one for each schedule and seed.
         unit: what the schedules' steps are: "epoch" or "batch".
         steps: how many each schedule has: the budget.
-        gradients: where several networks race, the gradients of the first step (of the first seed) in each; else None.
+        gradients: where several networks race, the gradients of the first step (of the first seed) in each; else None, as
+            of races put beside each other.
     """
 
     histories: tuple[History, ...]
