@@ -20,6 +20,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.first_gradients import FirstGradients, first_gradients
 from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
@@ -105,6 +106,7 @@ __all__ = [
     "Features",
     "Filters",
     "Finding",
+    "FirstGradients",
     "History",
     "Layout",
     "Lime",
@@ -161,6 +163,7 @@ __all__ = [
     "faithfulness",
     "features",
     "filters",
+    "first_gradients",
     "grad_cam",
     "grad_cam_plus_plus",
     "gradient_check",
