@@ -46,10 +46,12 @@ STATES = {
     "EarlyStopping": 'cw.EarlyStopping("over-fitting")',
     "TrainingMonitor": 'cw.TrainingMonitor("A")',
     "SickRuns": 'cw.SickRuns("L", guesses={"L": "dead ReLUs"}, quantity="gradient")',
+    "AugmentationGallery": 'cw.AugmentationGallery(net, 3, images=pictures, augmentations=["rotate", "scale", "color"], strength=0.9)',
     "InitLab": "cw.InitLab()",
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
     "HyperparameterSearch": 'cw.HyperparameterSearch("digits", by="all three", runs=16, box=[0.02, 0.1, 0.2, 0.9])',
     "OptimizerRace": "cw.OptimizerRace(step=20)",
+    "depth_race": 'cw.TrainingRace(replay="depth")',
     "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"
     '                 methods=["saliency", "guided_backprop", "grad_cam"])',
 }

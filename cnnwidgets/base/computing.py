@@ -95,10 +95,12 @@ class Computing:
             self._asides.setdefault(key, Line()).put(Job(run))
 
     def cancel(self) -> None:
-        """Stop the computation; what is on screen stays."""
+        """Stop the computation, and what is done beside it; what is on screen stays."""
         with LOCK:
             if self._job:
                 self._job.cancel()
+            for line in self._asides.values():
+                line.clear()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the result; False if ``timeout`` (in seconds) passes first.

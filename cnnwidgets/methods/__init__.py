@@ -3,6 +3,7 @@
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
 from cnnwidgets.methods.attribution import Attribution
+from cnnwidgets.methods.augmentation import AUGMENTATIONS
 from cnnwidgets.methods.backward_rules import RuleTable, backward_rules
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.methods.cam import grad_cam, grad_cam_plus_plus, guided_grad_cam, layer_cam, score_cam
@@ -19,6 +20,7 @@ from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
 from cnnwidgets.methods.filters import Filters, filters
+from cnnwidgets.methods.first_gradients import FirstGradients, first_gradients
 from cnnwidgets.methods.gradient_check import CheckedGradient, gradient_check
 from cnnwidgets.methods.gradients import (
     deconvnet,
@@ -58,8 +60,10 @@ from cnnwidgets.methods.segmentation import Segmentation, intersection_over_unio
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.stability import Stability, stability
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
+from cnnwidgets.methods.ten_crop import TenCrop, ten_crop
 from cnnwidgets.methods.top_patches import Crop, Patch, TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
@@ -67,6 +71,7 @@ from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UN
 from cnnwidgets.methods.verdict import Verdict
 
 __all__ = [
+    "AUGMENTATIONS",
     "BUILDERS",
     "DATA",
     "INITIALIZATIONS",
@@ -106,6 +111,7 @@ __all__ = [
     "Features",
     "Filters",
     "Finding",
+    "FirstGradients",
     "History",
     "Layout",
     "Lime",
@@ -133,11 +139,13 @@ __all__ = [
     "Separation",
     "Signal",
     "Signals",
+    "Stability",
     "Step",
     "Stop",
     "Surface",
     "Symptom",
     "Task",
+    "TenCrop",
     "TopPatches",
     "Trial",
     "Trust",
@@ -161,6 +169,7 @@ __all__ = [
     "faithfulness",
     "features",
     "filters",
+    "first_gradients",
     "grad_cam",
     "grad_cam_plus_plus",
     "gradient_check",
@@ -202,7 +211,9 @@ __all__ = [
     "signals",
     "smoothgrad",
     "spread_class",
+    "stability",
     "task",
+    "ten_crop",
     "thin_class",
     "top_patches",
     "train",

@@ -253,14 +253,18 @@ class Question:
         """
         if self.alone and len(pictures) > 1:
             return torch.cat([self.answers(one) for one in pictures.split(1)])
+        output, values = watched(self.net, pictures, [*self._watches.values()])
+        return self.told(output, len(pictures), dict(zip(self._watches, values, strict=True)))
+
+    def told(self, output: Any, count: int, units: Mapping[Unit, Tensor] | None = None) -> Tensor:
+        """The same of what the network gave for so many pictures, and of the values of the units that are asked."""
 
         def of_classes(table: Tensor) -> Tensor:
             self._about_score = f"{self.net.output.sentence}; the score is the {self.net.output.quantity}"
             return self.net.output.answers(table)
 
-        output, values = watched(self.net, pictures, [*self._watches.values()])
-        found = self._read(output, len(pictures), of_classes, dict(zip(self._watches, values, strict=True)))
-        return torch.stack([values.detach().float().cpu() for values in found], 1)
+        values = self._read(output, count, of_classes, units or {})
+        return torch.stack([one.detach().float().cpu() for one in values], 1)
 
     def _read(
         self, output: Any, count: int, of_classes: Callable[[Tensor], Tensor], units: Mapping[Unit, Tensor]

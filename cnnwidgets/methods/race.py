@@ -13,6 +13,7 @@ import numpy as np
 from cnnwidgets.methods import history_files
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.early_stopping import Patience
+from cnnwidgets.methods.first_gradients import FirstGradients, compare_networks, gradients_of
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.race_runs import apart, check_seeds, plans_of, run_all
 from cnnwidgets.methods.schedule_parameters import settle
@@ -35,11 +36,14 @@ class Race:
         histories: one for each schedule and seed.
         unit: what the schedules' steps are: "epoch" or "batch".
         steps: how many each schedule has: the budget.
+        gradients: where several networks race, the gradients of the first step (of the first seed) in each; else None, as
+            of races put beside each other.
     """
 
     histories: tuple[History, ...]
     unit: str
     steps: int
+    gradients: FirstGradients | None = None
 
     @property
     def names(self) -> list[str]:
@@ -147,15 +151,17 @@ class Race:
 
     def save(self, path: str | Path) -> None:
         """Write it to a ``.json`` or ``.npz`` file, from which :meth:`load` and ``History.load`` read."""
-        history_files.save(path, list(self.histories), unit=self.unit, steps=self.steps)
+        more = {"gradients": self.gradients.plain()} if self.gradients else {}
+        history_files.save(path, list(self.histories), unit=self.unit, steps=self.steps, **more)
 
     @classmethod
     def load(cls, path: str | Path) -> Race:
         """Read it from a file; a ValueError if that holds no race."""
         found, about = history_files.load(path)
+        gradients = about.pop("gradients", None)
         if about.keys() != {"unit", "steps"}:
             raise ValueError(f"{Path(path).name} holds no race; History.load reads the history of one training")
-        return cls(tuple(found), **about)
+        return cls(tuple(found), **about, gradients=FirstGradients.of_plain(gradients) if gradients else None)
 
 
 @checking("seeds", "steps", "patience", "min_delta", "checkpoint")
@@ -182,7 +188,8 @@ def race(
 
     A run is what :func:`train`, torch's scheduler and the seed give, to the last bit on one machine, whatever runs beside
     it and on whatever executor. The network is validated after every epoch; ReduceLROnPlateau sees that loss. A run ends
-    early when its loss is not finite. Cosine with restarts leaves a snapshot before each restart.
+    early when its loss is not finite. Cosine with restarts leaves a snapshot before each restart. Where the specs have
+    several networks, their :func:`first_gradients` are measured before.
 
     Parameters:
         task: the network and its data; both stay as they are.
@@ -221,10 +228,11 @@ def race(
         Patience(patience, min_delta)
         usual = {"patience": patience, "min_delta": min_delta}
     plans = plans_of(task, specs, steps, unit, seeds, usual, checkpoint)
+    gradients = gradients_of(plans[:: len(seeds)], cancel) if compare_networks(specs) else None
     now: Race | None = None
     try:
         for found, fraction in run_all(plans, executor, cancel):
-            now = Race(found, unit, steps)
+            now = Race(found, unit, steps, gradients)
             if on_update:
                 on_update(now, fraction)
     except Cancelled:

@@ -116,7 +116,7 @@ def _reach(values: Tensor, preprocess: Callable) -> tuple[float, float, bool]:
     ends = torch.stack(torch.aminmax(values.detach().flatten(1), dim=1), 1)[:, :, None]  # of each channel: few numbers
     undone = _undone(ends, preprocess)
     low, high = float(undone.min()), float(undone.max())
-    return low, high, _mean_and_std(preprocess) is not None or (low >= -1e-3 and high <= 1 + 1e-3)
+    return low, high, mean_and_std(preprocess) is not None or (low >= -1e-3 and high <= 1 + 1e-3)
 
 
 def _stretched(low: float, high: float, known: bool) -> tuple[float, float]:
@@ -132,11 +132,11 @@ def _in_color(shown: Tensor) -> np.ndarray:
 
 def _undone(values: Tensor, preprocess: Callable) -> Tensor:
     values = values.detach().float().cpu()
-    found = _mean_and_std(preprocess)
+    found = mean_and_std(preprocess)
     return values * _column(found[1]) + _column(found[0]) if found else values
 
 
-def _mean_and_std(preprocess: Any) -> tuple[Any, Any] | None:
+def mean_and_std(preprocess: Any) -> tuple[Any, Any] | None:
     """Mean and standard deviation of our own preprocessing, torchvision's presets, or a ``Compose`` with a ``Normalize``."""
     steps = [preprocess, *getattr(preprocess, "transforms", [])]
     return next(((step.mean, step.std) for step in steps if hasattr(step, "mean") and hasattr(step, "std")), None)

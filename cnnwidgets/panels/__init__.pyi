@@ -1,4 +1,5 @@
 from .activations import FeatureMapBrowser as FeatureMapBrowser
+from .augmentation import AugmentationGallery as AugmentationGallery
 from .backward_rules import BackwardRules as BackwardRules
 from .early_stopping import EarlyStopping as EarlyStopping
 from .embedding import EmbeddingExplorer as EmbeddingExplorer

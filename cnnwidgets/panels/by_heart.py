@@ -72,12 +72,6 @@ class LearnsByHeart(Panel):
         if self.under_way:
             raise RuntimeError(f"the training is under way: {PICTURES} pictures can be learned by heart once it has ended")
 
-    def cancel(self) -> None:
-        """Stop the computation, and the try; what is on screen stays."""
-        super().cancel()
-        if self._learning is not None:
-            self._learning.cancel()
-
     def _loop_begins(self) -> None:
         """A loop begins: a try that is running ends first, since it has the random generators."""
         with LOCK:

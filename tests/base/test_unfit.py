@@ -38,6 +38,7 @@ MAKERS = {
     "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
     "lab": lambda **given: cw.InitLab(**{"depth": 2, "width": 20, **given}),
     "check": lambda **given: cw.GradientCheck(**{"of": "fc3.bias", "pictures": 1, "entries": 2, **given}),
+    "gallery": lambda **given: cw.AugmentationGallery(cw.load(DIGITS), cw.samples.digits(), **{"copies": 2, **given}),
     "optimizers": lambda **given: cw.OptimizerRace(**{"steps": 10, **given}),
     "search": lambda **given: cw.HyperparameterSearch(**{"runs": 2, "steps": 1, **given}),
     "monitor": lambda **given: cw.TrainingMonitor("A", **given),
@@ -45,6 +46,9 @@ MAKERS = {
 }
 
 UNFIT = [
+    ("gallery", "augmentations", ["rotat"], "there is no augmentation 'rotat'. Did you mean 'rotate'"),
+    ("gallery", "strength", 1.5, "strength is 1.5; expected a number from 0 to 1"),
+    ("gallery", "copies", 0, "copies is 0; expected a whole number from 1 to 63"),
     ("saliency", "methods", ["gradcam"], "there is no method 'gradcam'. Did you mean 'grad_cam'"),
     ("saliency", "methods", [3], "methods[0] is 3; expected one of 'saliency', "),
     ("saliency", "reduce", "maxx", "there is no reduce 'maxx'. Did you mean 'max'? Expected one of 'max', 'sum'"),

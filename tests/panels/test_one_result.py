@@ -44,6 +44,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
     "LRFinder": (lambda: cw.LRFinder("digits", steps=10), {"steps": 12}),
     "EarlyStopping": (lambda: cw.EarlyStopping(LOSSES, 2), {"patience": 5}),
     "BackwardRules": (cw.BackwardRules, {"example": "network"}),
+    "AugmentationGallery": (
+        lambda: cw.AugmentationGallery(cw.load("digits"), cw.samples.digits(), copies=2),
+        {"image": 1, "augmentations": ["shift"]},
+    ),
     "InitLab": (lambda: cw.InitLab(depth=2, width=20), {"init": "xavier", "activation": "relu"}),
     "GradientCheck": (lambda: cw.GradientCheck(of="fc3.bias", pictures=1, entries=2), {"of": "fc2.bias"}),
     "OptimizerRace": (lambda: cw.OptimizerRace(steps=20), {"surface": "saddle"}),

@@ -7,9 +7,10 @@ from typing import Any
 
 from cnnwidgets.methods.code.schedules import making
 from cnnwidgets.methods.code.tasks import task_line
+from cnnwidgets.methods.first_gradients import compare_networks
 from cnnwidgets.methods.schedule_parameters import VARIED, settle
 from cnnwidgets.methods.schedules import title
-from cnnwidgets.methods.variations.model import BUILDERS
+from cnnwidgets.methods.variations import model
 
 _RUN = """\
 torch.manual_seed(0)
@@ -61,6 +62,8 @@ _AFTER = """
 def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, task: Any, result: str) -> str:
     """The lines that put a result of each schedule, epoch by epoch, into a dict ``values``; seed 0.
 
+    Those of several networks also measure their ``gradients`` before training.
+
     Parameters:
         task: a sample's name, of which every line is written out; or your own, whose batches may have any form.
         result: "accuracy" or "loss", of the validation.
@@ -69,8 +72,22 @@ def race_lines(specs: list[dict[str, Any]], steps: int, unit: str, task: Any, re
         "import numpy as np\nimport torch\nimport torch.nn.functional as F\n\nimport cnnwidgets as cw\n\n"
         f"{task_line(task, 'loader, validation_loader')}\nvalues = {{}}"
     )
-    own = not isinstance(task, str)
-    return "\n\n".join([head, *(_run(spec, steps, unit, own, result) for spec in specs)])
+    own, specs = not isinstance(task, str), [_with_builder(spec) for spec in specs]
+    runs = [_run(spec, steps, unit, own, result) for spec in specs]
+    return "\n\n".join([head, *runs, *([_gradients(specs)] if compare_networks(specs) else [])])
+
+
+def _with_builder(spec: dict[str, Any]) -> dict[str, Any]:
+    """A spec whose network, if it has one, is a dict: of a function, which no line can give, with its name."""
+    if spec.get("model") is None:
+        return spec
+    return {**spec, "name": title(spec), "model": model.settle(spec["model"])}
+
+
+def _gradients(specs: list[dict[str, Any]]) -> str:
+    """The lines that measure the gradients in each network before training."""
+    rows = "".join(f"    {spec!r},\n" for spec in specs)
+    return f"specs = [\n{rows}]\ngradients = cw.methods.first_gradients(task, specs)  # gradients.norms, of each network"
 
 
 def _run(spec: dict[str, Any], steps: int, unit: str, own: bool, result: str) -> str:
@@ -109,7 +126,7 @@ def _varied(spec: dict[str, Any]) -> str:
     if not what:
         return ""
     builder = what.get("model", {}).get("builder")
-    yours = "" if builder is None or builder in BUILDERS else f"cw.methods.BUILDERS[{builder!r}] = ...  # yours\n"
+    yours = "" if builder is None or builder in model.BUILDERS else f"cw.methods.BUILDERS[{builder!r}] = ...  # yours\n"
     return f"{yours}varied = cw.methods.vary(task, {', '.join(f'{key}={value!r}' for key, value in what.items())})"
 
 

@@ -17,7 +17,7 @@ from cnnwidgets.base import controls as c
 from cnnwidgets.base.jobs import Job, import_for_trainings
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Number, public
-from cnnwidgets.methods import Race, race
+from cnnwidgets.methods import FirstGradients, Race, race
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.race import UNITS
 from cnnwidgets.methods.race_curves import has_weights, quantities
@@ -30,8 +30,12 @@ from cnnwidgets.net import BoundModel
 from cnnwidgets.net.arguments import one_of
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.training import race_charts as charts
+from cnnwidgets.panels.training.gradient_chart import gradient_chart
 from cnnwidgets.views import BoardView, ChartView
 from cnnwidgets.views.curves import blank
+
+ALONE, TOGETHER = 420, 320
+"""CSS pixels of the curves' height: without the gradients, and with them, which on a narrow screen are below the curves."""
 
 
 class TrainingRace(Panel):
@@ -47,6 +51,10 @@ class TrainingRace(Panel):
     best epoch, into ``panel.trained``, for any other panel; ``panel.result.histories`` have the networks of all.
     ``panel.result.save("race.json")`` saves the curves, and ``cw.TrainingRace(replay="race.json")`` shows them again without
     training.
+
+    Where several networks race, a line for each shows what reaches its layers before training, from the first to the last:
+    the norm of the loss's gradient by their weights, see :func:`cnnwidgets.methods.first_gradients`. Gradients of deep
+    plain networks with batch norm explode, and have a share in how these fare, which He et al. (2016) exclude.
 
     Parameters:
         task: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network.
@@ -116,14 +124,17 @@ class TrainingRace(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         import_for_trainings()
-        self.chart = ChartView(height=420, readout=True)
+        self.chart = ChartView(height=ALONE, readout=True)
         with suppress(MissingPackage):
             self.chart.show(blank(self.unit, "loss"), f"loss by {self.unit}")
+        self.gradients = ChartView(height=TOGETHER)
         self.board = BoardView()
         self.snapshots = ChartView(height=260)
         self._curves = charts.Growing(self.chart)
-        body = column(row(self.chart, self.board, grow=[8, 1], basis=240), self.snapshots)
-        body.hidden = [self.snapshots]
+        self._measured: FirstGradients | None = None  # whose chart is on screen
+        both = row(self.chart, self.gradients, grow=[3, 1], basis=[500, 240])
+        body = column(row(both, self.board, grow=[20, 1], basis=240), self.snapshots)
+        both.hidden, body.hidden = [self.gradients], [self.snapshots]
         return body
 
     def compute(self, state: SimpleNamespace, job: Job) -> Race:
@@ -149,6 +160,18 @@ class TrainingRace(Panel):
         self._curves.show(found)
 
     @draws()
+    def draw_gradients(self, found: Race) -> None:
+        measured = found.gradients
+        if measured is self._measured:  # as at all steps of a race but its first
+            return
+        self._measured = measured
+        figure = gradient_chart(measured) if measured else None
+        shown = self.reveal(self.gradients, figure is not None)
+        self.chart.height = TOGETHER if shown else ALONE
+        if measured and shown:
+            self.gradients.show(figure, f"norm of the loss's gradient by layer: {measured.summary}")
+
+    @draws()
     def draw_board(self, found: Race) -> None:
         self.board.show(charts.standing_rows(found), f"Test {quantities(found)[-1]}")
 
@@ -160,7 +183,7 @@ class TrainingRace(Panel):
             self.snapshots.show(bars, "test accuracy of the snapshots and of their average")
 
     def summary(self, found: Race) -> str:
-        return found.summary
+        return "\n".join([found.summary, *([found.gradients.summary] if found.gradients else [])])
 
     def progress(self, partial: Race | None) -> str:
         return partial.progress if partial else "Loading the pictures …"
@@ -202,8 +225,12 @@ class TrainingRace(Panel):
         return self._replay is None and has_weights(self._result)
 
     def data(self) -> dict[str, np.ndarray]:
-        """``loss``, ``accuracy``, and ``validation_`` of both: (schedules, seeds, epochs), NaN where a run has ended."""
-        return self.result.curves
+        """``loss``, ``accuracy``, and ``validation_`` of both: (schedules, seeds, epochs), NaN where a run has ended.
+
+        Where several networks race also ``gradient_norms`` (schedules, layers), NaN behind a network's last layer.
+        """
+        gradients = self.result.gradients
+        return {**self.result.curves, **({"gradient_norms": gradients.table} if gradients else {})}
 
     def code(self) -> str:
         task = self._task if self.task == "your own" else self.task
