@@ -66,6 +66,10 @@ class Climb:
 class Climber:
     """Takes pictures up, and holds the one ascent that goes on."""
 
+    _ascent: Ascent
+    _hows: list[tuple[int, Ascending]]
+    _film: dict[int, np.ndarray]
+
     def __init__(self, net: BoundModel):
         self._net, self._of, self._runs = net, None, 0  # type: BoundModel, Sequence[Any] | None, int
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,11 +17,16 @@ from cnnwidgets.methods.code.pictures import picture_lines
 from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.net.errors import capitalized
 from cnnwidgets.numbers import number
+from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.maximizer import charts
 from cnnwidgets.panels.maximizer.climb import Climb, Climber
 from cnnwidgets.panels.maximizer.settings import ascending
 from cnnwidgets.panels.maximizer.wanted import Wanted
 from cnnwidgets.views import ChartView, ImageGrid, ImageView
+from cnnwidgets.views.curves import blank
+
+PICTURE = 400
+"""Width of the picture in CSS pixels."""
 
 
 class ActivationMaximizer(Wanted):
@@ -107,15 +113,16 @@ class ActivationMaximizer(Wanted):
         self._climber = Climber(self.net)
 
     def build(self) -> Part | tuple[Part, ...]:
-        self.picture = ImageView(width=400)
-        self.several = ImageGrid(noun="picture", tools=False, scale="fixed", limits=[0, 1], colors="gray", height=400)
-        self.film = ImageGrid(
-            noun="picture", tools=False, scale="fixed", limits=[0, 1], colors="gray", height=130, hide=["line"]
-        )
-        self.chart = ChartView(height=230, readout=True)
+        self.picture = ImageView(width=PICTURE)
+        shades = {"scale": "fixed", "limits": [0, 1], "colors": "gray"}
+        look: dict[str, Any] = {"noun": "picture", "tools": False, "hide": ["line"], **shades}
+        self.several, self.film = ImageGrid(height=PICTURE, **look), ImageGrid(height=150, tile=60, **look)
+        self.chart = ChartView(height=220, readout=True)
+        with suppress(MissingPackage):
+            self.chart.show(blank("step", "score"), "the score by step")
         self._curves = charts.Growing(self.chart)
         self.observe(lambda change: self.set_trait("of", "unit" if change.new >= 0 else self.of), "unit")
-        body = row(self.picture, self.several, column(self.chart, self.film), grow=[1, 1, 1], basis=[330, 330, 400])
+        body = row(self.picture, self.several, column(self.chart, self.film), grow=[1, 1, 9], basis=[PICTURE, PICTURE, 380])
         body.hidden = [self.several]
         return body
 

@@ -30,6 +30,9 @@ SWITCHES: Mapping[str, tuple[Callable[..., Regularizer], tuple[str, ...]]] = {
 
 STARTS = ("zeros", "noise", "picture")
 
+ASCENT = "ascent"
+"""The row of the controls that say how a picture goes up."""
+
 OWN = "your own"
 """The preset where the settings are none's."""
 
@@ -70,14 +73,14 @@ class AscentSettings(ImagePanel):
         preset: a name in ``cw.methods.MAXIMIZE_PRESETS``, which says what is not given.
     """
 
-    steps = Number(128, 0, 2048, free="above", help="Steps of gradient ascent")
+    steps = Number(128, 0, 2048, free="above", group=ASCENT, help="Steps of gradient ascent")
     lr = public(
         t.Float(0.05, min=1e-9, max=1e9, help="learning rate; of pixels a share of the way from black to white"),
-        c.Slider(bounds=lambda panel: (1e-3, 10.0), log=True, label="rate"),
+        c.Slider(bounds=lambda panel: (1e-3, 10.0), log=True, label="learning rate", more=True),
     )
     regularizers = public(
         t.List(t.Enum([*SWITCHES]), help="What keeps the picture from being noise. Switch them while it runs"),
-        c.Several(group="against noise", options=lambda panel: [(name, name) for name in SWITCHES]),
+        c.Several(label="against noise", group=ASCENT, options=lambda panel: [(name, name) for name in SWITCHES]),
     )
     image_as = Choice([*IMAGES], texts=("pixels", "Fourier", "MACO"), label="change", more=True,
                       help="what is changed: pixels, Fourier coefficients, or the phases of these alone (MACO)")  # fmt: skip
@@ -118,7 +121,8 @@ class AscentSettings(ImagePanel):
         names = [*MAXIMIZE_PRESETS, *([OWN] if self.preset == OWN else [])]
         parts = {"kind": "choice", "options": [[name, name] for name in names]}
         fixed = any(name in self.locked for name in traits_of(MAXIMIZE_PRESETS["Olah 2017"]))
-        return {"preset": c.Value(label="as in", value=self.preset, parts=parts, help="settings of a paper", locked=fixed)}
+        about = {"label": "as in", "group": ASCENT, "help": "The settings of a paper"}
+        return {"preset": c.Value(value=self.preset, parts=parts, locked=fixed, **about)}
 
     def take_value(self, name: str, value: Any) -> None:
         if value in MAXIMIZE_PRESETS:
