@@ -121,8 +121,9 @@ class AscentSettings(ImagePanel):
         names = [*MAXIMIZE_PRESETS, *([OWN] if self.preset == OWN else [])]
         parts = {"kind": "choice", "options": [[name, name] for name in names]}
         fixed = any(name in self.locked for name in traits_of(MAXIMIZE_PRESETS["Olah 2017"]))
-        about = {"label": "as in", "group": ASCENT, "help": "The settings of a paper"}
-        return {"preset": c.Value(value=self.preset, parts=parts, locked=fixed, **about)}
+        said = "The settings of a paper"
+        preset = c.Value(label="as in", value=self.preset, parts=parts, help=said, group=ASCENT, locked=fixed)
+        return {"preset": preset}
 
     def take_value(self, name: str, value: Any) -> None:
         if value in MAXIMIZE_PRESETS:

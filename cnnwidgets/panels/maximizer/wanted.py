@@ -102,8 +102,8 @@ class Wanted(AscentSettings):
                 found, written = objectives.unit(state.layer, unit), f"unit({state.layer!r}, {unit})"
             case "layer":
                 found, written = objectives.layer(state.layer), f"layer({state.layer!r})"
-            case "objective" if self.objective is None:
-                raise ValueError("there is no objective: give objective= when the panel is made")
+            case _ if self.objective is None:
+                raise ValueError("there is no objective: give objective= where the panel is made")
             case _:
                 found, written = self.objective, "objective"
         if state.pictures > 1 and state.diversity:
