@@ -1,4 +1,4 @@
-"""Top patches of all units beside a bare forward pass, time and memory; maximized pictures beside the hook recipe and Horama."""
+"""Top patches beside a bare forward pass, time and memory; maximized pictures beside the hook recipe and Horama."""
 
 from __future__ import annotations
 

@@ -143,6 +143,11 @@ class Ascent:
         if isinstance(start, str) and start == "noise":
             draw = torch.Generator().manual_seed(self.seed)
             return torch.cat([noise(shape, draw) for _ in range(self.pictures)])
-        zeros = isinstance(start, str) and start == "zeros"
-        x = torch.zeros(shape, device=self.net.device) if zeros else one_picture(self.net, start, self._notes)
+        if isinstance(start, str) and start == "zeros":
+            x = torch.zeros(shape, device=self.net.device)
+        else:
+            try:
+                x = one_picture(self.net, start, self._notes)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f"start: {error}; expected 'zeros', 'noise' or a picture") from None
         return ((x - self._black) / self._span).clamp(0, 1).repeat(self.pictures, 1, 1, 1)

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Generator, Tensor
 
-NOISE = 0.1
+NOISE = 0.2
 """Standard deviation of the scaled coefficients that a picture of noise begins with.
 
 Lucid's 0.01 is nearly gray, for which the ReLUs of half of a small network's units are closed: nothing leads up from there.

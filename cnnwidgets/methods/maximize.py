@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from cnnwidgets.methods.arguments import real
+from cnnwidgets.methods.arguments import real, whole
 from cnnwidgets.methods.ascent import Ascent
 from cnnwidgets.methods.maximize_presets import MAXIMIZE_PRESETS, Ascending
 from cnnwidgets.methods.maximized import Maximized
@@ -74,8 +74,11 @@ def maximize(
         TypeError, ValueError: an objective or an option does not fit, or a score is not finite.
         Cancelled: cancel was set; its ``partial`` is what was found until then.
     """
-    if steps < 0 or pictures < 1:
-        raise ValueError(f"steps is {steps} and pictures {pictures}; expected numbers of at least 0 and 1")
+    steps, pictures, batch_size = (
+        whole("steps", steps, 0),
+        whole("pictures", pictures, 1),
+        whole("batch_size", batch_size, 1),
+    )
     given = {"image": image, "start": start, "rule": rule, "lr": lr, "regularizers": regularizers}
     how = replace(
         MAXIMIZE_PRESETS[one_of("preset", preset, MAXIMIZE_PRESETS)],

@@ -45,6 +45,8 @@ class ClassScore(Objective):
     asked: int | str
 
     def on(self, net: BoundModel) -> Measure:
+        if net.output.is_structure:
+            raise TypeError(f"{net.output.sentence}: it has no classes; ask for a unit, such as unit('layer3', 17)")
         index = net.target(self.asked)
         return Measure(lambda seen: seen.classes[:, index], classes=True)  # type: ignore[index]  # it is asked for
 

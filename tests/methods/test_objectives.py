@@ -108,6 +108,7 @@ def test_an_objective_says_what_it_is():
         (lambda: unit("4", 3, 1), ValueError, "row is 1 and column is None; expected both, or neither"),
         (lambda: unit(4, 3), TypeError, "layer is 4; expected a text"),
         (lambda: unit("4", "3"), ValueError, "index is '3'; expected a whole number"),
+        (lambda: target(1).on(cw.bind(nn.Conv2d(3, 2, 3), input_shape=(3, 12, 12))), TypeError, "it has no classes; ask"),
         (lambda: layer(3), TypeError, "name is 3; expected a text"),
         (lambda: unit("4", 3) + "7", TypeError, "unsupported operand"),
         (lambda: inversion("4", pictures(2)).on(bound()), ValueError, "one picture whose features are wanted, got 2"),
