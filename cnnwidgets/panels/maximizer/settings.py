@@ -75,7 +75,7 @@ class AscentSettings(ImagePanel):
 
     steps = Number(128, 0, 2048, free="above", group=ASCENT, help="Steps of gradient ascent")
     lr = public(
-        t.Float(0.05, min=1e-9, max=1e9, help="learning rate; of pixels a share of the way from black to white"),
+        t.Float(0.05, min=1e-9, help="learning rate; of pixels a share of the way from black to white"),
         c.Slider(bounds=lambda panel: (1e-3, 10.0), log=True, label="learning rate", more=True),
     )
     regularizers = public(
