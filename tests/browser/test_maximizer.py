@@ -51,7 +51,7 @@ def test_a_regularizer_is_switched_while_it_runs(climbing):
     cell.locator("[data-control=preset] select").select_option(label="Simonyan 2013")
     book.wait_python("panel._result.run", "2")
     expect(blur).not_to_be_checked()
-    expect(cell.get_by_label("L2", exact=True)).to_be_checked()
+    expect(cell.get_by_role("checkbox", name="L2")).to_be_checked()
     cell.get_by_label("a class", exact=True).check()
     cell.get_by_text("Class 0").first.wait_for()
     book.python("panel.cancel()")

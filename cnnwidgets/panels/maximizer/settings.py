@@ -91,9 +91,9 @@ class AscentSettings(ImagePanel):
         c.Picture(count=lambda panel: len(panel.images), when={"start": ["picture"]}),
     )
     rule = Choice([*RULES], more=True, help="how far a step goes along the gradient")
-    l2 = _strength("L2", 0.0001, 0.0, 1.0, free="above", label="L2",
+    l2 = _strength("L2", 0.0001, 0.0, 1.0, free="above", label="L2 strength",
                    help="strength of L2: how much the squares of the input cost")  # fmt: skip
-    variation = _strength("total variation", 0.001, 0.0, 1.0, free="above", label="total variation",
+    variation = _strength("total variation", 0.001, 0.0, 1.0, free="above", label="variation strength",
                           help="strength of total variation: how much neighbors that differ cost")  # fmt: skip
     jitter = _strength("jitter", 1 / 16, 0.0, 0.5, help="share of the side by which the picture shown is moved at most; "
                        "half as far again after a rotation")  # fmt: skip
