@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnwidgets.methods import search_files
 from cnnwidgets.methods.search import search
 from cnnwidgets.methods.spaces import WAYS, Space, Way
 from cnnwidgets.methods.tasks import Task
@@ -73,6 +75,15 @@ class Searches:
             "stopped": np.array([trial.state == "stopped" for _, trial in self.trials]),
             "by": np.repeat(np.arange(len(self.each)), [len(one.trials) for one in self.each]),
         }
+
+    def save(self, path: str | Path) -> None:
+        """Write them to a ``.json`` or ``.npz`` file, see :meth:`Search.save`."""
+        search_files.save(path, self.each)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Searches:
+        """Read what :meth:`save`, or that of one search, has written; a ValueError if the file holds no search."""
+        return cls(tuple(search_files.load(path)))
 
 
 @checked

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnwidgets.methods import search_files
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.spaces import Axis, axis_of
@@ -155,11 +157,31 @@ class Search:
             raise ValueError("there is no code: expected a search whose trials were trained here")
         return race_lines([{**trial.spec, "name": self.point(trial)}], self.steps, "epoch", task, self.result)
 
+    def save(self, path: str | Path) -> None:
+        """Write it to a ``.json`` or ``.npz`` file, without the weights of its runs.
+
+        >>> found.save("search.json")
+        >>> cw.HyperparameterSearch(replay="search.json")
+
+        Raises:
+            ValueError: the name has another ending.
+        """
+        search_files.save(path, [self])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Search:
+        """Read the first one in a file that :meth:`save`, or that of :class:`Searches`, has written; to the last bit.
+
+        Raises:
+            ValueError: the file holds no search.
+        """
+        return search_files.load(path)[0]
+
     @classmethod
     def from_optuna(cls, study: Any) -> Search:
         """A study of Optuna's, with one objective, as it is now; by its attributes alone, so Optuna need not be there.
 
-        >>> cw.HyperparameterSearch(cw.methods.Search.from_optuna(study))
+        >>> cw.HyperparameterSearch(replay=cw.methods.Search.from_optuna(study))
 
         A trial that was pruned has its last intermediate value. The ranges are those of the study's distributions; where
         there are none, what the trials span.
@@ -182,4 +204,6 @@ def words_of(name: str) -> str:
 
 
 def _said(value: Any) -> str:
-    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    return getattr(value, "__name__", str(value))
