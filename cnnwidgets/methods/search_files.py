@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cnnwidgets.methods.trials import Search, Trial
 
 SEARCH = {"by": str, "runs": int, "result": str, "higher": bool, "steps": int}
-TRIAL = {"values": dict, "spec": dict, "value": float, "state": str, "stopped": int}
+TRIAL = {"values": dict, "spec": dict, "value": float, "state": str, "stopped": int, "skipped": int}
 """What a file says of each, besides axes, trials and histories."""
 
 WORDS = {"result": ("accuracy", "loss", "value"), "state": ("complete", "stopped", "diverged", "running")}

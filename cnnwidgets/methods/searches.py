@@ -13,7 +13,7 @@ from cnnwidgets.methods import search_files
 from cnnwidgets.methods.search import search
 from cnnwidgets.methods.spaces import WAYS, Space, Way
 from cnnwidgets.methods.tasks import Task
-from cnnwidgets.methods.trials import Search, Trial
+from cnnwidgets.methods.trials import Search, Trial, told_of_stops
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -51,9 +51,7 @@ class Searches:
             return "No trial is complete."
         rest = [f"{one.by} {one.told(one.best.value) if one.best else 'none'}" for one in self.each if one is not first]
         told = f"Best: {first.told(first.best.value)} by {first.by}, at {first.point(first.best)}; {', '.join(rest)}."
-        runs = sum(len(one.trials) for one in self.each)
-        if stopped := sum(one.stopped for one in self.each):
-            told += f" {stopped} of {runs} runs were stopped early."
+        told += told_of_stops([trial for _, trial in self.trials])
         chance = "One seed of the search proves nothing: try another one."
         return "\n".join([told, chance, *(f"{one.by.capitalize()}. {one.summary}" for one in self.each)])
 

@@ -30,10 +30,13 @@ class Trial:
     Attributes:
         values: by name.
         spec: with these values in it.
-        value: the median over the seeds of the last validation's accuracy or loss; NaN before the first one.
-        state: "complete"; "stopped", if all of its runs were hopeless; "diverged"; or "running".
+        value: the median over the seeds of the last validation's accuracy or loss, where a run that was stopped early is
+            worse than those that were not, and one that diverged is the worst; NaN before the first validation.
+        state: that of its median run, or of the worse one of the two in the middle: "complete"; "stopped", early as
+            hopeless; "diverged"; or "running".
         histories: one for each seed; of the best trial alone they have weights.
         stopped: how many of its runs were stopped early as hopeless.
+        skipped: how many seeds were left out, because the runs before them had decided the median.
     """
 
     values: dict[str, Any]
@@ -42,6 +45,7 @@ class Trial:
     state: str
     histories: tuple[History, ...] = ()
     stopped: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,11 +103,8 @@ class Search:
     def summary(self) -> str:
         """The best trial, and how many runs were stopped early; then, one a line, how each of these ended."""
         best = self.best
-        seeds = max((len(one.histories) for one in self.trials), default=1) or 1
         lines = [f"Best: {self.told(best.value)} at {self.point(best)}." if best else "No trial is complete."]
-        runs = len(self.trials) * seeds
-        if self.stopped:
-            lines[0] += f" {self.stopped} of {runs} runs {'was' if self.stopped == 1 else 'were'} stopped early."
+        lines[0] += told_of_stops(self.trials)
         diverged = sum(one.state == "diverged" for one in self.trials)
         if diverged:
             lines[0] += f" {diverged} diverged."
@@ -196,6 +197,17 @@ class Search:
         higher = str(getattr(study.direction, "name", study.direction)).lower().endswith("maximize")
         sampler = type(getattr(study, "sampler", study)).__name__
         return cls(axes, tuple(trials), sampler, len(trials), "value", higher, 0)
+
+
+def told_of_stops(trials: Sequence[Trial]) -> str:
+    """How many runs of trials were stopped early, and how many were left out, in a sentence; empty if none was."""
+    stopped, skipped = sum(one.stopped for one in trials), sum(one.skipped for one in trials)
+    runs = sum(max(1, len(one.histories)) + one.skipped for one in trials)
+    told = f" {stopped} of {runs} runs {'was' if stopped == 1 else 'were'} stopped early" if stopped else ""
+    if not skipped:
+        return told and f"{told}."
+    left_out = f"{skipped} {'was' if skipped == 1 else 'were'} left out, as the other seeds had decided the median."
+    return f"{told}, and {left_out}" if told else f" {left_out}"
 
 
 def words_of(name: str) -> str:
