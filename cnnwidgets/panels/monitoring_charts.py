@@ -73,15 +73,16 @@ def layers_chart(record: Record, quantity: str) -> Any:
 
     about, found = QUANTITIES[quantity], courses(record, quantity)
     names = [name or quantity for name in told_apart([one.name for one in found])]
-    all_fit, curves = sum(map(len, names)) <= MOST_LETTERS, []
+    all_fit = sum(map(len, names)) <= MOST_LETTERS
+    curves: list[dict[str, Any]] = []
     for one, name in zip(found, names, strict=True):
         red, green, blue = (SHALLOW + one.depth * (DEEP - SHALLOW)).round().astype(int)
         style = {"color": f"rgb({red}, {green}, {blue})", "width": 2.5}
         curves.append({"x": one.x, "y": one.y, "name": name, "mode": "lines", "line": style, "showlegend": all_fit})
     if not all_fit:
-        for end, one in (("first", curves[0]), ("last", curves[-1])):
-            words = {"name": f"{end}: {one['name']}", "showlegend": True, "hoverinfo": "skip"}
-            curves.append({**one, "x": [None], "y": [None], **words})
+        for end, curve in (("first", curves[0]), ("last", curves[-1])):
+            words = {"name": f"{end}: {curve['name']}", "showlegend": True, "hoverinfo": "skip"}
+            curves.append({**curve, "x": [None], "y": [None], **words})
     layout: dict[str, Any] = {
         **LAYOUT,
         "margin": {"t": 30, "l": 62, "r": 8, "b": 36},
