@@ -46,7 +46,8 @@ STATES = {
     "EarlyStopping": 'cw.EarlyStopping("over-fitting")',
     "TrainingMonitor": 'cw.TrainingMonitor("A")',
     "SickRuns": 'cw.SickRuns("L", guesses={"L": "dead ReLUs"}, quantity="gradient")',
-    "AugmentationGallery": 'cw.AugmentationGallery(net, 3, images=pictures, augmentations=["rotate", "scale", "color"], strength=0.9)',
+    "AugmentationGallery": "cw.AugmentationGallery(net, 3, images=pictures,\n"
+    '                       augmentations=["rotate", "scale", "color"], strength=0.9)',
     "InitLab": "cw.InitLab()",
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
     "HyperparameterSearch": 'cw.HyperparameterSearch("digits", by="all three", runs=16, box=[0.02, 0.1, 0.2, 0.9])',
