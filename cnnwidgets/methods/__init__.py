@@ -39,6 +39,7 @@ from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation,
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
+from cnnwidgets.methods.projections import project
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.recorded import recorded, recorded_race
@@ -176,6 +177,7 @@ __all__ = [
     "optimizer_specs",
     "over_fit",
     "pointing_game",
+    "project",
     "race",
     "randomized",
     "recorded",

@@ -201,6 +201,7 @@ function render({ model, el }) {
       const hands = model.get("lock").includes("unit") ? "" : ", click to select";
       return used ? count : `${count}. Hover to read values${hands}.`;
     }
+    if (model.get("told").length) return model.get("told")[what.map];
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {
       const place = model.get("mosaic").length ? part(what.row, what.column) : what;
@@ -295,7 +296,7 @@ function render({ model, el }) {
     listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
     listen(model, ["scale", "limits", "contrast", "colors"], recolor),
     listen(model, ["orders", "sort", "tile", "height", "steady"], rearrange),
-    listen(model, ["selected", "cursor", "lock", "numbered", "quantity"], draw),
+    listen(model, ["selected", "cursor", "lock", "numbered", "quantity", "told"], draw),
     watch(scroll, rearrange),
     draw.stop,
   );
