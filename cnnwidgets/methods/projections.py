@@ -14,12 +14,13 @@ RULES = {"deconvnet": deconvnet, "guided": guided_backprop, "gradient": saliency
 
 
 @checked
-def project(net: BoundModel, dataset: Any, layer: str, unit: int, patch: Patch, rule: str = "deconvnet") -> Crop:
+def project(net: BoundModel, dataset: Any, layer: str, unit: int, patch: Patch, rule: str = "guided") -> Crop:
     """Send the value of a patch's position back to the picture, all others being 0, and cut out what the position sees.
 
     Zeiler and Fergus, Visualizing and Understanding Convolutional Networks (ECCV 2014), show it beside each patch; with
     guided backpropagation Springenberg et al., Striving for Simplicity (ICLR workshop 2015). Max pooling sends it back to
-    where the maximum was. A value of 0 projects to nothing; a negative one is sent back by its size.
+    where the maximum was. By deconvnet ReLUs do not look at the picture, and without max pooling all projections of a unit
+    are alike. A value of 0 projects to nothing; a negative one is sent back by its size.
 
     >>> patch = cw.methods.top_patches(net, pictures, "layer1.0.relu")["layer1.0.relu"].strongest(3)[0]
     >>> cw.methods.project(net, pictures, "layer1.0.relu", 3, patch).values.shape
@@ -28,7 +29,7 @@ def project(net: BoundModel, dataset: Any, layer: str, unit: int, patch: Patch, 
     Parameters:
         net, dataset: those that the patches are of.
         layer, unit, patch: a patch of this unit, from :func:`top_patches`.
-        rule: ``"deconvnet"``, ``"guided"`` or ``"gradient"``: how a value goes back through a ReLU.
+        rule: ``"guided"``, ``"deconvnet"`` or ``"gradient"``: how a value goes back through a ReLU.
 
     Returns:
         A :class:`Crop`, whose values are the size of the position's value times its derivative, by that rule, with

@@ -3,7 +3,7 @@
 
 import { drawCross, drawLines, drawNumber } from "./grid_marks.js";
 import { tilesIn } from "./grid_tiles.js";
-import { eachOf, toolbar, zoomButtons } from "./grid_tools.js";
+import { counted, eachOf, toolbar, zoomButtons } from "./grid_tools.js";
 import { colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
 import { format } from "./numbers.js";
 
@@ -197,7 +197,7 @@ function render({ model, el }) {
 
   const describe = (what) => {
     if (!what || what.map >= data.count) {
-      const count = `${data.count.toLocaleString("en")} ${model.get("noun")}${data.count === 1 ? "" : "s"}`;
+      const count = counted(data.count, model.get("noun"));
       const hands = model.get("lock").includes("unit") ? "" : ", click to select";
       return used ? count : `${count}. Hover to read values${hands}.`;
     }
@@ -248,7 +248,7 @@ function render({ model, el }) {
     tools.hidden = !model.get("tools");
     buttons.hidden = tools.hidden || model.get("hide").includes("zoom");
     head.hidden = buttons.hidden && !title.textContent;
-    canvas.setAttribute("aria-label", `${model.get("title")}: ${data.count} ${model.get("noun")}${data.count === 1 ? "" : "s"}`);
+    canvas.setAttribute("aria-label", `${model.get("title")}: ${counted(data.count, model.get("noun"))}`);
     colorize();
     rearrange();
   };

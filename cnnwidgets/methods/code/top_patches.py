@@ -22,7 +22,7 @@ _ORDERS = {
     "deciles": """\
 sample = np.argsort(priorities(numbers, 0), kind="stable")[:SAMPLE]  # the same random pictures for all units
 tenths = np.array_split(np.lexsort((numbers[sample], tops[sample])), len(sample) * np.arange(1, 10) // 10)
-order = np.array([sample[min(tenth)] for tenth in tenths if len(tenth)])""",
+order = np.array([sample[min(tenth)] for tenth in tenths[::-1] if len(tenth)])""",
 }
 
 _POSITIONS = """\
@@ -38,8 +38,9 @@ _CROPS = """\
 
 def patch(i, row, column):
     top, left, height, width = {top}, {left}, {height:g}, {width:g}  # what the position sees
-    rows, columns = slice(floor(top) + {beyond}, ceil(top + height) + {beyond}), slice(floor(left) + {beyond}, ceil(left + width) + {beyond})
-    return torch.nn.functional.pad(picture(i)[0], [{beyond}] * 4)[:, rows, columns].cpu().float().numpy()
+    beyond = torch.nn.functional.pad(picture(i)[0], [{beyond}] * 4)
+    top, left, bottom, right = floor(top), floor(left), ceil(top + height), ceil(left + width)
+    return beyond[:, top + {beyond} : bottom + {beyond}, left + {beyond} : right + {beyond}].cpu().float().numpy()
 
 patches = [patch(*place) for place in zip(indices, rows, columns)]"""
 

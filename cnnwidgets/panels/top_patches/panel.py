@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Executor
-from dataclasses import asdict
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch import nn
 from cnnwidgets.base import Panel, action, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
-from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.jobs import Job
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Cursor, Flag, Slide, public
 from cnnwidgets.methods import TopPatches as Found
@@ -24,22 +23,15 @@ from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.code.top_patches import patch_lines
 from cnnwidgets.methods.top_patches import Patch
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.errors import sentence
-from cnnwidgets.net.items import names_of
 from cnnwidgets.net.relu_rules import NoRule
 from cnnwidgets.panels.top_patches import words
-from cnnwidgets.panels.top_patches.tiles import Looks, Seen, side_by_side
-from cnnwidgets.views import ImageGrid, ImageView
+from cnnwidgets.panels.top_patches.pairs import Pairs, center
 
 MOST = 16
 """Patches of each unit that a scan keeps, so that more of them are there at once."""
 
 LAYERS = 4
 """Scans that are kept, so that one can go back to a layer."""
-
-
-SOON = 0.2
-"""Seconds between two looks at projections that take long."""
 
 
 class TopPatches(Panel):
@@ -73,7 +65,7 @@ class TopPatches(Panel):
         help="The patches that excite the unit most, the pictures that excite it least, or a random one of each tenth",
     )  # fmt: skip
     rule = Choice(
-        ["deconvnet", "guided", "gradient"], label="projection", then="nothing",
+        ["deconvnet", "guided", "gradient"], "guided", label="projection", then="nothing",
         help="How the value of the position goes back to the picture through each ReLU",
     )  # fmt: skip
     one_per_picture = Flag(
@@ -100,7 +92,7 @@ class TopPatches(Panel):
         executor: Executor | None = None,
         **options: Any,
     ) -> None:
-        self.dataset, self._scanning = dataset, {"workers": workers, "executor": executor}
+        self.dataset, self._workers, self._executor = dataset, workers, executor
         self._scans: dict[tuple[str, bool], Found] = {}
         super().__init__(bound(net, dataset), layer=layer, unit=unit, **options)
 
@@ -127,39 +119,29 @@ class TopPatches(Panel):
 
     def _learn(self) -> None:
         learn_input_shape(self.net, self.dataset, numbers_of(self.dataset, None))
-        self._looks, self._names = Looks(self.net, self.dataset), names_of(self.dataset)
 
     def build(self) -> Part | tuple[Part, ...]:
         if not self.layer_names:
             raise ValueError(f"{self.net.name} has no layer to ask: no output is maps, a vector, a sequence or tokens")
-        lock = ["unit"] if "image" in self.locked else []
-        colors = {"limits": [0.0, 255.0], "scale": "fixed"}
-        self.grid = ImageGrid(noun="patch", tools=False, height=430, steady=True, lock=lock, **colors)
-        self.grid.without_kernel = {"lock": ["unit"]}
-        self.grid.on_user("selected", self._open)
-        self.picture = ImageView(width=260)
+        self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
+        self.pairs.grid.on_user("selected", self._open)
         self.observe(self._keep_unit, "layer")
-        return row(self.grid, self.picture, grow=(4, 1), basis=(560, 200))
+        return row(self.pairs.grid, self.pairs.picture, grow=(4, 1), basis=(560, 200))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Found:
         asked = state.layer, state.one_per_picture
         if asked not in self._scans:
             found = top_patches(
-                self.net, self.dataset, state.layer, MOST, one_per_picture=state.one_per_picture, **self._scanning,
-                on_update=job.update, cancel=job,
+                self.net, self.dataset, state.layer, MOST, one_per_picture=state.one_per_picture,
+                workers=self._workers, executor=self._executor, on_update=job.update, cancel=job,
             )  # fmt: skip
             self._scans = dict([*self._scans.items(), (asked, found)][-LAYERS:])
         return self._scans[asked]
 
     @draws("unit", "which", "rule", "k", "image")
     def draw_patches(self, found: Found) -> None:
-        layer, wanted = self._layer(found), SimpleNamespace(**self._snapshot())
-        patches = self._chosen(found)
-        titles = {"title": words.heading(layer, wanted.unit, wanted.which, patches, found.seen)}
-        tenths = words.tenths(layer, wanted.unit) if wanted.which == "deciles" and patches else []
-        titles["labels"] = words.under(patches, self._names, tenths)
-        titles["told"] = words.told(patches, self._names, wanted.which)
-        self._looking = self.aside("look", lambda job: self._look(job, layer, wanted, patches, titles))
+        wanted = SimpleNamespace(**self._snapshot())
+        self._looking = self.pairs.look_at(self._layer(found), self._chosen(found), wanted, found.seen)
 
     @draws("unit", "which", "k")
     def draw_words(self, found: Found) -> None:
@@ -170,23 +152,26 @@ class TopPatches(Panel):
         return words.summary(found, self._layer(found), self.unit, self.which, self._chosen(found))
 
     def remarks(self, found: Found) -> list[str]:
-        return [words.RULES[self.rule], *found.notes]
+        return [words.projected(self.rule, self.net, self._layer(found).layer), *found.notes]
 
     def progress(self, partial: Found | None) -> str:
         return f"{partial.seen:,} of {partial.total:,} pictures …" if partial else "Scanning the pictures …"
 
     def data(self) -> dict[str, np.ndarray]:
-        """Of the patches on screen ``values``, ``indices``, ``rows``, ``columns`` and ``labels`` (n,).
+        """Of the patches on screen ``values``, ``indices``, ``rows``, ``columns`` and ``labels``, all (n,).
 
-        And what they show, ``patches`` and ``projections`` float32 (n, C, height, width), where all are of one size.
+        And what they show, as far as the network has such projections and all are of one size: ``patches`` and
+        ``projections``, float32 (n, C, height, width), 0 beyond the picture.
         """
         found = self.result
         layer, patches = self._layer(found), self._chosen(found)
         names = {"values": "value", "indices": "index", "rows": "row", "columns": "column", "labels": "label"}
         arrays = {key: np.array([getattr(patch, name) for patch in patches]) for key, name in names.items()}
-        crops = [layer.crop(self.net, self.dataset, patch).values for patch in patches]
-        back = [project(self.net, self.dataset, layer.layer.name, self.unit, patch, self.rule).values for patch in patches]
-        return {**arrays, "patches": np.array(crops), "projections": np.array(back)}
+        crops = {"patches": [layer.crop(self.net, self.dataset, patch).values for patch in patches]}
+        with suppress(NoRule):
+            about = self.net, self.dataset, layer.layer.name, self.unit
+            crops["projections"] = [project(*about, patch, self.rule).values for patch in patches]
+        return arrays | {name: np.stack(some) for name, some in crops.items() if len({one.shape for one in some}) == 1}
 
     def code(self) -> str:
         found = self.result
@@ -224,72 +209,9 @@ class TopPatches(Panel):
         if change.new in self.layer_names:
             self.unit = min(self.unit, self.net.layers[change.new].map_shape[0] - 1)
 
-    # what takes a while, and hands
-
-    def _look(
-        self, job: Job, layer: UnitPatches, wanted: SimpleNamespace, patches: list[Patch], titles: dict[str, Any]
-    ) -> None:
-        """Show patches and their projections; where these take long, gray stands for those to come."""
-        name, soon = layer.layer.name, time.monotonic() + SOON
-        seen = [self._looks.seen(name, patch) for patch in patches]
-        back: list[np.ndarray] = []
-        try:
-            for patch in patches:
-                if time.monotonic() > soon:
-                    self._show(job, layer, wanted, patches, seen, back, titles)
-                    soon += SOON
-                if job.cancelled:
-                    return
-                back.append(self._looks.projection(name, wanted.unit, patch, wanted.rule))
-        except NoRule as error:
-            titles = {**titles, "title": f"{titles['title']} · no projections: {sentence(error)}"}
-            self._show(job, layer, wanted, patches, seen, None, titles)
-        else:
-            self._show(job, layer, wanted, patches, seen, back, titles)
-
-    def _show(
-        self,
-        job: Job,
-        layer: UnitPatches,
-        wanted: SimpleNamespace,
-        patches: list[Patch],
-        seen: list[Seen],
-        back: list[np.ndarray] | None,
-        titles: dict[str, Any],
-    ) -> None:
-        tiles, mosaic = side_by_side([one.patch for one in seen], back)
-        with LOCK:
-            if job.cancelled:
-                return
-            at = _place(self.net, layer, patches, wanted)
-            self.grid.show(tiles, mosaic=mosaic, selected=at, **titles)
-            if self.reveal(self.picture, bool(patches)):
-                patch = patches[max(at, 0)]
-                sees = layer.layer.receptive_field
-                self.picture.show(
-                    seen[max(at, 0)].picture,
-                    field=asdict(sees) if sees else {},
-                    positions=list(layer.layer.map_shape[1:]),
-                    cursor=[float(patch.row), float(patch.column)],
-                    title=f"Picture {patch.index}",
-                    caption=words.short(words.class_name(patch.label, self._names)),
-                )
-
     def _open(self, selected: int) -> None:
         """A patch was clicked."""
-        patches = self._chosen(self._result)
+        layer, patches = self._layer(self._result), self._chosen(self._result)
         if 0 <= selected < len(patches):
-            y, x = _center(self.net, self._layer(self._result), patches[selected])
+            y, x = center(self.net, layer.layer, patches[selected])
             self.put(image=patches[selected].index, y=y, x=x)
-
-
-def _center(net: BoundModel, layer: UnitPatches, patch: Patch) -> tuple[float, float]:
-    """The pixel of the picture at the center of what a patch's position sees."""
-    return layer.layer.to_pixel(patch.row, patch.column, net.input_shape[1:])
-
-
-def _place(net: BoundModel, layer: UnitPatches, patches: list[Patch], wanted: SimpleNamespace) -> int:
-    """Which of the patches is that of the chosen picture, and of its patches the one at the cursor; -1 for none."""
-    of = [number for number, patch in enumerate(patches) if patch.index == wanted.image]
-    here = [number for number in of if _center(net, layer, patches[number]) == (wanted.y, wanted.x)]
-    return (here or of or [-1])[0]

@@ -46,7 +46,7 @@ class Looks:
 
 
 def around_gray(values: np.ndarray) -> np.ndarray:
-    """Signed values (C, height, width) as colors (3, height, width) from 0 to 255, 0 being gray; of other channels, the sum."""
+    """Signed values (C, height, width) as colors (3, height, width) around gray; where there are no three, their sum."""
     shown = values if len(values) == 3 else values.sum(0, keepdims=True)
     scale = usual_scale(shown) or 1.0
     return np.broadcast_to(NOTHING + 127 * np.clip(shown / scale, -1, 1), (3, *shown.shape[1:]))

@@ -7,17 +7,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from cnnwidgets.methods import Patch, TopPatches, UnitPatches
+from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.numbers import number
 
 LETTERS = 24
 """Letters of a class name in a sentence."""
 
 RULES = {
-    "deconvnet": "At the right of each patch, the value of that position alone is projected back by deconvnet: each ReLU passes "
-    "on what is positive",
-    "guided": "At the right of each patch, the value of that position alone is projected back by guided backpropagation: each "
-    "ReLU that was open passes on what is positive",
-    "gradient": "At the right of each patch is the gradient of the value of that position alone",
+    "deconvnet": "projected back by deconvnet: each ReLU passes on what is positive",
+    "guided": "projected back by guided backpropagation: each ReLU that was open passes on what is positive",
+    "gradient": "differentiated",
 }
 
 
@@ -43,13 +42,22 @@ def heading(found: UnitPatches, unit: int, which: str, patches: Sequence[Patch],
         return f"Choose a unit of {name}: 0 to {units - 1}" if unit < 0 else f"There is no unit {unit}: {name} has {units}"
     if not patches:
         return f"Unit {unit} of {name} is dead: it gives 0 at every position of {_all(scanned)}, and has no patches"
-    many = f"{len(patches)} " if len(patches) > 1 else ""
+    many, silent = f"{len(patches):,} " if len(patches) > 1 else "", int(found.silent[unit])
     what = {
         "strongest": f"{many}strongest {_plural('patch', len(patches))}",
         "weakest": f"{many}weakest {_plural('picture', len(patches))}",
         "deciles": "a random picture of each tenth",
-    }
-    return f"Unit {unit} of {name} · {what[which]} · sees {found.layer.receptive_field or 'all'}"
+    }[which]
+    if which == "weakest" and silent > len(patches):
+        what = f"{len(patches)} of {silent:,} pictures that give 0"
+    return f"Unit {unit} of {name} · {what} · {_field(found)}"
+
+
+def _field(found: UnitPatches) -> str:
+    sees = found.layer.receptive_field
+    if sees is None or sees.status == "global":
+        return "sees the whole picture"
+    return f"receptive field {sees}, {'exact' if sees.status == 'exact' else 'a bound'}"
 
 
 def summary(found: TopPatches, layer: UnitPatches, unit: int, which: str, patches: Sequence[Patch]) -> str:
@@ -60,9 +68,8 @@ def summary(found: TopPatches, layer: UnitPatches, unit: int, which: str, patche
     span = f"from {ends[0]} to {ends[1]}" if len(patches) > 1 else f"with {ends[0]}"
     silent, of = int(layer.silent[unit]), f"{found.seen:,} {_plural('picture', found.seen)}"
     if which == "weakest" and patches[0].value == 0 and silent > 1:
-        listed = "they" if silent <= len(patches) else f"the first {len(patches)} of them"
-        said = f"Unit {unit}: {silent:,} of {of} give 0. They are all as weak as each other; you see {listed}"
-        said = said.replace("; you see they", "")
+        rest = f": the first {len(patches)} of them are shown" if silent > len(patches) else ", and have no order"
+        said = f"Unit {unit}: {silent:,} of {of} give 0{rest}"
     elif which == "deciles":
         said = f"Unit {unit}: a random picture of each tenth of {of}, sorted by their strongest values, {span}"
     else:
@@ -90,6 +97,15 @@ def _lines(found: TopPatches, layer: UnitPatches) -> Iterator[str]:
     yield "A picture gives its strongest position only" if found.one_per_picture else "A picture may give several patches"
 
 
+def projected(rule: str, net: BoundModel, layer: Layer) -> str:
+    """How a projection is made, and why those of deconvnet may all be alike."""
+    said = f"At the right of each patch is its value at that position alone, {RULES[rule]}"
+    rows = net.layers[: net.layers.names.index(layer.name) + 1]
+    if rule == "deconvnet" and not any("maxpool" in row.kind.lower().replace("_", "") for row in rows):
+        return f"{said}. ReLUs do not look at the picture then, and no max pooling does before this layer: all may be alike"
+    return said
+
+
 def under(patches: Sequence[Patch], names: Sequence[str], before: Sequence[str]) -> list[str]:
     """The line under each patch: its value, and its class."""
     parts = [(number(patch.value), class_name(patch.label, names)) for patch in patches]
@@ -101,13 +117,17 @@ def told(patches: Sequence[Patch], names: Sequence[str], which: str) -> list[str
     """A sentence on each patch."""
     said = []
     for rank, patch in enumerate(patches, 1):
-        name = class_name(patch.label, names)
-        label = f", labeled “{short(name)}”" if name else ""
+        label = f", {labeled(patch, names)}" if patch.label >= 0 else ""
         ranked = "" if which == "deciles" else f"No. {rank}: "
         said.append(
             f"{ranked}{number(patch.value)} at row {patch.row}, column {patch.column} of picture {patch.index}{label}"
         )
     return said
+
+
+def labeled(patch: Patch, names: Sequence[str]) -> str:
+    """The class of a patch's picture; empty where there is no label."""
+    return f"labeled “{short(class_name(patch.label, names))}”" if patch.label >= 0 else ""
 
 
 def class_name(label: int, names: Sequence[str]) -> str:
