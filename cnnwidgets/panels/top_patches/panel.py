@@ -14,7 +14,7 @@ from torch import nn
 from cnnwidgets.base import Panel, action, draws, row
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
-from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.jobs import Job, import_for_pictures
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Cursor, Flag, Slide, public
 from cnnwidgets.methods import TopPatches as Found
@@ -118,6 +118,7 @@ class TopPatches(Panel):
     # Panel's parts
 
     def _learn(self) -> None:
+        import_for_pictures()
         learn_input_shape(self.net, self.dataset, numbers_of(self.dataset, None))
 
     def build(self) -> Part | tuple[Part, ...]:
