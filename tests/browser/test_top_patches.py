@@ -25,7 +25,7 @@ def test_units_are_switched_a_patch_is_pointed_at_and_opens_in_a_linked_panel(op
     canvas = drawn(opened.cell(1))
     assert colors(canvas) > 100
     title, line = (opened.cell(1).locator(f".cw-grid .cw-{what}").first for what in ("title", "line"))
-    assert title.inner_text() == "Unit 5 of layer1.1.relu:2 · 9 strongest patches · receptive field 19×19, exact"
+    assert title.inner_text() == "layer1.1.relu:2 · unit 5 · 9 strongest patches · receptive field 19×19, exact"
     assert line.inner_text() == "9 patches. Hover to read values, click to select."
 
     canvas.hover(position={"x": 60, "y": 50})
@@ -46,7 +46,7 @@ def test_units_are_switched_a_patch_is_pointed_at_and_opens_in_a_linked_panel(op
     opened.wait_python("browser.image == panel.patches()[1].index", "True")
 
     opened.cell(1).get_by_role("button", name="Next unit").click()
-    opened.page.wait_for_function("el => el.textContent.startsWith('Unit 6 of layer1.1.relu:2')", arg=title.element_handle())
+    opened.page.wait_for_function("el => el.textContent.startsWith('layer1.1.relu:2 · unit 6 ')", arg=title.element_handle())
     opened.cell(1).get_by_role("radio", name="deciles").click()
     opened.page.wait_for_function(
         "el => el.textContent.includes('a random picture of each tenth')", arg=title.element_handle()

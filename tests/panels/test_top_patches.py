@@ -173,7 +173,7 @@ def test_cancel_keeps_the_patches_of_the_pictures_so_far(net):
     panel.unit = 3
     assert POOL.wait(PATIENCE)
     assert panel.pairs.grid.shape[0] == 9
-    assert panel.pairs.grid.title.startswith("Unit 3 of 1")
+    assert panel.pairs.grid.title.startswith("1 · unit 3 · ")
 
 
 # hands, and other panels
@@ -243,7 +243,7 @@ def half_dead():
 @pytest.mark.parametrize("which", ["strongest", "weakest", "deciles"])
 def test_a_dead_unit_is_said_and_has_no_patches(which):
     panel = cw.TopPatches(half_dead(), DATA, "1", 1, which=which)
-    said = "Unit 1 of 1 is dead: it gives 0 at every position of all 40 pictures, and has no patches"
+    said = "Unit 1 is dead: it gives 0 at every position of all 40 pictures, and has no patches"
     assert panel.result
     assert (panel.pairs.grid.shape[0], panel.pairs.grid.title) == (0, said)
     assert panel.status.message.startswith(f"{said}.")
@@ -262,7 +262,7 @@ def test_pictures_that_give_0_are_counted_and_not_ranked():
     panel = cw.TopPatches(cw.bind(module, input_shape=(3, 12, 12)), data, "1", which="weakest", k=2)
     panel.wait()
     assert panel.status.message.startswith("Unit 0: 3 of 5 pictures give 0: the first 2 of them are shown.")
-    assert panel.pairs.grid.title.startswith("Unit 0 of 1 · 2 of 3 pictures that give 0 · ")
+    assert panel.pairs.grid.title.startswith("1 · unit 0 · 2 of 3 pictures that give 0 · ")
 
 
 def test_what_was_skipped_is_said(net):
@@ -272,7 +272,7 @@ def test_what_was_skipped_is_said(net):
     assert f"41 of 50 pictures scanned, {len(Bad.indices)} skipped, which cannot be used (picture {Bad.indices[0]}: " in said
 
 
-@pytest.mark.parametrize(("unit", "said"), [(-1, "Choose a unit of 1: 0 to 5"), (6, "There is no unit 6: 1 has 6")])
+@pytest.mark.parametrize(("unit", "said"), [(-1, "Choose a unit of 1, from 0 to 5"), (6, "There is no unit 6: 1 has 6")])
 def test_a_unit_that_there_is_not(panel, unit, said):
     panel.unit = unit
     panel.wait()
@@ -323,7 +323,7 @@ def test_many_units_are_found_by_their_number():
     panel.wait()
     assert panel.controls["unit"]["kind"] == "search"
     assert len(panel.patches()) == 3
-    assert panel.pairs.grid.title.startswith("Unit 2047 of 0 · 3 strongest patches")
+    assert panel.pairs.grid.title.startswith("0 · unit 2047 · 3 strongest patches")
 
 
 def test_a_long_class_name_is_cut_where_it_is_told():
@@ -352,4 +352,4 @@ def test_the_still_has_every_pair_of_the_unit_that_was_chosen_last(panel):
     panel.unit = 4
     figure = panel.figure()
     assert sum(len(axes.images) for axes in figure.axes) == 2
-    assert figure.axes[0].get_title(loc="left").startswith("Unit 4 of 1")
+    assert figure.axes[0].get_title(loc="left").startswith("1 · unit 4 · ")

@@ -41,7 +41,7 @@ class Pairs:
             noun="patch", tools=False, height=380, steady=True, lock=lock, limits=[0.0, 255.0], scale="fixed"
         )
         self.grid.without_kernel = {"lock": ["unit"]}
-        self.picture = ImageView(width=260)
+        self.picture = ImageView(width=330)
 
     def look_at(self, layer: UnitPatches, patches: Sequence[Patch], wanted: SimpleNamespace, scanned: int) -> Job:
         """Show a unit's patches as soon as they are read; where projections take long, gray stands for those to come.

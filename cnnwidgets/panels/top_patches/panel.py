@@ -69,7 +69,7 @@ class TopPatches(Panel):
         help="How the value of the position goes back to the picture through each ReLU",
     )  # fmt: skip
     one_per_picture = Flag(
-        True, label="one a picture", help="Whether a picture gives its strongest position only; a change scans anew"
+        True, label="one per picture", help="Whether a picture gives its strongest position only; a change scans anew"
     )
     k = Slide(
         9, (1, MOST), label="patches", more=True, then="nothing", when={"which": ["strongest", "weakest"]},
@@ -127,7 +127,7 @@ class TopPatches(Panel):
         self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
         self.pairs.grid.on_user("selected", self._open)
         self.observe(self._keep_unit, "layer")
-        return row(self.pairs.grid, self.pairs.picture, grow=(4, 1), basis=(560, 200))
+        return row(self.pairs.grid, self.pairs.picture, grow=(2, 1), basis=(560, 240))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Found:
         asked = state.layer, state.one_per_picture

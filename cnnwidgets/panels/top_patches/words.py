@@ -39,9 +39,11 @@ def heading(found: UnitPatches, unit: int, which: str, patches: Sequence[Patch],
     """The line over the patches: whose they are, or why there are none."""
     name, units = found.layer.name, len(found.dead)
     if not 0 <= unit < units:
-        return f"Choose a unit of {name}: 0 to {units - 1}" if unit < 0 else f"There is no unit {unit}: {name} has {units}"
+        return (
+            f"Choose a unit of {name}, from 0 to {units - 1}" if unit < 0 else f"There is no unit {unit}: {name} has {units}"
+        )
     if not patches:
-        return f"Unit {unit} of {name} is dead: it gives 0 at every position of {_all(scanned)}, and has no patches"
+        return f"Unit {unit} is dead: it gives 0 at every position of {_all(scanned)}, and has no patches"
     many, silent = f"{len(patches):,} " if len(patches) > 1 else "", int(found.silent[unit])
     what = {
         "strongest": f"{many}strongest {_plural('patch', len(patches))}",
@@ -50,7 +52,7 @@ def heading(found: UnitPatches, unit: int, which: str, patches: Sequence[Patch],
     }[which]
     if which == "weakest" and silent > len(patches):
         what = f"{len(patches)} of {silent:,} pictures that give 0"
-    return f"Unit {unit} of {name} · {what} · {_field(found)}"
+    return f"{name} · unit {unit} · {what} · {_field(found)}"
 
 
 def _field(found: UnitPatches) -> str:
