@@ -248,6 +248,8 @@ def test_a_dead_unit_is_said_and_has_no_patches(which):
     assert (panel.pairs.grid.shape[0], panel.pairs.grid.title) == (0, said)
     assert panel.status.message.startswith(f"{said}.")
     assert panel.data()["values"].size == 0
+    with pytest.raises(ValueError, match=said):
+        panel.code()
     assert panel.controls["unit"]["options"][1] == ["1 · dead", 1]
     panel.unit = 0
     panel.wait()
@@ -263,6 +265,23 @@ def test_pictures_that_give_0_are_counted_and_not_ranked():
     panel.wait()
     assert panel.status.message.startswith("Unit 0: 3 of 5 pictures give 0: the first 2 of them are shown.")
     assert panel.pairs.grid.title.startswith("1 · unit 0 · 2 of 3 pictures that give 0 · ")
+
+
+def test_the_tenths_of_a_large_data_set_are_those_of_a_sample(net, monkeypatch):
+    monkeypatch.setattr("cnnwidgets.methods.strongest.SAMPLE", 20)
+    panel = cw.TopPatches(net, DATA, "1", which="deciles")
+    assert panel.result["1"].sampled == 20
+    assert "Unit 0: a random picture of each tenth of 20 random ones of 40 pictures, sorted" in panel.status.message
+
+
+def test_deconvnet_is_said_not_to_look_at_the_picture_without_max_pooling(net, panel):
+    said = "ReLUs do not look at the picture then"
+    assert said in panel.status.message
+    panel.rule = "guided"
+    assert said not in panel.status.message
+    panel.layer, panel.rule = "4", "deconvnet"
+    panel.wait()
+    assert said not in panel.status.message
 
 
 def test_what_was_skipped_is_said(net):

@@ -144,7 +144,7 @@ class TopPatches(Panel):
         wanted = SimpleNamespace(**self._snapshot())
         self._looking = self.pairs.look_at(self._layer(found), self._chosen(found), wanted, found.seen)
 
-    @draws("unit", "which", "k")
+    @draws("unit", "which", "rule", "k")
     def draw_words(self, found: Found) -> None:
         if self.status.kind == "ready":
             self.status.say(self._said(found))
@@ -177,6 +177,8 @@ class TopPatches(Panel):
     def code(self) -> str:
         found = self.result
         layer, about = self._layer(found), (self.unit, self.which, self.k, found.one_per_picture)
+        if not self._chosen(found):
+            raise ValueError(words.heading(layer, self.unit, self.which, (), found.seen))
         return patch_lines(self.net, self.dataset, layer.layer, words.numbers(found), *about)
 
     def _layer(self, found: Found) -> UnitPatches:

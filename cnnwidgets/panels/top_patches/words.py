@@ -73,7 +73,8 @@ def summary(found: TopPatches, layer: UnitPatches, unit: int, which: str, patche
         rest = f": the first {len(patches)} of them are shown" if silent > len(patches) else ", and have no order"
         said = f"Unit {unit}: {silent:,} of {of} give 0{rest}"
     elif which == "deciles":
-        said = f"Unit {unit}: a random picture of each tenth of {of}, sorted by their strongest values, {span}"
+        sampled = of if layer.sampled == found.seen else f"{layer.sampled:,} random ones of {of}"
+        said = f"Unit {unit}: a random picture of each tenth of {sampled}, sorted by their strongest values, {span}"
     else:
         said = f"Unit {unit}: the {which} of {of}, {span}"
     return "\n".join([f"{said}.", scanned(found), *_lines(found, layer)])
