@@ -69,8 +69,9 @@ class TopPatches(Panel):
         help="How the value of the position goes back to the picture through each ReLU",
     )  # fmt: skip
     one_per_picture = Flag(
-        True, label="one per picture", help="Whether a picture gives its strongest position only; a change scans anew"
-    )
+        True, label="one per picture", when={"which": ["strongest"]},
+        help="Whether a picture gives its strongest position only; a change scans anew",
+    )  # fmt: skip
     k = Slide(
         9, (1, MOST), label="patches", more=True, then="nothing", when={"which": ["strongest", "weakest"]},
         help="Largest number of patches",

@@ -77,7 +77,7 @@ def summary(found: TopPatches, layer: UnitPatches, unit: int, which: str, patche
         said = f"Unit {unit}: a random picture of each tenth of {sampled}, sorted by their strongest values, {span}"
     else:
         said = f"Unit {unit}: the {which} of {of}, {span}"
-    return "\n".join([f"{said}.", scanned(found), *_lines(found, layer)])
+    return "\n".join([f"{said}.", scanned(found), *_lines(found, layer, which)])
 
 
 def scanned(found: TopPatches) -> str:
@@ -89,7 +89,7 @@ def scanned(found: TopPatches) -> str:
     return f"{said}, {len(found.skipped):,} skipped, which cannot be used (picture {first}: {why})"
 
 
-def _lines(found: TopPatches, layer: UnitPatches) -> Iterator[str]:
+def _lines(found: TopPatches, layer: UnitPatches, which: str) -> Iterator[str]:
     sees = layer.layer.receptive_field
     status = sees.status if sees else "global"
     yield {
@@ -97,7 +97,10 @@ def _lines(found: TopPatches, layer: UnitPatches) -> Iterator[str]:
         "bound": f"A patch is a bound, {sees}: no unit sees more",
         "global": "Each position sees the whole picture",
     }[status]
-    yield "A picture gives its strongest position only" if found.one_per_picture else "A picture may give several patches"
+    if which == "strongest" and not found.one_per_picture:
+        yield "A picture may give several patches"
+    else:
+        yield "A picture gives its strongest position only"
 
 
 def projected(rule: str, net: BoundModel, layer: Layer) -> str:
