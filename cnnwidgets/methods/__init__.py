@@ -39,6 +39,7 @@ from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation,
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
+from cnnwidgets.methods.patches import Crop, Patch
 from cnnwidgets.methods.projections import project
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
@@ -58,7 +59,7 @@ from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
-from cnnwidgets.methods.top_patches import Crop, Patch, TopPatches, UnitPatches, top_patches
+from cnnwidgets.methods.top_patches import TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary

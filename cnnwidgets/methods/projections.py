@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cnnwidgets.methods.gradients import deconvnet, guided_backprop, saliency
-from cnnwidgets.methods.top_patches import Crop, Patch, cut, picture_of
+from cnnwidgets.methods.patches import Crop, Patch, cut, picture_of
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.arguments import checked, one_of
 

@@ -21,7 +21,7 @@ from cnnwidgets.methods import TopPatches as Found
 from cnnwidgets.methods import UnitPatches, project, top_patches
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.code.top_patches import patch_lines
-from cnnwidgets.methods.top_patches import Patch
+from cnnwidgets.methods.patches import Patch
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.relu_rules import NoRule
 from cnnwidgets.panels.top_patches import words

@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnwidgets.methods import Crop, Patch, project
 from cnnwidgets.methods.attribution import usual_scale
-from cnnwidgets.methods.top_patches import cut, picture_of
+from cnnwidgets.methods.patches import cut, picture_of
 from cnnwidgets.net import BoundModel
 
 KEPT = 512
