@@ -65,7 +65,7 @@ class AugmentationGallery(TargetPanel):
         with suppress(MissingPackage):
             self.chart.show(blank("strength", "probability"), "answer and features by strength")
         self.grid = ImageGrid(noun="copy", tools=False, scale="fixed", limits=[0, 255], hide=["line"], height=420)
-        self.chart.on_user("line", lambda at: self.set_trait("strength", round(min(1.0, max(0.0, at)), 1)))
+        self.chart.on_user("line", lambda at: self.set_trait("strength", min(1.0, max(0.0, at))))
         charts = column(self.chart, self.crops)
         charts.hidden = [self.crops]
         return row(self.grid, charts, grow=[6, 5], basis=330)
