@@ -1,4 +1,4 @@
-"""The top patches of all units of a layer beside a bare forward pass over the same pictures: time and memory."""
+"""Top patches beside a bare forward pass, time and memory; maximized pictures beside the hook recipe and Horama."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 import torchvision
 
 import cnnwidgets as cw
+from benchmarks import maximize
 from benchmarks.scan import BATCH, Random, bare, own_process, print_growth, processor_seconds
 from benchmarks.timing import Figure, figure
 from cnnwidgets.methods import top_patches
@@ -39,6 +40,7 @@ def figures() -> Iterator[Figure]:
     for size in (2_000, 10_000):
         grown = int(own_process(f"memory_of_{size}", "benchmarks.units")) / 2**20
         yield figure(f"digits, its first map, {size:,} pictures 32x32: peak memory over the bound network", grown, "MB")
+    yield from maximize.figures()
 
 
 def memory_of_2000() -> None:

@@ -16,6 +16,7 @@ from mkdocs.structure.files import File, Files
 import cnnwidgets
 from cnnwidgets import base, methods, net, samples, views
 from cnnwidgets.base import Panel
+from cnnwidgets.methods import objectives, regularizers
 from cnnwidgets.registry import panels
 from docs import gallery
 
@@ -26,6 +27,7 @@ GUIDES = {
     "networks.md": "Networks",
     "occlusion.md": "Occlusion",
     "saliency.md": "Saliency",
+    "maximize.md": "What a unit wants",
     "embedding.md": "Embeddings",
     "schedules.md": "Learning rates",
     "initialization.md": "Before training",
@@ -200,6 +202,10 @@ def references() -> dict[str, tuple[str, dict[str, str]]]:
     return {
         "networks": ("Networks", of_nets),
         "methods": ("Methods", written(methods, "cw.methods", functions)),
+        "objectives": ("Objectives and regularizers", {
+            **written(objectives, "cw.methods.objectives", objectives.__all__),
+            **written(regularizers, "cw.methods.regularizers", regularizers.__all__),
+        }),
         "results": ("Results and tables", written(methods, "cw.methods", results)),
         "samples": ("Samples", written(samples, "cw.samples", samples.__all__)),
         "base": ("Panels of your own", {"cw.Panel": _path(Panel), **written(base, "cnnwidgets.base", base.__all__)}),

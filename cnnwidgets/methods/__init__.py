@@ -35,6 +35,9 @@ from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
+from cnnwidgets.methods.maximize import maximize
+from cnnwidgets.methods.maximize_presets import MAXIMIZE_PRESETS, Ascending
+from cnnwidgets.methods.maximized import Maximized
 from cnnwidgets.methods.method import METHODS, Method, attribute
 from cnnwidgets.methods.monitoring import Monitor, monitor
 from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation, trust
@@ -75,6 +78,7 @@ __all__ = [
     "DATA",
     "INITIALIZATIONS",
     "LOSSES",
+    "MAXIMIZE_PRESETS",
     "METHODS",
     "PARAMETERS",
     "RACES",
@@ -86,6 +90,7 @@ __all__ = [
     "UNTIL",
     "ActivationStatistics",
     "Aligned",
+    "Ascending",
     "Attribution",
     "Batch",
     "Check",
@@ -112,6 +117,7 @@ __all__ = [
     "History",
     "Layout",
     "Lime",
+    "Maximized",
     "Method",
     "Monitor",
     "Occlusion",
@@ -179,6 +185,7 @@ __all__ = [
     "layer_cam",
     "lime",
     "lr_finder",
+    "maximize",
     "monitor",
     "move_class",
     "nearest",

@@ -25,14 +25,16 @@ class Graph:
 
     Attributes:
         inputs: (N, C, H, W), what gradients are taken of by default.
-        output: what the network gave.
+        output: what the network gave; None where the pass ends at the layers.
         before: (N, K) what goes into the softmax or sigmoid that the network ends in; None where that cannot be had.
         maps: by layer name its output as it was when it was made, (N, units, height, width).
     """
 
-    def __init__(self, module: nn.Module, inputs: Tensor, layers: Mapping[str, Layer], ending: Ending):
+    def __init__(
+        self, module: nn.Module, inputs: Tensor, layers: Mapping[str, Layer], ending: Ending, *, to_end: bool = True
+    ):
         self.inputs = inputs.requires_grad_()
-        self._layers = dict(layers)
+        self._layers, self._to_end = dict(layers), to_end
         try:
             self._run(module, ending)
         except RuntimeError as error:
@@ -56,7 +58,10 @@ class Graph:
                 taps.enter_context(_tapped(module, row.source, partial(self._keep, name)))
             if ending.operation in ACTIVATIONS:
                 taps.enter_context(FunctionTap(ending.function, ending.number, given=take))
-            self.output = module(copy)
+            try:
+                self.output = module(copy)
+            except _Reached:
+                self.output = None
         for place in self._places.values():
             place.settle()
         self.before = before_activation(ending, given[0] if given else None, self.output, len(self.inputs))
@@ -87,6 +92,12 @@ class Graph:
             self.maps[name] = self._layers[name].by_unit(copy)
             if output.requires_grad:
                 self._places[name] = Place(output, was_written)
+        if not self._to_end and len(self.maps) == len(self._layers):
+            raise _Reached
+
+
+class _Reached(BaseException):
+    """Ends a pass behind its last layer; the network's own ``except Exception`` lets it through."""
 
 
 @contextmanager

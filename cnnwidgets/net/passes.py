@@ -207,7 +207,13 @@ class Passes(ABC):
 
     @contextmanager
     def graph(
-        self, images: Any, layers: Iterable[str] = (), *, rule: str = "backpropagation", snapshot: bool = False
+        self,
+        images: Any,
+        layers: Iterable[str] = (),
+        *,
+        rule: str = "backpropagation",
+        snapshot: bool = False,
+        to_end: bool = True,
     ) -> Iterator[Graph]:
         """A forward pass of which gradients can be taken inside, as many as are wanted.
 
@@ -218,6 +224,7 @@ class Passes(ABC):
             layers: names in ``net.layers`` whose outputs are kept, to take scores or gradients of.
             rule: for the ReLUs on the way back from the output: ``"backpropagation"``, ``"deconvnet"`` or ``"guided"``.
             snapshot: whether to copy the weights, which then may be trained meanwhile.
+            to_end: whether the pass goes on to the output behind the last of the layers, or ends there.
 
         Raises:
             KeyError: there is no such layer; names like it are offered.
@@ -230,13 +237,19 @@ class Passes(ABC):
             rows = {name: table[name] for name in layers}
             runner = self.runner.with_snapshot(self.original) if snapshot else self.runner
             with runner.running() as module:
-                passed = Graph(module, inputs, rows, table.ending)
+                passed = Graph(module, inputs, rows, table.ending, to_end=to_end)
                 if rule != "backpropagation":
                     follow(rule, [*tensors_in(passed.output), *passed.maps.values()])
                 yield passed
 
     def differentiate(
-        self, images: Any, work: Callable[[Graph], T], layers: Iterable[str] = (), *, rule: str = "backpropagation"
+        self,
+        images: Any,
+        work: Callable[[Graph], T],
+        layers: Iterable[str] = (),
+        *,
+        rule: str = "backpropagation",
+        to_end: bool = True,
     ) -> T:
         """What ``work`` makes of a :meth:`graph`, also while somebody trains the network.
 
@@ -245,12 +258,14 @@ class Passes(ABC):
 
         Parameters:
             work: gets the graph, and may get another one: what it returns is all that it does.
+            layers, rule, to_end: as of :meth:`graph`.
         """
         for attempt in range(ATTEMPTS):
             try:
-                with self.graph(images, layers, rule=rule, snapshot=attempt == ATTEMPTS - 1) as passed:
+                last = attempt == ATTEMPTS - 1
+                with self.graph(images, layers, rule=rule, snapshot=last, to_end=to_end) as passed:
                     return work(passed)
             except RuntimeError as error:
-                if attempt == ATTEMPTS - 1 or "modified by an inplace operation" not in str(error):
+                if last or "modified by an inplace operation" not in str(error):
                     raise
         raise AssertionError

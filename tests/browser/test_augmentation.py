@@ -12,7 +12,7 @@ def test_a_change_is_chosen_the_strength_moved_and_crops_are_averaged(notebook):
     book.run(1)
     book.wait_python("len(panel.result.strengths)", "11")
     cell = book.cell(1)
-    cell.get_by_text("noise", exact=True).click()
+    cell.get_by_role("checkbox", name="noise", exact=True).check()
     book.wait_python("panel.result.augmentations", "('rotate', 'noise')")
     marker = cell.locator(".cw-rule").first
     for _ in range(4):

@@ -116,3 +116,36 @@ def test_no_trace_is_left_by_a_pass_nor_by_an_exception_inside(rule):
         with pytest.raises(ZeroDivisionError), net.graph(x, ["relu:3", "add"], rule=rule):
             _ = 1 / 0
     assert x.grad is None
+
+
+@pytest.mark.parametrize("layer", ["conv1", "relu", "add", "relu:2"])
+def test_a_pass_may_end_at_its_last_layer_and_has_the_same_gradient(layer):
+    model = residual()
+    net, x = bind(model, input_shape=(3, 8, 8)), image()
+    with net.graph(x, ["bn1", layer]) as passed:
+        expected = passed.gradient(passed.maps[layer][0, 1].sum())
+    with unchanged(model), net.graph(x, ["bn1", layer], to_end=False) as passed:
+        assert torch.equal(passed.gradient(passed.maps[layer][0, 1].sum()), expected)
+    assert passed.output is None and passed.before is None
+
+
+def test_what_comes_behind_the_last_layer_is_not_run():
+    ran = []
+
+    def forward(self, x):
+        try:
+            found = self.last(self.first(x).relu().mean((2, 3)))
+        except Exception:  # of a network that helps itself
+            return torch.zeros(1, 2)
+        ran.append(1)
+        return found
+
+    net = bind(Function(forward, first=nn.Conv2d(3, 4, 3), last=nn.Linear(4, 2)), input_shape=(3, 8, 8))
+    _ = net.layers
+    ran.clear()
+    with net.graph(image(), ["first", "relu"], to_end=False) as passed:
+        assert set(passed.maps) == {"first", "relu"} and passed.output is None
+    assert not ran
+    with net.graph(image(), ["first", "relu"]) as passed:
+        assert passed.output.shape == (1, 2)
+    assert ran
