@@ -222,6 +222,13 @@ def import_for_pictures() -> None:
     Image.init()
 
 
+def import_for_augmenting() -> None:
+    """The same for what changes pictures by chance."""
+    import torchvision.transforms.v2  # noqa: F401
+
+    import_for_pictures()
+
+
 def import_for_explaining() -> None:
     """The same for what attributions would import: superpixels, segmentations, linear models."""
     import skimage.metrics

@@ -12,7 +12,7 @@ import traitlets as t
 
 from cnnwidgets.base import action, column, draws, row
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.jobs import LOCK, Job, import_for_augmenting
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel
 from cnnwidgets.base.traits import Layer, Seed, Slide, public
@@ -61,6 +61,7 @@ class AugmentationGallery(TargetPanel):
     cropped: TenCrop | None = None
 
     def build(self) -> Part | tuple[Part, ...]:
+        import_for_augmenting()
         self.chart, self.crops = ChartView(height=290, readout=True), ChartView(height=190)
         with suppress(MissingPackage):
             self.chart.show(blank("strength", "probability"), "answer and features by strength")
