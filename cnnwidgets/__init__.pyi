@@ -22,6 +22,7 @@ from .panels import OptimizerRace as OptimizerRace
 from .panels import SaliencyPanel as SaliencyPanel
 from .panels import SchedulePlayground as SchedulePlayground
 from .panels import SickRuns as SickRuns
+from .panels import TopPatches as TopPatches
 from .panels import TrainingMonitor as TrainingMonitor
 from .panels import TrainingRace as TrainingRace
 from .panels import monitor as monitor

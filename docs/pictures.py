@@ -35,6 +35,7 @@ STATES = {
     '                 methods=["saliency", "guided_backprop", "grad_cam", "lime"])',
     "FeatureMapBrowser": 'cw.FeatureMapBrowser(net, 3, "layer1.0.relu", images=pictures, y=28, x=24)',
     "FilterGrid": "cw.FilterGrid(net, unit=4)",
+    "TopPatches": 'cw.TopPatches(net, pictures, "layer1.1.relu:2", 5)',
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"
@@ -46,7 +47,8 @@ STATES = {
     "EarlyStopping": 'cw.EarlyStopping("over-fitting")',
     "TrainingMonitor": 'cw.TrainingMonitor("A")',
     "SickRuns": 'cw.SickRuns("L", guesses={"L": "dead ReLUs"}, quantity="gradient")',
-    "AugmentationGallery": 'cw.AugmentationGallery(net, 3, images=pictures, augmentations=["rotate", "scale", "color"], strength=0.9)',
+    "AugmentationGallery": "cw.AugmentationGallery(net, 3, images=pictures,\n"
+    '                       augmentations=["rotate", "scale", "color"], strength=0.9)',
     "ActivationMaximizer": 'cw.ActivationMaximizer(net, target="7")',
     "InitLab": "cw.InitLab()",
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',

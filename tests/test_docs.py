@@ -37,7 +37,8 @@ def run(code: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_code_of_a_page_runs_and_prints_what_it_says(page):
+def test_the_code_of_a_page_runs_and_prints_what_it_says(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     code = "\n".join(blocks(page.read_text("utf-8")))
     printed = io.StringIO()
     with torch.random.fork_rng(), contextlib.redirect_stdout(printed):

@@ -76,7 +76,7 @@ class Computing:
             self._job = Job(self._work, self._update, **self._snapshot(), **wishes)
             self._line.put(self._job)
 
-    def aside(self, key: str, work: Callable[[Job], None]) -> None:
+    def aside(self, key: str, work: Callable[[Job], None]) -> Job:
         """Do what the user asks for beside the computation; of requests with the same key only the newest.
 
         An error shows in the status line.
@@ -92,7 +92,9 @@ class Computing:
                     self.status.say(sentence(error), "error")
 
         with LOCK:
-            self._asides.setdefault(key, Line()).put(Job(run))
+            job = Job(run)
+            self._asides.setdefault(key, Line()).put(job)
+            return job
 
     def cancel(self) -> None:
         """Stop the computation, and what is done beside it; what is on screen stays."""

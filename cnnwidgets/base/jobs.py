@@ -207,13 +207,26 @@ def import_for_trainings() -> None:
 
     with suppress(ImportError):  # where torch has it, torch.optim imports it when it is first used, in some seconds
         import torch._dynamo  # noqa: F401
-    from PIL import Image
 
     from cnnwidgets import samples
 
-    Image.init()
+    import_for_pictures()
     samples.SmallResNet  # noqa: B018
     samples.digits()
+
+
+def import_for_pictures() -> None:
+    """The same for what opening a picture would import."""
+    from PIL import Image
+
+    Image.init()
+
+
+def import_for_augmenting() -> None:
+    """The same for what changes pictures by chance."""
+    import torchvision.transforms.v2  # noqa: F401
+
+    import_for_pictures()
 
 
 def import_for_explaining() -> None:
@@ -229,11 +242,10 @@ def import_for_layouts(method: str) -> None:
     """The same for what a layout would import."""
     import sklearn.decomposition
     import sklearn.metrics  # noqa: F401
-    from PIL import Image
 
     from cnnwidgets.methods import tsne_layout, umap_layout
 
-    Image.init()
+    import_for_pictures()
     with suppress(MissingPackage):  # which is told where the layout is made
         if method == "tsne":
             tsne_layout.library()

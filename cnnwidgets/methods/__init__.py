@@ -44,6 +44,8 @@ from cnnwidgets.methods.neighbors import Separation, Trust, nearest, separation,
 from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
+from cnnwidgets.methods.patches import Crop, Patch
+from cnnwidgets.methods.projections import project
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
 from cnnwidgets.methods.recorded import recorded, recorded_race
@@ -64,7 +66,7 @@ from cnnwidgets.methods.stability import Stability, stability
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
 from cnnwidgets.methods.ten_crop import TenCrop, ten_crop
-from cnnwidgets.methods.top_patches import Crop, Patch, TopPatches, UnitPatches, top_patches
+from cnnwidgets.methods.top_patches import TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
@@ -192,6 +194,7 @@ __all__ = [
     "optimizer_specs",
     "over_fit",
     "pointing_game",
+    "project",
     "race",
     "randomized",
     "recorded",

@@ -29,6 +29,12 @@ LOSS, ACCURACY, RATE = ("loss",), ("acc", "accuracy"), ("lr", "rate")
 VALIDATION = ("val", "valid", "validation")
 """Words in the name of a column, whatever stands between them."""
 
+VERSION = 1
+"""Of the files; one without a version has the first."""
+
+SPOILT = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError, EOFError, RecursionError, MemoryError)
+"""What comes up where a file is not what it should be."""
+
 
 def save(path: str | Path, histories: Sequence[History], **about: Any) -> None:
     """Write histories, and what else is to be known about them, to a ``.json`` or ``.npz`` file; or one to a ``.csv``."""
@@ -37,10 +43,11 @@ def save(path: str | Path, histories: Sequence[History], **about: Any) -> None:
     if path.suffix == ".json":
         curves = [{name: _plain(getattr(one, name)) for name in ARRAYS} for one in histories]
         rows = [head | values for head, values in zip(heads, curves, strict=True)]
-        path.write_text(json.dumps({"about": about, "histories": rows}, allow_nan=False), "utf-8")
+        path.write_text(json.dumps({"version": VERSION, "about": about, "histories": rows}, allow_nan=False), "utf-8")
     elif path.suffix == ".npz":
         arrays = {f"{name} {k}": getattr(one, name) for k, one in enumerate(histories) for name in ARRAYS}
-        np.savez_compressed(path, heads=np.array(json.dumps({"about": about, "histories": heads})), **arrays)
+        found = {"version": VERSION, "about": about, "histories": heads}
+        np.savez_compressed(path, heads=np.array(json.dumps(found)), **arrays)
     elif path.suffix == ".csv" and len(histories) == 1 and not about:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows(_rows(histories[0]))
@@ -66,10 +73,10 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
             return [_of_csv(path)], {}
         if path.suffix == ".npz":
             with np.load(path) as file:
-                found = json.loads(str(file["heads"]))
+                found = _in_our_version(json.loads(str(file["heads"])))
                 curves = [{name: file[f"{name} {k}"] for name in ARRAYS} for k in range(len(found["histories"]))]
         else:
-            found = json.loads(path.read_text("utf-8"))
+            found = _in_our_version(json.loads(path.read_text("utf-8")))
             curves = [{name: _array(name, row[name]) for name in ARRAYS} for row in found["histories"]]
         return [
             History(
@@ -79,8 +86,15 @@ def load(path: str | Path) -> tuple[list[History], dict[str, Any]]:
             )
             for row, values in zip(found["histories"], curves, strict=True)
         ], found["about"]
-    except (KeyError, TypeError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+    except (*SPOILT, BadZipFile, zlib.error) as error:
         raise ValueError(f"{path.name} holds no training histories ({error})") from error
+
+
+def _in_our_version(found: dict[str, Any]) -> dict[str, Any]:
+    version = found.get("version", VERSION)
+    if version > VERSION:
+        raise ValueError(f"it is of version {version}, and this cnnwidgets reads version {VERSION}: update it")
+    return found
 
 
 def _measures(one: History) -> dict[str, list]:

@@ -10,15 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.generations import train_generation
 from cnnwidgets.methods.median_stopping import MedianRule
-from cnnwidgets.methods.race_runs import check_seeds, plans_of, run_all
+from cnnwidgets.methods.race_runs import check_seeds, plans_of
 from cnnwidgets.methods.schedules import check_steps
 from cnnwidgets.methods.spaces import POPULATION, WAYS, Axis, Space, Way, axes_of, child, shares_of, spec_of
 from cnnwidgets.methods.tasks import Task
-from cnnwidgets.methods.training_run import Plan
 from cnnwidgets.methods.trials import Search, Trial
-from cnnwidgets.methods.verdict import have_accuracy
 from cnnwidgets.methods.weights import Weights
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checking, one_of
@@ -69,11 +67,13 @@ def search(
         by: how trials are drawn.
         runs: how many trials.
         steps: epochs of each.
-        seeds: each trial runs once with each; its value is the median.
+        seeds: each trial runs once with each; its value, and whether it was stopped, is that of its median run.
         base: what all specs have in common; see :func:`cnnwidgets.methods.race`. By default SGD with a constant rate.
         seed: of the trials that are drawn.
         stop_hopeless: whether a run ends early by the median stopping rule (Golovin et al., KDD 2017): when its best epoch
             is worse than the median of earlier runs' means up to there. Only runs of earlier generations are looked at.
+            Once so many runs of a trial have ended thus, or diverged, that its median is one of them, its other seeds are
+            left out.
         generation: how many trials train beside each other; give at least as many as the executor has workers.
         executor: any ``concurrent.futures.Executor``, which gets one call per run; dask's is
             ``dask.distributed.Client(...).get_executor()``. Without it the runs of a generation take turns here.
@@ -102,9 +102,10 @@ def search(
             specs = [spec_of(base, values) for values in drawn]
             rule = _rule(now) if stop_hopeless and now.trials else None
             plans = [replace(plan, rule=rule) for plan in plans_of(task, specs, steps, "epoch", seeds, {})]
+            each = [plans[k : k + len(seeds)] for k in range(0, len(plans), len(seeds))]
             before = now
-            for histories, fraction in run_all(plans, executor, cancel):
-                now = _with(before, drawn, plans, histories)
+            for trials, result, fraction in train_generation(drawn, each, stop_hopeless, executor, cancel):
+                now = _with(before, trials, result)
                 if on_update:
                     on_update(now, (len(before.trials) + fraction * count) / runs)
     except Cancelled:
@@ -129,43 +130,10 @@ def _rule(now: Search) -> MedianRule:
     return MedianRule.after([getattr(run, f"validation_{now.result}") for run in runs], now.result)
 
 
-def _with(
-    before: Search,
-    drawn: Sequence[dict[str, Any]],
-    plans: Sequence[Plan],
-    histories: Sequence[History],
-) -> Search:
+def _with(before: Search, trials: Sequence[Trial], result: str) -> Search:
     """A search with the trials of one more generation, as far as their runs came."""
-    result, each = "accuracy" if have_accuracy(histories) else "loss", len(plans) // len(drawn)
-    found = {(one.name, one.seed): one for one in histories}
-    trials = []
-    for k, values in enumerate(drawn):
-        own = plans[k * each : (k + 1) * each]
-        runs = tuple(found[plan.name, plan.seed] for plan in own if (plan.name, plan.seed) in found)
-        if runs:
-            trials.append(_trial(values, own, runs, result))
     now = replace(before, trials=(*before.trials, *trials), result=result, higher=result == "accuracy")
     return replace(now, trials=tuple(one if one is now.best else _light(one) for one in now.trials))
-
-
-def _trial(values: dict[str, Any], plans: Sequence[Plan], runs: tuple[History, ...], result: str) -> Trial:
-    """A trial, by as many of its runs as there are yet."""
-    states = [_state(run, plans[0], result) for run in runs]
-    if "running" in states or len(runs) < len(plans):
-        state = "running"
-    else:
-        state = next(each for each in ("complete", "stopped", "diverged") if each in states)
-    finals = np.array([getattr(run, f"final_{result}") for run in runs if len(run.ends)])
-    value = float(np.median(np.where(np.isnan(finals), np.inf, finals))) if len(finals) else math.nan
-    return Trial(values, plans[0].spec, value, state, runs, states.count("stopped"))
-
-
-def _state(run: History, plan: Plan, result: str) -> str:
-    if run.stopped and not np.isfinite(run.loss[-1]):
-        return "diverged"
-    if plan.rule and run.stopped and run.stopped == plan.rule.verdict(getattr(run, f"validation_{result}")):
-        return "stopped"
-    return "complete" if run.stopped or len(run.ends) >= (plan.until.get("steps") or plan.steps) else "running"
 
 
 def _light(trial: Trial) -> Trial:

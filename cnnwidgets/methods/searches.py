@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnwidgets.methods import search_files
 from cnnwidgets.methods.search import search
 from cnnwidgets.methods.spaces import WAYS, Space, Way
 from cnnwidgets.methods.tasks import Task
-from cnnwidgets.methods.trials import Search, Trial
+from cnnwidgets.methods.trials import Search, Trial, told_of_stops
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.arguments import checked
 from cnnwidgets.net.progress import Cancel, OnUpdate
@@ -49,9 +51,7 @@ class Searches:
             return "No trial is complete."
         rest = [f"{one.by} {one.told(one.best.value) if one.best else 'none'}" for one in self.each if one is not first]
         told = f"Best: {first.told(first.best.value)} by {first.by}, at {first.point(first.best)}; {', '.join(rest)}."
-        runs = sum(len(one.trials) for one in self.each)
-        if stopped := sum(one.stopped for one in self.each):
-            told += f" {stopped} of {runs} runs were stopped early."
+        told += told_of_stops([trial for _, trial in self.trials])
         chance = "One seed of the search proves nothing: try another one."
         return "\n".join([told, chance, *(f"{one.by.capitalize()}. {one.summary}" for one in self.each)])
 
@@ -73,6 +73,15 @@ class Searches:
             "stopped": np.array([trial.state == "stopped" for _, trial in self.trials]),
             "by": np.repeat(np.arange(len(self.each)), [len(one.trials) for one in self.each]),
         }
+
+    def save(self, path: str | Path) -> None:
+        """Write them to a ``.json`` or ``.npz`` file, see :meth:`Search.save`."""
+        search_files.save(path, self.each)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Searches:
+        """Read what :meth:`save`, or that of one search, has written; a ValueError if the file holds no search."""
+        return cls(tuple(search_files.load(path)))
 
 
 @checked

@@ -23,7 +23,7 @@ class Strongest:
     same, which is what a reservoir (Vitter 1985) does not.
 
     Parameters:
-        layer: a row of ``net.layers`` with places.
+        layer: a row of ``net.layers`` with units.
         k: rows kept of each unit.
         one_per_picture: whether a picture gives its strongest position only.
         seed: of the sample.
@@ -34,7 +34,7 @@ class Strongest:
         self.layer, self.layers = layer, [layer.name]
         self.k, self.one_per_picture, self.seed = k, one_per_picture, seed
         self.seen = 0
-        self.alive = np.zeros(units, bool)
+        self.alive, self.silent = np.zeros(units, bool), np.zeros(units, np.int64)
         self.strong, self.weak = _no_rows(units), _no_rows(units)
         self.sample = _no_rows(units)
         self.priority = np.zeros(0, np.uint64)
@@ -47,7 +47,7 @@ class Strongest:
             raise ValueError(f"{self.layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
         part = Strongest(self.layer, self.k, self.one_per_picture, self.seed)
         part.seen = len(values)
-        part.alive = (top != 0).any(0).numpy()
+        part.alive, part.silent = (top != 0).any(0).numpy(), (top == 0).sum(0).numpy()
         silent = np.flatnonzero(~part.alive)
         if len(silent):  # zero is the largest value, and may not be the only one
             part.alive[silent] = (values[:, silent] != 0).any(2).any(0).numpy()
@@ -66,7 +66,7 @@ class Strongest:
 
     def merge(self, other: Strongest) -> None:
         self.seen += other.seen
-        self.alive = self.alive | other.alive
+        self.alive, self.silent = self.alive | other.alive, self.silent + other.silent
         self.strong = _first(_together(self.strong, other.strong), self.k, -1)
         self.weak = _first(_together(self.weak, other.weak), self.k, 1)
         if len(other.priority):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -11,50 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.batches import Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.patches import Crop, Patch, cut, picture_of
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.methods.strongest import Rows, Strongest
 from cnnwidgets.net import BoundModel, Cancelled, Layer
 from cnnwidgets.net.arguments import checked, checking
-from cnnwidgets.net.items import fitting, read
 from cnnwidgets.net.progress import Cancel, OnUpdate
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A place in a picture, and what a unit answers there.
-
-    Attributes:
-        value: of the unit, in the network's own units.
-        index: the picture's number in the data set.
-        row, column: of the position on the unit's map.
-        label: of the picture; -1 where there is none.
-    """
-
-    value: float
-    index: int
-    row: int
-    column: int
-    label: int
-
-
-@dataclass(frozen=True, eq=False)
-class Crop:
-    """What a position sees of a picture.
-
-    Attributes:
-        values: float32 (C, height, width), preprocessed; 0 where it reaches beyond the picture.
-        inside: bool (height, width), whether a pixel lies in the picture.
-        top, left: of the crop in the picture, in pixels; negative where it reaches beyond.
-        status: of the receptive field: ``"exact"``, ``"bound"`` (no unit sees more) or ``"global"`` (the whole picture).
-    """
-
-    values: np.ndarray
-    inside: np.ndarray
-    top: int
-    left: int
-    status: str
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -64,11 +26,13 @@ class UnitPatches:
     Attributes:
         layer: the layer's row in ``net.layers``.
         dead: bool (units,), whether a unit gives 0 at every position of every picture. It has no patches.
+        silent: int (units,), number of pictures in which a unit's largest value is 0; after a ReLU, none wakes it.
         sampled: number of pictures in the random sample, whose deciles :meth:`decile` gives.
     """
 
     layer: Layer
     dead: np.ndarray
+    silent: np.ndarray
     sampled: int
     _strong: Rows
     _weak: Rows
@@ -119,18 +83,9 @@ class UnitPatches:
     def crop(self, net: BoundModel, dataset: Any, patch: Patch) -> Crop:
         """What a patch's position sees, cut from its picture; net and dataset are those that the patches are of.
 
-        A position that sees everything gets the whole picture.
+        A position that sees everything, or has no place in the picture, gets the whole picture.
         """
-        with generators_kept():
-            image, *_ = read(dataset[patch.index])
-            picture = one_picture(net, fitting(dataset, patch.index, image, net.takes))[0].numpy()
-        height, width = picture.shape[1:]
-        top, left, bottom, right = box(self.layer, patch.row, patch.column, (height, width))
-        rows, columns = np.arange(top, bottom), np.arange(left, right)
-        inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-        values = picture[:, rows.clip(0, height - 1)][:, :, columns.clip(0, width - 1)] * inside
-        sees = self.layer.receptive_field
-        return Crop(values.astype(np.float32), inside, top, left, sees.status if sees else "global")
+        return cut(self.layer, picture_of(net, dataset, patch.index)[0].numpy(), patch)
 
     def __repr__(self) -> str:
         dead = f", {int(self.dead.sum()):,} dead" if self.dead.any() else ""
@@ -194,7 +149,7 @@ def top_patches(
 
     Parameters:
         net, dataset, indices, batch_size, workers, checkpoint, executor, cancel: see :func:`scan`.
-        layers: a name in ``net.layers``, or several: of those whose positions have a place in the picture.
+        layers: a name in ``net.layers``, or several. A vector's unit has one position, which sees the whole picture.
         k: patches of each unit.
         one_per_picture: whether a picture gives its strongest position only; else several may be of one picture.
         seed: of the random sample.
@@ -202,8 +157,8 @@ def top_patches(
 
     Raises:
         KeyError: there is no such layer; names like it are offered.
-        ValueError: a layer's positions have no place in the picture, a value is not finite, k is below 1, or no layer is
-            named; and whatever :func:`scan` raises.
+        ValueError: a layer has no units, a value is not finite, k is below 1, or no layer is named; and whatever
+            :func:`scan` raises.
         Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
     """
     if k < 1:
@@ -214,13 +169,12 @@ def top_patches(
     with generators_kept():
         learn_input_shape(net, dataset, numbers_of(dataset, indices))
     for name in names:
-        if not net.layers[name].has_places:
-            raise ValueError(f"{name} gives {net.layers[name].output}: its positions have no place in the picture")
+        _ = net.layers[name].map_shape  # raises the sentence for a layer without units
     reducers = {name: Strongest(net.layers[name], k, one_per_picture, seed) for name in names}
 
     def found(done: Scan) -> TopPatches:
         each = {
-            name: UnitPatches(one.layer, ~one.alive, len(one.priority), one.strong, one.weak, one.sample)
+            name: UnitPatches(one.layer, ~one.alive, one.silent, len(one.priority), one.strong, one.weak, one.sample)
             for name, one in done.results.items()
         }
         return TopPatches(each, done.seen, done.skipped, done.total, one_per_picture, done.notes)
@@ -233,12 +187,3 @@ def top_patches(
     except Cancelled as stop:
         raise Cancelled("cancelled", partial=found(stop.partial) if stop.partial else None) from None
     return found(done)
-
-
-def box(layer: Layer, row: int, column: int, picture: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Top, left, bottom and right, in whole pixels, of what a position sees; the picture where that is everything."""
-    sees = layer.receptive_field
-    if sees is None or sees.status == "global":
-        return 0, 0, *picture
-    top, left, height, width = sees.box(row, column)
-    return math.floor(top), math.floor(left), math.ceil(top + height), math.ceil(left + width)

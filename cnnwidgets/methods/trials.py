@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cnnwidgets.methods import search_files
 from cnnwidgets.methods.code.race import race_lines
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.spaces import Axis, axis_of
@@ -28,10 +30,13 @@ class Trial:
     Attributes:
         values: by name.
         spec: with these values in it.
-        value: the median over the seeds of the last validation's accuracy or loss; NaN before the first one.
-        state: "complete"; "stopped", if all of its runs were hopeless; "diverged"; or "running".
+        value: the median over the seeds of the last validation's accuracy or loss, where a run that was stopped early is
+            worse than those that were not, and one that diverged is the worst; NaN before the first validation.
+        state: that of its median run, or of the worse one of the two in the middle: "complete"; "stopped", early as
+            hopeless; "diverged"; or "running".
         histories: one for each seed; of the best trial alone they have weights.
         stopped: how many of its runs were stopped early as hopeless.
+        skipped: how many seeds were left out, because the runs before them had decided the median.
     """
 
     values: dict[str, Any]
@@ -40,6 +45,7 @@ class Trial:
     state: str
     histories: tuple[History, ...] = ()
     stopped: int = 0
+    skipped: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +103,8 @@ class Search:
     def summary(self) -> str:
         """The best trial, and how many runs were stopped early; then, one a line, how each of these ended."""
         best = self.best
-        seeds = max((len(one.histories) for one in self.trials), default=1) or 1
         lines = [f"Best: {self.told(best.value)} at {self.point(best)}." if best else "No trial is complete."]
-        runs = len(self.trials) * seeds
-        if self.stopped:
-            lines[0] += f" {self.stopped} of {runs} runs {'was' if self.stopped == 1 else 'were'} stopped early."
+        lines[0] += told_of_stops(self.trials)
         diverged = sum(one.state == "diverged" for one in self.trials)
         if diverged:
             lines[0] += f" {diverged} diverged."
@@ -155,11 +158,31 @@ class Search:
             raise ValueError("there is no code: expected a search whose trials were trained here")
         return race_lines([{**trial.spec, "name": self.point(trial)}], self.steps, "epoch", task, self.result)
 
+    def save(self, path: str | Path) -> None:
+        """Write it to a ``.json`` or ``.npz`` file, without the weights of its runs.
+
+        >>> found.save("search.json")
+        >>> cw.HyperparameterSearch(replay="search.json")
+
+        Raises:
+            ValueError: the name has another ending.
+        """
+        search_files.save(path, [self])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Search:
+        """Read the first one in a file that :meth:`save`, or that of :class:`Searches`, has written; to the last bit.
+
+        Raises:
+            ValueError: the file holds no search.
+        """
+        return search_files.load(path)[0]
+
     @classmethod
     def from_optuna(cls, study: Any) -> Search:
         """A study of Optuna's, with one objective, as it is now; by its attributes alone, so Optuna need not be there.
 
-        >>> cw.HyperparameterSearch(cw.methods.Search.from_optuna(study))
+        >>> cw.HyperparameterSearch(replay=cw.methods.Search.from_optuna(study))
 
         A trial that was pruned has its last intermediate value. The ranges are those of the study's distributions; where
         there are none, what the trials span.
@@ -176,10 +199,23 @@ class Search:
         return cls(axes, tuple(trials), sampler, len(trials), "value", higher, 0)
 
 
+def told_of_stops(trials: Sequence[Trial]) -> str:
+    """How many runs of trials were stopped early, and how many were left out, in a sentence; empty if none was."""
+    stopped, skipped = sum(one.stopped for one in trials), sum(one.skipped for one in trials)
+    runs = sum(max(1, len(one.histories)) + one.skipped for one in trials)
+    told = f" {stopped} of {runs} runs {'was' if stopped == 1 else 'were'} stopped early" if stopped else ""
+    if not skipped:
+        return told and f"{told}."
+    left_out = f"{skipped} {'was' if skipped == 1 else 'were'} left out, as the other seeds had decided the median."
+    return f"{told}, and {left_out}" if told else f" {left_out}"
+
+
 def words_of(name: str) -> str:
     """What an axis is called."""
     return WORDS.get(name, name.split(".")[-1].replace("_", " "))
 
 
 def _said(value: Any) -> str:
-    return number(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else str(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return number(value)
+    return getattr(value, "__name__", str(value))

@@ -15,5 +15,6 @@ from .optimizers import OptimizerRace as OptimizerRace
 from .saliency import SaliencyPanel as SaliencyPanel
 from .search import HyperparameterSearch as HyperparameterSearch
 from .sick_runs import SickRuns as SickRuns
+from .top_patches import TopPatches as TopPatches
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace

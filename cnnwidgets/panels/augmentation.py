@@ -12,7 +12,7 @@ import traitlets as t
 
 from cnnwidgets.base import action, column, draws, row
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.jobs import LOCK, Job, import_for_augmenting
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.target import TargetPanel
 from cnnwidgets.base.traits import Layer, Seed, Slide, public
@@ -61,11 +61,12 @@ class AugmentationGallery(TargetPanel):
     cropped: TenCrop | None = None
 
     def build(self) -> Part | tuple[Part, ...]:
+        import_for_augmenting()
         self.chart, self.crops = ChartView(height=290, readout=True), ChartView(height=190)
         with suppress(MissingPackage):
             self.chart.show(blank("strength", "probability"), "answer and features by strength")
         self.grid = ImageGrid(noun="copy", tools=False, scale="fixed", limits=[0, 255], hide=["line"], height=420)
-        self.chart.on_user("line", lambda at: self.set_trait("strength", round(min(1.0, max(0.0, at)), 1)))
+        self.chart.on_user("line", lambda at: self.set_trait("strength", min(1.0, max(0.0, at))))
         charts = column(self.chart, self.crops)
         charts.hidden = [self.crops]
         return row(self.grid, charts, grow=[6, 5], basis=330)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from cnnwidgets.methods.record_curves import QUANTITIES, courses, learning
 from cnnwidgets.methods.records import Record
-from cnnwidgets.views.curves import FONT, LAYOUT, log_axis, needs_plotly, short
+from cnnwidgets.views.curves import FONT, LAYOUT, log_axis, needs_plotly
 from cnnwidgets.views.palette import GRAY
 
 TRAINING, VALIDATION = GRAY, "#0072b2"
@@ -19,6 +21,12 @@ SHALLOW, DEEP = np.array([0x56, 0xB4, 0xE9]), np.array([0xD6, 0x0C, 0x0B])
 BAND = "#009e73"
 DECADES = 6
 """Powers of ten that a logarithmic axis shows at most, from its highest value down."""
+
+MOST_LETTERS = 60
+"""Letters of layers' names that a legend has room for; of more it names the first and the last layer alone."""
+
+LONGEST = 18
+"""Letters of a layer's name, beyond which the blocks that it is in are told by their initials."""
 
 
 def fraction(record: Record) -> float:
@@ -64,11 +72,17 @@ def layers_chart(record: Record, quantity: str) -> Any:
     import plotly.graph_objects as go
 
     about, found = QUANTITIES[quantity], courses(record, quantity)
-    curves = []
-    for one in found:
+    names = [name or quantity for name in told_apart([one.name for one in found])]
+    all_fit = sum(map(len, names)) <= MOST_LETTERS
+    curves: list[dict[str, Any]] = []
+    for one, name in zip(found, names, strict=True):
         red, green, blue = (SHALLOW + one.depth * (DEEP - SHALLOW)).round().astype(int)
         style = {"color": f"rgb({red}, {green}, {blue})", "width": 2.5}
-        curves.append({"x": one.x, "y": one.y, "name": short(one.name, 18) or quantity, "mode": "lines", "line": style})
+        curves.append({"x": one.x, "y": one.y, "name": name, "mode": "lines", "line": style, "showlegend": all_fit})
+    if not all_fit:
+        for end, curve in (("first", curves[0]), ("last", curves[-1])):
+            words = {"name": f"{end}: {curve['name']}", "showlegend": True, "hoverinfo": "skip"}
+            curves.append({**curve, "x": [None], "y": [None], **words})
     layout: dict[str, Any] = {
         **LAYOUT,
         "margin": {"t": 30, "l": 62, "r": 8, "b": 36},
@@ -92,6 +106,24 @@ def layers_chart(record: Record, quantity: str) -> Any:
             "showarrow": False, **FONT,
         }]  # fmt: skip
     return go.Figure({"data": curves, "layout": layout})
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names of layers that a legend has room for: of long ones the blocks, from the outermost, by their initials.
+
+    >>> told_apart(["conv1", "backbone.encoder.stage_three.block_17.convolution_two"])
+    ['conv1', 'b.e.st.b17.convolution_two']
+    """
+    cut = [_cut(name) for name in names]
+    return [short if cut.count(short) == 1 else name for short, name in zip(cut, names, strict=True)]
+
+
+def _cut(name: str) -> str:
+    parts = name.split(".")
+    for k, part in enumerate(parts[:-1]):
+        if len(".".join(parts)) > LONGEST:
+            parts[k] = "".join(word if word.isdigit() else word[0] for word in re.findall(r"\d+|[^\W\d_]+", part))
+    return ".".join(parts)
 
 
 def _up(about: Any, found: Any) -> dict[str, Any]:

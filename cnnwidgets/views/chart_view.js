@@ -160,6 +160,7 @@ function render({ model, el }) {
     note.hidden = library !== null;
     return library !== null && !ended;
   };
+  const legendHeight = () => plot._fullLayout?.legend?._height;
   const draw = async () => {
     if (!prepare() || !(await load()) || !prepare()) return; // another figure may have come while the library did
     if (newCurves) curves = curvesOf(figure, model.get("appended"), model.get("draggable"));
@@ -168,7 +169,9 @@ function render({ model, el }) {
     const config = { displaylogo: false, displayModeBar: false, doubleClick: editable() || model.get("boxable") ? false : "reset+autosize" };
     const data = traces();
     drawn = revision();
+    const rows = legendHeight();
     await library.react(plot, data, layout(), config);
+    if (rows && rows !== legendHeight()) await library.react(plot, data, layout(), config); // plotly places it by its old height
     if (ended) return;
     attach();
     drawOver();

@@ -6,6 +6,12 @@ import { choice, h, listen, put } from "./shared.js";
 /** What each tile is called where scales are spoken of: a unit's is its map. */
 export const eachOf = (model) => `each ${model.get("noun") === "unit" ? "map" : model.get("noun")}`;
 
+/** So many of a noun, in words. */
+export const counted = (count, noun) => {
+  const several = noun.endsWith("ch") ? `${noun}es` : `${noun}s`;
+  return `${count.toLocaleString("en")} ${count === 1 ? noun : several}`;
+};
+
 /** Order, colors and their scale, and the legend; `name` says what the legend is of. */
 export function toolbar(model, name, legend, ends) {
   const tools = h("div", { className: "cw-tools" });

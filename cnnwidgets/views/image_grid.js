@@ -3,7 +3,7 @@
 
 import { drawCross, drawLines, drawNumber } from "./grid_marks.js";
 import { tilesIn } from "./grid_tiles.js";
-import { eachOf, toolbar, zoomButtons } from "./grid_tools.js";
+import { counted, eachOf, toolbar, zoomButtons } from "./grid_tools.js";
 import { colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
 import { format } from "./numbers.js";
 
@@ -197,10 +197,11 @@ function render({ model, el }) {
 
   const describe = (what) => {
     if (!what || what.map >= data.count) {
-      const count = `${data.count.toLocaleString("en")} ${model.get("noun")}${data.count === 1 ? "" : "s"}`;
+      const count = counted(data.count, model.get("noun"));
       const hands = model.get("lock").includes("unit") ? "" : ", click to select";
       return used ? count : `${count}. Hover to read values${hands}.`;
     }
+    if (model.get("told").length) return model.get("told")[what.map];
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {
       const place = model.get("mosaic").length ? part(what.row, what.column) : what;
@@ -247,7 +248,7 @@ function render({ model, el }) {
     tools.hidden = !model.get("tools");
     buttons.hidden = tools.hidden || model.get("hide").includes("zoom");
     head.hidden = buttons.hidden && !title.textContent;
-    canvas.setAttribute("aria-label", `${model.get("title")}: ${data.count} ${model.get("noun")}${data.count === 1 ? "" : "s"}`);
+    canvas.setAttribute("aria-label", `${model.get("title")}: ${counted(data.count, model.get("noun"))}`);
     colorize();
     rearrange();
   };
@@ -295,7 +296,7 @@ function render({ model, el }) {
     listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
     listen(model, ["scale", "limits", "contrast", "colors"], recolor),
     listen(model, ["orders", "sort", "tile", "height", "steady"], rearrange),
-    listen(model, ["selected", "cursor", "lock", "numbered", "quantity"], draw),
+    listen(model, ["selected", "cursor", "lock", "numbered", "quantity", "told"], draw),
     watch(scroll, rearrange),
     draw.stop,
   );

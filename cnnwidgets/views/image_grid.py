@@ -56,6 +56,7 @@ class ImageGrid(View, module="image_grid.js"):
     noun = t.Unicode("map", help="what one map is called: unit, filter").tag(sync=True)
     title = t.Unicode(help="a line above the grid").tag(sync=True)
     labels = t.List(t.Unicode(), help="one label under each tile; empty for none").tag(sync=True)
+    told = t.List(t.Unicode(), help="what the line tells of each map, instead of its values; empty: these").tag(sync=True)
     numbered = t.Bool(False, help="whether each map's index stands in its corner, if there is room").tag(sync=True)
     quantity = t.Unicode("value", help="what the values are, which the legend says").tag(sync=True)
     mosaic = t.List(

@@ -106,6 +106,7 @@ export interface ImageGrid {
   steady: boolean;
   tile: number;
   title: string;
+  told: string[];
   tools: boolean;
 }
 

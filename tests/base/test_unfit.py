@@ -34,6 +34,7 @@ MAKERS = {
     "explorer": lambda **given: cw.EmbeddingExplorer(
         cw.load(DIGITS), cw.samples.digits(), **{"method": "pca", "limit": 40, **given}
     ),
+    "patches": lambda **given: cw.TopPatches(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", **given}),
     "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
     "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
     "lab": lambda **given: cw.InitLab(**{"depth": 2, "width": 20, **given}),
@@ -89,6 +90,10 @@ UNFIT = [
     ("explorer", "method", "t-sne", "there is no method 't-sne'. Did you mean 'tsne'"),
     ("explorer", "limit", 0, "limit is 0; expected a whole number of at least 1"),
     ("explorer", "selection", [3, "cat"], "selection[1] is 'cat'; expected a whole number"),
+    ("patches", "which", "weekest", "there is no which 'weekest'. Did you mean 'weakest'"),
+    ("patches", "rule", "deconv", "there is no rule 'deconv'. Did you mean 'deconvnet'"),
+    ("patches", "k", 0, "k is 0; expected a whole number from 1 to 16"),
+    ("patches", "unit", 2.5, "unit is 2.5; expected a whole number"),
     ("finder", "steps", 5, "steps is 5; expected a whole number of at least 10"),
     ("finder", "momentum", 1.5, "momentum is 1.5; expected a number from 0 to 0.999999"),
     ("race", "seeds", 21, "seeds is 21; expected a whole number from 1 to 20"),

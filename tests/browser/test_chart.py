@@ -120,6 +120,19 @@ def test_a_chart_is_as_wide_as_its_place_when_that_changes_and_the_window_does_n
     assert abs(widths[0] - widths[1]) > 100
 
 
+def test_a_legend_that_needs_fewer_rows_stands_above_the_curves_once_a_chart_is_wide_again(opened):
+    redrawn(opened, LIVE, "from cnnwidgets.views.curves import dress; live.show(dress(lines(30), '', ''), 'a legend above')")
+    area = opened.page.locator(".cw-chart .cw-area").nth(LIVE)
+    rows = """(area) => new Set(
+        [...area.querySelectorAll('.traces')].map((one) => Math.round(one.getBoundingClientRect().top))).size"""
+    fits = """(area) => area.querySelector('.legend').getBoundingClientRect().bottom
+        <= area.querySelector('.nsewdrag').getBoundingClientRect().top"""
+    for width, wrapped in (("280px", True), ("", False)):
+        area.evaluate("(area, width) => (area.closest('.cw-chart').style.width = width)", width)
+        opened.page.wait_for_function(f"(area) => ({rows})(area) {'> 1' if wrapped else '=== 1'}", arg=area.element_handle())
+        opened.page.wait_for_function(fits, arg=area.element_handle(), timeout=3000)
+
+
 def test_a_chart_takes_the_colors_of_a_theme_that_comes_while_it_is_hidden_for_a_frame(opened):
     change = """([index, color]) => {
         const chart = document.querySelectorAll('.cw-chart')[index];

@@ -23,6 +23,7 @@ PANELS = {
     "BackwardRules": "cw.BackwardRules(step=1)",
     "InitLab": "cw.InitLab(init='normal', std=0.123456789, depth=3, width=37, lr=0.0123456789)",
     "ActivationMaximizer": "cw.ActivationMaximizer(net, 'layer3', 17, lr=0.0123456789, l2=0.000123456789, steps=5)",
+    "AugmentationGallery": "cw.AugmentationGallery(digits, 3, images=tests, copies=3, strength=0.34567)",
     "GradientCheck": "cw.GradientCheck(of='fc3.bias', entries=3, pictures=2)",
 }
 MAKE = "digits, tests = cw.load('digits'), cw.samples.digits()\npanels = {}"

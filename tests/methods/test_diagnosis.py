@@ -198,6 +198,12 @@ def test_a_history_tells_what_its_curve_allows(loss, name):
     assert ".eval() forgotten" in found.open
 
 
+def test_a_loss_that_only_begins_high_has_not_jumped():
+    rest = np.full(100, 2.4)
+    assert diagnose(curve([11.7, 3.5, 2.7, *rest])).named("rate too high") is None
+    assert "jumps from 2.4 to 11.7 at step 1" in diagnose(curve([2.4, 11.7, *rest])).named("rate too high").evidence.lower()
+
+
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 0.05))
 @settings(max_examples=25, deadline=None)
 def test_a_curve_that_falls_and_wavers_is_sound(seed, noise):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import statistics
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from enum import IntEnum
 from threading import Event
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cnnwidgets as cw
-from cnnwidgets.methods import Search, Task, race, search
+from cnnwidgets.methods import Search, Searches, Task, race, search
 from cnnwidgets.methods.median_stopping import MedianRule
 from cnnwidgets.methods.spaces import Axis, axis_of, child, shares_of, spec_of
 from tests.methods.learning import Net, loader, others
@@ -136,14 +138,21 @@ def test_the_best_trial_gives_its_network_and_no_other_keeps_weights(found):
 
 def told(one: Search) -> list:
     def of(trial):
-        return trial.values, trial.value, trial.state, trial.stopped, [run.loss.tobytes() for run in trial.histories]
+        return (
+            trial.values,
+            trial.value,
+            trial.state,
+            trial.stopped,
+            trial.skipped,
+            [run.loss.tobytes() for run in trial.histories],
+        )
 
     return [*map(of, one.trials)]
 
 
 @pytest.mark.parametrize("by", ["random", "evolution"])
 def test_it_is_the_same_on_threads(by):
-    options = {"by": by, "runs": 11, "steps": 2, "seed": 3}
+    options = {"by": by, "runs": 11, "steps": 2, "seed": 3, "seeds": (0, 1, 2)}
     with ThreadPoolExecutor(3) as threads:
         assert told(search(task(), SPACE, **options)) == told(search(task(), SPACE, **options, executor=threads))
 
@@ -159,7 +168,7 @@ class Copying(Executor):
 
 
 def test_it_is_the_same_with_copies_as_other_processes_get_them():
-    options = {"runs": 6, "steps": 2, "generation": 3}
+    options = {"runs": 6, "steps": 2, "generation": 3, "seeds": (0, 1)}
     copied = search(task(), SPACE, **options, executor=Copying())
     assert told(copied) == told(search(task(), SPACE, **options))
     assert isinstance(copied.best.histories[0].module(), Net)
@@ -179,7 +188,7 @@ def test_updates_grow_and_a_cancel_keeps_what_is_there():
             stop.set()
 
     with pytest.raises(cw.Cancelled) as caught:
-        search(task(), SPACE, runs=20, steps=1, on_update=tell, cancel=stop)
+        search(task(), SPACE, runs=20, steps=1, seeds=(0, 1, 2), on_update=tell, cancel=stop)
     assert 4 < len(caught.value.partial.trials) <= 8
     assert caught.value.partial.best is not None
     assert [fraction for _, fraction in seen] == sorted(fraction for _, fraction in seen)
@@ -251,16 +260,73 @@ def test_of_losses_the_higher_one_is_worse_and_nan_is_the_worst():
 
 def test_hopeless_runs_are_stopped_and_counted_and_each_says_why(found):
     assert found.stopped == sum(bool(run.stopped) for one in found.trials for run in one.histories) > 0
-    assert f"{found.stopped} of 20 runs were stopped early." in found.summary.split("\n")[0]
+    skipped = 20 - sum(len(one.histories) for one in found.trials)
+    assert skipped == sum(one.skipped for one in found.trials) > 0
+    told = f"{found.stopped} of 20 runs were stopped early, and {skipped} were left out, as the other seeds had decided"
+    assert told in found.summary.split("\n")[0]
+    assert told in Searches((found, replace(found, trials=()))).summary
     assert found.summary.count("the median of earlier runs") == found.stopped
     for one in found.trials[:4]:
         assert not one.stopped  # nobody was before the first generation
     whole = search(task(), SPACE, runs=10, steps=3, seeds=(0, 1), stop_hopeless=False)
     assert whole.stopped == 0
     for mine, theirs in zip(found.trials, whole.trials, strict=True):
-        for run, full in zip(mine.histories, theirs.histories, strict=True):
+        assert len(mine.histories) + mine.skipped == len(theirs.histories) == 2
+        for run, full in zip(mine.histories, theirs.histories, strict=False):
             np.testing.assert_array_equal(run.loss, full.loss[: len(run.loss)])
             assert (len(run.loss) < len(full.loss)) == bool(run.stopped)
+
+
+def by_hand(curves: list[list[list[float]]]) -> list[tuple]:
+    """Golovin's rule on what whole trainings give, trial by trial and seed by seed: length of each run, state and value."""
+    before, told = [], []
+    for start in range(0, len(curves), 4):
+        now = []
+        for seeds in curves[start : start + 4]:
+            runs, hopeless = [], []
+            for curve in seeds:
+                if 2 * len(hopeless) >= len(seeds):
+                    break  # the median is hopeless, or one of the two in the middle
+                length = len(curve)
+                for epoch in range(1, len(curve)):
+                    means = [sum(other[:epoch]) / epoch for other in before if len(other) >= epoch]
+                    if len(means) >= 3 and max(curve[:epoch]) < statistics.median(means):
+                        length = epoch
+                        hopeless.append(curve[:epoch])
+                        break
+                runs.append(curve[:length])
+            now += runs
+            order = sorted(runs, key=lambda run: (run not in hopeless, run[-1]))  # the worst first
+            middle = order[(len(order) - 1) // 2 : len(order) // 2 + 1]
+            state = "stopped" if middle[0] in hopeless else "complete"
+            told.append(([*map(len, runs)], state, sum(run[-1] for run in middle) / len(middle)))
+        before += now
+    return told
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3, 5])
+def test_a_trial_is_stopped_by_its_median_run_as_by_hand(seeds):
+    options = {"runs": 12, "steps": 4, "seeds": range(seeds)}
+    whole = search(task(), SPACE, **options, stop_hopeless=False)
+    curves = [[run.validation_accuracy.tolist() for run in one.histories] for one in whole.trials]
+    expected = by_hand(curves)
+    stopped = search(task(), SPACE, **options)
+    mine = [([len(run.ends) for run in one.histories], one.state, pytest.approx(one.value)) for one in stopped.trials]
+    assert expected == mine
+    assert {"stopped", "complete"} == {state for _, state, _ in expected}
+    assert (min(len(lengths) for lengths, *_ in expected) < seeds) == (seeds > 1)  # some seeds were left out
+    whole_values = [statistics.median(curve[-1] for curve in trial) for trial in curves]
+    assert whole.values.tolist() == pytest.approx(whole_values)
+
+
+@pytest.mark.parametrize("seeds, kept", [(1, 1), (2, 1), (3, 2), (5, 3)])
+def test_of_a_trial_that_diverges_no_more_seeds_run_than_decide_its_median(seeds, kept):
+    values = Task(Regression, Values(), Values(), torch.nn.MSELoss())
+    options = {"runs": 1, "steps": 9, "seeds": range(seeds), "space": {"lr": (99.0, 100.0)}}
+    (one,) = search(values, **options).trials
+    assert (one.state, len(one.histories), one.skipped) == ("diverged", kept, seeds - kept)
+    (one,) = search(values, **options, stop_hopeless=False).trials
+    assert (one.state, len(one.histories), one.skipped) == ("diverged", seeds, 0)
 
 
 # coarse to fine, code, Optuna

@@ -157,6 +157,26 @@ def test_a_crop_alone_at_its_place_gives_the_unit_the_same_value(kind):
     assert beyond
 
 
+def test_the_patch_of_a_vector_s_unit_is_the_whole_picture():
+    last = NET.layers.names[-1]
+    found, data = top_patches(NET, Pictures(9), last, 2)[last], Pictures(9)
+    scores = torch.cat([NET.run(data[i][0][None]) for i in range(9)])
+    for unit in range(len(found.dead)):
+        patch = found.strongest(unit)[0]
+        assert (patch.index, patch.row, patch.column) == (int(scores[:, unit].argmax()), 0, 0)
+        crop = found.crop(NET, data, patch)
+        assert (crop.top, crop.left, crop.status, crop.inside.all()) == (0, 0, "global", True)
+        np.testing.assert_array_equal(crop.values, data[patch.index][0])
+
+
+def test_pictures_in_which_a_unit_gives_0_are_counted():
+    module = nn.Sequential(nn.Conv2d(3, 1, 12, bias=False), nn.ReLU())
+    with torch.no_grad():
+        module[0].weight.fill_(1)
+    net, data = cw.bind(module, input_shape=(3, 12, 12)), [torch.full((3, 12, 12), float(v)) for v in (-1, 2, 0, 3, -4)]
+    assert top_patches(net, data, "1", batch_size=2)["1"].silent.tolist() == [3]
+
+
 def test_a_dead_unit_has_no_patches():
     module = nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU())
     with torch.no_grad():
@@ -186,9 +206,7 @@ def test_bad_pictures_are_left_out_and_told():
 
 
 def test_what_does_not_fit_is_told():
-    last = NET.layers.names[-1]
     for ask, error, words in (
-        (lambda: top_patches(NET, Pictures(3), last), ValueError, "its positions have no place in the picture"),
         (lambda: top_patches(NET, Pictures(3), "conv9"), KeyError, "no layer 'conv9'"),
         (lambda: top_patches(NET, Pictures(3), "5", 0), ValueError, "k is 0; expected a whole number of at least 1"),
         (lambda: top_patches(NET, Pictures(3), []), ValueError, "layers is empty"),

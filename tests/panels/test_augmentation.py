@@ -71,7 +71,7 @@ def test_the_curves_are_means_over_the_copies(panel):
 def test_the_line_in_the_chart_and_the_slider_show_other_copies_without_computing(panel):
     found = panel.result
     panel.chart.set_state({"line": 0.92})
-    assert panel.strength == 0.9 and panel.chart.line == 0.9
+    assert panel.strength == panel.chart.line == 0.92
     assert panel.result is found
     np.testing.assert_array_equal(panel.grid.maps.round()[1:], found.pictures[9])
     assert panel.status.message.startswith("At strength 0.9, ")

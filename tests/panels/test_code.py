@@ -33,6 +33,8 @@ for name, code in codes.items():
     values = space["values"]
     found[name] = values.numpy() if isinstance(values, Tensor) else np.asarray(values)
     found[name + ", points"] = space.get("points", [])
+    for more in ("patches", "indices"):
+        found[name + ", " + more] = np.stack(space[more]) if more in space else []
 np.savez(file, **found)
 """
 
@@ -47,6 +49,7 @@ OWN = {  # what the user of a network of their own fills in
 DATASETS = {
     "16 bits in a data set": "from tests.panels.test_code import own_uint16 as dataset",
     "an array in a data set, preprocessed by hand": "from tests.panels.test_code import own_xrays as dataset",
+    "TopPatches: an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
     "EmbeddingExplorer: PCA of an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
     "EmbeddingExplorer: PCA of dicts": "from tests.panels.test_code import own_dicts as dataset",
     "EmbeddingExplorer: PCA of paths": "dataset = [f'{path}/digits/{{i}}.png' for i in range(12)]",
@@ -94,6 +97,14 @@ def paths(path) -> list[str]:
 def explorer(name: str, layer: str, dataset=None, **options) -> cw.EmbeddingExplorer:
     dataset = getattr(cw.samples, name)() if dataset is None else dataset
     return cw.EmbeddingExplorer(cw.load(name), dataset, layer, **{"limit": 12, "method": "pca"} | options)
+
+
+def patches(name: str, layer: str, unit: int, **options) -> cw.TopPatches:
+    return cw.TopPatches(cw.load(name), getattr(cw.samples, name)(), layer, unit, **options)
+
+
+def own_patches(layer: str) -> cw.TopPatches:
+    return cw.TopPatches(cw.bind(several(), input_shape=(3, 8, 8)), own_tensors, layer, 1, k=3)
 
 
 def own_explorer(layer: str, dataset=None) -> cw.EmbeddingExplorer:
@@ -181,6 +192,11 @@ PANELS: dict[str, Callable] = {
     "EmbeddingExplorer: t-SNE": lambda path: explorer("digits", "fc1", method="tsne", n_iter=30),
     "EmbeddingExplorer: PCA of paths": lambda path: explorer("digits", "conv2", paths(path)),
     "EmbeddingExplorer: PCA of dicts": lambda path: own_explorer("conv", own_dicts),
+    "TopPatches: the strongest": lambda path: patches("digits", "relu2", 3),
+    "TopPatches: several of a picture": lambda path: patches("digits", "relu1", 2, one_per_picture=False),
+    "TopPatches: the weakest of a block": lambda path: patches("digits", "pool2", 1, which="weakest", k=5),
+    "TopPatches: deciles of a vector": lambda path: patches("digits", "fc3", 4, which="deciles"),
+    "TopPatches: an own network's tokens": lambda path: own_patches("attention"),
     "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),
     "ActivationMaximizer: a class": lambda path: cw.ActivationMaximizer(cw.load("scenes"), target="7", steps=3),
     "ActivationMaximizer: a dream": lambda path: dream(save(path / "dream.png", "L")),
@@ -215,7 +231,8 @@ def ran(tmp_path_factory):
     )
     assert run.returncode == 0, run.stderr
     found = np.load(file)
-    return {name: (found[name], panel.data()["values"], found[f"{name}, points"], panel) for name, panel in panels.items()}
+    more = {name: {kind: found[f"{name}, {kind}"] for kind in ("points", "patches", "indices")} for name in panels}
+    return {name: (found[name], panel.data()["values"], more[name], panel) for name, panel in panels.items()}
 
 
 @pytest.mark.parametrize("name", PANELS)
@@ -227,10 +244,17 @@ def test_the_code_gives_what_is_on_screen(ran, name):
 
 @pytest.mark.parametrize("name", [name for name in PANELS if "PCA" in name])
 def test_the_code_s_principal_components_lie_as_on_screen(ran, name):
-    _, _, points, panel = ran[name]
+    _, _, more, panel = ran[name]
     shown = panel.data()["points"]
-    aligned = cw.methods.align(points, shown, mirror=True)
+    aligned = cw.methods.align(more["points"], shown, mirror=True)
     np.testing.assert_allclose(aligned.points, shown, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", [name for name in PANELS if "TopPatches" in name])
+def test_the_code_finds_the_same_patches(ran, name):
+    _, _, more, panel = ran[name]
+    np.testing.assert_array_equal(more["indices"], panel.data()["indices"])
+    np.testing.assert_allclose(more["patches"], panel.data()["patches"], atol=1e-6)
 
 
 @pytest.mark.parametrize(("make", "options"), [(cw.EmbeddingExplorer, {"method": "pca"}), (cw.FeatureMapBrowser, {})])

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 import cnnwidgets as cw
 from cnnwidgets.methods import Record, diagnose, race, task
 from cnnwidgets.methods.sick_runs import SICK_RUNS
+from cnnwidgets.panels.monitoring_charts import layers_chart, told_apart
 from tests.base.tiny import PATIENCE, control
 from tests.panels.test_race import data, network
 
@@ -163,3 +164,36 @@ def test_a_sick_run_is_the_race_s_run_of_its_spec():
     (run,) = race(task(sick.task), [begun], steps=sick.steps).histories
     found = cw.methods.sick_run("B").history
     np.testing.assert_allclose(found.loss[: len(run.loss)], run.loss, rtol=1e-3)
+
+
+def deep(names: list[str]) -> Record:
+    """A record of as many layers, each with a ratio of its own."""
+    ratios = np.linspace(1e-4, 1e-2, len(names)) * np.ones((5, 1))
+    weights = np.ones_like(ratios)
+    history = race(task("digits"), [{"lr": 0.01, "model": "mlp", "until": {"steps": 1}}], steps=1).histories[0]
+    return Record(history, samples=np.arange(5), layers=tuple(names), update=ratios, weight=weights, gradient=weights)
+
+
+def test_a_hundred_layers_with_long_names_are_told_apart():
+    names = [
+        f"backbone.encoder.stage_{stage}.block_{block}.convolution_{part}"
+        for stage in ("one", "two", "three") for block in range(17) for part in ("one", "two")
+    ]  # fmt: skip
+    names = ["backbone.encoder.stem_convolution", *names, "classification_head"]
+    curves = json.loads(layers_chart(deep(names), "update / weight").to_json())["data"]
+    told = [one["name"] for one in curves if one.get("hoverinfo") != "skip" and len(one["x"]) > 1]
+    assert len(told) == len({*told}) == 8  # the readout joins curves of one name
+    assert all(len(name) < 32 for name in told)
+    legend = [one["name"] for one in curves if one.get("showlegend", True)]
+    assert legend == ["first: b.e.stem_convolution", "last: classification_head", "usual"]
+
+
+def test_a_few_layers_are_all_in_the_legend_by_their_own_names():
+    names = ["conv1", "conv2", "fc1"]
+    curves = json.loads(layers_chart(deep(names), "update / weight").to_json())["data"]
+    assert [one["name"] for one in curves if one.get("showlegend", True)] == [*names, "usual"]
+
+
+def test_names_that_would_be_cut_to_the_same_are_told_whole():
+    names = ["encoder.stage_three.convolution", "encoder.stage_two.convolution"]
+    assert told_apart(names) == names

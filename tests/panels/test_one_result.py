@@ -33,6 +33,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
     "Doubler": (Doubler, {"number": 7}),
     "FilterGrid": (lambda: cw.FilterGrid(cw.load("scenes"), unit=1), {"layer": "layer1.0.conv1"}),
     "FeatureMapBrowser": (lambda: cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes()), {"image": 1}),
+    "TopPatches": (
+        lambda: cw.TopPatches(cw.load("digits"), cw.samples.digits(), "relu1", one_per_picture=False),
+        {"layer": "relu2", "one_per_picture": True},
+    ),
     "OcclusionSlider": (lambda: cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), **SCENES), {"image": 1}),
     "SaliencyPanel": (
         lambda: cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["saliency"], outline="object"),

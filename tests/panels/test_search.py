@@ -90,8 +90,45 @@ def test_three_ways_are_three_curves_and_the_finding_compares_them():
     panel.close()
 
 
+@pytest.mark.parametrize("ending", ["json", "npz"])
+def test_a_saved_search_is_shown_again_without_training(panel, tmp_path, monkeypatch, ending):
+    panel.result.save(tmp_path / f"search.{ending}")
+    monkeypatch.delattr("cnnwidgets.panels.search.panel.searches")
+    again = cw.HyperparameterSearch(Net, replay=tmp_path / f"search.{ending}")
+    assert again.wait(60)
+    assert again.status.message == panel.status.message
+    assert (again.x, again.y, again.space) == (panel.x, panel.y, SPACE)
+    for name, values in panel.data().items():
+        np.testing.assert_array_equal(again.data()[name], values)
+    assert [json.loads(view.figure)["data"] for view in (again.chart, again.course, again.training)] == [
+        json.loads(view.figure)["data"] for view in (panel.chart, panel.course, panel.training)
+    ]
+    assert again.code() == panel.code()
+    again.close()
+
+
+def test_a_search_that_is_shown_again_offers_its_axes_and_its_trials_alone(panel):
+    again = cw.HyperparameterSearch(replay=panel.result)
+    assert again.wait(60)
+    assert {*again.controls} == {"x", "y"}
+    assert not again.chart.boxable
+    again.pick([0, 1])
+    search, trial = again.result.trials[again.trial]
+    assert again.trial != -1
+    assert search.point(trial)[1:] in json.loads(again.training.figure)["layout"]["title"]["text"]
+    again.close()
+
+
+def test_what_is_no_saved_search_is_said_at_once(tmp_path):
+    (tmp_path / "search.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"search.json holds no training histories"):
+        cw.HyperparameterSearch(replay=tmp_path / "search.json")
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        cw.HyperparameterSearch(replay="nowhere.json")
+
+
 def test_a_study_is_shown_as_it_is():
-    panel = cw.HyperparameterSearch(Search.from_optuna(study()))
+    panel = cw.HyperparameterSearch(replay=Search.from_optuna(study()))
     assert panel.wait(60)
     assert "Best: 0.2 at rate 0.01 and opt Adam" in panel.status.message
     assert not panel.chart.boxable

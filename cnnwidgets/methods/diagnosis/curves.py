@@ -72,7 +72,7 @@ def too_high(record: Record) -> Seen | None:
         return Seen("", step, {"told": told})
     learned = curve[-1] < 0.5 * start
     peak = int(np.where(finite, loss, 0).argmax())
-    if not learned and loss[peak] > 3 * start:
+    if peak and not learned and loss[peak] > 3 * start:  # a loss that only begins high has not jumped
         told = f"the loss jumps from {number(loss[0])} to {number(loss[peak])} at step {peak:,}"
         return Seen("", peak, {"told": f"{told}, and ends at {number(curve[-1])}"})
     wild = ratio > 30 * BAND and not learned

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -45,14 +46,17 @@ class HyperparameterSearch(Panel):
 
     Each point is a network that was trained with the values that it stands at; its color says how good it became. Drag a box
     around the good ones and press "Search here": the box is the next range. Click a point for its training.
+    ``panel.result.save("search.json")`` saves the trials, and ``cw.HyperparameterSearch(replay="search.json")`` shows them
+    again without training.
 
     Parameters:
-        task: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; a network; or a
-            :class:`~cnnwidgets.methods.Search`, such as ``Search.from_optuna(study)``, which is shown as it is.
+        task: "digits" or "scenes"; a :class:`~cnnwidgets.methods.Task`; or a network.
         loader, validation_loader: for a network of your own: give batches of pictures and labels.
         space: see :func:`cnnwidgets.methods.search`; by default rate, momentum and weight decay of SGD.
         base: what all trials have in common, see there; ``{}`` trains the sample's own network. By default the digits are
             learned by two linear layers, which takes a third of a second.
+        replay: a file that a search was saved to, or a :class:`~cnnwidgets.methods.Search`, such as
+            ``Search.from_optuna(study)``: nothing is trained. ``task`` is then what the code trains.
         executor: any ``concurrent.futures.Executor`` that the runs go to.
     """
 
@@ -76,21 +80,22 @@ class HyperparameterSearch(Panel):
 
     def __init__(
         self,
-        task: Trainable | Search = "digits",
+        task: Trainable = "digits",
         loader: Iterable[Any] | None = None,
         validation_loader: Iterable[Any] | None = None,
         *,
         space: Space | None = None,
         base: dict[str, Any] | None = None,
+        replay: Search | Searches | str | Path | None = None,
         executor: Executor | None = None,
         **options: Any,
     ) -> None:
         self._task: Any = task
         self._loaders, self._executor = (loader, validation_loader), executor
         self._base = QUICK.get(task, {}) if base is None and isinstance(task, str) else base or {}
-        self._replay = Searches((task,)) if isinstance(task, Search) else None
-        if isinstance(task, Search):
-            self.space: Space = {name: axis.range for name, axis in task.axes.items()}
+        self._replay = _searches_of(replay)
+        if self._replay:
+            self.space: Space = {name: axis.range for name, axis in self._replay.first.axes.items()}
             options["hide"] = [name for name in self.public_traits() if name not in ("x", "y")]
         else:
             self.space = SPACE if space is None else space
@@ -99,6 +104,8 @@ class HyperparameterSearch(Panel):
 
     @property
     def subject(self) -> str:
+        if self._replay:
+            return f"{len(self._replay.trials)} trials"
         return self._task if isinstance(self._task, str) else getattr(self._task, "__name__", type(self._task).__name__)
 
     @property
@@ -195,3 +202,9 @@ class HyperparameterSearch(Panel):
     def code(self) -> str:
         search, trial = self._looked_at(self.result)
         return search.code(self._task, trial)
+
+
+def _searches_of(given: Search | Searches | str | Path | None) -> Searches | None:
+    if given is None or isinstance(given, Searches):
+        return given
+    return Searches((given,)) if isinstance(given, Search) else Searches.load(given)
