@@ -288,6 +288,18 @@ def test_a_gray_picture_says_why():
     assert score == "Unit 1 of layer3: score 0 after 3 steps"
 
 
+def test_what_the_method_notes_is_among_the_details():
+    net = cw.bind(nn.Conv2d(2, 3, 3), input_shape=(2, 9, 9))
+    panel = cw.ActivationMaximizer(net, "conv2d", 1, steps=2, image_as="pixels")
+    assert panel.result.notes
+    shown = np.frombuffer(panel.picture.pixels, np.uint8).reshape(9, 9, 3)
+    np.testing.assert_allclose(shown[..., 0] / 255, panel.result.picture.mean(2), atol=0.5 / 255 + 1e-6)
+    assert panel.film.shape == [3, 9, 9, 1]
+    first, *details = panel.status.message.split("\n")
+    assert first.startswith("Unit 1 of ")
+    assert {note[:1].upper() + note[1:] for note in panel.result.notes} <= set(details)
+
+
 def test_a_network_without_classes_begins_with_a_unit():
     class Boxes(nn.Module):
         def __init__(self):

@@ -63,7 +63,16 @@ class Climb:
     @property
     def gray(self) -> list[str]:
         """Why pictures do not change."""
-        return list(dict.fromkeys(note for one in self.found for note in one.notes if note.startswith(UNREACHED)))
+        return [note for note in self._told if note.startswith(UNREACHED)]
+
+    @property
+    def notes(self) -> list[str]:
+        """What else there is to say of the network and the start."""
+        return [note for note in self._told if not note.startswith(UNREACHED)]
+
+    @property
+    def _told(self) -> list[str]:
+        return list(dict.fromkeys(note for one in self.found for note in one.notes))
 
 
 class Climber:

@@ -138,7 +138,7 @@ class ActivationMaximizer(Wanted):
 
     @draws()
     def draw_pictures(self, climb: Climb) -> None:
-        pictures, title = [one.picture for one in climb.found], capitalized(climb.found[0].objective)
+        pictures, title = [_seen(one.picture) for one in climb.found], capitalized(climb.found[0].objective)
         alone = self.reveal(self.picture, len(pictures) == 1)
         self.reveal(self.several, not alone)
         if alone:
@@ -150,7 +150,7 @@ class ActivationMaximizer(Wanted):
     @draws(of=lambda panel, climb: (climb.run, len(climb.film)))
     def draw_film(self, climb: Climb) -> None:
         labels = [f"step {step}" for step in climb.film]
-        self.film.show(np.stack([*climb.film.values()]), labels=labels, title="On its way")
+        self.film.show(np.stack([_seen(picture) for picture in climb.film.values()]), labels=labels, title="On its way")
 
     @draws()
     def draw_curve(self, climb: Climb) -> None:
@@ -196,7 +196,12 @@ class ActivationMaximizer(Wanted):
         return tidy(f"{made}\n{lines}")
 
 
+def _seen(picture: np.ndarray) -> np.ndarray:
+    """A picture as it can be seen: of other channels than red, green and blue it is the mean."""
+    return picture if picture.ndim == 2 or picture.shape[2] == 3 else picture.mean(2)
+
+
 def _colored(picture: np.ndarray) -> np.ndarray:
-    """uint8 (height, width, 3), of a picture from 0 to 1."""
+    """uint8 (height, width, 3), of a picture (height, width) or (height, width, 3) from 0 to 1."""
     bytes_ = np.round(255 * picture).astype(np.uint8)
     return np.repeat(bytes_[..., None], 3, -1) if picture.ndim == 2 else bytes_
