@@ -1,16 +1,17 @@
-"""The top patches of all units of a layer beside a bare forward pass over the same pictures: time and memory."""
+"""Top patches beside a bare forward pass over the same pictures; ablation beside what is behind the layer, as often."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torchvision
+from torch import nn
 
 import cnnwidgets as cw
 from benchmarks.scan import BATCH, Random, bare, own_process, print_growth, processor_seconds
 from benchmarks.timing import Figure, figure
-from cnnwidgets.methods import top_patches
+from cnnwidgets.methods import ablate, top_patches
 
 
 def figures() -> Iterator[Figure]:
@@ -39,6 +40,36 @@ def figures() -> Iterator[Figure]:
     for size in (2_000, 10_000):
         grown = int(own_process(f"memory_of_{size}", "benchmarks.units")) / 2**20
         yield figure(f"digits, its first map, {size:,} pictures 32x32: peak memory over the bound network", grown, "MB")
+    yield from ablation()
+
+
+def ablation() -> Iterator[Figure]:
+    """All units of a layer, one by one: what the intact network costs once is part of it, reading the pictures is not."""
+    net, scenes = cw.load("scenes"), cw.samples.scenes(size=500)
+    items = [scenes[i] for i in range(len(scenes))]
+    behind = {
+        "layer3.0": nn.Sequential(net.module.layer3[1], net.module.avgpool, nn.Flatten(), net.module.fc),
+        "layer3": nn.Sequential(net.module.avgpool, nn.Flatten(), net.module.fc),
+    }
+    for layer, rest in behind.items():
+        batches = net.trace(torch.stack([image for image, _ in items]), [layer])[layer].split(BATCH)
+        sets = [(layer, unit) for unit in range(64)]
+        ways = {
+            "rest": lambda rest=rest, batches=batches: [_run(rest, batches) for _ in range(64)],
+            "ablate": lambda sets=sets: ablate(net, items, sets, batch_size=BATCH),
+            "bare": lambda: _run(net.module, torch.stack([image for image, _ in items]).split(BATCH)),
+        }
+        times = processor_seconds(ways, 5)
+        what = f"scenes, {layer}, 500 pictures, 64 units ablated"
+        most = 1.5 if layer == "layer3.0" else None  # behind layer3 there is next to nothing: the passes up to it take longer
+        yield figure(f"{what}: seconds", times["ablate"], "s")
+        yield figure(f"{what}: over what is behind it 64 times", times["ablate"] / times["rest"], "times", most=most)
+        yield figure(f"{what}: faster than 64 whole passes", 64 * times["bare"] / times["ablate"], "times")
+
+
+@torch.no_grad()
+def _run(module: nn.Module, batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    return [module(batch) for batch in batches]
 
 
 def memory_of_2000() -> None:
