@@ -61,7 +61,9 @@ def ablation() -> Iterator[Figure]:
         }
         times = processor_seconds(ways, 5)
         what = f"scenes, {layer}, 500 pictures, 64 units ablated"
-        most = 1.5 if layer == "layer3.0" else None  # behind layer3 there is next to nothing: the passes up to it take longer
+        most = (
+            1.5 if layer == "layer3.0" else None
+        )  # behind layer3 there is next to nothing: the passes up to it take longer
         yield figure(f"{what}: seconds", times["ablate"], "s")
         yield figure(f"{what}: over what is behind it 64 times", times["ablate"] / times["rest"], "times", most=most)
         yield figure(f"{what}: faster than 64 whole passes", 64 * times["bare"] / times["ablate"], "times")

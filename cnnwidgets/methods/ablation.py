@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
-from cnnwidgets.methods.reducers import ActivationStatistics, classes_of
+from cnnwidgets.methods.batches import Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.outcomes import Outcomes, Units
+from cnnwidgets.methods.reducers import ActivationStatistics
 from cnnwidgets.methods.scan import Scan, scan
-from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking, is_whole, one_of, said
 from cnnwidgets.net.incremental.reruns import Reruns
 from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.numbers import number, percent
-
-Units = tuple[str, tuple[int, ...]]
-"""A layer's name, and numbers of its units."""
 
 TO = ("zero", "mean")
 """What the outputs of ablated units are set to."""
@@ -106,7 +102,9 @@ class Ablation:
             return [self.sentence()]
         k = self.worst
         if self.change[k] >= 0:
-            return [f"None of the {len(self.sets):,} sets costs accuracy: {percent(self.intact)} of {self.pictures:,} pictures."]
+            return [
+                f"None of the {len(self.sets):,} sets costs accuracy: {percent(self.intact)} of {self.pictures:,} pictures."
+            ]
         return [
             f"Of {len(self.sets):,} sets, {_named(self.sets[k], self.of[k])} matters most.",
             self.sentence(k),
@@ -177,9 +175,7 @@ def ablate(
 
     def found(done: Scan) -> Ablation:
         counts, right, chances = done.results[0]
-        whole = tuple(
-            f"whole passes are made for {name}: {one.why_whole}" for name, one in reruns.items() if one.why_whole
-        )
+        whole = tuple(f"whole passes are made for {name}: {one.why_whole}" for name, one in reruns.items() if one.why_whole)
         of = tuple(len(fills[name]) for name, _ in sets)
         return Ablation(sets, of, to, counts, right, chances, done.skipped, (*done.notes, *whole))
 
@@ -194,85 +190,6 @@ def ablate(
     if not done.results[0][0].any():
         raise ValueError(f"none of the {done.seen:,} pictures has a label; expected labels, to count what is named rightly")
     return found(done)
-
-
-class Outcomes:
-    """Counts, by label, what is named rightly without each of some sets of units; the reducer behind :func:`ablate`.
-
-    Parameters:
-        reruns: by layer.
-        sets: (layer, units) of each.
-        fills: by layer float64 (units,), what a unit's outputs are set to.
-        together: whether pictures may be shown at once.
-    """
-
-    def __init__(
-        self, reruns: dict[str, Reruns], sets: Sequence[Units], fills: dict[str, np.ndarray], *, together: bool
-    ) -> None:
-        self.reruns, self.sets, self.fills, self.together = reruns, sets, fills, together
-        self.counts = np.zeros(0, np.int64)
-        self.right = np.zeros((1 + len(sets), 0), np.int64)
-        self.chances = np.zeros((1 + len(sets), 0))
-
-    def update(self, batch: Batch) -> None:
-        classes = classes_of(batch)
-        known = batch.labels >= 0
-        labels = batch.labels[known]
-        self.counts = np.bincount(labels, minlength=classes)
-        self.right = np.zeros((1 + len(self.sets), classes), np.int64)
-        self.chances = np.zeros((1 + len(self.sets), classes))
-        if len(labels):
-            size = len(labels) if self.together else 1
-            inputs = batch.inputs[torch.from_numpy(known)]
-            for some, theirs in zip(inputs.split(size), np.split(labels, range(size, len(labels), size)), strict=True):
-                self._count(batch, some, theirs)
-
-    def _count(self, batch: Batch, inputs: Tensor, labels: np.ndarray) -> None:
-        def count(row: int, output: Any) -> None:
-            table = batch.output.table(output, len(inputs))
-            assert table is not None  # for the batch's scores are one
-            answers = batch.output.answers(table.float().cpu()).numpy()
-            right = answers.argmax(1) == labels
-            self.right[row] += np.bincount(labels[right], minlength=len(self.counts))
-            self.chances[row] += np.bincount(labels, answers[np.arange(len(labels)), labels], len(self.counts))
-
-        for layer, reruns in self.reruns.items():
-            answer = reruns.start(inputs)
-            if layer == self.sets[0][0]:
-                count(0, answer(None))
-            for k, (name, units) in enumerate(self.sets):
-                if name == layer:
-                    count(1 + k, answer(replacing(reruns.layer, units, self.fills[layer])))
-
-    def merge(self, other: Outcomes) -> None:
-        if not self.counts.size:
-            self.counts, self.right, self.chances = other.counts, other.right, other.chances
-        elif other.counts.size:
-            self.counts = self.counts + other.counts
-            self.right, self.chances = self.right + other.right, self.chances + other.chances
-
-    def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.counts, self.right, self.chances
-
-    def state(self) -> dict:
-        return {name: value for name, value in vars(self).items() if name != "reruns"}
-
-    def restore(self, state: dict) -> None:
-        vars(self).update(state)
-
-
-def replacing(layer: Layer, units: Sequence[int], fills: np.ndarray) -> Callable[[Tensor], Tensor]:
-    """What sets the outputs of some units, at all positions (a transformer's class token is one), to a number each."""
-    axis = -1 if layer.layout in ("tokens", "map, channels last") else 1
-    numbers = torch.tensor(units)
-    values = torch.from_numpy(fills)[numbers]
-
-    def change(output: Tensor) -> Tensor:
-        changed = output.clone()
-        changed.movedim(axis, -1)[..., numbers.to(output.device)] = values.to(output)
-        return changed
-
-    return change
 
 
 def _sets(net: BoundModel, units: Any) -> tuple[Units, ...]:

@@ -50,8 +50,8 @@ class Confusion:
         self.counts = np.zeros((0, 0), np.int64)
 
     def update(self, batch: Batch) -> None:
-        self.classes = classes_of(batch)
-        answers = batch.output.answers(batch.scores)
+        answers = answers_of(batch)
+        self.classes = answers.shape[1]
         pairs = np.stack([batch.labels, answers.argmax(1).numpy()], 1)
         self.pairs = np.concatenate([self.pairs, pairs[batch.labels >= 0]])
 
@@ -69,8 +69,8 @@ class Confusion:
         return ConfusionMatrix(whole.counts)
 
 
-def classes_of(batch: Batch) -> int:
-    """How many classes the network tells apart.
+def answers_of(batch: Batch) -> torch.Tensor:
+    """(n, classes): the probability of each class.
 
     Raises:
         ValueError: it gives no probabilities, or a label is beyond its classes.
@@ -79,10 +79,11 @@ def classes_of(batch: Batch) -> int:
         raise ValueError("the network gives no tensor (N, classes): there are no classes to count")
     if not batch.output.has_probabilities:
         raise ValueError(f"{batch.output.sentence}: there are no classes to count")
-    classes = 2 if batch.output.is_binary else batch.scores.shape[1]
+    answers = batch.output.answers(batch.scores)
+    classes = answers.shape[1]
     for i, label in zip(batch.indices[batch.labels >= classes], batch.labels[batch.labels >= classes], strict=True):
         raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
-    return classes
+    return answers
 
 
 @dataclass(frozen=True, repr=False)

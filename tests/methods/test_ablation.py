@@ -86,7 +86,10 @@ def test_whole_passes_give_the_same_and_are_said():
     branching = lively(Function(lambda self, x: self.last(branch_on_values(self, self.body(x))), **parts), seed=0)
     data = Pictures(N)
     found = ablate(cw.bind(branching, input_shape=(3, 12, 12)), data, [("body.5", 3), ("body.0", 3)])
-    assert [note.partition(":")[0] for note in found.notes] == ["whole passes are made for body.5", "whole passes are made for body.0"]
+    assert [note.partition(":")[0] for note in found.notes] == [
+        "whole passes are made for body.5",
+        "whole passes are made for body.0",
+    ]
     for k, layer in enumerate(["body.5", "body.0"]):
         wanted = outcome(logits(branching, layer, [3], data), LABELS)
         assert (found.accuracy[k], found.probability[k]) == pytest.approx(wanted[:2], rel=1e-5)
@@ -129,7 +132,7 @@ def test_threads_checkpoints_and_cancel_give_the_same(tmp_path):
     np.testing.assert_array_equal(other.chances, whole.chances)
     path, parts = tmp_path / "scan", []
     with pytest.raises(Cancelled) as stopped:
-        ablate(net, data, SETS, batch_size=4, checkpoint=path, cancel=CancelAt(60))
+        ablate(net, data, SETS, batch_size=4, checkpoint=path, cancel=CancelAt(30))
     assert 0 < stopped.value.partial.pictures < N
     went_on = ablate(net, data, SETS, batch_size=4, checkpoint=path, on_update=lambda part, share: parts.append(part))
     np.testing.assert_array_equal(went_on.chances, whole.chances)
@@ -170,6 +173,8 @@ def test_units_that_do_not_fit_are_told(units, kind, sentence):
 def test_other_values_and_networks_without_classes_are_told():
     with pytest.raises(ValueError, match="to is 'noise'; expected one of 'zero', 'mean'"):
         ablate(bound(), Pictures(N), ("5", 1), to="noise")
-    values = cw.bind(lively(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 3))), input_shape=(3, 12, 12), outputs="values")
+    values = cw.bind(
+        lively(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(400, 3))), input_shape=(3, 12, 12), outputs="values"
+    )
     with pytest.raises(ValueError, match="there are no classes to count"):
         ablate(values, Pictures(N), ("0", 1))

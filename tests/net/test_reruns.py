@@ -81,10 +81,10 @@ def test_shortcuts_functions_and_what_is_done_in_place(layer, whole):
     reruns = Reruns(net, net.layers[layer])
     reruns.why_whole = "as it is tried here" if whole else ""
     with unchanged(model), torch.no_grad():
-        answer = reruns.start(inputs)
-        torch.testing.assert_close(answer(zeroed), written(inputs))
-        torch.testing.assert_close(answer(zeroed), written(inputs))  # nothing that is kept was overwritten
-        torch.testing.assert_close(answer(None), model(inputs))
+        first, second, intact = reruns.answers(inputs, [zeroed, zeroed, None])
+        torch.testing.assert_close(first, written(inputs))
+        torch.testing.assert_close(second, written(inputs))  # nothing that is kept was overwritten
+        torch.testing.assert_close(intact, model(inputs))
     assert bool(reruns.why_whole) == whole
 
 
@@ -107,11 +107,11 @@ def test_networks_of_the_field_give_what_a_hook_gives_from_any_module(name):
     matters = []
     for row in rows[:: max(1, len(rows) // 6)]:
         reruns = Reruns(net, row)
-        given = reruns.start(inputs)(zeroed)
+        given, intact = reruns.answers(inputs, [zeroed, None])
         wanted = by_hook(model, row.source[1], row.source[2], inputs)
         assert not reruns.why_whole, reruns.why_whole
         torch.testing.assert_close(given, wanted, rtol=1e-4, atol=1e-5)
-        matters.append(not torch.equal(given, reruns.start(inputs)(None)))  # which a unit that is dead does not
+        matters.append(not torch.equal(given, intact))  # which a unit that is dead does not
     assert sum(matters) >= 2
 
 
@@ -128,8 +128,10 @@ def test_random_networks_give_the_same_both_ways(seed):
                 continue
             reruns, whole = Reruns(net, row), Reruns(net, row)
             whole.why_whole = "as it is tried here"
-            one, other = reruns.start(inputs)(zeroed), whole.start(inputs)(zeroed)
-            torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+            for one, other in zip(
+                reruns.answers(inputs, [zeroed, None]), whole.answers(inputs, [zeroed, None]), strict=True
+            ):
+                torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def branching():
@@ -142,7 +144,8 @@ def test_a_forward_pass_that_branches_on_values_is_run_as_a_whole_and_gives_what
     net = cw.bind(branching(), input_shape=(3, 8, 8))
     reruns = Reruns(net, net.layers["conv"])
     inputs = pictures(net)
-    torch.testing.assert_close(reruns.start(inputs)(zeroed), by_hook(net.module, "conv", 1, inputs))
+    (given,) = reruns.answers(inputs, [zeroed])
+    torch.testing.assert_close(given, by_hook(net.module, "conv", 1, inputs))
     assert reruns.why_whole == "torch.fx cannot follow its forward pass (it branches on values)"
 
 
@@ -152,22 +155,22 @@ def test_nothing_before_the_layer_is_run_again():
     calls = []
     model.layer3[0].conv1.register_forward_hook(lambda *_: calls.append("before"))
     model.layer4[0].conv1.register_forward_hook(lambda *_: calls.append("behind"))
-    answer = Reruns(net, net.layers["layer3"]).start(pictures(net))
-    calls.clear()
-    for _ in range(3):
-        answer(zeroed)
-    assert calls == ["behind"] * 3
+    assert len([*Reruns(net, net.layers["layer3"]).answers(pictures(net), [zeroed] * 3)]) == 3
+    first = calls.index("behind", len(calls) - 4)
+    assert calls[first:] == ["behind"] * 3 and calls[first - 1] == "before"
 
 
-def test_weights_that_were_replaced_meanwhile_are_taken():
+def test_weights_that_were_replaced_meanwhile_are_taken(monkeypatch):
+    monkeypatch.setattr("cnnwidgets.net.incremental.reruns.HELD", 0)
     net = cw.bind(lively(LeNet5()), input_shape=(1, 32, 32))
     reruns = Reruns(net, net.layers["conv2"])
     inputs = pictures(net)
-    answer = reruns.start(inputs)
+    answers = reruns.answers(inputs, [zeroed] * 2)
+    torch.testing.assert_close(next(answers), by_hook(net.module, "conv2", 1, inputs))
     net.module.fc3 = lively(nn.Linear(84, 10), seed=5)
     wanted = by_hook(net.module, "conv2", 1, inputs)
-    torch.testing.assert_close(answer(zeroed), wanted)
-    torch.testing.assert_close(reruns.start(inputs)(zeroed), wanted)
+    torch.testing.assert_close(next(answers), wanted)
+    torch.testing.assert_close([*reruns.answers(inputs, [zeroed])], [wanted])
 
 
 def test_it_travels_and_can_be_cancelled():
@@ -175,12 +178,11 @@ def test_it_travels_and_can_be_cancelled():
     reruns = Reruns(net, net.layers["conv2"])
     inputs = pictures(net)
     other = pickle.loads(pickle.dumps(reruns))
-    torch.testing.assert_close(other.start(inputs)(zeroed), reruns.start(inputs)(zeroed))
-    reruns.cancel = CancelAt(1)
-    answer = reruns.start(inputs)
-    answer(zeroed)
+    torch.testing.assert_close([*other.answers(inputs, [zeroed])], [*reruns.answers(inputs, [zeroed])])
+    reruns.cancel = CancelAt(2)
     with pytest.raises(Cancelled):
-        answer(zeroed)
+        [*reruns.answers(inputs, [zeroed] * 3)]
+    assert reruns.cancel.asked == 3
 
 
 def test_a_layer_that_gives_several_tensors_is_refused():
@@ -188,4 +190,4 @@ def test_a_layer_that_gives_several_tensors_is_refused():
     model = lively(Function(lambda self, x: self.last(self.rows(x[:, 0])[0][:, -1]), **parts))
     net = cw.bind(model, input_shape=(1, 4, 4))
     with pytest.raises(ValueError, match="rows gives a tuple; expected a layer that gives one tensor"):
-        Reruns(net, net.layers["rows"]).start(pictures(net))(zeroed)
+        [*Reruns(net, net.layers["rows"]).answers(pictures(net), [zeroed])]

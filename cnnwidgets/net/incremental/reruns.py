@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.changed import Change, Changed
@@ -19,8 +20,8 @@ from cnnwidgets.net.layers import Layer
 from cnnwidgets.net.progress import Cancel
 from cnnwidgets.net.trace import Cancelled, tensors_in
 
-Answer = Callable[[Change | None], Any]
-"""What the network gives with a layer's output changed; without a change, what it gives."""
+HELD = 0.1
+"""Seconds that the network is held at a time: Ctrl-C waits so long, and other threads run a spare double."""
 
 
 class Reruns:
@@ -48,50 +49,59 @@ class Reruns:
     def __getstate__(self) -> dict[str, Any]:
         return vars(self) | {"_tail": None, "cancel": None}  # of this process
 
-    @torch.no_grad()
-    def start(self, inputs: Tensor) -> Answer:
-        """The network's answers to some pictures (N, C, H, W), preprocessed."""
+    def answers(self, inputs: Tensor, changes: Iterable[Change | None]) -> Iterator[Any]:
+        """What the network gives for some pictures with each change of the layer's output; as it is, where that is None.
+
+        Parameters:
+            inputs: (N, C, H, W), preprocessed.
+
+        Raises:
+            ValueError: the layer gives several tensors.
+            RuntimeError: these pictures take a path through the network on which the layer does not lie.
+            Cancelled: cancel was set.
+        """
         inputs = inputs.to(self.net.device, self.net.dtype)
-        if not self.why_whole:
-            with self.net.running() as module:
-                if self._tail is None or self._tail.module is not module:
-                    self._prepare(module, inputs[:2])
-                if self._tail is not None:
-                    return partial(self._behind, inputs, self._tail, self._tail.before(inputs.clone()))
-        return partial(self._whole, inputs)
+        tail, read = self._started(inputs)
+        left = deque(changes)
+        while left:
+            found: list[Any] = []
+            with self.net.running() as module, torch.no_grad():
+                until = time.perf_counter() + (HELD if tail else 0)
+                while left and (not found or time.perf_counter() < until):
+                    if self.cancel is not None and self.cancel.is_set():
+                        raise Cancelled("cancelled")
+                    change = left.popleft()
+                    if tail is not None and tail.module is module:
+                        found.append(_behind(tail, read, change))
+                    else:
+                        found.append(self._whole(module, inputs, change))
+            yield from found
 
-    def _ask(self) -> None:
-        if self.cancel is not None and self.cancel.is_set():
-            raise Cancelled("cancelled")
+    def _started(self, inputs: Tensor) -> tuple[Tail | None, tuple]:
+        """The part behind the layer and what it reads; None where whole passes are made."""
+        if self.why_whole:
+            return None, ()
+        with self.net.running() as module, torch.no_grad():
+            if self._tail is None or self._tail.module is not module:
+                self._prepare(module, inputs[:2])
+            return self._tail, self._tail.before(inputs.clone()) if self._tail else ()
 
-    @torch.no_grad()
-    def _behind(self, inputs: Tensor, tail: Tail, read: tuple, change: Change | None) -> Any:
-        self._ask()
-        with self.net.running() as module:
-            if module is tail.module:
-                maps, *others = read
-                return tail.behind(change(maps) if change else maps, *others)
-        return self._whole(inputs, change)
-
-    @torch.no_grad()
-    def _whole(self, inputs: Tensor, change: Change | None) -> Any:
-        self._ask()
-        with self.net.running() as module:
-            changed = Changed(module, self.layer, change or Tensor.clone)
-            with changed.watching():
-                output = module(inputs.clone())
+    def _whole(self, module: nn.Module, inputs: Tensor, change: Change | None) -> Any:
+        changed = Changed(module, self.layer, change or Tensor.clone)
+        with changed.watching():
+            output = module(inputs.clone())
         if not changed.is_done:
-            raise RuntimeError(f"these pictures take a different path through {self.net.name}: {self.layer.name} was not run")
+            raise RuntimeError(
+                f"these pictures take a different path through {self.net.name}: {self.layer.name} was not run"
+            )
         return output
 
-    def _prepare(self, module: Any, inputs: Tensor) -> None:
+    def _prepare(self, module: nn.Module, inputs: Tensor) -> None:
         try:
             if self.net.draws:
                 raise NoWindows(self.net.why_alone())
             self._tail = Tail(module, self.layer, inputs)
             self._prove(self._tail, inputs)
-        except Cancelled:
-            raise
         except Exception as error:  # of any kind: a network's code is anybody's
             self._tail, self.why_whole = None, first_line(error)
 
@@ -100,15 +110,18 @@ class Reruns:
         read = tail.before(inputs.clone())
         kept = [*tensors_in(read)]
         before = [*map(version, kept)]
-        fast, plain = (
-            [_numbers(answer(change)) for change in (None, torch.zeros_like)]
-            for answer in (partial(self._behind, inputs, tail, read), partial(self._whole, inputs))
-        )
+        changes = None, torch.zeros_like
+        fast = [_numbers(_behind(tail, read, change)) for change in changes]
+        plain = [_numbers(self._whole(tail.module, inputs, change)) for change in changes]
         effect = largest(plain[0] - plain[1])
-        if [*map(version, kept)] != before or not all(
-            alike(one, other, effect, self.net.dtype) for one, other in zip(fast, plain, strict=True)
-        ):
+        same = (alike(one, other, effect, self.net.dtype) for one, other in zip(fast, plain, strict=True))
+        if [*map(version, kept)] != before or not all(same):
             raise NoWindows("its graph gives other answers than the network itself")
+
+
+def _behind(tail: Tail, read: tuple, change: Change | None) -> Any:
+    maps, *others = read
+    return tail.behind(change(maps) if change else maps, *others)
 
 
 def _numbers(output: Any) -> Tensor:
