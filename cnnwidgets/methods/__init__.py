@@ -1,5 +1,6 @@
 """What can be asked of a network: plain functions, a bound network and pictures in, a frozen dataclass out."""
 
+from cnnwidgets.methods.ablation import Ablation, ablate
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
 from cnnwidgets.methods.attribution import Attribution
@@ -88,6 +89,7 @@ __all__ = [
     "SURFACES",
     "SYMPTOMS",
     "UNTIL",
+    "Ablation",
     "ActivationStatistics",
     "Aligned",
     "Ascending",
@@ -154,6 +156,7 @@ __all__ = [
     "UnitPatches",
     "UnitStatistics",
     "Verdict",
+    "ablate",
     "activations",
     "align",
     "attribute",
