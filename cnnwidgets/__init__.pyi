@@ -6,6 +6,7 @@ from .net import BoundModel as BoundModel
 from .net import Cancelled as Cancelled
 from .net import bind as bind
 from .net import load as load
+from .panels import ActivationMaximizer as ActivationMaximizer
 from .panels import AugmentationGallery as AugmentationGallery
 from .panels import BackwardRules as BackwardRules
 from .panels import EarlyStopping as EarlyStopping

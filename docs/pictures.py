@@ -49,6 +49,8 @@ STATES = {
     "SickRuns": 'cw.SickRuns("L", guesses={"L": "dead ReLUs"}, quantity="gradient")',
     "AugmentationGallery": "cw.AugmentationGallery(net, 3, images=pictures,\n"
     '                       augmentations=["rotate", "scale", "color"], strength=0.9)',
+    "ActivationMaximizer": 'cw.ActivationMaximizer(net, target="7", steps=60, variation=0.01,\n'
+    '                       regularizers=["total variation", "jitter", "rotate, scale"])',
     "InitLab": "cw.InitLab()",
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
     "HyperparameterSearch": 'cw.HyperparameterSearch("digits", by="all three", runs=16, box=[0.02, 0.1, 0.2, 0.9])',

@@ -9,6 +9,9 @@ from cnnwidgets.methods.attribution import subject
 from cnnwidgets.methods.objective import Measure
 from cnnwidgets.net import BoundModel
 
+UNREACHED = "no gradient reaches the picture"
+"""How each reason begins."""
+
 PROBES = 16
 """Pictures of noise that a unit is tried on, to tell a dead one from one that is only blocked."""
 
@@ -20,7 +23,7 @@ def why_gray(net: BoundModel, measure: Measure, x: Tensor, moved: int) -> str:
         x: (1, C, H, W), the picture as the network takes it.
         moved: the last step at which a gradient reached it; 0 for none.
     """
-    since = "no gradient reaches the picture" + (f" since step {moved}" if moved else "")
+    since = UNREACHED + (f" since step {moved}" if moved else "")
     outputs = net.trace(x)
     for name, index in measure.units:
         if not net.layers[name].by_unit(outputs[net.layers[name].name])[:, index].any():

@@ -7,6 +7,7 @@ from .filters import FilterGrid as FilterGrid
 from .gradient_check import GradientCheck as GradientCheck
 from .initialization import InitLab as InitLab
 from .lr_finder import LRFinder as LRFinder
+from .maximizer import ActivationMaximizer as ActivationMaximizer
 from .monitoring import TrainingMonitor as TrainingMonitor
 from .monitoring import monitor as monitor
 from .occlusion import OcclusionSlider as OcclusionSlider

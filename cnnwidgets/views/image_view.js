@@ -3,6 +3,9 @@
 
 import { ARROWS, describeBox, drawer, h, listen, once, outline, pictureOf, position, put, resize, typed, watch, zoomOf } from "./shared.js";
 
+/** CSS pixels of a picture from which on its caption has room in one line. */
+const WIDE = 380;
+
 /** A text whose "> 99.9%" stays in one line. */
 const unbroken = (text) => text.replace(/([<>]) (?=\d)/g, "$1\u00a0");
 
@@ -55,7 +58,7 @@ function render({ model, el }) {
 
   const paint = () => {
     tellHands();
-    root.classList.toggle("cw-patched", model.get("box").length === 4);
+    root.classList.toggle("cw-one-line", model.get("box").length === 4 || model.get("width") >= WIDE);
     if (movable() && model.get("hint")) hint.textContent = model.get("hint"); // else what is there fades
     hint.classList.toggle("cw-low", model.get("box")[0] < size.height / 3);
     hint.classList.toggle("cw-done", !movable() || !model.get("hint"));

@@ -22,6 +22,7 @@ PANELS = {
     "EarlyStopping": "cw.EarlyStopping([1, 0.8, 0.9, 0.7, 0.71], patience=2, min_delta=0.123456789)",
     "BackwardRules": "cw.BackwardRules(step=1)",
     "InitLab": "cw.InitLab(init='normal', std=0.123456789, depth=3, width=37, lr=0.0123456789)",
+    "ActivationMaximizer": "cw.ActivationMaximizer(net, 'layer3', 17, lr=0.0123456789, l2=0.000123456789, steps=5)",
     "AugmentationGallery": "cw.AugmentationGallery(digits, 3, images=tests, copies=3, strength=0.34567)",
     "GradientCheck": "cw.GradientCheck(of='fc3.bias', entries=3, pictures=2)",
 }

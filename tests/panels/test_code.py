@@ -132,6 +132,25 @@ def own_filters(layer: str, **options) -> cw.FilterGrid:
     return cw.FilterGrid(cw.bind(several(), input_shape=(3, 8, 8)), layer, **options)
 
 
+def dream(image: str) -> cw.ActivationMaximizer:
+    return cw.ActivationMaximizer(cw.load("digits"), "conv2", image=image, steps=3)
+
+
+def differing() -> cw.ActivationMaximizer:
+    net = cw.bind(several(), input_shape=(3, 8, 8))
+    return cw.ActivationMaximizer(net, "conv", 2, pictures=2, diversity=1.5, image_as="pixels", steps=3)
+
+
+def switched() -> cw.ActivationMaximizer:
+    panel = cw.ActivationMaximizer(cw.load("digits"), "conv2", 3, preset="Yosinski 2015", steps=4, playing=False)
+    panel.step()
+    panel.step()
+    assert panel.wait()
+    panel.rule, panel.lr, panel.regularizers = "adam", 0.02, ["jitter"]
+    panel.playing = True
+    return panel
+
+
 PANELS: dict[str, Callable] = {
     "a picture of a data set by its number": lambda path: browser("digits", "conv2", image=4, images=cw.samples.digits()),
     "a picture of a data set made with options": lambda path: browser("scenes", "bn1", image=cw.samples.scenes("train", 5)),
@@ -179,6 +198,10 @@ PANELS: dict[str, Callable] = {
     "TopPatches: deciles of a vector": lambda path: patches("digits", "fc3", 4, which="deciles"),
     "TopPatches: an own network's tokens": lambda path: own_patches("attention"),
     "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),
+    "ActivationMaximizer: a class": lambda path: cw.ActivationMaximizer(cw.load("scenes"), target="7", steps=3),
+    "ActivationMaximizer: a dream": lambda path: dream(save(path / "dream.png", "L")),
+    "ActivationMaximizer: pictures that differ": lambda path: differing(),
+    "ActivationMaximizer: switched on the way": lambda path: switched(),
     "FilterGrid: first filters": lambda path: cw.FilterGrid(cw.load("scenes")),
     "FilterGrid: deep filters": lambda path: cw.FilterGrid(cw.load("scenes"), "layer3.0.conv2"),
     "FilterGrid: a channel of deep filters": lambda path: cw.FilterGrid(cw.load("scenes"), "layer2.0.conv1", channel=7),

@@ -54,6 +54,7 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
     ),
     "InitLab": (lambda: cw.InitLab(depth=2, width=20), {"init": "xavier", "activation": "relu"}),
     "GradientCheck": (lambda: cw.GradientCheck(of="fc3.bias", pictures=1, entries=2), {"of": "fc2.bias"}),
+    "ActivationMaximizer": (lambda: cw.ActivationMaximizer(cw.load("digits"), "conv1", 2, steps=6), {"seed": 1}),
     "OptimizerRace": (lambda: cw.OptimizerRace(steps=20), {"surface": "saddle"}),
     "HyperparameterSearch": (lambda: cw.HyperparameterSearch(runs=2, steps=1), {"seed": 3}),
     "TrainingMonitor": (lambda: cw.TrainingMonitor("A"), {}),
