@@ -163,6 +163,7 @@ def test_restart_begins_again_and_another_unit_too(net):
     stepped(panel, 4)
     panel.restart()
     assert panel.playing and equal(panel.result, maximize(net, unit("4", 3), steps=8))
+    assert panel.climb.run == 2
     panel.unit = 4
     assert equal(panel.result, maximize(net, unit("4", 4), steps=8))
     panel.seed = 1
