@@ -58,6 +58,7 @@ from cnnwidgets.methods.segmentation import Segmentation, intersection_over_unio
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.similarity import Similarity, similarity
 from cnnwidgets.methods.stability import Stability, stability
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
@@ -135,6 +136,7 @@ __all__ = [
     "Separation",
     "Signal",
     "Signals",
+    "Similarity",
     "Stability",
     "Step",
     "Stop",
@@ -205,6 +207,7 @@ __all__ = [
     "sick_run",
     "signal",
     "signals",
+    "similarity",
     "smoothgrad",
     "spread_class",
     "stability",
