@@ -17,6 +17,7 @@ from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, 
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
+from cnnwidgets.methods.factors import Factors, factors
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
@@ -103,6 +104,7 @@ __all__ = [
     "Diagnosis",
     "Embedding",
     "Evaluation",
+    "Factors",
     "Faithfulness",
     "FeatureCache",
     "FeatureMaps",
@@ -165,6 +167,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "factors",
     "faithfulness",
     "features",
     "filters",
