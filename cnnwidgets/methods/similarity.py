@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.checkpoint import check_sum
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking
@@ -167,6 +168,7 @@ class Alignment:
 
     def __init__(self, names: Sequence[str], others: Sequence[str], other: Shared | None) -> None:
         self.names, self.others, self.other = list(names), list(others), other
+        self.weights = other and check_sum(other.net.module)  # so that no checkpoint of another network is gone on from
         self.layers = list(dict.fromkeys([*names, *(others if other is None else ())]))
         self.seen = 0
         self.between = np.zeros((len(names), len(others)))

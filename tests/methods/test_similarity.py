@@ -149,6 +149,8 @@ def test_executors_and_checkpoints_give_the_same(tmp_path):
     went_on = similarity(net, OTHER, data, ["1", "5"], on_update=lambda part, share: told.append(share), **options)
     np.testing.assert_array_equal(went_on.values, whole.values)
     assert told[-1] == 1
+    with pytest.raises(ValueError, match="another scan"):
+        similarity(net, cw.bind(small(seed=4), input_shape=(3, 12, 12)), data, ["1", "5"], **options)
 
 
 def test_lower_layers_settle_first_and_all_come_nearer_to_the_end():
