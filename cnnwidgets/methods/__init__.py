@@ -17,6 +17,7 @@ from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, 
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
+from cnnwidgets.methods.factors import Factors, factors
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
@@ -63,6 +64,7 @@ from cnnwidgets.methods.segmentation import Segmentation, intersection_over_unio
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.similarity import Similarity, similarity
 from cnnwidgets.methods.stability import Stability, stability
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
@@ -109,6 +111,7 @@ __all__ = [
     "Diagnosis",
     "Embedding",
     "Evaluation",
+    "Factors",
     "Faithfulness",
     "FeatureCache",
     "FeatureMaps",
@@ -143,6 +146,7 @@ __all__ = [
     "Separation",
     "Signal",
     "Signals",
+    "Similarity",
     "Stability",
     "Step",
     "Stop",
@@ -171,6 +175,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "factors",
     "faithfulness",
     "features",
     "filters",
@@ -215,6 +220,7 @@ __all__ = [
     "sick_run",
     "signal",
     "signals",
+    "similarity",
     "smoothgrad",
     "spread_class",
     "stability",

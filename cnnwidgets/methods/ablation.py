@@ -106,7 +106,7 @@ class Ablation:
                 f"None of the {len(self.sets):,} sets costs accuracy: {percent(self.intact)} of {self.pictures:,} pictures."
             ]
         return [
-            f"Of {len(self.sets):,} sets, {_named(self.sets[k], self.of[k])} matters most.",
+            f"Of {len(self.sets):,} sets, {_named(self.sets[k], self.of[k])} cost{'s' * (len(self.sets[k][1]) == 1)} most.",
             self.sentence(k),
             f"The median change is {number(100 * float(np.median(self.change)))} points.",
         ]
@@ -174,20 +174,20 @@ def ablate(
     outcomes = Outcomes(reruns, sets, fills, together=net.takes_batches())
 
     def found(done: Scan) -> Ablation:
-        counts, right, chances = done.results[0]
-        whole = tuple(f"whole passes are made for {name}: {one.why_whole}" for name, one in reruns.items() if one.why_whole)
+        one: Outcomes = done.results[0]
+        whole = [f"whole passes are made for {name}: {why}" for name, why in one.why_whole.items()]
         of = tuple(len(fills[name]) for name, _ in sets)
-        return Ablation(sets, of, to, counts, right, chances, done.skipped, (*done.notes, *whole))
+        return Ablation(sets, of, to, one.counts, one.right, one.chances, done.skipped, (*done.notes, *whole))
 
     def tell(done: Scan, share: float) -> None:
-        if on_update and done.results[0][0].any():
+        if on_update and done.results[0].counts.any():
             on_update(found(done), share)
 
     try:
         done = scan(net, dataset, [outcomes], checkpoint=checkpoint, on_update=tell, cancel=cancel, **options)
     except Cancelled as stop:
         raise Cancelled("cancelled", partial=found(stop.partial) if stop.partial else None) from None
-    if not done.results[0][0].any():
+    if not done.results[0].counts.any():
         raise ValueError(f"none of the {done.seen:,} pictures has a label; expected labels, to count what is named rightly")
     return found(done)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -30,6 +31,10 @@ class Outcomes:
         sets: (layer, units) of each.
         fills: by layer float64 (units,), what a unit's outputs are set to.
         together: whether pictures may be shown at once.
+
+    Attributes:
+        counts, right, chances: see :class:`Ablation`.
+        why_whole: by layer, why whole passes were made for it; of those alone for which they were.
     """
 
     runs_itself = True
@@ -41,6 +46,7 @@ class Outcomes:
         self.counts = np.zeros(0, np.int64)
         self.right = np.zeros((1 + len(sets), 0), np.int64)
         self.chances = np.zeros((1 + len(sets), 0))
+        self.why_whole: dict[str, str] = {}
 
     def update(self, batch: Batch) -> None:
         known = batch.labels >= 0
@@ -53,6 +59,7 @@ class Outcomes:
                 scores = batch.output.table(output, len(some))
                 scores = None if scores is None else scores.float().cpu()
                 self._count(row, answers_of(replace(batch, scores=scores)), theirs)
+        self.why_whole = {layer: one.why_whole for layer, one in self.reruns.items() if one.why_whole}
 
     def _outputs(self, inputs: Tensor) -> Iterator[tuple[int, Any]]:
         """What the network gives, intact (0) and without each set (from 1 on)."""
@@ -75,14 +82,15 @@ class Outcomes:
         self.chances[row] += np.bincount(labels, chances, classes)
 
     def merge(self, other: Outcomes) -> None:
+        self.why_whole = self.why_whole | other.why_whole
         if not self.counts.size:
             self.counts, self.right, self.chances = other.counts, other.right, other.chances
         elif other.counts.size:
             self.counts = self.counts + other.counts
             self.right, self.chances = self.right + other.right, self.chances + other.chances
 
-    def result(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.counts, self.right, self.chances
+    def result(self) -> Outcomes:
+        return copy.copy(self)  # merging makes new arrays
 
     def state(self) -> dict:
         return {name: value for name, value in vars(self).items() if name != "reruns"}

@@ -90,6 +90,8 @@ def test_whole_passes_give_the_same_and_are_said():
         "whole passes are made for body.5",
         "whole passes are made for body.0",
     ]
+    told = ablate(cw.bind(branching, input_shape=(3, 12, 12)), data, ("body.5", 3)).notes
+    assert told == ("whole passes are made for body.5: torch.fx cannot follow its forward pass (it branches on values)",)
     for k, layer in enumerate(["body.5", "body.0"]):
         wanted = outcome(logits(branching, layer, [3], data), LABELS)
         assert (found.accuracy[k], found.probability[k]) == pytest.approx(wanted[:2], rel=1e-5)
@@ -148,7 +150,7 @@ def test_no_unit_of_the_scenes_stands_for_a_feature():
     assert found.change[:64].min() >= -0.01
     assert found.worst == 64
     assert found.accuracy[64] == pytest.approx(0.1, abs=0.05)  # the class that the bias alone names
-    assert found.sentences[0] == "Of 65 sets, 64 of the 64 units of layer3 matters most."
+    assert found.sentences[0] == "Of 65 sets, 64 of the 64 units of layer3 cost most."
 
 
 SENTENCES = [

@@ -14,6 +14,7 @@ from torch import nn
 import cnnwidgets as cw
 from cnnwidgets.net import Cancelled
 from cnnwidgets.net.incremental.reruns import Reruns
+from cnnwidgets.net.incremental.tail import Tail
 from tests.net import random_networks
 from tests.net.brute_force import lively
 from tests.net.networks import CancelAt, Function, LeNet5, Residual, cheap, unchanged
@@ -147,6 +148,17 @@ def test_a_forward_pass_that_branches_on_values_is_run_as_a_whole_and_gives_what
     (given,) = reruns.answers(inputs, [zeroed])
     torch.testing.assert_close(given, by_hook(net.module, "conv", 1, inputs))
     assert reruns.why_whole == "torch.fx cannot follow its forward pass (it branches on values)"
+
+
+def test_a_graph_that_gives_something_else_is_not_used(monkeypatch):
+    net = cw.bind(lively(LeNet5()), input_shape=(1, 32, 32))
+    wrong = net.layers["conv1"]
+    monkeypatch.setattr("cnnwidgets.net.incremental.reruns.Tail", lambda module, layer, inputs: Tail(module, wrong, inputs))
+    reruns = Reruns(net, net.layers["conv2"])
+    inputs = pictures(net)
+    (given,) = reruns.answers(inputs, [zeroed])
+    torch.testing.assert_close(given, by_hook(net.module, "conv2", 1, inputs))
+    assert reruns.why_whole == "its graph gives other answers than the network itself"
 
 
 def test_nothing_before_the_layer_is_run_again():

@@ -82,9 +82,10 @@ class Reruns:
         if self.why_whole:
             return None, ()
         with self.net.running() as module, torch.no_grad():
-            if self._tail is None or self._tail.module is not module:
-                self._prepare(module, inputs[:2])
-            return self._tail, self._tail.before(inputs.clone()) if self._tail else ()
+            tail = self._tail  # of another thread's double, perhaps
+            if tail is None or tail.module is not module:
+                tail = self._tail = self._made(module, inputs[:2])
+            return tail, tail.before(inputs.clone()) if tail else ()
 
     def _whole(self, module: nn.Module, inputs: Tensor, change: Change | None) -> Any:
         changed = Changed(module, self.layer, change or Tensor.clone)
@@ -96,14 +97,16 @@ class Reruns:
             )
         return output
 
-    def _prepare(self, module: nn.Module, inputs: Tensor) -> None:
+    def _made(self, module: nn.Module, inputs: Tensor) -> Tail | None:
         try:
             if self.net.draws:
                 raise NoWindows(self.net.why_alone())
-            self._tail = Tail(module, self.layer, inputs)
-            self._prove(self._tail, inputs)
+            tail = Tail(module, self.layer, inputs)
+            self._prove(tail, inputs)
+            return tail
         except Exception as error:  # of any kind: a network's code is anybody's
-            self._tail, self.why_whole = None, first_line(error)
+            self.why_whole = first_line(error)
+            return None
 
     def _prove(self, tail: Tail, inputs: Tensor) -> None:
         """Whether both ways give the same, with the layer's output as it is and with nothing of it left."""
