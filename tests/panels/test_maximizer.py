@@ -187,7 +187,7 @@ def test_a_regularizer_that_is_switched_holds_from_the_next_step_on(net):
     stepped(panel, 3)
     panel.regularizers = ["total variation", "clip small"]
     panel.variation, panel.lr = 0.01, 0.02
-    assert panel.climb.switched == [3] and panel.preset == "your own"
+    assert panel.climb.switched == [] and panel.preset == "your own"  # no step is made in the new way yet
     own = up(by_hand(net, unit("4", 3)), 3)
     own.regularizers, own.rule.lr = (TotalVariation(0.01), ClipSmall(30.0)), 0.02
     assert equal(stepped(panel, 2), up(own, 2).found()[0])
@@ -198,6 +198,16 @@ def test_a_regularizer_that_is_switched_holds_from_the_next_step_on(net):
     assert not equal(panel.result, maximize(net, unit("4", 3), steps=8))
     lines = json.loads(panel.chart.figure)["layout"]["shapes"]
     assert [line["x0"] for line in lines] == [3, 5]
+
+
+def test_what_is_switched_back_before_a_step_was_never_switched(net):
+    panel = still(net, "4", 3)
+    stepped(panel, 3)
+    panel.rule = "gradient"
+    assert panel.wait(PATIENCE)
+    panel.rule = "adam"
+    assert equal(stepped(panel, 2), maximize(net, unit("4", 3), steps=5))
+    assert panel.climb.switched == []
 
 
 def test_what_is_switched_when_all_is_done_makes_it_anew(net):
@@ -227,6 +237,7 @@ def test_every_switch_is_a_regularizer(net):
         L2(0.1), TotalVariation(0.2), Jitter(0.25), RotateAndScale(5.0, 0.3), Jitter(0.125), Blur(1.5, 2), ClipSmall(10.0),
     ))  # fmt: skip
     panel.regularizers = ["jitter"]
+    stepped(panel, 1)
     assert panel.climb.hows[-1][1].regularizers == (Jitter(0.25),)
     assert panel.controls["degrees"]["absent"] and not panel.controls["jitter"]["absent"]
 

@@ -31,13 +31,13 @@ def maximizing_lines(
         start: the expression of what they began with.
     """
     (_, first), *later = hows
-    bound = bind_lines(net).replace(", preprocess", f", input_shape={tuple(net.input_shape)}, preprocess")
+    bound = bind_lines(net, f", input_shape={tuple(net.input_shape)}")
     options = f"pictures={pictures}, seed={seed}"
     lines = ["import numpy as np", "import cnnwidgets as cw", *_imports(objective, hows), f"net = {bound}"]
     if later:
         lines += [
             "from cnnwidgets.methods.ascent import Ascent",
-            f"how = cw.methods.Ascending({first.image!r}, {start}, {first.rule!r}, {first.lr!r}, {_tuple(first)})",
+            f"how = cw.methods.Ascending({first.image!r}, {start}, {first.rule!r}, {first.lr!r}, {first.regularizers!r})",
             f"ascent = Ascent(net, [{objective}], how, {options})",
             *_switches(hows, made),
             "found = ascent.found()",
@@ -46,7 +46,7 @@ def maximizing_lines(
         lines += [
             "found = cw.methods.maximize(",
             f"    net, [{objective}], steps={made}, image={first.image!r}, start={start}, rule={first.rule!r},",
-            f"    lr={first.lr!r}, regularizers={_tuple(first)}, {options},",
+            f"    lr={first.lr!r}, regularizers={first.regularizers!r}, {options},",
             ")",
         ]
     return tidy("\n".join([*lines, "values = np.stack([one.picture for one in found])"]))
@@ -58,7 +58,7 @@ def _switches(hows: Sequence[tuple[int, Ascending]], made: int) -> list[str]:
     ends = [*(step for step, _ in hows[1:]), made]
     for k, ((begin, how), end) in enumerate(zip(hows, ends, strict=True)):
         if k:
-            lines.append(f"ascent.regularizers, ascent.rule.lr = {_tuple(how)}, {how.lr!r}  # after step {begin}")
+            lines.append(f"ascent.regularizers, ascent.rule.lr = {how.regularizers!r}, {how.lr!r}  # after step {begin}")
             if how.rule != hows[k - 1][1].rule:
                 lines += [
                     "from cnnwidgets.methods.ascent_rules import RULES",
@@ -67,10 +67,6 @@ def _switches(hows: Sequence[tuple[int, Ascending]], made: int) -> list[str]:
         if end > begin:
             lines.append(f"for _ in range({end - begin}):\n    ascent.step()")
     return lines
-
-
-def _tuple(how: Ascending) -> str:
-    return repr(how.regularizers)
 
 
 def _imports(objective: str, hows: Sequence[tuple[int, Ascending]]) -> list[str]:

@@ -16,10 +16,10 @@ def own_lines(target: int | str | None) -> list[str]:
     return [f"{identifier(target)} = ...  # your function of the output"] if isinstance(target, str) else []
 
 
-def bind_lines(net: BoundModel) -> str:
-    """The expression that binds ``model`` again."""
+def bind_lines(net: BoundModel, more: str = "") -> str:
+    """The expression that binds ``model`` again, with more arguments if they are given."""
     outputs = f", outputs={net.output.kind!r}" if net.output.is_said else ""
-    return f"cw.bind(model, preprocess=preprocess{outputs})"
+    return f"cw.bind(model, preprocess=preprocess{outputs}{more})"
 
 
 def answer_code(output: Output, call: str, target: int | None, score: str) -> str:

@@ -21,6 +21,9 @@ from cnnwidgets.net.progress import Cancel, OnUpdate
 FRAME = 0.08
 """Least seconds from one picture on screen to the next."""
 
+REST = 4
+"""How many times as long as a picture on screen took the ascent goes on without showing another."""
+
 
 @dataclass(frozen=True)
 class Climb:
@@ -93,13 +96,14 @@ class Climber:
             Cancelled: cancel was set; its ``partial`` is what is there.
         """
         self._turn_to(objective, how, of, asked, picture)
-        ascent, shown = self._ascent, 0.0
+        ascent, due = self._ascent, 0.0
         while ascent.steps < asked.steps and (asked.playing or asked.singles):
-            if time.monotonic() > shown + FRAME:
+            if (now := time.monotonic()) > due:
                 on_update(self._now(asked.steps), ascent.steps / asked.steps)
-                shown = time.monotonic()
+                due = time.monotonic() + max(FRAME, REST * (time.monotonic() - now))
             if cancel.is_set():
                 raise Cancelled("cancelled", partial=self._now(asked.steps))
+            self._switch_to(how)
             ascent.step()
             asked.singles = max(0, asked.singles - 1)
             if ascent.steps & (ascent.steps - 1) == 0:  # a power of two
@@ -109,20 +113,24 @@ class Climber:
     def _turn_to(self, objective: Objective, how: Ascending, of: Sequence[Any], asked: Any, picture: Any) -> None:
         """Begin an ascent, or let the one that there is go on as is asked."""
         made = self._ascent.steps if self._of is not None and _same(of, self._of) else -1
-        other = made >= 0 and how != self._hows[-1][1]
-        if made < 0 or asked.restart or made > asked.steps or (other and made >= asked.steps):
+        done = made >= asked.steps
+        if made < 0 or asked.restart or made > asked.steps or (done and how != self._hows[-1][1]):
             asked.restart = False
             self._of = None  # for it may fail
             begun = replace(how, start=picture) if how.start == "picture" else how
             self._ascent = Ascent(self._net, [objective], begun, pictures=asked.pictures, seed=asked.seed)
             self._of, self._runs = of, self._runs + 1
             self._hows, self._film = [(0, how)], {0: _first(self._ascent)}
-        elif other:
-            if how.rule != self._hows[-1][1].rule:
-                self._ascent.rule = RULES[how.rule](how.lr)
-            self._ascent.rule.lr, self._ascent.regularizers = how.lr, how.regularizers
-            kept = [(step, before) for step, before in self._hows if step < made]
-            self._hows = [*kept, (made, how)]
+
+    def _switch_to(self, how: Ascending) -> None:
+        """Let the next step be made in this way."""
+        before = self._hows[-1][1]
+        if how == before:
+            return
+        if how.rule != before.rule:
+            self._ascent.rule = RULES[how.rule](how.lr)
+        self._ascent.rule.lr, self._ascent.regularizers = how.lr, how.regularizers
+        self._hows = [*(self._hows if self._ascent.steps else []), (self._ascent.steps, how)]
 
     def _now(self, steps: int) -> Climb:
         found = tuple(self._ascent.found())

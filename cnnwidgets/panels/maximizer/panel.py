@@ -132,8 +132,8 @@ class ActivationMaximizer(Wanted):
 
     def compute(self, state: SimpleNamespace, job: Job) -> Climb:
         objective, written = self.wanted(state)
-        begun = (job.state.image,) if state.start == "picture" else ()
-        of = (written, self.objective, state.image_as, state.start, *begun, state.pictures, state.seed)
+        begun = job.state.image if state.start == "picture" else None
+        of = (written, self.objective, state.image_as, state.start, begun, state.pictures, state.seed)
         how = ascending(state)
         return self._climber.run(objective, how, of, job.state, state.image, on_update=job.update, cancel=job)
 

@@ -27,8 +27,7 @@ def _last_maps(panel: Any) -> str | None:
 
 def _last_unit(panel: Any) -> int:
     """The highest number of a unit of the layer."""
-    known = panel.layer in panel.net.layers
-    return panel.net.layers[panel.layer].map_shape[0] - 1 if known else 0
+    return next((layer.map_shape[0] - 1 for layer in panel.net.layers.with_units if layer.name == panel.layer), 0)
 
 
 class Wanted(AscentSettings):
