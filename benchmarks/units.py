@@ -1,4 +1,4 @@
-"""Top patches beside a bare forward pass, time and memory; maximized pictures beside the hook recipe and Horama."""
+"""Top patches beside a bare forward pass, time and memory; then maximized pictures, and ablation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 import torchvision
 
 import cnnwidgets as cw
-from benchmarks import maximize
+from benchmarks import ablation, maximize
 from benchmarks.scan import BATCH, Random, bare, own_process, print_growth, processor_seconds
 from benchmarks.timing import Figure, figure
 from cnnwidgets.methods import top_patches
@@ -41,6 +41,7 @@ def figures() -> Iterator[Figure]:
         grown = int(own_process(f"memory_of_{size}", "benchmarks.units")) / 2**20
         yield figure(f"digits, its first map, {size:,} pictures 32x32: peak memory over the bound network", grown, "MB")
     yield from maximize.figures()
+    yield from ablation.figures()
 
 
 def memory_of_2000() -> None:

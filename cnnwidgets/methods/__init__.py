@@ -1,5 +1,6 @@
 """What can be asked of a network: plain functions, a bound network and pictures in, a frozen dataclass out."""
 
+from cnnwidgets.methods.ablation import Ablation, ablate
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
 from cnnwidgets.methods.attribution import Attribution
@@ -16,6 +17,7 @@ from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, 
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
+from cnnwidgets.methods.factors import Factors, factors
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.feature_cache import FeatureCache
 from cnnwidgets.methods.features import Features, features
@@ -62,6 +64,7 @@ from cnnwidgets.methods.segmentation import Segmentation, intersection_over_unio
 from cnnwidgets.methods.sick_runs import SICK_RUNS, sick_run
 from cnnwidgets.methods.signal_training import Signals, signals
 from cnnwidgets.methods.signals import Signal, signal
+from cnnwidgets.methods.similarity import Similarity, similarity
 from cnnwidgets.methods.stability import Stability, stability
 from cnnwidgets.methods.surfaces import SURFACES, Surface
 from cnnwidgets.methods.tasks import Task, task
@@ -88,6 +91,7 @@ __all__ = [
     "SURFACES",
     "SYMPTOMS",
     "UNTIL",
+    "Ablation",
     "ActivationStatistics",
     "Aligned",
     "Ascending",
@@ -107,6 +111,7 @@ __all__ = [
     "Diagnosis",
     "Embedding",
     "Evaluation",
+    "Factors",
     "Faithfulness",
     "FeatureCache",
     "FeatureMaps",
@@ -141,6 +146,7 @@ __all__ = [
     "Separation",
     "Signal",
     "Signals",
+    "Similarity",
     "Stability",
     "Step",
     "Stop",
@@ -154,6 +160,7 @@ __all__ = [
     "UnitPatches",
     "UnitStatistics",
     "Verdict",
+    "ablate",
     "activations",
     "align",
     "attribute",
@@ -168,6 +175,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "factors",
     "faithfulness",
     "features",
     "filters",
@@ -212,6 +220,7 @@ __all__ = [
     "sick_run",
     "signal",
     "signals",
+    "similarity",
     "smoothgrad",
     "spread_class",
     "stability",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from cnnwidgets.methods.parts import Job
 from cnnwidgets.methods.state_files import bytes_of, digest, pack, read, write
@@ -62,19 +63,24 @@ def restore(reducer: Any, state: dict[str, Any]) -> None:
 
 def _identity(job: Job) -> dict[str, Any]:
     """What two runs must have in common, in words and check sums; of the data set only the numbers of its items."""
-    weights = hashlib.sha256(repr(job.net.module).encode())
-    for name, tensor in job.net.module.state_dict().items():
-        if isinstance(tensor, torch.Tensor):
-            weights.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-            weights.update(bytes_of(tensor))
     return {
-        "network": weights.hexdigest(),
+        "network": check_sum(job.net.module),
         "preprocessing": [repr(job.net.input_shape), _plain_repr(job.net.preprocess)],
         "pictures": hashlib.sha256(job.loader.order.tobytes()).hexdigest(),
         "outputs": job.net.output.kind,
         "batch size": job.loader.batch_size,
         "reducers": [f"{type(one).__qualname__} {digest(pack(state_of(one), type(one).__name__))}" for one in job.reducers],
     }
+
+
+def check_sum(module: nn.Module) -> str:
+    """Of what a network is made of, and of its weights."""
+    weights = hashlib.sha256(repr(module).encode())
+    for name, tensor in module.state_dict().items():
+        if isinstance(tensor, torch.Tensor):
+            weights.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+            weights.update(bytes_of(tensor))
+    return weights.hexdigest()
 
 
 def _plain_repr(thing: Any) -> str:

@@ -41,6 +41,7 @@ class Job:
         reducers: fresh ones: every part gets copies of its own.
         layers: for every layer that a reducer asks for the name of its row.
         threads: of torch, in whatever process: with other numbers of threads sums round differently.
+        is_run: whether the network is run: some reducer does not do that itself.
         alone: whether the network is shown one picture at a time: its answer depends on the others in a batch.
         lent, stopped: between threads of this process: one has the network in its hands; nobody waits for it any more.
     """
@@ -50,6 +51,7 @@ class Job:
     reducers: Sequence[Any]
     layers: dict[str, str]
     threads: int
+    is_run: bool = True
     alone: bool = False
     lent: bool = False
     stopped: bool = False
@@ -103,7 +105,7 @@ def compute(job: Job, loaded: Loaded) -> Part:
     reducers = copy.deepcopy(job.reducers)
     if loaded.inputs is not None:
         with torch_threads(job.threads):
-            scores, outputs = _outputs(job, loaded.inputs)
+            scores, outputs = _outputs(job, loaded.inputs) if job.is_run else (None, {})
             batch = Batch(loaded.indices, loaded.labels, loaded.inputs, scores, outputs, job.net.output)
             for reducer in reducers:
                 reducer.update(batch)

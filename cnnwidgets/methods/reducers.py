@@ -50,14 +50,8 @@ class Confusion:
         self.counts = np.zeros((0, 0), np.int64)
 
     def update(self, batch: Batch) -> None:
-        if batch.scores is None:
-            raise ValueError("the network gives no tensor (N, classes): there are no classes to count")
-        if not batch.output.has_probabilities:
-            raise ValueError(f"{batch.output.sentence}: there are no classes to count")
-        answers = batch.output.answers(batch.scores)
-        self.classes = classes = answers.shape[1]
-        for i, label in zip(batch.indices[batch.labels >= classes], batch.labels[batch.labels >= classes], strict=True):
-            raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
+        answers = answers_of(batch)
+        self.classes = answers.shape[1]
         pairs = np.stack([batch.labels, answers.argmax(1).numpy()], 1)
         self.pairs = np.concatenate([self.pairs, pairs[batch.labels >= 0]])
 
@@ -73,6 +67,23 @@ class Confusion:
         whole = copy.deepcopy(self)
         whole.merge(Confusion())
         return ConfusionMatrix(whole.counts)
+
+
+def answers_of(batch: Batch) -> torch.Tensor:
+    """(n, classes): the probability of each class.
+
+    Raises:
+        ValueError: it gives no probabilities, or a label is beyond its classes.
+    """
+    if batch.scores is None:
+        raise ValueError("the network gives no tensor (N, classes): there are no classes to count")
+    if not batch.output.has_probabilities:
+        raise ValueError(f"{batch.output.sentence}: there are no classes to count")
+    answers = batch.output.answers(batch.scores)
+    classes = answers.shape[1]
+    for i, label in zip(batch.indices[batch.labels >= classes], batch.labels[batch.labels >= classes], strict=True):
+        raise ValueError(f"picture {i} has the label {label}: the network has {classes} classes, numbered from 0")
+    return answers
 
 
 @dataclass(frozen=True, repr=False)

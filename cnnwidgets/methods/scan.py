@@ -35,7 +35,8 @@ class Reducer(Protocol):
     """What gathers something on the way over a data set, given fresh.
 
     Every batch updates a copy of its own, and the copies are merged in the batches' order, wherever they were computed.
-    An attribute ``layers``, where there is one, names the layers whose outputs ``update`` wants in ``batch.outputs``.
+    An attribute ``layers``, where there is one, names the layers whose outputs ``update`` wants in ``batch.outputs``. Where
+    all of them say ``runs_itself = True``, the network is not run for them, and a batch has no scores.
     A checkpoint holds its attributes (numbers, strings, arrays, tensors, lists and dicts of them), or what its
     ``state()`` gives and its ``restore(state)`` takes, where it has these.
     """
@@ -158,6 +159,7 @@ def _scan(
         fresh,
         layers={name: net.layers[name].name for one in fresh for name in getattr(one, "layers", ())},
         threads=torch.get_num_threads(),
+        is_run=not all(getattr(one, "runs_itself", False) for one in fresh) or not fresh,
         alone=loader.batch_size > 1 and len(loader.order) > 1 and not net.takes_batches(),
     )
     run = _Run(job, reducers, Checkpoint(checkpoint, job) if checkpoint is not None else None)

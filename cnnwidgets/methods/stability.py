@@ -103,9 +103,8 @@ class Stability:
         if self.kept is None or self.averaged is None or self.said is None:
             return f"{begin} the value is {number(self.values[at].mean())}, before {number(self.clean)}; {features}."
         copies, mean = self.values.shape[1], self.averaged[at]
-        stay = (
-            f"{round(self.kept[at] * copies)} of {copies} copies are still called {spoken(classes[int(self.said.argmax())])}"
-        )
+        same, own = round(self.kept[at] * copies), spoken(classes[int(self.said.argmax())])
+        stay = f"{same} of {copies} copies {'is' if same == 1 else 'are'} still called {own}"
         voted = f"their mean says {spoken(classes[int(mean.argmax())])} ({percent(mean.max())})"
         return f"{begin} {stay}; {voted}; {features}."
 
@@ -219,7 +218,7 @@ class _Watched:
 
     def __init__(self, net: BoundModel, image: Any, target: One | None, layer: str | None):
         self.net, self.question = net, Question(net, image, target, None)
-        self.inputs, name = self.question.inputs, layer or signature(net)
+        self.inputs, name = self.question.inputs.cpu(), layer or signature(net)  # chance is the same on every device
         self.row = None if name == INPUT else net.layers[name]
         _ = self.row and self.row.map_shape  # raises the sentence for a layer without units
         values, answers, self._features = self._pass(self.inputs)

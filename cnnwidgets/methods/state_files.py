@@ -77,4 +77,4 @@ def digest(value: Any) -> str:
 
 
 def bytes_of(tensor: torch.Tensor) -> memoryview:
-    return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
+    return tensor.detach().cpu().contiguous().view(-1, 1).view(torch.uint8).numpy().data  # a row of none has no stride

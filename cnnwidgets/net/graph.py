@@ -55,7 +55,7 @@ class Graph:
         copy = self.inputs.clone()  # which the network may overwrite
         with ExitStack() as taps:
             for name, row in self._layers.items():
-                taps.enter_context(_tapped(module, row.source, partial(self._keep, name)))
+                taps.enter_context(tapped(module, row.source, partial(self._keep, name)))
             if ending.operation in ACTIVATIONS:
                 taps.enter_context(FunctionTap(ending.function, ending.number, given=take))
             try:
@@ -101,7 +101,7 @@ class _Reached(BaseException):
 
 
 @contextmanager
-def _tapped(module: nn.Module, source: tuple[str, str, int], keep: Keep) -> Iterator[None]:
+def tapped(module: nn.Module, source: tuple[str, str, int], keep: Keep) -> Iterator[None]:
     """Inside, ``keep`` gets the output of one call, which the layer table names by its source."""
     how, name, number = source
     thread = threading.get_ident()

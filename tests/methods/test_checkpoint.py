@@ -264,3 +264,11 @@ def test_attributes_come_back_as_they_were(tmp_path):
     np.testing.assert_array_equal(found["big endian"], [0, 1, 2])
     assert found["empty"][0].shape == (0, 4)
     assert torch.equal(found["tensor"], wanted["tensor"])
+
+
+def test_top_patches_that_have_seen_nothing_yet_can_be_written(tmp_path):
+    """Their sample is an array of no numbers."""
+    net, path = network(), tmp_path / "scan"
+    found = cw.methods.top_patches(net, Pictures(9), "5", batch_size=4, checkpoint=path)
+    again = cw.methods.top_patches(net, Pictures(9), "5", batch_size=4, checkpoint=path)
+    assert again["5"].strongest(2) == found["5"].strongest(2)

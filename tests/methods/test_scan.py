@@ -557,3 +557,33 @@ def test_one_picture():
 def test_a_layer_that_is_not_there_is_said_before_anything_runs():
     with pytest.raises(KeyError, match="no layer 'conv9'"):
         scan(network(), Pictures(), [Keep5("conv9")])
+
+
+class Alone:
+    """Says that it runs the network itself."""
+
+    runs_itself = True
+
+    def __init__(self):
+        self.batches = 0
+
+    def update(self, batch):
+        assert batch.scores is None and batch.outputs == {}
+        self.batches = len(batch.inputs)
+
+    def merge(self, other):
+        self.batches += other.batches
+
+    def result(self):
+        return self.batches
+
+
+def test_the_network_is_not_run_where_all_reducers_do_that_themselves():
+    net, calls = network(), []
+    net.module.register_forward_hook(lambda *_: calls.append(1))
+    _ = net.takes_batches(), net.output  # which it is asked for first
+    calls.clear()
+    scan(net, Pictures(20), [Alone()], batch_size=5)
+    assert not calls
+    scan(net, Pictures(20), [Confusion()], batch_size=5)
+    assert len(calls) == 4

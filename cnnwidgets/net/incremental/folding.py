@@ -38,7 +38,7 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset(), picture: Tensor 
         module = module.module
     refuse_hooks_of_all()
     compute_weights(module)
-    folded = _traced(module, picture)
+    folded = traced(module, picture)
     for node in folded.graph.nodes:
         if node.op == "call_module":
             node.meta["module"] = str(node.target).removeprefix(NETWORK).lstrip(".")
@@ -54,7 +54,8 @@ def fold(module: nn.Module, keep: frozenset[str] = frozenset(), picture: Tensor 
     return folded
 
 
-def _traced(module: nn.Module, picture: Tensor | None) -> fx.GraphModule:
+def traced(module: nn.Module, picture: Tensor | None) -> fx.GraphModule:
+    """The forward pass as a graph, as it is; with a picture more forward passes can be followed."""
     try:
         return graph_of(module, Tracer())
     except Exception as error:  # whatever code of the user's makes of what stands for a tensor

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from cnnwidgets.base import action, column, draws, row
-from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.jobs import LOCK, Job, import_for_pictures
 from cnnwidgets.base.layout import Part
 from cnnwidgets.methods import Maximized
 from cnnwidgets.methods.code.maximizing import maximizing_lines
@@ -108,6 +108,7 @@ class ActivationMaximizer(Wanted):
     # Panel's parts
 
     def _learn(self) -> None:
+        import_for_pictures()
         if self.start == "picture":
             super()._learn()
         self._climber = Climber(self.net)
