@@ -282,6 +282,7 @@ def test_it_tells_what_the_network_says_of_the_picture():
 def test_a_gray_picture_says_why():
     scenes = cw.load("scenes")
     panel = cw.ActivationMaximizer(scenes, "layer3", 1, preset="Simonyan 2013", steps=3)
+    assert (panel.controls["unit"]["min"], panel.controls["unit"]["max"]) == (0, 63)
     assert panel.result.notes[-1].startswith("no gradient reaches the picture: unit 1 of layer3 gives 0 everywhere")
     said, score, *_ = panel.status.message.split("\n")
     assert said == panel.result.notes[-1].replace("no gradient", "No gradient", 1)

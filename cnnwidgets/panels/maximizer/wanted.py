@@ -27,7 +27,10 @@ def _last_maps(panel: Any) -> str | None:
 
 def _last_unit(panel: Any) -> int:
     """The highest number of a unit of the layer."""
-    return next((layer.map_shape[0] - 1 for layer in panel.net.layers.with_units if layer.name == panel.layer), 0)
+    layer = (
+        panel.net.layers[panel.layer] if panel.layer in panel.net.layers else None
+    )  # a block's name is no row of the list
+    return layer.map_shape[0] - 1 if layer and layer.has_units else 0
 
 
 class Wanted(AscentSettings):
