@@ -27,10 +27,9 @@ def _last_maps(panel: Any) -> str | None:
 
 def _last_unit(panel: Any) -> int:
     """The highest number of a unit of the layer."""
-    layer = (
-        panel.net.layers[panel.layer] if panel.layer in panel.net.layers else None
-    )  # a block's name is no row of the list
-    return layer.map_shape[0] - 1 if layer and layer.has_units else 0
+    layers = panel.net.layers  # also those of blocks, which are in none of its lists
+    has_units = panel.layer in layers and layers[panel.layer].has_units
+    return layers[panel.layer].map_shape[0] - 1 if has_units else 0
 
 
 class Wanted(AscentSettings):
