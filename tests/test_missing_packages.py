@@ -74,7 +74,13 @@ def without(tmp_path_factory):
 def test_every_panel_opens_without_them(without, name):
     kind, message, has_page = without[name]
     assert (kind, has_page) == ("ready", True)
-    has_chart = name not in ("BackwardRules", "FilterGrid", "OcclusionSlider", "SaliencyPanel")  # or asks for none
+    has_chart = name not in (
+        "BackwardRules",
+        "FilterGrid",
+        "OcclusionSlider",
+        "SaliencyPanel",
+        "TopPatches",
+    )  # or asks for none
     assert ("A chart needs plotly, which is not installed: pip install plotly" in message) == has_chart
 
 

@@ -155,11 +155,12 @@ def test_the_size_of_a_cluster_means_little_and_pca_shows_it(digits, method):
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
 def test_the_distance_of_a_cluster_means_little_and_pca_shows_it(digits, method):
+    """A map hardly tells twice as far from five times. How far UMAP puts the latter is its seed's, 2 to 12 times."""
     _, _, ask = digits
     near, far, linear = (one.change for one in ask(method, "distance").compared)
     assert [one.in_features for one in (near, far, linear)] == pytest.approx([2, 5, 5], rel=1e-4)
-    assert far.on_map < 0.5 * far.in_features
     assert far.on_map < 1.5 * near.on_map
+    assert method == "umap" or far.on_map < 0.5 * far.in_features
     assert linear.on_map == pytest.approx(5, rel=1e-3)
 
 
