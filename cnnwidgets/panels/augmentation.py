@@ -65,7 +65,7 @@ class AugmentationGallery(TargetPanel):
         self.chart, self.crops = ChartView(height=290, readout=True), ChartView(height=190)
         with suppress(MissingPackage):
             self.chart.show(blank("strength", "probability"), "answer and features by strength")
-        self.grid = ImageGrid(noun="copy", tools=False, scale="fixed", limits=[0, 255], hide=["line"], height=420)
+        self.grid = ImageGrid(noun="copy", tools=False, scale="fixed", limits=[0, 255], hide=["line"], height=376)
         self.chart.on_user("line", lambda at: self.set_trait("strength", min(1.0, max(0.0, at))))
         charts = column(self.chart, self.crops)
         charts.hidden = [self.crops]

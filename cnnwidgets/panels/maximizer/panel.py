@@ -25,7 +25,7 @@ from cnnwidgets.panels.maximizer.wanted import Wanted
 from cnnwidgets.views import ChartView, ImageGrid, ImageView
 from cnnwidgets.views.curves import blank
 
-PICTURE = 400
+PICTURE = 380
 """Width of the picture in CSS pixels."""
 
 

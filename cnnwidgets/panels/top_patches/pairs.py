@@ -38,7 +38,7 @@ class Pairs:
         self._panel, self._names, self._looks = panel, names_of(dataset), Looks(panel.net, dataset)
         lock = [] if free else ["unit"]
         self.grid = ImageGrid(
-            noun="patch", tools=False, height=380, steady=True, lock=lock, limits=[0.0, 255.0], scale="fixed"
+            noun="patch", tools=False, height=364, steady=True, lock=lock, limits=[0.0, 255.0], scale="fixed"
         )
         self.grid.without_kernel = {"lock": ["unit"]}
         self.picture = ImageView(width=330)
