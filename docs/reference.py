@@ -215,9 +215,11 @@ def references() -> dict[str, tuple[str, dict[str, str]]]:
 
 def written(module: ModuleType, typed: str, names: Iterable[str]) -> dict[str, str]:
     """Where a module's names are written; what has been told at the top is not told again."""
-    top = {name for name in cnnwidgets.__all__ if module is not cnnwidgets}
+    told = () if module is cnnwidgets else cnnwidgets.__all__
     return {
-        f"{typed}.{name}": _path(getattr(module, name)) or f"{module.__name__}.{name}" for name in names if name not in top
+        f"{typed}.{name}": _path(getattr(module, name)) or f"{module.__name__}.{name}"
+        for name in names
+        if name not in told or getattr(cnnwidgets, name) is not getattr(module, name)
     }
 
 

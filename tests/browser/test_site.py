@@ -73,8 +73,8 @@ def test_every_public_name_has_its_heading(site, name, typed, module):
         (site / "reference" / f"{page}.html").read_text("utf-8") for page in (name, "results", "base", "networks")
     )
     headings = set(re.findall(r'<h2 id="[^"]+" class="doc doc-heading">\s*(?:<span[^>]*>)?([\w.]+)', text))
-    names = {one if one in cw.__all__ else f"{typed}.{one}" for one in module.__all__}
-    wanted = {f"cw.{one}" if one in cw.__all__ else one for one in names}
+    is_top = {one: getattr(cw, one, None) is getattr(module, one) for one in module.__all__}
+    wanted = {f"cw.{one}" if top else f"{typed}.{one}" for one, top in is_top.items()}
     assert headings and wanted - headings == set()
 
 
