@@ -4,15 +4,29 @@ import pytest
 
 pytestmark = pytest.mark.browser
 
+WATCHED = """() => {
+    window.seen = [];
+    const bar = document.querySelector('.cwp-progress');
+    const look = () => {
+        const [late] = bar.getAnimations();
+        if (late) seen.push([late.currentTime, bar.checkVisibility({ visibilityProperty: true })]);
+        if (seen.at(-1)?.[0] !== 300) requestAnimationFrame(look);
+    };
+    look();
+}"""
+"""Notes at each frame how many milliseconds the bar has been there, and whether it is seen; until it has appeared."""
+
 
 def test_the_status_line_says_what_is_done_and_offers_what_can_be_done(strip):
     status = strip.page.locator(".cwp-status")
     cancel, code = strip.role("button", "Cancel"), strip.role("button", "Code")
     assert (status.get_attribute("data-kind"), cancel.is_visible()) == ("ready", False)
     assert strip.page.get_by_role("status").text_content() == "Ready."
+    strip.page.evaluate(WATCHED)
     strip.code(_status={"text": "Computing …", "kind": "busy", "fraction": 0.25})
     strip.page.wait_for_function("document.querySelector('.cwp-status').dataset.kind === 'busy'")
-    assert not strip.page.get_by_role("progressbar").is_visible(), "what is short does not flicker"
+    strip.page.wait_for_function("seen.at(-1)?.[0] === 300")
+    assert all(is_seen == (time >= 300) for time, is_seen in strip.ask("seen")), "what is short does not flicker"
     strip.page.get_by_role("progressbar").wait_for()
     assert strip.page.get_by_role("progressbar").evaluate("(bar) => bar.value") == 0.25
     cancel.focus()
