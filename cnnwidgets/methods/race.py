@@ -189,7 +189,7 @@ def race(
     A run is what :func:`train`, torch's scheduler and the seed give, to the last bit on one machine, whatever runs beside
     it and on whatever executor. The network is validated after every epoch; ReduceLROnPlateau sees that loss. A run ends
     early when its loss is not finite. Cosine with restarts leaves a snapshot before each restart. Where the specs have
-    several networks, their :func:`first_gradients` are measured before.
+    several networks, their :func:`first_gradients` are measured once the first run has begun.
 
     Parameters:
         task: the network and its data; both stay as they are.
@@ -228,13 +228,16 @@ def race(
         Patience(patience, min_delta)
         usual = {"patience": patience, "min_delta": min_delta}
     plans = plans_of(task, specs, steps, unit, seeds, usual, checkpoint)
-    gradients = gradients_of(plans[:: len(seeds)], cancel) if compare_networks(specs) else None
+    gradients: FirstGradients | None = None
     now: Race | None = None
     try:
         for found, fraction in run_all(plans, executor, cancel):
             now = Race(found, unit, steps, gradients)
             if on_update:
                 on_update(now, fraction)
+            if gradients is None and compare_networks(specs):  # once there is something to see
+                gradients = gradients_of(plans[:: len(seeds)], cancel)
+                now = replace(now, gradients=gradients)
     except Cancelled:
         raise Cancelled("cancelled", partial=now) from None
     assert now is not None
