@@ -62,7 +62,7 @@ def maximize(
         regularizers: of :mod:`cnnwidgets.methods.regularizers`, in their order.
         pictures: of each objective, from other noise each.
         batch_size: pictures that are shown at once.
-        seed: of all that is random: the same seed gives the same picture.
+        seed: of everything random. The same seed gives the same picture.
         on_update: called after each step with what this returns, as it is by then, and the fraction done.
         cancel: an object with ``is_set()``.
 

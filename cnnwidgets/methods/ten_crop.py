@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.arguments import real
 from cnnwidgets.methods.batches import Batch, Skipped, numbers_of
+from cnnwidgets.methods.reducers import answers_of
 from cnnwidgets.methods.scan import Scan, scan
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.arguments import checking
@@ -109,7 +110,8 @@ def ten_crop(
         on_update: called with the partial result and the fraction done.
 
     Raises:
-        ValueError: the network gives no probabilities, or ``scale`` is not above 1; and whatever :func:`scan` raises.
+        ValueError: the network gives no probabilities, a label is beyond its classes, or ``scale`` is not above 1; and
+            whatever :func:`scan` raises.
         Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
     """
     scale = real("scale", scale, above=1)
@@ -125,7 +127,7 @@ def ten_crop(
     told = (lambda done, fraction: on_update(found(done), fraction)) if on_update else None
     options: dict[str, Any] = {"batch_size": EACH * max(1, batch_size // EACH), "workers": workers, "executor": executor}
     try:
-        return found(scan(net, views, [_Votes()], **options, on_update=told, cancel=cancel))
+        return found(scan(net, views, [_Votes(numbers)], **options, on_update=told, cancel=cancel))
     except Cancelled as cancelled:
         partial = cancelled.partial and found(cancelled.partial)
         raise Cancelled("cancelled", partial=partial) from None
@@ -162,17 +164,21 @@ class _Views:
 
 
 class _Votes:
-    """The reducer that tells for each picture with a label whether each mean over its views is right."""
+    """The reducer that tells for each picture with a label whether each mean over its views is right.
 
-    def __init__(self) -> None:
+    Parameters:
+        numbers: int64 (pictures,), of the pictures in the data set.
+    """
+
+    def __init__(self, numbers: np.ndarray) -> None:
+        self._numbers = numbers
         self.right, self.rows = np.zeros((0, len(VIEWS)), bool), np.zeros(0, np.int64)
 
     def update(self, batch: Batch) -> None:
-        if batch.scores is None or not batch.output.has_probabilities:
-            raise ValueError(f"{batch.output.sentence}: expected probabilities of classes to average")
+        named = replace(batch, indices=self._numbers[batch.indices // EACH])  # pictures, and not their views
         whole = [row for row in np.unique(batch.indices // EACH) if (batch.indices // EACH == row).sum() == EACH]
         inside = np.isin(batch.indices // EACH, whole)
-        answers = batch.output.answers(batch.scores)[inside].reshape(len(whole), EACH, -1)
+        answers = answers_of(named)[inside].reshape(len(whole), EACH, -1)
         labels = batch.labels[inside].reshape(len(whole), EACH)[:, 0]
         voted = np.stack([answers[:, part].mean(1).argmax(1).numpy() for part in VIEWS.values()], 1)
         known = labels >= 0

@@ -88,7 +88,9 @@ def test_the_chance_of_a_difference_is_that_of_throws_of_a_coin():
 
 def test_what_has_no_classes_or_is_not_larger_is_refused():
     values = cw.bind(small(), input_shape=(3, 12, 12), outputs="values")
-    with pytest.raises(ValueError, match="expected probabilities of classes to average"):
+    with pytest.raises(ValueError, match="there are no classes to count"):
         ten_crop(values, Pictures(3))
+    with pytest.raises(ValueError, match="picture 1 has the label 7: the network has 4 classes, numbered from 0"):
+        ten_crop(NET, [(Pictures()[0][0], 0), (Pictures()[1][0], 7)])
     with pytest.raises(ValueError, match="scale is 1; expected a number above 1"):
         ten_crop(NET, Pictures(3), scale=1)

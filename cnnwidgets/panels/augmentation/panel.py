@@ -1,4 +1,4 @@
-"""AugmentationGallery: a picture changed by chance, what the network says of each copy, and what averaging gains."""
+"""The panel: copies of a picture at a strength, what the network says of each, and crops averaged on a click."""
 
 from __future__ import annotations
 
@@ -20,12 +20,9 @@ from cnnwidgets.methods import AUGMENTATIONS, Stability, TenCrop, stability, ten
 from cnnwidgets.net import Cancelled
 from cnnwidgets.numbers import number, percent
 from cnnwidgets.optional import MissingPackage
+from cnnwidgets.panels.augmentation import charts
 from cnnwidgets.views import ChartView, ImageGrid
-from cnnwidgets.views.curves import COLORS, FONT, blank, dress, faint, needs_plotly, short
-from cnnwidgets.views.palette import GRAY
-
-ONE, MEAN = "#56b4e9", "#0072b2"
-"""Colors of the answer to one view, and of a mean over several."""
+from cnnwidgets.views.curves import blank, short
 
 OTHERS = 12
 """Pictures of the data set whose features are compared, so that one sees what a cosine means."""
@@ -67,9 +64,9 @@ class AugmentationGallery(TargetPanel):
             self.chart.show(blank("strength", "probability"), "answer and features by strength")
         self.grid = ImageGrid(noun="copy", tools=False, scale="fixed", limits=[0, 255], hide=["line"], height=376)
         self.chart.on_user("line", lambda at: self.set_trait("strength", min(1.0, max(0.0, at))))
-        charts = column(self.chart, self.crops)
-        charts.hidden = [self.crops]
-        return row(self.grid, charts, grow=[6, 5], basis=330)
+        both = column(self.chart, self.crops)
+        both.hidden = [self.crops]
+        return row(self.grid, both, grow=[6, 5], basis=330)
 
     def compute(self, state: SimpleNamespace, job: Job) -> Stability:
         asked = {name: getattr(state, name) for name in ("target", "copies", "layer", "seed")}
@@ -103,7 +100,7 @@ class AugmentationGallery(TargetPanel):
     def draw_curves(self, found: Stability) -> None:
         watched = self.class_name(found.target) if isinstance(found.target, int) else str(found.target)
         name = f"probability of {watched}" if found.quantity == "probability" else watched
-        self.chart.show(_curves(found, short(name, 30)), f"{name} and similarity of the features, by strength")
+        self.chart.show(charts.curves(found, short(name, 30)), f"{name} and similarity of the features, by strength")
 
     def _words(self, found: Stability, at: int) -> list[str]:
         """What the network says of each copy; a cross stands before another class than the picture's own."""
@@ -153,68 +150,5 @@ class AugmentationGallery(TargetPanel):
             self.status.say(found.summary if found else self.summary(self._result))
 
     def _show_crops(self, found: TenCrop) -> None:
-        self.crops.show(_bars(found), found.summary)
+        self.crops.show(charts.bars(found), found.summary)
         self.reveal(self.crops, True)
-
-
-@needs_plotly
-def _curves(found: Stability, name: str) -> Any:
-    """What is watched, with the copies' least and greatest, the copies that keep their class, and the features."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    x, probable = found.strengths, found.quantity == "probability"
-    for edge, fill in ((found.values.min(1), "none"), (found.values.max(1), "tonexty")):
-        band = {"width": 0, "color": COLORS[0]}
-        figure.add_scatter(
-            x=x, y=edge, mode="lines", line=band, fill=fill, fillcolor=faint(COLORS[0]), showlegend=False, hoverinfo="skip"
-        )
-    curves = [
-        (found.values.mean(1), name, COLORS[0], "solid"),
-        (found.similarity.mean(1), "features: cosine", COLORS[1], "solid"),
-    ]
-    if found.kept is not None:
-        curves.append((found.kept, "same class", COLORS[2], "dash"))
-    for y, words, color, dash in curves:
-        style = {"color": color, "width": 3, "dash": dash}
-        figure.add_scatter(
-            x=x, y=y, name=words, mode="lines+markers", line=style, marker={"size": 7, "color": color}, hoverinfo="none"
-        )
-    if not np.isnan(found.others):
-        style = {"color": GRAY, "width": 2, "dash": "dot"}
-        figure.add_scatter(
-            x=[0, 1], y=[found.others] * 2, name="other pictures: cosine", mode="lines", line=style, hoverinfo="skip"
-        )
-    up = {"range": [0, 1.02]} if probable and found.similarity.min() >= 0 else {}
-    return dress(
-        figure,
-        "strength",
-        "mean over the copies",
-        legend_traceorder="normal",
-        xaxis={"range": [-0.02, 1.02], "dtick": 0.2},
-        yaxis=up,
-    )
-
-
-@needs_plotly
-def _bars(found: TenCrop) -> Any:
-    """The accuracy by each view and mean, from the whole picture to ten crops."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    figure.add_bar(
-        y=list(found.views), x=found.accuracy, orientation="h", marker={"color": [ONE, ONE, MEAN, MEAN]},
-        text=[percent(value) for value in found.accuracy], textposition="inside", insidetextanchor="start",
-        textfont={"size": 14}, hoverinfo="skip",
-    )  # fmt: skip
-    title = {"text": f"Right answers over {len(found.right):,} pictures", **FONT, "x": 0.01}
-    axis = {"range": [0, 1.02], "tickformat": ".0%"}
-    return dress(
-        figure,
-        "accuracy",
-        "",
-        title=title,
-        yaxis={"autorange": "reversed", "tickfont": FONT["font"]},
-        xaxis=axis,
-        margin_l=90,
-    )
