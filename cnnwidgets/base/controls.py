@@ -169,14 +169,19 @@ class Picture(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Action(Control):
-    """A button that calls a method of the panel, see :func:`action`; ``says(panel)`` gives its words."""
+    """A button that calls a method of the panel, see :func:`action`; ``says(panel)`` gives its words.
+
+    A ``key``, one letter, does the same from anywhere in the panel but a field to type in.
+    """
 
     says: Callable[[Any], str]
     primary: bool = False
     icon: str = ""
+    key: str = ""
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
-        return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon}
+        keys = {"key": self.key} if self.key else {}
+        return {"kind": "action", "label": self.says(panel), "primary": self.primary, "icon": self.icon, **keys}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,8 +212,8 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
 
     Parameters:
         says: its words, or a function of the panel that gives them.
-        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``; and ``locked_by``, the name of a
-            public trait: where that is locked or hidden the button is, too.
+        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``, ``key``; and ``locked_by``, the name
+            of a public trait: where that is locked or hidden the button is, too.
     """
     locked_by = options.pop("locked_by", "")
     control = Action(says=says if callable(says) else lambda panel: says, **options)

@@ -116,7 +116,9 @@ export function textField(spec, hand) {
 
 export function actionField(spec, hand) {
   const sign = spec.icon ? [h("span", { className: "cwp-icon", "data-icon": spec.icon })] : [];
-  const button = h("button", { type: "button", className: `cwp-button${spec.primary ? " cwp-primary" : ""}` }, ...sign, h("span", {}, spec.label));
+  const key = spec.key ? [h("kbd", { "aria-hidden": "true" }, spec.key)] : [];
+  const button = h("button", { type: "button", className: `cwp-button${spec.primary ? " cwp-primary" : ""}` }, ...sign, h("span", {}, spec.label), ...key);
+  if (spec.key) button.setAttribute("aria-keyshortcuts", spec.key);
   button.addEventListener("click", () => hand.send({ kind: "action" }));
   return { body: [button], focus: button, named: true, show() {}, disable: (off) => (button.disabled = off) };
 }

@@ -16,6 +16,7 @@ async function render({ model, el, signal, host }) {
   el.append(root);
   keepScheme(root, signal);
   takePictures(root, strip, signal);
+  strip.listen(root);
   hideTwin(el, signal);
   if (!host) {
     body.textContent = "This panel needs anywidget 0.11 or later, also where the notebook's server runs.";

@@ -5,6 +5,7 @@ import { h, listen, once } from "../views/shared.js";
 import { fieldOf, partsOf } from "./field.js";
 import { helpTip } from "./floating.js";
 import { hasFocus, keepKeys } from "./hands.js";
+import { panelKeys } from "./keys.js";
 import { newId, optionsOf, same, specsOf } from "./values.js";
 
 const USABLE = ":is(button, input, select):not(:disabled)";
@@ -18,7 +19,7 @@ function arrange(parent, wanted) {
 
 /**
  * The strip of a panel's controls. `tell(live)` says whether a kernel answers, `take(file)` gives a picture to the field
- * that takes one.
+ * that takes one, `listen(root)` hears the actions' keys in an element.
  */
 export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
@@ -27,7 +28,11 @@ export function controlStrip(model, signal) {
   const groups = h("div", { className: "cwp-groups" });
   const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });
   const note = h("div", { className: "cwp-note", role: "note", hidden: true }, NO_KERNEL);
-  const root = h("div", { className: "cwp-strip" }, row, groups, behind, note);
+  /** Whether a control is shown now: some are so only at certain values of other traits. */
+  const isPresent = ({ absent, when = {} }) =>
+    !absent && Object.entries(when).every(([trait, values]) => values.some((value) => same(value, model.get(trait))));
+  const keys = panelKeys(model, isPresent, signal);
+  const root = h("div", { className: "cwp-strip" }, row, groups, behind, keys.sheet, note);
   const tip = helpTip(root, signal);
   const fields = new Map();
   const boxes = new Map(); // of groups, by their names
@@ -51,15 +56,12 @@ export function controlStrip(model, signal) {
     return box;
   });
 
-  /** Whether a control is shown now: some are so only at certain values of other traits. */
-  const isPresent = ({ absent, when = {} }) =>
-    !absent && Object.entries(when).every(([trait, values]) => values.some((value) => same(value, model.get(trait))));
-
   const place = () => {
     const present = specsOf(model).filter(isPresent).map((spec) => fields.get(spec.name));
     const first = present.filter((field) => !field.spec.more);
     const more = present.filter((field) => field.spec.more);
     const singles = first.filter((field) => !field.spec.group).map((field) => field.root);
+    if (keys.any()) singles.push(keys.button);
     const focused = hasFocus(root) && root.getRootNode().activeElement;
     if (more.length) arrange(end, [...singles.splice(-1), toggle]);
     arrange(row, more.length ? [...singles, end] : singles);
@@ -110,8 +112,10 @@ export function controlStrip(model, signal) {
     tell(now) {
       live = now;
       fields.forEach((field) => field.tell(field.spec, live));
+      keys.tell(live);
       remark();
     },
+    listen: keys.listen,
     take: (file) => [...fields.values()].find((field) => field.take && !field.spec.absent)?.take(file),
   };
 }

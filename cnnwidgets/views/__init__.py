@@ -3,6 +3,7 @@
 from cnnwidgets.views.answer_view import AnswerView
 from cnnwidgets.views.board_view import BoardView
 from cnnwidgets.views.chart_view import ChartView
+from cnnwidgets.views.connections_view import ConnectionsView
 from cnnwidgets.views.findings_view import FindingsView
 from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
@@ -20,6 +21,7 @@ __all__ = [
     "BoardView",
     "Cell",
     "ChartView",
+    "ConnectionsView",
     "FindingsView",
     "HeatView",
     "ImageGrid",

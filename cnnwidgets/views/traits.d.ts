@@ -47,6 +47,21 @@ export interface ChartView {
   removed: number[];
 }
 
+export interface ConnectionsView {
+  after: (Record<string, any>)[];
+  before: (Record<string, any>)[];
+  caption: string;
+  chosen: number[];
+  ends: string[];
+  heads: string[];
+  height: number;
+  here: string;
+  locked: boolean;
+  pixels: DataView;
+  shape: number[];
+  title: string;
+}
+
 export interface FindingsView {
   height: number;
   nothing: string;

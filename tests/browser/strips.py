@@ -38,6 +38,7 @@ window.show = (state, into = "#panel", shadow = false) => {
   root.className = "cwp";
   root.setAttribute("aria-label", "panel");
   root.append(strip.root, line.root);
+  strip.listen(root);
   if (!shadow) return place.append(root);
   const host = document.createElement("div");
   place.append(host);

@@ -278,3 +278,39 @@ def test_a_slider_stands_where_the_panel_says_until_a_hand_moves_it(strip):
     strip.press("ArrowLeft")
     assert (strip.saved, strip.sent) == ([], [{"kind": "again", "name": "patch", "bytes": None}]), "the trait's own value"
     assert slide.get_attribute("aria-valuetext") == "10"
+
+
+KEYED = [
+    control("before", "action", key="u", help="Go up."),
+    control("name", "text"),
+    control("fixed", "action", key="x", locked=True),
+]
+
+
+def test_a_key_does_what_its_button_does_but_where_one_types(strip):
+    strip.show(KEYED)
+    strip.role("button", "Before").focus()
+    strip.press("u", "x", "Control+u", "y")
+    assert [message["name"] for message in strip.sent] == ["before"]
+    strip.role("textbox", "Name").focus()
+    strip.press("u", "h")
+    assert strip.sent == []
+    strip.ask("void strip.tell(false)")
+    strip.role("button", "Keys").focus()
+    strip.press("u")
+    assert strip.sent == []
+
+
+def test_the_keys_are_listed_by_h_and_put_away_by_h_or_escape(strip):
+    strip.show(KEYED)
+    sheet = strip.page.get_by_role("note", name="Keys")
+    strip.role("button", "Before").focus()
+    for away in ("h", "Escape"):
+        strip.press("h")
+        assert sheet.inner_text().split("\n")[:2] == ["u", "Go up."]
+        strip.press(away)
+        assert not sheet.is_visible()
+    strip.role("button", "Keys").click()
+    assert sheet.is_visible()
+    strip.show()
+    assert strip.role("button", "Keys").count() == 0

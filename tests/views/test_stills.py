@@ -16,6 +16,7 @@ from cnnwidgets.views import (
     AnswerView,
     Cell,
     ChartView,
+    ConnectionsView,
     HeatView,
     ImageGrid,
     ImageView,
@@ -59,6 +60,16 @@ def answers(**traits) -> AnswerView:
 def chart(**traits) -> ChartView:
     view = ChartView(**traits)
     view.show(Chart().add_scatter(x=[0, 1, 2], y=[1, 3, 2], name=PRICE, showlegend=True), "a curve")
+    return view
+
+
+def connections(**traits) -> ConnectionsView:
+    view = ConnectionsView()
+    before, after = (
+        [{"name": "conv1 · 3", "value": 0.5}, {"name": "conv1 · 0", "value": -2.0}],
+        [{"name": PRICE, "value": 1.0}],
+    )
+    view.show(before, "conv2 · 7", after, [*random(3, 4, 4), random(2, 6)], **traits)
     return view
 
 
@@ -112,7 +123,9 @@ def table(count: int = 3, **traits) -> TableView:
     return TableView(heads=["layer", "kind"], rows=[[f"conv{k}", PRICE] for k in range(count)], **traits)
 
 
-VIEWS = {make.__name__: make for make in (answers, chart, heat, grid, picture, maps, matrix, numbers, scatter, table)}
+VIEWS = {
+    make.__name__: make for make in (answers, chart, connections, heat, grid, picture, maps, matrix, numbers, scatter, table)
+}
 
 each_view = pytest.mark.parametrize("name", VIEWS)
 
@@ -441,3 +454,24 @@ def test_points_are_drawn_as_their_pictures_where_there_is_room():
     view.show(np.array([[0.0, 0.0], [0.01, 0.0], [9.0, 9.0]]), atlas=sheet, tile=tile)
     images = drawn(view)[0].images
     assert [image.get_array()[..., 0].tolist() for image in images] == faces[[0, 2]].tolist()
+
+
+def test_the_line_of_a_connection_is_as_wide_as_its_weight_in_the_color_of_its_sign():
+    lines = drawn(connections())[0].collections
+    assert [line.get_linewidths()[0] for line in lines] == [7 * 0.5 / 2, 7, 7 / 2]
+    assert [to_hex(line.get_colors()[0]) for line in lines] == ["#d6604d", "#4393c3", "#d6604d"]
+    assert [text for text in texts(connections()) if "−" in text] == ["−2"]
+
+
+def test_each_unit_of_a_graph_has_its_own_map_in_full_range():
+    first, *_, middle = (image.get_array() for image in drawn(connections())[0].images)
+    expected = random(3, 4, 4)[1]
+    spread = np.rint(255 * (expected - expected.min()) / np.ptp(expected))
+    np.testing.assert_array_equal(first[::8, ::8], spread)
+    assert middle.shape == (32, 32)
+
+
+def test_a_side_without_connections_says_why():
+    view = ConnectionsView()
+    view.show([], "conv1 · 0", [], [random(4, 4)], ends=["The picture itself", "No layer reads it"])
+    assert " ".join(texts(view)).startswith("The picture itself No layer reads it")
