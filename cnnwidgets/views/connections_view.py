@@ -40,9 +40,7 @@ class ConnectionsView(View, module="connections_view.js"):
         sync=True
     )
     shape = t.List(t.Int(), [0, 0, 0], help="[maps, height, width]").tag(sync=True)
-    ends = t.List(t.Unicode(), ["", ""], help="what is at the left and at the right where nothing is connected").tag(
-        sync=True
-    )
+    ends = t.List(t.Unicode(), ["", ""], help="what stands at the left and the right where there is nothing").tag(sync=True)
     heads = t.List(t.Unicode(), ["reads", "is read by"], help="what is written over the sides").tag(sync=True)
     chosen = t.List(t.Int(), help="[side, number] of what a hand chose: side 0 is before, 1 after; empty for none").tag(
         sync=True
