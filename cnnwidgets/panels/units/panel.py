@@ -1,0 +1,375 @@
+"""The panel: a layer's units for a picture, and the story of one of them."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+from torch import nn
+
+from cnnwidgets.base import Choice, ColoredPanel, Cursor, ImagePanel, Order, action, column, draws, public, row
+from cnnwidgets.base import controls as c
+from cnnwidgets.base.coloring import COLORING, Scale
+from cnnwidgets.base.jobs import Job, import_for_pictures
+from cnnwidgets.base.layout import Part
+from cnnwidgets.base.traits import telling_layer
+from cnnwidgets.methods.activations import ORDERS
+from cnnwidgets.methods.browsing import Browsed, MapBrowser
+from cnnwidgets.methods.unit_study import UnitStudy, study_units
+from cnnwidgets.net import BoundModel, UnitAddress
+from cnnwidgets.net.items import names_of
+from cnnwidgets.optional import MissingPackage
+from cnnwidgets.panels.top_patches.pairs import Pairs, center
+from cnnwidgets.panels.units import charts, words
+from cnnwidgets.panels.units.dreams import Dreams
+from cnnwidgets.panels.units.graph import KINDS, Graph
+from cnnwidgets.panels.units.loss import Losses
+from cnnwidgets.panels.units.sent_back import SentBack
+from cnnwidgets.views import ChartView, ConnectionsView, ImageGrid, ImageView
+from cnnwidgets.views.curves import blank
+
+PICTURE = 128
+"""Width of a picture in CSS pixels."""
+
+GRID = 216
+"""Height of the units, and of the patches."""
+
+PATCHES = 9
+
+TWINS = 8
+
+LAYERS = 8
+"""Layers whose scans are kept, so that one can go back."""
+
+RULES = ("guided", "deconvnet", "gradient")
+
+
+@dataclass(frozen=True, eq=False)
+class Explored:
+    """A layer's maps for a picture, and what is known of its units from the data set.
+
+    Attributes:
+        browsed: the maps.
+        studies: by layer what was found over the data set, of the layers that were looked at last.
+        whole: whether the layer's scan is complete.
+    """
+
+    browsed: Browsed
+    studies: dict[str, UnitStudy]
+    whole: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.browsed.notes
+
+    def code(self, net: BoundModel) -> str:
+        """Plain PyTorch lines that compute the layer's maps, ``values``, from ``model`` and its input ``x`` (1, C, H, W)."""
+        return self.browsed.code(net)
+
+
+class UnitExplorer(ImagePanel, ColoredPanel):
+    """What does this unit want, what is it wired to, and does it matter? One unit's story, on your own data.
+
+    >>> cw.UnitExplorer(cw.load("scenes"), cw.samples.scenes(size=200))
+    >>> cw.UnitExplorer(net, pictures, unit=net["layer3"][17])      # opens the unit at this address
+
+    All units of a layer answer to one picture. For the one that you choose: what in the picture it answers to, the patches
+    that excite it most, the picture that it wants, its strongest connections, and which classes it tells. Switch it off, and
+    see the accuracy. The keys u and o change the layer, b goes through the ways back, f holds the unit while you look at
+    others, a switches it off; h shows all of them.
+
+    Parameters:
+        net: a bound network, or a bare ``nn.Module``.
+        dataset: as :func:`cnnwidgets.methods.scan` takes it.
+        image: the number of a picture in it, or a picture.
+        layer: a name in ``net.layers``; by default the deepest whose positions see at most half of the picture's side.
+        unit: its number, or an address that says the layer as well.
+        workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
+    """
+
+    layer = public(
+        t.Unicode(None, allow_none=True, help="Layer whose units are shown"),
+        c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
+        usual=telling_layer,
+    )
+    unit = public(t.Int(0, help="Index of the chosen unit"), None, then="nothing", none=-1)
+    y = Cursor(help="Row of the cursor in the picture, in pixels")
+    x = Cursor(help="Column of the cursor in the picture, in pixels")
+    sort = Order(*ORDERS, more=True, help="Order of the units: by index, or largest maximum or mean first")
+    scale = Scale("map", "map", more=True)
+    rule = Choice(
+        RULES, label="projection", then="nothing", more=True, help="How a value goes back to the picture through each ReLU"
+    )  # fmt: skip
+    connected = Choice(
+        list(KINDS), label="connections", then="nothing", more=True,
+        help="Lines by the weights between units, or by what they do in this picture: gradient times activation",
+    )  # fmt: skip
+    detail = Choice(
+        ["classes", "twins", "ablation"], label="show", then="nothing",
+        help="Which classes the unit tells, which units answer like it, or the accuracy without it",
+    )  # fmt: skip
+    held = public(t.List(help="Layer and number of the unit that is held while one looks at others"), None, then="nothing")
+    off = public(t.List(t.Int(), help="Units of the layer that are switched off"), None, then="nothing")
+
+    _jobs: dict[str, Job]
+
+    def __init__(
+        self,
+        net: BoundModel | nn.Module,
+        dataset: Any,
+        image: Any = 0,
+        layer: str | None = None,
+        unit: int | UnitAddress = 0,
+        *,
+        workers: int = 0,
+        executor: Executor | None = None,
+        **options: Any,
+    ) -> None:
+        self.dataset, self._workers, self._executor = dataset, workers, executor
+        self._studies: dict[str, UnitStudy] = {}
+        self._jobs = {}
+        if isinstance(unit, UnitAddress):
+            layer, unit = unit
+        super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The layers that have units."""
+        return [one.name for one in self.net.layers.with_units]
+
+    @property
+    def address(self) -> UnitAddress:
+        """The unit whose story is told: ``panel.address`` is an answer that opens it."""
+        return UnitAddress(*self.held) if self.held else UnitAddress(self.layer, self.unit)
+
+    def go_to(self, address: UnitAddress) -> None:
+        """Open the unit at an address, such as ``net["layer3"][17]``."""
+        layer, unit = address
+        _ = self.net[layer][unit]  # raises the sentence for one that there is not
+        self.put(layer=layer, unit=unit, held=[])
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for all that is shown of the unit; False if ``timeout`` (in seconds) passes first."""
+        return super().wait(timeout) and all(job.wait(timeout) for job in [*self._jobs.values()])
+
+    # keys
+
+    @action("Layer before", key="u", more=True, locked_by="layer")
+    def layer_before(self) -> None:
+        """Go to the layer before, with the cursor where it is."""
+        self._go_by(-1)
+
+    @action("Layer after", key="o", more=True, locked_by="layer")
+    def layer_after(self) -> None:
+        """Go to the layer after, with the cursor where it is."""
+        self._go_by(1)
+
+    @action("Next projection", key="b", more=True, locked_by="rule")
+    def next_rule(self) -> None:
+        """Send values back to the picture by the next rule: guided, deconvnet, gradient."""
+        self.rule = RULES[(RULES.index(self.rule) + 1) % len(RULES)]
+
+    @action(lambda panel: "Release" if panel.held else "Hold", key="f", more=True, locked_by="held")
+    def hold(self) -> None:
+        """Hold this unit's story while you look at other units, layers and pictures; or release it."""
+        self.held = [] if self.held else [self.layer, self.unit]
+
+    @action(lambda panel: "Switch on" if panel.address.unit in panel.off else "Switch off", key="a", locked_by="off")
+    def ablate(self) -> None:
+        """Switch the unit off, or on again, and see the accuracy without it."""
+        unit = self.address.unit
+        self.put(off=sorted({*self.off} ^ {unit}), detail="ablation")
+
+    # Panel's parts
+
+    def _learn(self) -> None:
+        import_for_pictures()
+        super()._learn()
+
+    def build(self) -> Part | tuple[Part, ...]:
+        if not self.layer_names:
+            raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
+        self.browser, self._names = MapBrowser(self.net), names_of(self.dataset) or self.net.classes
+        self.grid = self.make_grid("unit", unit="selected")
+        self.grid.tools, self.grid.steady, self.grid.height = False, True, GRID
+        self.picture = ImageView(width=PICTURE)
+        self.map = ImageGrid(noun="map", tools=False, height=PICTURE + 4, tile=PICTURE, hide=["line"])
+        self.bind(self.map, *COLORING)
+        self.back, self.dream = ImageView(width=PICTURE), ImageView(width=PICTURE)
+        self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
+        self.pairs.grid.height = GRID
+        self.graph = ConnectionsView(height=204, locked="unit" in self.locked or "layer" in self.locked)
+        self.chart = ChartView(height=190)
+        with suppress(MissingPackage):
+            self.chart.show(blank("", ""), "what the unit answers to")
+        self.twins = ImageGrid(noun="unit", tools=False, height=190, hide=["line"])
+        self.bind(self.twins, *COLORING)
+        self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.map, "cursor"))
+        self.grid.on_user("cursor", self.point)
+        self.pairs.grid.on_user("selected", self._open)
+        self.graph.on_user("chosen", self._follow)
+        self.twins.on_user("selected", self._go_to_twin)
+        self.observe(self._keep_unit, "layer")
+        self._dreams, self._graph = Dreams(self, self.dream), Graph(self, self.graph)
+        self._losses, self._sent_back = Losses(self, self.chart, self.dataset), SentBack(self, self.back)
+        pictures = row(self.picture, self.map, self.back, self.dream, grow=(0, 0, 0, 0), basis=PICTURE)
+        left = column(row(self.grid, self.pairs.grid, grow=(1, 1.4), basis=(260, 380)), pictures)
+        self._detail = column(self.chart, self.twins)
+        return row(left, column(self.graph, self._detail), grow=(2.2, 1), basis=(640, 330))
+
+    def compute(self, state: SimpleNamespace, job: Job) -> Explored:
+        def tell(browsed: Browsed) -> None:
+            job.update(Explored(browsed, dict(self._studies), state.layer in self._studies))
+
+        browsed = self.browser.look(state.image, state.layer, on_update=tell, cancel=job)
+        if state.layer not in self._studies:
+            tell(browsed)
+
+            def update(part: UnitStudy, share: float) -> None:
+                job.update(Explored(browsed, {**self._studies, state.layer: part}, False), share)
+
+            found = study_units(
+                self.net, self.dataset, state.layer, PATCHES, workers=self._workers, executor=self._executor,
+                on_update=update, cancel=job,
+            )  # fmt: skip
+            self._studies = dict([*self._studies.items(), (state.layer, found)][-LAYERS:])
+        return Explored(browsed, dict(self._studies), True)
+
+    @draws(of=lambda panel, found: found.browsed.maps)
+    def draw_maps(self, found: Explored) -> None:
+        maps = found.browsed.maps
+        self.grid.show(maps.values, orders=maps.orders, title=f"{maps.layer.name} · {maps.layer.output}")
+
+    @draws(of=lambda panel, found: found.browsed)
+    def draw_picture(self, found: Explored) -> None:
+        browsed, layer = found.browsed, found.browsed.maps.layer
+        self.picture.show(
+            self.net.picture(browsed.inputs), field=asdict(layer.receptive_field) if layer.receptive_field else {},
+            positions=list(layer.map_shape[1:]), title="Picture", caption=browsed.predicted or "",
+        )  # fmt: skip
+
+    @draws("y", "x")
+    def place_cursor(self, found: Explored) -> None:
+        if self.y is not None and self.x is not None:
+            place = found.browsed.maps.layer.to_position(self.y, self.x, self.net.input_shape[1:])
+            self.grid.cursor = [float(at) for at in place]
+
+    @draws("unit")
+    def draw_map(self, found: Explored) -> None:
+        maps = found.browsed.maps
+        if 0 <= self.unit < len(maps.values):
+            one = maps.values[self.unit]
+            span = [float(maps.values.min()), float(maps.values.max())]
+            self.map.show(one[None], span=span, title=f"Unit {self.unit}", labels=[f"up to {words.number(float(one.max()))}"])
+
+    @draws("unit", "held", "rule")
+    def draw_back(self, found: Explored) -> None:
+        self._jobs["back"] = self._sent_back.look_at(self.address, found.browsed.inputs, self.rule)
+
+    @draws("unit", "held", "rule", "image")
+    def draw_patches(self, found: Explored) -> None:
+        study = found.studies.get(self.address.layer)
+        if study is None:
+            return
+        layer = study.patches[self.address.layer]
+        if not 0 <= self.address.unit < len(layer.dead):
+            return
+        wanted = SimpleNamespace(**self._snapshot() | {"unit": self.address.unit, "which": "strongest"})
+        patches = layer.strongest(self.address.unit)
+        self._jobs["look"] = self.pairs.look_at(layer, patches, wanted, study.patches.seen, words.over_patches(layer, wanted.unit, patches))
+
+    @draws("unit", "held", of=lambda panel, found: (panel.address, found.whole))
+    def draw_dream(self, found: Explored) -> None:
+        if found.whole:
+            self._jobs["dream"] = self._dreams.look_at(self.address)
+
+    @draws("unit", "held", "connected", of=lambda panel, found: (panel.address, found.browsed.maps))
+    def draw_graph(self, found: Explored) -> None:
+        self._jobs["graph"] = self._graph.look_at(self.address, found.browsed.inputs, self.connected)
+
+    @draws("unit", "held", "detail", "off")
+    def draw_detail(self, found: Explored) -> None:
+        study, (layer, unit) = found.studies.get(self.address.layer), self.address
+        self.reveal(self.twins, self.detail == "twins")
+        self.reveal(self.chart, self.detail != "twins")
+        if study is None:
+            return
+        profiles = study.profiles[layer]
+        if self.detail == "classes":
+            self.chart.show(charts.profile_chart(profiles, unit, self._names), "what the unit answers to, by class")
+        elif self.detail == "twins":
+            maps = found.browsed.maps
+            self._twins = profiles.twins(unit, TWINS)
+            values = maps.values[[twin for twin, _ in self._twins]] if maps.layer.name == layer else np.zeros((0, 1, 1))
+            labels = [f"{twin} · r {words.number(r)}" for twin, r in self._twins]
+            self.twins.show(values, labels=labels, title=f"Units that answer as {unit} does")
+        elif found.whole:
+            self._jobs["ablation"] = self._losses.look_at(layer, self.off or [unit])
+
+    @draws("unit", "held")
+    def draw_words(self, found: Explored) -> None:
+        if self.status.kind == "ready":
+            self.status.say(self._said(found))
+
+    def summary(self, found: Explored) -> str:
+        return words.summary(self.address, found.browsed.maps, found.studies.get(self.address.layer), self._names)
+
+    def progress(self, partial: Explored | None) -> str:
+        study = partial.studies.get(self.layer) if partial else None
+        return f"{study.patches.seen:,} of {study.patches.total:,} pictures …" if study else "Scanning the pictures …"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """Of the picture ``values`` (units, height, width) and ``picture`` uint8 (H, W, 3); of the unit ``means`` and ``auc``
+        (classes,), and of its patches ``patch_values`` and ``patch_indices`` (n,)."""
+        found = self.result
+        layer, unit = self.address
+        study = found.studies[layer]
+        patches, profiles = study.patches[layer].strongest(unit), study.profiles[layer]
+        return {
+            "values": found.browsed.maps.values,
+            "picture": self.net.picture(found.browsed.inputs),
+            "means": profiles.means[unit],
+            "auc": profiles.auc[unit],
+            "patch_values": np.array([patch.value for patch in patches]),
+            "patch_indices": np.array([patch.index for patch in patches], np.int64),
+        }
+
+    # hands
+
+    def point(self, cursor: list[float]) -> None:
+        """A user moved the cursor on the maps: in the picture it is at the center of what that position sees."""
+        y, x = self._result.browsed.maps.layer.to_pixel(*cursor, self.net.input_shape[1:])
+        self.put(y=y, x=x)
+
+    def _go_by(self, step: int) -> None:
+        names = self.layer_names
+        self.layer = names[max(0, min(len(names) - 1, names.index(self.layer) + step))]
+
+    def _keep_unit(self, change: Any) -> None:
+        """Another layer may have fewer units, and others are switched off there."""
+        if change.new in self.layer_names:
+            self.unit = min(self.unit, self.net.layers[change.new].map_shape[0] - 1)
+        if not self.held:
+            self.off = []
+
+    def _open(self, selected: int) -> None:
+        """A patch was clicked."""
+        layer = self._result.studies[self.address.layer].patches[self.address.layer]
+        patches = layer.strongest(self.address.unit)
+        if 0 <= selected < len(patches):
+            y, x = center(self.net, layer.layer, patches[selected])
+            self.put(image=patches[selected].index, y=y, x=x)
+
+    def _follow(self, chosen: list[int]) -> None:
+        """A unit at a side of the graph was clicked."""
+        if chosen and (node := self._graph.chosen(*chosen)):
+            self.put(layer=node[0], unit=node[1], held=[])
+
+    def _go_to_twin(self, selected: int) -> None:
+        if 0 <= selected < len(self._twins):
+            self.put(unit=self._twins[selected][0])

@@ -1,0 +1,48 @@
+"""What UnitExplorer says of a unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cnnwidgets.methods import FeatureMaps, Patch, UnitPatches
+from cnnwidgets.methods.unit_study import UnitStudy
+from cnnwidgets.net import UnitAddress
+from cnnwidgets.numbers import number, percent
+from cnnwidgets.panels.top_patches.words import scanned, short
+
+__all__ = ["number", "summary"]
+
+
+def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy | None, names: Sequence[str]) -> str:
+    """What is on screen, in a sentence; then how it was found, a line each."""
+    layer, unit = address
+    if study is None:
+        return f"{address}"
+    profiles = study.profiles[layer]
+    if not 0 <= unit < len(profiles.dead):
+        return f"Choose a unit of {layer}, from 0 to {len(profiles.dead) - 1}."
+    if profiles.dead[unit]:
+        return f"{address} is dead: it gives 0 at every position of all {study.patches.seen:,} pictures.\n{scanned(study.patches)}"
+    here = f", {number(float(maps.maximum[unit]))} in this picture" if maps.layer.name == layer else ""
+    best = profiles.best(unit)
+    tells = f"; of the classes it tells “{short(_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
+    lines = [f"{address}: above 0 in {percent(float(profiles.active[unit]))} of the pictures{here}{tells}."]
+    lines.append(scanned(study.patches))
+    if twins := profiles.twins(unit, 3):
+        said = ", ".join(f"{twin} (r {number(r)})" for twin, r in twins)
+        lines.append(f"Units that answer like it: {said}")
+    return "\n".join(lines)
+
+
+def over_patches(layer: UnitPatches, unit: int, patches: Sequence[Patch]) -> str:
+    """The line over a unit's patches; empty where there are none."""
+    sees = layer.layer.receptive_field
+    field = "whole pictures" if sees is None or sees.status == "global" else f"{sees}, {_STATUS[sees.status]}"
+    return f"Unit {unit} · {len(patches)} strongest patches · {field}" if patches else ""
+
+
+_STATUS = {"exact": "exact", "bound": "a bound"}
+
+
+def _name(label: int, names: Sequence[str]) -> str:
+    return names[label] if label < len(names) else str(label)
