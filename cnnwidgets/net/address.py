@@ -1,4 +1,4 @@
-"""Where a unit is: ``net["layer3"][17]``, a pair (layer, unit) that whatever takes a unit takes, and that prints like this."""
+"""Where a unit is: ``net["layer3"][17]``, a pair (layer, unit) that whatever takes a unit takes, and which prints so."""
 
 from __future__ import annotations
 

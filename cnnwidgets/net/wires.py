@@ -1,7 +1,7 @@
 """What carries a unit's values through a network: wires, the nodes at which they end and begin, and the weights between.
 
-A wire is one unit's values at all positions, numbered through the whole network. A call that computes is a :class:`Node` with
-a wire for each unit that it gives; one that only moves values (a view, a slice, a concatenation, dropout) makes none.
+A wire is one unit's values at all positions, numbered through the whole network. A call that computes is a Node, and
+has a wire for each unit that it gives; one that only moves values (a view, a slice, a concatenation, dropout) makes none.
 """
 
 from __future__ import annotations
