@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
+from cnnwidgets.methods.wire_walks import Step, Walk
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.address import UnitAddress
+from cnnwidgets.net.address import UnitAddress, parted
 from cnnwidgets.net.arguments import checked
+from cnnwidgets.net.wires import NOTHING
+from cnnwidgets.net.wiring import wiring
+from cnnwidgets.numbers import number
 
 
 @dataclass(frozen=True)
@@ -53,22 +61,37 @@ class Connections:
     @property
     def sentences(self) -> list[str]:
         """What was found, in words."""
-        raise NotImplementedError
+        return [
+            self._sentence("before", self.before, self.layers_before),
+            self._sentence("after", self.after, self.layers_after),
+        ]
 
-    def code(self, net: BoundModel) -> str:
-        """Plain PyTorch lines that put the weights of ``before`` and ``after`` into two lists."""
-        raise NotImplementedError
+    def _sentence(self, side: str, found: tuple[Connection, ...], layers: dict[str | None, int]) -> str:
+        whose = f"Unit {self.unit.unit} of {self.unit.layer}"
+        if not found:
+            return f"{whose} is connected with no unit {side} it."
+        most, count = found[0], sum(layers.values())
+        by = f"by {most.via}" if most.via else "by a residual add"
+        return (
+            f"Of {count:,} unit{'s' * (count != 1)} {side} it, {whose[:1].lower()}{whose[1:]} is connected most with "
+            f"{_called(most)}, {by}: norm {number(most.norm)}, sum {number(most.weight)}."
+        )
+
+    def __repr__(self) -> str:
+        return f"<connections of {self.unit}: {' '.join(self.sentences)}>"
 
 
 @checked
 def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = None, k: int = 8) -> Connections:
     """The strongest connections of a unit with units of the layers before and after, of the network as it is.
 
-    As drawn in DrawNet (Torralba 2015): a unit answers to units before it by the kernels that it has for them. Looked
-    through are batch norm (in evaluation mode, its gamma / sigma is in the weight), activation functions (taken as open),
-    pooling (which takes or averages a unit's values), dropout, flattening, concatenation and residual adds.
+    A unit answers to a unit before it by the kernel that it has for it; DrawNet (Torralba) draws the strongest. Looked
+    through are batch norm (its gamma / sigma of evaluation mode is in the weight), activation functions (taken as open),
+    pooling (which takes or averages a unit's values), dropout, flattening, concatenation and residual adds. A layer's units
+    go by the last layer that has them, behind the activation function; pooling is no layer of its own.
 
-    >>> cw.methods.connections(net, net["layer3"][17]).before[0]
+    >>> found = cw.methods.connections(net, net["layer3"][17])
+    >>> found.before[0].layer, found.before[0].unit, found.before[0].weight
 
     Parameters:
         net: a bound network.
@@ -77,6 +100,61 @@ def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = No
 
     Raises:
         KeyError: there is no such layer; names like it are offered.
-        ValueError: the layer has no such unit, or no units; k is below 1.
+        IndexError: the layer has no such unit.
+        TypeError: no unit is given, or two.
+        ValueError: the layer has no units, or its units are no units of a map; k is below 1.
     """
-    raise NotImplementedError
+    if k < 1:
+        raise ValueError(f"k is {k}; expected a whole number of at least 1")
+    name, index = parted(layer, unit)
+    address = net[name][index]
+    followed = wiring(net)
+    wires = followed.rows.get(row := net.layers[name].name, "it is given what is not followed")
+    if isinstance(wires, str):
+        raise ValueError(f"the units of {row} cannot be followed: {wires}; expected a layer of maps, or of units")
+    walk, wire = Walk(followed), int(wires[index])
+    before, after = (_named(walk, steps) for steps in (walk.before(wire), walk.after(wire)))
+    counts = [dict(Counter(layer for layer, _ in {(one.layer, one.unit) for one in side})) for side in (before, after)]
+    return Connections(address, tuple(before[:k]), tuple(after[:k]), counts[0], counts[1], tuple(_notes(walk)))
+
+
+def _named(walk: Walk, steps: Iterable[Step]) -> list[Connection]:
+    """All connections that are not 0, the strongest first; what no layer gives is noted by the walk."""
+    sums: dict[tuple[str | None, int, str | None], np.ndarray] = {}
+    for weights, via in steps:
+        for wire, *numbers in zip(*weights, strict=True):
+            if wire == NOTHING:
+                continue
+            node = walk.wiring.node(wire)
+            if node.row is None and node.kind != "picture":
+                walk.stopped[node.start] = node
+                continue
+            named = (node.row, int(node.units[wire - node.start]), via)
+            sums[named] = sums.get(named, np.zeros(3)) + numbers
+    found = [
+        Connection(layer, unit, float(total), float(np.sqrt(squares)), float(total / count), via)
+        for (layer, unit, via), (total, squares, count) in sums.items()
+        if squares
+    ]
+    return sorted(found, key=lambda one: -one.norm)
+
+
+def _notes(walk: Walk) -> Iterable[str]:
+    yield "connections are ranked by the Euclidean norm of the kernel; the weight is its sum, without what borders cut off"
+    for kind, sentence in _LOOKED_THROUGH.items():
+        if kind in walk.passed:
+            yield sentence
+    for node in walk.stopped.values():
+        yield f"connections end at {node.row or node.name}, which {node.stop or 'no layer shows'}"
+
+
+_LOOKED_THROUGH = {
+    "scale": "the gamma / sigma of batch norms, and constant factors, are in the weights",
+    "open": "activation functions are taken as open: weights are into what they are given",
+    "pool": "pooling is looked through: weights are for a unit that has the same value in the whole window",
+    "add": "an add joins the units of the same number with a weight of 1",
+}
+
+
+def _called(one: Connection) -> str:
+    return f"unit {one.unit} of {one.layer}" if one.layer else f"channel {one.unit} of the picture"

@@ -1,4 +1,4 @@
-"""Where a unit is: ``net["layer3"][17]``, the pair (layer, unit) that methods and panels take, which prints as one writes it."""
+"""Where a unit is: ``net["layer3"][17]``, a pair (layer, unit) that whatever takes a unit takes, and which prints so."""
 
 from __future__ import annotations
 
