@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import activations, connections, influence
 from cnnwidgets.net import UnitAddress
+from cnnwidgets.net.errors import capitalized
 from cnnwidgets.views import ConnectionsView
 
 SHOWN = 6
@@ -17,11 +19,13 @@ SHOWN = 6
 LETTERS = 14
 """Of a layer's name, the last of which are shown."""
 
+NONE = ("It reads no unit", "No unit reads it")
+
 Node = tuple[str | None, int, float]
 """A layer (None: the picture), a unit and what connects it."""
 
-KINDS = {"weights": "Connections by weight", "influence": "Connections by influence in this picture"}
-"""What lines stand for, and the line that says so."""
+KINDS = {"weights": "Connections: norm of the weights", "influence": "Connections: influence in this picture"}
+"""What lines stand for, and the line that says so; the sign of a norm is that of the weights' sum."""
 
 
 class Graph:
@@ -43,7 +47,10 @@ class Graph:
     def _look(self, job: Job, address: UnitAddress, inputs: Any, kind: str) -> None:
         net = self._panel.net
         wired = connections(net, *address, SHOWN)
-        sides = [[(one.layer, one.unit, one.weight) for one in some] for some in (wired.before, wired.after)]
+        sides = [
+            [(one.layer, one.unit, math.copysign(one.norm, one.weight)) for one in some]
+            for some in (wired.before, wired.after)
+        ]
         if kind == "influence":
             found = influence(net, *address, image=inputs)
             some = found.strongest_before(SHOWN), found.strongest_after(SHOWN)
@@ -52,13 +59,13 @@ class Graph:
         maps = activations(net, inputs, layers, cancel=job)
         values = [maps[layer].values[unit] if layer else inputs[0, unit].numpy() for layer, unit, _ in _all(address, sides)]
         before, after = (_told(side) for side in sides)
-        why = list(wired.notes) or [""]
+        stopped = [note for note in wired.notes if note.startswith("connections end")]
         with LOCK:
             if not job.cancelled:
                 self._sides = (sides[0], sides[1])
                 self._view.show(
                     before, f"unit {address.unit}", after, values, heads=[_head("reads", sides[0]), _head("read by", sides[1])],
-                    title=KINDS[kind], ends=[why[0], why[-1]],
+                    title=KINDS[kind], ends=[". ".join(map(capitalized, [none, *stopped])) + "." for none in NONE],
                 )  # fmt: skip
 
 
@@ -71,7 +78,7 @@ def _told(side: Sequence[Node]) -> list[dict[str, Any]]:
     alone = len({layer for layer, *_ in side}) == 1
     return [
         {
-            "name": f"unit {unit}" if alone and layer else f"{_short(layer)} · {unit}",
+            "name": f"unit {unit}" if alone and layer else f"{unit} · {layer or 'picture'}",
             "value": float(value),
             "told": str(UnitAddress(layer, unit)) if layer else f"channel {unit} of the picture",
         }

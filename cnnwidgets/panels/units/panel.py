@@ -179,7 +179,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         """Hold this unit's story while you look at other units, layers and pictures; or release it."""
         self.held = [] if self.held else [self.layer, self.unit]
 
-    @action(lambda panel: "Switch on" if panel.address.unit in panel.off else "Switch off", key="a", locked_by="off")
+    @action(lambda panel: "Restore" if panel.address.unit in panel.off else "Ablate", key="a", locked_by="off")
     def ablate(self) -> None:
         """Switch the unit off, or on again, and see the accuracy without it."""
         unit = self.address.unit
@@ -198,7 +198,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         self.grid = self.make_grid("unit", unit="selected")
         self.grid.tools, self.grid.steady, self.grid.height = False, True, GRID
         self.picture = ImageView(width=PICTURE)
-        self.map = ImageGrid(noun="map", tools=False, height=PICTURE + 4, tile=PICTURE, hide=["line"])
+        self.map = ImageGrid(noun="map", tools=False, height=PICTURE + 24, tile=PICTURE, hide=["line"])
         self.bind(self.map, *COLORING)
         self.back, self.dream = ImageView(width=PICTURE), ImageView(width=PICTURE)
         self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
@@ -217,7 +217,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         self.observe(self._keep_unit, "layer")
         self._dreams, self._graph = Dreams(self, self.dream), Graph(self, self.graph)
         self._losses, self._sent_back = Losses(self, self.chart, self.dataset), SentBack(self, self.back)
-        pictures = row(self.picture, self.map, self.back, self.dream, grow=(0, 0, 0, 0), basis=PICTURE)
+        pictures = row(self.picture, self.map, self.back, self.dream, grow=(0, 0, 0, 0), basis=PICTURE + 32)
         left = column(row(self.grid, self.pairs.grid, grow=(1, 1.4), basis=(260, 380)), pictures)
         self._detail = column(self.chart, self.twins)
         return row(left, column(self.graph, self._detail), grow=(2.2, 1), basis=(640, 330))
@@ -265,7 +265,9 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         if 0 <= self.unit < len(maps.values):
             one = maps.values[self.unit]
             span = [float(maps.values.min()), float(maps.values.max())]
-            self.map.show(one[None], span=span, title=f"Unit {self.unit}", labels=[f"up to {words.number(float(one.max()))}"])
+            self.map.show(
+                one[None], span=span, title=f"Unit {self.unit}", labels=[f"up to {words.number(float(one.max()))}"]
+            )
 
     @draws("unit", "held", "rule")
     def draw_back(self, found: Explored) -> None:
@@ -281,7 +283,9 @@ class UnitExplorer(ImagePanel, ColoredPanel):
             return
         wanted = SimpleNamespace(**self._snapshot() | {"unit": self.address.unit, "which": "strongest"})
         patches = layer.strongest(self.address.unit)
-        self._jobs["look"] = self.pairs.look_at(layer, patches, wanted, study.patches.seen, words.over_patches(layer, wanted.unit, patches))
+        self._jobs["look"] = self.pairs.look_at(
+            layer, patches, wanted, study.patches.seen, words.over_patches(layer, wanted.unit, patches)
+        )
 
     @draws("unit", "held", of=lambda panel, found: (panel.address, found.whole))
     def draw_dream(self, found: Explored) -> None:
