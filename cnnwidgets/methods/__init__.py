@@ -34,10 +34,11 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
-from cnnwidgets.methods.influence import Influence, influence
+from cnnwidgets.methods.influence import Influence, Influencing, influence
 from cnnwidgets.methods.initialization import initial_weights, initialize
 from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
+from cnnwidgets.methods.layer_profiles import LayerProfiles
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.maximize import maximize
@@ -75,7 +76,7 @@ from cnnwidgets.methods.ten_crop import TenCrop, ten_crop
 from cnnwidgets.methods.top_patches import TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
-from cnnwidgets.methods.unit_profiles import LayerProfiles, UnitProfiles, unit_profiles
+from cnnwidgets.methods.unit_profiles import UnitProfiles, unit_profiles
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
@@ -127,6 +128,7 @@ __all__ = [
     "FirstGradients",
     "History",
     "Influence",
+    "Influencing",
     "LayerProfiles",
     "Layout",
     "Lime",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from cnnwidgets.methods.ablation import units_of
 from cnnwidgets.methods.outcomes import Units
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.arguments import checking
@@ -21,7 +24,12 @@ def all_but(net: BoundModel, units: Any) -> Units:
     Raises:
         KeyError, IndexError, ValueError: as of :func:`ablate`; or the layer has no others.
     """
-    raise NotImplementedError
+    name, numbers = units_of(net, units)
+    count = net.layers[name].map_shape[0]
+    others = tuple(unit for unit in range(count) if unit not in numbers)
+    if not others:
+        raise ValueError(f"these are all {count:,} units of {name}; expected some of them")
+    return name, others
 
 
 @checking("units")
@@ -40,4 +48,8 @@ def random_sets(net: BoundModel, units: Any, draws: int = 5, seed: int = 0) -> l
     Raises:
         KeyError, IndexError, ValueError: as of :func:`ablate`; or draws is below 1.
     """
-    raise NotImplementedError
+    if draws < 1:
+        raise ValueError(f"draws is {draws}; expected a whole number of at least 1")
+    name, numbers = units_of(net, units)
+    count, random = net.layers[name].map_shape[0], np.random.default_rng(seed)
+    return [(name, tuple(sorted(random.choice(count, len(numbers), replace=False).tolist()))) for _ in range(draws)]
