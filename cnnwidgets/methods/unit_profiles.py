@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods.batches import Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.batches import Skipped
 from cnnwidgets.methods.layer_profiles import LayerProfiles
+from cnnwidgets.methods.layer_scan import layer_scan
 from cnnwidgets.methods.responses import Responses
-from cnnwidgets.methods.scan import Scan, scan
-from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.methods.scan import Scan
+from cnnwidgets.net import BoundModel
 from cnnwidgets.net.arguments import checking
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
@@ -79,27 +80,17 @@ def unit_profiles(
         ValueError: a layer has no units, a value is not finite, or no layer is named; and whatever :func:`scan` raises.
         Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
     """
-    names = [layers] if isinstance(layers, str) else list(layers)
-    if not names:
-        raise ValueError("layers is empty; expected at least one name of net.layers")
-    with generators_kept():
-        learn_input_shape(net, dataset, numbers_of(dataset, indices))
-    for name in names:
-        _ = net.layers[name].map_shape  # raises the sentence for a layer without units
-    reducers = {name: Responses(net.layers[name]) for name in names}
+    return layer_scan(
+        net, dataset, layers, lambda rows: {name: Responses(row) for name, row in rows.items()},
+        lambda done: profiles_in(done, len(net.classes)), indices=indices, batch_size=batch_size, workers=workers,
+        checkpoint=checkpoint, executor=executor, on_update=on_update, cancel=cancel,
+    )  # fmt: skip
 
-    def found(done: Scan) -> UnitProfiles:
-        each = {name: _profiles(one, len(net.classes)) for name, one in done.results.items()}
-        return UnitProfiles(each, done.seen, done.skipped, done.total, done.notes)
 
-    try:
-        done = scan(
-            net, dataset, reducers, indices=indices, batch_size=batch_size, workers=workers, checkpoint=checkpoint,
-            executor=executor, on_update=on_update and (lambda part, share: on_update(found(part), share)), cancel=cancel,
-        )  # fmt: skip
-    except Cancelled as stop:
-        raise Cancelled("cancelled", partial=found(stop.partial) if stop.partial else None) from None
-    return found(done)
+def profiles_in(done: Scan, classes: int) -> UnitProfiles:
+    """What a scan by :class:`Responses` alone has found, of a network with so many classes."""
+    each = {name: _profiles(one, classes) for name, one in done.results.items()}
+    return UnitProfiles(each, done.seen, done.skipped, done.total, done.notes)
 
 
 def _profiles(found: Responses, classes: int) -> LayerProfiles:

@@ -1,4 +1,4 @@
-"""UnitExplorer: one unit of a network on one screen: what it sees, what it wants, what it is wired to, and whether it matters."""
+"""UnitExplorer: one unit on one screen: what it sees, what it wants, what it is wired to, and whether it matters."""
 
 from cnnwidgets.panels.units.panel import UnitExplorer
 

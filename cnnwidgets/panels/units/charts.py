@@ -62,8 +62,8 @@ def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
 
 
 @needs_plotly
-def waiting_chart(words: str) -> Any:
-    """An empty chart that says what is being measured."""
+def words_alone(words: str) -> Any:
+    """An empty chart that says why it is."""
     import plotly.graph_objects as go
 
     hidden = {"visible": False, "fixedrange": True}

@@ -59,12 +59,13 @@ class Graph:
         maps = activations(net, inputs, layers, cancel=job)
         values = [maps[layer].values[unit] if layer else inputs[0, unit].numpy() for layer, unit, _ in _all(address, sides)]
         before, after = (_told(side) for side in sides)
+        heads = [_head("reads", sides[0]), _head("read by", sides[1])]
         stopped = [note for note in wired.notes if note.startswith("connections end")]
         with LOCK:
             if not job.cancelled:
                 self._sides = (sides[0], sides[1])
                 self._view.show(
-                    before, f"unit {address.unit}", after, values, heads=[_head("reads", sides[0]), _head("read by", sides[1])],
+                    before, f"unit {address.unit}", after, values, heads=heads,
                     title=KINDS[kind], ends=[". ".join(map(capitalized, [none, *stopped])) + "." for none in NONE],
                 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Ablation, ablate, all_but, random_sets
-from cnnwidgets.panels.units.charts import ablation_chart, waiting_chart
+from cnnwidgets.panels.units.charts import ablation_chart, words_alone
 from cnnwidgets.views import ChartView
 
 KEPT = 64
@@ -29,7 +29,7 @@ class Losses:
     def _look(self, job: Job, layer: str, off: tuple[int, ...]) -> None:
         net, asked = self._panel.net, (layer, off)
         if asked not in self._found:
-            self._show(job, waiting_chart("Measuring the accuracy …"), "the accuracy, which is being measured")
+            self._show(job, words_alone("Measuring the accuracy …"), "the accuracy, which is being measured")
             sets = [asked, *random_sets(net, asked), all_but(net, asked)]
             found = ablate(net, self._dataset, sets, cancel=job)
             self._found = dict([*self._found.items(), (asked, found)][-KEPT:])

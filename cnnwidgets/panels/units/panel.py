@@ -304,7 +304,9 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         if study is None:
             return
         profiles = study.profiles[layer]
-        if self.detail == "classes":
+        if self.detail == "classes" and not profiles.counts.any():
+            self.chart.show(charts.words_alone("No picture has a label."), "nothing: no picture has a label")
+        elif self.detail == "classes":
             self.chart.show(charts.profile_chart(profiles, unit, self._names), "what the unit answers to, by class")
         elif self.detail == "twins":
             maps = found.browsed.maps
@@ -328,8 +330,8 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         return f"{study.patches.seen:,} of {study.patches.total:,} pictures …" if study else "Scanning the pictures …"
 
     def data(self) -> dict[str, np.ndarray]:
-        """Of the picture ``values`` (units, height, width) and ``picture`` uint8 (H, W, 3); of the unit ``means`` and ``auc``
-        (classes,), and of its patches ``patch_values`` and ``patch_indices`` (n,)."""
+        """Of the picture ``values`` (units, height, width) and ``picture`` uint8 (H, W, 3), of the unit ``means`` and
+        ``auc`` (classes,), of its patches ``patch_values`` and ``patch_indices`` (n,)."""
         found = self.result
         layer, unit = self.address
         study = found.studies[layer]

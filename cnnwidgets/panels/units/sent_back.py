@@ -35,7 +35,8 @@ class SentBack:
         place = np.unravel_index(int(values.argmax()), values.shape)
         value = float(values[place])
         try:
-            found = RULES[rule](self._panel.net, inputs, unit=(*address, *map(int, place)), reduce="none").values
+            at = (address.layer, address.unit, int(place[0]), int(place[1]))
+            found = RULES[rule](self._panel.net, inputs, unit=at, reduce="none").values  # type: ignore[union-attr]
             caption = f"of its largest, {number(value)}" if value else "it gives 0 here"
         except NoRule as error:
             found, caption = np.zeros(inputs.shape[1:], np.float32), sentence(error)

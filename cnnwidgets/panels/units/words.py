@@ -22,7 +22,8 @@ def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy | None, na
     if not 0 <= unit < len(profiles.dead):
         return f"Choose a unit of {layer}, from 0 to {len(profiles.dead) - 1}."
     if profiles.dead[unit]:
-        return f"{address} is dead: it gives 0 at every position of all {study.patches.seen:,} pictures.\n{scanned(study.patches)}"
+        seen = f"all {study.patches.seen:,} pictures"
+        return f"{address} is dead: it gives 0 at every position of {seen}.\n{scanned(study.patches)}"
     here = f", {number(float(maps.maximum[unit]))} in this picture" if maps.layer.name == layer else ""
     best = profiles.best(unit)
     tells = f"; of the classes it tells “{short(_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
