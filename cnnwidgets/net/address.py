@@ -24,8 +24,6 @@ class UnitAddress(NamedTuple):
     def __repr__(self) -> str:
         return f'net["{self.layer}"][{self.unit}]'
 
-    __str__ = __repr__
-
 
 class LayerAddress(Sequence[UnitAddress]):
     """A layer's units, in order; ``net["layer3"]`` gives them.
