@@ -106,13 +106,13 @@ def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = No
     """
     if k < 1:
         raise ValueError(f"k is {k}; expected a whole number of at least 1")
-    name, index = parted(layer, unit)
-    address = net[name][index]
+    asked = parted(layer, unit)
+    address = net[asked.layer][asked.unit]
     followed = wiring(net)
-    wires = followed.rows.get(row := net.layers[name].name, "it is given what is not followed")
+    wires = followed.rows.get(row := net.layers[asked.layer].name, "it is given what is not followed")
     if isinstance(wires, str):
         raise ValueError(f"the units of {row} cannot be followed: {wires}; expected a layer of maps, or of units")
-    walk, wire = Walk(followed), int(wires[index])
+    walk, wire = Walk(followed), int(wires[asked.unit])
     before, after = (_named(walk, steps) for steps in (walk.before(wire), walk.after(wire)))
     counts = [dict(Counter(layer for layer, _ in {(one.layer, one.unit) for one in side})) for side in (before, after)]
     return Connections(address, tuple(before[:k]), tuple(after[:k]), counts[0], counts[1], tuple(_notes(walk)))

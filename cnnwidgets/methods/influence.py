@@ -123,15 +123,15 @@ def influence(
         IndexError: the layer has no such unit.
         TypeError, ValueError: as of :func:`saliency`.
     """
-    name, index = parted(layer, unit)
-    address, row = net[name][index], net.layers[name]
+    asked = parted(layer, unit)
+    address, row = net[asked.layer][asked.unit], net.layers[asked.layer]
     question = Question(net, image, target, None)
     before, after, said = _neighbors(net, row, address)
     has_target = target is not None or bool(net.classes)
 
     def work(passed: Graph) -> tuple[dict[str | None, Tensor], Tensor, Tensor | None, Tensor | None]:
         maps = passed.maps[row.name]
-        value = maps[0, index].sum()
+        value = maps[0, asked.unit].sum()
         given = {layer: passed.inputs if layer is None else passed.maps[layer] for layer in before}
         parts = {layer: _summed(passed.gradient(value, layer) * of) for layer, of in given.items()}
         score = question.scores(passed)[0][0] if has_target else None
@@ -140,7 +140,7 @@ def influence(
 
     kept = [row.name, *(layer for layer in before if layer)]
     parts, value, on_target, score = net.differentiate(question.inputs, work, kept, to_end=has_target)
-    onward, sentence = _onward(net, question.inputs, row, index, after)
+    onward, sentence = _onward(net, question.inputs, row, asked.unit, after)
     beside = [one.name for one in map(net.layers.__getitem__, kept) if one.beside_grid]
     notes = [*question.notes, *said, sentence, f"tokens beside the grid of {beside[0]} do not count" if beside else ""]
     return Influence(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +23,8 @@ class Stop(Exception):
     """A function that is not followed; says why, in words that go with its name."""
 
 
-class Made(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Made:
     """A node that a function makes.
 
     Attributes:
@@ -37,7 +39,8 @@ class Made(NamedTuple):
     count: int
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Asked:
     """A call whose output's wires are asked for.
 
     Attributes:
@@ -197,7 +200,9 @@ def _at_places(call: Asked, labels: Tensor, scale: float = 1.0) -> Made:
     places = labels.ndim - 2
     if labels.ndim < 3 or labels.ndim != call.output.ndim or not _alike(labels, range(-places, 0)):
         raise Stop("goes over more than the positions of a map")
-    return _onward("pool", call, labels[(..., *[slice(1)] * places)].expand(call.output.shape), scale)
+    return _onward(
+        "pool", call, labels.flatten(-places)[..., :1].unflatten(-1, (1,) * places).expand(call.output.shape), scale
+    )
 
 
 def _pooled(call: Asked) -> Made:

@@ -22,7 +22,7 @@ from cnnwidgets.methods import UnitPatches, project, top_patches
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.code.top_patches import patch_lines
 from cnnwidgets.methods.patches import Patch
-from cnnwidgets.net import BoundModel
+from cnnwidgets.net import BoundModel, UnitAddress
 from cnnwidgets.net.relu_rules import NoRule
 from cnnwidgets.panels.top_patches import words
 from cnnwidgets.panels.top_patches.pairs import Pairs, center
@@ -48,7 +48,7 @@ class TopPatches(Panel):
         net: a bound network, or a bare ``nn.Module``.
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         layer: a name in ``net.layers``; by default the deepest whose positions see at most half of the picture's side.
-        unit: by its index.
+        unit: by its index; or by its address, ``net["layer3"][17]``, which names the layer, too.
         workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 
@@ -88,7 +88,7 @@ class TopPatches(Panel):
         net: BoundModel | nn.Module,
         dataset: Any,
         layer: str | None = None,
-        unit: int = 0,
+        unit: int | UnitAddress = 0,
         *,
         workers: int = 0,
         executor: Executor | None = None,
