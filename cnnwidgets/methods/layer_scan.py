@@ -46,8 +46,13 @@ def layer_scan(
     rows = {name: net.layers[name] for name in names}
     for row in rows.values():
         _ = row.map_shape  # raises the sentence for a layer without units
-    tell = on_update and (lambda part, share: on_update(found(part), share))
+
+    def tell(part: Scan, share: float) -> None:
+        if on_update:
+            on_update(found(part), share)
+
     try:
-        return found(scan(net, dataset, reducers(rows), indices=indices, on_update=tell, cancel=cancel, **options))
+        done = scan(net, dataset, reducers(rows), indices=indices, on_update=tell, cancel=cancel, **options)
     except Cancelled as stop:
         raise Cancelled("cancelled", partial=found(stop.partial) if stop.partial else None) from None
+    return found(done)

@@ -9,6 +9,7 @@ import numpy as np
 
 from cnnwidgets.methods import Ablation, LayerProfiles
 from cnnwidgets.numbers import percent
+from cnnwidgets.panels.top_patches.words import class_name
 from cnnwidgets.views.curves import FONT, dress, needs_plotly
 from cnnwidgets.views.palette import GRAY, class_color
 from cnnwidgets.views.paper import MARK
@@ -33,7 +34,7 @@ def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
     order = np.arange(len(means))
     if len(order) > MOST:
         order = np.sort(np.argsort(-np.nan_to_num(auc, nan=-1.0), kind="stable")[:MOST])
-    texts = [_short(names[k] if k < len(names) else str(k)) for k in order]
+    texts = [_short(class_name(int(k), names)) for k in order]
     x = list(range(len(order)))
     figure = go.Figure()
     colors = [class_color(int(k)) for k in order]

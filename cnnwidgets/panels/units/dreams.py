@@ -39,14 +39,16 @@ class Dreams:
     def _look(self, job: Job, address: UnitAddress) -> None:
         due = 0.0
 
-        def tell(found: Maximized, share: float) -> None:
+        def tell(part: list[Maximized], share: float) -> None:
             nonlocal due
             if time.monotonic() > due:
+                (found,) = part
                 self._show(job, found, f"step {len(found.history)} of {STEPS}")
                 due = time.monotonic() + FRAME
 
         if address not in self._made:
-            self._made[address] = maximize(self._panel.net, unit(*address), steps=STEPS, on_update=tell, cancel=job)
+            made = maximize(self._panel.net, [unit(*address)], steps=STEPS, on_update=tell, cancel=job)
+            (self._made[address],) = made  # type: ignore[misc]  # a list, for a list was asked
             while len(self._made) > KEPT:
                 self._made.popitem(last=False)
         found = self._made[address]

@@ -8,7 +8,9 @@ from typing import Any
 
 from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, Job
-from cnnwidgets.methods import activations, connections, influence
+from cnnwidgets.methods.activations import activations
+from cnnwidgets.methods.connections import connections
+from cnnwidgets.methods.influence import influence
 from cnnwidgets.net import UnitAddress
 from cnnwidgets.net.errors import capitalized
 from cnnwidgets.views import ConnectionsView

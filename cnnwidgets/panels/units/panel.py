@@ -133,8 +133,6 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         self.dataset, self._workers, self._executor = dataset, workers, executor
         self._studies: dict[str, UnitStudy] = {}
         self._jobs = {}
-        if isinstance(unit, UnitAddress):
-            layer, unit = unit
         super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
 
     @property
@@ -143,15 +141,9 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         return [one.name for one in self.net.layers.with_units]
 
     @property
-    def address(self) -> UnitAddress:
-        """The unit whose story is told: ``panel.address`` is an answer that opens it."""
-        return UnitAddress(*self.held) if self.held else UnitAddress(self.layer, self.unit)
-
-    def go_to(self, address: UnitAddress) -> None:
-        """Open the unit at an address, such as ``net["layer3"][17]``."""
-        layer, unit = address
-        _ = self.net[layer][unit]  # raises the sentence for one that there is not
-        self.put(layer=layer, unit=unit, held=[])
+    def here(self) -> UnitAddress:
+        """The unit whose story is told: the one that is held, or else the chosen one."""
+        return UnitAddress(*(self.held or (self.layer, self.unit)))
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for all that is shown of the unit; False if ``timeout`` (in seconds) passes first."""
@@ -179,10 +171,10 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         """Hold this unit's story while you look at other units, layers and pictures; or release it."""
         self.held = [] if self.held else [self.layer, self.unit]
 
-    @action(lambda panel: "Restore" if panel.address.unit in panel.off else "Ablate", key="a", locked_by="off")
+    @action(lambda panel: "Restore" if panel.here.unit in panel.off else "Ablate", key="a", locked_by="off")
     def ablate(self) -> None:
         """Switch the unit off, or on again, and see the accuracy without it."""
-        unit = self.address.unit
+        unit = self.here.unit
         self.put(off=sorted({*self.off} ^ {unit}), detail="ablation")
 
     # Panel's parts
@@ -271,34 +263,34 @@ class UnitExplorer(ImagePanel, ColoredPanel):
 
     @draws("unit", "held", "rule")
     def draw_back(self, found: Explored) -> None:
-        self._jobs["back"] = self._sent_back.look_at(self.address, found.browsed.inputs, self.rule)
+        self._jobs["back"] = self._sent_back.look_at(self.here, found.browsed.inputs, self.rule)
 
     @draws("unit", "held", "rule", "image")
     def draw_patches(self, found: Explored) -> None:
-        study = found.studies.get(self.address.layer)
+        study = found.studies.get(self.here.layer)
         if study is None:
             return
-        layer = study.patches[self.address.layer]
-        if not 0 <= self.address.unit < len(layer.dead):
+        layer = study.patches[self.here.layer]
+        if not 0 <= self.here.unit < len(layer.dead):
             return
-        wanted = SimpleNamespace(**self._snapshot() | {"unit": self.address.unit, "which": "strongest"})
-        patches = layer.strongest(self.address.unit)
+        wanted = SimpleNamespace(**self._snapshot() | {"unit": self.here.unit, "which": "strongest"})
+        patches = layer.strongest(self.here.unit)
         self._jobs["look"] = self.pairs.look_at(
             layer, patches, wanted, study.patches.seen, words.over_patches(layer, wanted.unit, patches)
         )
 
-    @draws("unit", "held", of=lambda panel, found: (panel.address, found.whole))
+    @draws("unit", "held", of=lambda panel, found: (panel.here, found.whole))
     def draw_dream(self, found: Explored) -> None:
         if found.whole:
-            self._jobs["dream"] = self._dreams.look_at(self.address)
+            self._jobs["dream"] = self._dreams.look_at(self.here)
 
-    @draws("unit", "held", "connected", of=lambda panel, found: (panel.address, found.browsed.maps))
+    @draws("unit", "held", "connected", of=lambda panel, found: (panel.here, found.browsed.maps))
     def draw_graph(self, found: Explored) -> None:
-        self._jobs["graph"] = self._graph.look_at(self.address, found.browsed.inputs, self.connected)
+        self._jobs["graph"] = self._graph.look_at(self.here, found.browsed.inputs, self.connected)
 
     @draws("unit", "held", "detail", "off")
     def draw_detail(self, found: Explored) -> None:
-        study, (layer, unit) = found.studies.get(self.address.layer), self.address
+        study, (layer, unit) = found.studies.get(self.here.layer), self.here
         self.reveal(self.twins, self.detail == "twins")
         self.reveal(self.chart, self.detail != "twins")
         if study is None:
@@ -323,7 +315,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
             self.status.say(self._said(found))
 
     def summary(self, found: Explored) -> str:
-        return words.summary(self.address, found.browsed.maps, found.studies.get(self.address.layer), self._names)
+        return words.summary(self.here, found.browsed.maps, found.studies.get(self.here.layer), self._names)
 
     def progress(self, partial: Explored | None) -> str:
         study = partial.studies.get(self.layer) if partial else None
@@ -333,7 +325,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         """Of the picture ``values`` (units, height, width) and ``picture`` uint8 (H, W, 3), of the unit ``means`` and
         ``auc`` (classes,), of its patches ``patch_values`` and ``patch_indices`` (n,)."""
         found = self.result
-        layer, unit = self.address
+        layer, unit = self.here
         study = found.studies[layer]
         patches, profiles = study.patches[layer].strongest(unit), study.profiles[layer]
         return {
@@ -365,8 +357,8 @@ class UnitExplorer(ImagePanel, ColoredPanel):
 
     def _open(self, selected: int) -> None:
         """A patch was clicked."""
-        layer = self._result.studies[self.address.layer].patches[self.address.layer]
-        patches = layer.strongest(self.address.unit)
+        layer = self._result.studies[self.here.layer].patches[self.here.layer]
+        patches = layer.strongest(self.here.unit)
         if 0 <= selected < len(patches):
             y, x = center(self.net, layer.layer, patches[selected])
             self.put(image=patches[selected].index, y=y, x=x)

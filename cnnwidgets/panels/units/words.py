@@ -8,7 +8,7 @@ from cnnwidgets.methods import FeatureMaps, Patch, UnitPatches
 from cnnwidgets.methods.unit_study import UnitStudy
 from cnnwidgets.net import UnitAddress
 from cnnwidgets.numbers import number, percent
-from cnnwidgets.panels.top_patches.words import scanned, short
+from cnnwidgets.panels.top_patches.words import class_name, scanned, short
 
 __all__ = ["number", "summary"]
 
@@ -26,7 +26,9 @@ def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy | None, na
         return f"{address} is dead: it gives 0 at every position of {seen}.\n{scanned(study.patches)}"
     here = f", {number(float(maps.maximum[unit]))} in this picture" if maps.layer.name == layer else ""
     best = profiles.best(unit)
-    tells = f"; of the classes it tells “{short(_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
+    tells = (
+        f"; of the classes it tells “{short(class_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
+    )
     lines = [f"{address}: above 0 in {percent(float(profiles.active[unit]))} of the pictures{here}{tells}."]
     lines.append(scanned(study.patches))
     if twins := profiles.twins(unit, 3):
@@ -43,7 +45,3 @@ def over_patches(layer: UnitPatches, unit: int, patches: Sequence[Patch]) -> str
 
 
 _STATUS = {"exact": "exact", "bound": "a bound"}
-
-
-def _name(label: int, names: Sequence[str]) -> str:
-    return names[label] if label < len(names) else str(label)
