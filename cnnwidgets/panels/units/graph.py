@@ -49,14 +49,14 @@ class Graph:
     def _look(self, job: Job, address: UnitAddress, inputs: Any, kind: str) -> None:
         net = self._panel.net
         wired = connections(net, *address, SHOWN)
-        sides = [
+        sides: list[list[Node]] = [
             [(one.layer, one.unit, math.copysign(one.norm, one.weight)) for one in some]
             for some in (wired.before, wired.after)
         ]
         if kind == "influence":
             found = influence(net, *address, image=inputs)
             some = found.strongest_before(SHOWN), found.strongest_after(SHOWN)
-            sides = [[(one.layer, one.unit, value) for one, value in side] for side in some]
+            sides = [[(one.layer, one.unit, one.value) for one in side] for side in some]
         layers = {address.layer, *(layer for side in sides for layer, *_ in side if layer)}
         maps = activations(net, inputs, layers, cancel=job)
         values = [maps[layer].values[unit] if layer else inputs[0, unit].numpy() for layer, unit, _ in _all(address, sides)]

@@ -229,6 +229,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
                 self.net, self.dataset, state.layer, PATCHES, workers=self._workers, executor=self._executor,
                 on_update=update, cancel=job,
             )  # fmt: skip
+            _ = found.profiles[state.layer].auc  # which is kept, and takes a while of many units
             self._studies = dict([*self._studies.items(), (state.layer, found)][-LAYERS:])
         return Explored(browsed, dict(self._studies), True)
 
@@ -293,7 +294,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         study, (layer, unit) = found.studies.get(self.here.layer), self.here
         self.reveal(self.twins, self.detail == "twins")
         self.reveal(self.chart, self.detail != "twins")
-        if study is None:
+        if study is None or not found.whole:
             return
         profiles = study.profiles[layer]
         if self.detail == "classes" and not profiles.counts.any():
@@ -306,7 +307,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
             values = maps.values[[twin for twin, _ in self._twins]] if maps.layer.name == layer else np.zeros((0, 1, 1))
             labels = [f"{twin} · r {words.number(r)}" for twin, r in self._twins]
             self.twins.show(values, labels=labels, title=f"Units that answer as {unit} does")
-        elif found.whole:
+        else:
             self._jobs["ablation"] = self._losses.look_at(layer, self.off or [unit])
 
     @draws("unit", "held")
