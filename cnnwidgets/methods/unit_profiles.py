@@ -89,7 +89,7 @@ def unit_profiles(
     reducers = {name: Responses(net.layers[name]) for name in names}
 
     def found(done: Scan) -> UnitProfiles:
-        each = {name: _profiles(one, len(net.classes)) for name, one in done.results.items()}
+        each = {name: profiles_of(one, len(net.classes)) for name, one in done.results.items()}
         return UnitProfiles(each, done.seen, done.skipped, done.total, done.notes)
 
     try:
@@ -102,7 +102,15 @@ def unit_profiles(
     return found(done)
 
 
-def _profiles(found: Responses, classes: int) -> LayerProfiles:
+def profiles_of(found: Responses, classes: int) -> LayerProfiles:
+    """The profiles of a layer's responses, in the pictures' order.
+
+    Parameters:
+        classes: that the network has; 0 where it has none: then those of the labels.
+
+    Raises:
+        ValueError: a label is beyond the classes.
+    """
     indices, labels = np.concatenate(found.indices), np.concatenate(found.labels)
     order = np.argsort(indices, kind="stable")
     beyond = labels[labels >= classes] if classes else labels[:0]
