@@ -12,7 +12,7 @@ from cnnwidgets.methods.wire_walks import Step, Walk
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.address import UnitAddress, parted
 from cnnwidgets.net.arguments import checked
-from cnnwidgets.net.wires import NOTHING
+from cnnwidgets.net.wires import NOTHING, Node, Wiring
 from cnnwidgets.net.wiring import wiring
 from cnnwidgets.numbers import number
 
@@ -48,6 +48,7 @@ class Connections:
         unit: whose they are.
         before, after: to units of the layers before and after, the strongest first, at most as many as were asked for.
         layers_before, layers_after: by layer (None: the picture) how many of its units are connected.
+        ends: the layers at which it ends, since they cannot be followed, each with those that it is given; ``notes`` say why.
         notes: sentences on what was looked through, and on what could not be followed.
     """
 
@@ -56,6 +57,7 @@ class Connections:
     after: tuple[Connection, ...]
     layers_before: dict[str | None, int]
     layers_after: dict[str | None, int]
+    ends: dict[str, tuple[str | None, ...]]
     notes: tuple[str, ...] = ()
 
     @property
@@ -115,7 +117,8 @@ def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = No
     walk, wire = Walk(followed), int(wires[asked.unit])
     before, after = (_named(walk, steps) for steps in (walk.before(wire), walk.after(wire)))
     counts = [dict(Counter(layer for layer, _ in {(one.layer, one.unit) for one in side})) for side in (before, after)]
-    return Connections(address, tuple(before[:k]), tuple(after[:k]), counts[0], counts[1], tuple(_notes(walk)))
+    ends = {node.row: _rows(followed, node) for node in walk.stopped.values() if node.row}
+    return Connections(address, tuple(before[:k]), tuple(after[:k]), counts[0], counts[1], ends, tuple(_notes(walk)))
 
 
 def _named(walk: Walk, steps: Iterable[Step]) -> list[Connection]:
@@ -137,6 +140,12 @@ def _named(walk: Walk, steps: Iterable[Step]) -> list[Connection]:
         if squares
     ]
     return sorted(found, key=lambda one: -one.norm)
+
+
+def _rows(followed: Wiring, stop: Node) -> tuple[str | None, ...]:
+    """The layers that a node is given."""
+    nodes = {node.start: node for node in map(followed.node, stop.reads[stop.reads != NOTHING])}
+    return tuple(node.row for node in nodes.values() if node.row or node.kind == "picture")
 
 
 def _notes(walk: Walk) -> Iterable[str]:

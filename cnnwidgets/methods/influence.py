@@ -157,19 +157,17 @@ def influence(
 
 def _neighbors(net: BoundModel, row: Layer, address: UnitAddress) -> tuple[list[str | None], list[str], list[str]]:
     """The layers before and after a unit's, and sentences on them."""
+    names = [one.name for one in net.layers.with_units]
+    place = names.index(row.name)
     try:
         found = connections(net, address, k=1)
     except ValueError as error:  # a unit whose wire is not followed
-        before, after, said = [], [], [str(error)]
-    else:
-        before, after = [*found.layers_before], [name for name in found.layers_after if name]
-        said = [note for note in found.notes if note.startswith("connections end")]
-    if said:
-        rows = net.layers.with_units
-        place = rows.index(row)
-        before = before or [one.name for one in rows[max(0, place - 1) : place]]
-        after = after or [one.name for one in rows[place + 1 : place + 2]]
-    return before, after, said
+        return [*names[max(0, place - 1) : place]], names[place + 1 : place + 2], [str(error)]
+    before, after = [*found.layers_before], [name for name in found.layers_after if name]
+    ends = {name for name in found.ends if name in names}
+    after += [name for name in names[place + 1 :] if name in ends]
+    before += [name for name in found.ends.get(row.name, ()) if name is None or name in names]
+    return before, after, [note for note in found.notes if note.startswith("connections end")]
 
 
 def _onward(net: BoundModel, inputs: Tensor, row: Layer, unit: int, after: Sequence[str]) -> tuple[dict[str, Tensor], str]:
@@ -194,7 +192,7 @@ def _onward(net: BoundModel, inputs: Tensor, row: Layer, unit: int, after: Seque
         try:
             with Calls(module, look).watching(), Changed(module, row, moving).watching():
                 module(inputs.to(net.dtype))
-        except NotImplementedError as error:
+        except (NotImplementedError, ValueError) as error:  # no derivative forwards, several tensors
             return {}, f"what it does to the units after it is not known: {str(error).splitlines()[0]}"
     return found, ""
 

@@ -89,11 +89,19 @@ def unit_profiles(
 
 def profiles_in(done: Scan, classes: int) -> UnitProfiles:
     """What a scan by :class:`Responses` alone has found, of a network with so many classes."""
-    each = {name: _profiles(one, classes) for name, one in done.results.items()}
+    each = {name: profiles_of(one, classes) for name, one in done.results.items()}
     return UnitProfiles(each, done.seen, done.skipped, done.total, done.notes)
 
 
-def _profiles(found: Responses, classes: int) -> LayerProfiles:
+def profiles_of(found: Responses, classes: int) -> LayerProfiles:
+    """The profiles of a layer's responses, in the pictures' order.
+
+    Parameters:
+        classes: that the network has; 0 where it has none: then those of the labels.
+
+    Raises:
+        ValueError: a label is beyond the classes.
+    """
     indices, labels = np.concatenate(found.indices), np.concatenate(found.labels)
     order = np.argsort(indices, kind="stable")
     beyond = labels[labels >= classes] if classes else labels[:0]

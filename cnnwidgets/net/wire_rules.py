@@ -105,6 +105,14 @@ def compact(labels: Tensor) -> Tensor:
     return labels
 
 
+def once(labels: Tensor) -> Tensor:
+    """Labels without their repetitions along axes on which they are stored once."""
+    for dim, stride in enumerate(labels.stride()):
+        if not stride:
+            labels = labels.narrow(dim, 0, 1)
+    return labels
+
+
 def _moved(call: Asked) -> list[Tensor]:
     def label(value: Any) -> Any:
         if not isinstance(value, Tensor) or not value.is_floating_point():
@@ -127,17 +135,9 @@ def _onward(kind: str, call: Asked, labels: Tensor, scales: Tensor | float = 1.0
     """Each wire goes on, multiplied by what there is for each value."""
     if labels.shape != call.output.shape:
         raise Stop("gives values of another shape")
-    wires, places = torch.unique(_once(labels), return_inverse=True)
+    wires, places = torch.unique(once(labels), return_inverse=True)
     places = places.expand(labels.shape)
     return Made(kind, (Same(wires.numpy(), _by_wire(scales, places, len(wires))),), places, len(wires))
-
-
-def _once(labels: Tensor) -> Tensor:
-    """The labels without the repetitions along axes on which they are stored once."""
-    for dim, stride in enumerate(labels.stride()):
-        if not stride:
-            labels = labels.narrow(dim, 0, 1)
-    return labels
 
 
 def _by_wire(scales: Tensor | float, places: Tensor, count: int) -> np.ndarray:
@@ -169,7 +169,7 @@ def _plus(call: Asked) -> Made:
         return _onward("scale", call, known[0][0], float(known[0][1]))
     if any(labels.shape != call.output.shape for labels, _ in known):
         raise Stop("adds one value to all positions of a map")
-    both = torch.broadcast_tensors(*(_once(labels) for labels, _ in known))
+    both = torch.broadcast_tensors(*(once(labels) for labels, _ in known))
     pairs, places = torch.unique(torch.stack([each.flatten() for each in both]), dim=1, return_inverse=True)
     links = [
         Same(wires.numpy(), np.full(len(wires), float(factor))) for wires, (_, factor) in zip(pairs, known, strict=True)

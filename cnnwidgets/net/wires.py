@@ -160,8 +160,9 @@ class Wiring:
         found: dict[int, list[tuple[Node, int]]] = {}
         for node in self.nodes:
             for number, link in enumerate(node.links):
-                for start in {self.node(wire).start for wire in np.unique(link.sources) if wire != NOTHING}:
-                    found.setdefault(start, []).append((node, number))
+                wires = link.sources[link.sources != NOTHING]
+                for read in np.unique(np.searchsorted(self._starts, wires, side="right") - 1):
+                    found.setdefault(self.nodes[read].start, []).append((node, number))
         return found
 
     def node(self, wire: int) -> Node:

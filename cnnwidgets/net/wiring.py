@@ -17,7 +17,7 @@ from cnnwidgets.net.bound import BoundModel
 from cnnwidgets.net.layers import Layer
 from cnnwidgets.net.survey import own_tensors, version_of
 from cnnwidgets.net.trace import Calls, tensors_in
-from cnnwidgets.net.wire_rules import Asked, Stop, after
+from cnnwidgets.net.wire_rules import Asked, Stop, after, once
 from cnnwidgets.net.wires import NOTHING, Node, Wiring
 
 _NONE = np.zeros(0, int)
@@ -78,12 +78,13 @@ class Follow(Calls):
         try:
             found = after(Asked(self._func, name, args, kwargs, self._given, made[0]))
         except Stop as stop:
-            known = [labels.flatten() for labels in self._given.values() if labels is not None]
-            return [self._stopped(tensor, str(stop), torch.cat(known).unique().numpy()) for tensor in made]
+            known = [once(labels).flatten() for labels in self._given.values() if labels is not None]
+            reads = torch.cat(known).unique().numpy()
+            return [self._stopped(made[0], str(stop), reads), *(self._stopped(tensor, str(stop)) for tensor in made[1:])]
         if isinstance(found, list):
             return found
         node = self._new(Node(found.kind, name, self._next, found.count, found.links))
-        return [found.labels + node.start]
+        return [(once(found.labels) + node.start).expand(found.labels.shape)]
 
     def saw_call(self, name: str, kind: str | nn.Module, output: Tensor) -> None:
         """A layer has given its output: its units have names from now on."""
@@ -95,11 +96,12 @@ class Follow(Calls):
             axis = output.ndim - 1 if layer.layout in ("tokens", "map, channels last") else 1
             labels = self._begin("stop", output, axis, node.stop, node.reads)
             self._set(output, labels)
+            node.reads = _NONE
         units = layer.by_unit(labels).flatten(2)[0]
         wires = units[:, 0].numpy()
         known = wires[wires != NOTHING]
         if (units != units[:, :1]).any() or len(np.unique(known)) < len(known):
-            self.rows[name] = "a unit of it is one position of a map"
+            self.rows[name] = "each is one position of a map, or made of what is not followed"
             return
         self.rows[name] = wires
         node = self._node(wires.min())

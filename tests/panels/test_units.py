@@ -96,7 +96,9 @@ def _numbers(values) -> np.ndarray:
     """Of a trace, as plotly writes them."""
     import base64
 
-    return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]) if isinstance(values, dict) else np.array(values)
+    return (
+        np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]) if isinstance(values, dict) else np.array(values)
+    )
 
 
 def test_twins_are_the_units_whose_answers_correlate_most(net, panel):
