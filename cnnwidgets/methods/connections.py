@@ -48,7 +48,7 @@ class Connections:
         unit: whose they are.
         before, after: to units of the layers before and after, the strongest first, at most as many as were asked for.
         layers_before, layers_after: by layer (None: the picture) how many of its units are connected.
-        ends: the layers at which it ends, since they cannot be followed, each with those that it is given; ``notes`` say why.
+        ends: the layers at which it ends, for they cannot be followed, each with those that it is given; ``notes`` say why.
         notes: sentences on what was looked through, and on what could not be followed.
     """
 

@@ -52,7 +52,7 @@ def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
     )
     return dress(
         figure, "", "", margin=MARGIN, showlegend=False, bargap=0.25,
-        title={"text": "Mean response by class (bars) · AUC (dots)", **FONT, "x": 0.01, "y": 0.98, "yanchor": "top"},
+        title=_title("Mean response by class (bars) · AUC (dots)"),
         xaxis={"tickvals": x, "ticktext": texts, "tickangle": 0, "fixedrange": True},
         yaxis={"nticks": 4, "fixedrange": True, "rangemode": "tozero"},
         yaxis2={
@@ -64,12 +64,16 @@ def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
 
 @needs_plotly
 def words_alone(words: str) -> Any:
-    """An empty chart that says why it is."""
+    """A chart that says why it is empty. What plotly imports to draw the others is imported here."""
     import plotly.graph_objects as go
 
+    figure = go.Figure()
+    bar = {"color": GRAY, "line": {"width": 0}}
+    figure.add_bar(x=[], y=[], marker=bar, error_x={"array": [], "arrayminus": [], "color": GRAY})
+    figure.add_shape(type="line", line={"color": GRAY}, visible=False)
     hidden = {"visible": False, "fixedrange": True}
-    title = {"text": words, **FONT, "x": 0.01, "y": 0.98, "yanchor": "top"}
-    return dress(go.Figure(), "", "", margin=MARGIN, title=title, xaxis=hidden, yaxis=hidden)
+    axes = {"xaxis": hidden, "yaxis": hidden, "yaxis2": {"overlaying": "y"}}
+    return dress(figure, "", "", margin=MARGIN, title=_title(words), showlegend=False, **axes)
 
 
 @needs_plotly
@@ -97,10 +101,14 @@ def ablation_chart(found: Ablation, off: Sequence[int]) -> Any:
     )  # fmt: skip
     return dress(
         figure, "", "", margin={**MARGIN, "l": 150, "r": 16}, showlegend=False,
-        title={"text": f"Accuracy over {found.pictures:,} pictures", **FONT, "x": 0.01, "y": 0.98, "yanchor": "top"},
+        title=_title(f"Accuracy over {found.pictures:,} pictures"),
         xaxis={"range": [0, 102], "ticksuffix": "%", "nticks": 5, "fixedrange": True},
         yaxis={"fixedrange": True, "tickfont": {"size": 13}},
     )  # fmt: skip
+
+
+def _title(words: str) -> dict[str, Any]:
+    return {"text": words, **FONT, "x": 0.01, "y": 0.98, "yanchor": "top"}
 
 
 def _short(name: str) -> str:

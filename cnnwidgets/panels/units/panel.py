@@ -198,7 +198,8 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         self.graph = ConnectionsView(height=204, locked="unit" in self.locked or "layer" in self.locked)
         self.chart = ChartView(height=190)
         with suppress(MissingPackage):
-            self.chart.show(blank("", ""), "what the unit answers to")
+            self.chart.show(blank("", ""), "nothing yet")  # plotly is imported here
+            self.chart.show(charts.words_alone("Scanning the pictures …"), "nothing yet")
         self.twins = ImageGrid(noun="unit", tools=False, height=190, hide=["line"])
         self.bind(self.twins, *COLORING)
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.map, "cursor"))
