@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from cnnwidgets.methods.code.connections import connection_lines
 from cnnwidgets.methods.wire_walks import Step, Walk
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.address import UnitAddress, parted
 from cnnwidgets.net.arguments import checked
-from cnnwidgets.net.wires import NOTHING, Node, Wiring
+from cnnwidgets.net.wires import NOTHING, Index, Node, Wiring
 from cnnwidgets.net.wiring import wiring
 from cnnwidgets.numbers import number
 
@@ -30,6 +31,7 @@ class Connection:
         mean: the mean over the kernel.
         via: the convolution or fully connected layer whose weight it is; None where a residual add joins two units of the
             same number, whose weight is 1.
+        where: of each part of the kernel what it is multiplied by, and its place in the weight of ``via``.
     """
 
     layer: str | None
@@ -38,6 +40,7 @@ class Connection:
     norm: float
     mean: float
     via: str | None
+    where: tuple[tuple[float, Index], ...] = field(repr=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +51,7 @@ class Connections:
         unit: whose they are.
         before, after: to units of the layers before and after, the strongest first, at most as many as were asked for.
         layers_before, layers_after: by layer (None: the picture) how many of its units are connected.
-        ends: the layers at which it ends, for they cannot be followed, each with those that it is given; ``notes`` say why.
+        ends: the layers that cannot be followed, at which it ends, each with those that it is given; ``notes`` say why.
         notes: sentences on what was looked through, and on what could not be followed.
     """
 
@@ -78,6 +81,10 @@ class Connections:
             f"Of {count:,} unit{'s' * (count != 1)} {side} it, {whose[:1].lower()}{whose[1:]} is connected most with "
             f"{_called(most)}, {by}: norm {number(most.norm)}, sum {number(most.weight)}."
         )
+
+    def code(self, net: BoundModel) -> str:
+        """Plain PyTorch lines that put the kernels into ``before`` and ``after``, and their sums into ``values``."""
+        return connection_lines(net, self.before, self.after)
 
     def __repr__(self) -> str:
         return f"<connections of {self.unit}: {' '.join(self.sentences)}>"
@@ -123,22 +130,23 @@ def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = No
 
 def _named(walk: Walk, steps: Iterable[Step]) -> list[Connection]:
     """All connections that are not 0, the strongest first; what no layer gives is noted by the walk."""
-    sums: dict[tuple[str | None, int, str | None], np.ndarray] = {}
+    parts: dict[tuple[str | None, int, str | None], list[tuple]] = {}
     for weights, via in steps:
-        for wire, *numbers in zip(*weights, strict=True):
+        for wire, *part in zip(*weights, strict=True):
             if wire == NOTHING:
                 continue
             node = walk.wiring.node(wire)
             if node.row is None and node.kind != "picture":
                 walk.stopped[node.start] = node
                 continue
-            named = (node.row, int(node.units[wire - node.start]), via)
-            sums[named] = sums.get(named, np.zeros(3)) + numbers
-    found = [
-        Connection(layer, unit, float(total), float(np.sqrt(squares)), float(total / count), via)
-        for (layer, unit, via), (total, squares, count) in sums.items()
-        if squares
-    ]
+            parts.setdefault((node.row, int(node.units[wire - node.start]), via), []).append(tuple(part))
+    found = []
+    for (layer, unit, via), each in parts.items():
+        sums, squares, counts, scales, indices = zip(*each, strict=True)
+        if any(squares):
+            mean, norm = float(sum(sums) / sum(counts)), float(np.sqrt(sum(squares)))
+            where = tuple(zip(map(float, scales), indices, strict=True))
+            found.append(Connection(layer, unit, float(sum(sums)), norm, mean, via, where))
     return sorted(found, key=lambda one: -one.norm)
 
 

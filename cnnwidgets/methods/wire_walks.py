@@ -123,4 +123,4 @@ class Walk:
 
 def _one(wire: int, weight: float) -> Weights:
     """A single weight."""
-    return Weights(np.array([wire]), np.array([weight]), np.array([weight**2]), np.array([1]))
+    return Weights(np.array([wire]), np.array([weight]), np.array([weight**2]), np.array([1]), np.array([weight]), [()])

@@ -249,18 +249,19 @@ def _weighed(call: Asked) -> Made:
     if not _alike(labels, [dim for dim in range(labels.ndim) if dim != axis % labels.ndim]):
         raise Stop("is given values of different units side by side")
     inputs = labels.movedim(axis, 0).flatten(1)[:, 0].numpy()
-    groups, kernels, share = _grouped(call, weight.detach())
+    is_transposed = call.name.startswith("conv_transpose")
+    groups, kernels, share = _grouped(call, weight.detach(), is_transposed)
     count = kernels.shape[0] * kernels.shape[1]
     shape = [count if dim == axis % labels.ndim else 1 for dim in range(labels.ndim)]
     places = torch.arange(count).reshape(shape).expand(call.output.shape)
-    return Made("kernels", (Kernels(kernels, inputs.reshape(groups, -1), share),), places, count)
+    return Made("kernels", (Kernels(kernels, inputs.reshape(groups, -1), share, is_transposed),), places, count)
 
 
-def _grouped(call: Asked, weight: Tensor) -> tuple[int, Tensor, float]:
+def _grouped(call: Asked, weight: Tensor, is_transposed: bool) -> tuple[int, Tensor, float]:
     """Number of groups, weight (groups, outputs, inputs, kernel), and the share of a kernel that one position sees."""
     if call.name == "linear":
         return 1, weight[None, ..., None], 1.0
-    if not call.name.startswith("conv_transpose"):
+    if not is_transposed:
         groups = call.given(6, "groups", default=1)
         return groups, weight.flatten(2).unflatten(0, (groups, -1)), 1.0
     groups, stride = call.given(6, "groups", default=1), call.given(3, "stride", default=1)

@@ -6,6 +6,7 @@ has a wire for each unit that it gives; one that only moves values (a view, a sl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -17,6 +18,9 @@ from torch import Tensor
 NOTHING = -1
 """The wire of what does not depend on the picture."""
 
+Index = tuple[list[int], ...]
+"""Numbers along each of the first axes of a weight."""
+
 
 class Weights(NamedTuple):
     """The weights between one wire and some others, a row each.
@@ -27,16 +31,25 @@ class Weights(NamedTuple):
             all positions.
         squares: float64 (n,), the sum of the squares.
         counts: int64 (n,), the number of weights.
+        scales: float64 (n,), what the layer's own weights are multiplied by.
+        indices: (n,), where they are in the layer's own weight.
     """
 
     wires: np.ndarray
     sums: np.ndarray
     squares: np.ndarray
     counts: np.ndarray
+    scales: np.ndarray
+    indices: list[Index]
 
     def scaled(self, by: np.ndarray | float) -> Weights:
         """The same, all multiplied."""
-        return self._replace(sums=self.sums * by, squares=self.squares * np.square(by))
+        return self._replace(sums=self.sums * by, squares=self.squares * np.square(by), scales=self.scales * by)
+
+    def where(self, kept: np.ndarray) -> Weights:
+        """Some of them."""
+        arrays = {name: getattr(self, name)[kept] for name in Weights._fields[:-1]}
+        return Weights(**arrays, indices=[self.indices[k] for k in np.flatnonzero(kept)])
 
     def at(self, wires: np.ndarray) -> Weights:
         """The same weights, of other wires."""
@@ -64,11 +77,13 @@ class Kernels:
         weight: (groups, units / groups, inputs / groups, size of a kernel).
         sources: int64 (groups, inputs / groups), the wire of each input; behind a flattened map several have the same one.
         share: how much of a kernel one position sees: 1, but of a transposed convolution 1 / the product of its strides.
+        is_transposed: whether the layer's own weight has the inputs first.
     """
 
     weight: Tensor
     sources: np.ndarray
     share: float = 1.0
+    is_transposed: bool = False
 
     def into(self, unit: int) -> Weights:
         """The weights from each wire into a unit."""
@@ -77,20 +92,37 @@ class Kernels:
         wires, places = np.unique(self.sources[group], return_inverse=True)
         sums, squares = (np.bincount(places, part.sum(1), len(wires)) for part in (kernels, kernels**2))
         counts = np.bincount(places, minlength=len(wires)) * kernels.shape[1]
-        kept = wires != NOTHING
-        return Weights(wires[kept], self.share * sums[kept], squares[kept], counts[kept])
+        columns = np.split(np.argsort(places, kind="stable"), np.cumsum(np.bincount(places))[:-1])
+        indices = [self._index(group, row, each) for each in columns]
+        found = Weights(wires, self.share * sums, squares, counts, np.full(len(wires), self.share), indices)
+        return found.where(wires != NOTHING)
 
     def out_of(self, wire: int, start: int) -> Weights:
         """The weights from a wire into each unit, whose wires are numbered from ``start`` on."""
         found = []
         for group, sources in enumerate(self.sources):
-            columns = torch.from_numpy(np.flatnonzero(sources == wire)).to(self.weight.device)
+            columns = np.flatnonzero(sources == wire)
             if len(columns):
-                kernels = self.weight[group][:, columns].double().cpu().flatten(1).numpy()
-                wires = start + group * len(kernels) + np.arange(len(kernels))
-                counts = np.full(len(kernels), kernels.shape[1])
-                found.append(Weights(wires, self.share * kernels.sum(1), (kernels**2).sum(1), counts))
-        return Weights(*map(np.concatenate, zip(*found, strict=True)))
+                kernels = self.weight[group][:, torch.from_numpy(columns)].double().cpu().flatten(1).numpy()
+                count = len(kernels)
+                wires, counts = start + group * count + np.arange(count), np.full(count, kernels.shape[1])
+                indices = [self._index(group, row, columns) for row in range(count)]
+                sums, squares = self.share * kernels.sum(1), (kernels**2).sum(1)
+                found.append(Weights(wires, sums, squares, counts, np.full(count, self.share), indices))
+        return joined(found)
+
+    def _index(self, group: int, row: int, columns: np.ndarray) -> Index:
+        """Where in the layer's own weight the weights of a row are."""
+        _, rows, inputs, _ = self.weight.shape
+        if self.is_transposed:
+            return (group * inputs + columns).tolist(), [row]
+        return [group * rows + row], columns.tolist()
+
+
+def joined(some: Sequence[Weights]) -> Weights:
+    """All of several weights."""
+    arrays = {name: np.concatenate([getattr(one, name) for one in some]) for name in Weights._fields[:-1]}
+    return Weights(**arrays, indices=[index for one in some for index in one.indices])
 
 
 @dataclass(eq=False)

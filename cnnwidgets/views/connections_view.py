@@ -63,10 +63,11 @@ class ConnectionsView(View, module="connections_view.js"):
         Parameters:
             before, after: of each unit ``name``, ``value`` and, if wanted, ``told``, a sentence.
             here: name of the unit in the middle.
-            maps: of the unit in the middle, those before and those after: (height, width), each of its own size.
+            maps: of the unit in the middle, those before and those after: (height, width), each of its own size, and colored
+                between its own ends; those of one position between the ends of all of them.
             traits: further traits to set in the same message.
         """
-        tiles = np.stack([_tile(one) for one in maps]) if len(maps) else np.zeros((0, 1, 1), np.uint8)
+        tiles = np.stack(_tiles(maps)) if len(maps) else np.zeros((0, 1, 1), np.uint8)
         with self.hold_sync():
             self.before, self.here, self.after = [dict(one) for one in before], here, [dict(one) for one in after]
             self.pixels, self.shape = tiles.tobytes(), list(tiles.shape)
@@ -109,7 +110,13 @@ SIDE = 32
 """Most pixels of a map's side."""
 
 
+def _tiles(maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """uint8 (SIDE, SIDE) each: a map by its nearest positions."""
+    single = np.array([one.item() for one in maps if one.size == 1], np.float32)
+    levels = iter(quantize(single[None])[0][0]) if len(single) else iter(())
+    return [np.full((SIDE, SIDE), next(levels)) if one.size == 1 else _tile(one) for one in maps]
+
+
 def _tile(values: np.ndarray) -> np.ndarray:
-    """uint8 (SIDE, SIDE): a map between its own ends, by its nearest positions."""
     rows, columns = ((np.arange(SIDE) * size) // SIDE for size in values.shape)
     return quantize(values[np.ix_(rows, columns)][None].astype(np.float32))[0][0]

@@ -40,8 +40,7 @@ class Net(nn.Module):
                 for tensor, low in ((part.running_mean, -0.1), (part.running_var, 0.5), (part.weight, 0.5)):
                     nn.init.uniform_(tensor, low, low + 1)
 
-    def build(self):
-        raise NotImplementedError
+    def build(self): ...
 
 
 class Plain(Net):
@@ -356,6 +355,20 @@ def test_an_in_place_relu_is_looked_through():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 3), nn.Flatten(), nn.Linear(2 * 64, 3))
     found = connections(cw.bind(model, input_shape=(3, SIDE, SIDE)), "2", 1, ALL)
     assert found.layers_before == {"1": 4} and found.layers_after == {"4": 3}
+
+
+@pytest.mark.parametrize(("kind", "layer"), ASKED, ids=lambda each: getattr(each, "__name__", each))
+def test_the_lines_give_the_weights_and_norms_again(kind, layer):
+    net = bind(kind)
+    found = connections(net, layer, 1, 5)
+    scope = {"model": net.module, "preprocess": None}
+    exec(found.code(net).replace("model = ...  # your network", ""), scope)
+    for name, side, values in zip(("before", "after"), (found.before, found.after), scope["values"], strict=True):
+        np.testing.assert_allclose(values, [one.weight for one in side], rtol=1e-6)
+        assert [pair[:2] for pair in scope[name]] == [(one.layer, one.unit) for one in side]
+        if layer != "up" or kind is not Branches:
+            norms = [kernel.norm().item() for _, _, kernel in scope[name]]
+            np.testing.assert_allclose(norms, [one.norm for one in side], rtol=1e-6)
 
 
 def test_what_does_not_fit_is_told():

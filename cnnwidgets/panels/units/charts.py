@@ -31,9 +31,9 @@ def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
     import plotly.graph_objects as go
 
     means, auc = found.means[unit], found.auc[unit]
-    order = np.arange(len(means))
+    order = np.flatnonzero(found.counts)
     if len(order) > MOST:
-        order = np.sort(np.argsort(-np.nan_to_num(auc, nan=-1.0), kind="stable")[:MOST])
+        order = np.sort(order[np.argsort(-np.nan_to_num(auc[order], nan=-1.0), kind="stable")[:MOST]])
     texts = [_short(class_name(int(k), names)) for k in order]
     x = list(range(len(order)))
     figure = go.Figure()
@@ -95,7 +95,7 @@ def ablation_chart(found: Ablation, off: Sequence[int]) -> Any:
     figure = go.Figure()
     figure.add_bar(
         y=list(names), x=[100 * value for value in values], orientation="h", text=[percent(value) for value in values],
-        textposition="inside", insidetextanchor="start", hoverinfo="skip",
+        textposition="auto", textangle=0, insidetextanchor="start", hoverinfo="skip", textfont={"size": 13},
         marker={"color": [BAR, GRAY, MARK, BAR], "line": {"width": 0}},
         error_x={"array": [100 * one for one in spread[0]], "arrayminus": [100 * one for one in spread[1]], "color": GRAY},
     )  # fmt: skip

@@ -200,7 +200,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         with suppress(MissingPackage):
             self.chart.show(blank("", ""), "nothing yet")  # plotly is imported here
             self.chart.show(charts.words_alone("Scanning the pictures …"), "nothing yet")
-        self.twins = ImageGrid(noun="unit", tools=False, height=190, hide=["line"])
+        self.twins = ImageGrid(noun="unit", tools=False, height=184, hide=["line"])
         self.bind(self.twins, *COLORING)
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.map, "cursor"))
         self.grid.on_user("cursor", self.point)
@@ -305,8 +305,9 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         elif self.detail == "twins":
             maps = found.browsed.maps
             self._twins = profiles.twins(unit, TWINS)
-            values = maps.values[[twin for twin, _ in self._twins]] if maps.layer.name == layer else np.zeros((0, 1, 1))
-            labels = [f"{twin} · r {words.number(r)}" for twin, r in self._twins]
+            here = maps.layer.name == profiles.layer.name
+            values = maps.values[[twin for twin, _ in self._twins]] if here else np.zeros((0, 1, 1))
+            labels = [f"{twin} · r {r:.2f}".replace("-", "−") for twin, r in self._twins]
             self.twins.show(values, labels=labels, title=f"Units that answer as {unit} does")
         else:
             self._jobs["ablation"] = self._losses.look_at(layer, self.off or [unit])

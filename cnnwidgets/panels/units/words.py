@@ -24,7 +24,7 @@ def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy | None, na
     if profiles.dead[unit]:
         seen = f"all {study.patches.seen:,} pictures"
         return f"{address} is dead: it gives 0 at every position of {seen}.\n{scanned(study.patches)}"
-    here = f", {number(float(maps.maximum[unit]))} in this picture" if maps.layer.name == layer else ""
+    here = f", {number(float(maps.maximum[unit]))} in this picture" if maps.layer.name == profiles.layer.name else ""
     best = profiles.best(unit)
     tells = (
         f"; of the classes it tells “{short(class_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
