@@ -30,6 +30,8 @@ def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
     """The mean response to each class as bars, and how well the unit alone tells the class (AUC) as dots."""
     import plotly.graph_objects as go
 
+    if not found.counts.any():
+        return words_alone("No picture has a label.")
     means, auc = found.means[unit], found.auc[unit]
     order = np.flatnonzero(found.counts)
     if len(order) > MOST:

@@ -9,16 +9,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import traitlets as t
 from torch import nn
 
-from cnnwidgets.base import Choice, ColoredPanel, Cursor, ImagePanel, Order, action, column, draws, public, row
-from cnnwidgets.base import controls as c
-from cnnwidgets.base.coloring import COLORING, Scale
+from cnnwidgets.base import column, draws, row
+from cnnwidgets.base.coloring import COLORING
 from cnnwidgets.base.jobs import Job, import_for_pictures
 from cnnwidgets.base.layout import Part
-from cnnwidgets.base.traits import telling_layer
-from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
 from cnnwidgets.methods.unit_study import UnitStudy, study_units
 from cnnwidgets.net import BoundModel, UnitAddress
@@ -26,10 +22,12 @@ from cnnwidgets.net.items import names_of
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.top_patches.pairs import Pairs, center
 from cnnwidgets.panels.units import charts, words
+from cnnwidgets.panels.units.choice import UnitChoice
 from cnnwidgets.panels.units.dreams import Dreams
-from cnnwidgets.panels.units.graph import KINDS, Graph
+from cnnwidgets.panels.units.graph import Graph
 from cnnwidgets.panels.units.loss import Losses
 from cnnwidgets.panels.units.sent_back import SentBack
+from cnnwidgets.panels.units.twins import Twins
 from cnnwidgets.views import ChartView, ConnectionsView, ImageGrid, ImageView
 from cnnwidgets.views.curves import blank
 
@@ -41,12 +39,8 @@ GRID = 216
 
 PATCHES = 9
 
-TWINS = 8
-
 LAYERS = 8
 """Layers whose scans are kept, so that one can go back."""
-
-RULES = ("guided", "deconvnet", "gradient")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +48,13 @@ class Explored:
     """A layer's maps for a picture, and what is known of its units from the data set.
 
     Attributes:
+        layer: its name, as it was asked for.
         browsed: the maps.
         studies: by layer what was found over the data set, of the layers that were looked at last.
         whole: whether the layer's scan is complete.
     """
 
+    layer: str
     browsed: Browsed
     studies: dict[str, UnitStudy]
     whole: bool
@@ -72,7 +68,7 @@ class Explored:
         return self.browsed.code(net)
 
 
-class UnitExplorer(ImagePanel, ColoredPanel):
+class UnitExplorer(UnitChoice):
     """What does this unit want, what is it wired to, and does it matter? One unit's story, on your own data.
 
     >>> cw.UnitExplorer(cw.load("scenes"), cw.samples.scenes(size=200))
@@ -91,30 +87,6 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         unit: its number, or an address that says the layer as well.
         workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
-
-    layer = public(
-        t.Unicode(None, allow_none=True, help="Layer whose units are shown"),
-        c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
-        usual=telling_layer,
-    )
-    unit = public(t.Int(0, help="Index of the chosen unit"), None, then="nothing", none=-1)
-    y = Cursor(help="Row of the cursor in the picture, in pixels")
-    x = Cursor(help="Column of the cursor in the picture, in pixels")
-    sort = Order(*ORDERS, more=True, help="Order of the units: by index, or largest maximum or mean first")
-    scale = Scale("map", "map", more=True)
-    rule = Choice(
-        RULES, label="projection", then="nothing", more=True, help="How a value goes back to the picture through each ReLU"
-    )  # fmt: skip
-    connected = Choice(
-        list(KINDS), label="connections", then="nothing", more=True,
-        help="Lines by the weights between units, or by what they do in this picture: gradient times activation",
-    )  # fmt: skip
-    detail = Choice(
-        ["classes", "twins", "ablation"], label="show", then="nothing",
-        help="Which classes the unit tells, which units answer like it, or the accuracy without it",
-    )  # fmt: skip
-    held = public(t.List(help="Layer and number of the unit that is held while one looks at others"), None, then="nothing")
-    off = public(t.List(t.Int(), help="Units of the layer that are switched off"), None, then="nothing")
 
     _jobs: dict[str, Job]
 
@@ -135,47 +107,9 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         self._jobs = {}
         super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
 
-    @property
-    def layer_names(self) -> list[str]:
-        """The layers that have units."""
-        return [one.name for one in self.net.layers.with_units]
-
-    @property
-    def here(self) -> UnitAddress:
-        """The unit whose story is told: the one that is held, or else the chosen one."""
-        return UnitAddress(*(self.held or (self.layer, self.unit)))
-
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for all that is shown of the unit; False if ``timeout`` (in seconds) passes first."""
         return super().wait(timeout) and all(job.wait(timeout) for job in [*self._jobs.values()])
-
-    # keys
-
-    @action("Layer before", key="u", more=True, locked_by="layer")
-    def layer_before(self) -> None:
-        """Go to the layer before, with the cursor where it is."""
-        self._go_by(-1)
-
-    @action("Layer after", key="o", more=True, locked_by="layer")
-    def layer_after(self) -> None:
-        """Go to the layer after, with the cursor where it is."""
-        self._go_by(1)
-
-    @action("Next projection", key="b", more=True, locked_by="rule")
-    def next_rule(self) -> None:
-        """Send values back to the picture by the next rule: guided, deconvnet, gradient."""
-        self.rule = RULES[(RULES.index(self.rule) + 1) % len(RULES)]
-
-    @action(lambda panel: "Release" if panel.held else "Hold", key="f", more=True, locked_by="held")
-    def hold(self) -> None:
-        """Hold this unit's story while you look at other units, layers and pictures; or release it."""
-        self.held = [] if self.held else [self.layer, self.unit]
-
-    @action(lambda panel: "Restore" if panel.here.unit in panel.off else "Ablate", key="a", locked_by="off")
-    def ablate(self) -> None:
-        """Switch the unit off, or on again, and see the accuracy without it."""
-        unit = self.here.unit
-        self.put(off=sorted({*self.off} ^ {unit}), detail="ablation")
 
     # Panel's parts
 
@@ -201,6 +135,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
             self.chart.show(blank("", ""), "nothing yet")  # plotly is imported here
             self.chart.show(charts.words_alone("Scanning the pictures …"), "nothing yet")
         self.twins = ImageGrid(noun="unit", tools=False, height=184, hide=["line"])
+        self._twins = Twins(self.twins)
         self.bind(self.twins, *COLORING)
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.map, "cursor"))
         self.grid.on_user("cursor", self.point)
@@ -217,14 +152,14 @@ class UnitExplorer(ImagePanel, ColoredPanel):
 
     def compute(self, state: SimpleNamespace, job: Job) -> Explored:
         def tell(browsed: Browsed) -> None:
-            job.update(Explored(browsed, dict(self._studies), state.layer in self._studies))
+            job.update(Explored(state.layer, browsed, dict(self._studies), state.layer in self._studies))
 
         browsed = self.browser.look(state.image, state.layer, on_update=tell, cancel=job)
         if state.layer not in self._studies:
             tell(browsed)
 
             def update(part: UnitStudy, share: float) -> None:
-                job.update(Explored(browsed, {**self._studies, state.layer: part}, False), share)
+                job.update(Explored(state.layer, browsed, {**self._studies, state.layer: part}, False), share)
 
             found = study_units(
                 self.net, self.dataset, state.layer, PATCHES, workers=self._workers, executor=self._executor,
@@ -232,7 +167,7 @@ class UnitExplorer(ImagePanel, ColoredPanel):
             )  # fmt: skip
             _ = found.profiles[state.layer].auc  # which is kept, and takes a while of many units
             self._studies = dict([*self._studies.items(), (state.layer, found)][-LAYERS:])
-        return Explored(browsed, dict(self._studies), True)
+        return Explored(state.layer, browsed, dict(self._studies), True)
 
     @draws(of=lambda panel, found: found.browsed.maps)
     def draw_maps(self, found: Explored) -> None:
@@ -265,60 +200,58 @@ class UnitExplorer(ImagePanel, ColoredPanel):
 
     @draws("unit", "held", "rule")
     def draw_back(self, found: Explored) -> None:
-        self._jobs["back"] = self._sent_back.look_at(self.here, found.browsed.inputs, self.rule)
+        if address := self._story(found):
+            self._jobs["back"] = self._sent_back.look_at(address, found.browsed.inputs, self.rule)
 
     @draws("unit", "held", "rule", "image")
     def draw_patches(self, found: Explored) -> None:
-        study = found.studies.get(self.here.layer)
-        if study is None:
+        address = self._story(found)
+        if not address or not (study := found.studies.get(address.layer)):
             return
-        layer = study.patches[self.here.layer]
-        if not 0 <= self.here.unit < len(layer.dead):
-            return
-        wanted = SimpleNamespace(**self._snapshot() | {"unit": self.here.unit, "which": "strongest"})
-        patches = layer.strongest(self.here.unit)
-        self._jobs["look"] = self.pairs.look_at(
-            layer, patches, wanted, study.patches.seen, words.over_patches(layer, wanted.unit, patches)
-        )
+        layer = study.patches[address.layer]
+        patches, title = layer.strongest(address.unit), words.over_patches(layer, address.unit)
+        wanted = SimpleNamespace(**self._snapshot() | {"unit": address.unit, "which": "strongest"})
+        self._jobs["look"] = self.pairs.look_at(layer, patches, wanted, study.patches.seen, title)
 
-    @draws("unit", "held", of=lambda panel, found: (panel.here, found.whole))
+    @draws("unit", "held", of=lambda panel, found: (panel._story(found), found.whole))
     def draw_dream(self, found: Explored) -> None:
-        if found.whole:
-            self._jobs["dream"] = self._dreams.look_at(self.here)
+        if found.whole and (address := self._story(found)):
+            self._jobs["dream"] = self._dreams.look_at(address)
 
-    @draws("unit", "held", "connected", of=lambda panel, found: (panel.here, found.browsed.maps))
+    @draws("unit", "held", "connected", of=lambda panel, found: (panel._story(found), found.browsed.maps))
     def draw_graph(self, found: Explored) -> None:
-        self._jobs["graph"] = self._graph.look_at(self.here, found.browsed.inputs, self.connected)
+        if address := self._story(found):
+            self._jobs["graph"] = self._graph.look_at(address, found.browsed.inputs, self.connected)
 
     @draws("unit", "held", "detail", "off")
     def draw_detail(self, found: Explored) -> None:
-        study, (layer, unit) = found.studies.get(self.here.layer), self.here
-        self.reveal(self.twins, self.detail == "twins")
-        self.reveal(self.chart, self.detail != "twins")
-        if study is None or not found.whole:
+        address = self._story(found)
+        self.reveal(self.chart, not self.reveal(self.twins, self.detail == "twins"))
+        if not found.whole or not address or not (study := found.studies.get(address.layer)):
             return
-        profiles = study.profiles[layer]
-        if self.detail == "classes" and not profiles.counts.any():
-            self.chart.show(charts.words_alone("No picture has a label."), "nothing: no picture has a label")
-        elif self.detail == "classes":
-            self.chart.show(charts.profile_chart(profiles, unit, self._names), "what the unit answers to, by class")
-        elif self.detail == "twins":
-            maps = found.browsed.maps
-            self._twins = profiles.twins(unit, TWINS)
-            here = maps.layer.name == profiles.layer.name
-            values = maps.values[[twin for twin, _ in self._twins]] if here else np.zeros((0, 1, 1))
-            labels = [f"{twin} · r {r:.2f}".replace("-", "−") for twin, r in self._twins]
-            self.twins.show(values, labels=labels, title=f"Units that answer as {unit} does")
+        profiles = study.profiles[address.layer]
+        if self.detail == "twins":
+            self._twins.show(profiles, address.unit, found.browsed.maps)
+        elif self.detail == "ablation":
+            self._jobs["ablation"] = self._losses.look_at(address.layer, self.off or [address.unit])
         else:
-            self._jobs["ablation"] = self._losses.look_at(layer, self.off or [unit])
+            self.chart.show(charts.profile_chart(profiles, address.unit, self._names), "what the unit answers to, by class")
 
     @draws("unit", "held")
     def draw_words(self, found: Explored) -> None:
-        if self.status.kind == "ready":
+        if found.whole and self.status.kind == "ready":
             self.status.say(self._said(found))
 
+    def _story(self, found: Explored) -> UnitAddress | None:
+        """The unit whose story is told beside a result, which may be of the layer before; None if there is none such."""
+        layer, unit = self.held or (found.layer, self.unit)
+        return UnitAddress(layer, unit) if 0 <= unit < len(self.net[layer]) else None
+
     def summary(self, found: Explored) -> str:
-        return words.summary(self.here, found.browsed.maps, found.studies.get(self.here.layer), self._names)
+        address = self._story(found)
+        if address is None:
+            return f"Choose a unit of {found.layer}, from 0 to {len(self.net[found.layer]) - 1}."
+        return words.summary(address, found.browsed.maps, found.studies[address.layer], self._names)
 
     def progress(self, partial: Explored | None) -> str:
         study = partial.studies.get(self.layer) if partial else None
@@ -328,12 +261,13 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         """Of the picture ``values`` (units, height, width) and ``picture`` uint8 (H, W, 3), of the unit ``means`` and
         ``auc`` (classes,), of its patches ``patch_values`` and ``patch_indices`` (n,)."""
         found = self.result
-        layer, unit = self.here
-        study = found.studies[layer]
-        patches, profiles = study.patches[layer].strongest(unit), study.profiles[layer]
+        shown = {"values": found.browsed.maps.values, "picture": self.net.picture(found.browsed.inputs)}
+        if (address := self._story(found)) is None:
+            return shown
+        study, unit = found.studies[address.layer], address.unit
+        patches, profiles = study.patches[address.layer].strongest(unit), study.profiles[address.layer]
         return {
-            "values": found.browsed.maps.values,
-            "picture": self.net.picture(found.browsed.inputs),
+            **shown,
             "means": profiles.means[unit],
             "auc": profiles.auc[unit],
             "patch_values": np.array([patch.value for patch in patches]),
@@ -346,17 +280,6 @@ class UnitExplorer(ImagePanel, ColoredPanel):
         """A user moved the cursor on the maps: in the picture it is at the center of what that position sees."""
         y, x = self._result.browsed.maps.layer.to_pixel(*cursor, self.net.input_shape[1:])
         self.put(y=y, x=x)
-
-    def _go_by(self, step: int) -> None:
-        names = self.layer_names
-        self.layer = names[max(0, min(len(names) - 1, names.index(self.layer) + step))]
-
-    def _keep_unit(self, change: Any) -> None:
-        """Another layer may have fewer units, and others are switched off there."""
-        if change.new in self.layer_names:
-            self.unit = min(self.unit, self.net.layers[change.new].map_shape[0] - 1)
-        if not self.held:
-            self.off = []
 
     def _open(self, selected: int) -> None:
         """A patch was clicked."""
@@ -372,5 +295,5 @@ class UnitExplorer(ImagePanel, ColoredPanel):
             self.put(layer=node[0], unit=node[1], held=[])
 
     def _go_to_twin(self, selected: int) -> None:
-        if 0 <= selected < len(self._twins):
-            self.put(unit=self._twins[selected][0])
+        if 0 <= selected < len(self._twins.units):
+            self.unit = self._twins.units[selected]

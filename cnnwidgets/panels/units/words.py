@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cnnwidgets.methods import FeatureMaps, Patch, UnitPatches
+from cnnwidgets.methods import FeatureMaps, UnitPatches
 from cnnwidgets.methods.unit_study import UnitStudy
 from cnnwidgets.net import UnitAddress
 from cnnwidgets.numbers import number, percent
@@ -13,14 +13,10 @@ from cnnwidgets.panels.top_patches.words import class_name, scanned, short
 __all__ = ["number", "summary"]
 
 
-def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy | None, names: Sequence[str]) -> str:
+def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy, names: Sequence[str]) -> str:
     """What is on screen, in a sentence; then how it was found, a line each."""
     layer, unit = address
-    if study is None:
-        return f"{address}"
     profiles = study.profiles[layer]
-    if not 0 <= unit < len(profiles.dead):
-        return f"Choose a unit of {layer}, from 0 to {len(profiles.dead) - 1}."
     if profiles.dead[unit]:
         seen = f"all {study.patches.seen:,} pictures"
         return f"{address} is dead: it gives 0 at every position of {seen}.\n{scanned(study.patches)}"
@@ -37,11 +33,11 @@ def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy | None, na
     return "\n".join(lines)
 
 
-def over_patches(layer: UnitPatches, unit: int, patches: Sequence[Patch]) -> str:
+def over_patches(layer: UnitPatches, unit: int) -> str:
     """The line over a unit's patches; empty where there are none."""
-    sees = layer.layer.receptive_field
+    sees, count = layer.layer.receptive_field, len(layer.strongest(unit))
     field = "whole pictures" if sees is None or sees.status == "global" else f"{sees}, {_STATUS[sees.status]}"
-    return f"Unit {unit} · {len(patches)} strongest patches · {field}" if patches else ""
+    return f"Unit {unit} · {count} strongest patches · {field}" if count else ""
 
 
 _STATUS = {"exact": "exact", "bound": "a bound"}
