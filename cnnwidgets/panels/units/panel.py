@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,8 +15,6 @@ from cnnwidgets.base import column, draws, row
 from cnnwidgets.base.coloring import COLORING
 from cnnwidgets.base.jobs import Job, import_for_pictures
 from cnnwidgets.base.layout import Part
-from cnnwidgets.methods.browsing import Browsed, MapBrowser
-from cnnwidgets.methods.unit_study import UnitStudy, study_units
 from cnnwidgets.net import BoundModel, UnitAddress
 from cnnwidgets.net.items import names_of
 from cnnwidgets.optional import MissingPackage
@@ -24,6 +22,7 @@ from cnnwidgets.panels.top_patches.pairs import Pairs, center
 from cnnwidgets.panels.units import charts, words
 from cnnwidgets.panels.units.choice import UnitChoice
 from cnnwidgets.panels.units.dreams import Dreams
+from cnnwidgets.panels.units.exploring import Explored, Exploring
 from cnnwidgets.panels.units.graph import Graph
 from cnnwidgets.panels.units.loss import Losses
 from cnnwidgets.panels.units.sent_back import SentBack
@@ -36,36 +35,6 @@ PICTURE = 128
 
 GRID = 216
 """Height of the units, and of the patches."""
-
-PATCHES = 9
-
-LAYERS = 8
-"""Layers whose scans are kept, so that one can go back."""
-
-
-@dataclass(frozen=True, eq=False)
-class Explored:
-    """A layer's maps for a picture, and what is known of its units from the data set.
-
-    Attributes:
-        layer: its name, as it was asked for.
-        browsed: the maps.
-        studies: by layer what was found over the data set, of the layers that were looked at last.
-        whole: whether the layer's scan is complete.
-    """
-
-    layer: str
-    browsed: Browsed
-    studies: dict[str, UnitStudy]
-    whole: bool
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return self.browsed.notes
-
-    def code(self, net: BoundModel) -> str:
-        """Plain PyTorch lines that compute the layer's maps, ``values``, from ``model`` and its input ``x`` (1, C, H, W)."""
-        return self.browsed.code(net)
 
 
 class UnitExplorer(UnitChoice):
@@ -103,7 +72,6 @@ class UnitExplorer(UnitChoice):
         **options: Any,
     ) -> None:
         self.dataset, self._workers, self._executor = dataset, workers, executor
-        self._studies: dict[str, UnitStudy] = {}
         self._jobs = {}
         super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
 
@@ -120,7 +88,8 @@ class UnitExplorer(UnitChoice):
     def build(self) -> Part | tuple[Part, ...]:
         if not self.layer_names:
             raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
-        self.browser, self._names = MapBrowser(self.net), names_of(self.dataset) or self.net.classes
+        self._exploring = Exploring(self.net, self.dataset, self._workers, self._executor)
+        self._names = names_of(self.dataset) or self.net.classes
         self.grid = self.make_grid("unit", unit="selected")
         self.grid.tools, self.grid.steady, self.grid.height = False, True, GRID
         self.picture = ImageView(width=PICTURE)
@@ -151,23 +120,7 @@ class UnitExplorer(UnitChoice):
         return row(left, column(self.graph, self._detail), grow=(2.2, 1), basis=(640, 330))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Explored:
-        def tell(browsed: Browsed) -> None:
-            job.update(Explored(state.layer, browsed, dict(self._studies), state.layer in self._studies))
-
-        browsed = self.browser.look(state.image, state.layer, on_update=tell, cancel=job)
-        if state.layer not in self._studies:
-            tell(browsed)
-
-            def update(part: UnitStudy, share: float) -> None:
-                job.update(Explored(state.layer, browsed, {**self._studies, state.layer: part}, False), share)
-
-            found = study_units(
-                self.net, self.dataset, state.layer, PATCHES, workers=self._workers, executor=self._executor,
-                on_update=update, cancel=job,
-            )  # fmt: skip
-            _ = found.profiles[state.layer].auc  # which is kept, and takes a while of many units
-            self._studies = dict([*self._studies.items(), (state.layer, found)][-LAYERS:])
-        return Explored(state.layer, browsed, dict(self._studies), True)
+        return self._exploring.look(state.image, state.layer, on_update=job.update, cancel=job)
 
     @draws(of=lambda panel, found: found.browsed.maps)
     def draw_maps(self, found: Explored) -> None:
