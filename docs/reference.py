@@ -28,6 +28,7 @@ GUIDES = {
     "occlusion.md": "Occlusion",
     "saliency.md": "Saliency",
     "maximize.md": "What a unit wants",
+    "units.md": "Units and their connections",
     "embedding.md": "Embeddings",
     "schedules.md": "Learning rates",
     "initialization.md": "Before training",

@@ -366,9 +366,9 @@ def test_the_lines_give_the_weights_and_norms_again(kind, layer):
     for name, side, values in zip(("before", "after"), (found.before, found.after), scope["values"], strict=True):
         np.testing.assert_allclose(values, [one.weight for one in side], rtol=1e-6)
         assert [pair[:2] for pair in scope[name]] == [(one.layer, one.unit) for one in side]
-        if layer != "up" or kind is not Branches:
-            norms = [kernel.norm().item() for _, _, kernel in scope[name]]
-            np.testing.assert_allclose(norms, [one.norm for one in side], rtol=1e-6)
+        norms = [kernel.norm().item() for _, _, kernel in scope[name]]
+        shares = [0.25 if kind is Branches and one.via == "up" else 1 for one in side]  # of a kernel that a position sees
+        np.testing.assert_allclose(norms, [share * one.norm for share, one in zip(shares, side, strict=True)], rtol=1e-6)
 
 
 def test_what_does_not_fit_is_told():
