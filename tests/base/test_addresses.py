@@ -71,6 +71,7 @@ def panels(net):
     pictures = cw.samples.scenes(size=12)
     return {
         "TopPatches": lambda **given: cw.TopPatches(net, pictures, **given),
+        "UnitExplorer": lambda **given: cw.UnitExplorer(net, pictures, **given),
         "ActivationMaximizer": lambda **given: cw.ActivationMaximizer(net, **given),
         "FeatureMapBrowser": lambda **given: cw.FeatureMapBrowser(net, pictures[0][0], **given),
         "SaliencyPanel": lambda **given: cw.SaliencyPanel(net, pictures[0][0], **given),
@@ -79,7 +80,7 @@ def panels(net):
 
 
 @pytest.mark.parametrize(
-    "name", ["TopPatches", "ActivationMaximizer", "FeatureMapBrowser", "SaliencyPanel", "OcclusionSlider"]
+    "name", ["TopPatches", "UnitExplorer", "ActivationMaximizer", "FeatureMapBrowser", "SaliencyPanel", "OcclusionSlider"]
 )
 def test_panels_take_an_address_and_know_the_one_that_they_show(net, name):
     panel = panels(net)[name](unit=net["layer3"][17])

@@ -11,9 +11,12 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.panels.units.charts import words_alone
+from cnnwidgets.views import ChartView
 from tests.base.tiny import PATIENCE
 from tests.methods.data_sets import Bad, Pictures
 from tests.net.brute_force import lively
+from tests.views.stills import drawn
 
 N, UNIT = 40, 2
 DATA = Pictures(N)
@@ -167,6 +170,13 @@ def _without(numbers) -> torch.Tensor:
     kept = torch.ones(5)
     kept[list(numbers)] = 0
     return kept
+
+
+def test_a_chart_that_says_why_it_is_empty_has_a_still():
+    view = ChartView()
+    view.show(words_alone("Scanning the pictures …"), "nothing yet")
+    (axes,) = drawn(view)
+    assert axes.get_title(loc="left") == "Scanning the pictures …"
 
 
 # going about

@@ -72,7 +72,7 @@ def words_alone(words: str) -> Any:
     figure = go.Figure()
     bar = {"color": GRAY, "line": {"width": 0}}
     figure.add_bar(x=[], y=[], marker=bar, error_x={"array": [], "arrayminus": [], "color": GRAY})
-    figure.add_shape(type="line", line={"color": GRAY}, visible=False)
+    figure.add_shape(type="line", x0=0, x1=0, y0=0, y1=0, line={"color": GRAY}, visible=False)
     hidden = {"visible": False, "fixedrange": True}
     axes = {"xaxis": hidden, "yaxis": hidden, "yaxis2": {"overlaying": "y"}}
     return dress(figure, "", "", margin=MARGIN, title=_title(words), showlegend=False, **axes)
