@@ -28,6 +28,7 @@ GUIDES = {
     "occlusion.md": "Occlusion",
     "saliency.md": "Saliency",
     "maximize.md": "What a unit wants",
+    "units.md": "Units and their connections",
     "embedding.md": "Embeddings",
     "schedules.md": "Learning rates",
     "initialization.md": "Before training",
@@ -46,7 +47,7 @@ the panel computes its result again, only draws it again, or shows the change at
 |---|---|---|---|"""
 EVERY_PANEL = """
 result error wait state restore data code figure to_html close public_traits
-build compute summary progress remarks more_controls take_value subject bind tie reveal put ask aside
+build compute summary progress remarks more_controls take_value subject unit_address bind tie reveal put ask aside
 """.split()
 """What is told once, of the base of all panels."""
 

@@ -17,17 +17,17 @@ from cnnwidgets.views.image_grid import COLORS, SCALES
 COLORING = ("scale", "limits", "contrast", "colors")
 
 
-def Order(*names: str, help: str) -> Any:
+def Order(*names: str, help: str, more: bool = False) -> Any:
     """The order of the units in a panel's grid, among the orders that the grid has now."""
-    offered = controls.Choice(options=lambda panel: [(name, name) for name in names if name in panel.grid.orders])
+    offered = controls.Choice(options=lambda panel: [(name, name) for name in names if name in panel.grid.orders], more=more)
     return public(t.Enum(names, names[0], help=help), offered, then="nothing")
 
 
-def Scale(default: str, noun: str) -> Any:
+def Scale(default: str, noun: str, more: bool = False) -> Any:
     """What the colors of a grid span; ``noun`` is what the panel calls one of its maps."""
     texts = [f"per {noun}", "per layer", "fixed"]
     help = f"What the colors span: the values of each {noun}, of the whole layer, or a fixed range (see More)"
-    return Choice(SCALES, default, texts=texts, help=help, then="nothing")
+    return Choice(SCALES, default, texts=texts, help=help, then="nothing", more=more)
 
 
 class ColoredPanel(Panel):

@@ -212,8 +212,8 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
 
     Parameters:
         says: its words, or a function of the panel that gives them.
-        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``, ``key``; and ``locked_by``, the name
-            of a public trait: where that is locked or hidden the button is, too.
+        options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``, ``key``; and ``locked_by``, the
+            name of a public trait: where that is locked or hidden the button is, too.
     """
     locked_by = options.pop("locked_by", "")
     control = Action(says=says if callable(says) else lambda panel: says, **options)

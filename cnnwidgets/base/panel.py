@@ -14,6 +14,7 @@ import traitlets as t
 from torch import nn
 
 from cnnwidgets.base import cells, held, wire
+from cnnwidgets.base.addresses import address_in, addressed
 from cnnwidgets.base.computing import missing
 from cnnwidgets.base.controlled import Controlled
 from cnnwidgets.base.drawing import Drawn, drawing
@@ -22,7 +23,7 @@ from cnnwidgets.base.layout import Part, column
 from cnnwidgets.base.status import Status
 from cnnwidgets.base.ties import Ties
 from cnnwidgets.base.traits import THEN
-from cnnwidgets.net import BoundModel, bind
+from cnnwidgets.net import BoundModel, UnitAddress, bind
 from cnnwidgets.net.arguments import said
 from cnnwidgets.views import View
 from cnnwidgets.views.modules import inlined, packed
@@ -85,6 +86,7 @@ class Panel(Controlled):
             self.net = net if isinstance(net, BoundModel) else bind(net)
         self.links = []
         self.hidden, self.locked = (self.check_names(what, names) for what, names in (("hide", hide), ("lock", lock)))
+        state = addressed(state)
         self.check_names("", state)
         self._box, self._tied, self._drawn = column(), Ties(self), Drawn()
         super().__init__(**state, **({} if layout is None else {"layout": layout}))
@@ -150,6 +152,20 @@ class Panel(Controlled):
     def subject(self) -> str:
         """What the panel is about, for its repr and its page's heading."""
         return self.net.name
+
+    @property
+    def unit_address(self) -> UnitAddress | None:
+        """The address of the unit that is shown, ``net["layer3"][17]``, to be written in an answer; None where none is.
+
+        Set it to go to another unit.
+        """
+        return address_in(self)
+
+    @unit_address.setter
+    def unit_address(self, address: UnitAddress) -> None:
+        if not isinstance(address, UnitAddress) or not {"layer", "unit"} <= set(self.public_traits()):
+            raise TypeError(f"unit_address is {said(address)}; expected an address, and a panel that shows units")
+        self.put(**address._asdict())
 
     def put(self, **state: Any) -> None:
         """Set traits of the panel in one message, all of them before anything follows from one."""

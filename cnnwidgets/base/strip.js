@@ -23,7 +23,8 @@ function arrange(parent, wanted) {
  */
 export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
-  const toggle = h("button", { type: "button", className: "cwp-quiet cwp-more", "data-button": "more", "aria-expanded": "false" }, "More");
+  const toggle = h("button", { type: "button", className: "cwp-quiet", "data-button": "more", "aria-expanded": "false" }, "More");
+  const right = h("div", { className: "cwp-right" });
   const end = h("div", { className: "cwp-end" }); // the last control of the row and "More", which are never apart
   const groups = h("div", { className: "cwp-groups" });
   const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });
@@ -61,10 +62,12 @@ export function controlStrip(model, signal) {
     const first = present.filter((field) => !field.spec.more);
     const more = present.filter((field) => field.spec.more);
     const singles = first.filter((field) => !field.spec.group).map((field) => field.root);
-    if (keys.any()) singles.push(keys.button);
     const focused = hasFocus(root) && root.getRootNode().activeElement;
-    if (more.length) arrange(end, [...singles.splice(-1), toggle]);
-    arrange(row, more.length ? [...singles, end] : singles);
+    const buttons = [...(keys.any() ? [keys.button] : []), ...(more.length ? [toggle] : [])];
+    arrange(right, buttons);
+    end.style.setProperty("--cwp-buttons", String(buttons.length));
+    if (buttons.length) arrange(end, [...singles.splice(-1), right]);
+    arrange(row, buttons.length ? [...singles, end] : singles);
     if (focused && !hasFocus(focused)) (focused.isConnected ? focused : [...row.querySelectorAll(USABLE)].at(-1))?.focus();
     arrange(groups, grouped(first.filter((field) => field.spec.group), "first"));
     arrange(behind, grouped(more, "more"));

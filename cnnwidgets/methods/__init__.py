@@ -1,5 +1,6 @@
 """What can be asked of a network: plain functions, a bound network and pictures in, a frozen dataclass out."""
 
+from cnnwidgets.methods.ablated_sets import all_but, random_sets
 from cnnwidgets.methods.ablation import Ablation, ablate
 from cnnwidgets.methods.activations import FeatureMaps, activations, zero_shares
 from cnnwidgets.methods.alignment import Aligned, align
@@ -12,6 +13,7 @@ from cnnwidgets.methods.check_before_training import Check, Checklist, check_bef
 from cnnwidgets.methods.class_changes import ClassChange, class_distance, class_width, move_class, spread_class, thin_class
 from cnnwidgets.methods.compare import Comparer, compare
 from cnnwidgets.methods.comparison import Comparison
+from cnnwidgets.methods.connections import Connection, Connections, connections
 from cnnwidgets.methods.descent import Descent, Descents, descend, optimizer_specs
 from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, Symptom, diagnose, over_fit
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
@@ -32,9 +34,11 @@ from cnnwidgets.methods.gradients import (
     smoothgrad,
 )
 from cnnwidgets.methods.histories import History
+from cnnwidgets.methods.influence import Influence, Influencing, influence
 from cnnwidgets.methods.initialization import initial_weights, initialize
 from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
+from cnnwidgets.methods.layer_profiles import LayerProfiles
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.maximize import maximize
@@ -72,6 +76,7 @@ from cnnwidgets.methods.ten_crop import TenCrop, ten_crop
 from cnnwidgets.methods.top_patches import TopPatches, UnitPatches, top_patches
 from cnnwidgets.methods.training import Evaluation, Step, evaluate, train
 from cnnwidgets.methods.trials import Search, Trial
+from cnnwidgets.methods.unit_profiles import UnitProfiles, unit_profiles
 from cnnwidgets.methods.variations import BUILDERS, DATA, LOSSES, REGULARIZE, UNTIL, vary
 from cnnwidgets.methods.verdict import Verdict
 
@@ -105,6 +110,8 @@ __all__ = [
     "Comparison",
     "Confusion",
     "ConfusionMatrix",
+    "Connection",
+    "Connections",
     "Crop",
     "Descent",
     "Descents",
@@ -120,6 +127,9 @@ __all__ = [
     "Finding",
     "FirstGradients",
     "History",
+    "Influence",
+    "Influencing",
+    "LayerProfiles",
     "Layout",
     "Lime",
     "Maximized",
@@ -158,17 +168,20 @@ __all__ = [
     "Trial",
     "Trust",
     "UnitPatches",
+    "UnitProfiles",
     "UnitStatistics",
     "Verdict",
     "ablate",
     "activations",
     "align",
+    "all_but",
     "attribute",
     "backward_rules",
     "check_before_training",
     "class_distance",
     "class_width",
     "compare",
+    "connections",
     "deconvnet",
     "descend",
     "diagnose",
@@ -186,6 +199,7 @@ __all__ = [
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
+    "influence",
     "initial_weights",
     "initialize",
     "integrated_gradients",
@@ -204,6 +218,7 @@ __all__ = [
     "pointing_game",
     "project",
     "race",
+    "random_sets",
     "randomized",
     "recorded",
     "recorded_race",
@@ -230,6 +245,7 @@ __all__ = [
     "top_patches",
     "train",
     "trust",
+    "unit_profiles",
     "vary",
     "zero_shares",
 ]

@@ -147,8 +147,9 @@ def ablate(
     Parameters:
         net, dataset, indices, batch_size, workers, checkpoint, executor, cancel: see :func:`scan`. Cancel is asked before
             each set, too.
-        units: ``("layer3", 17)``, or ``("layer3", [3, 5])``, which are ablated together; or a list of such sets, each of
-            which is ablated alone.
+        units: ``net["layer3"][17]``, ``("layer3", 17)``, or ``("layer3", [3, 5])``, which are ablated together; or a list
+            of such sets, each of which is ablated alone: ``[*net["layer3"]]`` is all units of a layer, one by one.
+            :func:`random_sets` and :func:`all_but` give sets to compare with.
         to: what the outputs are set to, at all positions: ``"zero"``, or the unit's ``"mean"`` over pictures and positions,
             which takes one more scan.
         on_update: called with the partial result and the fraction done.
@@ -196,10 +197,15 @@ def _sets(net: BoundModel, units: Any) -> tuple[Units, ...]:
     several = isinstance(units, (list, tuple)) and not (units and isinstance(units[0], str))
     if several and not units:
         raise ValueError("units is empty; expected (layer, unit), (layer, units), or a list of them")
-    return tuple(_units(net, one) for one in (units if several else [units]))
+    return tuple(units_of(net, one) for one in (units if several else [units]))
 
 
-def _units(net: BoundModel, one: Any) -> Units:
+def units_of(net: BoundModel, one: Any) -> Units:
+    """Units of a layer that are ablated together, checked: of ``net["layer3"][17]`` or ``("layer3", [3, 5])``.
+
+    Raises:
+        KeyError, IndexError, ValueError: as of :func:`ablate`.
+    """
     if not isinstance(one, (list, tuple)) or len(one) != 2 or not isinstance(one[0], str):
         raise ValueError(f"units is {said(one)}; expected (layer, unit), (layer, units), or a list of them")
     name, numbers = one

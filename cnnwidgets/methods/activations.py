@@ -21,7 +21,7 @@ from cnnwidgets.numbers import number, percent
 ORDERS = ("index", "maximum", "mean")
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class FeatureMaps:
     """The output of one layer for one picture.
 

@@ -21,7 +21,7 @@ LETTERS = 40
 """Most letters of a class name in a prediction."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Browsed:
     """The maps of one layer for a picture, and the network's answer to that picture.
 

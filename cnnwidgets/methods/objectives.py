@@ -18,6 +18,7 @@ from torch import Tensor
 from cnnwidgets.methods.attribution import check_unit, subject
 from cnnwidgets.methods.objective import Measure, Objective, Seen
 from cnnwidgets.net import BoundModel
+from cnnwidgets.net.address import UnitAddress, parted
 from cnnwidgets.net.arguments import checked
 
 __all__ = ["diversity", "inversion", "layer", "target", "unit"]
@@ -105,17 +106,19 @@ class Inversion(Objective):
 
 
 @checked
-def unit(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
-    """A unit's mean over its map, or its value at one position.
+def unit(layer: str | UnitAddress, index: int | None = None, row: int | None = None, column: int | None = None) -> Objective:
+    """A unit's mean over its map, or its value at one position: ``unit("layer3", 17)``, or ``unit(net["layer3"][17])``.
 
     Erhan, Bengio, Courville and Vincent, Visualizing Higher-Layer Features of a Deep Network (2009).
 
     Raises:
+        TypeError: no unit is given, or two.
         ValueError: a row is given without a column, or the reverse. Whether there is such a unit is told on a network.
     """
     if (row is None) != (column is None):
         raise ValueError(f"row is {row} and column is {column}; expected both, or neither")
-    return UnitMean((layer, index) if row is None else (layer, index, row, column))
+    asked = tuple(parted(layer, index))
+    return UnitMean(asked if row is None else (*asked, row, column))
 
 
 @checked

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from cnnwidgets.methods.batches import Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.batches import Skipped
+from cnnwidgets.methods.layer_scan import layer_scan
 from cnnwidgets.methods.patches import Crop, Patch, cut, picture_of
-from cnnwidgets.methods.scan import Scan, scan
+from cnnwidgets.methods.scan import Scan
 from cnnwidgets.methods.strongest import Rows, Strongest
-from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net import BoundModel, Layer
 from cnnwidgets.net.arguments import checked, checking
 from cnnwidgets.net.progress import Cancel, OnUpdate
 
@@ -163,27 +164,18 @@ def top_patches(
     """
     if k < 1:
         raise ValueError(f"k is {k}; expected a whole number of at least 1")
-    names = [layers] if isinstance(layers, str) else list(layers)
-    if not names:
-        raise ValueError("layers is empty; expected at least one name of net.layers")
-    with generators_kept():
-        learn_input_shape(net, dataset, numbers_of(dataset, indices))
-    for name in names:
-        _ = net.layers[name].map_shape  # raises the sentence for a layer without units
-    reducers = {name: Strongest(net.layers[name], k, one_per_picture, seed) for name in names}
+    return layer_scan(
+        net, dataset, layers, lambda rows: {name: Strongest(row, k, one_per_picture, seed) for name, row in rows.items()},
+        patches_in, indices=indices, batch_size=batch_size, workers=workers, checkpoint=checkpoint, executor=executor,
+        on_update=on_update, cancel=cancel,
+    )  # fmt: skip
 
-    def found(done: Scan) -> TopPatches:
-        each = {
-            name: UnitPatches(one.layer, ~one.alive, one.silent, len(one.priority), one.strong, one.weak, one.sample)
-            for name, one in done.results.items()
-        }
-        return TopPatches(each, done.seen, done.skipped, done.total, one_per_picture, done.notes)
 
-    try:
-        done = scan(
-            net, dataset, reducers, indices=indices, batch_size=batch_size, workers=workers, checkpoint=checkpoint,
-            executor=executor, on_update=on_update and (lambda part, share: on_update(found(part), share)), cancel=cancel,
-        )  # fmt: skip
-    except Cancelled as stop:
-        raise Cancelled("cancelled", partial=found(stop.partial) if stop.partial else None) from None
-    return found(done)
+def patches_in(done: Scan) -> TopPatches:
+    """What a scan by :class:`Strongest` alone has found."""
+    each = {
+        name: UnitPatches(one.layer, ~one.alive, one.silent, len(one.priority), one.strong, one.weak, one.sample)
+        for name, one in done.results.items()
+    }
+    alone = all(one.one_per_picture for one in done.results.values())
+    return TopPatches(each, done.seen, done.skipped, done.total, alone, done.notes)

@@ -121,6 +121,7 @@ KINDS: dict[str, Kind] = {
     "Cancel": Kind("an object with is_set()", _can("is_set")),
     "BoundModel": Kind("a bound network, as cw.bind(model) or cw.load(name) gives", _is_named("BoundModel")),
     "Layer": Kind("a row of net.layers, such as net.layers['conv1']", _is_named("Layer")),
+    "UnitAddress": Kind("an address, such as net['layer3'][17]", _is_named("UnitAddress")),
     "Attribution": Kind("an Attribution, as cw.methods.saliency gives", _is_named("Attribution")),
     "Patch": Kind("a Patch, as found[layer].strongest(unit) gives", _is_named("Patch")),
     "Task": Kind("a Task, such as cw.methods.task('digits')", _is_named("Task")),

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from cnnwidgets.net.address import LayerAddress
 from cnnwidgets.net.arguments import KINDS, check
 from cnnwidgets.net.checks import Shape, check_module, class_names, device_of, shape_of_input, whole_or_none
 from cnnwidgets.net.input import Input
@@ -193,6 +194,17 @@ class BoundModel(Passes):
     def parameters(self) -> int:
         """Number of parameters, those of parts that evaluation skips (auxiliary classifiers) included."""
         return sum(p.numel() for p in self.module.parameters())
+
+    def __getitem__(self, layer: str) -> LayerAddress:
+        """A layer's units: ``net["layer3"][17]`` is one, to be given to whatever takes a unit, or written in an answer.
+
+        Raises:
+            KeyError: there is no such layer; names like it are offered.
+            TypeError: layer is not a text.
+            ValueError: it has no units.
+        """
+        check("layer", layer, [KINDS["str"]])
+        return LayerAddress(layer, self.layers[layer].map_shape[0])
 
     def alike(self, module: nn.Module, name: str) -> BoundModel:
         """A copy of the network with other weights, bound in the same way; the layer table is the same."""

@@ -77,7 +77,7 @@ class Survey(Calls):
         self._unused = {id(p): p.numel() for p in module.parameters()}
         self._fields = WeakTensorKeyDictionary()  # tensor to (field, the tensor's version at that time)
         for part in module.modules():
-            for tensor in _own_tensors(part):
+            for tensor in own_tensors(part):
                 self._set_field(tensor, _CONSTANT)
         self._set_field(picture, pixels(picture))
         self._made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
@@ -92,12 +92,12 @@ class Survey(Calls):
         self._weighing: tuple[str, int] | None = None
 
     def _set_field(self, tensor: torch.Tensor, field: Field) -> None:
-        self._fields[tensor] = field, _version(tensor)
+        self._fields[tensor] = field, version_of(tensor)
 
     def _field_of(self, tensor: torch.Tensor) -> Field:
         """What a tensor sees: the whole picture if its origin is unknown (a custom function, a write through a view)."""
         field, version = self._fields.get(tensor, (None, None))
-        if field is None or version != _version(tensor):
+        if field is None or version != version_of(tensor):
             field = self._rules.of_unknown_origin(tensor, field.axes if field else None)
             self._set_field(tensor, field)
         return field
@@ -130,7 +130,7 @@ class Survey(Calls):
         """Note what may be the last operation of the forward pass; what only reshapes or casts a tensor keeps its note."""
         made, found = first_tensor(output), self._operation(_ENDINGS.get(name, name), args)
         if made is not None and found:
-            self._last[made] = found, _version(made)
+            self._last[made] = found, version_of(made)
 
     def _operation(self, name: str, args: tuple) -> tuple[str, str, int] | None:
         """What a call is at the end of a network, by itself or with what it was given."""
@@ -146,7 +146,7 @@ class Survey(Calls):
 
     def _last_operation(self, tensor: torch.Tensor) -> tuple[str, str, int] | None:
         found, version = self._last.get(tensor, (None, None))
-        return found if version == _version(tensor) else None
+        return found if version == version_of(tensor) else None
 
     def ending(self, output: Any) -> Ending:
         """How the forward pass has ended."""
@@ -264,12 +264,12 @@ def weight_argument(args: tuple, kwargs: Mapping[str, Any]) -> Any:
     return kwargs.get("weight", args[1] if len(args) > 1 else None)
 
 
-def _own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
+def own_tensors(module: nn.Module) -> Iterator[torch.Tensor]:
     yield from tensors_in((module._parameters, module._buffers))
     yield from (value for value in vars(module).values() if isinstance(value, torch.Tensor))
 
 
-def _version(tensor: torch.Tensor) -> int:
+def version_of(tensor: torch.Tensor) -> int:
     return 0 if tensor.is_inference() else tensor._version
 
 

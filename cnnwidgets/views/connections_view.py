@@ -40,9 +40,7 @@ class ConnectionsView(View, module="connections_view.js"):
         sync=True
     )
     shape = t.List(t.Int(), [0, 0, 0], help="[maps, height, width]").tag(sync=True)
-    ends = t.List(t.Unicode(), ["", ""], help="what is at the left and at the right where nothing is connected").tag(
-        sync=True
-    )
+    ends = t.List(t.Unicode(), ["", ""], help="what stands at the left and the right where there is nothing").tag(sync=True)
     heads = t.List(t.Unicode(), ["reads", "is read by"], help="what is written over the sides").tag(sync=True)
     chosen = t.List(t.Int(), help="[side, number] of what a hand chose: side 0 is before, 1 after; empty for none").tag(
         sync=True
@@ -65,10 +63,11 @@ class ConnectionsView(View, module="connections_view.js"):
         Parameters:
             before, after: of each unit ``name``, ``value`` and, if wanted, ``told``, a sentence.
             here: name of the unit in the middle.
-            maps: of the unit in the middle, those before and those after: (height, width), each of its own size.
+            maps: of the unit in the middle, those before and those after: (height, width), each of its own size, and colored
+                between its own ends; those of one position between the ends of all of them.
             traits: further traits to set in the same message.
         """
-        tiles = np.stack([_tile(one) for one in maps]) if len(maps) else np.zeros((0, 1, 1), np.uint8)
+        tiles = np.stack(_tiles(maps)) if len(maps) else np.zeros((0, 1, 1), np.uint8)
         with self.hold_sync():
             self.before, self.here, self.after = [dict(one) for one in before], here, [dict(one) for one in after]
             self.pixels, self.shape = tiles.tobytes(), list(tiles.shape)
@@ -111,7 +110,13 @@ SIDE = 32
 """Most pixels of a map's side."""
 
 
+def _tiles(maps: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """uint8 (SIDE, SIDE) each: a map by its nearest positions."""
+    single = np.array([one.item() for one in maps if one.size == 1], np.float32)
+    levels = iter(quantize(single[None])[0][0]) if len(single) else iter(())
+    return [np.full((SIDE, SIDE), next(levels)) if one.size == 1 else _tile(one) for one in maps]
+
+
 def _tile(values: np.ndarray) -> np.ndarray:
-    """uint8 (SIDE, SIDE): a map between its own ends, by its nearest positions."""
     rows, columns = ((np.arange(SIDE) * size) // SIDE for size in values.shape)
     return quantize(values[np.ix_(rows, columns)][None].astype(np.float32))[0][0]

@@ -35,6 +35,7 @@ MAKERS = {
         cw.load(DIGITS), cw.samples.digits(), **{"method": "pca", "limit": 40, **given}
     ),
     "patches": lambda **given: cw.TopPatches(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", **given}),
+    "units": lambda **given: cw.UnitExplorer(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", **given}),
     "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
     "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
     "lab": lambda **given: cw.InitLab(**{"depth": 2, "width": 20, **given}),
@@ -48,6 +49,10 @@ MAKERS = {
 }
 
 UNFIT = [
+    ("units", "detail", "class", "there is no detail 'class'. Did you mean 'classes'"),
+    ("units", "off", ["3"], "off[0] is '3'; expected a whole number"),
+    ("units", "held", 3, "held is 3; expected a list"),
+    ("units", "rule", "guide", "there is no rule 'guide'. Did you mean 'guided'"),
     ("gallery", "augmentations", ["rotat"], "there is no augmentation 'rotat'. Did you mean 'rotate'"),
     ("gallery", "strength", 1.5, "strength is 1.5; expected a number from 0 to 1"),
     ("gallery", "copies", 0, "copies is 0; expected a whole number from 1 to 63"),

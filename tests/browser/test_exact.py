@@ -15,6 +15,7 @@ PANELS = {
     "FeatureMapBrowser": "cw.FeatureMapBrowser(net, 3, 'layer2.0.relu', images=pictures, y=20.5, x=31.25, contrast=1.3)",
     "FilterGrid": "cw.FilterGrid(net, unit=3, contrast=1.234567)",
     "SaliencyPanel": "cw.SaliencyPanel(net, 3, images=pictures, methods=['saliency'], randomized=2, y=1.5, x=2.5)",
+    "UnitExplorer": "cw.UnitExplorer(digits, tests, 3, 'relu1', 2, y=10.5, x=12.25, contrast=1.3)",
     "EmbeddingExplorer": "cw.EmbeddingExplorer(digits, tests, method='pca', learning_rate=123.456789, selection=[3, 5])",
     "SchedulePlayground": "cw.SchedulePlayground()",
     "TrainingRace": "cw.TrainingRace(specs=[{'kind': 'constant', 'lr': 0.0123456789}], steps=1, min_delta=0.1)",

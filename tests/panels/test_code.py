@@ -197,6 +197,7 @@ PANELS: dict[str, Callable] = {
     "TopPatches: the weakest of a block": lambda path: patches("digits", "pool2", 1, which="weakest", k=5),
     "TopPatches: deciles of a vector": lambda path: patches("digits", "fc3", 4, which="deciles"),
     "TopPatches: an own network's tokens": lambda path: own_patches("attention"),
+    "UnitExplorer: a layer's maps": lambda path: cw.UnitExplorer(cw.load("digits"), cw.samples.digits(), 7, "relu2", 3),
     "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),
     "ActivationMaximizer: a class": lambda path: cw.ActivationMaximizer(cw.load("scenes"), target="7", steps=3),
     "ActivationMaximizer: a dream": lambda path: dream(save(path / "dream.png", "L")),

@@ -37,6 +37,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
         lambda: cw.TopPatches(cw.load("digits"), cw.samples.digits(), "relu1", one_per_picture=False),
         {"layer": "relu2", "one_per_picture": True},
     ),
+    "UnitExplorer": (
+        lambda: cw.UnitExplorer(cw.load("digits"), cw.samples.digits(), 5, "relu1", 2),
+        {"image": 6, "layer": "relu2"},
+    ),
     "OcclusionSlider": (lambda: cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), **SCENES), {"image": 1}),
     "SaliencyPanel": (
         lambda: cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["saliency"], outline="object"),

@@ -475,3 +475,11 @@ def test_a_side_without_connections_says_why():
     view = ConnectionsView()
     view.show([], "conv1 · 0", [], [random(4, 4)], ends=["The picture itself", "No layer reads it"])
     assert " ".join(texts(view)).startswith("The picture itself No layer reads it")
+
+
+def test_units_of_one_position_are_colored_beside_each_other():
+    view = ConnectionsView()
+    nodes = [{"name": str(k), "value": 1.0} for k in range(3)]
+    view.show(nodes, "conv1 · 0", [], [random(4, 4), *(np.full((1, 1), value) for value in (-2.0, 0.0, 2.0))])
+    *tiles_, _ = (image.get_array() for image in drawn(view)[0].images)
+    assert [int(tile[0, 0]) for tile in tiles_] == [0, 128, 255]

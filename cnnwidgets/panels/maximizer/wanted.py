@@ -8,10 +8,12 @@ import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import controls as c
+from cnnwidgets.base.addresses import addressed
 from cnnwidgets.base.target import Target, by_name, class_options
 from cnnwidgets.base.traits import Layer, Number, public
 from cnnwidgets.methods import objectives
 from cnnwidgets.methods.objective import Objective
+from cnnwidgets.net import UnitAddress
 from cnnwidgets.panels.maximizer.settings import AscentSettings
 
 OF = {"class": "a class", "unit": "a unit", "layer": "a layer", "objective": "an objective"}
@@ -70,7 +72,7 @@ class Wanted(AscentSettings):
         self,
         net: Any,
         layer: str | None = None,
-        unit: int | None = None,
+        unit: int | UnitAddress | None = None,
         target: int | str | None = None,
         *,
         objective: Objective | None = None,
@@ -78,9 +80,9 @@ class Wanted(AscentSettings):
         **options: Any,
     ) -> None:
         self.objective = objective
-        given = {"layer": layer, "unit": unit, "target": target}
+        given = addressed({"layer": layer, "unit": unit, "target": target})
         options = {**{name: value for name, value in given.items() if value is not None}, **options}
-        asked = [("objective", objective), ("unit", unit), ("class", target), ("layer", layer)]
+        asked = [("objective", objective), ("unit", given["unit"]), ("class", target), ("layer", layer)]
         options.setdefault("of", next((of for of, value in asked if value is not None), None))
         if image is not None:
             options.setdefault("start", "picture")

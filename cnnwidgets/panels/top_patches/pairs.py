@@ -32,27 +32,31 @@ class Pairs:
         panel: that shows them.
         dataset: that the patches are of.
         free: whether a hand can choose one.
+        picture: where the chosen one's picture is shown; None for nowhere.
     """
 
-    def __init__(self, panel: Panel, dataset: Any, free: bool) -> None:
+    def __init__(self, panel: Panel, dataset: Any, free: bool, picture: ImageView | None = None) -> None:
         self._panel, self._names, self._looks = panel, names_of(dataset), Looks(panel.net, dataset)
         lock = [] if free else ["unit"]
         self.grid = ImageGrid(
             noun="patch", tools=False, height=364, steady=True, lock=lock, limits=[0.0, 255.0], scale="fixed"
         )
         self.grid.without_kernel = {"lock": ["unit"]}
-        self.picture = ImageView(width=330)
+        self.picture = picture
 
-    def look_at(self, layer: UnitPatches, patches: Sequence[Patch], wanted: SimpleNamespace, scanned: int) -> Job:
+    def look_at(
+        self, layer: UnitPatches, patches: Sequence[Patch], wanted: SimpleNamespace, scanned: int, title: str = ""
+    ) -> Job:
         """Show a unit's patches as soon as they are read; where projections take long, gray stands for those to come.
 
         Parameters:
             wanted: the panel's state that they were chosen with.
             scanned: number of pictures that they are of.
+            title: the line over them; by default it says whose they are, or why there are none.
         """
         tenths = words.tenths(layer, wanted.unit) if wanted.which == "deciles" and patches else []
         about = {
-            "title": words.heading(layer, wanted.unit, wanted.which, patches, scanned),
+            "title": title or words.heading(layer, wanted.unit, wanted.which, patches, scanned),
             "labels": words.under(patches, self._names, tenths),
             "told": words.told(patches, self._names, wanted.which),
             "selected": _chosen(self._panel.net, layer.layer, patches, wanted),
@@ -93,13 +97,13 @@ class Pairs:
             if job.cancelled:  # others are wanted by now
                 return
             self.grid.show(tiles, mosaic=mosaic, **about)
-            if self._panel.reveal(self.picture, bool(patches)):
+            if self.picture and self._panel.reveal(self.picture, bool(patches)):
                 shown = max(about["selected"], 0)
-                self._show_picture(layer, patches[shown], seen[shown].picture)
+                self._show_picture(self.picture, layer, patches[shown], seen[shown].picture)
 
-    def _show_picture(self, layer: Layer, patch: Patch, picture: np.ndarray) -> None:
+    def _show_picture(self, view: ImageView, layer: Layer, patch: Patch, picture: np.ndarray) -> None:
         sees = layer.receptive_field
-        self.picture.show(
+        view.show(
             picture,
             field=asdict(sees) if sees else {},
             positions=list(layer.map_shape[1:]),

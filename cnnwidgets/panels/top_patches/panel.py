@@ -16,16 +16,17 @@ from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import Job, import_for_pictures
 from cnnwidgets.base.layout import Part
-from cnnwidgets.base.traits import Choice, Cursor, Flag, Slide, public
+from cnnwidgets.base.traits import Choice, Cursor, Flag, Slide, public, telling_layer
 from cnnwidgets.methods import TopPatches as Found
 from cnnwidgets.methods import UnitPatches, project, top_patches
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.code.top_patches import patch_lines
 from cnnwidgets.methods.patches import Patch
-from cnnwidgets.net import BoundModel
+from cnnwidgets.net import BoundModel, UnitAddress
 from cnnwidgets.net.relu_rules import NoRule
 from cnnwidgets.panels.top_patches import words
 from cnnwidgets.panels.top_patches.pairs import Pairs, center
+from cnnwidgets.views import ImageView
 
 MOST = 16
 """Patches of each unit that a scan keeps, so that more of them are there at once."""
@@ -47,14 +48,14 @@ class TopPatches(Panel):
         net: a bound network, or a bare ``nn.Module``.
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         layer: a name in ``net.layers``; by default the deepest whose positions see at most half of the picture's side.
-        unit: by its index.
+        unit: by its index; or by its address, ``net["layer3"][17]``, which names the layer, too.
         workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 
     layer = public(
         t.Unicode(None, allow_none=True, help="Layer whose units are asked for their patches"),
         c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
-        usual=lambda panel: panel._telling_layer(),
+        usual=telling_layer,
     )
     unit = public(
         t.Int(0, help="Index of the unit; type a number to find it, or “dead”"),
@@ -87,7 +88,7 @@ class TopPatches(Panel):
         net: BoundModel | nn.Module,
         dataset: Any,
         layer: str | None = None,
-        unit: int = 0,
+        unit: int | UnitAddress = 0,
         *,
         workers: int = 0,
         executor: Executor | None = None,
@@ -125,10 +126,11 @@ class TopPatches(Panel):
     def build(self) -> Part | tuple[Part, ...]:
         if not self.layer_names:
             raise ValueError(f"{self.net.name} has no layer to ask: no output is maps, a vector, a sequence or tokens")
-        self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
+        picture = ImageView(width=330)
+        self.pairs = Pairs(self, self.dataset, "image" not in self.locked, picture)
         self.pairs.grid.on_user("selected", self._open)
         self.observe(self._keep_unit, "layer")
-        return row(self.pairs.grid, self.pairs.picture, grow=(2, 1), basis=(560, 240))
+        return row(self.pairs.grid, picture, grow=(2, 1), basis=(560, 240))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Found:
         asked = state.layer, state.one_per_picture
@@ -189,17 +191,6 @@ class TopPatches(Panel):
     def _chosen(self, found: Found) -> list[Patch]:
         layer = self._layer(found)
         return words.chosen(layer, self.unit, self.which, self.k) if 0 <= self.unit < len(layer.dead) else []
-
-    def _telling_layer(self) -> str | None:
-        """The deepest layer whose patches are small beside the picture; the first where there is none."""
-        rows = [(one, one.receptive_field) for one in self.net.layers.with_units]
-        size = self.net.input_shape[1:]
-        small = [
-            one.name
-            for one, sees in rows
-            if sees and sees.status != "global" and all(2 * a <= b for a, b in zip(sees.size, size, strict=True))
-        ]
-        return small[-1] if small else rows[0][0].name if rows else None
 
     def _units(self) -> list[tuple[str, int]]:
         """The units to choose from; which are dead is known once all pictures were scanned."""

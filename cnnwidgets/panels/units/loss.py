@@ -1,0 +1,42 @@
+"""Does a unit matter? The accuracy without it, without random ones, and without all others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cnnwidgets.base import Panel
+from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.methods import Ablation, ablate, all_but, random_sets
+from cnnwidgets.panels.units.charts import ablation_chart, words_alone
+from cnnwidgets.views import ChartView
+
+KEPT = 64
+"""Results that are kept."""
+
+
+class Losses:
+    """Shows what becomes of the accuracy, and keeps what was found."""
+
+    def __init__(self, panel: Panel, view: ChartView, dataset: Any) -> None:
+        self._panel, self._view, self._dataset = panel, view, dataset
+        self._found: dict[tuple[str, tuple[int, ...]], Ablation] = {}
+
+    def look_at(self, layer: str, off: Sequence[int]) -> Job:
+        """Show the accuracy without some units of a layer."""
+        return self._panel.aside("ablation", lambda job: self._look(job, layer, tuple(off)))
+
+    def _look(self, job: Job, layer: str, off: tuple[int, ...]) -> None:
+        net, asked = self._panel.net, (layer, off)
+        if asked not in self._found:
+            self._show(job, words_alone("Measuring the accuracy …"), "the accuracy, which is being measured")
+            sets = [asked, *random_sets(net, asked), all_but(net, asked)]
+            found = ablate(net, self._dataset, sets, cancel=job)
+            self._found = dict([*self._found.items(), (asked, found)][-KEPT:])
+        found = self._found[asked]
+        self._show(job, ablation_chart(found, off), found.sentence())
+
+    def _show(self, job: Job, figure: Any, words: str) -> None:
+        with LOCK:
+            if not job.cancelled:
+                self._view.show(figure, words)
