@@ -33,6 +33,7 @@ class Browsed:
         other_name: the name of the second network, or "Beside" for a second picture.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: the network's answer in words, or why there is none; None until it is computed.
+        first: the first of it alone; empty if there is none.
         notes: sentences on how the network or the picture was changed.
     """
 
@@ -43,6 +44,7 @@ class Browsed:
     other_name: str = "Beside"
     zeros: dict[str, float] | None = None
     predicted: str | None = None
+    first: str = ""
     notes: tuple[str, ...] = ()
 
     def code(self, net: BoundModel) -> str:
@@ -62,7 +64,7 @@ class MapBrowser:
         self.net = net
         self._maps: OrderedDict[tuple[bool, str], FeatureMaps] = OrderedDict()
         self._of: dict[bool, tuple[BoundModel, torch.Tensor]] = {}
-        self._whole: tuple[torch.Tensor, dict[str, float], str] | None = None
+        self._whole: tuple[torch.Tensor, dict[str, float], tuple[str, str]] | None = None
 
     def look(
         self,
@@ -96,7 +98,7 @@ class MapBrowser:
                 on_update(found)
             self._whole = inputs, zero_shares(self.net, inputs, cancel=cancel), self._predict(inputs)
         _, zeros, predicted = self._whole
-        return replace(found, zeros=zeros, predicted=predicted)
+        return replace(found, zeros=zeros, predicted=predicted[0], first=predicted[1])
 
     def _look_beside(self, beside: Any, inputs: torch.Tensor, layer: str, cancel: Cancel | None) -> dict[str, Any]:
         """The attributes of :class:`Browsed` that describe the second picture or network."""
@@ -140,14 +142,15 @@ class MapBrowser:
         for key in [key for key in self._maps if key[0] == is_beside]:
             del self._maps[key]
 
-    def _predict(self, inputs: torch.Tensor) -> str:
+    def _predict(self, inputs: torch.Tensor) -> tuple[str, str]:
+        output = self.net.output
         try:
-            output = self.net.output
             if output.is_structure:
-                return output.sentence
-            return output.says((_short(name), value) for name, value in self.net.predict(inputs, k=2)[0])
+                return output.sentence, ""
+            answers = [(_short(name), value) for name, value in self.net.predict(inputs, k=2)[0]]
+            return output.says(answers), output.word(*answers[0])
         except (TypeError, ValueError) as error:
-            return str(error)
+            return str(error), ""
 
 
 def _short(name: str) -> str:

@@ -47,6 +47,7 @@ function render({ model, el }) {
     const most = Math.max(...sides.flat().map(({ value }) => Math.abs(value)), 0) || 1;
     title.textContent = model.get("title");
     line.textContent = model.get("caption");
+    line.hidden = !line.textContent;
     graph.style.height = `${model.get("height")}px`;
     graph.hidden = head.hidden = !model.get("here");
     lines.replaceChildren();

@@ -33,7 +33,7 @@ from cnnwidgets.views.curves import blank
 PICTURE = 128
 """Width of a picture in CSS pixels."""
 
-GRID = 216
+GRID = 206
 """Height of the units, and of the patches."""
 
 
@@ -98,12 +98,12 @@ class UnitExplorer(UnitChoice):
         self.back, self.dream = ImageView(width=PICTURE), ImageView(width=PICTURE)
         self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
         self.pairs.grid.height = GRID
-        self.graph = ConnectionsView(height=204, locked="unit" in self.locked or "layer" in self.locked)
-        self.chart = ChartView(height=190)
+        self.graph = ConnectionsView(height=192, locked="unit" in self.locked or "layer" in self.locked)
+        self.chart = ChartView(height=180)
         with suppress(MissingPackage):
             self.chart.show(blank("", ""), "nothing yet")  # plotly is imported here
             self.chart.show(charts.words_alone("Scanning the pictures …"), "nothing yet")
-        self.twins = ImageGrid(noun="unit", tools=False, height=184, hide=["line"])
+        self.twins = ImageGrid(noun="unit", tools=False, height=176, hide=["line"])
         self._twins = Twins(self.twins)
         self.bind(self.twins, *COLORING)
         self.tie((self.grid, "cursor"), (self.picture, "cursor"), (self.map, "cursor"))
@@ -132,7 +132,7 @@ class UnitExplorer(UnitChoice):
         browsed, layer = found.browsed, found.browsed.maps.layer
         self.picture.show(
             self.net.picture(browsed.inputs), field=asdict(layer.receptive_field) if layer.receptive_field else {},
-            positions=list(layer.map_shape[1:]), title="Picture", caption=browsed.predicted or "",
+            positions=list(layer.map_shape[1:]), title="Picture", caption=browsed.first,
         )  # fmt: skip
 
     @draws("y", "x")
