@@ -33,7 +33,7 @@ from cnnwidgets.views.curves import blank
 PICTURE = 128
 """Width of a picture in CSS pixels."""
 
-GRID = 206
+GRID = 184
 """Height of the units, and of the patches."""
 
 
@@ -99,7 +99,7 @@ class UnitExplorer(UnitChoice):
         self.pairs = Pairs(self, self.dataset, "image" not in self.locked)
         self.pairs.grid.height = GRID
         self.graph = ConnectionsView(height=192, locked="unit" in self.locked or "layer" in self.locked)
-        self.chart = ChartView(height=180)
+        self.chart = ChartView(height=172)
         with suppress(MissingPackage):
             self.chart.show(blank("", ""), "nothing yet")  # plotly is imported here
             self.chart.show(charts.words_alone("Scanning the pictures …"), "nothing yet")
