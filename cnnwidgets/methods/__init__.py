@@ -35,6 +35,7 @@ from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.initialization import initial_weights, initialize
 from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
+from cnnwidgets.methods.layer_sample import LayerSample
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.maximize import maximize
@@ -120,6 +121,7 @@ __all__ = [
     "Finding",
     "FirstGradients",
     "History",
+    "LayerSample",
     "Layout",
     "Lime",
     "Maximized",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnwidgets.numbers import number
+from cnnwidgets.views.grid_overlay import overlaid
 from cnnwidgets.views.paper import DIM, GAP, INK, SMALL, TABLES, Paper, fitting, inches, line_of
 from cnnwidgets.views.sheet import Colored, colored, sheet
 
@@ -100,6 +101,7 @@ def _draw_tiles(grid: ImageGrid, paper: Paper, top: float, tiles: Tiles, order: 
     maps, dim = look.values, np.frombuffer(grid.dim, np.uint8)[order].astype(bool)
     strength = np.where(dim, PALE, 1.0)[:, None, None] * _there(grid)
     in_color = maps.ndim == 4
+    maps = overlaid(grid, order, maps)
     maps = np.concatenate([maps, strength[..., None]], 3) if in_color else np.where(strength > 0, maps, np.nan)
     one = sheet(maps, tiles.across, tiles.times, tiles.gap)
     size = one.shape[1] * tiles.pitch[1] / (grid.shape[2] * tiles.times[1] + tiles.gap[1])

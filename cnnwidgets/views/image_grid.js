@@ -2,6 +2,7 @@
 // Many small maps on one canvas. Sorting, scale, colors, zoom, hover and selection happen here, without the kernel.
 
 import { drawCross, drawLines, drawNumber } from "./grid_marks.js";
+import { overlayOf } from "./grid_overlay.js";
 import { tilesIn } from "./grid_tiles.js";
 import { counted, eachOf, toolbar, zoomButtons } from "./grid_tools.js";
 import { colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
@@ -30,6 +31,7 @@ function render({ model, el }) {
   el.append(root);
 
   const atlas = document.createElement("canvas");
+  const overlay = overlayOf(model);
   let data, table, layout, hover = null, used = false;
 
   const readData = () => {
@@ -100,8 +102,11 @@ function render({ model, el }) {
       for (let row = 0, from = map * height * width * channels; row < height; row++) {
         let to = left + row * atlas.width;
         if (channels === 1) for (let x = 0; x < width; x++) words[to++] = table[level[pixels[from++]]];
-        else for (let x = 0; x < width; x++, from += 3)
-          words[to++] = rgba(level[pixels[from]], level[pixels[from + 1]], level[pixels[from + 2]]);
+        else for (let x = 0; x < width; x++, from += 3) {
+          const [r, g, b] = [level[pixels[from]], level[pixels[from + 1]], level[pixels[from + 2]]];
+          const gray = 0.299 * r + 0.587 * g + 0.114 * b; // under an overlay colors are its own
+          words[to++] = overlay.shown ? rgba(gray, gray, gray) : rgba(r, g, b);
+        }
       }
       for (const i of blank) words[left + Math.floor(i / width) * atlas.width + (i % width)] = 0;
     }
@@ -156,6 +161,7 @@ function render({ model, el }) {
       context.drawImage(atlas, ...from, data.width, data.height, x, y, layout.tile, layout.tall);
       context.globalAlpha = 1;
       const tile = [x, y, layout.tile, layout.tall];
+      overlay.draw(context, map, tile, [data.height, data.width]);
       if (mosaic.length && mosaic[0] * mosaic[1] > 1) drawLines(context, tile, [data.height / mosaic[0], data.width / mosaic[1]]);
       if (labels.length) {
         Object.assign(context, { font: "13px sans-serif", textAlign: "center", fillStyle: style.color });
@@ -201,7 +207,10 @@ function render({ model, el }) {
       const hands = model.get("lock").includes("unit") ? "" : ", click to select";
       return used ? count : `${count}. Hover to read values${hands}.`;
     }
-    if (model.get("told").length) return model.get("told")[what.map];
+    if (model.get("told").length) {
+      const here = overlay.there && what.row !== undefined ? [overlay.told(what.map, what.row, what.column)] : [];
+      return [model.get("told")[what.map], ...here].join(" · ");
+    }
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {
       const place = model.get("mosaic").length ? part(what.row, what.column) : what;
@@ -236,11 +245,15 @@ function render({ model, el }) {
     else if (top + layout.tall > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + layout.tall + layout.gap - scroll.clientHeight;
   };
 
-  const select = (map) => (model.get("lock").includes("unit") ? {} : { selected: map });
+  const select = (map) => {
+    if (model.get("lock").includes("unit")) return {};
+    return { selected: model.get("toggles") && map === model.get("selected") ? -1 : map };
+  };
 
   const draw = drawer(canvas, paint);
   const rearrange = () => { arrange(); draw(); };
   const recolor = () => { colorize(); draw(); };
+  const light = () => { overlay.tint(); draw(); };
   const reload = () => {
     readData();
     hover = null;
@@ -249,6 +262,7 @@ function render({ model, el }) {
     buttons.hidden = tools.hidden || model.get("hide").includes("zoom");
     head.hidden = buttons.hidden && !title.textContent;
     canvas.setAttribute("aria-label", `${model.get("title")}: ${counted(data.count, model.get("noun"))}`);
+    overlay.tint();
     colorize();
     rearrange();
   };
@@ -284,6 +298,8 @@ function render({ model, el }) {
       [hover, used] = [null, true];
       put(model, select(layout.maps[slot]));
       reveal(layout.maps[slot]);
+    } else if (event.key === "Escape" && model.get("toggles")) {
+      put(model, select(model.get("selected")));
     } else if (event.key === "+" || event.key === "-") {
       zoom(event.key === "+" ? 1.25 : 0.8);
     } else return;
@@ -293,8 +309,9 @@ function render({ model, el }) {
   scroll.addEventListener("scroll", draw);
 
   ends.push(
-    listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
-    listen(model, ["scale", "limits", "contrast", "colors"], recolor),
+    listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic", "overlay"], once(reload)),
+    listen(model, ["scale", "limits", "contrast", "colors", "opacity"], recolor),
+    listen(model, ["lit"], light),
     listen(model, ["orders", "sort", "tile", "height", "steady"], rearrange),
     listen(model, ["selected", "cursor", "lock", "numbered", "quantity", "told"], draw),
     watch(scroll, rearrange),
