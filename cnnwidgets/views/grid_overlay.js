@@ -62,13 +62,13 @@ export function overlayOf(model) {
       if (!this.shown) return;
       const [down, right] = [tall / size[0], wide / size[1]];
       const [top, left, height, width] = model.get("overlay").box;
-      const from = [(map % across) * columns, Math.floor(map / across) * rows, columns, rows];
+      const [fromX, fromY] = [(map % across) * columns, Math.floor(map / across) * rows];
       context.save();
       context.beginPath();
       context.rect(x, y, wide, tall);
       context.clip();
       Object.assign(context, { globalAlpha: model.get("opacity"), imageSmoothingEnabled: false });
-      context.drawImage(glass, ...from, x + left * right, y + top * down, width * right, height * down);
+      context.drawImage(glass, fromX, fromY, columns, rows, x + left * right, y + top * down, width * right, height * down);
       context.restore();
     },
     /** The amounts at a pixel of a map, the largest first, in words. */

@@ -150,6 +150,7 @@ function render({ model, el }) {
     context.translate(0, -scroll.scrollTop);
     context.imageSmoothingEnabled = layout.tile < data.width;
     const cursor = position(model.get("cursor"));
+    const shared = !model.get("told").length; // of maps that are told as wholes a place on one says nothing of the others
     const labels = model.get("labels");
     const mosaic = model.get("mosaic");
     const numbered = model.get("numbered") && Math.min(layout.tile, layout.tall) >= NUMBERS_FROM;
@@ -169,7 +170,7 @@ function render({ model, el }) {
       }
       if (data.dim[map]) drawCross(context, tile, style.color);
       if (numbered && map !== hover?.map) drawNumber(context, tile, map);
-      if (cursor && data.height * data.width > 1 && (layout.tile >= SPOTS_FROM || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);
+      if (cursor && data.height * data.width > 1 && ((shared && layout.tile >= SPOTS_FROM) || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);
     }
     const selected = model.get("selected");
     if (selected >= 0 && selected < data.count) {

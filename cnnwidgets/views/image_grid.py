@@ -65,11 +65,11 @@ class ImageGrid(View, module="image_grid.js"):
         "the size and the number of the parts; empty for none",
     ).tag(sync=True)
     overlay = t.Dict(
-        help="what lies over the maps, see :func:`overlay`: values, (maps, layers, rows, columns) bytes, of each layer 255 for "
-        "its top; shape [layers, rows, columns]; tops and colors of the layers; box [top, left, height, width], in pixels of "
-        "the maps; noun, what a layer is called; empty for none"
+        help="what lies over the maps: values, (maps, layers, rows, columns) bytes, of each layer 255 for its top; shape "
+        "[layers, rows, columns]; tops and colors of the layers; box [top, left, height, width] in map pixels; noun, what "
+        "a layer is called; empty for none"
     ).tag(sync=True)
-    lit = t.Int(-1, help="layer of the overlay that alone is shown; -1 for all, at each position the largest").tag(sync=True)
+    lit = t.Int(-1, help="layer of the overlay that is shown alone; -1: at each position the largest").tag(sync=True)
     opacity = t.Float(0.7, min=0.0, max=1.0, help="of the overlay, under which maps in color are gray").tag(sync=True)
     toggles = t.Bool(False, help="whether a click on the selected map selects none").tag(sync=True)
     hide = t.List(
