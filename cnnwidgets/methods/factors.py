@@ -113,8 +113,8 @@ class Factors:
         n, sample = len(self.directions), self.sample
         taken = f" {percent(sample.negative)} of its values are negative, and are taken to be 0." if sample.negative else ""
         return (
-            f"{n:,} factor{'s give' if n > 1 else ' gives'} {percent(self.explained)} of the sum of squares of "
-            f"{self.layer.name} again, at {sample.sentence}.{taken}"
+            f"{n:,} factor{'s explain' if n > 1 else ' explains'} {percent(self.explained)} of the sum of squares of "
+            f"{self.layer.name}, at {sample.sentence}.{taken}"
         )
 
     def __repr__(self) -> str:

@@ -1,5 +1,5 @@
 // @ts-check
-// Colors over a grid's maps: at each position that of the layer with the largest amount, the more opaque the larger it is.
+// Colors over a grid's maps: at each position that of the layer with the largest amount, opaque where that is full.
 
 import { format } from "./numbers.js";
 import { typed } from "./shared.js";
@@ -7,17 +7,17 @@ import { typed } from "./shared.js";
 /**
  * The colors of one map's positions, (cells, 4): red, green, blue and how opaque.
  * @param {Uint8Array} values (layers, cells), of each layer 255 for its top
- * @param {{ tops: number[], colors: number[][], lit: number }} look `lit` is the one layer that is shown, -1 for all
+ * @param {{ tops: number[], full: number[], colors: number[][], lit: number }} look `full` is the amount of each layer from
+ *   which on it is opaque; `lit` is the one layer that is shown, -1 for all
  */
-export function overlaid(values, { tops, colors, lit }) {
+export function overlaid(values, { tops, full, colors, lit }) {
   const cells = values.length / tops.length;
   const found = new Uint8ClampedArray(4 * cells);
-  const most = lit < 0 ? Math.max(...tops) : tops[lit];
   const amount = (layer, cell) => values[layer * cells + cell] * tops[layer];
   for (let cell = 0; cell < cells; cell++) {
     let layer = Math.max(lit, 0);
     if (lit < 0) for (let other = 1; other < tops.length; other++) if (amount(other, cell) > amount(layer, cell)) layer = other;
-    found.set([...colors[layer], most > 0 ? Math.round(amount(layer, cell) / most) : 0], 4 * cell);
+    found.set([...colors[layer], full[layer] > 0 ? Math.round(amount(layer, cell) / full[layer]) : 0], 4 * cell);
   }
   return found;
 }
@@ -42,13 +42,13 @@ export function overlayOf(model) {
     },
     tint() {
       if (!this.there) return;
-      const { tops, colors, ...given } = model.get("overlay");
+      const { tops, full, colors, ...given } = model.get("overlay");
       [values, [layers, rows, columns]] = [typed(Uint8Array, given.values), given.shape];
       const count = values.length / (layers * rows * columns);
       across = Math.ceil(Math.sqrt(count));
       [glass.width, glass.height] = [across * columns, Math.ceil(count / across) * rows];
       const context = glass.getContext("2d");
-      const look = { tops, colors: colors.map(partsOf), lit: model.get("lit") < layers ? model.get("lit") : -1 };
+      const look = { tops, full, colors: colors.map(partsOf), lit: model.get("lit") < layers ? model.get("lit") : -1 };
       for (let map = 0; map < count; map++) {
         const image = new ImageData(overlaid(of(map), look), columns, rows);
         context.putImageData(image, (map % across) * columns, Math.floor(map / across) * rows);

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 """How bright red, green and blue are."""
 
+FULL = 0.99
+"""Share of a layer's amounts above 0 that are below what is opaque, so that a single one does not pale the others."""
+
 
 def overlay(
     amounts: np.ndarray, colors: list[str], box: tuple[float, float, float, float], noun: str = "layer"
@@ -27,8 +30,10 @@ def overlay(
     tops = amounts.max((0, 2, 3), initial=0)
     share = amounts / np.where(tops > 0, tops, 1)[:, None, None]
     values = (255 * share + 0.5).astype(np.uint8)
+    above = [layer[layer > 0] for layer in amounts.swapaxes(0, 1)]
+    full = [float(np.quantile(layer, FULL)) if layer.size else 0.0 for layer in above]
     return {
-        "values": values.tobytes(), "shape": [*amounts.shape[1:]], "tops": tops.tolist(), "colors": colors,
+        "values": values.tobytes(), "shape": [*amounts.shape[1:]], "tops": tops.tolist(), "full": full, "colors": colors,
         "box": [*box], "noun": noun,
     }  # fmt: skip
 
@@ -56,5 +61,6 @@ def _tinted(grid: ImageGrid) -> tuple[np.ndarray, np.ndarray]:
     table = np.array([[int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)] for color in grid.overlay["colors"]])
     alone = 0 <= grid.lit < shape[0]
     layer = np.full((len(amounts), *shape[1:]), grid.lit) if alone else amounts.argmax(1)
-    most = (tops[grid.lit] if alone else tops.max()) or 1.0
-    return table[layer], np.take_along_axis(amounts, layer[:, None], 1)[:, 0] / most
+    full = np.array(grid.overlay["full"])[layer]
+    amount = np.take_along_axis(amounts, layer[:, None], 1)[:, 0]
+    return table[layer], np.divide(amount, full, out=np.zeros_like(amount), where=full > 0).clip(0, 1)

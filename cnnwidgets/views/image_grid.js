@@ -26,6 +26,7 @@ function render({ model, el }) {
   const ends = [];
   const quantity = h("span");
   const tools = toolbar(model, quantity, legend, ends);
+  line.style.minHeight = `${1.5 * model.get("lines")}em`;
   line.hidden = model.get("hide").includes("line");
   const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, head, tools, scroll, line);
   el.append(root);

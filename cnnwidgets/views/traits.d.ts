@@ -90,6 +90,7 @@ export interface ImageGrid {
   hide: string[];
   labels: string[];
   limits: number[];
+  lines: number;
   lit: number;
   lo: DataView;
   lock: string[];

@@ -64,9 +64,7 @@ def test_planted_factors_are_found_again():
     np.testing.assert_allclose(found.maps, amounts, atol=0.02 * amounts.max())
     assert found.maps.shape == (20, 3, 12, 12) and found.explained > 0.999
     assert found.indices.tolist() == list(range(20)) and found.labels.tolist() == [i % 3 for i in range(20)]
-    assert (
-        found.sentence == "3 factors give > 99.9% of the sum of squares of 1 again, at all 2,880 positions of 20 pictures."
-    )
+    assert found.sentence == "3 factors explain > 99.9% of the sum of squares of 1, at all 2,880 positions of 20 pictures."
 
 
 @pytest.mark.parametrize("n", [1, 3, 8])

@@ -21,7 +21,7 @@ KEPT = 512
 SIDE = 96
 """Pixels of a picture's or a patch's longer side at most; patches of fewer than a third have larger pixels."""
 
-PATCHES = 5
+PATCHES = 4
 """Patches of each factor."""
 
 FRAME = 4

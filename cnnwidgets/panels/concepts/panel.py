@@ -115,9 +115,9 @@ class Concepts(Panel):
         if not self.layer_names:
             raise ValueError(f"{self.net.name} has no layer to take apart: no output is maps of several positions")
         self._looks, self._names = Looks(self.net, self.dataset), names_of(self.dataset)
-        options: dict[str, Any] = {"tools": False, "steady": True, "limits": [0.0, 255.0], "scale": "fixed"}
+        options: dict[str, Any] = {"tools": False, "steady": True, "lines": 2, "limits": [0.0, 255.0], "scale": "fixed"}
         free = {name: [] if name not in self.locked else ["unit"] for name in ("factor", "image")}
-        self.pictures = ImageGrid(noun="picture", height=372, lock=free["image"], **options)
+        self.pictures = ImageGrid(noun="picture", height=362, lock=free["image"], **options)
         self.pictures.without_kernel = {"lock": ["unit"]}
         self.patches = ImageGrid(noun="factor", height=232, lock=free["factor"], toggles=True, **options)
         self.chart = ChartView(height=124, fixed="n" in self.locked, hint="click a point for so many")
@@ -128,7 +128,7 @@ class Concepts(Panel):
         self.pictures.on_user("selected", self._open)
         self.chart.on_user("clicked", self._take_number)
         self.observe(self._keep_factor, "n")
-        return row(self.pictures, column(self.patches, self.chart), grow=(3, 2), basis=(500, 320))
+        return row(self.pictures, column(self.patches, self.chart), grow=(1, 2), basis=(500, 320))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Colored:
         asked = state.layer, state.seed

@@ -25,11 +25,11 @@ def heading(found: Factors) -> str:
 def summary(found: Factors) -> str:
     """How much the factors explain, and how much so many could; then how they were found, a line each."""
     n, sample = len(found.directions), found.sample
-    gives = "gives" if n == 1 else "give"
-    first = (
-        f"{_counted(n, 'factor')} {gives} {percent(found.explained)} of the sum of squares of {found.layer.name} again; "
-        f"{_counted(n, 'direction')} of any signs could give {percent(sample.best[n - 1])}."
+    subject, no = (
+        ("1 factor explains", "no direction explains") if n == 1 else (f"{n} factors explain", f"no {n} directions explain")
     )
+    most = percent(max(found.explained, sample.best[n - 1]))
+    first = f"{subject} {percent(found.explained)} of the sum of squares of {found.layer.name}; {no} more than {most}."
     return "\n".join([first, *_lines(found)])
 
 
@@ -43,7 +43,7 @@ def _lines(found: Factors) -> Iterator[str]:
     if sample.skipped:
         index, why = sample.skipped[0]
         yield f"{_counted(len(sample.skipped), 'picture')} cannot be used (picture {index}: {why})"
-    yield "A position has the color of the factor there is most of, the paler the less; a factor alone has its own scale"
+    yield "A position has the color of the factor there is most of, pale where that is little for this factor"
     sees = found.layer.receptive_field
     if sees and sees.status != "global":
         yield f"A patch is {'exactly' if sees.status == 'exact' else 'at least'} what its position sees, {sees}"
@@ -63,26 +63,28 @@ def _of_factor(found: Factors, factor: int, names: Sequence[str]) -> str:
     amounts = found.amounts[:, factor]
     if not amounts.any():
         return f"Factor {factor} is nowhere: fewer factors give the same"
-    largest = ((found.amounts.argmax(1) == factor) & (amounts > 0)).mean()
     direction = found.directions[factor]
     units = [int(unit) for unit in np.argsort(-direction, kind="stable")[:UNITS] if direction[unit] > 0]
     told = ", ".join(f"{unit} ({number(direction[unit], 2)})" for unit in units)
     said = [
-        f"Factor {factor}: {percent(found.shares[factor])} of all amounts, the largest at {percent(largest)} of positions",
-        f"mostly unit{'s' if len(units) > 1 else ''} {told}",
+        f"Factor {factor}: {percent(found.shares[factor])} of all amounts",
+        f"unit{'s' if len(units) > 1 else ''} {told}",
     ]
     return " · ".join([*said, *_of_class(found, amounts, names)])
 
 
 def _of_class(found: Factors, amounts: np.ndarray, names: Sequence[str]) -> list[str]:
-    """In which class most of a factor is, where there are several."""
+    """The class that most of a factor is in, if it has at least twice its part of the positions there."""
     labels = found.sample.labels
     known = labels >= 0
-    if len(np.unique(labels[known])) < 2 or not amounts[known].any():
+    if not amounts[known].any():
         return []
-    by_class = np.bincount(labels[known], amounts[known])
+    by_class, positions = np.bincount(labels[known], amounts[known]), np.bincount(labels[known])
     top = int(by_class.argmax())
-    return [f"{percent(by_class[top] / by_class.sum())} of it in class “{short(class_name(top, names))}”"]
+    share = by_class[top] / by_class.sum()
+    if share < 2 * positions[top] / positions.sum():
+        return []
+    return [f"{percent(share)} of it in class “{short(class_name(top, names))}”"]
 
 
 def of_pictures(found: Factors, names: Sequence[str]) -> list[str]:
