@@ -190,7 +190,7 @@ def factors(
 
 def factorized(sample: LayerSample, n: int, seed: int, cancel: Cancel | None) -> Factors:
     """The factors of what was kept of a layer."""
-    layer, values = sample.layer, sample.values
+    layer, values = sample.layer, sample.values.astype(float)  # else rounding decides the fourth digit
     _check(layer, n)
     if not values.any():
         raise ValueError(f"{layer.name} gives 0 at {sample.sentence}: there is nothing to factor")
@@ -236,7 +236,6 @@ def _fit(values: np.ndarray, n: int, seed: int, cancel: Cancel | None) -> tuple[
         if model.reconstruction_err_ >= (1 - TOLERANCE) * before:
             break
         before = model.reconstruction_err_
-    model.components_ = model.components_.astype(float)
     return model.set_params(tol=EXACT, max_iter=STEPS), steps
 
 

@@ -102,11 +102,11 @@ def test_portions_of_steps_are_the_run_in_one_go():
     found, values = factors(net, data, "5", 3), values_of(net, "5", data).reshape(-1, 8)
     order = np.lexsort((found.sample.places, found.sample.indices))
     np.testing.assert_allclose(found.sample.values[order], values, rtol=1e-6)
-    peer = NMF(3, init="nndsvda", tol=0, max_iter=found.steps, random_state=0).fit(found.sample.values)
+    peer = NMF(3, init="nndsvda", tol=0, max_iter=found.steps, random_state=0).fit(found.sample.values.astype(float))
     directions = peer.components_ / np.linalg.norm(peer.components_, axis=1, keepdims=True)
     nearest = (directions @ found.directions.T).argmax(0)
     assert sorted(nearest) == [0, 1, 2]
-    np.testing.assert_allclose(found.directions, directions[nearest], atol=1e-5)
+    np.testing.assert_allclose(found.directions, directions[nearest], atol=1e-6)
 
 
 def test_another_number_of_factors_asks_nothing_of_the_network(monkeypatch):

@@ -21,11 +21,11 @@ places = (numbers[:, None] * count + np.arange(count)).ravel()
 sample = maps.reshape(-1, {units})[np.argsort(priorities(places, {seed}), kind="stable")[:{sampled}]]  # random positions
 shown = np.sort(np.argsort(priorities(numbers, {seed}), kind="stable")[:{shown}])  # and pictures
 
+sample = sample.astype(float)
 model = NMF({n}, init="nndsvda", tol=0, max_iter={steps}, random_state={seed}).fit(sample)
 model.set_params(tol={exact}, max_iter={most})  # from here on the directions stay
-model.components_ = model.components_.astype(float)
 lengths = np.linalg.norm(model.components_, axis=1)
-order = np.argsort(-(model.transform(sample.astype(float)) * lengths).sum(0), kind="stable")
+order = np.argsort(-(model.transform(sample) * lengths).sum(0), kind="stable")
 amounts = model.transform(maps[shown].reshape(-1, {units}).astype(float)) * lengths
 
 indices, directions = numbers[shown], (model.components_ / lengths[:, None])[order]

@@ -4,27 +4,33 @@ from __future__ import annotations
 
 from typing import Any
 
-from cnnwidgets.methods import Factors
+import numpy as np
+
 from cnnwidgets.views.curves import needs_plotly
 from cnnwidgets.views.palette import GRAY
 from cnnwidgets.views.paper import MARK
 
 
 @needs_plotly
-def explained(found: Factors, most: int) -> Any:
-    """The share of the sum of squares by the number of directions as a plotly figure; the point k is of k + 1 of them."""
+def explained(share: float, n: int, best: np.ndarray, most: int) -> Any:
+    """The share of the sum of squares by the number of directions as a plotly figure; the point k is of k + 1 of them.
+
+    Parameters:
+        share: of n factors.
+        best: (units,) of 1, 2, ... directions at most.
+        most: numbers that there is room for.
+    """
     import plotly.graph_objects as go
 
-    n, best = len(found.directions), 100 * found.sample.best[:most]
-    counts = list(range(1, len(best) + 1))
+    counts = list(range(1, min(most, len(best)) + 1))
     figure = go.Figure()
     figure.add_scatter(
-        x=counts, y=best, name="at most, by directions of any signs", mode="lines+markers",
+        x=counts, y=100 * best[:most], name="at most, by directions of any signs", mode="lines+markers",
         line={"color": GRAY, "dash": "dot", "width": 2}, marker={"color": GRAY, "size": 7},
         hovertemplate="%{x}: at most %{y:.1f}%<extra></extra>",
     )  # fmt: skip
     figure.add_scatter(
-        x=[n], y=[100 * found.explained], name="these factors", mode="markers", marker={"color": MARK, "size": 13},
+        x=[n], y=[100 * share], name="these factors", mode="markers", marker={"color": MARK, "size": 13},
         hovertemplate="%{x} factors: %{y:.1f}%<extra></extra>",
     )  # fmt: skip
     small = {"size": 13}

@@ -29,7 +29,6 @@ from cnnwidgets.panels.concepts import words
 from cnnwidgets.panels.concepts.charts import explained
 from cnnwidgets.panels.concepts.looks import Looks, place_of
 from cnnwidgets.views import ChartView, ImageGrid
-from cnnwidgets.views.curves import blank
 from cnnwidgets.views.grid_overlay import overlay
 from cnnwidgets.views.palette import class_colors
 
@@ -122,7 +121,7 @@ class Concepts(Panel):
         self.patches = ImageGrid(noun="factor", height=232, lock=free["factor"], toggles=True, **options)
         self.chart = ChartView(height=124, fixed="n" in self.locked, hint="click a point for so many")
         with suppress(MissingPackage):
-            self.chart.show(blank("", ""), "nothing yet")
+            self.chart.show(explained(0, 0, np.zeros(0), MOST), "nothing yet")
         self.tie((self, "factor"), (self.pictures, "lit"), (self.patches, "selected"))
         self.bind(self.pictures, "opacity")
         self.pictures.on_user("selected", self._open)
@@ -163,7 +162,9 @@ class Concepts(Panel):
 
     @draws()
     def draw_chart(self, colored: Colored) -> None:
-        self.chart.show(explained(colored.found, MOST), words.summary(colored.found).split("\n", 1)[0])
+        found = colored.found
+        figure = explained(found.explained, len(found.directions), found.sample.best, MOST)
+        self.chart.show(figure, words.summary(found).split("\n", 1)[0])
 
     @draws("image")
     def mark_picture(self, colored: Colored) -> None:
