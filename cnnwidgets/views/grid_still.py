@@ -157,9 +157,9 @@ def _rules(grid: ImageGrid, corners: list[tuple[float, float]], tiles: Tiles) ->
 
 
 def _draw_spots(grid: ImageGrid, paper: Paper, corners: list[tuple[float, float]], tiles: Tiles) -> None:
-    """The cursor on every map that is large enough."""
+    """The cursor on every map that is large enough; of maps that are told as wholes it is on none."""
     rows, columns = grid.shape[1:3]
-    if len(grid.cursor) != 2 or rows * columns == 1 or tiles.width < inches(36):
+    if len(grid.cursor) != 2 or grid.told or rows * columns == 1 or tiles.width < inches(36):
         return
     (y, x), (tall, wide) = grid.cursor, (tiles.height / rows, tiles.width / columns)
     (h, w) = max(tall, 0.04), max(wide, 0.04)

@@ -95,7 +95,7 @@ UNFIT = [
     ("patches", "rule", "deconv", "there is no rule 'deconv'. Did you mean 'deconvnet'"),
     ("patches", "k", 0, "k is 0; expected a whole number from 1 to 16"),
     ("patches", "unit", 2.5, "unit is 2.5; expected a whole number"),
-    ("concepts", "n", 17, "n is 17; expected a whole number from 1 to 16"),
+    ("concepts", "n", 0, "n is 0; expected a whole number of at least 1"),
     ("concepts", "opacity", 1.5, "opacity is 1.5; expected a number from 0 to 1"),
     ("concepts", "factor", 0.5, "factor is 0.5; expected a whole number"),
     ("finder", "steps", 5, "steps is 5; expected a whole number of at least 10"),

@@ -203,7 +203,7 @@ PANELS: dict[str, Callable] = {
     "TopPatches: the weakest of a block": lambda path: patches("digits", "pool2", 1, which="weakest", k=5),
     "TopPatches: deciles of a vector": lambda path: patches("digits", "fc3", 4, which="deciles"),
     "Concepts: the last maps": lambda path: cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 4),
-    "Concepts: of negative values, by another seed": lambda path: concepts(cw.samples.scenes(size=90), "layer2.0.add", 3, seed=2),
+    "Concepts: negative values": lambda path: concepts(cw.samples.scenes(size=90), "layer2.0.add", 3, seed=2),
     "Concepts: an own network's tokens": lambda path: concepts(own_tensors, "attention", 2),
     "TopPatches: an own network's tokens": lambda path: own_patches("attention"),
     "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),

@@ -33,7 +33,7 @@ from cnnwidgets.views.grid_overlay import overlay
 from cnnwidgets.views.palette import class_colors
 
 MOST = 16
-"""Factors at most: so many can be told apart, by color and by number."""
+"""Factors at most, by hand: so many can be told apart, by color and by number."""
 
 PICTURES = 40
 """Pictures that are shown."""
@@ -72,7 +72,10 @@ class Concepts(Panel):
         c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
         usual=lambda panel: panel._last_maps(),
     )
-    n = Slide(6, (1, MOST), label="factors", help="Number of factors; see in the chart how much more another one explains")
+    n = Slide(
+        6, lambda panel: (1, panel._most()), low=1, label="factors",
+        help="Number of factors; the chart shows how much more another number explains",
+    )  # fmt: skip
     factor = public(
         t.Int(-1, help="Factor that is lit alone; all, each position in the color of the largest"),
         c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="light"),
@@ -126,6 +129,7 @@ class Concepts(Panel):
         self.bind(self.pictures, "opacity")
         self.pictures.on_user("selected", self._open)
         self.chart.on_user("clicked", self._take_number)
+        self.observe(self._keep_number, "layer")
         self.observe(self._keep_factor, "n")
         return row(self.pictures, column(self.patches, self.chart), grow=(1, 2), basis=(500, 320))
 
@@ -163,7 +167,7 @@ class Concepts(Panel):
     @draws()
     def draw_chart(self, colored: Colored) -> None:
         found = colored.found
-        figure = explained(found.explained, len(found.directions), found.sample.best, MOST)
+        figure = explained(found.explained, len(found.directions), found.sample.best, max(self.n, MOST))
         self.chart.show(figure, words.summary(found).split("\n", 1)[0])
 
     @draws("image")
@@ -196,6 +200,14 @@ class Concepts(Panel):
         with suppress(ValueError):
             return cam_layer(self.net)[0].name
         return self.layer_names[-1] if self.layer_names else None
+
+    def _most(self) -> int:
+        """Factors that there can be."""
+        return min(MOST, self.net.layers[self.layer].map_shape[0]) if self.layer in self.layer_names else MOST
+
+    def _keep_number(self, change: Any) -> None:
+        """Another layer may have fewer units."""
+        self.n = min(self.n, self._most())
 
     def _keep_factor(self, change: Any) -> None:
         """There may be fewer factors now."""
