@@ -36,7 +36,7 @@ STATES = {
     "FeatureMapBrowser": 'cw.FeatureMapBrowser(net, 3, "layer1.0.relu", images=pictures, y=28, x=24)',
     "FilterGrid": "cw.FilterGrid(net, unit=4)",
     "TopPatches": 'cw.TopPatches(net, pictures, "layer1.1.relu:2", 5)',
-    "Concepts": "cw.Concepts(net, cw.samples.scenes(size=300))",
+    "Concepts": 'cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 6)',
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"
