@@ -130,7 +130,6 @@ class Concepts(Panel):
         self.pictures.on_user("selected", self._open)
         self.chart.on_user("clicked", self._take_number)
         self.observe(self._keep_number, "layer")
-        self.observe(self._keep_factor, "n")
         return row(self.pictures, column(self.patches, self.chart), grow=(1, 2), basis=(500, 320))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Colored:
@@ -208,10 +207,6 @@ class Concepts(Panel):
     def _keep_number(self, change: Any) -> None:
         """Another layer may have fewer units."""
         self.n = min(self.n, self._most())
-
-    def _keep_factor(self, change: Any) -> None:
-        """There may be fewer factors now."""
-        self.factor = self.factor if self.factor < change.new else -1
 
     def _take_number(self, clicked: list[int]) -> None:
         """A point of the chart was clicked."""
