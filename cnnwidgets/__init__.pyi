@@ -9,6 +9,7 @@ from .net import load as load
 from .panels import ActivationMaximizer as ActivationMaximizer
 from .panels import AugmentationGallery as AugmentationGallery
 from .panels import BackwardRules as BackwardRules
+from .panels import Concepts as Concepts
 from .panels import EarlyStopping as EarlyStopping
 from .panels import EmbeddingExplorer as EmbeddingExplorer
 from .panels import FeatureMapBrowser as FeatureMapBrowser

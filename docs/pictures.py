@@ -37,6 +37,7 @@ STATES = {
     "FilterGrid": "cw.FilterGrid(net, unit=4)",
     "TopPatches": 'cw.TopPatches(net, pictures, "layer1.1.relu:2", 5)',
     "UnitExplorer": 'cw.UnitExplorer(cw.load("digits"), cw.samples.digits(), 5, "relu2", 3)',
+    "Concepts": 'cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 6)',
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"

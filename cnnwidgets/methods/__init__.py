@@ -39,6 +39,7 @@ from cnnwidgets.methods.initialization import initial_weights, initialize
 from cnnwidgets.methods.initialization_schemes import INITIALIZATIONS
 from cnnwidgets.methods.integrated_gradients import integrated_gradients
 from cnnwidgets.methods.layer_profiles import LayerProfiles
+from cnnwidgets.methods.layer_sample import LayerSample
 from cnnwidgets.methods.lime import Lime, lime
 from cnnwidgets.methods.lr_finder import RangeTest, lr_finder
 from cnnwidgets.methods.maximize import maximize
@@ -130,6 +131,7 @@ __all__ = [
     "Influence",
     "Influencing",
     "LayerProfiles",
+    "LayerSample",
     "Layout",
     "Lime",
     "Maximized",

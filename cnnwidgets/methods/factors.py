@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
-from cnnwidgets.methods.batches import Batch, Skipped, generators_kept, learn_input_shape, numbers_of
-from cnnwidgets.methods.scan import scan
-from cnnwidgets.methods.strongest import priorities
-from cnnwidgets.net import BoundModel, Layer
-from cnnwidgets.net.arguments import checking
-from cnnwidgets.net.progress import Cancel
-from cnnwidgets.numbers import number, percent
+from cnnwidgets.methods.batches import Skipped, generators_kept, learn_input_shape, numbers_of
+from cnnwidgets.methods.layer_sample import LayerSample, Positions, WholeMaps, gathered
+from cnnwidgets.methods.parts import ask
+from cnnwidgets.methods.patches import Crop, Patch, cut, picture_of
+from cnnwidgets.methods.scan import Scan, scan
+from cnnwidgets.net import BoundModel, Cancelled, Layer
+from cnnwidgets.net.arguments import checked, checking
+from cnnwidgets.net.progress import Cancel, OnUpdate
+from cnnwidgets.numbers import percent
 
-STEPS, TOLERANCE = 1000, 1e-4
-"""Of the fit: at most so many steps, until they change this part of what the first one changed."""
+STEPS, PORTION, TOLERANCE = 1000, 20, 1e-4
+"""Of the fit: at most so many steps, until so many of them lower what is left by no more than this part of it."""
 
 EXACT = 1e-7
-"""The same for the maps, which then depend neither on the batch nor on where they start."""
+"""The same for the amounts, which then depend neither on the batch nor on where they start."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -33,35 +32,89 @@ class Factors:
     """A layer's maps as sums: at each position, of the n directions, each as often as its map says.
 
     Attributes:
-        layer: the layer's row in ``net.layers``.
-        directions: float32 (n, units), each of length 1, not negative; that with the largest maps is the first.
-        maps: float32 (pictures, n, rows, columns), not negative.
-        indices, labels: int64 (pictures,), of each picture; a label is -1 where there is none.
-        explained: the part of the activations' sum of squares that the factors give again, at most 1.
-        rectified: the share of the layer's values that were negative, and were taken to be 0.
-        positions: number of positions that the directions were found by.
-        skipped: (index, sentence) of every picture that could not be used.
+        directions: float32 (n, units), each of length 1, not negative; that with the largest amounts is the first.
+        maps: float32 (pictures, n, rows, columns), not negative, of the pictures whose numbers are ``indices``.
+        amounts: float32 (positions, n), the same at the positions of the sample.
+        explained: the part of the sample's sum of squares that the factors give again, at most 1.
+        steps: number of steps of the fit.
+        sample: the :class:`LayerSample` that they were found by.
         notes: sentences on the network, and on the fit.
     """
 
-    layer: Layer
     directions: np.ndarray
     maps: np.ndarray
-    indices: np.ndarray
-    labels: np.ndarray
+    amounts: np.ndarray
     explained: float
-    rectified: float
-    positions: int
-    skipped: Skipped
+    steps: int
+    sample: LayerSample
     notes: tuple[str, ...] = ()
+
+    @property
+    def layer(self) -> Layer:
+        """The layer's row in ``net.layers``."""
+        return self.sample.layer
+
+    @property
+    def indices(self) -> np.ndarray:
+        """int64 (pictures,), the number in the data set of each picture that has maps, in order."""
+        return self.sample.shown
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 (pictures,), of each of them; -1 where there is none."""
+        return self.sample.shown_labels
+
+    @property
+    def skipped(self) -> Skipped:
+        """(index, sentence) of every picture that could not be used."""
+        return self.sample.skipped
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(n,) how much of all amounts is of each factor."""
+        return self.amounts.sum(0, dtype=float) / (self.amounts.sum(dtype=float) or 1.0)
+
+    @checked
+    def strongest(self, factor: int, k: int = 9) -> list[Patch]:
+        """The positions of the sample with the largest amounts of a factor, one a picture; those without it are left out.
+
+        Raises:
+            IndexError: there is no such factor.
+        """
+        if not 0 <= factor < len(self.directions):
+            raise IndexError(f"there is no factor {factor}: there are {len(self.directions)}, numbered from 0")
+        at, amounts, width = self.sample, self.amounts[:, factor], self.layer.map_shape[2]
+        order = np.lexsort((at.places, at.indices, -amounts))
+        _, first = np.unique(at.indices[order], return_index=True)
+        chosen = order[np.sort(first)][:k]
+        return [
+            Patch(float(amounts[i]), int(at.indices[i]), *divmod(int(at.places[i]), width), int(at.labels[i]))
+            for i in chosen[amounts[chosen] > 0]
+        ]
+
+    @checked
+    def crop(self, net: BoundModel, dataset: Any, patch: Patch) -> Crop:
+        """What a patch's position sees, cut from its picture; net and dataset are those that the factors are of."""
+        return cut(self.layer, picture_of(net, dataset, patch.index)[0].numpy(), patch)
+
+    @checked
+    def again(self, n: int, *, seed: int = 0, cancel: Cancel | None = None) -> Factors:
+        """Another number of factors, by the same sample: the network is not run.
+
+        Raises:
+            ValueError: n does not fit.
+            Cancelled: cancel was set.
+        """
+        return factorized(self.sample, n, seed, cancel)
 
     @property
     def sentence(self) -> str:
         """What came out, in words."""
-        taken = f" {percent(self.rectified)} of its values are negative, and are taken to be 0." if self.rectified else ""
+        n, sample = len(self.directions), self.sample
+        taken = f" {percent(sample.negative)} of its values are negative, and are taken to be 0." if sample.negative else ""
         return (
-            f"{len(self.directions):,} factor{'s give' if len(self.directions) > 1 else ' gives'} {percent(self.explained)} "
-            f"of the sum of squares of {self.layer.name} again, in {len(self.maps):,} pictures.{taken}"
+            f"{n:,} factor{'s explain' if n > 1 else ' explains'} {percent(self.explained)} of the sum of squares of "
+            f"{self.layer.name}, at {sample.sentence}.{taken}"
         )
 
     def __repr__(self) -> str:
@@ -77,19 +130,24 @@ def factors(
     *,
     rectify: bool = False,
     positions: int = 10_000,
+    pictures: int = 100,
     seed: int = 0,
     indices: Sequence[int] | None = None,
     batch_size: int = 64,
     workers: int = 0,
     executor: Executor | None = None,
+    on_update: OnUpdate[Scan] | None = None,
     cancel: Cancel | None = None,
 ) -> Factors:
     """Non-negative matrix factorization of a layer's maps, over pictures and positions: Olah et al. 2018.
 
     A position of the layer is a vector of its units' values. All of them are sums of the same n directions, which stand for
     what often is there together: Olah et al., The building blocks of interpretability (Distill 2018); the factorization is
-    that of Lee and Seung (1999), by scikit-learn's coordinate descent. The directions are found by a random sample of
-    positions; a second :func:`scan` finds all pictures' maps.
+    that of Lee and Seung (1999), by scikit-learn's coordinate descent.
+
+    One :func:`scan` keeps a random sample of positions, by which the directions are found, and all of a random sample of
+    pictures, whose maps are then the non-negative least squares with these directions: memory does not grow with the data
+    set, and for another n (see :meth:`Factors.again`) the network is not run.
 
     >>> found = cw.methods.factors(net, cw.samples.scenes(size=100), "layer3", 6)    # net: cw.load("scenes")
     >>> found.maps.shape, found.directions.shape
@@ -101,7 +159,9 @@ def factors(
         n: number of factors, at most the layer's units.
         rectify: whether negative values are taken to be 0; else they are refused.
         positions: that the directions are found by, of all pictures.
-        seed: of the sample, and of the fit.
+        pictures: whose maps are kept; fewer, where they would have more than 16 million values.
+        seed: of the samples, and of the fit.
+        on_update: called with the partial :class:`Scan` and the fraction done.
 
     Raises:
         KeyError: there is no such layer; names like it are offered.
@@ -114,145 +174,75 @@ def factors(
     row = net.layers[layer]
     if not row.has_places:
         raise ValueError(f"{layer} gives {row.output}: its positions have no place in the picture")
-    units = row.map_shape[0]
-    if not 1 <= n <= units:
-        raise ValueError(f"n is {n}; expected a whole number from 1 to {units}, the units of {layer}")
-    if positions < n:
-        raise ValueError(f"positions is {positions}; expected at least n, which is {n}")
-    options: dict[str, Any] = {"indices": indices, "batch_size": batch_size, "workers": workers, "executor": executor}
-    sample = scan(net, dataset, [Positions(row, positions, seed, rectify)], cancel=cancel, **options).results[0]
-    with generators_kept():  # to import scikit-learn draws from Python's
-        model, notes = _fit(row, sample.values, n, seed)
-    done = scan(net, dataset, [Maps(row, model)], cancel=cancel, **options)
-    found = done.results[0]
-    maps = np.concatenate(found.maps)
-    lengths = np.linalg.norm(model.components_, axis=1)
-    maps *= lengths[:, None, None]
-    order = np.argsort(-maps.sum((0, 2, 3), dtype=float), kind="stable")
-    return Factors(
-        row,
-        (model.components_ / np.where(lengths > 0, lengths, 1)[:, None])[order].astype(np.float32),
-        maps[:, order].astype(np.float32),
-        np.concatenate(found.indices),
-        np.concatenate(found.labels),
-        1 - found.lost / found.squares,
-        sample.negative / sample.seen,
-        len(sample.values),
-        done.skipped,
-        (*done.notes, *notes),
-    )
+    _check(row, n)
+    for name, count, least in (("positions", positions, n), ("pictures", pictures, 1)):
+        if count < least:
+            raise ValueError(f"{name} is {count}; expected at least {f'n, which is {n}' if name == 'positions' else least}")
+    try:
+        done = scan(
+            net, dataset, [Positions(row, positions, seed, rectify), WholeMaps(row, pictures, seed)], indices=indices,
+            batch_size=batch_size, workers=workers, executor=executor, on_update=on_update, cancel=cancel,
+        )  # fmt: skip
+    except Cancelled:
+        raise Cancelled("cancelled") from None
+    return factorized(gathered(done, row), n, seed, cancel)
 
 
-def _fit(layer: Layer, values: np.ndarray, n: int, seed: int) -> tuple[Any, list[str]]:
-    """scikit-learn's model, ready to find maps, and sentences on the fit."""
-    from sklearn.decomposition import NMF  # here, because it takes seconds
-
+def factorized(sample: LayerSample, n: int, seed: int, cancel: Cancel | None) -> Factors:
+    """The factors of what was kept of a layer."""
+    layer, values = sample.layer, sample.values.astype(float)  # else rounding decides the fourth digit
+    _check(layer, n)
     if not values.any():
-        raise ValueError(
-            f"{layer.name} gives 0 at all {len(values):,} positions that were looked at: there is nothing to factor"
-        )
+        raise ValueError(f"{layer.name} gives 0 at {sample.sentence}: there is nothing to factor")
     if len(values) < n:
         raise ValueError(f"n is {n}; expected at most {len(values)}, the positions that there are")
-    model = NMF(n, init="nndsvda", tol=TOLERANCE, max_iter=STEPS, random_state=seed)
-    with _settling_or_not():
-        model.fit(values.astype(float))
-    notes = [f"the factors had not settled after {STEPS:,} steps"] if model.n_iter_ >= STEPS else []
-    return model.set_params(tol=EXACT), notes
+    with generators_kept():  # to import scikit-learn draws from Python's
+        model, steps = _fit(values, n, seed, cancel)
+    lengths = np.linalg.norm(model.components_, axis=1)
+    amounts = _amounts(model, values) * lengths
+    units, rows, columns = layer.map_shape
+    whole = _amounts(model, sample.maps.transpose(0, 2, 3, 1).reshape(-1, units)) * lengths
+    maps = whole.reshape(-1, rows, columns, n).transpose(0, 3, 1, 2)
+    order = np.argsort(-amounts.sum(0, dtype=float), kind="stable")
+    directions = model.components_ / np.where(lengths > 0, lengths, 1)[:, None]
+    left = float(((values - amounts @ directions) ** 2).sum())
+    notes = [f"the factors had not settled after {STEPS:,} steps"] if steps >= STEPS else []
+    return Factors(
+        directions[order].astype(np.float32), maps[:, order].astype(np.float32), amounts[:, order].astype(np.float32),
+        1 - left / sample.squares, steps, sample, (*sample.notes, *notes),
+    )  # fmt: skip
 
 
-@contextmanager
-def _settling_or_not() -> Iterator[None]:
-    """Inside, scikit-learn does not warn that it ran out of steps, which ``notes`` say."""
+def _check(layer: Layer, n: int) -> None:
+    units = layer.map_shape[0]
+    if not 1 <= n <= units:
+        raise ValueError(f"n is {n}; expected a whole number from 1 to {units}, the units of {layer.name}")
+
+
+def _fit(values: np.ndarray, n: int, seed: int, cancel: Cancel | None) -> tuple[Any, int]:
+    """scikit-learn's model, ready to find amounts, and its number of steps; between portions of them it can be cancelled.
+
+    It is the model of as many steps in one go: each portion begins where the one before has ended.
+    """
+    from sklearn.decomposition import NMF  # here, because it takes seconds
+
+    first: dict[str, np.ndarray] = {}
+    steps, before = 0, np.inf
+    while steps < STEPS:
+        ask(cancel)
+        model = NMF(n, init="custom" if first else "nndsvda", tol=0, max_iter=PORTION, random_state=seed)
+        first = {"W": model.fit_transform(values, **first), "H": model.components_}
+        steps += PORTION
+        if model.reconstruction_err_ >= (1 - TOLERANCE) * before:
+            break
+        before = model.reconstruction_err_
+    return model.set_params(tol=EXACT, max_iter=STEPS), steps
+
+
+def _amounts(model: Any, values: np.ndarray) -> np.ndarray:
+    """(positions, n) the non-negative least squares of values (positions, units)."""
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
-
-
-class Positions:
-    """A random sample of a layer's positions; of what is seen in any order, and in any parts, the same.
-
-    Parameters:
-        layer: a row of ``net.layers`` with places.
-        most: positions that are kept.
-        seed: of the sample.
-        rectify: whether negative values are taken to be 0.
-    """
-
-    def __init__(self, layer: Layer, most: int, seed: int, rectify: bool) -> None:
-        self.layer, self.layers = layer, [layer.name]
-        self.most, self.seed, self.rectify = most, seed, rectify
-        self.seen = self.negative = 0
-        self.values = np.zeros((0, layer.map_shape[0]), np.float32)
-        self.priority = np.zeros(0, np.uint64)
-
-    def update(self, batch: Batch) -> None:
-        outputs = self.layer.by_unit(batch.outputs[self.layer.name]).flatten(2)
-        lowest = outputs.amin((1, 2)).numpy()
-        wrong = ~torch.isfinite(outputs).all(2).all(1).numpy()
-        if wrong.any():
-            raise ValueError(f"{self.layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
-        if lowest.min() < 0 and not self.rectify:
-            i = int(lowest.argmin())
-            raise ValueError(
-                f"{self.layer.name} gives {number(lowest[i])} for picture {batch.indices[i]}; expected values that are not "
-                "negative, as behind a ReLU; rectify=True takes them to be 0"
-            )
-        self.seen, self.negative = outputs.numel(), int((outputs < 0).sum())
-        count = outputs.shape[2]
-        numbers = (batch.indices[:, None] * count + np.arange(count)).ravel()
-        self.values = outputs.clamp(min=0).movedim(1, 2).flatten(0, 1).numpy()
-        self.priority = priorities(numbers, self.seed)
-        self._keep()
-
-    def merge(self, other: Positions) -> None:
-        self.seen += other.seen
-        self.negative += other.negative
-        self.values = np.concatenate([self.values, other.values])
-        self.priority = np.concatenate([self.priority, other.priority])
-        self._keep()
-
-    def _keep(self) -> None:
-        kept = np.argsort(self.priority, kind="stable")[: self.most]
-        self.values, self.priority = self.values[kept], self.priority[kept]
-
-    def result(self) -> Positions:
-        return copy.copy(self)  # merging makes new arrays and lists
-
-
-class Maps:
-    """How much of each factor there is at every position, and what the factors leave unexplained.
-
-    Parameters:
-        layer: a row of ``net.layers`` with places.
-        model: scikit-learn's, fitted.
-    """
-
-    def __init__(self, layer: Layer, model: Any) -> None:
-        self.layer, self.layers, self.model = layer, [layer.name], model
-        self.maps: list[np.ndarray] = []
-        self.indices: list[np.ndarray] = []
-        self.labels: list[np.ndarray] = []
-        self.squares = self.lost = 0.0
-
-    def update(self, batch: Batch) -> None:
-        _, height, width = self.layer.map_shape
-        outputs = self.layer.by_unit(batch.outputs[self.layer.name]).clamp(min=0).double()
-        values = outputs.flatten(2).movedim(1, 2).flatten(0, 1).numpy()
-        with _settling_or_not():
-            amounts = self.model.transform(values)
-        self.squares = float((values**2).sum())
-        self.lost = float(((values - amounts @ self.model.components_) ** 2).sum())
-        self.maps = [amounts.reshape(len(outputs), height, width, -1).transpose(0, 3, 1, 2)]
-        self.indices, self.labels = [batch.indices], [batch.labels]
-
-    def merge(self, other: Maps) -> None:
-        self.maps, self.indices, self.labels = (
-            self.maps + other.maps, self.indices + other.indices, self.labels + other.labels,
-        )  # fmt: skip
-        self.squares += other.squares
-        self.lost += other.lost
-
-    def result(self) -> Maps:
-        return copy.copy(self)  # merging makes new arrays and lists
+        warnings.simplefilter("ignore", ConvergenceWarning)  # where directions are alike, so are many amounts
+        return model.transform(values.astype(float))

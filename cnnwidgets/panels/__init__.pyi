@@ -1,6 +1,7 @@
 from .activations import FeatureMapBrowser as FeatureMapBrowser
 from .augmentation import AugmentationGallery as AugmentationGallery
 from .backward_rules import BackwardRules as BackwardRules
+from .concepts import Concepts as Concepts
 from .early_stopping import EarlyStopping as EarlyStopping
 from .embedding import EmbeddingExplorer as EmbeddingExplorer
 from .filters import FilterGrid as FilterGrid

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from cnnwidgets.numbers import number
+from cnnwidgets.views.grid_overlay import overlaid
 from cnnwidgets.views.paper import DIM, GAP, INK, SMALL, TABLES, Paper, fitting, inches, line_of
 from cnnwidgets.views.sheet import Colored, colored, sheet
 
@@ -100,6 +101,7 @@ def _draw_tiles(grid: ImageGrid, paper: Paper, top: float, tiles: Tiles, order: 
     maps, dim = look.values, np.frombuffer(grid.dim, np.uint8)[order].astype(bool)
     strength = np.where(dim, PALE, 1.0)[:, None, None] * _there(grid)
     in_color = maps.ndim == 4
+    maps = overlaid(grid, order, maps)
     maps = np.concatenate([maps, strength[..., None]], 3) if in_color else np.where(strength > 0, maps, np.nan)
     one = sheet(maps, tiles.across, tiles.times, tiles.gap)
     size = one.shape[1] * tiles.pitch[1] / (grid.shape[2] * tiles.times[1] + tiles.gap[1])
@@ -155,9 +157,9 @@ def _rules(grid: ImageGrid, corners: list[tuple[float, float]], tiles: Tiles) ->
 
 
 def _draw_spots(grid: ImageGrid, paper: Paper, corners: list[tuple[float, float]], tiles: Tiles) -> None:
-    """The cursor on every map that is large enough."""
+    """The cursor on every map that is large enough; of maps that are told as wholes it is on none."""
     rows, columns = grid.shape[1:3]
-    if len(grid.cursor) != 2 or rows * columns == 1 or tiles.width < inches(36):
+    if len(grid.cursor) != 2 or grid.told or rows * columns == 1 or tiles.width < inches(36):
         return
     (y, x), (tall, wide) = grid.cursor, (tiles.height / rows, tiles.width / columns)
     (h, w) = max(tall, 0.04), max(wide, 0.04)

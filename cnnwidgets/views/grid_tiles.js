@@ -26,7 +26,7 @@ export function tilesIn({ count, height, width, room, most, gap, below, wanted }
   const tile = Math.max(12, Math.min(chosen.tile, room - gap));
   const tall = Math.max(12, Math.min((tile * height) / width, 400));
   const wide = Math.min(Math.max(tile, (tall * width) / height), room - gap);
-  const columns = Math.max(1, Math.min(chosen.columns, Math.floor(room / (wide + gap))));
+  const columns = Math.max(1, Math.min(chosen.columns, Math.floor(room / (wide + gap) + 1e-6)));
   const pitch = tall + gap + below;
   return { columns, gap, tile: wide, tall, pitch, total: Math.ceil(count / columns) * pitch };
 }

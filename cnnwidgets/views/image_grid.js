@@ -2,6 +2,7 @@
 // Many small maps on one canvas. Sorting, scale, colors, zoom, hover and selection happen here, without the kernel.
 
 import { drawCross, drawLines, drawNumber } from "./grid_marks.js";
+import { overlayOf } from "./grid_overlay.js";
 import { tilesIn } from "./grid_tiles.js";
 import { counted, eachOf, toolbar, zoomButtons } from "./grid_tools.js";
 import { colorTable, drawLegend, drawer, elided, h, listen, once, outline, position, put, resize, rgba, typed, watch } from "./shared.js";
@@ -25,11 +26,13 @@ function render({ model, el }) {
   const ends = [];
   const quantity = h("span");
   const tools = toolbar(model, quantity, legend, ends);
+  line.style.minHeight = `${1.5 * model.get("lines")}em`;
   line.hidden = model.get("hide").includes("line");
   const root = h("div", { className: "cw cw-grid", "data-lm-suppress-shortcuts": "true" }, head, tools, scroll, line);
   el.append(root);
 
   const atlas = document.createElement("canvas");
+  const overlay = overlayOf(model);
   let data, table, layout, hover = null, used = false;
 
   const readData = () => {
@@ -100,8 +103,11 @@ function render({ model, el }) {
       for (let row = 0, from = map * height * width * channels; row < height; row++) {
         let to = left + row * atlas.width;
         if (channels === 1) for (let x = 0; x < width; x++) words[to++] = table[level[pixels[from++]]];
-        else for (let x = 0; x < width; x++, from += 3)
-          words[to++] = rgba(level[pixels[from]], level[pixels[from + 1]], level[pixels[from + 2]]);
+        else for (let x = 0; x < width; x++, from += 3) {
+          const [r, g, b] = [level[pixels[from]], level[pixels[from + 1]], level[pixels[from + 2]]];
+          const gray = 0.299 * r + 0.587 * g + 0.114 * b; // under an overlay colors are its own
+          words[to++] = overlay.shown ? rgba(gray, gray, gray) : rgba(r, g, b);
+        }
       }
       for (const i of blank) words[left + Math.floor(i / width) * atlas.width + (i % width)] = 0;
     }
@@ -145,6 +151,7 @@ function render({ model, el }) {
     context.translate(0, -scroll.scrollTop);
     context.imageSmoothingEnabled = layout.tile < data.width;
     const cursor = position(model.get("cursor"));
+    const shared = !model.get("told").length; // of maps that are told as wholes a place on one says nothing of the others
     const labels = model.get("labels");
     const mosaic = model.get("mosaic");
     const numbered = model.get("numbered") && Math.min(layout.tile, layout.tall) >= NUMBERS_FROM;
@@ -156,6 +163,7 @@ function render({ model, el }) {
       context.drawImage(atlas, ...from, data.width, data.height, x, y, layout.tile, layout.tall);
       context.globalAlpha = 1;
       const tile = [x, y, layout.tile, layout.tall];
+      overlay.draw(context, map, tile, [data.height, data.width]);
       if (mosaic.length && mosaic[0] * mosaic[1] > 1) drawLines(context, tile, [data.height / mosaic[0], data.width / mosaic[1]]);
       if (labels.length) {
         Object.assign(context, { font: "13px sans-serif", textAlign: "center", fillStyle: style.color });
@@ -163,7 +171,7 @@ function render({ model, el }) {
       }
       if (data.dim[map]) drawCross(context, tile, style.color);
       if (numbered && map !== hover?.map) drawNumber(context, tile, map);
-      if (cursor && data.height * data.width > 1 && (layout.tile >= SPOTS_FROM || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);
+      if (cursor && data.height * data.width > 1 && ((shared && layout.tile >= SPOTS_FROM) || map === hover?.map)) spot(context, x, y, cursor, map === hover?.map);
     }
     const selected = model.get("selected");
     if (selected >= 0 && selected < data.count) {
@@ -201,7 +209,10 @@ function render({ model, el }) {
       const hands = model.get("lock").includes("unit") ? "" : ", click to select";
       return used ? count : `${count}. Hover to read values${hands}.`;
     }
-    if (model.get("told").length) return model.get("told")[what.map];
+    if (model.get("told").length) {
+      const here = overlay.there && what.row !== undefined ? [overlay.told(what.map, what.row, what.column)] : [];
+      return [model.get("told")[what.map], ...here].join(" · ");
+    }
     const parts = [`${model.get("noun")} ${what.map}${data.dim[what.map] ? " (dead)" : ""}`];
     if (what.row !== undefined) {
       const place = model.get("mosaic").length ? part(what.row, what.column) : what;
@@ -236,11 +247,15 @@ function render({ model, el }) {
     else if (top + layout.tall > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + layout.tall + layout.gap - scroll.clientHeight;
   };
 
-  const select = (map) => (model.get("lock").includes("unit") ? {} : { selected: map });
+  const select = (map) => {
+    if (model.get("lock").includes("unit")) return {};
+    return { selected: model.get("toggles") && map === model.get("selected") ? -1 : map };
+  };
 
   const draw = drawer(canvas, paint);
   const rearrange = () => { arrange(); draw(); };
   const recolor = () => { colorize(); draw(); };
+  const light = () => { overlay.tint(); draw(); };
   const reload = () => {
     readData();
     hover = null;
@@ -249,6 +264,7 @@ function render({ model, el }) {
     buttons.hidden = tools.hidden || model.get("hide").includes("zoom");
     head.hidden = buttons.hidden && !title.textContent;
     canvas.setAttribute("aria-label", `${model.get("title")}: ${counted(data.count, model.get("noun"))}`);
+    overlay.tint();
     colorize();
     rearrange();
   };
@@ -284,6 +300,8 @@ function render({ model, el }) {
       [hover, used] = [null, true];
       put(model, select(layout.maps[slot]));
       reveal(layout.maps[slot]);
+    } else if (event.key === "Escape" && model.get("toggles")) {
+      put(model, select(model.get("selected")));
     } else if (event.key === "+" || event.key === "-") {
       zoom(event.key === "+" ? 1.25 : 0.8);
     } else return;
@@ -293,8 +311,9 @@ function render({ model, el }) {
   scroll.addEventListener("scroll", draw);
 
   ends.push(
-    listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic"], once(reload)),
-    listen(model, ["scale", "limits", "contrast", "colors"], recolor),
+    listen(model, ["pixels", "shape", "lo", "hi", "span", "dim", "title", "tools", "labels", "mosaic", "overlay"], once(reload)),
+    listen(model, ["scale", "limits", "contrast", "colors", "opacity"], recolor),
+    listen(model, ["lit"], light),
     listen(model, ["orders", "sort", "tile", "height", "steady"], rearrange),
     listen(model, ["selected", "cursor", "lock", "numbered", "quantity", "told"], draw),
     watch(scroll, rearrange),

@@ -105,12 +105,16 @@ export interface ImageGrid {
   hide: string[];
   labels: string[];
   limits: number[];
+  lines: number;
+  lit: number;
   lo: DataView;
   lock: string[];
   mosaic: number[];
   noun: string;
   numbered: boolean;
+  opacity: number;
   orders: Record<string, any>;
+  overlay: Record<string, any>;
   pixels: DataView;
   quantity: string;
   scale: "map" | "layer" | "fixed";
@@ -121,6 +125,7 @@ export interface ImageGrid {
   steady: boolean;
   tile: number;
   title: string;
+  toggles: boolean;
   told: string[];
   tools: boolean;
 }

@@ -31,3 +31,8 @@ test("a tile that is asked for is as wide as that, in as many columns as there i
   const { columns, tile, pitch } = tilesIn({ count: 10, height: 2, width: 4, room: 420, most: 370, gap: 5, below: 18, wanted: 100 });
   assert.deepEqual([columns, tile, pitch], [4, 100, 50 + 5 + 18]);
 });
+
+test("tiles that just fit beside each other do so, though their width is 209.00000000000003", () => {
+  const given = { count: 6, height: 60, width: 344, room: 424, most: 232, gap: 3, below: 18, wanted: 0 };
+  assert.equal(tilesIn(given).columns, 2);
+});

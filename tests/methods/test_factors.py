@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,11 +11,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
+from sklearn.decomposition import NMF
+from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import cnnwidgets as cw
 from cnnwidgets.methods import Batch, factors
-from cnnwidgets.methods.factors import Positions
+from cnnwidgets.methods.layer_sample import Positions
 from cnnwidgets.net import Cancelled
 from tests.methods.data_sets import Bad, Pictures
 from tests.methods.small import bound
@@ -61,7 +64,7 @@ def test_planted_factors_are_found_again():
     np.testing.assert_allclose(found.maps, amounts, atol=0.02 * amounts.max())
     assert found.maps.shape == (20, 3, 12, 12) and found.explained > 0.999
     assert found.indices.tolist() == list(range(20)) and found.labels.tolist() == [i % 3 for i in range(20)]
-    assert found.sentence.startswith("3 factors give > 99.9% of the sum of squares of 1 again, in 20 pictures.")
+    assert found.sentence == "3 factors explain > 99.9% of the sum of squares of 1, at all 2,880 positions of 20 pictures."
 
 
 @pytest.mark.parametrize("n", [1, 3, 8])
@@ -81,6 +84,104 @@ def test_maps_are_least_squares_at_each_position_and_the_rest_is_not_explained(n
     assert (np.diff(found.maps.sum((0, 2, 3))) <= 0).all()
 
 
+@pytest.mark.filterwarnings("ignore:Maximum number of iterations")  # of a single factor nothing is ever left to change
+@pytest.mark.parametrize("n", [1, 2, 4, 8])
+def test_they_explain_what_scikit_learn_s_own_run_explains_and_no_more_than_any_directions_can(n):
+    net, data = bound(), Pictures(N)
+    found, values = factors(net, data, "5", n), values_of(net, "5", data).reshape(-1, 8)
+    peer = NMF(n, init="nndsvda", tol=1e-6, max_iter=3000, random_state=0).fit(values)
+    total = (values**2).sum()
+    assert found.explained == pytest.approx(1 - peer.reconstruction_err_**2 / total, abs=2e-3)
+    singular = np.linalg.svd(values, compute_uv=False)
+    np.testing.assert_allclose(found.sample.best, np.cumsum(singular**2) / total, rtol=1e-5)
+    assert found.explained <= found.sample.best[n - 1] + 1e-9
+
+
+def test_portions_of_steps_are_the_run_in_one_go():
+    net, data = bound(), Pictures(N)
+    found, values = factors(net, data, "5", 3), values_of(net, "5", data).reshape(-1, 8)
+    order = np.lexsort((found.sample.places, found.sample.indices))
+    np.testing.assert_allclose(found.sample.values[order], values, rtol=1e-6)
+    peer = NMF(3, init="nndsvda", tol=0, max_iter=found.steps, random_state=0).fit(found.sample.values.astype(float))
+    directions = peer.components_ / np.linalg.norm(peer.components_, axis=1, keepdims=True)
+    nearest = (directions @ found.directions.T).argmax(0)
+    assert sorted(nearest) == [0, 1, 2]
+    np.testing.assert_allclose(found.directions, directions[nearest], atol=1e-6)
+
+
+def test_another_number_of_factors_asks_nothing_of_the_network(monkeypatch):
+    net, data = bound(), Pictures(N)
+    found, fresh = factors(net, data, "5", 2), factors(net, data, "5", 5)
+    monkeypatch.setattr(sys.modules[factors.__module__], "scan", None)
+    again = found.again(5)
+    assert np.array_equal(again.maps, fresh.maps) and np.array_equal(again.directions, fresh.directions)
+    assert np.array_equal(again.amounts, fresh.amounts) and again.explained == fresh.explained
+    with pytest.raises(ValueError, match="n is 9; expected a whole number from 1 to 8, the units of 5"):
+        found.again(9)
+    with pytest.raises(Cancelled):
+        found.again(5, cancel=CancelAt(0))
+
+
+def test_the_strongest_patches_of_a_factor_are_those_of_brute_force_one_a_picture():
+    net, data = bound(), Pictures(N)
+    found = factors(net, data, "5", 4)
+    for factor in range(4):
+        maps = found.maps[:, factor].reshape(N, -1)
+        best = [i for i in np.argsort(-maps.max(1), kind="stable")[:9] if maps[i].max() > 0]
+        patches = found.strongest(factor)
+        assert [(patch.index, patch.row, patch.column) for patch in patches] == [
+            (i, *divmod(int(maps[i].argmax()), 4)) for i in best
+        ]
+        np.testing.assert_allclose([patch.value for patch in patches], maps.max(1)[best], rtol=1e-4)
+        assert [patch.label for patch in patches] == [int(i) % 4 for i in best]
+    place = found.crop(net, data, found.strongest(1)[0])
+    top, left, height, width = found.layer.receptive_field.box(found.strongest(1)[0].row, found.strongest(1)[0].column)
+    seen = data[found.strongest(1)[0].index][0][
+        :, max(0, int(top)) : int(top + height), max(0, int(left)) : int(left + width)
+    ]
+    np.testing.assert_array_equal(place.values[:, place.inside], seen.flatten(1))
+    with pytest.raises(IndexError, match="there is no factor 4: there are 4, numbered from 0"):
+        found.strongest(4)
+
+
+def test_a_factor_that_is_nowhere_has_no_patches():
+    found = factors(planted(), Stuff(), "1", 6)  # of three kinds of stuff
+    nowhere = [k for k in range(6) if not found.amounts[:, k].any()]
+    assert all(found.strongest(k) == [] for k in nowhere)
+    assert found.shares.sum() == pytest.approx(1) and (np.diff(found.shares) <= 1e-9).all()
+
+
+def test_memory_does_not_grow_with_the_pictures(monkeypatch):
+    found = factors(bound(), Pictures(N), "5", 3, positions=60, pictures=5)
+    assert found.sample.values.shape == (60, 8) and found.sample.maps.shape == (5, 8, 4, 4)
+    assert found.maps.shape == (5, 3, 4, 4) and found.amounts.shape == (60, 3)
+    assert (np.diff(found.indices) > 0).all() and found.sample.seen == N
+    every = factors(bound(), Pictures(N), "5", 3, positions=60)
+    np.testing.assert_allclose(found.maps, every.maps[found.indices], atol=1e-5)
+    np.testing.assert_array_equal(found.labels, found.indices % 4)
+    assert found.sentence.endswith("at 60 random ones of 480 positions of 30 pictures.")
+    monkeypatch.setattr("cnnwidgets.methods.layer_sample.MOST_VALUES", 2 * 8 * 16 + 1)
+    assert len(factors(bound(), Pictures(N), "5", 3).maps) == 2
+    monkeypatch.setattr("cnnwidgets.methods.layer_sample.MOST_VALUES", 1)
+    assert len(factors(bound(), Pictures(N), "5", 3).maps) == 1
+
+
+def test_on_the_scenes_one_of_two_factors_is_the_digit_and_the_other_is_not():
+    data = cw.samples.scenes(size=100)
+    found = factors(cw.load("scenes"), data, "layer2.1.relu:2", 2)
+    masks = np.stack([data.mask(int(i)) for i in found.indices]).reshape(100, 16, 4, 16, 4).mean((2, 4)) > 0.25
+    there = [roc_auc_score(masks.ravel(), found.maps[:, k].ravel()) for k in range(2)]
+    assert max(there) > 0.95 and min(there) < 0.2  # 0.5 is chance
+
+
+def test_of_the_last_maps_of_the_scenes_each_of_ten_factors_is_a_class():
+    found = factors(cw.load("scenes"), cw.samples.scenes(size=300), "layer3.1.relu:2", 10, pictures=300)
+    strength = found.maps.max((2, 3))
+    by_class = np.stack([strength[found.labels == label].mean(0) for label in range(10)])
+    assert sorted(by_class.argmax(1)) == list(range(10))
+    assert (strength.argmax(1) == by_class.argmax(1)[found.labels]).mean() > 0.9
+
+
 def test_more_factors_explain_more():
     shares = [factors(bound(), Pictures(N), "5", n).explained for n in (1, 2, 4, 8)]
     assert shares == sorted(shares) and shares[0] < 0.9 and 0.99 < shares[-1] <= 1
@@ -96,7 +197,7 @@ def test_the_same_seed_gives_the_same_and_batches_and_threads_change_nothing():
     np.testing.assert_allclose(other.directions, found.directions, atol=1e-5)
     np.testing.assert_allclose(other.maps, found.maps, atol=1e-3)
     assert not np.allclose(factors(net, data, "5", 3, positions=100, seed=5).directions, found.directions, atol=1e-3)
-    assert found.positions == 100
+    assert found.amounts.shape == (100, 3)
 
 
 LAYER = bound().layers["5"]
@@ -130,12 +231,12 @@ def test_negative_values_are_refused_or_taken_to_be_zero_and_said():
     found, behind = factors(net, data, "4", 3, rectify=True), factors(net, data, "5", 3)
     np.testing.assert_allclose(found.maps, behind.maps, atol=1e-5)
     maps = net.trace(torch.stack([data[i][0] for i in range(N)]), ["4"])["4"]
-    assert found.rectified == pytest.approx((maps < 0).float().mean().item()) and behind.rectified == 0
-    assert found.sentence.endswith(f"{100 * found.rectified:.1f}% of its values are negative, and are taken to be 0.")
+    assert found.sample.negative == pytest.approx((maps < 0).float().mean().item()) and behind.sample.negative == 0
+    assert found.sentence.endswith(f"{100 * found.sample.negative:.1f}% of its values are negative, and are taken to be 0.")
 
 
 def test_a_layer_that_is_dead_has_nothing_to_factor():
-    with pytest.raises(ValueError, match="1 gives 0 at all 2,880 positions that were looked at: there is nothing to factor"):
+    with pytest.raises(ValueError, match="1 gives 0 at all 2,880 positions of 20 pictures: there is nothing to factor"):
         factors(planted(-1.0), Stuff(), "1", 2)
 
 
@@ -151,6 +252,7 @@ REFUSED = [
     ({"n": 0}, ValueError, "n is 0; expected a whole number from 1 to 8, the units of 5"),
     ({"n": 9}, ValueError, "n is 9; expected a whole number from 1 to 8, the units of 5"),
     ({"positions": 1}, ValueError, "positions is 1; expected at least n, which is 2"),
+    ({"pictures": 0}, ValueError, "pictures is 0; expected at least 1"),
     ({"layer": "7"}, ValueError, "7 gives 4: its positions have no place in the picture"),
     ({"layer": "conv"}, KeyError, "the network has no layer 'conv'."),
     ({"seed": -1}, ValueError, "seed is -1; expected a whole number from 0"),

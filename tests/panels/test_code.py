@@ -49,6 +49,7 @@ OWN = {  # what the user of a network of their own fills in
 DATASETS = {
     "16 bits in a data set": "from tests.panels.test_code import own_uint16 as dataset",
     "an array in a data set, preprocessed by hand": "from tests.panels.test_code import own_xrays as dataset",
+    "Concepts: an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
     "TopPatches: an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
     "EmbeddingExplorer: PCA of an own network's tokens": "from tests.panels.test_code import own_tensors as dataset",
     "EmbeddingExplorer: PCA of dicts": "from tests.panels.test_code import own_dicts as dataset",
@@ -101,6 +102,11 @@ def explorer(name: str, layer: str, dataset=None, **options) -> cw.EmbeddingExpl
 
 def patches(name: str, layer: str, unit: int, **options) -> cw.TopPatches:
     return cw.TopPatches(cw.load(name), getattr(cw.samples, name)(), layer, unit, **options)
+
+
+def concepts(dataset, layer: str, n: int, **options) -> cw.Concepts:
+    net = cw.bind(several(), input_shape=(3, 8, 8)) if dataset is own_tensors else cw.load("scenes")
+    return cw.Concepts(net, dataset, layer, n, **options)
 
 
 def own_patches(layer: str) -> cw.TopPatches:
@@ -196,6 +202,9 @@ PANELS: dict[str, Callable] = {
     "TopPatches: several of a picture": lambda path: patches("digits", "relu1", 2, one_per_picture=False),
     "TopPatches: the weakest of a block": lambda path: patches("digits", "pool2", 1, which="weakest", k=5),
     "TopPatches: deciles of a vector": lambda path: patches("digits", "fc3", 4, which="deciles"),
+    "Concepts: the last maps": lambda path: cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 4),
+    "Concepts: negative values": lambda path: concepts(cw.samples.scenes(size=90), "layer2.0.add", 3, seed=2),
+    "Concepts: an own network's tokens": lambda path: concepts(own_tensors, "attention", 2),
     "TopPatches: an own network's tokens": lambda path: own_patches("attention"),
     "UnitExplorer: a layer's maps": lambda path: cw.UnitExplorer(cw.load("digits"), cw.samples.digits(), 7, "relu2", 3),
     "an own data set of pictures": lambda path: own_browser("conv", image=own_pictures),

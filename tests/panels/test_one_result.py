@@ -41,6 +41,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
         lambda: cw.UnitExplorer(cw.load("digits"), cw.samples.digits(), 5, "relu1", 2),
         {"image": 6, "layer": "relu2"},
     ),
+    "Concepts": (
+        lambda: cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 3),
+        {"layer": "relu1", "n": 2},
+    ),
     "OcclusionSlider": (lambda: cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), **SCENES), {"image": 1}),
     "SaliencyPanel": (
         lambda: cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["saliency"], outline="object"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from cnnwidgets.views import ImageGrid, ImageView, MatrixView
+from cnnwidgets.views.grid_overlay import overlay
 from cnnwidgets.views.image_grid import quantize
 from tests.views.wire import sent
 
@@ -105,6 +106,22 @@ def test_show_sends_what_the_browser_needs_to_read_every_value(monkeypatch):
     assert np.abs(read - maps).max() <= np.ptp(maps, axis=(1, 2)).max() / 255 / 2 + 1e-5
     assert numbers(grid, "dim", np.uint8).tolist() == [0, 1, 0, 0, 0]
     assert np.frombuffer(grid.orders["mean"], np.int32).tolist() == [4, 2, 0, 1, 3]
+
+
+def test_an_overlay_goes_with_its_maps_in_one_message_and_lighting_a_layer_is_a_few_bytes(monkeypatch):
+    amounts = np.random.default_rng(0).random((40, 6, 8, 8))
+    amounts[:, 2] = 0
+    grid = ImageGrid()
+    with sent(grid, monkeypatch) as messages:
+        grid.show(np.zeros((40, 16, 16, 3)), overlay=overlay(amounts, ["#102030"] * 6, (0, 0, 16, 16), "factor"))
+    assert len(messages) == 1
+    over = grid.overlay
+    read = np.frombuffer(over["values"], np.uint8).reshape(-1, *over["shape"]) / 255 * np.array(over["tops"])[:, None, None]
+    np.testing.assert_allclose(read, amounts, atol=1 / 500)
+    assert over["full"][2] == over["tops"][2] == 0
+    with sent(grid, monkeypatch) as messages:
+        grid.lit = 3
+    assert len(messages) == 1 and messages[0].size < 300
 
 
 def test_color_maps_have_three_channels():

@@ -28,6 +28,7 @@ from cnnwidgets.views import (
     TableView,
     atlas,
 )
+from cnnwidgets.views.grid_overlay import overlay
 from cnnwidgets.views.palette import CLASS_COLORS, class_color
 from cnnwidgets.views.view import View
 from tests.views.stills import drawn, frames, texts, tiles
@@ -282,6 +283,40 @@ def test_the_scale_tells_its_ends_and_zero_and_is_only_there_with_tools():
     assert {"−2", "0", "2"} <= set(texts(view))
     view.tools = False
     assert "−2" not in texts(view)
+
+
+def colored(lit: int, opacity: float = 1.0) -> tuple[np.ndarray, ImageGrid]:
+    """The tiles of pictures of 4×4 under two layers of 2×2, which lie one pixel further down and right."""
+    view = ImageGrid(scale="fixed", limits=[0.0, 1.0], lit=lit, opacity=opacity)
+    view.show(np.random.default_rng(0).random((2, 4, 4, 3)), overlay=overlay(AMOUNTS, ["#ff0000", "#0000ff"], (1, 1, 4, 4)))
+    (image,) = drawn(view)[0].images
+    return np.array(tiles(np.asarray(image.get_array()), 2, 4, 4)), view
+
+
+AMOUNTS = np.array([[[[0, 1], [2, 4]], [[0, 3], [1, 0]]], [[[0, 0], [0, 0]], [[6, 6], [0, 0]]]], float)
+"""Of two maps in two layers; full are 4 and 6, the largest but for one in a hundred."""
+
+
+def test_over_pictures_each_position_has_the_color_of_its_largest_layer_and_what_is_below_is_gray():
+    shown, view = colored(-1)
+    gray = (view.maps @ [0.299, 0.587, 0.114])[..., None].repeat(3, 3)
+    full = [np.quantile(layer[layer > 0], 0.99) for layer in AMOUNTS.swapaxes(0, 1)]
+    expected = gray.copy()
+    for picture, top, left, layer in ((0, 1, 3, 1), (0, 3, 1, 0), (0, 3, 3, 0), (1, 1, 1, 1), (1, 1, 3, 1)):
+        share = min(1, AMOUNTS[picture, layer, top // 2, left // 2] / full[layer])
+        here = np.s_[picture, top : top + 2, left : left + 2]
+        expected[here] = (1 - share) * gray[here] + share * np.eye(3)[[0, 2][layer]]
+    np.testing.assert_allclose(shown, expected, atol=0.01)
+
+
+def test_a_layer_that_is_lit_is_shown_alone_and_nothing_where_nothing_covers():
+    shown, view = colored(0)
+    blue = colored(1)[0]
+    gray = (view.maps @ [0.299, 0.587, 0.114])[..., None].repeat(3, 3)
+    assert not np.allclose(shown[0, 1:3, 3], gray[0, 1:3, 3]) and not np.allclose(blue[0, 1:3, 3], gray[0, 1:3, 3])
+    np.testing.assert_allclose(shown[1], gray[1], atol=0.01)
+    np.testing.assert_allclose(colored(-1, 0.0)[0], view.maps, atol=0.01)
+    np.testing.assert_allclose(colored(2)[0], colored(-1)[0])  # there is no such layer: all are shown
 
 
 # pictures with something over them

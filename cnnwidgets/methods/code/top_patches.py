@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
-from cnnwidgets.methods.code.layers import layer_lines
-from cnnwidgets.methods.code.pictures import input_lines, moved_line
+from cnnwidgets.methods.code.data_sets import looking_lines
 from cnnwidgets.methods.code.text import tidy
 from cnnwidgets.net import BoundModel, Layer
 
@@ -57,11 +55,6 @@ def patch_lines(
         which: "strongest", "weakest" or "deciles".
         one_per_picture: whether a picture gives its strongest position only; of the strongest.
     """
-    lines = f"{input_lines(net, numbers[0], dataset, 'i')}\n{moved_line(net)}".rstrip().split("\n")
-    before = [line for line in lines if line.startswith(("import ", "from ", "dataset = "))]
-    taken = "\n".join(line for line in lines if line not in before)
-    look = f"x = picture(i)\n{layer_lines(row)}\nreturn values[{unit}].cpu().float().numpy()"
-    counted = f"np.arange({len(dataset)})" if len(numbers) == len(dataset) else f"np.array({list(numbers)})"
     found = (
         [_LARGEST, _ORDERS[which].format(k=k), _TAKEN]
         if one_per_picture or which != "strongest"
@@ -69,13 +62,8 @@ def patch_lines(
     )
     hashes = ["from cnnwidgets.methods.strongest import SAMPLE, priorities"] if which == "deciles" else []
     parts = [
-        "import numpy as np\nimport torch\nfrom PIL import Image, ImageOps",
+        *looking_lines(net, dataset, row, numbers, f"values[{unit}]"),
         *hashes,
-        net.code,
-        *before,
-        f"\ndef picture(i):\n{textwrap.indent(taken, '    ')}\n    return x",
-        f"\ndef look(i):\n{textwrap.indent(look, '    ')}",
-        f"\nnumbers = {counted}",
         f"maps = np.stack([look(i) for i in numbers])  # {row.name}, unit {unit}: (pictures, height, width)",
         *found,
         _crops(row),
