@@ -1,10 +1,10 @@
 // @ts-check
 // The control strip: a row of controls, groups of them, and what is behind "More".
 
-import { h, listen, once } from "../views/shared.js";
+import { h, hasFocus, listen, once } from "../views/shared.js";
 import { fieldOf, partsOf } from "./field.js";
 import { helpTip } from "./floating.js";
-import { hasFocus, keepKeys } from "./hands.js";
+import { keepKeys } from "./hands.js";
 import { newId, optionsOf, same, specsOf } from "./values.js";
 
 const USABLE = ":is(button, input, select):not(:disabled)";
@@ -17,8 +17,8 @@ function arrange(parent, wanted) {
 }
 
 /**
- * The strip of a panel's controls. `tell(live)` says whether a kernel answers, `take(file)` gives a picture to the field
- * that takes one.
+ * The strip of a panel's controls, and the sheets that its fields open beside the panel's views. `tell(live)` says whether a
+ * kernel answers, `take(file)` gives a picture to the field that takes one.
  */
 export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
@@ -28,6 +28,7 @@ export function controlStrip(model, signal) {
   const behind = h("div", { className: "cwp-behind", role: "group", "aria-label": "More controls", id: newId(), hidden: true });
   const note = h("div", { className: "cwp-note", role: "note", hidden: true }, NO_KERNEL);
   const root = h("div", { className: "cwp-strip" }, row, groups, behind, note);
+  const sheets = h("div", { className: "cwp-sheets" });
   const tip = helpTip(root, signal);
   const fields = new Map();
   const boxes = new Map(); // of groups, by their names
@@ -69,6 +70,7 @@ export function controlStrip(model, signal) {
     behind.hidden ||= !more.length;
     toggle.setAttribute("aria-expanded", String(!behind.hidden));
     root.hidden = !present.length;
+    arrange(sheets, present.flatMap((field) => field.sheets));
   };
 
   /** Make the fields whose parts are new; those that are as they were keep focus and what is typed. */
@@ -107,6 +109,7 @@ export function controlStrip(model, signal) {
   build();
   return {
     root,
+    sheets,
     tell(now) {
       live = now;
       fields.forEach((field) => field.tell(field.spec, live));

@@ -2,7 +2,9 @@
 
 from cnnwidgets.views.answer_view import AnswerView
 from cnnwidgets.views.board_view import BoardView
+from cnnwidgets.views.camera_view import CameraView
 from cnnwidgets.views.chart_view import ChartView
+from cnnwidgets.views.draw_view import DrawView
 from cnnwidgets.views.findings_view import FindingsView
 from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
@@ -18,8 +20,10 @@ from cnnwidgets.views.view import View
 __all__ = [
     "AnswerView",
     "BoardView",
+    "CameraView",
     "Cell",
     "ChartView",
+    "DrawView",
     "FindingsView",
     "HeatView",
     "ImageGrid",
