@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import wire
@@ -130,7 +131,7 @@ class Controlled(Displayed):
                 case "pad" if name in self.public_traits():
                     self._pads = {**self._pads, name: self._pad(name)}
                 case "picture" if name in self.public_traits() and name not in self.locked:
-                    self._take_picture(name, message["key"], bytes(buffers[0]))
+                    self._take_picture(name, message["key"], pixels_of(buffers[0], message["shape"]))
                 case "action" if name in self.actions() and self.actions()[name].locked_by not in self.locked:
                     getattr(self, name)()
         except Exception as error:
@@ -141,11 +142,11 @@ class Controlled(Displayed):
     def _pad(self, name: str) -> dict[str, Any]:
         return pad_of(self.net, self.public_traits()[name].metadata["control"].among(self))
 
-    def _take_picture(self, name: str, key: str, file: bytes) -> None:
+    def _take_picture(self, name: str, key: str, picture: np.ndarray) -> None:
         """Take a drawing or a camera's picture; the browser waits for what follows from it before it sends another."""
         before, self._awaited = self._job, key
         try:
-            setattr(self, name, pixels_of(file))
+            setattr(self, name, picture)
         finally:
             if self._job is before:  # nothing is computed
                 self._answered = key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.items import fitting, read
-from cnnwidgets.net.pictures import LUMA, open_picture, plain
+from cnnwidgets.net.pictures import LUMA
 from cnnwidgets.views.draw_view import COLORS, GRAYS
 
 SHORT, LONG = 192, 512
@@ -47,13 +48,17 @@ def pad_of(net: BoundModel, pictures: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def pixels_of(file: bytes) -> np.ndarray:
-    """uint8 (H, W, 3) of a picture's file.
+def pixels_of(deflated: Any, shape: Sequence[int]) -> np.ndarray:
+    """uint8 (height, width, 3) of a picture's pixels, as the browser sends them.
 
     Raises:
-        ValueError: as :func:`cnnwidgets.net.pictures.open_picture`.
+        ValueError: there are not as many as the shape [height, width] says, or more than a pad has.
     """
-    return np.asarray(plain(open_picture(file), "RGB"))
+    height, width = shape
+    if not 0 < max(shape) <= LONG:
+        raise ValueError(f"expected a picture of up to {LONG}×{LONG} pixels, got {height}×{width}")
+    pixels = zlib.decompressobj().decompress(bytes(deflated), 3 * height * width)
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
 
 
 def _shape(height: int, width: int) -> list[int]:

@@ -27,7 +27,7 @@ function pictureSheet(kind, name, hand, told) {
   const make = () => {
     const pad = hand.get("_pads")?.[hand.name];
     if (pane || !pad || root.hidden) return;
-    const feed = pictureFeed(hand, kind === "draw" ? "image/png" : "image/jpeg");
+    const feed = pictureFeed(hand);
     if (kind === "draw") {
       const drawn = drawPad(pad, (isWhole) => feed.give(drawn.canvas, isWhole));
       pane = { root: drawn.root, end: () => {} };

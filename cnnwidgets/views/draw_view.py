@@ -35,7 +35,7 @@ class DrawView(PictureMaker, module="draw_view.js"):
 
     paper = _Color("#ffffff", help="color of the paper").tag(sync=True)
     ink = _Color("#000000", help="color that the pen has at first").tag(sync=True)
-    colors = t.List(_Color(), [*COLORS], help="colors of pens to choose from; if one is not gray, any other can be, too").tag(
+    colors = t.List(_Color(), [*COLORS], help="colors of the pens; unless all are gray, any other can be chosen, too").tag(
         sync=True
     )
     frame = t.List(t.Float(min=0, max=1), help="[top, left, bottom, right], in shares of the sides, of a dotted frame to "
