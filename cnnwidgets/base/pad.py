@@ -58,7 +58,7 @@ def pixels_of(deflated: Any, shape: Sequence[int]) -> np.ndarray:
     if not 0 < max(shape) <= LONG:
         raise ValueError(f"expected a picture of up to {LONG}×{LONG} pixels, got {height}×{width}")
     pixels = zlib.decompressobj().decompress(bytes(deflated), 3 * height * width)
-    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+    return np.frombuffer(pixels, np.uint8).reshape(height, width, 3).copy()  # which can be written to
 
 
 def _shape(height: int, width: int) -> list[int]:

@@ -28,8 +28,9 @@ from cnnwidgets.views import View
 from cnnwidgets.views.modules import inlined, packed
 
 _HERE = Path(__file__).parent
-_STYLES = ("base/panel.css", "views/views.css", "views/draw_view.css", "views/camera_view.css")
-"""Also of the parts of views that a panel's own controls have."""
+_SHEETS = ("base/panel.css", "views/views.css", "views/draw_view.css", "views/camera_view.css")
+STYLE = "".join((_HERE.parent / name).read_text("utf-8") for name in _SHEETS)
+"""A panel's style sheet: its own, and those of the views that its controls open beside it."""
 
 
 class Panel(Controlled):
@@ -55,7 +56,7 @@ class Panel(Controlled):
         **state: public traits.
     """
 
-    _esm = packed(inlined(_HERE / "panel.js"), "".join((_HERE.parent / name).read_text("utf-8") for name in _STYLES))
+    _esm = packed(inlined(_HERE / "panel.js"), STYLE)
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
     _status = t.Dict(help="the status line: text, details, kind, fraction").tag(sync=True)

@@ -5,7 +5,7 @@ import { h, hasFocus, stamp } from "./shared.js";
 
 const BETWEEN = 50; // milliseconds between two pictures at least
 const IDLE = "Your browser will ask for the camera. Its pictures go to this notebook's kernel, and nowhere else.";
-const INSECURE = "The browser gives a camera only to pages from https:// or localhost. Open the notebook from there.";
+const INSECURE = "The browser gives a camera only to pages from localhost or by HTTPS. Open the notebook in that way.";
 const REFUSALS = {
   NotAllowedError: "The camera was refused. Allow it for this page, beside its address, and start again.",
   NotFoundError: "There is no camera. Connect one and start again, or choose, drop or paste a picture.",
@@ -34,14 +34,13 @@ export function cameraPane(shape, { take, wants }) {
   const line = h("div", { className: "cw-line", role: "status" }, IDLE);
   const tools = h("div", { className: "cw-camera-tools" }, start, freeze, mirror, stop, line);
   const root = h("div", { className: "cw-camera-pane" }, canvas, tools);
-  let [state, stream, frame, last, mirrored] = ["off", null, 0, 0, true];
+  let [state, stream, asked, frame, last, mirrored] = ["off", null, 0, 0, 0, true];
 
   const show = (now, words = "") => {
     const focused = hasFocus(tools);
     state = root.dataset.state = now;
     canvas.hidden = now !== "live" && now !== "frozen";
     start.hidden = now === "live" || now === "frozen";
-    start.disabled = now === "asking";
     freeze.hidden = stop.hidden = !start.hidden;
     mirror.hidden = now !== "live";
     freeze.textContent = now === "frozen" ? "Live" : "Freeze";
@@ -64,29 +63,31 @@ export function cameraPane(shape, { take, wants }) {
     last = now;
     take(canvas, false);
   };
-  const release = () => {
-    cancelAnimationFrame(frame);
-    stream?.getTracks().forEach((track) => track.stop());
-    stream = video.srcObject = null;
-  };
+  const letGo = (given) => given?.getTracks().forEach((track) => track.stop());
   const begin = async () => {
+    if (state === "asking") return;
     if (!navigator.mediaDevices?.getUserMedia) return show("off", INSECURE);
+    const mine = ++asked;
     show("asking", "Waiting for your permission …");
     try {
       const given = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } } });
+      if (mine !== asked) return letGo(given); // the sheet was closed meanwhile
       stream = given;
-      if (state !== "asking") return release(); // stopped meanwhile
-      given.getVideoTracks()[0].addEventListener("ended", () => given === stream && end("The camera was switched off."));
-      video.srcObject = given;
+      stream.getVideoTracks()[0].addEventListener("ended", () => mine === asked && end("The camera was switched off."));
+      video.srcObject = stream;
       await video.play();
     } catch (error) {
-      return state === "asking" && end(cameraRefusal(error));
+      return mine === asked && end(cameraRefusal(error));
     }
+    if (mine !== asked) return;
     show("live");
     go();
   };
   const end = (words = IDLE) => {
-    release();
+    asked++;
+    cancelAnimationFrame(frame);
+    letGo(stream);
+    stream = video.srcObject = null;
     show("off", words);
   };
   start.addEventListener("click", begin);

@@ -40,8 +40,8 @@ export function strokesOn(context, blank) {
     strokes.forEach(draw);
   };
   const add = (stroke) => {
+    if (strokes.length === MOST_STROKES) settle();
     strokes.push(stroke);
-    if (strokes.length > MOST_STROKES) settle();
   };
 
   return {
