@@ -243,8 +243,10 @@ def test_a_camera_is_mirrored_frozen_and_let_go_of(camera):
 
 def test_a_camera_that_comes_when_the_sheet_is_closed_is_let_go_of(camera):
     camera.strip.ask(call(f"({CAMERA})", None))
-    camera.strip.ask("""() => { const given = navigator.mediaDevices.getUserMedia;
-        navigator.mediaDevices.getUserMedia = async () => { await new Promise((done) => (window.allow = done)); return given(); }; }""")
+    camera.strip.ask("""() => {
+        const given = navigator.mediaDevices.getUserMedia;
+        const allowed = new Promise((done) => (window.allow = done));
+        navigator.mediaDevices.getUserMedia = () => allowed.then(given); }""")
     camera.press("Start camera")
     camera.root.get_by_text("Waiting for your permission").wait_for()
     camera.strip.press("Escape")
