@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import numpy as np
 import traitlets as t
 
 from cnnwidgets.base import wire
@@ -131,7 +130,7 @@ class Controlled(Displayed):
                 case "pad" if name in self.public_traits():
                     self._pads = {**self._pads, name: self._pad(name)}
                 case "picture" if name in self.public_traits() and name not in self.locked:
-                    self._take_picture(name, message["key"], pixels_of(buffers[0], message["shape"]))
+                    self._take_picture(name, message, buffers[0])
                 case "action" if name in self.actions() and self.actions()[name].locked_by not in self.locked:
                     getattr(self, name)()
         except Exception as error:
@@ -140,16 +139,17 @@ class Controlled(Displayed):
     # pictures that are made in the browser
 
     def _pad(self, name: str) -> dict[str, Any]:
-        return pad_of(self.net, self.public_traits()[name].metadata["control"].among(self))
+        pictures = self.public_traits()[name].metadata["control"].among(self)
+        return pad_of(self.net, pictures if len(pictures) else [getattr(self, name)])
 
-    def _take_picture(self, name: str, key: str, picture: np.ndarray) -> None:
+    def _take_picture(self, name: str, message: dict[str, Any], deflated: Any) -> None:
         """Take a drawing or a camera's picture; the browser waits for what follows from it before it sends another."""
-        before, self._awaited = self._job, key
+        before, self._awaited = self._job, message["key"]
         try:
-            setattr(self, name, picture)
+            setattr(self, name, pixels_of(deflated, message["shape"]))
         finally:
             if self._job is before:  # nothing is computed
-                self._answered = key
+                self._answered = self._awaited
 
     def _came(self, job: Job, error: Exception | None) -> None:
         self._answered = self._awaited

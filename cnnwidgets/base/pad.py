@@ -32,11 +32,12 @@ def pad_of(net: BoundModel, pictures: Sequence[Any]) -> dict[str, Any]:
     On paper of one color ``frame``, [top, left, bottom, right] in shares of the sides, holds all that lies on it.
 
     Parameters:
-        pictures: a list or data set of what the network gets, or what it may; it may be empty.
+        pictures: a list or data set; what of it is no picture says nothing.
     """
     channels, height, width = net.input_shape
     numbers = {round(number) for number in np.linspace(0, len(pictures) - 1, LOOKED_AT)} if len(pictures) else set()
-    found = _paper([_seen(net, pictures, number) for number in sorted(numbers)])
+    seen = [_seen(net, pictures, number) for number in sorted(numbers)]
+    found = _paper([picture for picture in seen if picture is not None])
     paper, frame = found or (np.full(3, 255), [])
     ink = GRAYS[0] if paper @ LUMA > 127 else GRAYS[2]
     return {
@@ -66,10 +67,13 @@ def _shape(height: int, width: int) -> list[int]:
     return [round(height * times), round(width * times)]
 
 
-def _seen(net: BoundModel, pictures: Sequence[Any], number: int) -> np.ndarray:
-    """uint8 (H, W, 3): a picture as the network gets it."""
-    picture = fitting(pictures, number, read(pictures[number]).image, net.takes)
-    return net.picture(net.prepare(picture))
+def _seen(net: BoundModel, pictures: Sequence[Any], number: int) -> np.ndarray | None:
+    """uint8 (H, W, 3): a picture as the network gets it; None if it is none."""
+    try:
+        picture = fitting(pictures, number, read(pictures[number]).image, net.takes)
+        return net.picture(net.prepare(picture))
+    except Exception:  # of a user's data set, or of Pillow: the panel says it where it is shown
+        return None
 
 
 def _paper(seen: list[np.ndarray]) -> tuple[np.ndarray, list[float]] | None:

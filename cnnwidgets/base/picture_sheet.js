@@ -16,7 +16,7 @@ import { pictureFeed } from "./picture_feed.js";
 function pictureSheet(kind, name, hand, told) {
   const heading = h("span", { className: "cwp-sheet-name" }, name);
   const shut = h("button", { type: "button", className: "cwp-shut", "aria-label": `Close: ${name}` }, "×");
-  const inner = h("div", { className: `cw cw-${kind}` });
+  const inner = h("div", { className: `cwp-pane cw cw-${kind}` });
   const root = h("div", { className: "cwp-sheet", role: "group", "aria-label": name, "data-sheet": kind, hidden: true },
     h("div", { className: "cwp-sheet-head" }, heading, shut), inner);
   const held = new AbortController();

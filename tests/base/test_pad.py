@@ -124,7 +124,7 @@ def test_a_picture_that_is_refused_is_a_sentence_and_is_answered(browser):
     told, _ = message(np.zeros((8, 8, 3), np.uint8))
     browser._take_message(None, told, [b"no pixels"])
     assert browser.status.kind == "error"
-    assert browser.image == 1
+    assert (browser.image, browser._answered) == (1, "one")
     browser._take_message(None, *message(np.zeros((8, 8, 3), np.uint8), "two"))
     browser.wait(20)
     assert browser.status.kind != "error"
@@ -179,6 +179,16 @@ def test_a_pad_comes_when_it_is_asked_for(browser):
     assert browser._pads == {}
     browser._take_message(None, {"kind": "pad", "name": "image"}, [])
     assert browser._pads["image"]["paper"] == "#000000"
+
+
+@pytest.mark.parametrize(
+    ("image", "paper"),
+    [(np.zeros((32, 40, 3), np.uint8), "#000000"), ("gone.png", "#ffffff"), (None, "#ffffff")],
+)
+def test_without_a_data_set_the_panels_own_picture_says_what_the_paper_is(image, paper):
+    panel = cw.FeatureMapBrowser(net_of(3, 32, 40), image)
+    panel._take_message(None, {"kind": "pad", "name": "image"}, [])
+    assert panel._pads["image"]["paper"] == paper
 
 
 def _wait_for(condition, seconds: float = 20) -> None:
