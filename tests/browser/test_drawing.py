@@ -31,16 +31,16 @@ class Negative(Panel):
     "What one draws, and its negative."
 
     def build(self):
-        self.pad, self.shown = DrawView(shape=[64, 64]), ImageView()
+        self.pad, self.negative = DrawView(shape=[64, 64]), ImageView()
         self.pad.on_user("pixels", lambda pixels: self.ask())
-        return row(self.pad, self.shown)
+        return row(self.pad, self.negative)
 
     def compute(self, state, job):
         return 255 - self.pad.picture
 
     @draws()
     def draw_negative(self, found):
-        self.shown.show(found)
+        self.negative.show(found)
 
 panel = Negative(net)
 panel"""
