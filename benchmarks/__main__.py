@@ -27,6 +27,7 @@ TOPICS = (
     "charts",
     "beside",
     "units",
+    "drawing",
 )
 
 

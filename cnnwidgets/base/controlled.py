@@ -10,6 +10,9 @@ import traitlets as t
 from cnnwidgets.base import wire
 from cnnwidgets.base.controls import Pairs, Value, specs
 from cnnwidgets.base.display import Displayed
+from cnnwidgets.base.jobs import Job
+from cnnwidgets.base.pad import pad_of, pixels_of
+from cnnwidgets.net import BoundModel
 
 MOST_INLINE = 24
 """Longest list of values that is sent with its control; longer ones are sent once, by themselves."""
@@ -22,12 +25,18 @@ class Controlled(Displayed):
     _changes = t.Dict(help="what has changed of a control since, by its name").tag(sync=True)
     _lists = t.Dict(help="long lists of [text, value], by the names of their controls").tag(sync=True)
     _values = t.Dict(help="values of controls that are not traits, by the controls' names").tag(sync=True)
+    _pads = t.Dict(help="what one draws on, by the names of pictures, once it was asked for").tag(sync=True)
+    _answered = t.Unicode(help="key of the last picture from a pad or a camera whose result is on screen").tag(sync=True)
+
+    _awaited = ""
+    """Key of the last picture from a pad or a camera."""
 
     drawing: ClassVar[dict[str, tuple[str, ...]]] = {}
     """Names of the methods that draw, and of the traits that each follows."""
 
     hidden: list[str]
     locked: list[str]
+    net: BoundModel
     _actions_of: ClassVar[dict[str, Any]]
 
     def more_controls(self) -> Mapping[str, Value]:
@@ -118,10 +127,33 @@ class Controlled(Displayed):
                     self.ask()
                 case "upload" if name in self.public_traits() and name not in self.locked:
                     setattr(self, name, bytes(buffers[0]))
+                case "pad" if name in self.public_traits():
+                    self._pads = {**self._pads, name: self._pad(name)}
+                case "picture" if name in self.public_traits() and name not in self.locked:
+                    self._take_picture(name, message, buffers[0])
                 case "action" if name in self.actions() and self.actions()[name].locked_by not in self.locked:
                     getattr(self, name)()
         except Exception as error:
             self._fail(error)
+
+    # pictures that are made in the browser
+
+    def _pad(self, name: str) -> dict[str, Any]:
+        pictures = self.public_traits()[name].metadata["control"].among(self)
+        return pad_of(self.net, pictures if len(pictures) else [getattr(self, name)])
+
+    def _take_picture(self, name: str, message: dict[str, Any], deflated: Any) -> None:
+        """Take a drawing or a camera's picture; the browser waits for what follows from it before it sends another."""
+        before, self._awaited = self._job, message["key"]
+        try:
+            setattr(self, name, pixels_of(deflated, message["shape"]))
+        finally:
+            if self._job is before:  # nothing is computed
+                self._answered = self._awaited
+
+    def _came(self, job: Job, error: Exception | None) -> None:
+        self._answered = self._awaited
+        super()._came(job, error)
 
 
 def _differing(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:

@@ -159,12 +159,12 @@ class Tick(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture(Control):
-    """A picture: its number among ``count(panel)``, and one's own by choosing, dropping or pasting a file."""
+    """A picture: its number ``among(panel)``, or one's own: drawn, from a camera, or a file chosen, dropped or pasted."""
 
-    count: Callable[[Any], int]
+    among: Callable[[Any], Sequence[Any]]
 
     def spec(self, panel: Any, name: str) -> dict[str, Any]:
-        return {"kind": "picture", "min": 0, "max": self.count(panel) - 1}
+        return {"kind": "picture", "min": 0, "max": len(self.among(panel)) - 1}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,8 @@ export function fieldOf(spec, model, tip) {
     else put(model, { [trait]: own ? value : { ...model.get(trait), [spec.name]: value } });
   };
   const send = (message, buffers) => model.send({ ...message, name: spec.name }, undefined, buffers);
+  const heard = []; // what ends it
+  const hear = (traits, action) => heard.push(listen(model, traits, action));
   const help = h("span", { id: newId(), className: "cwp-unseen" });
   const alarm = h("span", { className: "cwp-unseen", role: "alert" });
   const field = { spec, wrong: "", reason: "" };
@@ -45,7 +47,7 @@ export function fieldOf(spec, model, tip) {
     describe();
   };
   const describe = () => (help.textContent = [field.wrong, field.spec.help, REASONS[field.reason] ?? made.hint].filter(Boolean).join(" "));
-  const made = FIELDS[spec.kind](spec, { give, send, complain, tip });
+  const made = FIELDS[spec.kind](spec, { name: spec.name, give, send, complain, tip, hear, get: (name) => model.get(name) });
 
   const control = h("div", { className: "cwp-control" }, ...made.body);
   const [single, box] = [made.box === undefined, made.box ?? control];
@@ -75,10 +77,11 @@ export function fieldOf(spec, model, tip) {
     made.show(value);
     stamp(field.root);
   };
-  const untie = listen(model, [trait], show);
+  hear([trait], show);
   show();
   return Object.assign(field, {
     take: made.take,
+    sheets: made.sheets ?? [],
     focus: () => made.focus.focus(),
     tell(now, live) {
       field.spec = now;
@@ -89,7 +92,7 @@ export function fieldOf(spec, model, tip) {
       show();
     },
     end() {
-      untie();
+      heard.forEach((end) => end());
       made.end?.();
     },
   });

@@ -1,8 +1,9 @@
 // @ts-check
-// A picture: its number in a data set, and one of the reader's own by choosing, dropping or pasting a file.
+// A picture: its number in a data set, and one of the reader's own: drawn, from a camera, or a file chosen, dropped or pasted.
 
 import { h } from "../views/shared.js";
 import { sliderField } from "./fields_number.js";
+import { iconButton, pictureSheets } from "./picture_sheet.js";
 
 const LARGEST = 2048; // pixels a side: a telephone's photograph is sent smaller, which a network would make of it anyway
 
@@ -19,14 +20,6 @@ async function smaller(file) {
   } catch { // no picture that this browser knows: perhaps Python does
     return file;
   }
-}
-
-/** A button that is an icon, and its name. */
-function iconButton(icon, name, hand, act) {
-  const button = h("button", { type: "button", className: "cwp-button cwp-square", "aria-label": name }, h("span", { className: "cwp-icon", "data-icon": icon }));
-  button.addEventListener("click", act);
-  hand.tip.attach(button, () => `${name}.`);
-  return button;
 }
 
 /** A slider over the numbers of a data set, and buttons for the picture before, the one after and any other. */
@@ -71,10 +64,13 @@ export function pictureField(spec, hand) {
   const choose = h("button", { type: "button", className: "cwp-button cwp-upload" }, h("span", { className: "cwp-icon", "data-icon": "upload" }), ...words);
   choose.classList.toggle("cwp-square", counted);
   if (counted) choose.setAttribute("aria-label", "Use a picture of your own");
+  const sheets = pictureSheets(hand);
   const file = h("input", { type: "file", accept: "image/*", hidden: true, tabIndex: -1 });
   let off = false;
   const take = async (blob) => {
     if (!blob || off) return;
+    hand.complain("");
+    if (blob.type && !blob.type.startsWith("image/")) return hand.complain(`“${blob.name}” is not a picture.`);
     choose.setAttribute("aria-busy", "true");
     const bytes = await smaller(blob).then((one) => one.arrayBuffer());
     choose.removeAttribute("aria-busy");
@@ -86,7 +82,8 @@ export function pictureField(spec, hand) {
     file.value = ""; // so that the same file can be chosen again
   });
   return {
-    body: [...(slide?.body ?? []), choose, file],
+    body: [...(slide?.body ?? []), ...sheets.buttons, choose, file],
+    sheets: sheets.roots,
     ...(counted ? {} : { box: null }), // then the button has its own name
     focus: slide?.focus ?? choose,
     hint: "Drop one on the panel, or paste it.",
@@ -95,6 +92,8 @@ export function pictureField(spec, hand) {
     disable(yes) {
       off = choose.disabled = yes;
       slide?.disable(yes);
+      sheets.disable(yes);
     },
+    end: sheets.end,
   };
 }

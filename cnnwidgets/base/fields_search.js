@@ -1,8 +1,7 @@
 // @ts-check
 // One ("search") or any number ("tags") of many values: a field whose list follows what is typed.
 
-import { h } from "../views/shared.js";
-import { hasFocus } from "./hands.js";
+import { h, hasFocus } from "../views/shared.js";
 import { keepPlace } from "./floating.js";
 import { matching, newId, optionsWith, same, textOf } from "./values.js";
 

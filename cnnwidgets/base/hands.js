@@ -1,16 +1,13 @@
 // @ts-check
 // What hands do: keys, texts that are typed, values that come faster than frames.
 
-import { h } from "../views/shared.js";
+import { h, hasFocus } from "../views/shared.js";
 
 /** What is typed here is no shortcut of the notebook: VS Code would delete a cell, Notebook 7 leave a slider. */
 export function keepKeys(root, signal) {
   const keep = (event) => event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab" || event.stopPropagation();
   root.addEventListener("keydown", keep, { signal });
 }
-
-/** Whether an element has the focus, also in a shadow tree. */
-export const hasFocus = (element) => element.contains(element.getRootNode().activeElement);
 
 /** Pass on the newest of many values once a frame; `flush` passes it on at once. */
 export function perFrame(give) {

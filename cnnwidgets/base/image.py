@@ -94,7 +94,7 @@ class ImagePanel(Panel):
 
     image = public(
         Image(None, help="the picture: what net.prepare takes, or its number in the data set"),
-        controls.Picture(count=lambda panel: len(panel.images)),
+        controls.Picture(among=lambda panel: panel.images),
     )
 
     def __init__(self, net: BoundModel | nn.Module, image: Any = 0, *, images: Any = None, **options: Any) -> None:

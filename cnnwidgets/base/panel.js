@@ -3,8 +3,7 @@
 
 import { controlStrip } from "./strip.js";
 import { statusLine } from "./status.js";
-import { hasFocus } from "./hands.js";
-import { h, listen, put, stamp, typed, watch } from "../views/shared.js";
+import { h, hasFocus, listen, put, stamp, typed, watch } from "../views/shared.js";
 
 async function render({ model, el, signal, host }) {
   const strip = controlStrip(model, signal);
@@ -12,7 +11,7 @@ async function render({ model, el, signal, host }) {
   const body = h("div", { className: "cwp-body" });
   const title = model.get("_title");
   const root = h("section", { className: "cwp", "data-panel": title, "aria-label": title, "data-lm-suppress-shortcuts": "true" },
-    strip.root, body, status.root);
+    strip.root, h("div", { className: "cwp-main" }, strip.sheets, body), status.root);
   el.append(root);
   keepScheme(root, signal);
   takePictures(root, strip, signal);
@@ -93,7 +92,7 @@ async function layOut(model, host, body, signal) {
 
   /** Scroll to a view, on a page where the focus is here: there a hand has asked for it. */
   const bring = async ({ kind, view }) => {
-    if (kind !== "bring" || !hasFocus(body.parentElement)) return;
+    if (kind !== "bring" || !hasFocus(body.closest(".cwp"))) return;
     await drawing;
     mounted.get(view)?.scrollIntoView({ block: "nearest" });
   };
@@ -154,9 +153,9 @@ async function watchKernel(model, host, signal, tell) {
 
 /** A picture that is dropped anywhere on the panel, or pasted while the focus is in it. */
 function takePictures(root, strip, signal) {
-  const pictures = (data) => [...(data?.items ?? [])].filter((item) => item.kind === "file" && item.type.startsWith("image/"));
   const take = (event, data) => {
-    const [picture] = pictures(data);
+    const files = [...(data?.items ?? [])].filter((item) => item.kind === "file");
+    const picture = files.find((item) => item.type.startsWith("image/")) ?? files[0]; // of another one it is said
     if (!picture) return false;
     event.preventDefault();
     event.stopPropagation(); // of panels in panels the innermost takes it

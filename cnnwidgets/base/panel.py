@@ -29,6 +29,9 @@ from cnnwidgets.views import View
 from cnnwidgets.views.modules import inlined, packed
 
 _HERE = Path(__file__).parent
+_SHEETS = ("base/panel.css", "views/views.css", "views/draw_view.css", "views/camera_view.css")
+STYLE = "".join((_HERE.parent / name).read_text("utf-8") for name in _SHEETS)
+"""A panel's style sheet: its own, and those of the views that its controls open beside it."""
 
 
 class Panel(Controlled):
@@ -54,14 +57,13 @@ class Panel(Controlled):
         **state: public traits.
     """
 
-    _esm = packed(inlined(_HERE / "panel.js"), (_HERE / "panel.css").read_text("utf-8"))
+    _esm = packed(inlined(_HERE / "panel.js"), STYLE)
 
     _title = t.Unicode(help="what the panel is").tag(sync=True)
     _status = t.Dict(help="the status line: text, details, kind, fraction").tag(sync=True)
     _code = t.Unicode(help="the code that gives what is on screen; empty until it is asked for").tag(sync=True)
 
     asks: ClassVar[Set[str] | None] = None
-    net: BoundModel
     _is_open = False
     _made: Sequence[w.Widget] = ()
 

@@ -1,9 +1,9 @@
 // @ts-check
 // The status line: what the panel has found or is doing, progress and Cancel, facts, and the code that gives what is on screen.
 
-import { h, listen, once, stamp } from "../views/shared.js";
+import { h, hasFocus, listen, once, stamp } from "../views/shared.js";
 import { helpTip } from "./floating.js";
-import { hasFocus, keepKeys } from "./hands.js";
+import { keepKeys } from "./hands.js";
 import { newId } from "./values.js";
 
 /** A button that copies the text of an element, or selects it where the page may not copy. */

@@ -1,10 +1,10 @@
 // @ts-check
 // The control strip: a row of controls, groups of them, and what is behind "More".
 
-import { h, listen, once } from "../views/shared.js";
+import { h, hasFocus, listen, once } from "../views/shared.js";
 import { fieldOf, partsOf } from "./field.js";
 import { helpTip } from "./floating.js";
-import { hasFocus, keepKeys } from "./hands.js";
+import { keepKeys } from "./hands.js";
 import { panelKeys } from "./keys.js";
 import { newId, optionsOf, same, specsOf } from "./values.js";
 
@@ -18,8 +18,9 @@ function arrange(parent, wanted) {
 }
 
 /**
- * The strip of a panel's controls. `tell(live)` says whether a kernel answers, `take(file)` gives a picture to the field
- * that takes one, `listen(root)` hears the actions' keys in an element.
+ * The strip of a panel's controls, and the sheets that its fields open beside the panel's views. `tell(live)` says whether a
+ * kernel answers, `take(file)` gives a picture to the field that takes one, `listen(root)` hears the actions' keys in an
+ * element.
  */
 export function controlStrip(model, signal) {
   const row = h("div", { className: "cwp-first", role: "group", "aria-label": "Controls" });
@@ -34,6 +35,7 @@ export function controlStrip(model, signal) {
     !absent && Object.entries(when).every(([trait, values]) => values.some((value) => same(value, model.get(trait))));
   const keys = panelKeys(model, isPresent, signal);
   const root = h("div", { className: "cwp-strip" }, row, groups, behind, keys.sheet, note);
+  const sheets = h("div", { className: "cwp-sheets" });
   const tip = helpTip(root, signal);
   const fields = new Map();
   const boxes = new Map(); // of groups, by their names
@@ -74,6 +76,7 @@ export function controlStrip(model, signal) {
     behind.hidden ||= !more.length;
     toggle.setAttribute("aria-expanded", String(!behind.hidden));
     root.hidden = !present.length;
+    arrange(sheets, present.flatMap((field) => field.sheets));
   };
 
   /** Make the fields whose parts are new; those that are as they were keep focus and what is typed. */
@@ -112,6 +115,7 @@ export function controlStrip(model, signal) {
   build();
   return {
     root,
+    sheets,
     tell(now) {
       live = now;
       fields.forEach((field) => field.tell(field.spec, live));

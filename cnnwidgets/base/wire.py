@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cnnwidgets.net.own_score import name_of
 
 OTHER = "other"
@@ -35,6 +37,8 @@ def from_browser(name: str, value: Any, panel: Any) -> Any:
 def _words(value: Any) -> str:
     if isinstance(value, (bytes, bytearray)):
         return f"a file of {len(value):,} bytes"
+    if isinstance(value, np.ndarray) and value.dtype == np.uint8 and value.ndim in (2, 3):
+        return f"{value.shape[1]}×{value.shape[0]} pixels"
     if isinstance(value, Path):
         return value.name
     return name_of(value) if callable(value) and not hasattr(value, "shape") else type(value).__name__

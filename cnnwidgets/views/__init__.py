@@ -2,8 +2,10 @@
 
 from cnnwidgets.views.answer_view import AnswerView
 from cnnwidgets.views.board_view import BoardView
+from cnnwidgets.views.camera_view import CameraView
 from cnnwidgets.views.chart_view import ChartView
 from cnnwidgets.views.connections_view import ConnectionsView
+from cnnwidgets.views.draw_view import DrawView
 from cnnwidgets.views.findings_view import FindingsView
 from cnnwidgets.views.heat_view import HeatView
 from cnnwidgets.views.image_grid import ImageGrid
@@ -19,9 +21,11 @@ from cnnwidgets.views.view import View
 __all__ = [
     "AnswerView",
     "BoardView",
+    "CameraView",
     "Cell",
     "ChartView",
     "ConnectionsView",
+    "DrawView",
     "FindingsView",
     "HeatView",
     "ImageGrid",

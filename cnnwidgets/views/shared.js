@@ -84,6 +84,9 @@ export function resize(canvas, width, height) {
   return context;
 }
 
+/** Whether an element has the focus, also in a shadow tree. */
+export const hasFocus = (element) => element.contains(element.getRootNode().activeElement);
+
 /** Count up `data-seq` of an element: it has been drawn once more. */
 export const stamp = (element) => (element.dataset.seq = String(Number(element.dataset.seq ?? 0) + 1));
 
@@ -209,6 +212,14 @@ export function pictureOf(bytes, shape, gray = false) {
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
+}
+
+/** The (height, width, 3) bytes of a canvas. */
+export function pixelBytes(canvas) {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const bytes = new Uint8Array((data.length / 4) * 3);
+  for (let i = 0, j = 0; i < data.length; i += 4, j += 3) [bytes[j], bytes[j + 1], bytes[j + 2]] = [data[i], data[i + 1], data[i + 2]];
+  return new DataView(bytes.buffer);
 }
 
 /** CSS pixels for a picture's pixel in an element: whole ones where pixels are to be seen. */

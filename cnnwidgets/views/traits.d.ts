@@ -22,6 +22,13 @@ export interface BoardView {
   title: string;
 }
 
+export interface CameraView {
+  pixels: DataView;
+  shape: number[];
+  title: string;
+  width: number;
+}
+
 export interface ChartView {
   added: number[];
   appended: Record<string, any>;
@@ -60,6 +67,17 @@ export interface ConnectionsView {
   pixels: DataView;
   shape: number[];
   title: string;
+}
+
+export interface DrawView {
+  colors: string[];
+  frame: number[];
+  ink: string;
+  paper: string;
+  pixels: DataView;
+  shape: number[];
+  title: string;
+  width: number;
 }
 
 export interface FindingsView {

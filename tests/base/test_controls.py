@@ -165,9 +165,11 @@ def test_a_place_between_pixels_is_said_exactly_and_a_whole_one_is_a_place_too()
 
 
 def test_a_picture_that_is_no_number_of_a_data_set_is_words_and_a_number_can_be_chosen():
-    panel = panel_of(image=public(Image(np.zeros((4, 4), np.uint8), help="a picture"), controls.Picture(count=lambda _: 5)))
+    panel = panel_of(
+        image=public(Image(np.zeros((4, 4), np.uint8), help="a picture"), controls.Picture(among=lambda _: range(5)))
+    )
     assert told(panel, "image") == {"kind": "picture", "min": 0, "max": 4}
-    assert panel.get_state("image") == {"image": {"other": "ndarray"}}
+    assert panel.get_state("image") == {"image": {"other": "4×4 pixels"}}
     panel.set_state({"image": 0})
     assert panel.image == 0
 

@@ -19,7 +19,7 @@ import nbformat
 CHROMIUM = os.environ.get("CNNW_CHROMIUM", "/usr/bin/chromium")
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
+    "--disable-background-networking --disable-component-update --disable-sync --use-fake-device-for-media-stream"
 ).split()
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cnnwidgets.base
+from cnnwidgets.base.panel import STYLE
 from cnnwidgets.views.modules import inlined
 
 BASE = Path(cnnwidgets.base.__file__).parent
@@ -37,7 +38,7 @@ window.show = (state, into = "#panel", shadow = false) => {
   const root = document.createElement("section");
   root.className = "cwp";
   root.setAttribute("aria-label", "panel");
-  root.append(strip.root, line.root);
+  root.append(strip.root, strip.sheets, line.root);
   strip.listen(root);
   if (!shadow) return place.append(root);
   const host = document.createElement("div");
@@ -67,7 +68,7 @@ def page_of(folder: Path, theme: dict[str, str] | None = None) -> Path:
     values = "".join(f"{name}: {value};" for name, value in (theme or {}).items())
     ground = "html { background: var(--jp-layout-color1, Canvas); color-scheme: light dark; } body { margin: 16px; }"
     html = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>strip</title>
-<style>:root {{ {values} }} {ground} {(BASE / "panel.css").read_text("utf-8")}</style></head>
+<style>:root {{ {values} }} {ground} {STYLE}</style></head>
 <body><main><h1 class="cwp-unseen">Panels</h1><div id="panel"></div><div id="other"></div></main>
 <script type="module">{inlined(entry)}</script></body></html>"""
     file = folder / "strip.html"

@@ -88,7 +88,7 @@ class AscentSettings(ImagePanel):
                    help="gray (zeros of the preprocessed input), noise, or a picture to dream on")  # fmt: skip
     image = public(
         Image(None, help="the picture to start from: what net.prepare takes, or its number in the data set"),
-        c.Picture(count=lambda panel: len(panel.images), when={"start": ["picture"]}),
+        c.Picture(among=lambda panel: panel.images, when={"start": ["picture"]}),
     )
     rule = Choice([*RULES], more=True, help="how far a step goes along the gradient")
     l2 = _strength("L2", 0.0001, 0.0, 1.0, free="above", label="L2 strength",
