@@ -2,7 +2,8 @@
 
 The kernel sends only the leader's value, and the panel's module tells the followers, with and without a kernel. What a hand
 does to a follower is told to the leader by the browser, which sends it. So each change travels once, and nothing that is
-late comes back as an echo. A follower that is displayed outside of its panel hears nothing of the kernel's changes.
+late comes back as an echo: of a follower the kernel sends none. A follower that is displayed outside of its panel hears
+nothing of the kernel's changes.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Ties:
         lead()
         owner.observe(lead, name)
         for widget, trait in followers:
+            widget.follows.add(trait)
             widget.observe(follow, trait)
 
     def of(self, end: End) -> list[End]:

@@ -20,10 +20,19 @@ class Syncing(anywidget.AnyWidget):
     around_users: Callable[[], AbstractContextManager] = nullcontext
     """Makes what surrounds each action of :meth:`on_user`: a panel's is its lock, and errors are sentences there."""
 
+    follows: set[str]
+    """Traits that follow another widget's. They are not echoed: what the browser sent may be late, and it knows better."""
+
     def __new__(cls, *args: Any, **traits: Any) -> Any:
         made = super().__new__(cls, *args, **traits)
-        made._own, made._actions = threading.local(), {}
+        made._own, made._actions, made.follows = threading.local(), {}, set()
         return made
+
+    def trait_metadata(self, traitname: str, key: str, default: Any = None) -> Any:
+        """What is told of a trait; ipywidgets asks for ``echo_update`` before it sends one back."""
+        if key == "echo_update" and traitname in self.follows:
+            return False
+        return super().trait_metadata(traitname, key, default)
 
     def on_user(self, trait: str, action: Callable[[Any], None]) -> None:
         """Call ``action(value)`` for what comes from the browser, never for what code sets.

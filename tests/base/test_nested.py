@@ -107,3 +107,14 @@ def test_closed_they_leave_nothing_in_the_kernel():
     outer.nest(Doubler())
     outer.close()
     assert set(_instances) - before == set()
+
+
+def test_of_a_follower_no_echo_is_sent_that_could_come_late(outer, monkeypatch):
+    grid, other = MatrixView(), MatrixView()
+    outer.tie((grid, "caption"), (other, "caption"))
+    monkeypatch.setattr("ipywidgets.widgets.widget.JUPYTER_WIDGETS_ECHO", True)
+    for view, echoed in ((grid, ["caption", "titles"]), (other, ["titles"])):
+        with sent(view, monkeypatch) as messages:
+            view.set_state({"caption": "by hand", "titles": ["by hand"]})
+        echo = [message for message in messages if message["method"] == "echo_update"]
+        assert [sorted(message["state"]) for message in echo] == [echoed]

@@ -63,6 +63,22 @@ def test_a_factor_is_lit_while_the_kernel_is_busy_and_all_are_again_by_the_same_
     assert opened.problems == []
 
 
+def test_what_a_hand_does_last_while_the_kernel_is_busy_stays(opened):
+    patches = opened.cell(1).locator(".cw-grid canvas.cw-canvas").nth(1)
+    drawn(opened.cell(1))
+    opened.page.evaluate("() => { window.jupyterapp.shell.currentWidget.content.activeCellIndex = 3; }")
+    opened.page.evaluate(BUSY)
+    opened.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'busy'"
+    )
+    patches.click(position={"x": 40, "y": 20})
+    chosen = opened.cell(1).get_by_role("radio", name="1", exact=True)
+    chosen.click()
+    opened.page.wait_for_function(opened.IDLE)
+    opened.wait_python("(panel.factor, panel.pictures.lit, panel.patches.selected)", "(1, 1, 1)")
+    assert chosen.is_checked()
+
+
 def test_the_slider_and_a_point_of_the_chart_give_another_number_and_a_picture_opens_where_it_was_clicked(opened):
     pictures = drawn(opened.cell(1))
     slider = opened.cell(1).locator("[data-control=n] input[type=range]")
