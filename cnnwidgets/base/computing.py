@@ -41,13 +41,14 @@ class Computing:
     status: Any
     _line: Line
     _asides: dict[str, Line]
+    _followers: list[Callable[[], None]]
     _job: Job | None = None
     _result: Any = None
     _error: Exception | None = None
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         made = super().__new__(cls, *args, **options)
-        made._line, made._asides = Line(), {}
+        made._line, made._asides, made._followers = Line(), {}, []
         return made
 
     # for subclasses
@@ -173,6 +174,10 @@ class Computing:
 
         self.observe(react, names)  # type: ignore[attr-defined]
 
+    def follow(self, action: Callable[[], None]) -> None:
+        """Call an action whenever a computation has ended, and what came of it is on screen."""
+        self._followers.append(action)
+
     # the outcome
 
     def _work(self, job: Job) -> None:
@@ -227,6 +232,8 @@ class Computing:
             elif error is not None:
                 self._fail(error)
         self._came(job, error)
+        for action in self._followers:
+            action()
 
     def _take(self, result: Any, job: Job) -> None:
         """Show a result, and remember its state; if it cannot be drawn, the one before stays."""

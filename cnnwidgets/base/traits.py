@@ -68,7 +68,7 @@ def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, contr
 
     shown = c.Choice(options=pairs, **options) if control is True else control
     stands_for = first if usual and not none else None
-    return public(t.Unicode(None, allow_none=True, help=help), shown, then=then, usual=stands_for)
+    return public(t.Unicode(None, allow_none=True, help=help).tag(rows=of), shown, then=then, usual=stands_for)
 
 
 def Unit(default: int = -1, *, help: str = "index of the selected unit; -1 for none", then: Then = "nothing") -> Any:

@@ -18,3 +18,4 @@ from .sick_runs import SickRuns as SickRuns
 from .top_patches import TopPatches as TopPatches
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace
+from .two_networks import TwoNetworks as TwoNetworks

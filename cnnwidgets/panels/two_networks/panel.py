@@ -1,0 +1,241 @@
+"""TwoNetworks: a panel for two networks at once, and the difference of their maps."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+from torch import nn
+
+from cnnwidgets.base import Panel, column, draws, row
+from cnnwidgets.base.image import ImagePanel, bound
+from cnnwidgets.base.jobs import LOCK, Job
+from cnnwidgets.base.layout import Part
+from cnnwidgets.base.picture_maps import PictureMaps
+from cnnwidgets.base.target import by_name
+from cnnwidgets.base.traits import Cursor, public
+from cnnwidgets.methods.browsing import same_depth
+from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.errors import sentence
+from cnnwidgets.numbers import number
+from cnnwidgets.panels.two_networks.pairs import Pairs, pairs_of
+from cnnwidgets.views import ImageGrid, MapTable
+
+ONE, EACH = 300, 150
+"""Largest width and height of a map in CSS pixels, where there is one pair and where there are more."""
+
+GRID = 320
+"""Largest height of the grid of differences in CSS pixels."""
+
+LOOK = 0.1
+"""Seconds between looks at how far a network is."""
+
+CURSOR = ("y", "x")
+
+DIFFERENCE = "values = {name: values[name] - mine[name] for name in mine} if isinstance(mine, dict) else values - mine"
+LISTED = "values = [mine, values]  # of different shapes"
+
+
+class TwoNetworks(Panel):
+    """Any panel that shows maps of a picture, for two networks under one cursor, with the difference of their maps.
+
+    >>> cw.TwoNetworks(cw.OcclusionSlider, cw.load("scenes"), cw.load("grass"), cw.samples.scenes())
+    >>> cw.TwoNetworks(cw.FeatureMapBrowser, cw.load("scenes", weights=2), net, "cat.jpg")   # two epochs
+    >>> cw.TwoNetworks(cw.SaliencyPanel, net, other, "both.jpg", ["cat", "dog"], methods=["grad_cam"])
+
+    Both maps have one scale. The difference is the second network's value minus the first's; zero is white. Point at a map
+    to read both values and their difference. Where there are many maps, a grid shows all differences, the largest first;
+    click one.
+
+    Both networks are asked the same: a class goes by its name, and by default it is the one that the first network predicts;
+    a layer goes by its name, or by its depth where the second network has none of that name. Units are compared by their
+    numbers, which mean the same only in networks that began with the same weights, such as two epochs of one training.
+
+    Parameters:
+        panel: the class of the panel: FeatureMapBrowser, OcclusionSlider, SaliencyPanel, or one of your own with ``maps_of``.
+        net, other: bound networks, or modules.
+        image: as the panel takes it; the second network sees what the first one sees.
+        settings: of the panel, as in its ``state``.
+        *arguments, **options: of the panel.
+
+    Attributes:
+        first, second: the two panels. Set traits of the first, or link it; the second follows.
+
+    Raises:
+        TypeError: the panel shows no maps of a picture.
+    """
+
+    chosen = public(t.Unicode(help="Name of the map on screen, where there are many; by default the first of them"), None,
+                    then="nothing", none="")  # fmt: skip
+    y = Cursor(help="Row of the cursor in the input, in pixels")
+    x = Cursor(help="Column of the cursor in the input, in pixels")
+    settings = public(t.Dict(help="State of the panel, but for the cursor"), None, then="nothing", none={}, sync=False)
+
+    def __init__(
+        self, panel: type[ImagePanel], net: BoundModel | nn.Module, other: BoundModel | nn.Module, image: Any = 0,
+        *arguments: Any, settings: dict[str, Any] | None = None, chosen: str = "", **options: Any,
+    ) -> None:  # fmt: skip
+        if not (isinstance(panel, type) and issubclass(panel, ImagePanel) and panel.maps_of is not ImagePanel.maps_of):
+            name = panel.__name__ if isinstance(panel, type) else type(panel).__name__
+            raise TypeError(f"panel is {name}; expected the class of a panel that shows maps of a picture, as SaliencyPanel")
+        self._kept: dict[str, Any] = {}
+        traits = panel.public_traits()
+        of_views = [name for name, trait in traits.items() if trait.metadata["then"] != "compute"]
+        own = {name: options.pop(name) for name in ("y", "x", "layout") if name in options}
+        hide = [*options.pop("hide", ()), *of_views, *panel.not_in_maps]
+        self.first = panel(net, image, *arguments, hide=hide, **options)
+        self.second = panel(self._shaped(other), None, images=self.first.images, hide=[*traits])
+        try:
+            super().__init__(self.first.net, settings=settings or {}, chosen=chosen, **own)
+        except Exception:
+            self.first.close(), self.second.close()
+            raise
+
+    def _shaped(self, other: BoundModel | nn.Module) -> BoundModel:
+        """The second network, bound; where its input's shape is not known, the first one's picture tells."""
+        other = bound(other, self.first.images)
+        with suppress(Exception):  # of a picture that cannot be read the first panel tells
+            other.learn_input_shape([self.first.net.prepare(self.first.source)[0]])
+        return other
+
+    @property
+    def other(self) -> BoundModel:
+        """The second network."""
+        return self.second.net
+
+    @property
+    def subject(self) -> str:
+        return f"{type(self.first).__name__}, {self.net.name} and {self.other.name}"
+
+    # the settings are those of the first panel
+
+    @t.validate("settings")
+    def _restore_first(self, proposal: Any) -> dict[str, Any]:
+        new = {name: value for name, value in proposal.value.items() if name in CURSOR or self._kept.get(name) != value}
+        self.first.restore(new)
+        return {**self._kept, **{name: self.first.encoded(name) for name in new}}
+
+    def _keep(self, change: Any) -> None:
+        self.settings = self._kept = {**self._kept, change.name: self.first.encoded(change.name)}
+
+    # Panel's parts
+
+    def build(self) -> Part | tuple[Part, ...]:
+        names = [name for name in self.first.public_traits() if name not in CURSOR]
+        self.settings = self._kept = {name: self.first.encoded(name) for name in names}
+        self.first.observe(self._keep, names)
+        self.first.follow(self.ask)
+        self.first.bare()
+        for name in CURSOR:
+            if getattr(self, name) is None:
+                setattr(self, name, getattr(self.first, name))
+            self.tie((self, name), (self.first, name), (self.second, name))
+        self.table = MapTable(sided=False, lock=not {"y", "x"}.isdisjoint(self.first.locked))
+        self.table.on_user("cursor", lambda place: self.put(y=place[0], x=place[1]))
+        self.grid = ImageGrid(colors="diverging", hide=["zoom"], height=GRID, tools=False, sort="apart")
+        self.grid.on_user("selected", self._choose)
+        maps = row(self.grid, self.table, grow=(1, 3), basis=(260, 600))
+        maps.hidden = [self.grid]
+        body = column(self.first, self.second, maps)
+        body.hidden = [self.second]
+        return body
+
+    def compute(self, state: SimpleNamespace, job: Job) -> Pairs:
+        maps = self.first.maps_of(self._result_of(self.first, job))
+        asked = {name: value for name, value in vars(self.first.asked).items() if name in self._kept}
+        told = self._for_second(asked, maps)
+        with LOCK:
+            self.second.put(**told)
+        others = self.second.maps_of(self._result_of(self.second, job))
+        return pairs_of(maps, others, self._names(asked, told))
+
+    def _result_of(self, panel: ImagePanel, job: Job) -> Any:
+        """The result of one of the panels, which may take a while."""
+        while not panel.wait(LOOK):
+            if job.cancelled:
+                raise Cancelled
+            job.say(f"{panel.net.name}: {panel.status.message}", panel.status.fraction)
+        try:
+            return panel.result
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise ValueError(f"{panel.net.name}: {sentence(error)}") from error
+
+    def _for_second(self, asked: dict[str, Any], maps: PictureMaps) -> dict[str, Any]:
+        """What the second network is asked: the same as the first one, as far as it goes by other names there."""
+        told = {**asked, "image": self._seen(asked["image"])}
+        if maps.target is not None and asked["target"] is None:
+            told["target"] = by_name(self.net, maps.target)
+        for name, trait in self.first.public_traits().items():
+            if (rows := trait.metadata.get("rows")) and told[name]:
+                told[name] = same_depth(self.net, self.other, told[name], rows)
+        return told
+
+    def _seen(self, image: Any) -> Any:
+        """The picture for the second network: what the first one sees of it, where that is not all."""
+        if self.other.takes_inputs_of(self.net) and repr(self.other.preprocess) == repr(self.net.preprocess):
+            return image
+        inputs = self.net.prepare(self.first._taken(image))[0]
+        return inputs if self.other.takes_inputs_of(self.net) else self.net.intensities(inputs)
+
+    def _names(self, asked: dict[str, Any], told: dict[str, Any]) -> tuple[str, str]:
+        """What the networks are called, apart from each other; with a layer that has another name in the second."""
+        first, second = self.net.name, self.other.name
+        if first == second:
+            second = f"{second} (second)"
+        layers = [name for name, trait in self.first.public_traits().items() if "rows" in trait.metadata]
+        return first, " · ".join([second, *(told[name] for name in layers if told[name] != asked[name])])
+
+    @draws("chosen")
+    def draw_maps(self, found: Pairs) -> None:
+        shown = [found.named(self.chosen)] if found.are_many else found.pairs
+        first, second = found.names
+        columns = [first, second, f"{second} − {first}"]
+        with self.table.hold_sync():
+            self.table.width = ONE if len(shown) == 1 else EACH
+            self.table.show(found.picture, [pair.cells() for pair in shown], rows=[*map(found.called, shown)], columns=columns)
+
+    @draws("chosen")
+    def draw_differences(self, found: Pairs) -> None:
+        if self.reveal(self.grid, found.are_many):
+            names = [pair.name for pair in found.pairs]
+            told = [f"{found.called(pair)}: up to {number(pair.apart)} apart" for pair in found.pairs]
+            self.grid.show(
+                found.differences, orders={"apart": found.most_first}, scale="layer" if found.are_alike else "map",
+                labels=names, told=told, noun=found.noun, title="Differences, the largest first",
+                selected=names.index(found.named(self.chosen).name),
+            )  # fmt: skip
+
+    @draws("y", "x")
+    def draw_cursor(self, found: Pairs) -> None:
+        self.table.cursor = [] if self.y is None or self.x is None else [self.y, self.x]
+
+    def summary(self, found: Pairs) -> str:
+        return found.summary()
+
+    def data(self) -> dict[str, np.ndarray]:
+        """By map, float32 (3, rows, columns): the first network's, the second's, the difference; and ``picture`` uint8."""
+        maps = {pair.name: np.stack([pair.first, pair.second, pair.difference]) for pair in self.result.pairs}
+        return {**maps, "picture": self.result.picture}
+
+    def code(self) -> str:
+        self.wait()
+        last = LISTED if self.result.notes else DIFFERENCE
+        return f"{self.first.code()}\nmine = values\n\n{self.second.code()}\n{last}"
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for both networks; False if ``timeout`` (in seconds) passes first."""
+        return self.first.wait(timeout) and super().wait(timeout)
+
+    def cancel(self) -> None:
+        super().cancel()
+        self.first.cancel()
+        self.second.cancel()
+
+    def _choose(self, number: int) -> None:
+        """A hand has chosen a difference."""
+        self.chosen = self._result.pairs[number].name
