@@ -76,6 +76,8 @@ class Computing:
         with LOCK:
             self._job = Job(self._work, self._update, **self._snapshot(), **wishes)
             self._line.put(self._job)
+        for action in self._followers:
+            action()
 
     def aside(self, key: str, work: Callable[[Job], None]) -> Job:
         """Do what the user asks for beside the computation; of requests with the same key only the newest.
@@ -175,7 +177,7 @@ class Computing:
         self.observe(react, names)  # type: ignore[attr-defined]
 
     def follow(self, action: Callable[[], None]) -> None:
-        """Call an action whenever a computation has ended, and what came of it is on screen."""
+        """Call an action whenever a computation is asked for, whose result it can wait for."""
         self._followers.append(action)
 
     # the outcome
@@ -232,8 +234,6 @@ class Computing:
             elif error is not None:
                 self._fail(error)
         self._came(job, error)
-        for action in self._followers:
-            action()
 
     def _take(self, result: Any, job: Job) -> None:
         """Show a result, and remember its state; if it cannot be drawn, the one before stays."""

@@ -46,12 +46,6 @@ class Controlled(Displayed):
             cls._actions_of = found
         return cls._actions_of
 
-    def bare(self) -> None:
-        """Show the controls and the status line alone: another panel shows what is found."""
-        self.is_bare = True
-        self._take_body(self._box)
-        self._show_controls()
-
     def needs_kernel(self, name: str) -> bool:
         """Whether only Python can follow a change of a trait; else the views do, through ties."""
         then = self.public_traits()[name].metadata["then"]

@@ -240,7 +240,7 @@ def _spec(panel: Any, name: str, control: Control, text: str, locked: bool, kern
         "name": name,
         "label": control.label or name.replace("_", " "),
         "help": text,
-        "more": control.more,
+        "more": control.more or bool(panel.is_bare and control.group),  # there what is found needs the room
         "group": control.group,
         "when": {trait: list(values) for trait, values in control.when.items()},
         "absent": bool(control.absent and control.absent(panel)),

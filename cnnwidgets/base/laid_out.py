@@ -20,10 +20,8 @@ class LaidOut(Syncing):
     _hidden = t.List(t.Int(), help="numbers of the parts of the tree that are not shown now, counted from its root").tag(
         sync=True
     )
+    is_bare = t.Bool(False, help="whether only the controls are shown: a panel around it shows what it finds").tag(sync=True)
     _ties: Any = t.List(help="groups of [reference, trait] that are the same; the first leads").tag(sync=True)
-
-    is_bare = False
-    """Whether its controls and its status line are all that is shown: another panel shows what it finds."""
 
     _box: Box
     _tied: Ties
@@ -36,9 +34,6 @@ class LaidOut(Syncing):
     def _take_body(self, body: Part | Sequence[Part]) -> None:
         """Lay out what ``build`` has made."""
         self._box = body if isinstance(body, Box) else column(*body) if isinstance(body, (list, tuple)) else column(body)
-        if self.is_bare:
-            self._box = column(self._box)
-            self._box.hidden = [*self._box.parts]
         self._lay_out()
 
     def _lay_out(self) -> None:

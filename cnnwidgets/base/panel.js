@@ -14,6 +14,9 @@ async function render({ model, el, signal, host }) {
   const root = h("section", { className: "cwp", "data-panel": title, "aria-label": title, "data-lm-suppress-shortcuts": "true" },
     strip.root, body, status.root);
   el.append(root);
+  const showBare = () => root.toggleAttribute("data-bare", model.get("is_bare"));
+  signal.addEventListener("abort", listen(model, ["is_bare"], showBare));
+  showBare();
   keepScheme(root, signal);
   takePictures(root, strip, signal);
   hideTwin(el, signal);

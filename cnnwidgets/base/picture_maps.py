@@ -17,7 +17,7 @@ class PictureMaps:
 
     Attributes:
         picture: uint8 (height, width, 3), as the network sees it.
-        maps: by name, each with its values (rows, columns), which lie evenly over the picture, and what these are.
+        maps: by name, each with its values (rows, columns), which lie evenly over the picture, and its scale.
         noun: what one of them is called: unit, map.
         target: the class that is explained where none was chosen: the predicted one, by its index; None for none.
     """

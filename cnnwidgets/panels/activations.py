@@ -159,8 +159,9 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         return "\n".join([found.maps.summary(), *says])
 
     def maps_of(self, found: Browsed) -> PictureMaps:
-        values = found.maps.values
-        maps = {str(unit): Cell(one, signed=bool(values.min() < 0), quantity="value") for unit, one in enumerate(values)}
+        values, signed = found.maps.values, bool(found.maps.values.min() < 0)
+        scales = np.abs(values).max((1, 2)).tolist()
+        maps = {str(k): Cell(one, scales[k] or 1.0, signed, quantity="value") for k, one in enumerate(values)}
         return PictureMaps(self.net.picture(found.inputs), maps, "unit")
 
     def data(self) -> dict[str, np.ndarray]:

@@ -164,7 +164,8 @@ class OcclusionSlider(TargetPanel):
 
     def maps_of(self, found: OcclusionMap) -> PictureMaps:
         quantity, target = self.quantity(found), found.target if isinstance(found.target, int) else None
-        cell = Cell(found.by_center(), signed=found.span[0] < 0, quantity=quantity)
+        lowest, highest = found.span
+        cell = Cell(found.by_center(), max(-lowest, highest) or 1.0, lowest < 0, quantity=quantity)
         return PictureMaps(found.session.picture, {quantity: cell}, target=target)
 
     def data(self) -> dict[str, np.ndarray]:

@@ -234,11 +234,10 @@ class SaliencyPanel(TargetPanel):
         return found.summary(self.mask)
 
     def maps_of(self, found: Comparison) -> PictureMaps:
-        maps = {
-            f"{METHODS[method].title} · {found.called(k)}": _cell(found, method, k, None)
-            for k in range(len(found.rows))
-            for method in found.maps
-        }
+        maps = {}
+        for k in range(len(found.rows)):
+            of = f" · {found.called(k)}" if len(found.rows) > 1 else ""
+            maps |= {f"{METHODS[method].title}{of}": _cell(found, method, k, None) for method in found.maps}
         target = found.rows[0].target
         return PictureMaps(self.net.picture(found.inputs), maps, target=None if callable(target) else target)
 

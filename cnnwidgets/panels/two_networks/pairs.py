@@ -9,14 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from cnnwidgets.base.picture_maps import PictureMaps
-from cnnwidgets.methods.attribution import usual_scale
 from cnnwidgets.net.errors import capitalized
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.numbers import number
 from cnnwidgets.views import Cell
 
-ROWS = 2
-"""Pairs of maps that stand one below the other; of more one is chosen among all differences."""
+BESIDE = 2
+"""Pairs of maps that fit side by side."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +25,7 @@ class Pair:
     Attributes:
         name: what it is called.
         first, second: (rows, columns), which lie evenly over the picture.
+        scale: the value that has the last color, of both.
         signed: whether the sign of their values has a meaning.
         quantity: what the values are.
     """
@@ -33,6 +33,7 @@ class Pair:
     name: str
     first: np.ndarray
     second: np.ndarray
+    scale: float
     signed: bool
     quantity: str
 
@@ -52,11 +53,10 @@ class Pair:
         return tuple(map(int, np.unravel_index(np.abs(self.difference).argmax(), self.difference.shape)))
 
     def cells(self) -> list[Cell]:
-        """Both maps, on one scale, and their difference, on its own."""
-        scale = usual_scale(np.stack([self.first, self.second])) or 1.0
-        both = [Cell(values, scale, self.signed, quantity=self.quantity) for values in (self.first, self.second)]
+        """Both maps, on one scale, and their difference, whose colors end where it does, or with those of the maps."""
+        both = [Cell(values, self.scale, self.signed, quantity=self.quantity) for values in (self.first, self.second)]
         said = f"up to {number(self.apart)} apart" if self.apart else "no value differs"
-        return [*both, Cell(self.difference, usual_scale(self.difference) or scale, True, said, "difference")]
+        return [*both, Cell(self.difference, min(self.apart, self.scale) or self.scale, True, said, "difference")]
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Pairs:
         pairs: one a map.
         noun: what a map is called.
         names: what the two networks are called.
+        findings: what each network's panel says.
         notes: sentences on what was compared.
     """
 
@@ -75,12 +76,13 @@ class Pairs:
     pairs: tuple[Pair, ...]
     noun: str
     names: tuple[str, str]
+    findings: tuple[str, str]
     notes: tuple[str, ...] = ()
 
     @property
     def are_many(self) -> bool:
-        """Whether there are more than stand one below the other."""
-        return len(self.pairs) > ROWS
+        """Whether there are more than fit side by side, so that one is chosen among all differences."""
+        return len(self.pairs) > BESIDE
 
     @property
     def are_alike(self) -> bool:
@@ -122,11 +124,12 @@ class Pairs:
             finding = f"{self.called(most)} differs {by}"
             if len(self.pairs) > 1 and self.are_alike:
                 finding = f"Of {count}, {self.called(most)} differs most: {by}"
-        facts = [f"{equal} of {count} are equal"] if 0 < equal < len(self.pairs) else []
-        return "\n".join([finding, *(f"{capitalized(fact)}." for fact in [*facts, *self.notes])])
+        facts = [f"{equal} of {count} are equal."] if 0 < equal < len(self.pairs) else []
+        said = [f"{name}: {found}" for name, found in zip(self.names, self.findings, strict=True)]
+        return "\n".join([finding, *said, *facts, *(f"{capitalized(note)}." for note in self.notes)])
 
 
-def pairs_of(first: PictureMaps, second: PictureMaps, names: Sequence[str]) -> Pairs:
+def pairs_of(first: PictureMaps, second: PictureMaps, names: tuple[str, str], findings: tuple[str, str]) -> Pairs:
     """The maps of one name of two networks, in pairs; maps of two sizes are compared at the picture's pixels.
 
     Raises:
@@ -149,8 +152,9 @@ def pairs_of(first: PictureMaps, second: PictureMaps, names: Sequence[str]) -> P
             sizes = " and ".join(format_shape(values.shape) for values in (one, other))
             notes.append(f"maps of {sizes} positions are compared at the picture's pixels")
             one, other = (at_pixels(values, first.picture.shape[:2]) for values in (one, other))
-        pairs.append(Pair(name, one, other, any(cell.signed for cell in cells), cells[0].quantity))
-    return Pairs(first.picture, tuple(pairs), first.noun, (names[0], names[1]), tuple(dict.fromkeys(notes)))
+        scale, signed = max(cell.scale for cell in cells), any(cell.signed for cell in cells)
+        pairs.append(Pair(name, one, other, scale, signed, cells[0].quantity))
+    return Pairs(first.picture, tuple(pairs), first.noun, names, findings, tuple(dict.fromkeys(notes)))
 
 
 def at_pixels(values: np.ndarray, size: Sequence[int]) -> np.ndarray:

@@ -24,9 +24,6 @@ from cnnwidgets.numbers import number
 from cnnwidgets.panels.two_networks.pairs import Pairs, pairs_of
 from cnnwidgets.views import ImageGrid, MapTable
 
-ONE, EACH = 300, 150
-"""Largest width and height of a map in CSS pixels, where there is one pair and where there are more."""
-
 GRID = 320
 """Largest height of the grid of differences in CSS pixels."""
 
@@ -128,29 +125,32 @@ class TwoNetworks(Panel):
         self.settings = self._kept = {name: self.first.encoded(name) for name in names}
         self.first.observe(self._keep, names)
         self.first.follow(self.ask)
-        self.first.bare()
+        self.first.is_bare = True
+        self.first.status.observe(self._pass_on, "kind")
         for name in CURSOR:
             if getattr(self, name) is None:
                 setattr(self, name, getattr(self.first, name))
             self.tie((self, name), (self.first, name), (self.second, name))
-        self.table = MapTable(sided=False, lock=not {"y", "x"}.isdisjoint(self.first.locked))
+        self.table = MapTable(sided=False, large=True, width=300, lock=not {"y", "x"}.isdisjoint(self.first.locked))
         self.table.on_user("cursor", lambda place: self.put(y=place[0], x=place[1]))
         self.grid = ImageGrid(colors="diverging", hide=["zoom"], height=GRID, tools=False, sort="apart")
         self.grid.on_user("selected", self._choose)
-        maps = row(self.grid, self.table, grow=(1, 3), basis=(260, 600))
+        maps = row(self.table, self.grid, grow=(3, 1), basis=(600, 260))
         maps.hidden = [self.grid]
         body = column(self.first, self.second, maps)
         body.hidden = [self.second]
         return body
 
     def compute(self, state: SimpleNamespace, job: Job) -> Pairs:
-        maps = self.first.maps_of(self._result_of(self.first, job))
+        mine = self._result_of(self.first, job)
+        maps = self.first.maps_of(mine)
         asked = {name: value for name, value in vars(self.first.asked).items() if name in self._kept}
         told = self._for_second(asked, maps)
         with LOCK:
             self.second.put(**told)
-        others = self.second.maps_of(self._result_of(self.second, job))
-        return pairs_of(maps, others, self._names(asked, told))
+        other = self._result_of(self.second, job)
+        findings = self.first.summary(mine).split("\n")[0], self.second.summary(other).split("\n")[0]
+        return pairs_of(maps, self.second.maps_of(other), self._names(asked, told), findings)
 
     def _result_of(self, panel: ImagePanel, job: Job) -> Any:
         """The result of one of the panels, which may take a while."""
@@ -195,18 +195,21 @@ class TwoNetworks(Panel):
         shown = [found.named(self.chosen)] if found.are_many else found.pairs
         first, second = found.names
         columns = [first, second, f"{second} − {first}"]
-        with self.table.hold_sync():
-            self.table.width = ONE if len(shown) == 1 else EACH
-            self.table.show(found.picture, [pair.cells() for pair in shown], rows=[*map(found.called, shown)], columns=columns)
+        titles = columns if len(shown) == 1 else [f"{found.called(pair)} · {name}" for pair in shown for name in columns]
+        head = found.called(shown[0]) if len(shown) == 1 else "Picture"
+        cells = [cell for pair in shown for cell in pair.cells()]
+        self.table.show(found.picture, [cells], rows=[head], columns=titles)
 
     @draws("chosen")
     def draw_differences(self, found: Pairs) -> None:
         if self.reveal(self.grid, found.are_many):
             names = [pair.name for pair in found.pairs]
+            most = max(pair.apart for pair in found.pairs)
+            span = f"up to ±{number(most)}" if found.are_alike else "each on a scale of its own"
             told = [f"{found.called(pair)}: up to {number(pair.apart)} apart" for pair in found.pairs]
             self.grid.show(
                 found.differences, orders={"apart": found.most_first}, scale="layer" if found.are_alike else "map",
-                labels=names, told=told, noun=found.noun, title="Differences, the largest first",
+                labels=names, told=told, noun=found.noun, title=f"Differences, {span}",
                 selected=names.index(found.named(self.chosen).name),
             )  # fmt: skip
 
@@ -223,18 +226,18 @@ class TwoNetworks(Panel):
         return {**maps, "picture": self.result.picture}
 
     def code(self) -> str:
-        self.wait()
         last = LISTED if self.result.notes else DIFFERENCE
         return f"{self.first.code()}\nmine = values\n\n{self.second.code()}\n{last}"
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait for both networks; False if ``timeout`` (in seconds) passes first."""
-        return self.first.wait(timeout) and super().wait(timeout)
 
     def cancel(self) -> None:
         super().cancel()
         self.first.cancel()
         self.second.cancel()
+
+    def _pass_on(self, change: Any) -> None:
+        """A value that a hand gave to the first panel is refused."""
+        if change.new == "error":
+            self.status.say(self.first.status.message, "error")
 
     def _choose(self, number: int) -> None:
         """A hand has chosen a difference."""
