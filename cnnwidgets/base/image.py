@@ -117,7 +117,7 @@ class ImagePanel(Panel):
     @property
     def source(self) -> Any:
         """The picture itself, taken from the data set if it is a number."""
-        return self._taken(self.image)
+        return self.taken(self.image)
 
     def maps_of(self, found: Any) -> PictureMaps:
         """The maps of a result, for :class:`cnnwidgets.TwoNetworks`, which compares those of two networks."""
@@ -141,9 +141,9 @@ class ImagePanel(Panel):
                 raise error from None
 
     def _settled(self, state: SimpleNamespace) -> SimpleNamespace:
-        return SimpleNamespace(**{**vars(super()._settled(state)), "image": self._taken(state.image)})
+        return SimpleNamespace(**{**vars(super()._settled(state)), "image": self.taken(state.image)})
 
-    def _taken(self, image: Any) -> Any:
+    def taken(self, image: Any) -> Any:
         """A picture, taken from the data set if it is a number."""
         if image is None:
             raise ValueError("expected a picture, got none; set image=")

@@ -108,7 +108,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
         beside = state.beside
         if beside is not None and not isinstance(beside, BoundModel):
-            beside = self._taken(beside)
+            beside = self.taken(beside)
         return self.browser.look(state.image, state.layer, beside, on_update=job.update, cancel=job)
 
     @draws()

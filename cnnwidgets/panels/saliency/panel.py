@@ -234,7 +234,7 @@ class SaliencyPanel(TargetPanel):
         return found.summary(self.mask)
 
     def maps_of(self, found: Comparison) -> PictureMaps:
-        maps = {}
+        maps: dict[str, Cell] = {}
         for k in range(len(found.rows)):
             of = f" · {found.called(k)}" if len(found.rows) > 1 else ""
             maps |= {f"{METHODS[method].title}{of}": _cell(found, method, k, None) for method in found.maps}

@@ -135,8 +135,10 @@ def pairs_of(first: PictureMaps, second: PictureMaps, names: tuple[str, str], fi
     Raises:
         ValueError: no map of the one is a map of the other.
     """
-    common = [name for name in first.maps if name in second.maps]
-    common = [name for name in common if first.maps[name].values is not None and second.maps[name].values is not None]
+    mine, theirs = (
+        {name: cell.values for name, cell in maps.maps.items() if cell.values is not None} for maps in (first, second)
+    )
+    common = [name for name in mine if name in theirs]
     if not common:
         raise ValueError(f"{names[0]} and {names[1]} have no map in common: expected one of the same name in both")
     notes = [
@@ -146,8 +148,7 @@ def pairs_of(first: PictureMaps, second: PictureMaps, names: tuple[str, str], fi
     ]
     pairs = []
     for name in common:
-        cells = first.maps[name], second.maps[name]
-        one, other = (cell.values for cell in cells)
+        cells, one, other = (first.maps[name], second.maps[name]), mine[name], theirs[name]
         if one.shape != other.shape:
             sizes = " and ".join(format_shape(values.shape) for values in (one, other))
             notes.append(f"maps of {sizes} positions are compared at the picture's pixels")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,14 +14,12 @@ from cnnwidgets.base import Panel, column, draws, row
 from cnnwidgets.base.image import ImagePanel, bound
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Part
-from cnnwidgets.base.picture_maps import PictureMaps
-from cnnwidgets.base.target import by_name
 from cnnwidgets.base.traits import Cursor, public
-from cnnwidgets.methods.browsing import same_depth
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.errors import sentence
 from cnnwidgets.numbers import number
 from cnnwidgets.panels.two_networks.pairs import Pairs, pairs_of
+from cnnwidgets.panels.two_networks.translating import layer_names, translated
 from cnnwidgets.views import ImageGrid, MapTable
 
 GRID = 320
@@ -52,7 +50,7 @@ class TwoNetworks(Panel):
     numbers, which mean the same only in networks that began with the same weights, such as two epochs of one training.
 
     Parameters:
-        panel: the class of the panel: FeatureMapBrowser, OcclusionSlider, SaliencyPanel, or one of your own with ``maps_of``.
+        panel: class of the panel: FeatureMapBrowser, OcclusionSlider, SaliencyPanel, or one of your own with ``maps_of``.
         net, other: bound networks, or modules.
         image: as the panel takes it; the second network sees what the first one sees.
         settings: of the panel, as in its ``state``.
@@ -83,13 +81,13 @@ class TwoNetworks(Panel):
         of_views = [name for name, trait in traits.items() if trait.metadata["then"] != "compute"]
         own = {name: options.pop(name) for name in ("y", "x", "layout") if name in options}
         hide = [*options.pop("hide", ()), *of_views, *panel.not_in_maps]
-        self.first = panel(net, image, *arguments, hide=hide, **options)
-        self.second = panel(self._shaped(other), None, images=self.first.images, hide=[*traits])
-        try:
+        with ExitStack() as failed:
+            self.first = panel(net, image, *arguments, hide=hide, **options)
+            failed.callback(self.first.close)
+            self.second = panel(self._shaped(other), None, images=self.first.images, hide=[*traits])
+            failed.callback(self.second.close)
             super().__init__(self.first.net, settings=settings or {}, chosen=chosen, **own)
-        except Exception:
-            self.first.close(), self.second.close()
-            raise
+            failed.pop_all()
 
     def _shaped(self, other: BoundModel | nn.Module) -> BoundModel:
         """The second network, bound; where its input's shape is not known, the first one's picture tells."""
@@ -111,23 +109,25 @@ class TwoNetworks(Panel):
 
     @t.validate("settings")
     def _restore_first(self, proposal: Any) -> dict[str, Any]:
-        new = {name: value for name, value in proposal.value.items() if name in CURSOR or self._kept.get(name) != value}
+        new = {name: value for name, value in proposal.value.items() if self._kept.get(name, self) != value}
         self.first.restore(new)
         return {**self._kept, **{name: self.first.encoded(name) for name in new}}
 
     def _keep(self, change: Any) -> None:
-        self.settings = self._kept = {**self._kept, change.name: self.first.encoded(change.name)}
+        self._kept = {**self._kept, change.name: self.first.encoded(change.name)}
+        self.settings = self._kept
 
     # Panel's parts
 
     def build(self) -> Part | tuple[Part, ...]:
         names = [name for name in self.first.public_traits() if name not in CURSOR]
-        self.settings = self._kept = {name: self.first.encoded(name) for name in names}
+        self._kept = {name: self.first.encoded(name) for name in names}
+        self.settings = self._kept
         self.first.observe(self._keep, names)
         self.first.follow(self.ask)
         self.first.is_bare = True
         self.first.status.observe(self._pass_on, "kind")
-        for name in CURSOR:
+        for name in [name for name in CURSOR if self.first.has_trait(name)]:
             if getattr(self, name) is None:
                 setattr(self, name, getattr(self.first, name))
             self.tie((self, name), (self.first, name), (self.second, name))
@@ -135,7 +135,7 @@ class TwoNetworks(Panel):
         self.table.on_user("cursor", lambda place: self.put(y=place[0], x=place[1]))
         self.grid = ImageGrid(colors="diverging", hide=["zoom"], height=GRID, tools=False, sort="apart")
         self.grid.on_user("selected", self._choose)
-        maps = row(self.table, self.grid, grow=(3, 1), basis=(600, 260))
+        maps = row(column(self.table, follows=(self.grid, "selected")), self.grid, grow=(3, 1), basis=(600, 260))
         maps.hidden = [self.grid]
         body = column(self.first, self.second, maps)
         body.hidden = [self.second]
@@ -145,50 +145,29 @@ class TwoNetworks(Panel):
         mine = self._result_of(self.first, job)
         maps = self.first.maps_of(mine)
         asked = {name: value for name, value in vars(self.first.asked).items() if name in self._kept}
-        told = self._for_second(asked, maps)
+        told = translated(self.first, self.other, asked, maps.target)
         with LOCK:
             self.second.put(**told)
         other = self._result_of(self.second, job)
+        layers = [told[name] for name in layer_names(self.first) if told[name] != asked[name]]
         findings = self.first.summary(mine).split("\n")[0], self.second.summary(other).split("\n")[0]
-        return pairs_of(maps, self.second.maps_of(other), self._names(asked, told), findings)
+        second = self.other.name if self.other.name != self.net.name else f"{self.other.name} (second)"
+        names = self.net.name, " · ".join([second, *layers])
+        return pairs_of(maps, self.second.maps_of(other), names, findings)
 
     def _result_of(self, panel: ImagePanel, job: Job) -> Any:
         """The result of one of the panels, which may take a while."""
         while not panel.wait(LOOK):
             if job.cancelled:
                 raise Cancelled
-            job.say(f"{panel.net.name}: {panel.status.message}", panel.status.fraction)
+            if panel.status.kind == "busy":
+                job.say(f"{panel.net.name}: {panel.status.message}", panel.status.fraction)
         try:
             return panel.result
         except Cancelled:
             raise
         except Exception as error:
             raise ValueError(f"{panel.net.name}: {sentence(error)}") from error
-
-    def _for_second(self, asked: dict[str, Any], maps: PictureMaps) -> dict[str, Any]:
-        """What the second network is asked: the same as the first one, as far as it goes by other names there."""
-        told = {**asked, "image": self._seen(asked["image"])}
-        if maps.target is not None and asked["target"] is None:
-            told["target"] = by_name(self.net, maps.target)
-        for name, trait in self.first.public_traits().items():
-            if (rows := trait.metadata.get("rows")) and told[name]:
-                told[name] = same_depth(self.net, self.other, told[name], rows)
-        return told
-
-    def _seen(self, image: Any) -> Any:
-        """The picture for the second network: what the first one sees of it, where that is not all."""
-        if self.other.takes_inputs_of(self.net) and repr(self.other.preprocess) == repr(self.net.preprocess):
-            return image
-        inputs = self.net.prepare(self.first._taken(image))[0]
-        return inputs if self.other.takes_inputs_of(self.net) else self.net.intensities(inputs)
-
-    def _names(self, asked: dict[str, Any], told: dict[str, Any]) -> tuple[str, str]:
-        """What the networks are called, apart from each other; with a layer that has another name in the second."""
-        first, second = self.net.name, self.other.name
-        if first == second:
-            second = f"{second} (second)"
-        layers = [name for name, trait in self.first.public_traits().items() if "rows" in trait.metadata]
-        return first, " · ".join([second, *(told[name] for name in layers if told[name] != asked[name])])
 
     @draws("chosen")
     def draw_maps(self, found: Pairs) -> None:
