@@ -125,7 +125,7 @@ class TwoNetworks(Panel):
         self.settings = self._kept
         self.first.observe(self._keep, names)
         self.first.follow(self.ask)
-        self.first.is_bare = True
+        self.first.is_bare = self.second.is_bare = True
         self.first.status.observe(self._pass_on, "kind")
         for name in [name for name in CURSOR if self.first.has_trait(name)]:
             if getattr(self, name) is None:
