@@ -126,7 +126,7 @@ class TwoNetworks(Panel):
         self.first.observe(self._keep, names)
         self.first.follow(self.ask)
         self.first.is_bare = self.second.is_bare = True
-        self.first.status.observe(self._pass_on, "kind")
+        self.first.status.observe(self._pass_on, ["kind", "message"])
         for name in [name for name in CURSOR if self.first.has_trait(name)]:
             if getattr(self, name) is None:
                 setattr(self, name, getattr(self.first, name))
@@ -215,7 +215,7 @@ class TwoNetworks(Panel):
 
     def _pass_on(self, change: Any) -> None:
         """A value that a hand gave to the first panel is refused."""
-        if change.new == "error":
+        if self.first.status.kind == "error":
             self.status.say(self.first.status.message, "error")
 
     def _choose(self, number: int) -> None:
