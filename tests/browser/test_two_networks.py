@@ -77,7 +77,9 @@ def test_one_map_is_pointed_at_and_all_are_read_and_another_unit_is_chosen(noteb
     # two classes side by side
     opened.run(2)
     maps(opened, 2).first.wait_for()
-    opened.wait_python("cams.wait() and [pair.name for pair in cams.result.pairs]", "['Grad-CAM · class 8', 'Grad-CAM · class 3']")
+    opened.wait_python(
+        "cams.wait() and [pair.name for pair in cams.result.pairs]", "['Grad-CAM · class 8', 'Grad-CAM · class 3']"
+    )
     assert maps(opened, 2).count() == 6
 
     # all of it on a projector's screen

@@ -102,9 +102,11 @@ def test_a_network_with_itself_gives_zeros_and_says_so(made, net, pictures, kind
     assert panel.table.cells[2]["text"] == "no value differs"
 
 
-def test_both_maps_have_one_scale_and_the_difference_is_signed_around_zero(made, net, early, pictures):
-    panel = made(cw.FeatureMapBrowser, early, net, pictures, "layer3.1.relu:2")
+@pytest.mark.parametrize("larger", [0, 1])
+def test_both_maps_have_one_scale_and_the_difference_is_signed_around_zero(made, net, early, pictures, larger):
+    panel = made(cw.FeatureMapBrowser, *[(early, net), (net, early)][larger], pictures, "layer3.1.relu:2")
     pair = panel.result.named("")
+    assert (pair.second.max() > pair.first.max()) == larger
     first, second, difference = panel.table.cells
     assert first["scale"] == second["scale"] == pytest.approx(max(pair.first.max(), pair.second.max()))
     assert (first["signed"], difference["signed"]) == (False, True)
