@@ -8,7 +8,8 @@ pytestmark = pytest.mark.browser
 
 PANEL = """panel = cw.TwoNetworks(cw.FeatureMapBrowser, cw.load("scenes", weights=2), net, pictures, "layer3.1.relu:2")
 panel"""
-CAMS = """cams = cw.TwoNetworks(cw.SaliencyPanel, net, cw.load("grass"), 22, ["8", "3"], images=pictures, methods=["grad_cam"])
+CAMS = """grass = cw.load("grass")
+cams = cw.TwoNetworks(cw.SaliencyPanel, net, grass, 22, ["8", "3"], images=pictures, methods=["grad_cam"])
 cams"""
 SCREEN = 599  # CSS pixels of a notebook that JupyterLab shows at 1280x720
 
