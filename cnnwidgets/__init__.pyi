@@ -26,6 +26,7 @@ from .panels import SickRuns as SickRuns
 from .panels import TopPatches as TopPatches
 from .panels import TrainingMonitor as TrainingMonitor
 from .panels import TrainingRace as TrainingRace
+from .panels import TwoNetworks as TwoNetworks
 from .panels import UnitExplorer as UnitExplorer
 from .panels import monitor as monitor
 

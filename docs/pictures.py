@@ -57,6 +57,8 @@ STATES = {
     "GradientCheck": 'cw.GradientCheck(of="fc3.weight")',
     "HyperparameterSearch": 'cw.HyperparameterSearch("digits", by="all three", runs=16, box=[0.02, 0.1, 0.2, 0.9])',
     "OptimizerRace": "cw.OptimizerRace(step=20)",
+    "TwoNetworks": 'cw.TwoNetworks(cw.FeatureMapBrowser, cw.load("scenes", weights=2), net, 4, "layer2.1.relu:2",\n'
+    "               images=pictures, y=35, x=47)",
     "depth_race": 'cw.TrainingRace(replay="depth")',
     "sanity_check": "cw.SaliencyPanel(net, 4, images=pictures, randomized=4,\n"
     '                 methods=["saliency", "guided_backprop", "grad_cam"])',

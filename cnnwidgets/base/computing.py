@@ -41,13 +41,14 @@ class Computing:
     status: Any
     _line: Line
     _asides: dict[str, Line]
+    _followers: list[Callable[[], None]]
     _job: Job | None = None
     _result: Any = None
     _error: Exception | None = None
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         made = super().__new__(cls, *args, **options)
-        made._line, made._asides = Line(), {}
+        made._line, made._asides, made._followers = Line(), {}, []
         return made
 
     # for subclasses
@@ -75,6 +76,8 @@ class Computing:
         with LOCK:
             self._job = Job(self._work, self._update, **self._snapshot(), **wishes)
             self._line.put(self._job)
+        for action in self._followers:
+            action()
 
     def aside(self, key: str, work: Callable[[Job], None]) -> Job:
         """Do what the user asks for beside the computation; of requests with the same key only the newest.
@@ -172,6 +175,10 @@ class Computing:
                         self.status.say(self._said(self._result))
 
         self.observe(react, names)  # type: ignore[attr-defined]
+
+    def follow(self, action: Callable[[], None]) -> None:
+        """Call an action whenever a computation is asked for, whose result it can wait for."""
+        self._followers.append(action)
 
     # the outcome
 

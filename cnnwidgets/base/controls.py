@@ -233,7 +233,7 @@ def specs(panel: Any, values: Mapping[str, Value]) -> list[dict[str, Any]]:
         if control is not None and name not in panel.hidden:
             found.append(_spec(panel, name, control, trait.help or "", name in panel.locked, panel.needs_kernel(name)))
     found += [_spec(panel, name, one, one.help, one.locked, True) for name, one in values.items()]
-    for name, method in panel.actions().items():
+    for name, method in ({} if panel.is_bare else panel.actions()).items():
         if method.locked_by not in panel.hidden:
             locked = method.locked_by in panel.locked
             found.append(_spec(panel, name, method.control, (method.__doc__ or "").split("\n")[0], locked, True))
@@ -245,7 +245,7 @@ def _spec(panel: Any, name: str, control: Control, text: str, locked: bool, kern
         "name": name,
         "label": control.label or name.replace("_", " "),
         "help": text,
-        "more": control.more,
+        "more": control.more or bool(panel.is_bare and control.group),  # there what is found needs the room
         "group": control.group,
         "when": {trait: list(values) for trait, values in control.when.items()},
         "absent": bool(control.absent and control.absent(panel)),

@@ -16,7 +16,7 @@ from cnnwidgets.base.computing import FIRST_PICTURE, Computing, drawing_still, m
 from cnnwidgets.base.figures import Group, NothingDrawn, captioned, figure_of
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.laid_out import LaidOut
-from cnnwidgets.base.layout import Box, Part
+from cnnwidgets.base.layout import Box, Part, column
 from cnnwidgets.base.state import Stateful
 from cnnwidgets.net.errors import sentence
 
@@ -184,6 +184,6 @@ class Displayed(Stateful, Computing, LaidOut):
 def _group(part: Part) -> Any:
     """The part of a layout that is on screen."""
     if not isinstance(part, Box):
-        return _group(part._box) if isinstance(part, Displayed) else part
+        return part if not isinstance(part, Displayed) else column() if part.is_bare else _group(part._box)
     shown = [(one, weight) for one, weight in zip(part.parts, part.weights, strict=True) if one not in part.hidden]
     return Group(part.direction, [_group(one) for one, _ in shown], [weight for _, weight in shown])

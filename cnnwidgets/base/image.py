@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,8 +16,10 @@ from PIL import Image as PIL
 from torch import nn
 
 from cnnwidgets.base import controls
+from cnnwidgets.base.computing import missing
 from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.base.panel import Panel
+from cnnwidgets.base.picture_maps import PictureMaps
 from cnnwidgets.base.traits import public
 from cnnwidgets.methods.code.pictures import picture_lines
 from cnnwidgets.methods.code.text import tidy
@@ -92,6 +94,9 @@ class ImagePanel(Panel):
         images: the list or data set that numbers count in.
     """
 
+    not_in_maps: ClassVar[Collection[str]] = ()
+    """Names of the traits that are asked for and change none of :meth:`maps_of`."""
+
     image = public(
         Image(None, help="the picture: what net.prepare takes, or its number in the data set"),
         controls.Picture(among=lambda panel: panel.images),
@@ -112,7 +117,11 @@ class ImagePanel(Panel):
     @property
     def source(self) -> Any:
         """The picture itself, taken from the data set if it is a number."""
-        return self._taken(self.image)
+        return self.taken(self.image)
+
+    def maps_of(self, found: Any) -> PictureMaps:
+        """The maps of a result, for :class:`cnnwidgets.TwoNetworks`, which compares those of two networks."""
+        raise missing(self, "maps_of(result), which gives its maps")
 
     def code(self) -> str:
         values = super().code()
@@ -132,9 +141,9 @@ class ImagePanel(Panel):
                 raise error from None
 
     def _settled(self, state: SimpleNamespace) -> SimpleNamespace:
-        return SimpleNamespace(**{**vars(super()._settled(state)), "image": self._taken(state.image)})
+        return SimpleNamespace(**{**vars(super()._settled(state)), "image": self.taken(state.image)})
 
-    def _taken(self, image: Any) -> Any:
+    def taken(self, image: Any) -> Any:
         """A picture, taken from the data set if it is a number."""
         if image is None:
             raise ValueError("expected a picture, got none; set image=")

@@ -20,6 +20,7 @@ class LaidOut(Syncing):
     _hidden = t.List(t.Int(), help="numbers of the parts of the tree that are not shown now, counted from its root").tag(
         sync=True
     )
+    is_bare = t.Bool(False, help="whether only the controls are shown: a panel around it shows what it finds").tag(sync=True)
     _ties: Any = t.List(help="groups of [reference, trait] that are the same; the first leads").tag(sync=True)
 
     _box: Box

@@ -13,6 +13,13 @@ async function render({ model, el, signal, host }) {
   const root = h("section", { className: "cwp", "data-panel": title, "aria-label": title, "data-lm-suppress-shortcuts": "true" },
     strip.root, h("div", { className: "cwp-main" }, strip.sheets, body), status.root);
   el.append(root);
+  const showBare = () => {
+    root.toggleAttribute("data-bare", model.get("is_bare"));
+    if (model.get("is_bare")) status.root.remove();
+    else root.append(status.root);
+  };
+  signal.addEventListener("abort", listen(model, ["is_bare"], showBare));
+  showBare();
   keepScheme(root, signal);
   takePictures(root, strip, signal);
   strip.listen(root);

@@ -139,7 +139,7 @@ class Panel(Controlled):
                 self.react(partial(self._redraw, [name]), *names)
         if again := [name for name, trait in self.public_traits().items() if trait.metadata["then"] == "draw"]:
             self.react(lambda: self._redraw(self.drawing), *again)
-        self.observe(lambda change: self._show_controls(), list(self.public_traits()))
+        self.observe(lambda change: self._show_controls(), [*self.public_traits(), "is_bare"])
         self.ask()
 
     # for subclasses

@@ -32,7 +32,12 @@ class Stateful(Fitting):
     @property
     def state(self) -> dict[str, Any]:
         """The public traits as a dict that JSON can carry."""
-        return {name: _encode(trait, getattr(self, name)) for name, trait in self.public_traits().items()}
+        return {name: self.encoded(name) for name in self.public_traits()}
+
+    def encoded(self, name: str) -> Any:
+        """The value of a public trait as :attr:`state` has it."""
+        trait, value = self.public_traits()[name], getattr(self, name)
+        return trait.encode(value) if hasattr(trait, "encode") else value
 
     def restore(self, state: dict[str, Any]) -> None:
         """Set the public traits from a :attr:`state`; traits that it does not name keep their values.
@@ -84,10 +89,6 @@ def public_names(cls: type) -> dict[str, t.TraitType]:
         public = {name: one for name, one in named.items() if isinstance(one, t.TraitType) and "control" in one.metadata}
         cls._public_names = public  # type: ignore[attr-defined]
     return {**cls._public_names}  # type: ignore[attr-defined]
-
-
-def _encode(trait: t.TraitType, value: Any) -> Any:
-    return trait.encode(value) if hasattr(trait, "encode") else value
 
 
 def _decode(trait: t.TraitType, value: Any) -> Any:

@@ -68,7 +68,7 @@ def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, contr
 
     shown = c.Choice(options=pairs, **options) if control is True else control
     stands_for = first if usual and not none else None
-    return public(t.Unicode(None, allow_none=True, help=help), shown, then=then, usual=stands_for)
+    return public(t.Unicode(None, allow_none=True, help=help).tag(rows=of), shown, then=then, usual=stands_for)
 
 
 def telling_layer(panel: Any) -> str | None:

@@ -110,16 +110,8 @@ class MapBrowser:
             return {"beside": self._look(True, self.net, other, layer, cancel), "other": other}
         beside.learn_input_shape([inputs[0]])
         given = inputs if beside.takes_inputs_of(self.net) else self.net.intensities(inputs)
-        maps = self._look(True, beside, beside.prepare(given), self._same_depth(beside, layer), cancel)
+        maps = self._look(True, beside, beside.prepare(given), same_depth(self.net, beside, layer), cancel)
         return {"beside": maps, "other_name": beside.name}
-
-    def _same_depth(self, other: BoundModel, layer: str) -> str:
-        """The layer of the same name in another network, or else the layer at the same depth."""
-        if layer in other.layers:
-            return layer
-        mine, theirs = _names(self.net), _names(other)
-        depth = mine.index(self.net.layers[layer].name) / max(1, len(mine) - 1)
-        return theirs[round(depth * (len(theirs) - 1))]
 
     def _look(
         self, is_beside: bool, net: BoundModel, inputs: torch.Tensor, layer: str, cancel: Cancel | None
@@ -151,6 +143,19 @@ class MapBrowser:
             return output.says(answers), output.word(*answers[0])
         except (TypeError, ValueError) as error:
             return str(error), ""
+
+
+def same_depth(net: BoundModel, other: BoundModel, layer: str, rows: str = "with_units") -> str:
+    """The layer of the same name in another network, or else the layer at the same depth.
+
+    Parameters:
+        rows: which rows of ``net.layers`` are counted.
+    """
+    if layer in other.layers:
+        return layer
+    mine, theirs = ([row.name for row in getattr(one.layers, rows)] for one in (net, other))
+    depth = mine.index(net.layers[layer].name) / max(1, len(mine) - 1)
+    return theirs[round(depth * (len(theirs) - 1))]
 
 
 def _short(name: str) -> str:

@@ -202,6 +202,14 @@ class OcclusionMap:
             return float("nan")
         return float(np.corrcoef(values, estimate)[0, 1])
 
+    def by_center(self) -> np.ndarray:
+        """float32 (height, width): the value with the patch where its center is nearest to each pixel."""
+        nearest = [
+            np.abs(np.arange(size)[:, None] - places - (patch - 1) / 2).argmin(1)
+            for size, places, patch in zip(self.size, (self.ys, self.xs), self.patch, strict=True)
+        ]
+        return self.values[np.ix_(*nearest)]
+
     def per_pixel(self) -> np.ndarray:
         """float32 (height, width): the mean drop of the patches that cover each pixel; 0 where none does."""
         total, count = np.zeros((2, *self.size))

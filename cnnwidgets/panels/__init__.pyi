@@ -19,4 +19,5 @@ from .sick_runs import SickRuns as SickRuns
 from .top_patches import TopPatches as TopPatches
 from .training import SchedulePlayground as SchedulePlayground
 from .training import TrainingRace as TrainingRace
+from .two_networks import TwoNetworks as TwoNetworks
 from .units import UnitExplorer as UnitExplorer

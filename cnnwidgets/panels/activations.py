@@ -16,6 +16,7 @@ from cnnwidgets.base.coloring import ColoredPanel, Order
 from cnnwidgets.base.image import ImagePanel
 from cnnwidgets.base.jobs import Job
 from cnnwidgets.base.layout import Part
+from cnnwidgets.base.picture_maps import PictureMaps
 from cnnwidgets.base.traits import Cursor, Layer, public
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.browsing import Browsed, MapBrowser
@@ -24,7 +25,7 @@ from cnnwidgets.net.errors import capitalized
 from cnnwidgets.net.layers import Layer as Row
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.optional import MissingPackage
-from cnnwidgets.views import ChartView, ImageView, TableView
+from cnnwidgets.views import Cell, ChartView, ImageView, TableView
 from cnnwidgets.views.by_layer import bars_by_layer
 
 
@@ -40,7 +41,9 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     shows the share of zeros in each layer; click a bar to open the layer.
     """
 
-    layer = Layer("with_units", control=None, help="Layer whose maps are shown; by default the first")
+    layer = Layer(
+        "with_units", absent=lambda panel: not panel.is_bare, help="Layer whose maps are shown; by default the first"
+    )  # else the table is its control
     y = Cursor(help="Row of the cursor in the picture, in pixels")
     x = Cursor(help="Column of the cursor in the picture, in pixels")
     sort = Order(*ORDERS, help="Order of the maps: by index, or largest maximum or mean first")
@@ -105,7 +108,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
         beside = state.beside
         if beside is not None and not isinstance(beside, BoundModel):
-            beside = self._taken(beside)
+            beside = self.taken(beside)
         return self.browser.look(state.image, state.layer, beside, on_update=job.update, cancel=job)
 
     @draws()
@@ -154,6 +157,12 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     def summary(self, found: Browsed) -> str:
         says = [capitalized(self.net.output.sentence)] if found.predicted and not self.net.output.is_structure else []
         return "\n".join([found.maps.summary(), *says])
+
+    def maps_of(self, found: Browsed) -> PictureMaps:
+        values, signed = found.maps.values, bool(found.maps.values.min() < 0)
+        scales = np.abs(values).max((1, 2)).tolist()
+        maps = {str(k): Cell(one, scales[k] or 1.0, signed, quantity="value") for k, one in enumerate(values)}
+        return PictureMaps(self.net.picture(found.inputs), maps, "unit")
 
     def data(self) -> dict[str, np.ndarray]:
         """``values`` (units, height, width), ``picture`` uint8 (H, W, 3), and ``beside``, like values, if there is any."""

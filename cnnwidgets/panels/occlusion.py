@@ -11,6 +11,7 @@ import traitlets as t
 from cnnwidgets.base import controls, draws, row
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.base.layout import Part
+from cnnwidgets.base.picture_maps import PictureMaps
 from cnnwidgets.base.target import TargetPanel
 from cnnwidgets.base.traits import Choice, Cursor, Layer, Pixels, Slide, Unit, parted_unit, public
 from cnnwidgets.methods import Occlusion, OcclusionMap
@@ -18,7 +19,7 @@ from cnnwidgets.methods.fills import FILL_NAMES, FILLS, SHAPES
 from cnnwidgets.methods.occlusion import EDGE_NAMES, EDGES, usual_patch, usual_stride
 from cnnwidgets.methods.occlusion_map import Answer
 from cnnwidgets.net.layers import format_shape
-from cnnwidgets.views import AnswerView, HeatView, ImageView
+from cnnwidgets.views import AnswerView, Cell, HeatView, ImageView
 from cnnwidgets.views.palette import class_color
 
 SCORES = controls.Choice(options=lambda panel: [(panel.net.output.quantity, None), ("logit", "logit")], more=True,
@@ -160,6 +161,12 @@ class OcclusionSlider(TargetPanel):
 
     def progress(self, partial: OcclusionMap) -> str:
         return partial.progress()
+
+    def maps_of(self, found: OcclusionMap) -> PictureMaps:
+        quantity, target = self.quantity(found), found.target if isinstance(found.target, int) else None
+        lowest, highest = found.span
+        cell = Cell(found.by_center(), max(-lowest, highest) or 1.0, lowest < 0, quantity=quantity)
+        return PictureMaps(found.session.picture, {quantity: cell}, target=target)
 
     def data(self) -> dict[str, np.ndarray]:
         """``values``, ``probability``, ``top`` (rows, columns), ``ys``, ``xs``, and ``picture`` uint8 (H, W, 3)."""

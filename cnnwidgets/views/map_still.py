@@ -94,7 +94,8 @@ def _draw_legend(table: MapTable, paper: Paper, y: float) -> None:
     x = 0.0
     if any(about["signed"] for about in drawn):
         shown = {"both": "", "for": " (shown: for)", "against": " (shown: against)"}[table.sign]
-        paper.bar(x, y, "diverging", -1.0, 1.0, words=("against", "0" + shown, "for"))
+        low, high = ("against", "for") if table.sided else ("lowest", "highest")
+        paper.bar(x, y, "diverging", -1.0, 1.0, words=(low, "0" + shown, high))
         x += 3.0
     if not all(about["signed"] for about in drawn):
         paper.bar(x, y, "viridis", 0.0, 1.0, words=("0", "", "highest"))

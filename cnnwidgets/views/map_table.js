@@ -120,7 +120,8 @@ function render({ model, el }) {
       if (map.about.shape) paintCell(map, height, width, scale);
       else map.none.style.minHeight = `${height * scale}px`;
     }
-    sign.hidden = !maps.some(({ about }) => about.signed);
+    root.toggleAttribute("data-large", model.get("large"));
+    sign.hidden = !model.get("sided") || !maps.some(({ about }) => about.signed);
     opacity.value = model.get("opacity");
     const cursor = position(model.get("cursor"));
     line.textContent = cursor ? `row ${Math.round(cursor[0])}, column ${Math.round(cursor[1])}` : model.get("lock") ? "" : HINT;
@@ -171,7 +172,7 @@ function render({ model, el }) {
   ends.push(
     listen(model, ["pixels", "shape", "values", "cells", "rows", "columns", "mask"], once(reload)),
     listen(model, ["sign"], repaint),
-    listen(model, ["opacity", "cursor", "width", "lock"], draw),
+    listen(model, ["opacity", "cursor", "width", "lock", "sided", "large"], draw),
     watch(root, draw),
     draw.stop,
   );

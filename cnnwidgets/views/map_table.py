@@ -55,6 +55,8 @@ class MapTable(View, module="map_table.js"):
     mask = t.Bytes(help="(height, width) bytes: 1 inside the outline that is drawn; empty for none").tag(sync=True)
     opacity = t.Float(0.75, min=0.0, max=1.0, help="opacity of the maps over the picture").tag(sync=True)
     sign = t.Enum(("both", "for", "against"), "both", help="which values of the signed maps are shown").tag(sync=True)
+    sided = t.Bool(True, help="whether signed values speak for and against: then one side can be shown alone").tag(sync=True)
+    large = t.Bool(False, help="whether the values at the cursor are written large").tag(sync=True)
     cursor = t.List(t.Float(), help="[row, column] of the picture, in pixels; empty for none").tag(sync=True)
     lock = t.Bool(False, help="whether the cursor is locked against the user").tag(sync=True)
     width = t.Int(240, help="largest width and height of a map, in CSS pixels").tag(sync=True)

@@ -169,12 +169,14 @@ export interface MapTable {
   cells: (Record<string, any>)[];
   columns: string[];
   cursor: number[];
+  large: boolean;
   lock: boolean;
   mask: DataView;
   opacity: number;
   pixels: DataView;
   rows: string[];
   shape: number[];
+  sided: boolean;
   sign: "both" | "for" | "against";
   values: DataView;
   width: number;

@@ -47,6 +47,9 @@ MAKERS = {
     "search": lambda **given: cw.HyperparameterSearch(**{"runs": 2, "steps": 1, **given}),
     "monitor": lambda **given: cw.TrainingMonitor("A", **given),
     "sick": lambda **given: cw.SickRuns(**given),
+    "two": lambda **given: cw.TwoNetworks(
+        cw.FeatureMapBrowser, cw.load(DIGITS), cw.load(DIGITS, weights="1"), cw.samples.digits(), **given
+    ),
 }
 
 UNFIT = [
@@ -117,6 +120,9 @@ UNFIT = [
     ("search", "by", "randm", "there is no by 'randm'. Did you mean 'random'"),
     ("monitor", "quantity", "gradients", "there is no quantity 'gradients'. Did you mean 'gradient'"),
     ("sick", "guesses", ["plateau"], "guesses is ['plateau']; expected a dict"),
+    ("two", "chosen", 3, "chosen is 3; expected a text"),
+    ("two", "settings", ["layer"], "settings is ['layer']; expected a dict"),
+    ("two", "settings", {"layer": 3}, "layer is 3; expected a text or None"),
 ]
 
 

@@ -66,6 +66,12 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
     "OptimizerRace": (lambda: cw.OptimizerRace(steps=20), {"surface": "saddle"}),
     "HyperparameterSearch": (lambda: cw.HyperparameterSearch(runs=2, steps=1), {"seed": 3}),
     "TrainingMonitor": (lambda: cw.TrainingMonitor("A"), {}),
+    "TwoNetworks": (
+        lambda: cw.TwoNetworks(
+            cw.OcclusionSlider, cw.load("scenes"), cw.load("grass"), 0, images=cw.samples.scenes(), **SCENES
+        ),
+        {},
+    ),
     "SickRuns": (lambda: cw.SickRuns("A", guesses={"A": "plateau", "F": "plateau"}), {"run": "F"}),
 }
 

@@ -79,7 +79,7 @@ class AugmentationGallery(TargetPanel):
         """Some pictures of the data set beside this one; those that cannot be used are left out."""
         for k in range(0, len(self.images), max(1, len(self.images) // OTHERS)):
             with suppress(Exception):
-                other = self._taken(k)
+                other = self.taken(k)
                 self.net.prepare(other)
                 if k != image:
                     yield other

@@ -15,6 +15,7 @@ from cnnwidgets.base import action, column, draws
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.jobs import Job, import_for_explaining
 from cnnwidgets.base.layout import Part
+from cnnwidgets.base.picture_maps import PictureMaps
 from cnnwidgets.base.target import TargetPanel, Targets, by_name, class_options
 from cnnwidgets.base.traits import Choice, Cursor, Flag, Layer, Seed, Unit, parted_unit, public
 from cnnwidgets.methods import METHODS, Comparer, Comparison
@@ -107,6 +108,8 @@ class SaliencyPanel(TargetPanel):
     unit = Unit(help="Index of the unit that is explained; -1 for none", then="compute")
     y = Cursor(help="Row of the cursor in the input, in pixels")
     x = Cursor(help="Column of the cursor in the input, in pixels")
+
+    not_in_maps = ("faithful", "outline")
 
     _position: list | None = None  # [row, column] of the unit's value, until the network's layers are known
 
@@ -230,10 +233,23 @@ class SaliencyPanel(TargetPanel):
     def summary(self, found: Comparison) -> str:
         return found.summary(self.mask)
 
+    def maps_of(self, found: Comparison) -> PictureMaps:
+        maps: dict[str, Cell] = {}
+        for k in range(len(found.rows)):
+            of = f" · {found.called(k)}" if len(found.rows) > 1 else ""
+            maps |= {f"{METHODS[method].title}{of}": _cell(found, method, k, None) for method in found.maps}
+        target = found.rows[0].target
+        return PictureMaps(self.net.picture(found.inputs), maps, target=None if callable(target) else target)
+
     def data(self) -> dict[str, np.ndarray]:
         """By method, values per pixel of the input (rows, height, width); and ``picture``, uint8 (H, W, 3)."""
         found = {name: np.stack([one.at_input() for one in maps]) for name, maps in self.result.maps.items()}
         return {**found, "picture": self.net.picture(self.result.inputs)}
+
+    def put(self, **state: Any) -> None:
+        super().put(**state)
+        if "explain" in state:
+            self.explain = state["explain"]  # a unit that comes with it was not clicked
 
     def restore(self, state: dict[str, Any]) -> None:
         super().restore(state)
