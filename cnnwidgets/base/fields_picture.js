@@ -36,13 +36,13 @@ function numberedField(spec, hand) {
   const before = iconButton("before", "Previous picture", hand, () => hand.give(from(-1)));
   const after = iconButton("after", "Next picture", hand, () => hand.give(from(1)));
   const random = iconButton("random", "Random picture", hand, () => hand.give(other()));
-  const buttons = max > min ? [before, after, random] : [];
   let off = false;
   const gray = () => {
     [before.disabled, after.disabled, random.disabled] = [off || value === min, off || value === max, off];
   };
   return {
-    body: [...slide.body, ...buttons],
+    body: slide.body,
+    buttons: max > min ? [before, after, random] : [],
     focus: slide.focus,
     show(now) {
       value = now;
@@ -82,7 +82,7 @@ export function pictureField(spec, hand) {
     file.value = ""; // so that the same file can be chosen again
   });
   return {
-    body: [...(slide?.body ?? []), ...sheets.buttons, choose, file],
+    body: [...(slide?.body ?? []), h("div", { className: "cwp-joined" }, ...(slide?.buttons ?? []), ...sheets.buttons, choose), file],
     sheets: sheets.roots,
     ...(counted ? {} : { box: null }), // then the button has its own name
     focus: slide?.focus ?? choose,
