@@ -17,6 +17,7 @@ from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, 
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
+from cnnwidgets.methods.evolution import Evolution, evolution
 from cnnwidgets.methods.factors import Factors, factors
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.feature_cache import FeatureCache
@@ -111,6 +112,7 @@ __all__ = [
     "Diagnosis",
     "Embedding",
     "Evaluation",
+    "Evolution",
     "Factors",
     "Faithfulness",
     "FeatureCache",
@@ -175,6 +177,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "evolution",
     "factors",
     "faithfulness",
     "features",
