@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,13 +80,21 @@ class CheckpointWriter:
             if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
                 raise ValueError(f"{name} is {said(value)}, which a checkpoint cannot hold; expected a dense tensor")
         self._network, self._epoch_steps = network, epoch_steps
-        self._every = every or epoch_steps or UNKNOWN_EPOCH
+        self._every, self._is_told = every or epoch_steps or UNKNOWN_EPOCH, bool(every or epoch_steps)
         self._failed = False
 
     def step(self, step: int) -> None:
         """So many steps were made: keep the weights, if it is time."""
         if step % self._every == 0:
             self.keep(step)
+
+    def epoch(self, step: int) -> None:
+        """An epoch has ended after so many steps: the first one tells, where nobody has, how many lie between two."""
+        if self._is_told or not step:
+            return
+        self._is_told, self._every, self._epoch_steps = True, step, step
+        self._drop(self.kept[1:])
+        self.keep(step)
 
     def keep(self, step: int) -> None:
         """Keep the weights as they are after so many steps."""
@@ -98,7 +105,8 @@ class CheckpointWriter:
             self._write(step)
             self.kept.append(step)
             if len(self.kept) > MOST:
-                self._thin()
+                self._every *= 2
+                self._drop(self.kept[1::2])
         except (OSError, SafetensorError) as error:
             self._failed = True
             warnings.warn(f"no more checkpoints are kept in {str(self.folder)!r}: {error}", stacklevel=2)
@@ -122,11 +130,10 @@ class CheckpointWriter:
         finally:
             fresh.unlink(missing_ok=True)
 
-    def _thin(self) -> None:
-        self._every *= 2
-        for step in self.kept[1::2]:
+    def _drop(self, steps: list[int]) -> None:
+        for step in steps:
             self._path(step).unlink(missing_ok=True)
-        self.kept = self.kept[::2]
+        self.kept = [step for step in self.kept if step not in steps]
 
     def _path(self, step: int) -> Path:
         return self.folder / f"{step:09}.safetensors"
@@ -142,31 +149,23 @@ def checkpoint_files(folder: str | Path) -> list[CheckpointFile]:
     folder = Path(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {str(folder)!r} (looked in {str(Path.cwd())!r})")
-    found = sorted(_about(folder.glob("*.safetensors")), key=lambda one: one.step)
+    found = sorted(map(_about, folder.glob("*.safetensors")), key=lambda one: one.step)
     if not found:
         raise ValueError(
             f"the folder {str(folder)!r} holds no checkpoints; expected what cw.monitor(..., checkpoints=) writes"
         )
-    return found
+    epoch_steps = max(one.epoch_steps for one in found)  # the first ones may not know it yet
+    return [one._replace(epoch_steps=epoch_steps) for one in found]
 
 
-def _about(paths: Iterable[Path]) -> list[CheckpointFile]:
-    found = []
-    for path in paths:
-        try:
-            with safe_open(path, "pt") as file:
-                about = file.metadata() or {}
-        except (SafetensorError, OSError) as error:
-            raise ValueError(
-                f"{path.name} is not a readable checkpoint ({error}): delete it, and the others can be read"
-            ) from None
-        if about.get("kind") != KIND:
-            raise ValueError(
-                f"{path.name} is not a checkpoint that cw.monitor has written; expected only such files in the folder"
-            )
-        if int(about["version"]) > VERSION:
-            raise ValueError(
-                f"{path.name} is of version {about['version']}, and this cnnwidgets reads version {VERSION}: update it"
-            )
-        found.append(CheckpointFile(path, int(about["step"]), int(about["epoch_steps"])))
-    return found
+def _about(path: Path) -> CheckpointFile:
+    try:
+        with safe_open(path, "pt") as file:
+            about = file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path.name} is not a readable checkpoint ({error}): without it the others can be read") from None
+    if about.get("kind") != KIND:
+        raise ValueError(f"{path.name} was not written by cw.monitor; expected a folder with its checkpoints alone")
+    if int(about["version"]) > VERSION:
+        raise ValueError(f"{path.name} is of version {about['version']}, and this cnnwidgets reads {VERSION}: update it")
+    return CheckpointFile(path, int(about["step"]), int(about["epoch_steps"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ def checkpoints_of(net: BoundModel, given: Any = None) -> Checkpoints:
     for place, one in enumerate(given):
         if not (isinstance(one, (tuple, list)) and len(one) == 2 and isinstance(one[0], str) and hasattr(one[1], "items")):
             raise TypeError(f"checkpoints[{place}] is {said(one)}; expected {EXPECTED}")
-        made.append((one[0], lambda state=one[1]: state))
+        made.append((one[0], partial(dict, one[1])))
     return _made(net, made)
 
 

@@ -77,13 +77,15 @@ class Evolution:
     @property
     def sentence(self) -> str:
         """Which layers settle before the end."""
-        settled = self.settled
-        early = [f"{layer} from {name} on" for layer, name in settled.items() if name != self.names[-1]]
-        late = len(settled) - len(early)
-        if not early:
-            return f"No layer is settled before {self.names[-1]}: none keeps a CKA to the end of {SETTLED}."
-        rest = f"; {late} of {len(self.layers)} only at the end" if late else ""
-        return f"CKA to the end stays above {SETTLED} in {', '.join(early)}{rest}."
+        by_name: dict[str, list[str]] = {}
+        for layer, name in self.settled.items():
+            by_name.setdefault(name, []).append(layer)
+        late = len(by_name.pop(self.names[-1], []))
+        if not by_name:
+            return f"No layer settles before the end: none keeps a CKA to it of {SETTLED} or more."
+        early = ", ".join(f"{_listed(by_name[name])} from {name} on" for name in self.names if name in by_name)
+        rest = f"; {late} of {len(self.layers)} layers only at the end" if late else ""
+        return f"CKA to the end stays at {SETTLED} or more in {early}{rest}."
 
     def said(self, checkpoint: int) -> str:
         """What is found of one checkpoint, by its place."""
@@ -196,3 +198,7 @@ def evolution(
 
 def _two(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
