@@ -51,8 +51,8 @@ def checkpoints_of(net: BoundModel, given: Any = None) -> Checkpoints:
         TypeError: it is none of these.
         ValueError: there are fewer than two, or they do not fit the network.
     """
-    if given is None:
-        return _bundled(net)
+    if given is None or isinstance(given, Checkpoints):
+        return given or _bundled(net)
     if isinstance(given, (str, Path)):
         return _made(net, [(one.name, one.read) for one in checkpoint_files(given)])
     if not isinstance(given, Sequence):

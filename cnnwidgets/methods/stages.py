@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -49,3 +50,15 @@ def _handed_on(net: BoundModel, stage: list[Layer], depth: int) -> str:
     last = next((row for row in reversed(stage) if math.prod(row.map_shape[1:]) > 1), stage[-1])
     block = ".".join(last.name.split(".")[:depth])
     return block if block in net.layers and net.layers[block] is last else last.name
+
+
+def local(net: BoundModel, names: Sequence[str]) -> str | None:
+    """Of some layers the deepest whose positions see at most half of the picture's height and width; else the first."""
+    rows = [(name, net.layers[name].receptive_field) for name in names]
+    size = net.input_shape[1:]
+    small = [
+        name
+        for name, sees in rows
+        if sees and sees.status != "global" and all(2 * a <= b for a, b in zip(sees.size, size, strict=True))
+    ]
+    return small[-1] if small else next(iter(names), None)

@@ -3,6 +3,7 @@ from .augmentation import AugmentationGallery as AugmentationGallery
 from .backward_rules import BackwardRules as BackwardRules
 from .early_stopping import EarlyStopping as EarlyStopping
 from .embedding import EmbeddingExplorer as EmbeddingExplorer
+from .evolution import FeatureEvolution as FeatureEvolution
 from .filters import FilterGrid as FilterGrid
 from .gradient_check import GradientCheck as GradientCheck
 from .initialization import InitLab as InitLab

@@ -22,6 +22,7 @@ from cnnwidgets.methods import UnitPatches, project, top_patches
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.code.top_patches import patch_lines
 from cnnwidgets.methods.patches import Patch
+from cnnwidgets.methods.stages import local
 from cnnwidgets.net import BoundModel
 from cnnwidgets.net.relu_rules import NoRule
 from cnnwidgets.panels.top_patches import words
@@ -54,7 +55,7 @@ class TopPatches(Panel):
     layer = public(
         t.Unicode(None, allow_none=True, help="Layer whose units are asked for their patches"),
         c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
-        usual=lambda panel: panel._telling_layer(),
+        usual=lambda panel: local(panel.net, panel.layer_names),
     )
     unit = public(
         t.Int(0, help="Index of the unit; type a number to find it, or “dead”"),
@@ -189,17 +190,6 @@ class TopPatches(Panel):
     def _chosen(self, found: Found) -> list[Patch]:
         layer = self._layer(found)
         return words.chosen(layer, self.unit, self.which, self.k) if 0 <= self.unit < len(layer.dead) else []
-
-    def _telling_layer(self) -> str | None:
-        """The deepest layer whose patches are small beside the picture; the first where there is none."""
-        rows = [(one, one.receptive_field) for one in self.net.layers.with_units]
-        size = self.net.input_shape[1:]
-        small = [
-            one.name
-            for one, sees in rows
-            if sees and sees.status != "global" and all(2 * a <= b for a, b in zip(sees.size, size, strict=True))
-        ]
-        return small[-1] if small else rows[0][0].name if rows else None
 
     def _units(self) -> list[tuple[str, int]]:
         """The units to choose from; which are dead is known once all pictures were scanned."""

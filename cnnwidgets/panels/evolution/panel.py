@@ -1,0 +1,372 @@
+"""The panel: a scrubber over a training's checkpoints, and what of a layer there is at each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import traitlets as t
+from torch import nn
+
+from cnnwidgets.base import ImagePanel, action, column, draws, row
+from cnnwidgets.base import controls as c
+from cnnwidgets.base.jobs import LOCK, Job, import_for_layouts, import_for_pictures
+from cnnwidgets.base.layout import Part
+from cnnwidgets.base.traits import Choice, Number, Seed, public
+from cnnwidgets.methods import Evolution, evolution
+from cnnwidgets.methods.batches import learn_input_shape, numbers_of
+from cnnwidgets.methods.checkpoints import Checkpoints, checkpoints_of
+from cnnwidgets.methods.course_layouts import METHODS, course_layouts
+from cnnwidgets.methods.patches import picture_of
+from cnnwidgets.methods.stages import local, stages
+from cnnwidgets.methods.thumbnails import Thumbnails
+from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net.items import names_of
+from cnnwidgets.numbers import number
+from cnnwidgets.optional import MissingPackage
+from cnnwidgets.panels.evolution.charts import similarity_chart
+from cnnwidgets.panels.evolution.film import Film
+from cnnwidgets.panels.evolution.looks import Looks, look
+from cnnwidgets.views import ChartView, ImageGrid, ScatterView, atlas
+
+FRAME = 0.8
+"""Seconds that each checkpoint is shown while all are gone through."""
+
+IN_A_BATCH = 64 * 2**20
+"""Bytes that the layers' outputs for a batch may take."""
+
+CHART = "how alike each layer is to its end, by checkpoint"
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What is known of the checkpoints so far.
+
+    Attributes:
+        layer: that is shown.
+        looks: the layer's filters, and its maps of the picture.
+        course: what they say of the data set.
+        points: (n, 2) of each, where the layer puts its pictures; None as long as that is not known.
+    """
+
+    layer: str
+    looks: Looks
+    course: Evolution | None = None
+    points: tuple[np.ndarray, ...] | None = None
+
+
+class FeatureEvolution(ImagePanel):
+    """How did the network come to be? Filters, a unit and all pictures at each checkpoint of its training, under one slider.
+
+    >>> cw.FeatureEvolution(cw.load("scenes"), cw.samples.scenes(size=200))
+    >>> cw.FeatureEvolution(net, pictures, "folder")     # that cw.monitor(..., checkpoints="folder") has written
+
+    The chart compares each layer with what it is at the end (CKA): do lower layers settle first? Click a curve to choose its
+    layer and the checkpoint. Below are the layer's filters; beside them a unit's map of the picture and its strongest patch
+    at each checkpoint, and all pictures as points. All is computed once; then scrub, or play.
+
+    Parameters:
+        net: a bound network, or a bare ``nn.Module``.
+        dataset: as :func:`cnnwidgets.methods.scan` takes it.
+        checkpoints, layers, workers, executor: see :func:`cnnwidgets.methods.evolution`.
+        layer: one of the layers; by default the deepest whose positions see at most half of the picture's side.
+        unit: by its index.
+    """
+
+    layer = public(
+        t.Unicode(None, allow_none=True, help="Layer whose filters, maps, patches and features are shown"),
+        c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
+        usual=lambda panel: local(panel.checkpoints.nets[-1], panel.layer_names),
+    )
+    unit = public(
+        t.Int(0, help="Index of the unit; type a number to find it"),
+        c.Choice(options=lambda panel: panel._units()), then="nothing", none=-1,
+    )  # fmt: skip
+    checkpoint = public(
+        t.Int(0, min=0, help="Number of the checkpoint that is shown, from 0; arrow keys move it"),
+        c.Steps(label="at", options=lambda panel: [(name, k) for k, name in enumerate(panel.checkpoints.names)]),
+        then="nothing",
+    )
+    method = Choice(
+        METHODS, texts=["PCA", "t-SNE"], label="points by", more=True,
+        help="How the layer's features become points: on the end's two principal axes, or by t-SNE, which takes longer",
+    )  # fmt: skip
+    limit = Number(
+        500, 4, 100_000, free="above", more=True, help="Largest number of pictures; of a larger data set a sample is taken"
+    )
+    seed = Seed(help="Random seed of a t-SNE")
+
+    checkpoints: Checkpoints
+
+    _film: Job | None = None
+    _playing: Job | None = None
+
+    def __init__(
+        self,
+        net: BoundModel | nn.Module,
+        dataset: Any,
+        checkpoints: Any = None,
+        layer: str | None = None,
+        unit: int = 0,
+        *,
+        image: Any = 0,
+        layers: Sequence[str] | None = None,
+        workers: int = 0,
+        executor: Executor | None = None,
+        **options: Any,
+    ) -> None:
+        self._given, self._layers, self._workers, self._executor = checkpoints, layers, workers, executor
+        self._courses: dict[int, Evolution] = {}
+        self._layouts: dict[Any, tuple[np.ndarray, ...]] = {}
+        super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The layers that are compared with their ends."""
+        return self._stages
+
+    @property
+    def at(self) -> int:
+        """The number of the checkpoint on screen."""
+        return min(self.checkpoint, len(self.checkpoints.names) - 1)
+
+    @action(
+        lambda panel: "Pause" if panel.playing else "Play", primary=True, locked_by="checkpoint",
+        absent=lambda panel: panel._result is None,
+    )  # fmt: skip
+    def play(self) -> None:
+        """Go through the checkpoints, from the first one if the last one is shown."""
+        if self.playing:
+            assert self._playing is not None
+            self._playing.cancel()
+        else:
+            self._playing = self.aside("play", self._play)
+        self._show_controls()
+
+    @property
+    def playing(self) -> bool:
+        """Whether the checkpoints are gone through."""
+        return self._playing is not None and not (self._playing.cancelled or self._playing.done.is_set())
+
+    def _play(self, job: Job) -> None:
+        last = len(self.checkpoints.names) - 1
+        first = 0 if self.at == last else self.at + 1
+        for checkpoint in range(first, last + 1):
+            with LOCK:
+                if job.cancelled:
+                    return
+                self.checkpoint = checkpoint
+            if checkpoint < last:
+                job.rest(FRAME)
+        with LOCK:
+            job.cancel()  # it has come to its end
+            self._show_controls()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for the result and the patches; False if ``timeout`` (in seconds) passes first."""
+        return super().wait(timeout) and (self._film is None or self._film.wait(timeout))
+
+    def ask(self, **wishes: Any) -> None:
+        import_for_layouts(self.method)
+        super().ask(**wishes)
+
+    # Panel's parts
+
+    def _learn(self) -> None:
+        import_for_pictures()
+        learn_input_shape(self.net, self.images, numbers_of(self.images, None))
+        self.checkpoints = checkpoints_of(self.net, self._given)
+        self._stages = stages(self.checkpoints.nets[-1]) if self._layers is None else list(self._layers)
+        if not self._stages:
+            raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
+
+    def build(self) -> Part | tuple[Part, ...]:
+        import scipy.linalg  # noqa: F401
+
+        names, fixed = self.checkpoints.names, "layer" in self.locked and "checkpoint" in self.locked
+        self.chart = ChartView(height=250, fixed=fixed, hint="" if fixed else "click a curve to choose its layer")
+        with suppress(MissingPackage):
+            self.chart.show(similarity_chart(names, self.layer_names, None, self.layer), CHART)
+        self.chart.on_user("clicked", self._choose)
+        look: dict[str, Any] = {"tools": False, "steady": True}
+        self.filters = ImageGrid(noun="filter", height=230, quantity="weight", scale="fixed", lock=self.locked, **look)
+        self.maps = ImageGrid(noun="checkpoint", height=130, lock=self._lock, **look)
+        self.film = Film(self, self.checkpoints.nets, names, self.images)
+        self.film.grid.lock = self._lock
+        self.scatter = ScatterView(height=240, labeled=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
+        self.scatter.on_user("picked", self._pick)
+        self.bind(self.filters, unit="selected")
+        self.tie((self, "checkpoint"), (self.maps, "selected"), (self.film.grid, "selected"))
+        self.observe(self._keep_unit, "layer")
+        return row(column(self.chart, self.filters), column(self.maps, self.film.grid, self.scatter), grow=(5, 6), basis=420)
+
+    @property
+    def _lock(self) -> list[str]:
+        """What cannot be changed in a grid whose tiles are the checkpoints."""
+        return ["unit"] if "checkpoint" in self.locked else []
+
+    def compute(self, state: SimpleNamespace, job: Job) -> Seen:
+        seen = Seen(state.layer, look(self.checkpoints.nets, state.image, state.layer, cancel=job))
+        job.update(seen, 0.0)
+        try:
+            if state.limit not in self._courses:
+                self._courses = {state.limit: self._course(state.limit, seen, job)}
+            seen = replace(seen, course=self._courses[state.limit])
+            return replace(seen, points=self._laid_out(seen, state, job))
+        except Cancelled as stop:
+            raise Cancelled("cancelled", partial=stop.partial or seen) from None
+
+    def _course(self, limit: int, seen: Seen, job: Job) -> Evolution:
+        """What the checkpoints say of the data set: found once."""
+        numbers = numbers_of(self.images, None)
+        if limit < len(numbers):
+            numbers = np.sort(np.random.default_rng(0).choice(numbers, limit, replace=False))
+        values = sum(int(np.prod(self.checkpoints.nets[-1].layers[name].output_shape)) for name in self.layer_names)
+
+        def tell(part: Evolution, share: float) -> None:
+            job.update(replace(seen, course=part), share)
+
+        try:
+            return evolution(
+                self.net, self.images, self.checkpoints, self.layer_names, indices=numbers.tolist(),
+                batch_size=int(np.clip(IN_A_BATCH // (4 * values), 8, 64)), workers=self._workers, executor=self._executor,
+                on_update=tell, cancel=job,
+            )  # fmt: skip
+        except Cancelled as stop:
+            raise Cancelled("cancelled", partial=replace(seen, course=stop.partial)) from None
+
+    def _laid_out(self, seen: Seen, state: SimpleNamespace, job: Job) -> tuple[np.ndarray, ...]:
+        """Where the layer puts the pictures: found once for each way to lay them out."""
+        assert seen.course is not None
+        key = state.limit, state.layer, state.method, state.seed
+        if key not in self._layouts:
+            job.update(seen, 1.0)
+            values = [features[state.layer] for features in seen.course.features]
+            self._layouts[key] = tuple(course_layouts(values, state.method, seed=state.seed, say=job.say, cancel=job))
+        return self._layouts[key]
+
+    @draws(of=lambda panel, seen: (seen.course, seen.layer))
+    def draw_chart(self, seen: Seen) -> None:
+        self.chart.show(similarity_chart(self.checkpoints.names, self.layer_names, seen.course, seen.layer), CHART)
+
+    @draws("checkpoint")
+    def mark(self, seen: Seen) -> None:
+        self.chart.marked = self.at
+
+    @draws("checkpoint", of=lambda panel, seen: seen.looks)
+    def draw_filters(self, seen: Seen) -> None:
+        if self.reveal(self.filters, bool(seen.looks.filters)):
+            found = seen.looks.filters[self.at]
+            pictures, mosaic = found.pictures()
+            title = f"{found.title} · {self.checkpoints.names[self.at]}"
+            largest = seen.looks.largest
+            self.filters.show(pictures, mosaic=mosaic, title=title, limits=[-largest, largest], dim=found.dead)
+
+    @draws("unit", of=lambda panel, seen: seen.looks)
+    def draw_maps(self, seen: Seen) -> None:
+        maps = [one.values[self.unit] for one in seen.looks.maps if 0 <= self.unit < len(one.values)]
+        labels = [f"{name} · to {number(one.max())}" for name, one in zip(self.checkpoints.names, maps, strict=False)]
+        title = f"{seen.layer} · unit {self.unit} · its map of the picture" if maps else self._no_unit(seen)
+        self.maps.show(np.stack(maps) if maps else np.zeros((0, 1, 1)), labels=labels, title=title)
+
+    @draws("unit", of=lambda panel, seen: (seen.course if seen.points else None, seen.layer))
+    def draw_film(self, seen: Seen) -> None:
+        is_there = seen.points is not None and not self._no_unit(seen)
+        if self.reveal(self.film.grid, is_there) and seen.course is not None:
+            self._film = self.film.show(seen.course, seen.layer, self.unit)
+
+    @draws(of=lambda panel, seen: (seen.course, seen.points))
+    def draw_points(self, seen: Seen) -> None:
+        if not self.reveal(self.scatter, seen.points is not None):
+            return
+        course, points = seen.course, seen.points
+        assert course is not None and points is not None
+        sheet, tile = self._atlas(course)
+        names = list(names_of(self.images) or self.net.classes)
+        known = course.labels if names and course.labels.max(initial=-1) < len(names) else np.full(len(course.labels), -1)
+        self.scatter.show(
+            points[self.at], colors=known, names=names, numbers=course.indices, atlas=sheet, tile=tile,
+            labels=known, note=f"{seen.layer}, {len(known):,} pictures",
+        )  # fmt: skip
+
+    @draws("checkpoint")
+    def move_points(self, seen: Seen) -> None:
+        if seen.points is not None:
+            self.scatter.move(seen.points[self.at], tween=300)
+            self.scatter.title = f"{len(seen.points[self.at]):,} pictures · {self.checkpoints.names[self.at]}"
+
+    @draws("checkpoint")
+    def draw_words(self, seen: Seen) -> None:
+        if self.status.kind == "ready":
+            self.status.say(self._said(seen))
+
+    def summary(self, seen: Seen) -> str:
+        course = seen.course
+        if course is None:
+            return f"{len(self.checkpoints.names)} checkpoints."
+        said = course.said(self.at)
+        scanned = f"{course.seen:,} pictures seen by {len(course.names)} checkpoints"
+        return "\n".join([f"{said[:1].upper()}{said[1:]}.", course.sentence.removesuffix("."), scanned])
+
+    def remarks(self, seen: Seen) -> Sequence[str]:
+        return seen.course.notes if seen.course else ()
+
+    def progress(self, seen: Seen | None) -> str:
+        if seen is None or seen.course is None:
+            return "Showing the pictures to every checkpoint …"
+        return f"{seen.course.seen:,} of {len(seen.course.order):,} pictures, by {len(seen.course.names)} checkpoints …"
+
+    def data(self) -> dict[str, np.ndarray]:
+        """``similarity`` (layers, checkpoints) and ``accuracy`` (checkpoints,); ``maps`` (checkpoints, height, width) of the
+        unit; of the pictures ``indices`` and ``labels`` (n,), and ``points`` (checkpoints, n, 2); where filters are shown,
+        ``filters`` (checkpoints, filters, channels, height, width)."""
+        seen = self.result
+        found = {name: getattr(seen.course, name) for name in ("similarity", "accuracy", "indices", "labels")}
+        looks = seen.looks
+        found["maps"] = np.stack([one.values[self.unit] for one in looks.maps])
+        found["points"] = np.stack(seen.points)
+        return found | ({"filters": np.stack([one.values for one in looks.filters])} if looks.filters else {})
+
+    def code(self) -> str:
+        return self.result.course.code(self.net, self.images)
+
+    # hands
+
+    def _choose(self, clicked: list[int]) -> None:
+        """A point of a curve was clicked."""
+        curve, checkpoint = clicked
+        if curve < len(self.layer_names) and "layer" not in self.locked:
+            self.layer = self.layer_names[curve]
+        if "checkpoint" not in self.locked:
+            self.checkpoint = checkpoint
+        self.chart.clicked = []  # so that the same point can be clicked again
+
+    def _pick(self, point: int) -> None:
+        """A point was clicked: its picture is shown to the checkpoints."""
+        if point >= 0:
+            self.image = int(self._result.course.indices[point])
+
+    def _units(self) -> list[tuple[str, int]]:
+        count = self.checkpoints.nets[-1].layers[self.layer].map_shape[0] if self.layer in self.layer_names else 0
+        return [(str(unit), unit) for unit in range(count)]
+
+    def _no_unit(self, seen: Seen) -> str:
+        """The sentence for a unit that the layer does not have; empty for one that it has."""
+        count = len(seen.looks.maps[-1].values)
+        return "" if 0 <= self.unit < count else f"{seen.layer} has no unit {self.unit}; expected one from 0 to {count - 1}"
+
+    def _keep_unit(self, change: Any) -> None:
+        """Another layer may have fewer units."""
+        if change.new in self.layer_names:
+            self.unit = min(self.unit, self.checkpoints.nets[-1].layers[change.new].map_shape[0] - 1)
+
+    def _atlas(self, course: Evolution) -> tuple[bytes, list[int]]:
+        small = Thumbnails(self.net.preprocess)
+        for index in course.indices.tolist():
+            small.update(SimpleNamespace(inputs=picture_of(self.net, self.images, index)))  # type: ignore[arg-type]
+        return atlas(small.result())
