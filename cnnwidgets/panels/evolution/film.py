@@ -30,12 +30,16 @@ class Film:
         nets: the checkpoints.
         names: what they are called.
         dataset: that the patches are of.
+        grid: of the tiles.
     """
 
-    def __init__(self, panel: Panel, nets: Sequence[BoundModel], names: Sequence[str], dataset: Any) -> None:
+    def __init__(
+        self, panel: Panel, nets: Sequence[BoundModel], names: Sequence[str], dataset: Any, grid: ImageGrid
+    ) -> None:
         self._panel, self._names, self._classes = panel, names, names_of(dataset)
         self._looks = [Looks(net, dataset) for net in nets]
-        self.grid = ImageGrid(noun="checkpoint", tools=False, height=150, steady=True, limits=[0.0, 255.0], scale="fixed")
+        self.grid = grid
+        grid.limits, grid.scale = [0.0, 255.0], "fixed"
 
     def show(self, found: Evolution, layer: str, unit: int) -> Job:
         """Show a unit's strongest patches as soon as they are read and projected."""
@@ -74,12 +78,6 @@ class Film:
             except NoRule:
                 return None
         return found
-
-    def _labels(self, some: Sequence[Sequence[Patch]]) -> list[str]:
-        """The line under each tile."""
-        return [
-            f"{name} · {number(patch[0].value) if patch else 'dead'}" for name, patch in zip(self._names, some, strict=True)
-        ]
 
     def _told(self, some: Sequence[Sequence[Patch]]) -> list[str]:
         """A sentence on each tile."""

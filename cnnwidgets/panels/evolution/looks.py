@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
 from cnnwidgets.methods import FeatureMaps, Filters, activations, filters
+from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.filters import layer_with_filters
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.progress import Cancel
@@ -17,23 +19,29 @@ MOST_WEIGHTS = 1_000_000
 """Most weights of a layer whose filters are shown."""
 
 
+BELOW = 0.99
+"""Share of the weights whose size is within the colors."""
+
+
 @dataclass(frozen=True, eq=False)
 class Looks:
     """A layer at each checkpoint.
 
     Attributes:
-        maps: of a picture.
+        inputs: float32 (1, C, H, W), the picture.
+        maps: of it.
         filters: those of the layer itself, or of the last one before it that has any; empty where they are not one for each
             unit, or too many.
     """
 
+    inputs: torch.Tensor
     maps: tuple[FeatureMaps, ...]
     filters: tuple[Filters, ...]
 
     @property
-    def largest(self) -> float:
-        """The largest size of a weight, of all checkpoints."""
-        return max(float(np.abs(one.values).max()) for one in self.filters)
+    def span(self) -> float:
+        """The size that few weights exceed, of all checkpoints: where colors end."""
+        return float(np.quantile(np.abs([one.values for one in self.filters]), BELOW))
 
 
 def look(nets: Sequence[BoundModel], image: Any, layer: str, *, cancel: Cancel | None = None) -> Looks:
@@ -45,11 +53,12 @@ def look(nets: Sequence[BoundModel], image: Any, layer: str, *, cancel: Cancel |
     """
     row = layer_with_filters(nets[-1], layer)
     shown = row.weight is not None and row.parameters <= MOST_WEIGHTS
+    inputs = one_picture(nets[-1], image)
     maps, found = [], []
     for net in nets:
         if cancel is not None and cancel.is_set():
             raise Cancelled("cancelled")
-        maps.append(activations(net, image, layer)[layer])
+        maps.append(activations(net, inputs, layer)[layer])
         found += [filters(net, row.name)] if shown else []
     one_each = found and len(found[0].values) == len(maps[0].values)
-    return Looks(tuple(maps), tuple(found) if one_each else ())
+    return Looks(inputs, tuple(maps), tuple(found) if one_each else ())

@@ -27,18 +27,20 @@ from cnnwidgets.methods.stages import local, stages
 from cnnwidgets.methods.thumbnails import Thumbnails
 from cnnwidgets.net import BoundModel, Cancelled
 from cnnwidgets.net.items import names_of
-from cnnwidgets.numbers import number
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.evolution.charts import similarity_chart
 from cnnwidgets.panels.evolution.film import Film
 from cnnwidgets.panels.evolution.looks import Looks, look
-from cnnwidgets.views import ChartView, ImageGrid, ScatterView, atlas
+from cnnwidgets.views import ChartView, ImageGrid, ImageView, ScatterView, atlas
 
 FRAME = 0.8
 """Seconds that each checkpoint is shown while all are gone through."""
 
 IN_A_BATCH = 64 * 2**20
 """Bytes that the layers' outputs for a batch may take."""
+
+PICTURE = 96
+"""Width of the picture in CSS pixels."""
 
 CHART = "how alike each layer is to its end, by checkpoint"
 
@@ -189,26 +191,24 @@ class FeatureEvolution(ImagePanel):
         import scipy.linalg  # noqa: F401
 
         names, fixed = self.checkpoints.names, "layer" in self.locked and "checkpoint" in self.locked
-        self.chart = ChartView(height=250, fixed=fixed, hint="" if fixed else "click a curve to choose its layer")
+        self.chart = ChartView(height=228, fixed=fixed, hint="" if fixed else "click a curve to choose its layer")
         with suppress(MissingPackage):
             self.chart.show(similarity_chart(names, self.layer_names, None, self.layer), CHART)
         self.chart.on_user("clicked", self._choose)
-        look: dict[str, Any] = {"tools": False, "steady": True}
-        self.filters = ImageGrid(noun="filter", height=230, quantity="weight", scale="fixed", lock=self.locked, **look)
-        self.maps = ImageGrid(noun="checkpoint", height=130, lock=self._lock, **look)
-        self.film = Film(self, self.checkpoints.nets, names, self.images)
-        self.film.grid.lock = self._lock
-        self.scatter = ScatterView(height=240, labeled=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
+        lock = ["unit"] if "checkpoint" in self.locked else []
+        grid: dict[str, Any] = {"noun": "checkpoint", "tools": False, "steady": True, "lock": lock}
+        self.picture, self.maps = ImageView(width=PICTURE), ImageGrid(height=PICTURE, **grid)
+        self.film = Film(self, self.checkpoints.nets, names, self.images, ImageGrid(height=68, **grid))
+        self.filters = ImageGrid(
+            noun="filter", tools=False, height=178, steady=True, quantity="weight", scale="fixed", lock=self.locked
+        )
+        self.scatter = ScatterView(height=214, tools=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
         self.scatter.on_user("picked", self._pick)
         self.bind(self.filters, unit="selected")
         self.tie((self, "checkpoint"), (self.maps, "selected"), (self.film.grid, "selected"))
         self.observe(self._keep_unit, "layer")
-        return row(column(self.chart, self.filters), column(self.maps, self.film.grid, self.scatter), grow=(5, 6), basis=420)
-
-    @property
-    def _lock(self) -> list[str]:
-        """What cannot be changed in a grid whose tiles are the checkpoints."""
-        return ["unit"] if "checkpoint" in self.locked else []
+        seen = row(self.picture, self.maps, grow=(0, 1), basis=[PICTURE, 300])
+        return row(column(self.chart, self.scatter), column(seen, self.film.grid, self.filters), grow=(5, 6), basis=420)
 
     def compute(self, state: SimpleNamespace, job: Job) -> Seen:
         seen = Seen(state.layer, look(self.checkpoints.nets, state.image, state.layer, cancel=job))
@@ -264,14 +264,19 @@ class FeatureEvolution(ImagePanel):
             found = seen.looks.filters[self.at]
             pictures, mosaic = found.pictures()
             title = f"{found.title} · {self.checkpoints.names[self.at]}"
-            largest = seen.looks.largest
-            self.filters.show(pictures, mosaic=mosaic, title=title, limits=[-largest, largest], dim=found.dead)
+            span = seen.looks.span
+            self.filters.show(pictures, mosaic=mosaic, title=title, limits=[-span, span], dim=found.dead)
+
+    @draws(of=lambda panel, seen: seen.looks)
+    def draw_picture(self, seen: Seen) -> None:
+        self.picture.show(self.net.picture(seen.looks.inputs), title="Picture")
 
     @draws("unit", of=lambda panel, seen: seen.looks)
     def draw_maps(self, seen: Seen) -> None:
-        maps = [one.values[self.unit] for one in seen.looks.maps if 0 <= self.unit < len(one.values)]
-        labels = [f"{name} · to {number(one.max())}" for name, one in zip(self.checkpoints.names, maps, strict=False)]
-        title = f"{seen.layer} · unit {self.unit} · its map of the picture" if maps else self._no_unit(seen)
+        wrong = self._no_unit(seen)
+        maps = [] if wrong else [one.values[self.unit] for one in seen.looks.maps]
+        title = wrong or f"{seen.layer} · unit {self.unit} · its map at each checkpoint"
+        labels = [*self.checkpoints.names] if maps else []
         self.maps.show(np.stack(maps) if maps else np.zeros((0, 1, 1)), labels=labels, title=title)
 
     @draws("unit", of=lambda panel, seen: (seen.course if seen.points else None, seen.layer))
@@ -290,15 +295,16 @@ class FeatureEvolution(ImagePanel):
         names = list(names_of(self.images) or self.net.classes)
         known = course.labels if names and course.labels.max(initial=-1) < len(names) else np.full(len(course.labels), -1)
         self.scatter.show(
-            points[self.at], colors=known, names=names, numbers=course.indices, atlas=sheet, tile=tile,
-            labels=known, note=f"{seen.layer}, {len(known):,} pictures",
+            points[self.at], colors=known, names=names, labels=known, numbers=course.indices, atlas=sheet, tile=tile,
         )  # fmt: skip
 
     @draws("checkpoint")
     def move_points(self, seen: Seen) -> None:
         if seen.points is not None:
             self.scatter.move(seen.points[self.at], tween=300)
-            self.scatter.title = f"{len(seen.points[self.at]):,} pictures · {self.checkpoints.names[self.at]}"
+            how = "on the end's two principal axes" if self.asked.method == "pca" else "by t-SNE"
+            title = f"{seen.layer} · {len(seen.points[self.at]):,} pictures {how}"
+            self.scatter.title = f"{title} · {self.checkpoints.names[self.at]}"
 
     @draws("checkpoint")
     def draw_words(self, seen: Seen) -> None:
