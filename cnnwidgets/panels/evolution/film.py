@@ -55,12 +55,8 @@ class Film:
             gray = np.full(known[0].shape, NOTHING, np.uint8)
             back = self._projections(job, layer, unit, some, gray)
             tiles, mosaic = side_by_side([gray if one is None else one for one in seen], back)
-            beside = ", beside what made the unit answer" if back is not None else ""
-            title, told, labels = (
-                f"{layer} · unit {unit} · its strongest patch{beside}",
-                self._told(some),
-                self._labels(some),
-            )
+            title = f"{layer} · unit {unit} · strongest patch{'' if back is None else ' and what in it counted'}"
+            told, labels = self._told(some), [*self._names]
         with LOCK:
             if not job.cancelled:
                 self.grid.show(tiles, mosaic=mosaic, title=title, labels=labels, told=told)

@@ -302,9 +302,9 @@ class FeatureEvolution(ImagePanel):
     def move_points(self, seen: Seen) -> None:
         if seen.points is not None:
             self.scatter.move(seen.points[self.at], tween=300)
-            how = "on the end's two principal axes" if self.asked.method == "pca" else "by t-SNE"
-            title = f"{seen.layer} · {len(seen.points[self.at]):,} pictures {how}"
-            self.scatter.title = f"{title} · {self.checkpoints.names[self.at]}"
+            how = "on two axes, the end's" if self.asked.method == "pca" else "by t-SNE"
+            self.scatter.title = f"{seen.layer} · {self.checkpoints.names[self.at]}"
+            self.scatter.note = f"{len(seen.points[self.at]):,} pictures {how}"
 
     @draws("checkpoint")
     def draw_words(self, seen: Seen) -> None:
