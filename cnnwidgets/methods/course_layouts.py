@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ METHODS = ("pca", "tsne")
 
 AXES = 64
 """Principal axes of each checkpoint that are turned; what is left has next to no variance."""
+
+ON: dict[str, Any] = {"early_exaggeration_iter": 0, "n_iter": 300}
+"""Of a t-SNE that begins where another one has ended: groups that are found need not be found again, or they pass by."""
 
 Say = Callable[[str, float], None]
 
@@ -71,7 +75,8 @@ def _by_tsne(features: Sequence[np.ndarray], seed: int, say: Say, cancel: Cancel
         before = next((points for points in reversed(found) if points.any()), None)
         points = np.zeros((len(values), 2), np.float32)
         if np.ptp(values, axis=0).any():
-            layout = AlignedLayout(Layout(values, "tsne", seed=seed, start=before), before)
+            options = {} if before is None else {"start": before, **ON}
+            layout = AlignedLayout(Layout(values, "tsne", seed=seed, **options), before)
             for _ in layout.run(cancel=cancel):
                 done = (len(found) + layout.done) / len(features)
                 say(f"Laying out the pictures: {len(found) + 1} of {len(features)} …", done)

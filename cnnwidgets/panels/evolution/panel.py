@@ -200,7 +200,7 @@ class FeatureEvolution(ImagePanel):
         self.picture, self.maps = ImageView(width=PICTURE), ImageGrid(height=PICTURE, **grid)
         self.film = Film(self, self.checkpoints.nets, names, self.images, ImageGrid(height=68, **grid))
         self.filters = ImageGrid(
-            noun="filter", tools=False, height=178, steady=True, quantity="weight", scale="fixed", lock=self.locked
+            noun="filter", tools=False, height=150, steady=True, quantity="weight", scale="fixed", lock=self.locked
         )
         self.scatter = ScatterView(height=214, tools=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
         self.scatter.on_user("picked", self._pick)
@@ -302,7 +302,7 @@ class FeatureEvolution(ImagePanel):
     def move_points(self, seen: Seen) -> None:
         if seen.points is not None:
             self.scatter.move(seen.points[self.at], tween=300)
-            how = "on two axes, the end's" if self.asked.method == "pca" else "by t-SNE"
+            how = "on the end's two principal axes" if self.asked.method == "pca" else "by t-SNE"
             self.scatter.title = f"{seen.layer} · {self.checkpoints.names[self.at]}"
             self.scatter.note = f"{len(seen.points[self.at]):,} pictures {how}"
 
