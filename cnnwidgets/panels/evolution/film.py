@@ -49,17 +49,14 @@ class Film:
     def _show(self, job: Job, layer: str, unit: int, some: Sequence[Sequence[Patch]]) -> None:
         seen = [self._looks[k].seen(layer, patch[0]).patch if patch else None for k, patch in enumerate(some)]
         known = [one for one in seen if one is not None]
-        title, told, labels = f"{layer} · unit {unit} is dead at all checkpoints", list[str](), list[str]()
-        tiles, mosaic = side_by_side([], None)
-        if known:
-            gray = np.full(known[0].shape, NOTHING, np.uint8)
-            back = self._projections(job, layer, unit, some, gray)
-            tiles, mosaic = side_by_side([gray if one is None else one for one in seen], back)
-            title = f"{layer} · unit {unit} · strongest patch{'' if back is None else ' and what in it counted'}"
-            told, labels = self._told(some), [*self._names]
+        gray = np.full(known[0].shape if known else (1, 1, 3), NOTHING, np.uint8)
+        back = self._projections(job, layer, unit, some, gray)
+        tiles, mosaic = side_by_side([gray if one is None else one for one in seen], back)
+        what = f"strongest patch{'' if back is None else ' and what in it counted'}" if known else "dead at all checkpoints"
+        title, told = f"{layer} · unit {unit} · {what}", self._told(some)
         with LOCK:
             if not job.cancelled:
-                self.grid.show(tiles, mosaic=mosaic, title=title, labels=labels, told=told)
+                self.grid.show(tiles, mosaic=mosaic, title=title, labels=[*self._names], told=told)
 
     def _projections(
         self, job: Job, layer: str, unit: int, some: Sequence[Sequence[Patch]], gray: np.ndarray

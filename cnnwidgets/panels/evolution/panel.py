@@ -144,16 +144,20 @@ class FeatureEvolution(ImagePanel):
     def play(self) -> None:
         """Go through the checkpoints, from the first one if the last one is shown."""
         if self.playing:
-            assert self._playing is not None
-            self._playing.cancel()
+            self._pause()
         else:
             self._playing = self.aside("play", self._play)
-        self._show_controls()
+            self._show_controls()
 
     @property
     def playing(self) -> bool:
         """Whether the checkpoints are gone through."""
         return self._playing is not None and not (self._playing.cancelled or self._playing.done.is_set())
+
+    def _pause(self) -> None:
+        if self._playing is not None:
+            self._playing.cancel()
+            self._show_controls()
 
     def _play(self, job: Job) -> None:
         last = len(self.checkpoints.names) - 1
@@ -166,8 +170,7 @@ class FeatureEvolution(ImagePanel):
             if checkpoint < last:
                 job.rest(FRAME)
         with LOCK:
-            job.cancel()  # it has come to its end
-            self._show_controls()
+            self._pause()  # it has come to its end
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the result and the patches; False if ``timeout`` (in seconds) passes first."""
@@ -207,6 +210,7 @@ class FeatureEvolution(ImagePanel):
         self.bind(self.filters, unit="selected")
         self.tie((self, "checkpoint"), (self.maps, "selected"), (self.film.grid, "selected"))
         self.observe(self._keep_unit, "layer")
+        self.on_user("checkpoint", lambda checkpoint: self._pause())
         seen = row(self.picture, self.maps, grow=(0, 1), basis=[PICTURE, 300])
         return row(column(self.chart, self.scatter), column(seen, self.film.grid, self.filters), grow=(5, 6), basis=420)
 
@@ -273,11 +277,11 @@ class FeatureEvolution(ImagePanel):
 
     @draws("unit", of=lambda panel, seen: seen.looks)
     def draw_maps(self, seen: Seen) -> None:
-        wrong = self._no_unit(seen)
-        maps = [] if wrong else [one.values[self.unit] for one in seen.looks.maps]
+        wrong, maps = self._no_unit(seen), [np.zeros((1, 1)) for _ in seen.looks.maps]
+        if not wrong:
+            maps = [one.values[self.unit] for one in seen.looks.maps]
         title = wrong or f"{seen.layer} · unit {self.unit} · its map at each checkpoint"
-        labels = [*self.checkpoints.names] if maps else []
-        self.maps.show(np.stack(maps) if maps else np.zeros((0, 1, 1)), labels=labels, title=title)
+        self.maps.show(np.stack(maps), labels=[*self.checkpoints.names], title=title)
 
     @draws("unit", of=lambda panel, seen: (seen.course if seen.points else None, seen.layer))
     def draw_film(self, seen: Seen) -> None:
