@@ -36,6 +36,7 @@ STATES = {
     "FeatureMapBrowser": 'cw.FeatureMapBrowser(net, 3, "layer1.0.relu", images=pictures, y=28, x=24)',
     "FilterGrid": "cw.FilterGrid(net, unit=4)",
     "TopPatches": 'cw.TopPatches(net, pictures, "layer1.1.relu:2", 5)',
+    "FeatureEvolution": 'cw.FeatureEvolution(net, pictures, layer="layer1", unit=5, checkpoint=3, image=3, limit=100)',
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"

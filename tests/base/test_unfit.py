@@ -35,6 +35,9 @@ MAKERS = {
         cw.load(DIGITS), cw.samples.digits(), **{"method": "pca", "limit": 40, **given}
     ),
     "patches": lambda **given: cw.TopPatches(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", **given}),
+    "evolution": lambda **given: cw.FeatureEvolution(
+        cw.load(DIGITS), cw.samples.digits(), **{"layers": ["pool2", "fc3"], "layer": "pool2", "limit": 20, **given}
+    ),
     "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
     "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
     "lab": lambda **given: cw.InitLab(**{"depth": 2, "width": 20, **given}),
@@ -94,6 +97,9 @@ UNFIT = [
     ("patches", "rule", "deconv", "there is no rule 'deconv'. Did you mean 'deconvnet'"),
     ("patches", "k", 0, "k is 0; expected a whole number from 1 to 16"),
     ("patches", "unit", 2.5, "unit is 2.5; expected a whole number"),
+    ("evolution", "method", "pcaa", "there is no method 'pcaa'. Did you mean 'pca'"),
+    ("evolution", "checkpoint", -1, "checkpoint is -1; expected a whole number of at least 0"),
+    ("evolution", "limit", 3, "limit is 3; expected a whole number of at least 4"),
     ("finder", "steps", 5, "steps is 5; expected a whole number of at least 10"),
     ("finder", "momentum", 1.5, "momentum is 1.5; expected a number from 0 to 0.999999"),
     ("race", "seeds", 21, "seeds is 21; expected a whole number from 1 to 20"),

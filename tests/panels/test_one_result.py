@@ -37,6 +37,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
         lambda: cw.TopPatches(cw.load("digits"), cw.samples.digits(), "relu1", one_per_picture=False),
         {"layer": "relu2", "one_per_picture": True},
     ),
+    "FeatureEvolution": (
+        lambda: cw.FeatureEvolution(cw.load("digits"), cw.samples.digits(), layer="pool2", limit=40),
+        {"layer": "relu4", "image": 1},
+    ),
     "OcclusionSlider": (lambda: cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), **SCENES), {"image": 1}),
     "SaliencyPanel": (
         lambda: cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["saliency"], outline="object"),

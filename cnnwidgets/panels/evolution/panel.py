@@ -31,7 +31,7 @@ from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.evolution.charts import similarity_chart
 from cnnwidgets.panels.evolution.film import Film
 from cnnwidgets.panels.evolution.looks import Looks, look
-from cnnwidgets.views import ChartView, ImageGrid, ImageView, ScatterView, atlas
+from cnnwidgets.views import ChartView, ImageGrid, ScatterView, atlas
 
 FRAME = 0.8
 """Seconds that each checkpoint is shown while all are gone through."""
@@ -40,7 +40,7 @@ IN_A_BATCH = 64 * 2**20
 """Bytes that the layers' outputs for a batch may take."""
 
 PICTURE = 96
-"""Width of the picture in CSS pixels."""
+"""Side of the picture in CSS pixels."""
 
 CHART = "how alike each layer is to its end, by checkpoint"
 
@@ -200,10 +200,12 @@ class FeatureEvolution(ImagePanel):
         self.chart.on_user("clicked", self._choose)
         lock = ["unit"] if "checkpoint" in self.locked else []
         grid: dict[str, Any] = {"noun": "checkpoint", "tools": False, "steady": True, "lock": lock}
-        self.picture, self.maps = ImageView(width=PICTURE), ImageGrid(height=PICTURE, **grid)
+        whole: dict[str, Any] = {"limits": [0.0, 255.0], "scale": "fixed", "lock": ["unit"]}
+        self.picture = ImageGrid(noun="picture", tools=False, hide=["line"], height=PICTURE, **whole)  # no room for a line
+        self.maps = ImageGrid(height=PICTURE, **grid)
         self.film = Film(self, self.checkpoints.nets, names, self.images, ImageGrid(height=68, **grid))
         self.filters = ImageGrid(
-            noun="filter", tools=False, height=150, steady=True, quantity="weight", scale="fixed", lock=self.locked
+            noun="filter", tools=False, height=176, steady=True, quantity="weight", scale="fixed", lock=self.locked
         )
         self.scatter = ScatterView(height=214, tools=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
         self.scatter.on_user("picked", self._pick)
@@ -273,7 +275,7 @@ class FeatureEvolution(ImagePanel):
 
     @draws(of=lambda panel, seen: seen.looks)
     def draw_picture(self, seen: Seen) -> None:
-        self.picture.show(self.net.picture(seen.looks.inputs), title="Picture")
+        self.picture.show(self.net.picture(seen.looks.inputs)[None], title="Picture")
 
     @draws("unit", of=lambda panel, seen: seen.looks)
     def draw_maps(self, seen: Seen) -> None:
