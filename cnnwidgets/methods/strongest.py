@@ -27,13 +27,14 @@ class Strongest:
         k: rows kept of each unit.
         one_per_picture: whether a picture gives its strongest position only.
         seed: of the sample.
-        sample: pictures in the sample; 0 where nobody asks for the deciles.
+        sample: pictures in the sample, by default :data:`SAMPLE`; 0 where nobody asks for the deciles.
     """
 
-    def __init__(self, layer: Layer, k: int, one_per_picture: bool, seed: int, sample: int = SAMPLE) -> None:
+    def __init__(self, layer: Layer, k: int, one_per_picture: bool, seed: int, sample: int | None = None) -> None:
         units = layer.map_shape[0]
         self.layer, self.layers = layer, [layer.name]
-        self.k, self.one_per_picture, self.seed, self.most = k, one_per_picture, seed, sample
+        self.k, self.one_per_picture, self.seed = k, one_per_picture, seed
+        self.most = SAMPLE if sample is None else sample
         self.seen = 0
         self.alive, self.silent = np.zeros(units, bool), np.zeros(units, np.int64)
         self.strong, self.weak = _no_rows(units), _no_rows(units)
