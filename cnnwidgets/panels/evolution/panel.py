@@ -54,12 +54,14 @@ class Seen:
         looks: the layer's filters, and its maps of the picture.
         course: what they say of the data set.
         points: (n, 2) of each, where the layer puts its pictures; None as long as that is not known.
+        sheet: the pictures themselves, small, as of :func:`~cnnwidgets.views.atlas`.
     """
 
     layer: str
     looks: Looks
     course: Evolution | None = None
     points: tuple[np.ndarray, ...] | None = None
+    sheet: tuple[bytes, list[int]] | None = None
 
 
 class FeatureEvolution(ImagePanel):
@@ -123,7 +125,7 @@ class FeatureEvolution(ImagePanel):
         **options: Any,
     ) -> None:
         self._given, self._layers, self._workers, self._executor = checkpoints, layers, workers, executor
-        self._courses: dict[int, Evolution] = {}
+        self._courses: dict[int, tuple[Evolution, tuple[bytes, list[int]]]] = {}
         self._layouts: dict[Any, tuple[np.ndarray, ...]] = {}
         super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
 
@@ -221,8 +223,10 @@ class FeatureEvolution(ImagePanel):
         job.update(seen, 0.0)
         try:
             if state.limit not in self._courses:
-                self._courses = {state.limit: self._course(state.limit, seen, job)}
-            seen = replace(seen, course=self._courses[state.limit])
+                course = self._course(state.limit, seen, job)
+                self._courses = {state.limit: (course, self._atlas(course))}
+            course, sheet = self._courses[state.limit]
+            seen = replace(seen, course=course, sheet=sheet)
             return replace(seen, points=self._laid_out(seen, state, job))
         except Cancelled as stop:
             raise Cancelled("cancelled", partial=stop.partial or seen) from None
@@ -297,7 +301,7 @@ class FeatureEvolution(ImagePanel):
             return
         course, points = seen.course, seen.points
         assert course is not None and points is not None
-        sheet, tile = self._atlas(course)
+        sheet, tile = seen.sheet or (b"", [1, 1, 1])
         names = list(names_of(self.images) or self.net.classes)
         known = course.labels if names and course.labels.max(initial=-1) < len(names) else np.full(len(course.labels), -1)
         self.scatter.show(
