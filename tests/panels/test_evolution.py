@@ -141,7 +141,7 @@ def test_scrubbing_and_other_units_run_no_network(panel, monkeypatch):
 
 def test_another_layer_or_picture_scans_nothing(panel, monkeypatch):
     scans = []
-    monkeypatch.setattr("cnnwidgets.panels.evolution.panel.evolution", lambda *given, **options: scans.append(given))
+    monkeypatch.setattr("cnnwidgets.panels.evolution.work.evolution", lambda *given, **options: scans.append(given))
     course = panel.result.course
     panel.layer = "5"
     assert panel.result.course is course
@@ -151,7 +151,7 @@ def test_another_layer_or_picture_scans_nothing(panel, monkeypatch):
 
 
 def test_filters_and_maps_are_there_before_the_pictures_were_seen(monkeypatch):
-    from cnnwidgets.panels.evolution import panel as module
+    from cnnwidgets.panels.evolution import work as module
 
     shown = []
 
@@ -207,7 +207,7 @@ def test_what_is_locked_is_not_clicked():
 
 
 def test_play_goes_through_the_checkpoints_and_pauses(panel, monkeypatch):
-    monkeypatch.setattr("cnnwidgets.panels.evolution.panel.FRAME", 0.05)
+    monkeypatch.setattr("cnnwidgets.panels.evolution.playing.FRAME", 0.05)
     seen = []
     panel.observe(lambda change: seen.append(change.new), "checkpoint")
     panel.play()
@@ -216,7 +216,7 @@ def test_play_goes_through_the_checkpoints_and_pauses(panel, monkeypatch):
     while panel.playing and time.monotonic() < end:
         time.sleep(0.01)
     assert seen == [1, 2] and panel.controls["play"]["label"] == "Play"
-    monkeypatch.setattr("cnnwidgets.panels.evolution.panel.FRAME", 60)
+    monkeypatch.setattr("cnnwidgets.panels.evolution.playing.FRAME", 60)
     panel.play()  # from the first on again
     while panel.checkpoint != 0 and time.monotonic() < end:
         time.sleep(0.01)
@@ -225,7 +225,7 @@ def test_play_goes_through_the_checkpoints_and_pauses(panel, monkeypatch):
 
 
 def test_a_hand_that_scrubs_pauses_it(panel, monkeypatch):
-    monkeypatch.setattr("cnnwidgets.panels.evolution.panel.FRAME", 60)
+    monkeypatch.setattr("cnnwidgets.panels.evolution.playing.FRAME", 60)
     panel.play()
     end = time.monotonic() + PATIENCE
     while panel.checkpoint != 1 and time.monotonic() < end:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,31 +12,23 @@ import numpy as np
 import traitlets as t
 from torch import nn
 
-from cnnwidgets.base import ImagePanel, action, column, draws, row
+from cnnwidgets.base import column, draws, row
 from cnnwidgets.base import controls as c
-from cnnwidgets.base.jobs import LOCK, Job, import_for_layouts, import_for_pictures
+from cnnwidgets.base.jobs import Job, import_for_layouts, import_for_pictures
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.traits import Choice, Number, Seed, public
-from cnnwidgets.methods import Evolution, evolution
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.checkpoints import Checkpoints, checkpoints_of
-from cnnwidgets.methods.course_layouts import METHODS, course_layouts
-from cnnwidgets.methods.patches import picture_of
+from cnnwidgets.methods.course_layouts import METHODS
 from cnnwidgets.methods.stages import local, stages
-from cnnwidgets.methods.thumbnails import Thumbnails
-from cnnwidgets.net import BoundModel, Cancelled
+from cnnwidgets.net import BoundModel
 from cnnwidgets.net.items import names_of
 from cnnwidgets.optional import MissingPackage
 from cnnwidgets.panels.evolution.charts import similarity_chart
 from cnnwidgets.panels.evolution.film import Film
-from cnnwidgets.panels.evolution.looks import Looks, look
-from cnnwidgets.views import ChartView, ImageGrid, ScatterView, atlas
-
-FRAME = 0.8
-"""Seconds that each checkpoint is shown while all are gone through."""
-
-IN_A_BATCH = 64 * 2**20
-"""Bytes that the layers' outputs for a batch may take."""
+from cnnwidgets.panels.evolution.playing import Played
+from cnnwidgets.panels.evolution.work import Seen, Work
+from cnnwidgets.views import ChartView, ImageGrid, ScatterView
 
 PICTURE = 96
 """Side of the picture in CSS pixels."""
@@ -45,34 +36,15 @@ PICTURE = 96
 CHART = "how alike each layer is to its end, by checkpoint"
 
 
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """What is known of the checkpoints so far.
-
-    Attributes:
-        layer: that is shown.
-        looks: the layer's filters, and its maps of the picture.
-        course: what they say of the data set.
-        points: (n, 2) of each, where the layer puts its pictures; None as long as that is not known.
-        sheet: the pictures themselves, small, as of :func:`~cnnwidgets.views.atlas`.
-    """
-
-    layer: str
-    looks: Looks
-    course: Evolution | None = None
-    points: tuple[np.ndarray, ...] | None = None
-    sheet: tuple[bytes, list[int]] | None = None
-
-
-class FeatureEvolution(ImagePanel):
+class FeatureEvolution(Played):
     """How did the network come to be? Filters, a unit and all pictures at each checkpoint of its training, under one slider.
 
     >>> cw.FeatureEvolution(cw.load("scenes"), cw.samples.scenes(size=200))
     >>> cw.FeatureEvolution(net, pictures, "folder")     # that cw.monitor(..., checkpoints="folder") has written
 
     The chart compares each layer with what it is at the end (CKA): do lower layers settle first? Click a curve to choose its
-    layer and the checkpoint. Below are the layer's filters; beside them a unit's map of the picture and its strongest patch
-    at each checkpoint, and all pictures as points. All is computed once; then scrub, or play.
+    layer and the checkpoint. Below are all pictures as points; at the right a unit's map of the picture and its strongest
+    patch at each checkpoint, and the layer's filters. All is computed once; then scrub, or play.
 
     Parameters:
         net: a bound network, or a bare ``nn.Module``.
@@ -108,7 +80,6 @@ class FeatureEvolution(ImagePanel):
     checkpoints: Checkpoints
 
     _film: Job | None = None
-    _playing: Job | None = None
 
     def __init__(
         self,
@@ -125,54 +96,12 @@ class FeatureEvolution(ImagePanel):
         **options: Any,
     ) -> None:
         self._given, self._layers, self._workers, self._executor = checkpoints, layers, workers, executor
-        self._courses: dict[int, tuple[Evolution, tuple[bytes, list[int]]]] = {}
-        self._layouts: dict[Any, tuple[np.ndarray, ...]] = {}
         super().__init__(net, image, images=dataset, layer=layer, unit=unit, **options)
 
     @property
     def layer_names(self) -> list[str]:
         """The layers that are compared with their ends."""
         return self._stages
-
-    @property
-    def at(self) -> int:
-        """The number of the checkpoint on screen."""
-        return min(self.checkpoint, len(self.checkpoints.names) - 1)
-
-    @action(
-        lambda panel: "Pause" if panel.playing else "Play", primary=True, locked_by="checkpoint",
-        absent=lambda panel: panel._result is None,
-    )  # fmt: skip
-    def play(self) -> None:
-        """Go through the checkpoints, from the first one if the last one is shown."""
-        if self.playing:
-            self._pause()
-        else:
-            self._playing = self.aside("play", self._play)
-            self._show_controls()
-
-    @property
-    def playing(self) -> bool:
-        """Whether the checkpoints are gone through."""
-        return self._playing is not None and not (self._playing.cancelled or self._playing.done.is_set())
-
-    def _pause(self) -> None:
-        if self._playing is not None:
-            self._playing.cancel()
-            self._show_controls()
-
-    def _play(self, job: Job) -> None:
-        last = len(self.checkpoints.names) - 1
-        first = 0 if self.at == last else self.at + 1
-        for checkpoint in range(first, last + 1):
-            with LOCK:
-                if job.cancelled:
-                    return
-                self.checkpoint = checkpoint
-            if checkpoint < last:
-                job.rest(FRAME)
-        with LOCK:
-            self._pause()  # it has come to its end
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for the result and the patches; False if ``timeout`` (in seconds) passes first."""
@@ -191,6 +120,8 @@ class FeatureEvolution(ImagePanel):
         self._stages = stages(self.checkpoints.nets[-1]) if self._layers is None else list(self._layers)
         if not self._stages:
             raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
+        about = self.net, self.images, self.checkpoints, self._stages
+        self._worker = Work(*about, self._workers, self._executor)
 
     def build(self) -> Part | tuple[Part, ...]:
         import scipy.linalg  # noqa: F401
@@ -219,46 +150,7 @@ class FeatureEvolution(ImagePanel):
         return row(column(self.chart, self.scatter), column(seen, self.film.grid, self.filters), grow=(5, 6), basis=420)
 
     def compute(self, state: SimpleNamespace, job: Job) -> Seen:
-        seen = Seen(state.layer, look(self.checkpoints.nets, state.image, state.layer, cancel=job))
-        job.update(seen, 0.0)
-        try:
-            if state.limit not in self._courses:
-                course = self._course(state.limit, seen, job)
-                self._courses = {state.limit: (course, self._atlas(course))}
-            course, sheet = self._courses[state.limit]
-            seen = replace(seen, course=course, sheet=sheet)
-            return replace(seen, points=self._laid_out(seen, state, job))
-        except Cancelled as stop:
-            raise Cancelled("cancelled", partial=stop.partial or seen) from None
-
-    def _course(self, limit: int, seen: Seen, job: Job) -> Evolution:
-        """What the checkpoints say of the data set: found once."""
-        numbers = numbers_of(self.images, None)
-        if limit < len(numbers):
-            numbers = np.sort(np.random.default_rng(0).choice(numbers, limit, replace=False))
-        values = sum(int(np.prod(self.checkpoints.nets[-1].layers[name].output_shape)) for name in self.layer_names)
-
-        def tell(part: Evolution, share: float) -> None:
-            job.update(replace(seen, course=part), share)
-
-        try:
-            return evolution(
-                self.net, self.images, self.checkpoints, self.layer_names, indices=numbers.tolist(),
-                batch_size=int(np.clip(IN_A_BATCH // (4 * values), 8, 64)), workers=self._workers, executor=self._executor,
-                on_update=tell, cancel=job,
-            )  # fmt: skip
-        except Cancelled as stop:
-            raise Cancelled("cancelled", partial=replace(seen, course=stop.partial)) from None
-
-    def _laid_out(self, seen: Seen, state: SimpleNamespace, job: Job) -> tuple[np.ndarray, ...]:
-        """Where the layer puts the pictures: found once for each way to lay them out."""
-        assert seen.course is not None
-        key = state.limit, state.layer, state.method, state.seed
-        if key not in self._layouts:
-            job.update(seen, 1.0)
-            values = [features[state.layer] for features in seen.course.features]
-            self._layouts[key] = tuple(course_layouts(values, state.method, seed=state.seed, say=job.say, cancel=job))
-        return self._layouts[key]
+        return self._worker.run(state, job)
 
     @draws(of=lambda panel, seen: (seen.course, seen.layer))
     def draw_chart(self, seen: Seen) -> None:
@@ -380,9 +272,3 @@ class FeatureEvolution(ImagePanel):
         """Another layer may have fewer units."""
         if change.new in self.layer_names:
             self.unit = min(self.unit, self.checkpoints.nets[-1].layers[change.new].map_shape[0] - 1)
-
-    def _atlas(self, course: Evolution) -> tuple[bytes, list[int]]:
-        small = Thumbnails(self.net.preprocess)
-        for index in course.indices.tolist():
-            small.update(SimpleNamespace(inputs=picture_of(self.net, self.images, index)))  # type: ignore[arg-type]
-        return atlas(small.result())
