@@ -12,6 +12,7 @@ from .panels import BackwardRules as BackwardRules
 from .panels import Concepts as Concepts
 from .panels import EarlyStopping as EarlyStopping
 from .panels import EmbeddingExplorer as EmbeddingExplorer
+from .panels import FeatureEvolution as FeatureEvolution
 from .panels import FeatureMapBrowser as FeatureMapBrowser
 from .panels import FilterGrid as FilterGrid
 from .panels import GradientCheck as GradientCheck

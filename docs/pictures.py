@@ -38,6 +38,7 @@ STATES = {
     "TopPatches": 'cw.TopPatches(net, pictures, "layer1.1.relu:2", 5)',
     "UnitExplorer": 'cw.UnitExplorer(cw.load("digits"), cw.samples.digits(), 5, "relu2", 3)',
     "Concepts": 'cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 6)',
+    "FeatureEvolution": 'cw.FeatureEvolution(net, pictures, layer="layer1", unit=5, checkpoint=3, image=3, limit=100)',
     "EmbeddingExplorer": "cw.EmbeddingExplorer(net, pictures, limit=500, image=484)",
     "BackwardRules": "cw.BackwardRules()",
     "SchedulePlayground": "cw.SchedulePlayground(specs=[\n"

@@ -71,18 +71,6 @@ def Layer(of: str, *, help: str, text: Callable[[Row], str] | None = None, contr
     return public(t.Unicode(None, allow_none=True, help=help).tag(rows=of), shown, then=then, usual=stands_for)
 
 
-def telling_layer(panel: Any) -> str | None:
-    """The deepest layer with units whose positions see at most half of the picture's side; the first where there is none."""
-    rows, size = panel.net.layers.with_units, panel.net.input_shape[1:]
-    fields = [(row.name, row.receptive_field) for row in rows]
-    small = [
-        name
-        for name, sees in fields
-        if sees and sees.status != "global" and all(2 * a <= b for a, b in zip(sees.size, size, strict=True))
-    ]
-    return (small[-1:] or [row.name for row in rows[:1]] or [None])[0]
-
-
 def Unit(default: int = -1, *, help: str = "index of the selected unit; -1 for none", then: Then = "nothing") -> Any:
     """The index of a unit, that a view selects."""
     return public(t.Int(default, help=help), None, then=then, none=-1)

@@ -19,6 +19,7 @@ from cnnwidgets.methods.diagnosis import SYMPTOMS, Diagnosis, Finding, OverFit, 
 from cnnwidgets.methods.early_stopping import Patience, Stop, early_stopping
 from cnnwidgets.methods.embedding import Embedding, Layout, embed, noise_like
 from cnnwidgets.methods.embedding_parameters import PARAMETERS
+from cnnwidgets.methods.evolution import Evolution, evolution
 from cnnwidgets.methods.factors import Factors, factors
 from cnnwidgets.methods.faithfulness import Faithfulness, Pointing, faithfulness, pointing_game
 from cnnwidgets.methods.feature_cache import FeatureCache
@@ -119,6 +120,7 @@ __all__ = [
     "Diagnosis",
     "Embedding",
     "Evaluation",
+    "Evolution",
     "Factors",
     "Faithfulness",
     "FeatureCache",
@@ -190,6 +192,7 @@ __all__ = [
     "early_stopping",
     "embed",
     "evaluate",
+    "evolution",
     "factors",
     "faithfulness",
     "features",

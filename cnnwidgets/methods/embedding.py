@@ -159,7 +159,8 @@ def embed(
 class Layout:
     """A layout that is made step by step; to pause it is not to step. Parameters: see :func:`embed`.
 
-    However the iterations are divided into steps, the points are the same.
+    However the iterations are divided into steps, the points are the same. ``start``, (n, 2), is where those of a t-SNE
+    begin; by default by PCA.
 
     Attributes:
         features: (n, d).
@@ -168,7 +169,16 @@ class Layout:
     """
 
     @checked
-    def __init__(self, features: Any, method: str = "tsne", *, seed: int = 0, labels: Any = None, **params: Any):
+    def __init__(
+        self,
+        features: Any,
+        method: str = "tsne",
+        *,
+        seed: int = 0,
+        labels: Any = None,
+        start: np.ndarray | None = None,
+        **params: Any,
+    ):
         self.features = matrix(features)
         n, d = self.features.shape
         self.method, self.seed = method, seed
@@ -188,7 +198,7 @@ class Layout:
         if method == "pca":
             self._layouter: Layouter = PCA(self.features, seed)
         elif method == "tsne":
-            self._layouter = TSNE(self.features, seed, self.params)
+            self._layouter = TSNE(self.features, seed, self.params, start)
         else:
             self._layouter = UMAP(self.features, seed, self.params, self.labels)
 

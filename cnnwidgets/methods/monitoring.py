@@ -6,12 +6,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sized
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from cnnwidgets.methods.checkpoint_folder import CheckpointWriter
 from cnnwidgets.methods.histories import History
 from cnnwidgets.methods.monitoring_calls import Statistics
 from cnnwidgets.methods.monitoring_loop import Loop
@@ -33,6 +35,8 @@ def monitor(
     scheduler: Scheduler | None = None,
     epochs: int | None = None,
     every: int | None = None,
+    checkpoints: str | Path | None = None,
+    checkpoint_steps: int | None = None,
     on_update: Callable[[Monitor], Any] | None = None,
 ) -> Monitor:
     """Watch a training loop, whatever it looks like.
@@ -63,23 +67,33 @@ def monitor(
         epochs: how many there will be, to tell the time left and what is left of the schedule.
         every: sample each k-th step; by default as often as
             :data:`~cnnwidgets.methods.monitoring_samples.BUDGET` allows.
+        checkpoints: a folder for the weights as they are at the start, along the training and at its end, a safetensors
+            file each; 16 of them at most, evenly spaced. :func:`cnnwidgets.methods.evolution` takes it.
+        checkpoint_steps: steps between two of them, before they grow too many; by default an epoch, as the loader's length
+            or :meth:`Monitor.epoch` says it, or 100 steps.
         on_update: called with the monitor now and then, twice a second at most, and at the end.
 
     Raises:
-        TypeError, ValueError: an argument is none of these, or the loader is empty.
+        TypeError, ValueError: an argument is none of these, the loader is empty, or the folder holds other checkpoints.
     """
     if isinstance(loader, Sized) and len(loader) == 0:
         raise ValueError("the training loader is empty: it gives no batch")
     if any(hasattr(part, "_orig_mod") or part._compiled_call_impl is not None for part in model.modules()):
         raise ValueError("a compiled network shows nothing of its inside: expected the network before torch.compile")
-    for name, value in (("epochs", epochs), ("every", every)):
+    for name, value in (("epochs", epochs), ("every", every), ("checkpoint_steps", checkpoint_steps)):
         if value is not None and value < 1:
             raise ValueError(f"{name} is {value}; expected a whole number of at least 1")
-    return Monitor(model, loader, optimizer, scheduler, epochs, every, on_update)
+    epoch_steps = len(loader) if isinstance(loader, Sized) else None
+    writer = None if checkpoints is None else CheckpointWriter(model, checkpoints, checkpoint_steps, epoch_steps)
+    return Monitor(model, loader, optimizer, scheduler, epochs, every, writer, on_update)
 
 
 class Monitor:
-    """Follows a training inside its ``with`` block; what :func:`monitor` gives."""
+    """Follows a training inside its ``with`` block; what :func:`monitor` gives.
+
+    Attributes:
+        checkpoints: what keeps checkpoints of it; None if none are wanted.
+    """
 
     def __init__(
         self,
@@ -89,10 +103,11 @@ class Monitor:
         scheduler: Any,
         epochs: int | None,
         every: int | None,
+        checkpoints: CheckpointWriter | None,
         on_update: Callable[[Monitor], Any] | None,
     ):
         self._model, self._optimizer, self._scheduler = model, optimizer, scheduler
-        self._epochs, self._on_update = epochs, on_update
+        self._epochs, self.checkpoints, self._on_update = epochs, checkpoints, on_update
         self._epoch_steps = len(loader) if isinstance(loader, Sized) else None
         self._epoch_ends: list[int] = []
         self._loop = Loop(model, optimizer, scheduler, every)
@@ -104,12 +119,16 @@ class Monitor:
             raise RuntimeError("this monitor has been used: make a new one for each training")
         self._stack = ExitStack()
         self._loop.ticks = self._tick
+        if self.checkpoints is not None:
+            self.checkpoints.keep(0)
         self._stack.enter_context(self._loop.following())
         return self
 
     def __exit__(self, *error: Any) -> None:
         assert self._stack is not None
         self._stack.close()
+        if self.checkpoints is not None:
+            self.checkpoints.keep(len(self._loop.log))
         if self._on_update is not None:
             self._on_update(self)
 
@@ -135,12 +154,16 @@ class Monitor:
         """Say that an epoch has ended."""
         self._loop.close_validation()
         self._epoch_ends.append(len(self._loop.log))
+        if self.checkpoints is not None:
+            self.checkpoints.epoch(len(self._loop.log))
 
     def _tick(self) -> None:
         """A step was made."""
         steps = len(self._loop.log)
         if self._epoch_steps and steps % self._epoch_steps == 0:
             self._epoch_ends.append(steps)
+        if self.checkpoints is not None:
+            self.checkpoints.step(steps)
         now = time.perf_counter()
         if self._on_update is not None and now >= self._next_tell:
             self._on_update(self)

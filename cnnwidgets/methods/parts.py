@@ -10,7 +10,7 @@ import os
 import pickle
 import tempfile
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -138,15 +138,19 @@ def torch_threads(number: int) -> Iterator[None]:
 def _outputs(job: Job, inputs: torch.Tensor) -> tuple[Any, dict[str, torch.Tensor]]:
     """The scores (N, K), None if there are none, and copies of some layers' outputs."""
     if not job.alone:
-        return _run_network(job.net, inputs, job.layers)
-    each = [_run_network(job.net, one, job.layers) for one in inputs.split(1)]
+        return run_network(job.net, inputs, job.layers)
+    each = [run_network(job.net, one, job.layers) for one in inputs.split(1)]
     scores, outputs = zip(*each, strict=True)
     together = {name: torch.cat([some[name] for some in outputs]) for name in job.layers}
     return None if scores[0] is None else torch.cat(scores), together
 
 
-def _run_network(net: BoundModel, inputs: torch.Tensor, layers: dict[str, str]) -> tuple[Any, dict[str, torch.Tensor]]:
-    """The same of one pass."""
+def run_network(net: BoundModel, inputs: torch.Tensor, layers: Mapping[str, str]) -> tuple[Any, dict[str, torch.Tensor]]:
+    """The scores (N, K), None if there are none, and copies of some layers' outputs, from one pass.
+
+    Parameters:
+        layers: rows of ``net.layers`` by the names that their outputs get.
+    """
     found: dict[str, torch.Tensor] = {}
     rows = set(layers.values())
 

@@ -178,9 +178,9 @@ class Alignment:
         self.seen = n = len(batch.inputs) if len(batch.inputs) >= FEWEST else 0
         if not n:
             return
-        outputs = batch.outputs if self.other is None else _outputs(self.other.net, batch.inputs, self.others)
-        mine = torch.stack([_gram(name, batch.outputs[name], batch) for name in self.names])
-        theirs = torch.stack([_gram(name, outputs[name], batch) for name in self.others])
+        outputs = batch.outputs if self.other is None else outputs_of(self.other.net, batch.inputs, self.others)
+        mine = torch.stack([gram(name, batch.outputs[name], batch) for name in self.names])
+        theirs = torch.stack([gram(name, outputs[name], batch) for name in self.others])
         self.between = n * dependence(mine, theirs).numpy()
         self.own = n * np.array([dependence(one[None], one[None]).item() for one in mine])
         self.others_own = n * np.array([dependence(one[None], one[None]).item() for one in theirs])
@@ -213,7 +213,7 @@ def dependence(one: Tensor, other: Tensor) -> Tensor:
     return (trace + sums - 2 / (n - 2) * rows @ other_rows.T) / (n * (n - 3))
 
 
-def _gram(name: str, output: Tensor, batch: Batch) -> Tensor:
+def gram(name: str, output: Tensor, batch: Batch) -> Tensor:
     """(n, n): the inner products of what a layer gives for each two pictures, without those of a picture with itself."""
     values = output.flatten(1).double()
     wrong = ~torch.isfinite(values).all(1).numpy()
@@ -223,7 +223,7 @@ def _gram(name: str, output: Tensor, batch: Batch) -> Tensor:
     return (values @ values.T).fill_diagonal_(0)
 
 
-def _outputs(net: BoundModel, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+def outputs_of(net: BoundModel, inputs: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
     """What another network's layers give for the same inputs."""
     parts = [inputs] if net.takes_batches() else inputs.split(1)
     each = [{name: output.clone() for name, output in net.trace(some, layers).items()} for some in parts]  # it is used again

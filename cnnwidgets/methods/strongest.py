@@ -27,12 +27,14 @@ class Strongest:
         k: rows kept of each unit.
         one_per_picture: whether a picture gives its strongest position only.
         seed: of the sample.
+        sample: pictures in the sample, by default :data:`SAMPLE`; 0 where nobody asks for the deciles.
     """
 
-    def __init__(self, layer: Layer, k: int, one_per_picture: bool, seed: int) -> None:
+    def __init__(self, layer: Layer, k: int, one_per_picture: bool, seed: int, sample: int | None = None) -> None:
         units = layer.map_shape[0]
         self.layer, self.layers = layer, [layer.name]
         self.k, self.one_per_picture, self.seed = k, one_per_picture, seed
+        self.most = SAMPLE if sample is None else sample
         self.seen = 0
         self.alive, self.silent = np.zeros(units, bool), np.zeros(units, np.int64)
         self.strong, self.weak = _no_rows(units), _no_rows(units)
@@ -45,7 +47,7 @@ class Strongest:
         wrong = ~torch.isfinite(top).all(1).numpy()
         if wrong.any():
             raise ValueError(f"{self.layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
-        part = Strongest(self.layer, self.k, self.one_per_picture, self.seed)
+        part = Strongest(self.layer, self.k, self.one_per_picture, self.seed, self.most)
         part.seen = len(values)
         part.alive, part.silent = (top != 0).any(0).numpy(), (top == 0).sum(0).numpy()
         silent = np.flatnonzero(~part.alive)
@@ -59,9 +61,10 @@ class Strongest:
             ordered, places = values.sort(dim=2, descending=True, stable=True)
             each = [_rows(ordered[..., j], batch, places[..., j]) for j in range(min(self.k, values.shape[2]))]
             part.strong = _first(_together(*each), self.k, -1)
-        part.priority = priorities(batch.indices, self.seed)
-        kept = part.priority <= self.priority[-1] if len(self.priority) == SAMPLE else np.ones(len(values), bool)
-        part.sample, part.priority = _placed(_picked(maxima, kept), values), part.priority[kept]
+        if self.most:
+            part.priority = priorities(batch.indices, self.seed)
+            kept = part.priority <= self.priority[-1] if len(self.priority) == self.most else np.ones(len(values), bool)
+            part.sample, part.priority = _placed(_picked(maxima, kept), values), part.priority[kept]
         self.merge(part)
 
     def merge(self, other: Strongest) -> None:
@@ -71,12 +74,12 @@ class Strongest:
         self.weak = _first(_together(self.weak, other.weak), self.k, 1)
         if len(other.priority):
             priority = np.concatenate([self.priority, other.priority])
-            kept = np.argsort(priority, kind="stable")[:SAMPLE]
+            kept = np.argsort(priority, kind="stable")[: self.most]
             self.priority, self.sample = priority[kept], _picked(_together(self.sample, other.sample), kept)
 
     def result(self) -> Strongest:
         """What was gathered: merging makes new arrays, and so it does not change."""
-        found = Strongest(self.layer, self.k, self.one_per_picture, self.seed)
+        found = Strongest(self.layer, self.k, self.one_per_picture, self.seed, self.most)
         found.restore(self.state())
         return found
 

@@ -94,12 +94,12 @@ class TSNE(Layouter):
 
     fitted: Affinities
 
-    def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any]):
+    def __init__(self, features: np.ndarray, seed: int, params: dict[str, Any], start: np.ndarray | None = None):
         library()  # at once, and not only when it begins
         self._params = params
         self.iterations = params["n_iter"]
         self.fitted = Affinities(features, seed, params)
-        self._first = jitter(self.fitted.start[self.fitted.order], seed)
+        self._first = jitter((self.fitted.start if start is None else start)[self.fitted.order], seed)
         self._first *= TIGHT / self._first.std(0)[0]
         self.begin()
 

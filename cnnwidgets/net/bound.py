@@ -91,6 +91,7 @@ class BoundModel(Passes):
         module: the very object that was passed.
         name: what reprs call it.
         device: where inputs go.
+        sample: the bundled network that it is, at whatever epoch; empty if it is none.
         code: the lines of plain PyTorch that make ``model`` and ``preprocess``.
     """
 
@@ -104,6 +105,7 @@ class BoundModel(Passes):
         device: Any = None,
         outputs: Any = None,
         name: str | None = None,
+        sample: str = "",
         code: str | None = None,
         notes: Sequence[str] = (),
     ) -> None:
@@ -111,7 +113,7 @@ class BoundModel(Passes):
         check_module(model)
         check("preprocess", preprocess, [KINDS["None"], KINDS["Callable"]])
         self.module = model
-        self.name = name or type(model).__name__
+        self.name, self.sample = name or type(model).__name__, sample
         before = ", as it was before torch.compile" if self.original is not model else ""
         self.code = code or f"model = ...  # your network{before}\npreprocess = ...  # PIL picture to input tensor"
         self.device = device_of(model, device)

@@ -59,6 +59,7 @@ def _sample(name: str, weights: str | int | None) -> BoundModel:
         preprocess=Preprocess(sample.input_shape, sample.mean, sample.std),
         input_shape=sample.input_shape,
         name=name if epoch is None else f"{name} after {epoch} epochs",
+        sample=name,
         code=f"import cnnwidgets as cw\n\nnet = cw.load({name!r}{'' if epoch is None else f', weights={str(epoch)!r}'})\n"
         "model, preprocess = net.module, net.preprocess",
     )

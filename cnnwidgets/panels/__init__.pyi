@@ -4,6 +4,7 @@ from .backward_rules import BackwardRules as BackwardRules
 from .concepts import Concepts as Concepts
 from .early_stopping import EarlyStopping as EarlyStopping
 from .embedding import EmbeddingExplorer as EmbeddingExplorer
+from .evolution import FeatureEvolution as FeatureEvolution
 from .filters import FilterGrid as FilterGrid
 from .gradient_check import GradientCheck as GradientCheck
 from .initialization import InitLab as InitLab

@@ -63,7 +63,8 @@ class TrainingMonitor(LearnsByHeart):
     Parameters:
         training: a network; or what was recorded of a training: a :class:`~cnnwidgets.methods.Record`, a
             :class:`~cnnwidgets.methods.History`, the file of either, or the name of one that is bundled.
-        loader, optimizer, scheduler, epochs, every: of a network, see :func:`cnnwidgets.methods.monitor`.
+        loader, optimizer, scheduler, epochs, every, checkpoints, checkpoint_steps: of a network, see
+            :func:`cnnwidgets.methods.monitor`.
         criterion: of a network: scores and labels to the mean loss, for what is learned by heart.
     """
 
@@ -78,6 +79,8 @@ class TrainingMonitor(LearnsByHeart):
         scheduler: Scheduler | None = None,
         epochs: int | None = None,
         every: int | None = None,
+        checkpoints: str | Path | None = None,
+        checkpoint_steps: int | None = None,
         criterion: Loss = F.cross_entropy,
         **options: Any,
     ) -> None:
@@ -89,7 +92,8 @@ class TrainingMonitor(LearnsByHeart):
         self._name = training if isinstance(training, str) else type(training).__name__
         if isinstance(training, nn.Module):
             about: dict[str, Any] = {"scheduler": scheduler, "epochs": epochs, "every": every}
-            self._monitor = follow(training, loader, optimizer, **about, on_update=self._feed)
+            kept: dict[str, Any] = {"checkpoints": checkpoints, "checkpoint_steps": checkpoint_steps}
+            self._monitor = follow(training, loader, optimizer, **about, **kept, on_update=self._feed)
             self._newest = self._monitor.record
         else:
             self._newest = record_of(training)
@@ -220,7 +224,9 @@ class TrainingMonitor(LearnsByHeart):
     def summary(self, found: Watched) -> str:
         told = found.diagnosis.summary if found.record.steps else "No step was made yet."
         tried = [self.by_heart.summary] if self.by_heart else []
-        return "\n".join([*tried, told, *found.record.report().split("\n")])
+        writer = self._monitor.checkpoints if self._monitor is not None else None
+        kept = [writer.sentence] if writer is not None else []
+        return "\n".join([*tried, told, *kept, *found.record.report().split("\n")])
 
     def progress(self, partial: Watched | None) -> str:
         if partial is None or not partial.record.steps:
@@ -252,6 +258,8 @@ def monitor(
 
     >>> with cw.monitor(model, loader, optimizer) as m:
     ...     ...  # your loop, as it is
+
+    ``checkpoints="folder"`` keeps the weights along the way, for a :class:`FeatureEvolution`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is {said(model)}; expected a torch.nn.Module")

@@ -37,6 +37,9 @@ MAKERS = {
     "patches": lambda **given: cw.TopPatches(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", **given}),
     "units": lambda **given: cw.UnitExplorer(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", **given}),
     "concepts": lambda **given: cw.Concepts(cw.load(DIGITS), cw.samples.digits(), **{"layer": "relu1", "n": 2, **given}),
+    "evolution": lambda **given: cw.FeatureEvolution(
+        cw.load(DIGITS), cw.samples.digits(), **{"layers": ["pool2", "fc3"], "layer": "pool2", "limit": 20, **given}
+    ),
     "finder": lambda **given: cw.LRFinder(DIGITS, **{"steps": 10, **given}),
     "race": lambda **given: cw.TrainingRace(specs=[{"kind": "constant", "lr": 0.02}], **{"steps": 1, **given}),
     "lab": lambda **given: cw.InitLab(**{"depth": 2, "width": 20, **given}),
@@ -106,6 +109,9 @@ UNFIT = [
     ("concepts", "n", 0, "n is 0; expected a whole number of at least 1"),
     ("concepts", "opacity", 1.5, "opacity is 1.5; expected a number from 0 to 1"),
     ("concepts", "factor", 0.5, "factor is 0.5; expected a whole number"),
+    ("evolution", "method", "pcaa", "there is no method 'pcaa'. Did you mean 'pca'"),
+    ("evolution", "checkpoint", -1, "checkpoint is -1; expected a whole number of at least 0"),
+    ("evolution", "limit", 3, "limit is 3; expected a whole number of at least 4"),
     ("finder", "steps", 5, "steps is 5; expected a whole number of at least 10"),
     ("finder", "momentum", 1.5, "momentum is 1.5; expected a number from 0 to 0.999999"),
     ("race", "seeds", 21, "seeds is 21; expected a whole number from 1 to 20"),

@@ -45,6 +45,10 @@ PANELS = {  # how it is made, and another state, whose picture, maps or curves a
         lambda: cw.Concepts(cw.load("digits"), cw.samples.digits(), "relu2", 3),
         {"layer": "relu1", "n": 2},
     ),
+    "FeatureEvolution": (
+        lambda: cw.FeatureEvolution(cw.load("digits"), cw.samples.digits(), layer="pool2", limit=40),
+        {"layer": "relu4", "image": 1},
+    ),
     "OcclusionSlider": (lambda: cw.OcclusionSlider(cw.load("scenes"), cw.samples.scenes(), **SCENES), {"image": 1}),
     "SaliencyPanel": (
         lambda: cw.SaliencyPanel(cw.load("scenes"), cw.samples.scenes(), methods=["saliency"], outline="object"),

@@ -16,12 +16,13 @@ from cnnwidgets.base import controls as c
 from cnnwidgets.base.image import Image, bound
 from cnnwidgets.base.jobs import Job, import_for_pictures
 from cnnwidgets.base.layout import Part
-from cnnwidgets.base.traits import Choice, Cursor, Flag, Slide, public, telling_layer
+from cnnwidgets.base.traits import Choice, Cursor, Flag, Slide, public
 from cnnwidgets.methods import TopPatches as Found
 from cnnwidgets.methods import UnitPatches, project, top_patches
 from cnnwidgets.methods.batches import learn_input_shape, numbers_of
 from cnnwidgets.methods.code.top_patches import patch_lines
 from cnnwidgets.methods.patches import Patch
+from cnnwidgets.methods.stages import local
 from cnnwidgets.net import BoundModel, UnitAddress
 from cnnwidgets.net.relu_rules import NoRule
 from cnnwidgets.panels.top_patches import words
@@ -55,7 +56,7 @@ class TopPatches(Panel):
     layer = public(
         t.Unicode(None, allow_none=True, help="Layer whose units are asked for their patches"),
         c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
-        usual=telling_layer,
+        usual=lambda panel: local(panel.net, panel.layer_names),
     )
     unit = public(
         t.Int(0, help="Index of the unit; type a number to find it, or “dead”"),

@@ -9,8 +9,8 @@ import traitlets as t
 from cnnwidgets.base import Choice, ColoredPanel, Cursor, ImagePanel, Order, action, public
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.coloring import Scale
-from cnnwidgets.base.traits import telling_layer
 from cnnwidgets.methods.activations import ORDERS
+from cnnwidgets.methods.stages import local
 from cnnwidgets.net import UnitAddress
 from cnnwidgets.panels.units.graph import KINDS
 
@@ -26,7 +26,7 @@ class UnitChoice(ImagePanel, ColoredPanel):
     layer = public(
         t.Unicode(None, allow_none=True, help="Layer whose units are shown"),
         c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
-        usual=telling_layer,
+        usual=lambda panel: local(panel.net, panel.layer_names),
     )
     unit = public(t.Int(0, help="Index of the chosen unit"), None, then="nothing", none=-1)
     y = Cursor(help="Row of the cursor in the picture, in pixels")
