@@ -80,6 +80,7 @@ def test_every_panel_opens_without_them(without, name):
         "OcclusionSlider",
         "SaliencyPanel",
         "TopPatches",
+        "TwoNetworks",
     )  # or asks for none
     assert ("A chart needs plotly, which is not installed: pip install plotly" in message) == has_chart
 

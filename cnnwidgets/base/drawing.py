@@ -60,20 +60,19 @@ def drawing(cls: type, public: list[str]) -> dict[str, tuple[str, ...]]:
 
 
 class Drawn:
-    """What each of a panel's methods has drawn of a result, so that what is on screen is not drawn again.
-
-    Attributes:
-        missing: what to say of a package without which some of it could not be drawn; all else is.
-    """
-
-    missing = ""
+    """What each of a panel's methods has drawn of a result, so that what is on screen is not drawn again."""
 
     def __init__(self) -> None:
         self._parts: dict[str, Any] = {}
+        self._missing: dict[str, str] = {}
+
+    @property
+    def missing(self) -> str:
+        """What to say of a package without which some of it could not be drawn; all else is."""
+        return next(iter(self._missing.values()), "")
 
     def draw(self, panel: Any, result: Any) -> None:
         """Call the methods of a panel that draw, but for those whose part of the result is on screen."""
-        self.missing = ""
         for name in panel.drawing:
             of = getattr(type(panel), name).of
             part = of and of(panel, result)
@@ -85,7 +84,8 @@ class Drawn:
 
     def call(self, panel: Any, name: str, result: Any) -> None:
         """Call one of them."""
+        self._missing.pop(name, None)
         try:
             getattr(panel, name)(result)
         except MissingPackage as error:
-            self.missing = str(error)
+            self._missing[name] = str(error)
