@@ -77,7 +77,7 @@ class UnitChoice(ImagePanel, ColoredPanel):
         """Hold this unit's story while you look at other units, layers and pictures; or release it."""
         self.held = [] if self.held else [self.layer, self.unit]
 
-    @action(lambda panel: "Restore" if panel.here.unit in panel.off else "Ablate", key="a", locked_by="off")
+    @action(lambda panel: "Restore" if panel.here.unit in panel.off else "Ablate", key="a", more=True, locked_by="off")
     def ablate(self) -> None:
         """Switch the unit off, or on again, and see the accuracy without it."""
         unit = self.here.unit
