@@ -53,6 +53,7 @@ from cnnwidgets.methods.occlusion import Occlusion, occlusion
 from cnnwidgets.methods.occlusion_map import OcclusionMap
 from cnnwidgets.methods.parameters import Parameter
 from cnnwidgets.methods.patches import Crop, Patch
+from cnnwidgets.methods.predict_without import predict_without
 from cnnwidgets.methods.projections import project
 from cnnwidgets.methods.race import Race, race
 from cnnwidgets.methods.race_presets import RACES
@@ -221,6 +222,7 @@ __all__ = [
     "optimizer_specs",
     "over_fit",
     "pointing_game",
+    "predict_without",
     "project",
     "race",
     "random_sets",

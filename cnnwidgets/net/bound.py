@@ -336,7 +336,10 @@ class BoundModel(Passes):
             ValueError: k is below 1, the output is not finite, or the class names are not as many as the outputs.
         """
         check("k", k, [KINDS["Count"]])
-        scores = self.scores(images)
+        return self.named(self.scores(images), k)
+
+    def named(self, scores: torch.Tensor, k: int) -> list[list[tuple[str, float]]]:
+        """What :meth:`predict` says of scores (N, K), such as :meth:`scores` gives."""
         check_finite(scores, f"the output of {self.name}")
         answers = self.output.answers(scores)
         if not self.output.has_probabilities:

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 
 import cnnwidgets as cw
+from cnnwidgets.numbers import percent
 from cnnwidgets.panels.units.charts import words_alone
 from cnnwidgets.views import ChartView
 from tests.base.tiny import PATIENCE
@@ -164,6 +165,21 @@ def test_the_accuracy_without_units_is_that_of_zeroing_them_by_hand(net, panel):
     assert panel.detail == "ablation"
     panel.ablate()
     assert panel.off == [0]
+
+
+def test_the_answer_to_the_picture_without_the_unit_is_that_of_zeroing_it_by_hand(net, panel):
+    panel.ablate()
+    assert panel.wait(PATIENCE)
+    chances = []
+    for kept in (torch.ones(5), _without([UNIT])):
+        with torch.no_grad():
+            maps_ = net.module[:5](inputs()[3:4]) * kept[None, :, None, None]
+            chances.append(net.module[5:](maps_).softmax(1)[0])
+    before, after = (f"{int(p.argmax())} ({percent(float(p.max()))})" for p in chances)
+    assert panel.picture.caption == f"{before}; without unit 2: {after}"
+    panel.ablate()
+    assert panel.wait(PATIENCE)
+    assert panel.picture.caption == before
 
 
 def _without(numbers) -> torch.Tensor:

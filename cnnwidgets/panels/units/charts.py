@@ -88,7 +88,7 @@ def ablation_chart(found: Ablation, off: Sequence[int]) -> Any:
     import plotly.graph_objects as go
 
     without, *others, alone = found.accuracy
-    noun = f"unit {off[0]}" if len(off) == 1 else f"{len(off)} units"
+    noun = named(off)
     some = "1 random unit" if len(off) == 1 else f"{len(off)} random units"
     rows = [("intact", found.intact), (f"without {noun}", without), (f"without {some}", float(np.mean(others)))]
     rows.append((f"only {noun}", alone))
@@ -107,6 +107,11 @@ def ablation_chart(found: Ablation, off: Sequence[int]) -> Any:
         xaxis={"range": [0, 102], "ticksuffix": "%", "nticks": 5, "fixedrange": True},
         yaxis={"fixedrange": True, "tickfont": {"size": 13}},
     )  # fmt: skip
+
+
+def named(off: Sequence[int]) -> str:
+    """Units in few words."""
+    return f"unit {off[0]}" if len(off) == 1 else f"{len(off)} units"
 
 
 def _title(words: str) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, Job
-from cnnwidgets.methods import Ablation, ablate, all_but, random_sets
-from cnnwidgets.panels.units.charts import ablation_chart, words_alone
-from cnnwidgets.views import ChartView
+from cnnwidgets.methods import Ablation, ablate, all_but, predict_without, random_sets
+from cnnwidgets.methods.browsing import Browsed
+from cnnwidgets.panels.units.charts import ablation_chart, named, words_alone
+from cnnwidgets.views import ChartView, ImageView
 
 KEPT = 64
 """Results that are kept."""
@@ -25,6 +26,18 @@ class Losses:
     def look_at(self, layer: str, off: Sequence[int]) -> Job:
         """Show the accuracy without some units of a layer."""
         return self._panel.aside("ablation", lambda job: self._look(job, layer, tuple(off)))
+
+    def answer(self, layer: str, off: Sequence[int], browsed: Browsed, view: ImageView) -> Job:
+        """Say below the picture what the network says of it, and what it says without these units."""
+
+        def look(job: Job) -> None:
+            (without,) = predict_without(self._panel.net, (layer, off), browsed.inputs, 1)
+            said = self._panel.net.output.word(*without)
+            with LOCK:
+                if not job.cancelled:
+                    view.caption = f"{browsed.first}; without {named(off)}: {said}"
+
+        return self._panel.aside("answer", look)
 
     def _look(self, job: Job, layer: str, off: tuple[int, ...]) -> None:
         net, asked = self._panel.net, (layer, off)

@@ -132,8 +132,15 @@ class UnitExplorer(UnitChoice):
         browsed, layer = found.browsed, found.browsed.maps.layer
         self.picture.show(
             self.net.picture(browsed.inputs), field=asdict(layer.receptive_field) if layer.receptive_field else {},
-            positions=list(layer.map_shape[1:]), title="Picture", caption=browsed.first,
+            positions=list(layer.map_shape[1:]), title="Picture",
         )  # fmt: skip
+
+    @draws("off", of=lambda panel, found: found.browsed)
+    def draw_answer(self, found: Explored) -> None:
+        self.picture.caption = found.browsed.first
+        address = self._story(found)
+        if self.off and address and found.browsed.first:
+            self._jobs["answer"] = self._losses.answer(address.layer, self.off, found.browsed, self.picture)
 
     @draws("y", "x")
     def place_cursor(self, found: Explored) -> None:
