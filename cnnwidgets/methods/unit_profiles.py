@@ -97,17 +97,11 @@ def profiles_of(found: Responses, classes: int) -> LayerProfiles:
     """The profiles of a layer's responses, in the pictures' order.
 
     Parameters:
-        classes: that the network has; 0 where it has none: then those of the labels.
-
-    Raises:
-        ValueError: a label is beyond the classes.
+        classes: that the network has. There may be more labels: a unit may tell what the network was not trained for.
     """
     indices, labels = np.concatenate(found.indices), np.concatenate(found.labels)
     order = np.argsort(indices, kind="stable")
-    beyond = labels[labels >= classes] if classes else labels[:0]
-    count = classes or int(labels.max(initial=-1)) + 1
-    if len(beyond):
-        raise ValueError(f"a picture has the label {beyond[0]}: the network has {classes} classes, numbered from 0")
+    count = max(classes, int(labels.max(initial=-1)) + 1)
     return LayerProfiles(
         found.layer, np.concatenate(found.values)[order], indices[order], labels[order], count, ~found.alive
     )

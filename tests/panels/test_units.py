@@ -292,3 +292,41 @@ def test_the_bundled_network_is_left_as_it_was():
     assert not any(part._forward_hooks or part._forward_pre_hooks or part.training for part in net.module.modules())
     assert all(one.grad is None for one in net.module.parameters())
     panel.close()
+
+
+class Tokens(nn.Module):
+    """Attention over patches: its units cannot be followed through it."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, 4)
+        self.mix = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.classify = nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.classify(self.mix(self.patches(x).flatten(2).transpose(1, 2)).mean(1))
+
+
+class Segmenting(nn.Module):
+    """Gives a dict with a map."""
+
+    def __init__(self):
+        super().__init__()
+        self.see, self.say = nn.Conv2d(3, 6, 3, padding=1), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x):
+        return {"out": self.say(torch.relu(self.see(x))), "mean": x.mean()}
+
+
+@pytest.mark.parametrize("module", [Tokens, Segmenting])
+def test_networks_of_other_kinds_tell_what_they_can_of_every_layer(module):
+    torch.manual_seed(0)
+    net = cw.bind(module().eval(), input_shape=(3, 12, 12))  # of fewer classes than labels, or of none
+    panel = cw.UnitExplorer(net, Pictures(12), 0)
+    for name in panel.layer_names:
+        panel.put(layer=name, unit=1)
+        assert panel.wait(PATIENCE) and panel.error is None
+        assert panel.status.kind == "ready" and panel.status.message.startswith(f'net["{name}"][1]'), panel.status.message
+        assert panel.graph.here == "unit 1"
+    assert "onnections end at" in cw.methods.connections(net, panel.layer_names[0], 0).notes[-1] or module is Segmenting
+    panel.close()

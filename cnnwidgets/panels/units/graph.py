@@ -12,7 +12,7 @@ from cnnwidgets.methods.activations import activations
 from cnnwidgets.methods.connections import connections
 from cnnwidgets.methods.influence import influence
 from cnnwidgets.net import UnitAddress
-from cnnwidgets.net.errors import capitalized
+from cnnwidgets.net.errors import capitalized, sentence
 from cnnwidgets.views import ConnectionsView
 
 SHOWN = 6
@@ -35,7 +35,7 @@ class Graph:
 
     def __init__(self, panel: Panel, view: ConnectionsView) -> None:
         self._panel, self._view = panel, view
-        self._sides: tuple[Sequence[Node], Sequence[Node]] = ((), ())
+        self._sides: tuple[Sequence[Node], Sequence[Node]] = ([], [])
 
     def look_at(self, address: UnitAddress, inputs: Any, kind: str) -> Job:
         """Show a unit's connections; inputs is the picture (1, C, H, W), preprocessed, whose maps the units have."""
@@ -47,33 +47,35 @@ class Graph:
         return None if layer is None else (layer, unit)
 
     def _look(self, job: Job, address: UnitAddress, inputs: Any, kind: str) -> None:
-        net = self._panel.net
-        wired = connections(net, *address, SHOWN)
-        sides: list[list[Node]] = [
-            [(one.layer, one.unit, math.copysign(one.norm, one.weight)) for one in some]
-            for some in (wired.before, wired.after)
-        ]
-        if kind == "influence":
-            found = influence(net, *address, image=inputs)
-            some = found.strongest_before(SHOWN), found.strongest_after(SHOWN)
-            sides = [[(one.layer, one.unit, one.value) for one in side] for side in some]
+        try:
+            sides, why = self._found(address, inputs, kind)
+        except ValueError as error:  # units that are none of a map cannot be followed
+            sides, why = ([], []), [sentence(error)]
         layers = {address.layer, *(layer for side in sides for layer, *_ in side if layer)}
-        maps = activations(net, inputs, layers, cancel=job)
-        values = [maps[layer].values[unit] if layer else inputs[0, unit].numpy() for layer, unit, _ in _all(address, sides)]
+        maps = activations(self._panel.net, inputs, layers, cancel=job)
+        nodes = [(*address, 0.0), *sides[0], *sides[1]]
+        values = [maps[layer].values[unit] if layer else inputs[0, unit].numpy() for layer, unit, _ in nodes]
         before, after = (_told(side) for side in sides)
         heads = [_head("reads", sides[0]), _head("read by", sides[1])]
-        stopped = [note for note in wired.notes if note.startswith("connections end")]
+        ends = [". ".join(map(capitalized, [none, *why])) + "." for none in NONE]
         with LOCK:
             if not job.cancelled:
-                self._sides = (sides[0], sides[1])
-                self._view.show(
-                    before, f"unit {address.unit}", after, values, heads=heads,
-                    title=KINDS[kind], ends=[". ".join(map(capitalized, [none, *stopped])) + "." for none in NONE],
-                )  # fmt: skip
+                self._sides = sides
+                here = f"unit {address.unit}"
+                self._view.show(before, here, after, values, heads=heads, title=KINDS[kind], ends=ends)
 
-
-def _all(address: UnitAddress, sides: Sequence[Sequence[Node]]) -> list[Node]:
-    return [(*address, 0.0), *sides[0], *sides[1]]
+    def _found(self, address: UnitAddress, inputs: Any, kind: str) -> tuple[tuple[list[Node], list[Node]], list[str]]:
+        """The nodes before and after a unit, and where its connections end."""
+        wired = connections(self._panel.net, *address, SHOWN)
+        ends = [note for note in wired.notes if note.startswith("connections end")]
+        if kind == "influence":
+            found = influence(self._panel.net, *address, image=inputs)
+            some = found.strongest_before(SHOWN), found.strongest_after(SHOWN)
+            before, after = ([(one.layer, one.unit, one.value) for one in side] for side in some)
+        else:
+            both = wired.before, wired.after
+            before, after = ([(one.layer, one.unit, math.copysign(one.norm, one.weight)) for one in side] for side in both)
+        return (before, after), ends
 
 
 def _told(side: Sequence[Node]) -> list[dict[str, Any]]:
