@@ -6,9 +6,24 @@ import copy
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from cnnwidgets.methods.batches import Batch
 from cnnwidgets.net import Layer
+
+
+def responses_in(batch: Batch, layer: Layer) -> tuple[Tensor, Tensor]:
+    """The values (n, units, positions) of a layer's maps, and the largest of each, (n, units).
+
+    Raises:
+        ValueError: a value is not finite.
+    """
+    values = layer.by_unit(batch.outputs[layer.name]).flatten(2)
+    top = values.amax(2)
+    wrong = ~torch.isfinite(top).all(1).numpy()
+    if wrong.any():
+        raise ValueError(f"{layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
+    return values, top
 
 
 class Responses:
@@ -26,11 +41,7 @@ class Responses:
         self.alive = np.zeros(units, bool)
 
     def update(self, batch: Batch) -> None:
-        values = self.layer.by_unit(batch.outputs[self.layer.name]).flatten(2)
-        top = values.amax(2)
-        wrong = ~torch.isfinite(top).all(1).numpy()
-        if wrong.any():
-            raise ValueError(f"{self.layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
+        values, top = responses_in(batch, self.layer)
         part = Responses(self.layer)
         part.values, part.indices, part.labels = [top.numpy().copy()], [batch.indices], [batch.labels]
         part.alive = (values != 0).any(2).any(0).numpy()

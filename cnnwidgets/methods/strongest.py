@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from cnnwidgets.methods.batches import Batch
+from cnnwidgets.methods.responses import responses_in
 from cnnwidgets.net import Layer
 
 SAMPLE = 1000
@@ -42,11 +43,7 @@ class Strongest:
         self.priority = np.zeros(0, np.uint64)
 
     def update(self, batch: Batch) -> None:
-        values = self.layer.by_unit(batch.outputs[self.layer.name]).flatten(2)
-        top = values.amax(2)
-        wrong = ~torch.isfinite(top).all(1).numpy()
-        if wrong.any():
-            raise ValueError(f"{self.layer.name} gives values that are not finite for picture {batch.indices[wrong][0]}")
+        values, top = responses_in(batch, self.layer)
         part = Strongest(self.layer, self.k, self.one_per_picture, self.seed, self.most)
         part.seen = len(values)
         part.alive, part.silent = (top != 0).any(0).numpy(), (top == 0).sum(0).numpy()
