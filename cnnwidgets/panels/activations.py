@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import traitlets as t
 from torch import nn
 
 from cnnwidgets.base import column, draws, row
-from cnnwidgets.base.beside import Beside
 from cnnwidgets.base.coloring import ColoredPanel, Order
-from cnnwidgets.base.image import ImagePanel
+from cnnwidgets.base.fitting import Unfit
+from cnnwidgets.base.image import Image, ImagePanel
 from cnnwidgets.base.jobs import Job
 from cnnwidgets.base.layout import Part
 from cnnwidgets.base.picture_maps import PictureMaps
@@ -33,12 +34,13 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     """All feature maps of all layers for one picture.
 
     >>> cw.FeatureMapBrowser(cw.load("scenes"), cw.samples.scenes())    # a data set, to choose pictures from
-    >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")          # or beside=another_net; both share one cursor
-    >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes(), beside=5)      # two pictures, by their numbers
+    >>> cw.FeatureMapBrowser(net, "cat.jpg", beside="dog.jpg")          # a second picture, under the same cursor
+    >>> cw.FeatureMapBrowser(net, 7, images=cw.samples.scenes(), beside=5)      # both by their numbers
 
     Choose a layer in the table; the arrow keys go through the layers, and the cursor keeps its place in the picture. Point
     at a map to read unit, position and value; the picture shows what that position sees, its receptive field. The chart
-    shows the share of zeros in each layer; click a bar to open the layer.
+    shows the share of zeros in each layer; click a bar to open the layer. :class:`cnnwidgets.TwoNetworks` shows the maps of
+    two networks.
     """
 
     layer = Layer(
@@ -47,12 +49,19 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
     y = Cursor(help="Row of the cursor in the picture, in pixels")
     x = Cursor(help="Column of the cursor in the picture, in pixels")
     sort = Order(*ORDERS, help="Order of the maps: by index, or largest maximum or mean first")
-    beside = public(Beside(None, help="A second picture, its number in the data set, or a second network"), None)
+    beside = public(Image(None, help="A second picture, or its number in the data set"), None)
 
     _charted: dict[str, float] | None = None  # the shares of zeros in the chart
 
     def __init__(self, net: BoundModel | nn.Module, image: Any = 0, layer: str | None = None, **options: Any) -> None:
         super().__init__(net, image, layer=layer, **options)
+
+    @t.validate("beside")
+    def _refuse_network(self, proposal: Any) -> Any:
+        match proposal.value:
+            case BoundModel() | nn.Module() | {"network": str(), "id": int()}:  # the last in a state of an earlier version
+                raise Unfit("expected a picture or its number, got a network; cw.TwoNetworks compares two networks")
+        return proposal.value
 
     @property
     def layer_names(self) -> list[str]:
@@ -64,9 +73,8 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         if not names:
             raise ValueError(f"{self.net.name} has no layer to show: no output is maps, a vector, a sequence or tokens")
         self.browser = MapBrowser(self.net)
-        alone, is_network = self.beside is None, isinstance(self.beside, BoundModel)
-        self.grid = self.make_grid("unit", unit="selected")
-        self.second = self.make_grid("unit", **({} if is_network else {"unit": "selected"}))  # its units are others
+        alone = self.beside is None
+        self.grid, self.second = (self.make_grid("unit", unit="selected") for _ in range(2))
         self.second.hide = [*self.second.hide, "zoom"]  # the first grid's is both's
         self.grid.steady = self.second.steady = True
         self.grid.height = self.second.height = 352 if alone else 260
@@ -89,7 +97,7 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         return self.lay_out(width)
 
     def lay_out(self, width: int) -> Part:
-        """Picture and table with the maps at their right; two pictures or networks above their maps."""
+        """Picture and table with the maps at their right; two pictures above their maps."""
         table = [] if "layer" in self.hidden else [self.table]
         bases = [width, width, *[330 for _ in table]]
         if self.beside is None:
@@ -106,20 +114,16 @@ class FeatureMapBrowser(ImagePanel, ColoredPanel):
         return body
 
     def compute(self, state: SimpleNamespace, job: Job) -> Browsed:
-        beside = state.beside
-        if beside is not None and not isinstance(beside, BoundModel):
-            beside = self.taken(beside)
+        beside = None if state.beside is None else self.taken(state.beside)
         return self.browser.look(state.image, state.layer, beside, on_update=job.update, cancel=job)
 
     @draws()
     def draw_maps(self, found: Browsed) -> None:
         maps, beside = found.maps, found.beside
-        name = self.net.name if found.other is None else "Picture"
-        title = f"{name} · {maps.title}" if beside else maps.title
-        self.grid.show(maps.values, orders=maps.orders, title=title)
+        self.grid.show(maps.values, orders=maps.orders, title=f"Picture · {maps.title}" if beside else maps.title)
         self.reveal(self.second, beside is not None)
         if beside:
-            title = f"{found.other_name} · {beside.layer.name} · {beside.layer.output}"
+            title = f"Beside · {beside.layer.name} · {beside.layer.output}"
             self.second.show(beside.values, orders=beside.orders, title=title)
 
     @draws()

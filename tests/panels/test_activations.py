@@ -405,26 +405,6 @@ def test_a_second_picture_is_beside_in_every_layer(digits, data):
     np.testing.assert_array_equal(panel.data()["beside"], panel.data()["values"])
 
 
-def test_a_second_network_is_beside_with_the_layer_of_the_same_name(digits, data):
-    torch.manual_seed(0)
-    other = cw.samples.LeNet5()
-    panel = cw.FeatureMapBrowser(digits, data, "conv2", beside=other)
-    wanted = other.eval().conv2(other.pool1(other.relu1(other.conv1(data[0][0][None]))))[0].detach().numpy()
-    np.testing.assert_array_equal(panel.data()["beside"], wanted)
-    panel.image = 4
-    assert not np.array_equal(panel.data()["beside"], wanted)
-
-
-def test_a_second_network_without_such_a_layer_shows_that_at_the_same_depth(digits):
-    scenes = cw.load("scenes")
-    panel = cw.FeatureMapBrowser(scenes, cw.samples.scenes(), "conv1", beside=digits)
-    assert panel.result.beside.layer.name == "conv1"
-    panel.layer = "fc"
-    assert panel.result.beside.layer.name == "fc3"
-    panel.layer = "layer1.1.relu:2"  # after 16 of 51 steps: 3.45 of 11
-    assert panel.result.beside.layer.name == digits.layers.names[3] == "conv2"
-
-
 def test_both_are_under_one_cursor(digits, data):
     panel = cw.FeatureMapBrowser(digits, data, beside=data[5][0])
     panel.wait()
@@ -433,12 +413,6 @@ def test_both_are_under_one_cursor(digits, data):
         assert getattr(panel.grid, trait) == getattr(panel.second, trait) != ImageGrid.class_traits()[trait].default()
     panel.grid.set_state({"cursor": [2.0, 3.0]})
     assert panel.second.cursor == panel.picture.cursor == [2.0, 3.0]
-
-
-def test_another_network_beside_has_units_of_its_own(digits, data):
-    panel = cw.FeatureMapBrowser(digits, data, beside=cw.load("digits", weights="0"))
-    panel.unit = 3
-    assert (panel.grid.selected, panel.second.selected) == (3, -1)
 
 
 # other networks
@@ -516,12 +490,11 @@ def test_the_figure_carries_the_picture_and_the_maps_in_their_order(browser, sor
         np.testing.assert_allclose(tile, values[unit], atol=np.ptp(values[unit]) / 500 + 1e-6)
 
 
-def test_the_figure_has_the_maps_of_both_networks_under_their_names(data):
-    panel = cw.FeatureMapBrowser(cw.load("digits"), data, "conv1", beside=cw.load("digits", weights="0"))
+def test_the_figure_has_the_maps_of_both_pictures(digits, data):
+    panel = cw.FeatureMapBrowser(digits, data, "conv1", beside=data[5][0])
     titles = [axes.get_title("left") for axes in panel.figure().axes]
-    assert "digits · conv1 · 6×28×28 · receptive field 5×5" in titles
-    assert "digits after 0 epochs · conv1 · 6×28×28" in titles
-    assert panel.grid.title.startswith("digits · conv1")
+    assert "Picture · conv1 · 6×28×28 · receptive field 5×5" in titles
+    assert "Beside · conv1 · 6×28×28" in titles
 
 
 def test_the_figure_frames_the_chosen_unit_and_what_the_cursor_sees(browser):

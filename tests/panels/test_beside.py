@@ -1,8 +1,7 @@
-"""What lies beside a picture is a part of the state: a picture, its number, or a network."""
+"""What lies beside a picture is a part of the state: a picture, or its number. A network is refused."""
 
 from __future__ import annotations
 
-import gc
 import json
 
 import numpy as np
@@ -59,24 +58,29 @@ def test_another_picture_beside_has_its_own_maps(digits, data):
         np.testing.assert_array_equal(panel.data()["beside"], wanted)
 
 
-def test_a_network_comes_back_from_a_state_as_long_as_it_lives(digits, data):
-    other = cw.load("digits", weights="0")
-    first = cw.FeatureMapBrowser(digits, 3, images=data, beside=other)
-    wanted = cw.methods.activations(other, data[3][0], "conv1")["conv1"].values
-    np.testing.assert_array_equal(first.data()["beside"], wanted)
-    state = json.loads(json.dumps(first.state))
-    second = cw.FeatureMapBrowser(digits, 3, images=data)
-    second.restore(state)
-    assert second.beside is other
-    np.testing.assert_array_equal(second.data()["beside"], wanted)
-    first.close()
-    second.close()
-    del first, second, other
-    gc.collect()
-    third = cw.FeatureMapBrowser(digits, 3, images=data)
-    with pytest.raises(ValueError, match="a state has only the name of the network digits after 0 epochs; set beside to"):
-        third.restore({**state, "beside": {"network": "digits after 0 epochs", "id": 0}})
-    assert third.beside is None
+NETWORKS = {
+    "bound": lambda: cw.load("digits", weights="0"),
+    "module": cw.samples.LeNet5,
+    "state": lambda: {"network": "digits after 0 epochs", "id": 139_872},  # as a state had it before 0.1.0
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_a_network_is_refused_in_a_sentence_that_says_where_it_goes_and_nothing_changes(digits, data, kind):
+    sentence = "^expected a picture or its number, got a network; cw.TwoNetworks compares two networks$"
+    network = NETWORKS[kind]()
+    with pytest.raises(ValueError, match=sentence):
+        cw.FeatureMapBrowser(digits, 3, images=data, beside=network)
+    panel = cw.FeatureMapBrowser(digits, 3, images=data, beside=5)
+    before = panel.state
+    with pytest.raises(ValueError, match=sentence):
+        panel.beside = network
+    with pytest.raises(ValueError, match=sentence):
+        panel.restore({**before, "image": 4, "beside": network})
+    assert panel.state == before
+    wanted = cw.methods.activations(digits, data[5][0], "conv1")["conv1"].values
+    np.testing.assert_array_equal(panel.data()["beside"], wanted)
+    panel.close()
 
 
 @pytest.mark.parametrize(

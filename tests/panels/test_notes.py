@@ -152,16 +152,16 @@ def test_a_dim_picture_is_stretched_in_every_view_on_one_scale(xray):
     panel.close()
 
 
-def test_another_network_beside_gets_the_picture_as_it_is(xray):
+def test_a_second_network_gets_the_picture_as_it_is(xray):
     first, second = cw.bind(network(), input_shape=(3, 20, 24)), cw.bind(network(), input_shape=(3, 10, 12))
-    panel = cw.FeatureMapBrowser(first, xray, "0", beside=second)
+    panel = cw.TwoNetworks(cw.FeatureMapBrowser, first, second, xray, "0")
     assert panel.wait(PATIENCE)
     halved = torch.nn.functional.interpolate(
         torch.from_numpy(xray / 65535).float()[None, None], size=(10, 12), mode="bilinear", antialias=True
     )
     with torch.no_grad():
         expected = second.module[0](halved.expand(1, 3, 10, 12))[0]
-    np.testing.assert_allclose(panel.data()["beside"], expected, atol=1e-6)
+    np.testing.assert_allclose(panel.second.data()["values"], expected, atol=1e-6)
     panel.close()
 
 

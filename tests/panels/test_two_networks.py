@@ -154,6 +154,16 @@ def test_a_layer_of_another_name_is_the_one_at_the_same_depth_and_units_that_bot
     assert "scenes has 32 units, of which the 24 that both have are compared." in panel.status.message
 
 
+@pytest.mark.parametrize(
+    ("layer", "wanted"),
+    [("flatten", "flatten"), ("fc", "fc3"), ("layer1.1.relu:2", "conv2")],  # the third after 16 of 51 steps: 3.45 of 11
+)
+def test_a_layer_goes_by_its_name_or_else_by_its_depth(made, net, pictures, layer, wanted):
+    panel = made(cw.FeatureMapBrowser, net, cw.load("digits"), pictures, layer)
+    assert panel.result.names[1] == ("digits" if layer == wanted else f"digits · {wanted}")
+    assert panel.second.layer == wanted
+
+
 def test_the_second_sees_what_the_first_one_sees_where_its_input_is_another(made, net, pictures):
     digits = cw.load("digits")
     panel = made(cw.SaliencyPanel, net, digits, pictures, ["2"], methods=["grad_cam"])

@@ -6,7 +6,6 @@ from typing import Any
 
 from cnnwidgets.base.image import ImagePanel
 from cnnwidgets.base.target import by_name
-from cnnwidgets.methods.browsing import same_depth
 from cnnwidgets.net import BoundModel
 
 
@@ -22,7 +21,7 @@ def translated(panel: ImagePanel, other: BoundModel, asked: dict[str, Any], pred
         told["target"] = by_name(panel.net, predicted)
     for name, rows in layer_names(panel).items():
         if asked[name]:
-            told[name] = same_depth(panel.net, other, asked[name], rows)
+            told[name] = _same_depth(panel.net, other, asked[name], rows)
     return told
 
 
@@ -30,6 +29,15 @@ def layer_names(panel: ImagePanel) -> dict[str, str]:
     """The names of a panel's traits that are a layer's name, and which rows of ``net.layers`` there are to choose from."""
     rows = {name: trait.metadata.get("rows") for name, trait in panel.public_traits().items()}
     return {name: of for name, of in rows.items() if of}
+
+
+def _same_depth(net: BoundModel, other: BoundModel, layer: str, rows: str) -> str:
+    """The layer of the same name in another network, or else the one at the same depth among these rows of its layers."""
+    if layer in other.layers:
+        return layer
+    mine, theirs = ([row.name for row in getattr(one.layers, rows)] for one in (net, other))
+    depth = mine.index(net.layers[layer].name) / max(1, len(mine) - 1)
+    return theirs[round(depth * (len(theirs) - 1))]
 
 
 def _seen(panel: ImagePanel, other: BoundModel, image: Any) -> Any:
