@@ -33,7 +33,7 @@ class Browsed:
         other_name: the name of the second network, or "Beside" for a second picture.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: the network's answer in words, or why there is none; None until it is computed.
-        first: the first of it alone; empty if there is none.
+        first: the first class of that answer, in words; empty if there is none.
         notes: sentences on how the network or the picture was changed.
     """
 

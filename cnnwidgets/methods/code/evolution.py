@@ -30,7 +30,7 @@ for numbers in batches:
         kernels = [kernel(layer(model, x)) for model in models]
         between[l] += [hsic(one, kernels[-1]).item() for one in kernels]
         own[l] += [hsic(one, one).item() for one in kernels]
-values = between / np.sqrt(own * own[:, -1:])  # CKA to the end: (layers, checkpoints)"""
+values = between / np.sqrt(own * own[:, -1:])  # CKA with the end: (layers, checkpoints)"""
 
 
 def evolution_lines(

@@ -55,7 +55,7 @@ class Pair:
     def cells(self) -> list[Cell]:
         """Both maps, on one scale, and their difference, whose colors end where it does, or with those of the maps."""
         both = [Cell(values, self.scale, self.signed, quantity=self.quantity) for values in (self.first, self.second)]
-        said = f"up to {number(self.apart)} apart" if self.apart else "no value differs"
+        said = f"up to {number(self.apart)} apart" if self.apart else "no difference"
         return [*both, Cell(self.difference, min(self.apart, self.scale) or self.scale, True, said, "difference")]
 
 
@@ -116,11 +116,11 @@ class Pairs:
         equal = sum(not pair.apart for pair in self.pairs)
         count = f"{len(self.pairs)} {self.noun}s"
         if equal == len(self.pairs):
-            finding = f"Nothing differs: both networks give the same {f'{count}' if equal > 1 else 'map'}, value by value."
+            finding = f"Nothing differs: both networks give the same {f'{count}' if equal > 1 else 'map'}, value for value."
         else:
             most = self.pairs[self.most_first[0]]
             reach = number(np.abs([most.first, most.second]).max())
-            by = f"by up to {number(most.apart)}, where values reach {reach}."
+            by = f"by up to {number(most.apart)}, with values up to {reach}."
             finding = f"{self.called(most)} differs {by}"
             if len(self.pairs) > 1 and self.are_alike:
                 finding = f"Of {count}, {self.called(most)} differs most: {by}"
@@ -140,9 +140,9 @@ def pairs_of(first: PictureMaps, second: PictureMaps, names: tuple[str, str], fi
     )
     common = [name for name in mine if name in theirs]
     if not common:
-        raise ValueError(f"{names[0]} and {names[1]} have no map in common: expected one of the same name in both")
+        raise ValueError(f"{names[0]} and {names[1]} have no map in common: expected at least one of the same name in both")
     notes = [
-        f"{name} has {len(maps.maps)} {maps.noun}s, of which the {len(common)} that both have are compared"
+        f"{name} has {len(maps.maps)} {maps.noun}s; the {len(common)} that both networks have are compared"
         for name, maps in zip(names, (first, second), strict=True)
         if len(maps.maps) > len(common)
     ]
