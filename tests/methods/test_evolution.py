@@ -199,7 +199,7 @@ WRONG = {
     "another input": (
         [NETS[0], cw.load("digits")],
         ValueError,
-        "takes inputs of 1×32×32; expected 3×12×12, as of Sequential",
+        "takes inputs of 1×32×32; expected 3×12×12, as Sequential takes",
     ),
 }
 

@@ -201,7 +201,7 @@ def test_it_says_what_so_many_factors_explain_and_what_they_could_at_most(net, p
     most = 100 * singular[:3].sum() / singular.sum()
     said = f"3 factors explain {100 * found.explained:.1f}% of the sum of squares of 4; "
     said += f"no 3 directions explain more than {most:.1f}%."
-    assert panel.status.message.startswith(f"{said}\nFound by all 960 positions of 60 pictures; ")
+    assert panel.status.message.startswith(f"{said}\nFitted to all 960 positions of 60 pictures; ")
     assert "40 random pictures of 60 are shown" in panel.status.message
     panel.n = 1
     panel.wait()
