@@ -48,7 +48,7 @@ def course_layouts(
         cancel: an object with ``is_set()``.
 
     Raises:
-        ValueError: there is no such method, and whatever :func:`embed` raises; equal features lie at one point.
+        ValueError: there is no such method, or :func:`embed` raises it; equal features lie at one point.
         Cancelled: cancel was set.
     """
     one_of("method", method, METHODS)

@@ -13,7 +13,7 @@ from cnnwidgets.net import BoundModel, Layer
 
 _CKA = """\
 
-def kernel(values):  # which pictures a layer finds alike
+def kernel(values):  # which pictures a layer finds similar
     values = values.flatten(1).double()
     values = values - values.mean(0)
     return (values @ values.T).fill_diagonal_(0)

@@ -35,7 +35,7 @@ def explained(share: float, n: int, best: np.ndarray, most: int) -> Any:
     )  # fmt: skip
     small = {"size": 13}
     figure.update_layout(
-        title={"text": "Share explained, by number of factors", "font": {"size": 14}, "x": 0, "xref": "container", "y": 1,
+        title={"text": "Share explained by n factors", "font": {"size": 14}, "x": 0, "xref": "container", "y": 1,
                "yanchor": "top", "pad": {"t": 2}},
         margin={"t": 24, "b": 24, "l": 44, "r": 8},
         xaxis={"range": [0.5, most + 0.5], "dtick": 2, "tick0": 2, "tickfont": small, "fixedrange": True},

@@ -1,4 +1,4 @@
-"""The panel: pictures under the colors of a layer's factors, each factor beside its patches, any number of them at once."""
+"""The panel: pictures under the colors of a layer's factors, and each factor beside its patches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cnnwidgets.views.grid_overlay import overlay
 from cnnwidgets.views.palette import class_colors
 
 MOST = 16
-"""Factors at most, by hand: so many can be told apart, by color and by number."""
+"""Most factors on the slider: as many as can be told apart, by color and by number."""
 
 PICTURES = 40
 """Pictures that are shown."""
@@ -78,7 +78,7 @@ class Concepts(Panel):
     )  # fmt: skip
     factor = public(
         t.Int(-1, help="Factor that is shown alone; all: each position has the color of its largest factor"),
-        c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="light"),
+        c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="show"),
         then="nothing", none=-1,
     )  # fmt: skip
     opacity = Slide(0.75, (0.0, 1.0), step=0.05, then="nothing", help="Opacity of the colors over the pictures")
@@ -122,7 +122,7 @@ class Concepts(Panel):
         self.pictures = ImageGrid(noun="picture", height=362, lock=free["image"], **options)
         self.pictures.without_kernel = {"lock": ["unit"]}
         self.patches = ImageGrid(noun="factor", height=232, lock=free["factor"], toggles=True, **options)
-        self.chart = ChartView(height=124, fixed="n" in self.locked, hint="click a point to use that number")
+        self.chart = ChartView(height=124, fixed="n" in self.locked, hint="click a point to choose n")
         with suppress(MissingPackage):
             self.chart.show(explained(0, 0, np.zeros(0), MOST), "nothing yet")
         self.tie((self, "factor"), (self.pictures, "lit"), (self.patches, "selected"))

@@ -1,4 +1,4 @@
-"""The panel: a scrubber over a training's checkpoints, and what of a layer there is at each."""
+"""The panel: a scrubber over a training's checkpoints, and what a layer looks like at each."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Pair:
     Attributes:
         name: what it is called.
         first, second: (rows, columns), which lie evenly over the picture.
-        scale: the value that has the last color, of both.
+        scale: the value at which the colors of both end.
         signed: whether the sign of their values has a meaning.
         quantity: what the values are.
     """
@@ -44,12 +44,12 @@ class Pair:
 
     @cached_property
     def apart(self) -> float:
-        """How far the two are apart where that is most."""
+        """The largest difference between the two, in size."""
         return float(np.abs(self.difference).max())
 
     @property
     def place(self) -> tuple[int, ...]:
-        """(row, column) of the map where they are most apart."""
+        """(row, column) of the map where the two differ most."""
         return tuple(map(int, np.unravel_index(np.abs(self.difference).argmax(), self.difference.shape)))
 
     def cells(self) -> list[Cell]:

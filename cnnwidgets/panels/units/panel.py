@@ -203,7 +203,7 @@ class UnitExplorer(UnitChoice):
             self.status.say(self._said(found))
 
     def _story(self, found: Explored) -> UnitAddress | None:
-        """The unit whose story is told beside a result, which may be of the layer before; None if there is none such."""
+        """The unit whose story is told with a result, which may be that of the previous layer; None if it does not exist."""
         layer, unit = self.held or (found.layer, self.unit)
         return UnitAddress(layer, unit) if 0 <= unit < len(self.net[layer]) else None
 
