@@ -12,7 +12,7 @@ def addressed(state: dict[str, Any]) -> dict[str, Any]:
     """A panel's state in which an address has become the name of a layer and the number of a unit.
 
     Raises:
-        ValueError: there is another layer beside a unit's address.
+        ValueError: another layer is given besides a unit's address.
     """
     layer, unit = state.get("layer"), state.get("unit")
     if isinstance(layer, LayerAddress):

@@ -159,7 +159,7 @@ class Tick(Control):
 
 @dataclass(frozen=True, kw_only=True)
 class Picture(Control):
-    """A picture: its number ``among(panel)``, or one's own: drawn, from a camera, or a file chosen, dropped or pasted."""
+    """A picture: its number ``among(panel)``, or the user's own: drawn, from a camera, or a file."""
 
     among: Callable[[Any], Sequence[Any]]
 
@@ -171,7 +171,7 @@ class Picture(Control):
 class Action(Control):
     """A button that calls a method of the panel, see :func:`action`; ``says(panel)`` gives its words.
 
-    A ``key``, one letter, does the same from anywhere in the panel but a field to type in.
+    A ``key``, one letter, does the same from anywhere in the panel except a text field.
     """
 
     says: Callable[[Any], str]
@@ -213,7 +213,7 @@ def action(says: str | Callable[[Any], str], **options: Any) -> Callable:
     Parameters:
         says: its words, or a function of the panel that gives them.
         options: of :class:`Action`: ``more``, ``group``, ``absent``, ``primary``, ``icon``, ``key``; and ``locked_by``, the
-            name of a public trait: where that is locked or hidden the button is, too.
+            name of a public trait: if that is locked or hidden, so is the button.
     """
     locked_by = options.pop("locked_by", "")
     control = Action(says=says if callable(says) else lambda panel: says, **options)

@@ -95,7 +95,7 @@ class ImagePanel(Panel):
     """
 
     not_in_maps: ClassVar[Collection[str]] = ()
-    """Names of the traits that are asked for and change none of :meth:`maps_of`."""
+    """Names of the traits that a computation reads, but on which :meth:`maps_of` does not depend."""
 
     image = public(
         Image(None, help="the picture: what net.prepare takes, or its number in the data set"),

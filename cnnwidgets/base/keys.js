@@ -20,7 +20,7 @@ export function panelKeys(model, present, signal) {
   const show = (open) => {
     sheet.hidden = !open;
     button.setAttribute("aria-expanded", String(open));
-    sheet.replaceChildren(...[...keyed().map(({ key, help }) => [key, help]), [HELP, "Show these keys, or hide them."]].flatMap(
+    sheet.replaceChildren(...[...keyed().map(({ key, help }) => [key, help]), [HELP, "Show or hide these keys."]].flatMap(
       ([key, help]) => [h("kbd", {}, key), h("span", {}, help)]));
   };
   const press = (event) => {

@@ -1,4 +1,4 @@
-"""What one draws on: the size, the paper and the pens that a network's own pictures suggest."""
+"""The drawing pad of a network: size, paper and pens, as its own pictures suggest."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ SHORT, LONG = 192, 512
 """Pixels of a drawing's shorter side at least, and of its longer side at most."""
 
 LOOKED_AT = 9
-"""Pictures of a data set, evenly spaced, that say what its paper is."""
+"""Pictures of a data set, evenly spaced, from which its paper is found."""
 
 NEAR, PLAIN = 24, 0.9
 """Pictures lie on paper if this share of what is at their edges is within so many of 255 levels of one color."""
 
 
 def pad_of(net: BoundModel, pictures: Sequence[Any]) -> dict[str, Any]:
-    """What a drawing for a network begins as, as the view of it takes it.
+    """What a drawing for a network starts with: traits of a ``DrawView``.
 
     Its shape [height, width] is a whole multiple of the network's input, where that is small. The paper has the color of
-    the edges of the pictures, if these are all of one color, and else is white; the ink is black or white, whatever shows.
+    the pictures' edges, if these are all of one color, and is white otherwise; the ink is black or white, whichever shows.
     On paper of one color ``frame``, [top, left, bottom, right] in shares of the sides, holds all that lies on it.
 
     Parameters:
-        pictures: a list or data set; what of it is no picture says nothing.
+        pictures: a list or data set; items that are not pictures are ignored.
     """
     channels, height, width = net.input_shape
     numbers = {round(number) for number in np.linspace(0, len(pictures) - 1, LOOKED_AT)} if len(pictures) else set()

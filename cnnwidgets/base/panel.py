@@ -157,7 +157,7 @@ class Panel(Controlled):
 
     @property
     def unit_address(self) -> UnitAddress | None:
-        """The address of the unit that is shown, ``net["layer3"][17]``, to be written in an answer; None where none is.
+        """The address of the unit on screen, such as ``net["layer3"][17]``; None if the panel shows no unit.
 
         Set it to go to another unit.
         """

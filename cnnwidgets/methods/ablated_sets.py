@@ -1,4 +1,4 @@
-"""Sets of units to ablate beside those that one asks about: random ones of the same size, and all others."""
+"""Sets of units to ablate for comparison: random ones of the same size, and all others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cnnwidgets.net.arguments import checking
 
 @checking("units")
 def all_but(net: BoundModel, units: Any) -> Units:
-    """All units of a layer but these: as :func:`ablate` takes them, to see what these can do alone.
+    """All units of a layer except these, as :func:`ablate` takes them: to see what these can do alone.
 
     >>> cw.methods.ablate(net, pictures, cw.methods.all_but(net, net["layer3"][17]))
 
@@ -22,31 +22,31 @@ def all_but(net: BoundModel, units: Any) -> Units:
         units: ``net["layer3"][17]``, ``("layer3", 17)`` or ``("layer3", [3, 5])``.
 
     Raises:
-        KeyError, IndexError, ValueError: as of :func:`ablate`; or the layer has no others.
+        KeyError, IndexError, ValueError: as in :func:`ablate`; or the layer has no others.
     """
     name, numbers = units_of(net, units)
     count = net.layers[name].map_shape[0]
     others = tuple(unit for unit in range(count) if unit not in numbers)
     if not others:
-        raise ValueError(f"these are all {count:,} units of {name}; expected some of them")
+        raise ValueError(f"units is all {count:,} units of {name}; expected fewer")
     return name, others
 
 
 @checking("units")
 def random_sets(net: BoundModel, units: Any, draws: int = 5, seed: int = 0) -> list[Units]:
-    """Random sets of as many units of the same layer, to see whether these matter more than any others.
+    """Random sets of as many units of the same layer, to see whether these units matter more than others.
 
     >>> sets = [("layer3", 17), *cw.methods.random_sets(net, ("layer3", 17))]
     >>> found = cw.methods.ablate(net, pictures, sets)
     >>> found.change[0], found.change[1:].mean(), found.change[1:].std()
 
     Parameters:
-        units: as of :func:`all_but`.
+        units: as in :func:`all_but`.
         draws: number of sets; each is drawn from all units of the layer, without repeating one.
-        seed: of the draws.
+        seed: random seed of the draws.
 
     Raises:
-        KeyError, IndexError, ValueError: as of :func:`ablate`; or draws is below 1.
+        KeyError, IndexError, ValueError: as in :func:`ablate`; or draws is below 1.
     """
     if draws < 1:
         raise ValueError(f"draws is {draws}; expected a whole number of at least 1")

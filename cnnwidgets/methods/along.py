@@ -1,4 +1,4 @@
-"""The reducer behind :func:`evolution`: networks along a training are shown what the last one is scanned with."""
+"""The reducer behind :func:`evolution`: each checkpoint sees the pictures that the last one is scanned with."""
 
 from __future__ import annotations
 

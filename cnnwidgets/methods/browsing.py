@@ -32,7 +32,7 @@ class Browsed:
         other: the network's input for the second picture; None without one.
         zeros: layer name to share of zeros; None until it is computed.
         predicted: the network's answer in words, or why there is none; None until it is computed.
-        first: the first of it alone; empty if there is none.
+        first: the first class of that answer, in words; empty if there is none.
         notes: sentences on how the network or the picture was changed.
     """
 

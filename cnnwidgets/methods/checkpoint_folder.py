@@ -1,4 +1,4 @@
-"""A training's checkpoints in a folder: a safetensors file each, of which so many are kept. Reading one runs no code."""
+"""A training's checkpoints in a folder: one safetensors file each, up to a fixed number. Reading one runs no code."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST = 16
 """Checkpoints that a folder holds at most."""
 
 UNKNOWN_EPOCH = 100
-"""Steps between two checkpoints where nobody says how many make an epoch."""
+"""Steps between two checkpoints where the length of an epoch is not known."""
 
 KIND, VERSION = "checkpoint of a training, by cnnwidgets", 1
 """What a file says of itself; a later version may say more than this one can read."""
@@ -51,8 +51,8 @@ class CheckpointFile(NamedTuple):
 class CheckpointWriter:
     """Keeps checkpoints of a network that trains: the first weights, some along the way, evenly spaced, and the last.
 
-    When there are more than :data:`MOST`, every second one is deleted, and from then on twice as many steps lie between two:
-    the folder does not grow with the training. A disk that cannot be written to ends the checkpoints, not the training.
+    When there are more than :data:`MOST`, every second one is deleted, and the interval doubles: the folder does not grow
+    with the training. A disk that cannot be written to ends the checkpoints, not the training.
 
     Parameters:
         network: whose weights are written.
@@ -74,7 +74,7 @@ class CheckpointWriter:
         if there := len([*self.folder.glob("*.safetensors")]):
             raise ValueError(
                 f"the folder {str(folder)!r} holds {there} checkpoint{'s' * (there > 1)} of another training: "
-                "delete them, or give another folder"
+                "delete them, or choose another folder"
             )
         for name, value in network.state_dict().items():
             if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_quantized:
@@ -144,7 +144,7 @@ def checkpoint_files(folder: str | Path) -> list[CheckpointFile]:
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ValueError: it holds no checkpoints, or a file that is none, or that a later version of this library has written.
+        ValueError: it holds no checkpoints, or a file that is not one or was written by a later version of this library.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -163,9 +163,11 @@ def _about(path: Path) -> CheckpointFile:
         with safe_open(path, "pt") as file:
             about = file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path.name} is not a readable checkpoint ({error}): without it the others can be read") from None
+        raise ValueError(f"{path.name} is not a readable checkpoint ({error}): delete it to read the others") from None
     if about.get("kind") != KIND:
-        raise ValueError(f"{path.name} was not written by cw.monitor; expected a folder with its checkpoints alone")
+        raise ValueError(f"{path.name} was not written by cw.monitor; expected a folder that holds only its checkpoints")
     if int(about["version"]) > VERSION:
-        raise ValueError(f"{path.name} is of version {about['version']}, and this cnnwidgets reads {VERSION}: update it")
+        raise ValueError(
+            f"{path.name} is of version {about['version']}, and this cnnwidgets reads version {VERSION}: update it"
+        )
     return CheckpointFile(path, int(about["step"]), int(about["epoch_steps"]))

@@ -18,9 +18,9 @@ from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import format_shape
 
 ROOM = 512 * 2**20
-"""Bytes that the weights of all checkpoints may take together; of more of them evenly spaced ones are taken."""
+"""Bytes that the weights of all checkpoints may take together; if there are more, evenly spaced ones are used."""
 
-EXPECTED = "a folder that cw.monitor(..., checkpoints=) has written, or a list of bound networks or of (name, state dict)"
+EXPECTED = "a folder written by cw.monitor(..., checkpoints=), or a list of bound networks or of (name, state dict)"
 
 
 class Checkpoints(NamedTuple):
@@ -30,7 +30,7 @@ class Checkpoints(NamedTuple):
         names: ``epoch 3``.
         nets: one a name.
         epochs: of those that ship with a bundled network; empty for others.
-        note: what has to be said of them; empty for nothing.
+        note: a sentence on which of them are used; empty if all are.
     """
 
     names: tuple[str, ...]
@@ -87,7 +87,7 @@ def _made(net: BoundModel, given: Sequence[tuple[str, Callable[[], Any]]]) -> Ch
     note = (
         ""
         if len(taken) == len(given)
-        else f"{len(taken)} of {len(given)} checkpoints are taken, for all would fill the memory"
+        else f"{len(taken)} of {len(given)} checkpoints are used, since all of them would fill the memory"
     )
     names = _told_apart([given[place][0] for place in taken])
     nets = [_with(net, name, given[place][1]()) for name, place in zip(names, taken, strict=True)]
@@ -107,10 +107,10 @@ def _check(name: str, module: nn.Module, state: Any) -> None:
     own = {key: value for key, value in module.state_dict().items() if isinstance(value, Tensor)}
     for key in own:
         if key not in state:
-            raise ValueError(f"the checkpoint {name!r} has no {key}: it is of another network")
+            raise ValueError(f"the checkpoint {name!r} has no {key}: it belongs to another network")
     for key, value in state.items():
         if key not in own:
-            raise ValueError(f"the checkpoint {name!r} has a {key}, and the network has none: it is of another network")
+            raise ValueError(f"the checkpoint {name!r} has a {key}, and the network has none: it belongs to another network")
         if not isinstance(value, Tensor) or value.shape != own[key].shape:
             shape = format_shape(value.shape) if isinstance(value, Tensor) else said(value)
             raise ValueError(
@@ -121,13 +121,13 @@ def _check(name: str, module: nn.Module, state: Any) -> None:
 def _fitting(net: BoundModel, one: BoundModel) -> BoundModel:
     if one.input_shape != net.input_shape:
         mine, theirs = format_shape(net.input_shape), format_shape(one.input_shape)
-        raise ValueError(f"the checkpoint {one.name!r} takes inputs of {theirs}; expected {mine}, as of {net.name}")
+        raise ValueError(f"the checkpoint {one.name!r} takes inputs of {theirs}; expected {mine}, as {net.name} takes")
     return one
 
 
 def _enough(count: int, of: str = "") -> None:
     if count < 2:
-        raise ValueError(f"{'one checkpoint is' if count else 'no checkpoints are'} there{of}; expected at least two")
+        raise ValueError(f"expected at least two checkpoints{of}, got {count}")
 
 
 def _told_apart(names: Sequence[str]) -> tuple[str, ...]:

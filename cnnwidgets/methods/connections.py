@@ -20,14 +20,14 @@ from cnnwidgets.numbers import number
 
 @dataclass(frozen=True)
 class Connection:
-    """A connection of the unit that was asked for with another one.
+    """A connection between the unit that was asked for and another one.
 
     Attributes:
         layer: of the other unit, a name in ``net.layers``; None for a channel of the picture.
         unit: its number, from 0.
-        weight: by how much the later of the two units rises where the earlier one rises by 1 at all positions: the sum over
+        weight: how much the later of the two units rises when the earlier one rises by 1 at all positions: the sum over
             the kernel, with the batch norms' gamma / sigma, and with ReLUs open. Its sign is that of the connection.
-        norm: the Euclidean norm of the same kernel, which no cancelling makes small; connections are ranked by it.
+        norm: the Euclidean norm of the same kernel, in which nothing cancels; connections are ranked by it.
         mean: the mean over the kernel.
         via: the convolution or fully connected layer whose weight it is; None where a residual add joins two units of the
             same number, whose weight is 1.
@@ -51,7 +51,7 @@ class Connections:
         unit: whose they are.
         before, after: to units of the layers before and after, the strongest first, at most as many as were asked for.
         layers_before, layers_after: by layer (None: the picture) how many of its units are connected.
-        ends: the layers that cannot be followed, at which it ends, each with those that it is given; ``notes`` say why.
+        ends: the layers that cannot be followed, where connections end, each with the layers it reads; ``notes`` say why.
         notes: sentences on what was looked through, and on what could not be followed.
     """
 
@@ -74,11 +74,11 @@ class Connections:
     def _sentence(self, side: str, found: tuple[Connection, ...], layers: dict[str | None, int]) -> str:
         whose = f"Unit {self.unit.unit} of {self.unit.layer}"
         if not found:
-            return f"{whose} is connected with no unit {side} it."
+            return f"{whose} is connected to no unit {side} it."
         most, count = found[0], sum(layers.values())
-        by = f"by {most.via}" if most.via else "by a residual add"
+        by = f"through {most.via}" if most.via else "through a residual add"
         return (
-            f"Of {count:,} unit{'s' * (count != 1)} {side} it, {whose[:1].lower()}{whose[1:]} is connected most with "
+            f"Of {count:,} unit{'s' * (count != 1)} {side} it, {whose[:1].lower()}{whose[1:]} is connected most strongly to "
             f"{_called(most)}, {by}: norm {number(most.norm)}, sum {number(most.weight)}."
         )
 
@@ -92,12 +92,12 @@ class Connections:
 
 @checked
 def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = None, k: int = 8) -> Connections:
-    """The strongest connections of a unit with units of the layers before and after, of the network as it is.
+    """The strongest connections from a unit to units of the layers before and after, in the network as it is.
 
-    A unit answers to a unit before it by the kernel that it has for it; DrawNet (Torralba) draws the strongest. Looked
-    through are batch norm (its gamma / sigma of evaluation mode is in the weight), activation functions (taken as open),
-    pooling (which takes or averages a unit's values), dropout, flattening, concatenation and residual adds. A layer's units
-    go by the last layer that has them, behind the activation function; pooling is no layer of its own.
+    A unit answers to each unit before it through a kernel; DrawNet (Torralba) draws the strongest. The search looks through
+    batch norm (its gamma / sigma of evaluation mode is in the weight), activation functions (taken as open), pooling (which
+    selects or averages a unit's values), dropout, flattening, concatenation and residual adds. Units are named by the last
+    layer that has them, after the activation function; pooling does not count as a layer of its own.
 
     >>> found = cw.methods.connections(net, net["layer3"][17])
     >>> found.before[0].layer, found.before[0].unit, found.before[0].weight
@@ -110,7 +110,7 @@ def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = No
     Raises:
         KeyError: there is no such layer; names like it are offered.
         IndexError: the layer has no such unit.
-        TypeError: no unit is given, or two.
+        TypeError: no unit is given, or two are.
         ValueError: the layer has no units, or its units are no units of a map; k is below 1.
     """
     if k < 1:
@@ -118,7 +118,7 @@ def connections(net: BoundModel, layer: str | UnitAddress, unit: int | None = No
     asked = parted(layer, unit)
     address = net[asked.layer][asked.unit]
     followed = wiring(net)
-    wires = followed.rows.get(row := net.layers[asked.layer].name, "it is given what is not followed")
+    wires = followed.rows.get(row := net.layers[asked.layer].name, "its input cannot be followed")
     if isinstance(wires, str):
         raise ValueError(f"the units of {row} cannot be followed: {wires}; expected a layer of maps, or of units")
     walk, wire = Walk(followed), int(wires[asked.unit])
@@ -157,7 +157,7 @@ def _rows(followed: Wiring, stop: Node) -> tuple[str | None, ...]:
 
 
 def _notes(walk: Walk) -> Iterable[str]:
-    yield "connections are ranked by the Euclidean norm of the kernel; the weight is its sum, without what borders cut off"
+    yield "connections are ranked by the Euclidean norm of the kernel; the weight is its sum, away from the borders"
     for kind, sentence in _LOOKED_THROUGH.items():
         if kind in walk.passed:
             yield sentence
@@ -166,10 +166,10 @@ def _notes(walk: Walk) -> Iterable[str]:
 
 
 _LOOKED_THROUGH = {
-    "scale": "the gamma / sigma of batch norms, and constant factors, are in the weights",
-    "open": "activation functions are taken as open: weights are into what they are given",
-    "pool": "pooling is looked through: weights are for a unit that has the same value in the whole window",
-    "add": "an add joins the units of the same number with a weight of 1",
+    "scale": "the weights include the gamma / sigma of batch norms, and constant factors",
+    "open": "activation functions are taken as open: weights lead into their inputs",
+    "pool": "pooling is looked through: weights hold for a unit that has the same value in the whole window",
+    "add": "an add joins units of the same number with a weight of 1",
 }
 
 

@@ -35,9 +35,9 @@ def course_layouts(
 ) -> list[np.ndarray]:
     """Where the pictures lie at each checkpoint: float32 (n, 2) each.
 
-    By PCA all are seen on one screen, the two principal axes of the end: the features of each checkpoint, as large as those
-    of the end, are turned in all their dimensions to lie as close to them as they can (orthogonal Procrustes, Schönemann
-    1966), and then projected. To turn and to scale changes nothing of what CKA compares. A t-SNE begins, from the end
+    By PCA all are projected on the two principal axes of the end: the features of each checkpoint, scaled to the size of
+    those of the end, are first rotated in all their dimensions to lie as close to them as possible (orthogonal Procrustes,
+    Schönemann 1966). Rotating and scaling change nothing that CKA compares. A t-SNE begins, from the end
     backwards, where the one after it has ended, and is turned to lie close to it: else its groups would change places.
 
     Parameters:
@@ -48,7 +48,7 @@ def course_layouts(
         cancel: an object with ``is_set()``.
 
     Raises:
-        ValueError: there is no such method, and whatever :func:`embed` raises; equal features lie at one point.
+        ValueError: there is no such method, or :func:`embed` raises it; equal features lie at one point.
         Cancelled: cancel was set.
     """
     one_of("method", method, METHODS)

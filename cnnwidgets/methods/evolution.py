@@ -1,4 +1,4 @@
-"""How a network came to be: what its checkpoints say of the same pictures, beside what it says at the end."""
+"""How a network develops: what its checkpoints say of the same pictures, compared with what it says at the end."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from cnnwidgets.net.progress import Cancel, OnUpdate
 from cnnwidgets.numbers import percent
 
 SETTLED = 0.9
-"""CKA to the end from which on a layer counts as settled."""
+"""CKA with the end at or above which a layer counts as settled."""
 
 SAMPLE = 1000
-"""Pictures whose features are kept; of more they are drawn at random."""
+"""Pictures whose features are kept; if there are more, a random sample."""
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -47,7 +47,7 @@ class Evolution:
         skipped: (index, sentence) of every picture that could not be used.
         order: int64, numbers of the pictures that were asked for, in batches of ``batch_size``.
         nets: the checkpoints as networks.
-        epochs: of those that ship with a bundled network; empty for others.
+        epochs: those of the checkpoints of a bundled network; empty for others.
         notes: sentences on the network.
     """
 
@@ -82,10 +82,10 @@ class Evolution:
             by_name.setdefault(name, []).append(layer)
         late = len(by_name.pop(self.names[-1], []))
         if not by_name:
-            return f"No layer settles before the end: none keeps a CKA to it of {SETTLED} or more."
+            return f"No layer settles before the end: none stays at a CKA of {SETTLED} or more."
         early = ", ".join(f"{_listed(by_name[name])} from {name} on" for name in self.names if name in by_name)
-        rest = f"; {late} of {len(self.layers)} layers only at the end" if late else ""
-        return f"CKA to the end stays at {SETTLED} or more in {early}{rest}."
+        rest = f"; {late} of {len(self.layers)} layers reach it only at the end" if late else ""
+        return f"CKA with the end stays at {SETTLED} or more in {early}{rest}."
 
     def said(self, checkpoint: int) -> str:
         """What is found of one checkpoint, by its place."""
@@ -93,10 +93,10 @@ class Evolution:
             layer: value for layer, value in zip(self.layers, self.similarity[:, checkpoint], strict=True) if value == value
         }
         right = self.accuracy[checkpoint]
-        told = [f"{percent(float(right))} of the pictures right"] if np.isfinite(right) else []
+        told = [f"accuracy {percent(float(right))}"] if np.isfinite(right) else []
         if row:
             most, least = max(row, key=row.__getitem__), min(row, key=row.__getitem__)
-            told.append(f"CKA to the end from {_two(row[least])} ({least}) to {_two(row[most])} ({most})")
+            told.append(f"CKA with the end from {_two(row[least])} ({least}) to {_two(row[most])} ({most})")
         return f"{self.names[checkpoint]}: {', '.join(told)}"
 
     def code(self, net: BoundModel, dataset: Any) -> str:
@@ -125,11 +125,11 @@ def evolution(
     on_update: OnUpdate[Evolution] | None = None,
     cancel: Cancel | None = None,
 ) -> Evolution:
-    """How a network came to be: each layer's similarity to its end, and what excites its units, at each checkpoint.
+    """How a network develops: each layer's similarity to its end, and what excites its units, at each checkpoint.
 
-    One way over the data shows each picture to all checkpoints. The similarity is linear CKA, as of :func:`similarity`
-    (Kornblith, Norouzi, Lee and Hinton, ICML 2019; Raghu, Gilmer, Yosinski and Sohl-Dickstein, SVCCA, NeurIPS 2017, ask so
-    whether lower layers settle first); the strongest patches by checkpoint are those of Zeiler and Fergus (ECCV 2014).
+    One pass over the data shows each picture to all checkpoints. The similarity is linear CKA, as in :func:`similarity`
+    (Kornblith, Norouzi, Lee and Hinton, ICML 2019; Raghu, Gilmer, Yosinski and Sohl-Dickstein, SVCCA, NeurIPS 2017, ask in
+    this way whether lower layers settle first); strongest patches by checkpoint are due to Zeiler and Fergus (ECCV 2014).
 
     >>> found = cw.methods.evolution(cw.load("scenes"), cw.samples.scenes(size=200))
     >>> found.names
@@ -137,9 +137,9 @@ def evolution(
     >>> dict(zip(found.layers, found.similarity[:, 2].round(1)))
 
     Parameters:
-        net: says how pictures are prepared; the end is the last checkpoint, and not this network.
+        net: says how pictures are prepared; the end is the last checkpoint, not this network.
         dataset, indices, batch_size, workers, executor, cancel: see :func:`scan`.
-        checkpoints: a folder that ``cw.monitor(..., checkpoints=)`` has written; a list of bound networks, or of (name,
+        checkpoints: a folder written by ``cw.monitor(..., checkpoints=)``; a list of bound networks, or of (name,
             state dict); by default those that ship with a bundled network.
         layers: a name in ``net.layers``, or several; by default up to eight, one for each stage of the network.
         k: strongest patches of each unit that are kept.
@@ -149,8 +149,8 @@ def evolution(
         FileNotFoundError: there is no such folder.
         KeyError: there is no such layer; names like it are offered.
         TypeError: the checkpoints are none of these.
-        ValueError: they are fewer than two or of another network, a file of them cannot be read, a value is not finite, a
-            layer has no units, there are fewer than four pictures; and whatever :func:`scan` raises.
+        ValueError: there are fewer than two, they belong to another network, a file of them cannot be read, a value is not
+            finite, a layer has no units, there are fewer than four pictures; and whatever :func:`scan` raises.
         Cancelled: cancel was set; its ``partial`` is what was found until then, or None.
     """
     if k < 1:
@@ -192,7 +192,7 @@ def evolution(
     except Cancelled as stop:
         raise Cancelled("cancelled", partial=found(stop.partial) if stop.partial else None) from None
     if not done.results[0].measured:
-        raise ValueError(f"no batch has {FEWEST} pictures, which CKA needs at least; expected more pictures")
+        raise ValueError(f"no batch has {FEWEST} pictures, the fewest that CKA needs; expected more pictures")
     return found(done)
 
 

@@ -35,8 +35,8 @@ class Factors:
         directions: float32 (n, units), each of length 1, not negative; that with the largest amounts is the first.
         maps: float32 (pictures, n, rows, columns), not negative, of the pictures whose numbers are ``indices``.
         amounts: float32 (positions, n), the same at the positions of the sample.
-        explained: the part of the sample's sum of squares that the factors give again, at most 1.
-        steps: number of steps of the fit.
+        explained: the share of the sample's sum of squares that the factors explain, at most 1.
+        steps: number of iterations of the fit.
         sample: the :class:`LayerSample` that they were found by.
         notes: sentences on the network, and on the fit.
     """
@@ -71,7 +71,7 @@ class Factors:
 
     @property
     def shares(self) -> np.ndarray:
-        """(n,) how much of all amounts is of each factor."""
+        """(n,) each factor's share of the total amount."""
         return self.amounts.sum(0, dtype=float) / (self.amounts.sum(dtype=float) or 1.0)
 
     @checked
@@ -82,7 +82,7 @@ class Factors:
             IndexError: there is no such factor.
         """
         if not 0 <= factor < len(self.directions):
-            raise IndexError(f"there is no factor {factor}: there are {len(self.directions)}, numbered from 0")
+            raise IndexError(f"there is no factor {factor}; expected 0 to {len(self.directions) - 1}, got {factor}")
         at, amounts, width = self.sample, self.amounts[:, factor], self.layer.map_shape[2]
         order = np.lexsort((at.places, at.indices, -amounts))
         _, first = np.unique(at.indices[order], return_index=True)
@@ -99,7 +99,7 @@ class Factors:
 
     @checked
     def again(self, n: int, *, seed: int = 0, cancel: Cancel | None = None) -> Factors:
-        """Another number of factors, by the same sample: the network is not run.
+        """Another number of factors, from the same sample: the network does not run again.
 
         Raises:
             ValueError: n does not fit.
@@ -111,7 +111,7 @@ class Factors:
     def sentence(self) -> str:
         """What came out, in words."""
         n, sample = len(self.directions), self.sample
-        taken = f" {percent(sample.negative)} of its values are negative, and are taken to be 0." if sample.negative else ""
+        taken = f" {percent(sample.negative)} of its values are negative and count as 0." if sample.negative else ""
         return (
             f"{n:,} factor{'s explain' if n > 1 else ' explains'} {percent(self.explained)} of the sum of squares of "
             f"{self.layer.name}, at {sample.sentence}.{taken}"
@@ -145,9 +145,9 @@ def factors(
     what often is there together: Olah et al., The building blocks of interpretability (Distill 2018); the factorization is
     that of Lee and Seung (1999), by scikit-learn's coordinate descent.
 
-    One :func:`scan` keeps a random sample of positions, by which the directions are found, and all of a random sample of
-    pictures, whose maps are then the non-negative least squares with these directions: memory does not grow with the data
-    set, and for another n (see :meth:`Factors.again`) the network is not run.
+    One :func:`scan` keeps a random sample of positions, from which the directions are found, and the whole maps of a random
+    sample of pictures, to which the directions are fitted by non-negative least squares: memory does not grow with the data
+    set, and for another n (see :meth:`Factors.again`) the network does not run again.
 
     >>> found = cw.methods.factors(net, cw.samples.scenes(size=100), "layer3", 6)    # net: cw.load("scenes")
     >>> found.maps.shape, found.directions.shape
@@ -158,9 +158,9 @@ def factors(
         layer: a name in ``net.layers`` whose values are not negative, as behind a ReLU.
         n: number of factors, at most the layer's units.
         rectify: whether negative values are taken to be 0; else they are refused.
-        positions: that the directions are found by, of all pictures.
-        pictures: whose maps are kept; fewer, where they would have more than 16 million values.
-        seed: of the samples, and of the fit.
+        positions: number of positions, of all pictures, from which the directions are found.
+        pictures: number of pictures whose maps are kept; fewer if they would have more than 16 million values.
+        seed: random seed of the samples and of the fit.
         on_update: called with the partial :class:`Scan` and the fraction done.
 
     Raises:
@@ -206,7 +206,7 @@ def factorized(sample: LayerSample, n: int, seed: int, cancel: Cancel | None) ->
     order = np.argsort(-amounts.sum(0, dtype=float), kind="stable")
     directions = model.components_ / np.where(lengths > 0, lengths, 1)[:, None]
     left = float(((values - amounts @ directions) ** 2).sum())
-    notes = [f"the factors had not settled after {STEPS:,} steps"] if steps >= STEPS else []
+    notes = [f"the fit had not converged after {STEPS:,} iterations"] if steps >= STEPS else []
     return Factors(
         directions[order].astype(np.float32), maps[:, order].astype(np.float32), amounts[:, order].astype(np.float32),
         1 - left / sample.squares, steps, sample, (*sample.notes, *notes),

@@ -1,4 +1,4 @@
-"""How much units before a unit influence it in a picture, and it those after it and the score: gradient times activation."""
+"""How much units influence a unit in a picture, and it later units and the score: gradient times activation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from cnnwidgets.numbers import number
 
 
 class Influencing(NamedTuple):
-    """A unit before or after the asked one, and how much it influences it or is influenced.
+    """A unit before or after the asked one, and how much it influences that one or is influenced by it.
 
     Attributes:
         layer: a name in ``net.layers``; None for a channel of the picture.
@@ -55,7 +55,7 @@ class Influence:
         on_target: float64 (units,): the influence of each unit of the asked unit's layer on the target's score; None where
             the network has no classes and no target was given.
         target: the class (its index) or the name of the function that ``on_target`` is about; None without one.
-        score: of the target: before the last softmax or sigmoid, if that can be had; NaN without one.
+        score: of the target, before the last softmax or sigmoid if possible; NaN without one.
         notes: sentences on the network and on what was chosen.
     """
 
@@ -89,10 +89,10 @@ class Influence:
             return [f"In this picture the values of {whose} sum to 0."]
         found = [f"In this picture the values of {whose} sum to {number(self.value)}."]
         for most in self.strongest_before(1):
-            found.append(f"Most comes by {most.called}: {number(most.value)}.")
+            found.append(f"The strongest influence on it is that of {most.called}: {number(most.value)}.")
         if self.on_target is not None:
             about = f"class {self.target}" if isinstance(self.target, int) else str(self.target)
-            found.append(f"It gives {number(self.of_unit)} to the score of {about}, {number(self.score)}.")
+            found.append(f"It contributes {number(self.of_unit)} to the score of {about}, which is {number(self.score)}.")
         return found
 
     def __repr__(self) -> str:
@@ -103,12 +103,12 @@ class Influence:
 def influence(
     net: BoundModel, layer: str | UnitAddress, unit: int | None = None, image: Any = None, target: One | None = None
 ) -> Influence:
-    """How much each unit before a unit influences it in a picture, and it those after and a score.
+    """How much each unit before a unit influences it in a picture, and how much it influences later units and a score.
 
     Gradient times activation, summed over positions (Olah et al., The Building Blocks of Interpretability, Distill 2018):
-    what would go if the unit were 0, as far as the network is straight between here and there; exact where what lies
-    between is linear. All ways between two units count. The layers are those that :func:`connections` finds; where it
-    finds none, the next in ``net.layers``.
+    what would be lost if the unit were 0, to first order; exact where the network between the two is linear. All paths
+    between two units count. The layers are those that :func:`connections` finds; where it finds none, the next in
+    ``net.layers``.
 
     >>> cw.methods.influence(net, net["layer3"][17], image=picture).strongest_before(3)
 
@@ -121,7 +121,7 @@ def influence(
     Raises:
         KeyError: there is no such layer; names like it are offered.
         IndexError: the layer has no such unit.
-        TypeError, ValueError: as of :func:`saliency`.
+        TypeError, ValueError: as in :func:`saliency`.
     """
     asked = parted(layer, unit)
     address, row = net[asked.layer][asked.unit], net.layers[asked.layer]
@@ -193,7 +193,7 @@ def _onward(net: BoundModel, inputs: Tensor, row: Layer, unit: int, after: Seque
             with Calls(module, look).watching(), Changed(module, row, moving).watching():
                 module(inputs.to(net.dtype))
         except (NotImplementedError, ValueError) as error:  # no derivative forwards, several tensors
-            return {}, f"what it does to the units after it is not known: {str(error).splitlines()[0]}"
+            return {}, f"its influence on the units after it is not known: {str(error).splitlines()[0]}"
     return found, ""
 
 

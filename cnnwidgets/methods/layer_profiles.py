@@ -1,4 +1,4 @@
-"""What each unit of a layer answers to, by class; which classes it tells; and which units answer alike."""
+"""What each unit of a layer answers to, by class; how well it separates each class; and which units answer alike."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class LayerProfiles:
 
     @cached_property
     def auc(self) -> np.ndarray:
-        """float64 (units, classes): how well the unit alone tells each class from all others, by its responses' ranks.
+        """float64 (units, classes): how well the unit alone separates each class from all others, by ranks.
 
         The area under the ROC curve: the chance that a picture of the class excites the unit more than one of another class,
-        ties counting half (Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982). At 0.5 it tells
-        nothing; below, it answers less to the class. NaN where all pictures or none are of the class. Pictures without a
-        label do not count.
+        ties counting half (Hanley and McNeil, The meaning and use of the area under a ROC curve, 1982). At 0.5 the unit
+        says nothing about the class; below, it answers less to the class than to others. NaN where all pictures or none are
+        of the class. Pictures without a label do not count.
         """
         known = self.labels >= 0
         labels, found = self.labels[known], np.full((len(self.dead), self.classes), np.nan)
@@ -71,7 +71,7 @@ class LayerProfiles:
 
     @checked
     def best(self, unit: int, k: int = 1) -> list[tuple[int, float]]:
-        """The classes that a unit tells best, as (class, AUC), the best first; none of a dead unit.
+        """The classes that a unit separates best from all others, as (class, AUC), the best first; none for a dead unit.
 
         Raises:
             IndexError: the layer has no such unit.
@@ -87,7 +87,7 @@ class LayerProfiles:
     def twins(self, unit: int, k: int = 5) -> list[tuple[int, float]]:
         """The units whose responses correlate most with a unit's (Pearson), as (unit, correlation), the nearest first.
 
-        A unit that gives the same to every picture correlates with none, and is left out.
+        A unit with the same response to every picture correlates with none and is left out.
 
         Raises:
             IndexError: the layer has no such unit.
@@ -128,7 +128,7 @@ class LayerProfiles:
         share = f"answers to {percent(self.active[unit])} of {len(self.responses):,} pictures"
         for best, auc in self.best(unit):
             name = names[best] if best < len(names) else f"class {best}"
-            return f"{whose} {share}; alone it tells {name} best: AUC {auc:.2f}."
+            return f"{whose} {share}; alone it separates {name} best: AUC {auc:.2f}."
         return f"{whose} {share}."
 
     def __repr__(self) -> str:

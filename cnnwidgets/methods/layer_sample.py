@@ -58,7 +58,7 @@ class LayerSample:
         there, pictures = rows * columns * self.seen, f"{self.seen:,} picture{'s' if self.seen > 1 else ''}"
         if len(self.values) == there:
             return f"all {there:,} positions of {pictures}"
-        return f"{len(self.values):,} random ones of {there:,} positions of {pictures}"
+        return f"{len(self.values):,} random positions out of {there:,} of {pictures}"
 
     @cached_property
     def squares(self) -> float:
@@ -67,9 +67,9 @@ class LayerSample:
 
     @cached_property
     def best(self) -> np.ndarray:
-        """(units,) the part of the sum of squares that 1, 2, ... directions can give again at most, whatever their signs.
+        """(units,) the largest share of the sum of squares that 1, 2, ... directions can explain, whatever their signs.
 
-        That is by the singular values: Eckart and Young (1936).
+        It follows from the singular values: Eckart and Young (1936).
         """
         values = self.values.astype(float)
         squares = np.linalg.eigvalsh(values.T @ values)[::-1].clip(0)
@@ -114,8 +114,8 @@ class Positions:
         if lowest.min() < 0 and not self.rectify:
             i = int(lowest.argmin())
             raise ValueError(
-                f"{self.layer.name} gives {number(lowest[i])} for picture {indices[i]}; expected values that are not "
-                "negative, as behind a ReLU; rectify=True takes them to be 0"
+                f"{self.layer.name} gives {number(lowest[i])} for picture {indices[i]}; expected no negative "
+                "values, as after a ReLU; rectify=True sets them to 0"
             )
 
     def merge(self, other: Positions) -> None:

@@ -68,9 +68,9 @@ def monitor(
         every: sample each k-th step; by default as often as
             :data:`~cnnwidgets.methods.monitoring_samples.BUDGET` allows.
         checkpoints: a folder for the weights as they are at the start, along the training and at its end, a safetensors
-            file each; 16 of them at most, evenly spaced. :func:`cnnwidgets.methods.evolution` takes it.
-        checkpoint_steps: steps between two of them, before they grow too many; by default an epoch, as the loader's length
-            or :meth:`Monitor.epoch` says it, or 100 steps.
+            file each; 16 at most, evenly spaced. :func:`cnnwidgets.methods.evolution` takes the folder.
+        checkpoint_steps: steps between two of them, until there are too many; by default an epoch, if the loader's length
+            or :meth:`Monitor.epoch` tells it, or else 100 steps.
         on_update: called with the monitor now and then, twice a second at most, and at the end.
 
     Raises:

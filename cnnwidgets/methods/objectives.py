@@ -112,7 +112,7 @@ def unit(layer: str | UnitAddress, index: int | None = None, row: int | None = N
     Erhan, Bengio, Courville and Vincent, Visualizing Higher-Layer Features of a Deep Network (2009).
 
     Raises:
-        TypeError: no unit is given, or two.
+        TypeError: no unit is given, or two are.
         ValueError: a row is given without a column, or the reverse. Whether there is such a unit is told on a network.
     """
     if (row is None) != (column is None):

@@ -16,7 +16,7 @@ from cnnwidgets.net.incremental.reruns import Reruns
 
 @checking("units")
 def predict_without(net: BoundModel, units: Any, image: Any, k: int = 5) -> list[tuple[str, float]]:
-    """The most probable classes of one picture where some units give 0 at all positions.
+    """The most probable classes of one picture when some units give 0 at all positions.
 
     >>> cw.methods.predict_without(net, net["layer3"][17], pictures[3][0])
 
@@ -30,7 +30,7 @@ def predict_without(net: BoundModel, units: Any, image: Any, k: int = 5) -> list
 
     Raises:
         KeyError, IndexError: there is no such layer, or no such unit.
-        TypeError, ValueError: as of ``net.predict``; or the layer has no units, or gives several tensors.
+        TypeError, ValueError: as in ``net.predict``; or the layer has no units, or gives several tensors.
     """
     name, numbers = units_of(net, units)
     layer, inputs = net.layers[name], one_picture(net, image)

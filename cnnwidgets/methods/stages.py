@@ -1,4 +1,4 @@
-"""The layers that tell most of a network in few rows: what each of its stages hands on."""
+"""The layers that sum up a network in a few rows: the output of each of its stages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from cnnwidgets.net import BoundModel, Layer
 
 FEW, MOST = 5, 8
-"""Stages that are wanted at least, and at most."""
+"""Smallest and largest number of stages wanted."""
 
 
 def stages(net: BoundModel) -> list[str]:
-    """Names of layers with units: the first one with weights, and what each stage hands on to the next, as maps if it can.
+    """Names of layers with units: the first one with weights, and the output of each stage, as maps if possible.
 
-    Stages are the blocks with weights that the network's own names tell; where these are few, the blocks in them.
+    Stages are the blocks with weights, by the names of the network's modules; where there are few, the blocks inside them.
 
     >>> stages(cw.load("scenes"))
     ['conv1', 'relu', 'layer1', 'layer2', 'layer3', 'fc']
@@ -53,7 +53,7 @@ def _handed_on(net: BoundModel, stage: list[Layer], depth: int) -> str:
 
 
 def local(net: BoundModel, names: Sequence[str]) -> str | None:
-    """Of some layers the deepest whose positions see at most half of the picture's height and width; else the first."""
+    """The deepest of some layers whose positions see at most half of the picture's height and width; else the first."""
     rows = [(name, net.layers[name].receptive_field) for name in names]
     size = net.input_shape[1:]
     small = [

@@ -62,10 +62,10 @@ def unit_profiles(
 ) -> UnitProfiles:
     """What each unit of some layers answers to, by class, from one :func:`scan`.
 
-    A unit's response to a picture is the maximum of its map: what is there at all counts, not how large it is. Kept are the
-    responses, 4 bytes for each picture and unit: 10,000 pictures and 512 units are 20 MB. That units which tell a class well
-    need not matter was found by Morcos, Barrett, Rabinowitz and Botvinick, On the importance of single directions for
-    generalization (ICLR 2018): ask :func:`ablate`, too.
+    A unit's response to a picture is the maximum of its map: what is there at all counts, not how large it is. The
+    responses are kept, 4 bytes for each picture and unit: 10,000 pictures and 512 units are 20 MB. A unit that
+    separates a class well need not matter (Morcos, Barrett, Rabinowitz and Botvinick, On the importance of single directions
+    for generalization, ICLR 2018): ask :func:`ablate`, too.
 
     >>> found = cw.methods.unit_profiles(net, cw.samples.scenes(size=500), "layer3")["layer3"]
     >>> found.best(17), found.twins(17, 3), found.active[17]
@@ -97,7 +97,7 @@ def profiles_of(found: Responses, classes: int) -> LayerProfiles:
     """The profiles of a layer's responses, in the pictures' order.
 
     Parameters:
-        classes: that the network has. There may be more labels: a unit may tell what the network was not trained for.
+        classes: of the network. There may be more labels: a unit may separate what the network was not trained for.
     """
     indices, labels = np.concatenate(found.indices), np.concatenate(found.labels)
     order = np.argsort(indices, kind="stable")

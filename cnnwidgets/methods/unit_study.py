@@ -19,8 +19,8 @@ class UnitStudy:
     """What is known of the units of a layer.
 
     Attributes:
-        patches: what :func:`top_patches` gives.
-        profiles: what :func:`unit_profiles` gives.
+        patches: what :func:`top_patches` returns.
+        profiles: what :func:`unit_profiles` returns.
     """
 
     patches: TopPatches

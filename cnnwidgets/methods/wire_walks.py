@@ -1,4 +1,4 @@
-"""From a unit along its wire to the next ones: those that it is made of, and those that are made of it."""
+"""From a unit along its wire to the next units: those that it is computed from, and those computed from it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Walk:
         self.stopped |= {node.start: node for node in self.wiring.stops(wire)}
 
     def _settled(self, node: Node, weights: Weights) -> Weights:
-        """Weights into a node, as those into the layer behind it that has the same units: up to its activation function."""
+        """Weights into a node, as those into the last layer after it with the same units, up to its activation function."""
         found = weights
         while node.kind != "open" and (reader := self._only_reader(node)):
             node, number = reader

@@ -1,4 +1,4 @@
-"""Where a unit is: ``net["layer3"][17]``, a pair (layer, unit) that whatever takes a unit takes, and which prints so."""
+"""Where a unit is: ``net["layer3"][17]``, a pair (layer, unit) that prints in this form and goes wherever a unit goes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnnwidgets.net.arguments import is_whole, said
 class UnitAddress(NamedTuple):
     """A unit of a layer; ``net["layer3"][17]`` gives it.
 
-    It is the pair ``("layer3", 17)``, so that whatever takes a unit takes its address.
+    It is the pair ``("layer3", 17)``, so every method and panel that takes a unit takes its address.
 
     Attributes:
         layer: the name that was asked for, in ``net.layers``.
@@ -59,7 +59,7 @@ def parted(layer: str | UnitAddress, unit: int | None) -> UnitAddress:
     """A layer and a unit, of these two or of an address alone.
 
     Raises:
-        TypeError: there is no unit, or two.
+        TypeError: there is no unit, or there are two.
     """
     if isinstance(layer, str) == (unit is None):
         raise TypeError(f"layer is {said(layer)} and unit is {said(unit)}; expected a layer and a unit, or an address alone")

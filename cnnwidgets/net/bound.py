@@ -91,7 +91,7 @@ class BoundModel(Passes):
         module: the very object that was passed.
         name: what reprs call it.
         device: where inputs go.
-        sample: the bundled network that it is, at whatever epoch; empty if it is none.
+        sample: name of the bundled network that it is, at any epoch; empty for other networks.
         code: the lines of plain PyTorch that make ``model`` and ``preprocess``.
     """
 
@@ -198,11 +198,11 @@ class BoundModel(Passes):
         return sum(p.numel() for p in self.module.parameters())
 
     def __getitem__(self, layer: str) -> LayerAddress:
-        """A layer's units: ``net["layer3"][17]`` is one, to be given to whatever takes a unit, or written in an answer.
+        """A layer's units: ``net["layer3"][17]`` is one, and goes wherever a unit goes.
 
         Raises:
             KeyError: there is no such layer; names like it are offered.
-            TypeError: layer is not a text.
+            TypeError: layer is not a string.
             ValueError: it has no units.
         """
         check("layer", layer, [KINDS["str"]])

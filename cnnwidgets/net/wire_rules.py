@@ -94,7 +94,7 @@ def after(call: Asked) -> Made | list[Tensor]:
         return _onward("open", call, call.data)
     if rule := _RULES.get(call.name):
         return rule(call)
-    raise Stop("is no function that is followed")
+    raise Stop("is not a function that is followed")
 
 
 def compact(labels: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ def _moved(call: Asked) -> list[Tensor]:
 def _onward(kind: str, call: Asked, labels: Tensor, scales: Tensor | float = 1.0) -> Made:
     """Each wire goes on, multiplied by what there is for each value."""
     if labels.shape != call.output.shape:
-        raise Stop("gives values of another shape")
+        raise Stop("changes the shape of its input")
     wires, places = torch.unique(once(labels), return_inverse=True)
     places = places.expand(labels.shape)
     return Made(kind, (Same(wires.numpy(), _by_wire(scales, places, len(wires))),), places, len(wires))
@@ -154,7 +154,7 @@ def _by_wire(scales: Tensor | float, places: Tensor, count: int) -> np.ndarray:
 def _batch_norm(call: Asked) -> Made:
     mean, variance, weight = call.given(1, "running_mean"), call.given(2, "running_var"), call.given(3, "weight")
     if call.given(5, "training", default=False) or mean is None:
-        raise Stop("normalizes by what the picture gives")
+        raise Stop("normalizes by statistics of the picture")
     scales = (1.0 if weight is None else weight.double()) / (variance.double() + call.given(7, "eps", default=1e-5)).sqrt()
     return _onward("scale", call, call.data, scales.reshape(-1, *[1] * (call.output.ndim - 2)))
 
@@ -180,10 +180,10 @@ def _plus(call: Asked) -> Made:
 def _times(call: Asked) -> Made:
     first, second = call.given(0, "input", "self"), call.given(1, "other")
     if call.of(first) is not None and call.of(second) is not None:
-        raise Stop("multiplies two results: what it passes on depends on the picture")
+        raise Stop("multiplies two results, so that its factors depend on the picture")
     factor = second if call.of(first) is not None else first
     if call.name == "div" and factor is first:
-        raise Stop("divides by what the picture gives")
+        raise Stop("divides by values that depend on the picture")
     scales = factor if isinstance(factor, Tensor) else torch.tensor(float(factor))
     return _onward("scale", call, call.data, 1 / scales.double() if call.name == "div" else scales)
 
@@ -199,7 +199,7 @@ def _at_places(call: Asked, labels: Tensor, scale: float = 1.0) -> Made:
     """A unit's values are pooled, or its map is enlarged or gets a border."""
     places = labels.ndim - 2
     if labels.ndim < 3 or labels.ndim != call.output.ndim or not _alike(labels, range(-places, 0)):
-        raise Stop("goes over more than the positions of a map")
+        raise Stop("reduces more than the positions of a map")
     return _onward(
         "pool", call, labels.flatten(-places)[..., :1].unflatten(-1, (1,) * places).expand(call.output.shape), scale
     )
@@ -207,7 +207,7 @@ def _at_places(call: Asked, labels: Tensor, scale: float = 1.0) -> Made:
 
 def _pooled(call: Asked) -> Made:
     if call.kwargs.get("divisor_override") or len(call.args) > 6:
-        raise Stop("divides by a number of its own")
+        raise Stop("divides by a number other than the size of its window")
     return _at_places(call, call.data)
 
 
@@ -221,11 +221,11 @@ def _padded(call: Asked) -> Made:
 def _reduced(call: Asked) -> Made:
     labels, dims = call.data, call.given(1, "dim", "axis")
     if dims is None or isinstance(dims, Tensor):
-        raise Stop("goes over all values")
+        raise Stop("reduces all values to one")
     kept = bool(call.given(2, "keepdim", default=False))
     most, least = torch.amax(labels, dims, keepdim=kept), torch.amin(labels, dims, keepdim=kept)
     if (most != least).any():
-        raise Stop("brings several units together")
+        raise Stop("combines several units")
     return _onward("pool", call, compact(most), labels.numel() / most.numel() if call.name == "sum" else 1.0)
 
 
@@ -240,14 +240,14 @@ def _alike(labels: Tensor, dims: Sequence[int]) -> bool:
 def _weighed(call: Asked) -> Made:
     labels, weight = call.of(call.given(0, "input")), call.given(1, "weight")
     if not isinstance(weight, Tensor) or weight.is_quantized:
-        raise Stop("has weights that are packed")
+        raise Stop("has packed weights")
     if call.of(weight) is not None or labels is None:
         raise Stop("has weights that depend on the picture")
     axis = -1 if call.name == "linear" else 1
     if labels.ndim != (weight.ndim if axis == 1 else labels.ndim):
-        raise Stop("is given no batch")
+        raise Stop("reads an input without a batch axis")
     if not _alike(labels, [dim for dim in range(labels.ndim) if dim != axis % labels.ndim]):
-        raise Stop("is given values of different units side by side")
+        raise Stop("reads values of different units side by side")
     inputs = labels.movedim(axis, 0).flatten(1)[:, 0].numpy()
     is_transposed = call.name.startswith("conv_transpose")
     groups, kernels, share = _grouped(call, weight.detach(), is_transposed)

@@ -101,7 +101,7 @@ class Follow(Calls):
         wires = units[:, 0].numpy()
         known = wires[wires != NOTHING]
         if (units != units[:, :1]).any() or len(np.unique(known)) < len(known):
-            self.rows[name] = "each is one position of a map, or made of what is not followed"
+            self.rows[name] = "each is one position of a map, or computed from what is not followed"
             return
         self.rows[name] = wires
         node = self._node(wires.min())
@@ -115,7 +115,7 @@ class Follow(Calls):
         """A tensor's labels; None of what does not depend on the picture."""
         labels, version = self._labels.get(tensor, (None, None))
         if version != version_of(tensor):
-            labels = self._stopped(tensor, "is given what a function that is not seen has made")
+            labels = self._stopped(tensor, "reads what an unseen function has computed")
             self._set(tensor, labels)
         return labels
 

@@ -259,7 +259,7 @@ def monitor(
     >>> with cw.monitor(model, loader, optimizer) as m:
     ...     ...  # your loop, as it is
 
-    ``checkpoints="folder"`` keeps the weights along the way, for a :class:`FeatureEvolution`.
+    ``checkpoints="folder"`` saves checkpoints during training, for :class:`FeatureEvolution`.
     """
     if not isinstance(model, nn.Module):
         raise TypeError(f"model is {said(model)}; expected a torch.nn.Module")

@@ -4,16 +4,16 @@
 import { h, hasFocus, stamp } from "./shared.js";
 
 const BETWEEN = 50; // milliseconds between two pictures at least
-const IDLE = "Your browser will ask for the camera. Its pictures go to this notebook's kernel, and nowhere else.";
-const INSECURE = "The browser gives a camera only to pages from localhost or by HTTPS. Open the notebook in that way.";
+const IDLE = "Your browser will ask for permission. The pictures go only to this notebook's kernel.";
+const INSECURE = "The browser allows a camera only to pages from localhost or over HTTPS. Open the notebook that way.";
 const REFUSALS = {
-  NotAllowedError: "The camera was refused. Allow it for this page, beside its address, and start again.",
-  NotFoundError: "There is no camera. Connect one and start again, or choose, drop or paste a picture.",
-  NotReadableError: "The camera is in use. Close the other program that has it, and start again.",
+  NotAllowedError: "The camera was blocked. Allow it for this page in the address bar, and start again.",
+  NotFoundError: "No camera was found. Connect one and start again, or choose, drop or paste a picture.",
+  NotReadableError: "The camera is in use. Close the program that uses it, and start again.",
 };
 
 /** Why there is no camera, in a sentence. */
-export const cameraRefusal = (error) => REFUSALS[error?.name] ?? `The camera does not start: ${error?.message || error}.`;
+export const cameraRefusal = (error) => REFUSALS[error?.name] ?? `The camera did not start: ${error?.message || error}.`;
 
 /**
  * A camera's picture in the middle of what it sees, with its buttons. `take(canvas, isLast)` is called for one
@@ -23,7 +23,7 @@ export const cameraRefusal = (error) => REFUSALS[error?.name] ?? `The camera doe
  */
 export function cameraPane(shape, { take, wants }) {
   const [height, width] = shape;
-  const canvas = h("canvas", { className: "cw-camera-picture", role: "img", "aria-label": "Picture of the camera", width, height });
+  const canvas = h("canvas", { className: "cw-camera-picture", role: "img", "aria-label": "Camera picture", width, height });
   canvas.style.aspectRatio = `${width} / ${height}`;
   const context = canvas.getContext("2d");
   const video = h("video", { muted: true, playsInline: true });

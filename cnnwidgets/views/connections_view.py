@@ -28,7 +28,7 @@ class ConnectionsView(View, module="connections_view.js"):
 
     >>> view.show([("conv1 · 3", 0.4)], "conv2 · 7", [("conv3 · 1", -0.2)], maps)      # maps: (3, 28, 28)
 
-    As in DrawNet (Torralba). A click, or Enter, chooses a unit at a side.
+    As in DrawNet (Torralba). A click, or Enter, chooses a unit on either side.
     """
 
     without_kernel: Mapping[str, Any] = {"locked": True}
@@ -40,12 +40,12 @@ class ConnectionsView(View, module="connections_view.js"):
         sync=True
     )
     shape = t.List(t.Int(), [0, 0, 0], help="[maps, height, width]").tag(sync=True)
-    ends = t.List(t.Unicode(), ["", ""], help="what stands at the left and the right where there is nothing").tag(sync=True)
-    heads = t.List(t.Unicode(), ["reads", "is read by"], help="what is written over the sides").tag(sync=True)
-    chosen = t.List(t.Int(), help="[side, number] of what a hand chose: side 0 is before, 1 after; empty for none").tag(
-        sync=True
-    )
-    locked = t.Bool(False, help="whether a hand cannot choose").tag(sync=True)
+    ends = t.List(t.Unicode(), ["", ""], help="text at the left and at the right where there is no unit").tag(sync=True)
+    heads = t.List(t.Unicode(), ["reads", "is read by"], help="headings of the two sides").tag(sync=True)
+    chosen = t.List(
+        t.Int(), help="[side, number] of the unit that a user chose: side 0 is before, 1 after; empty for none"
+    ).tag(sync=True)
+    locked = t.Bool(False, help="whether a user cannot choose").tag(sync=True)
     height = t.Int(250, help="height of the graph in CSS pixels").tag(sync=True)
     title = t.Unicode(help="a line above the graph").tag(sync=True)
     caption = t.Unicode(help="a line below the graph").tag(sync=True)

@@ -30,7 +30,7 @@ export function drawPad({ shape, paper, ink, colors, frame, below = null }, chan
     context.fillRect(0, 0, width, height);
     if (under) context.drawImage(under, 0, 0, width, height);
   });
-  const guide = h("div", { className: "cw-draw-guide", hidden: frame.length !== 4, title: "Here the network's own pictures have what is on them." });
+  const guide = h("div", { className: "cw-draw-guide", hidden: frame.length !== 4, title: "What the network's own pictures show lies in this frame." });
   const [top, left, bottom, right] = frame.map((share) => 100 * share);
   Object.assign(guide.style, { inset: `${top}% ${100 - right}% ${100 - bottom}% ${left}%`, borderColor: ink });
   const stage = h("div", { className: "cw-draw-stage" }, canvas, guide);
@@ -68,7 +68,7 @@ export function drawPad({ shape, paper, ink, colors, frame, below = null }, chan
   const group = (name, ...parts) => h("div", { className: "cw-draw-group", role: "group", "aria-label": name }, ...parts);
   const tools = h("div", { className: "cw-draw-tools" },
     group("Colors", ...swatches.map(([button]) => button), ...(other ? [h("label", { className: "cw-draw-other", title: "Pen: another color" }, other)] : [])),
-    group("Width of the pen", ...pens.map(([button]) => button)), group("Corrections", eraser, undo, clear), line);
+    group("Pen width", ...pens.map(([button]) => button)), group("Corrections", eraser, undo, clear), line);
   const root = h("div", { className: "cw-draw-pad" }, stage, tools);
 
   let wasDrawn = false;
@@ -77,7 +77,7 @@ export function drawPad({ shape, paper, ink, colors, frame, below = null }, chan
     wasDrawn ||= count > 0;
     undo.disabled = !strokes.canUndo;
     clear.disabled = !count;
-    line.textContent = count || under ? "" : wasDrawn ? "Nothing is drawn: the paper is empty." : "Draw with mouse, pen or finger.";
+    line.textContent = count || under ? "" : wasDrawn ? "The paper is empty." : "Draw with mouse, pen or finger.";
     canvas.setAttribute("aria-label", `Drawing: ${count === 1 ? "1 stroke" : `${count} strokes`}`);
     guide.classList.toggle("cw-draw-busy", count > 0);
     stamp(canvas);

@@ -1,4 +1,4 @@
-"""What one draws on."""
+"""A drawing pad."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class DrawView(PictureMaker, module="draw_view.js"):
     >>> pad = DrawView(paper="#000000", ink="#ffffff", colors=["#000000", "#808080", "#ffffff"])
     >>> pad.on_user("pixels", lambda pixels: print(net.predict(pad.picture)))
 
-    ``show`` gives a picture to draw on. A stroke is sent while it is drawn, as fast as the kernel takes it.
+    ``show`` sets a picture to draw on. A stroke is sent while it is drawn, as fast as the kernel takes it.
     """
 
     paper = _Color("#ffffff", help="color of the paper").tag(sync=True)
-    ink = _Color("#000000", help="color that the pen has at first").tag(sync=True)
-    colors = t.List(_Color(), [*COLORS], help="colors of the pens; unless all are gray, any other can be chosen, too").tag(
-        sync=True
-    )
+    ink = _Color("#000000", help="initial color of the pen").tag(sync=True)
+    colors = t.List(
+        _Color(), [*COLORS], help="colors of the pens; unless all are gray, other colors can be chosen, too"
+    ).tag(sync=True)
     frame = t.List(t.Float(min=0, max=1), help="[top, left, bottom, right], in shares of the sides, of a dotted frame to "
                    "draw in; empty for none").tag(sync=True)  # fmt: skip
 
     @property
     def picture(self) -> np.ndarray:
-        """The picture, uint8 (height, width, 3); empty paper as long as nothing is drawn."""
+        """The picture, uint8 (height, width, 3); empty paper until something is drawn."""
         drawn = super().picture
         return np.full((*self.shape, 3), list(bytes.fromhex(self.paper[1:])), np.uint8) if drawn is None else drawn
 
     def clear(self) -> None:
-        """Begin anew, on empty paper."""
+        """Start again on empty paper."""
         self.pixels = b""

@@ -75,7 +75,7 @@ export function overlayOf(model) {
     told(map, row, column) {
       const { box: [top, left, height, width], tops, noun } = model.get("overlay");
       const [down, right] = [Math.floor(((row + 0.5 - top) / height) * rows), Math.floor(((column + 0.5 - left) / width) * columns)];
-      if (down < 0 || down >= rows || right < 0 || right >= columns) return "here: no position of the layer";
+      if (down < 0 || down >= rows || right < 0 || right >= columns) return "here: no position of this layer";
       const amounts = tops.map((most, layer) => (of(map)[(layer * rows + down) * columns + right] / 255) * most);
       const order = [...amounts.keys()].filter((layer) => amounts[layer] > 0).sort((a, b) => amounts[b] - amounts[a]);
       const words = order.slice(0, 3).map((layer) => `${noun} ${layer} ≈ ${format(amounts[layer])}`);

@@ -53,7 +53,7 @@ class ImageGrid(View, module="image_grid.js"):
     tile = t.Int(0, help="width of a tile in CSS pixels; 0: chosen to fit").tag(sync=True)
     height = t.Int(460, help="largest height of the grid in CSS pixels; more is scrolled").tag(sync=True)
     steady = t.Bool(False, help="whether the grid keeps its full height, so that what is below never moves").tag(sync=True)
-    lines = t.Int(1, help="lines of words that there is room for below, so that what comes next never moves").tag(sync=True)
+    lines = t.Int(1, help="lines of text reserved below the grid, so that what comes next never moves").tag(sync=True)
     noun = t.Unicode("map", help="what one map is called: unit, filter").tag(sync=True)
     title = t.Unicode(help="a line above the grid").tag(sync=True)
     labels = t.List(t.Unicode(), help="one label under each tile; empty for none").tag(sync=True)
@@ -66,12 +66,12 @@ class ImageGrid(View, module="image_grid.js"):
         "the size and the number of the parts; empty for none",
     ).tag(sync=True)
     overlay = t.Dict(
-        help="what lies over the maps: values, (maps, layers, rows, columns) bytes, of each layer 255 for its top; shape "
-        "[layers, rows, columns]; tops of the layers, full: from where on they are opaque, colors; box [top, left, height, "
-        "width] in map pixels; noun, what a layer is called; empty for none"
+        help="what lies over the maps: values, (maps, layers, rows, columns) bytes, 255 being the top of each layer; shape "
+        "[layers, rows, columns]; tops of the layers; full, the amounts from which they are opaque; colors; box [top, left, "
+        "height, width] in map pixels; noun, what a layer is called; empty for none"
     ).tag(sync=True)
-    lit = t.Int(-1, help="layer of the overlay that is shown alone; -1: at each position the largest").tag(sync=True)
-    opacity = t.Float(0.7, min=0.0, max=1.0, help="of the overlay, under which maps in color are gray").tag(sync=True)
+    lit = t.Int(-1, help="layer of the overlay that is shown alone; -1: the largest at each position").tag(sync=True)
+    opacity = t.Float(0.7, min=0.0, max=1.0, help="opacity of the overlay, under which color maps turn gray").tag(sync=True)
     toggles = t.Bool(False, help="whether a click on the selected map selects none").tag(sync=True)
     hide = t.List(
         t.Unicode(), help="what is not shown: sort, scale, limits, contrast, colors, zoom; line, which tells values"

@@ -1,4 +1,4 @@
-"""What views have in common in which a picture is made."""
+"""What views in which a user makes a picture have in common."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LONGEST = 1024
 class PictureMaker(View):
     """A view in which a user makes a picture."""
 
-    pixels = t.Bytes(help="(height, width, 3) bytes: red, green, blue; empty as long as there is no picture").tag(
+    pixels = t.Bytes(help="(height, width, 3) bytes: red, green, blue; empty until there is a picture").tag(
         sync=True, echo_update=False, from_json=lambda value, view: bytes(value)
     )
     shape = t.List(t.Int(min=1, max=LONGEST), [192, 192], 2, 2, help="[height, width] of the picture, in pixels").tag(
@@ -28,7 +28,7 @@ class PictureMaker(View):
 
     @property
     def picture(self) -> np.ndarray | None:
-        """The picture, uint8 (height, width, 3); None as long as there is none."""
+        """The picture, uint8 (height, width, 3); None until there is one."""
         return picture_of(self.pixels, self.shape).copy() if self.pixels else None
 
     def show(self, picture: np.ndarray, **traits: Any) -> None:

@@ -101,7 +101,7 @@ def test_who_draws_a_seven_sees_seven_and_the_state_brings_it_back(notebook):
     )
     desk.page.keyboard.press("Control+z")
     desk.notebook.wait_python("panel.image.max()", "0")
-    desk.says("Nothing is drawn: the paper is empty.")
+    desk.says("The paper is empty.")
     assert desk.notebook.problems == []
 
 
@@ -156,7 +156,7 @@ def test_a_camera_that_is_refused_is_a_sentence(notebook):
     desk.page.context.clear_permissions()
     desk.open("Use the camera")
     desk.cell.get_by_role("button", name="Start camera").click()
-    desk.says("The camera was refused.")
+    desk.says("The camera was blocked.")
     assert desk.python("print(panel.image)") == "3"
 
 

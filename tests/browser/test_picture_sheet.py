@@ -96,7 +96,7 @@ def test_a_stroke_is_ink_on_paper_and_an_undo_takes_back_one(sheet):
     assert np.array_equal(sheet.last(), one), "to the last pixel"
     sheet.strip.press("Control+z")
     assert (sheet.last() == 0).all()
-    assert sheet.root.get_by_text("Nothing is drawn: the paper is empty.").is_visible()
+    assert sheet.root.get_by_text("The paper is empty.").is_visible()
     assert sheet.root.get_by_role("button", name="Undo").is_disabled()
 
 
@@ -258,8 +258,8 @@ def test_a_camera_that_comes_when_the_sheet_is_closed_is_let_go_of(camera):
 
 @pytest.mark.parametrize(
     ("wrong", "said"),
-    [("NotFoundError", "There is no camera."), ("NotAllowedError", "The camera was refused."),
-     ("NotReadableError", "The camera is in use."), ("AbortError", "The camera does not start: no.")],
+    [("NotFoundError", "No camera was found."), ("NotAllowedError", "The camera was blocked."),
+     ("NotReadableError", "The camera is in use."), ("AbortError", "The camera did not start: no.")],
 )  # fmt: skip
 def test_without_a_camera_it_says_why_and_what_helps(camera, wrong, said):
     camera.strip.ask(call(f"({CAMERA})", wrong))
@@ -273,4 +273,4 @@ def test_without_a_camera_it_says_why_and_what_helps(camera, wrong, said):
 def test_a_page_that_may_have_no_camera_says_so(camera):
     camera.strip.ask("void Object.defineProperty(navigator, 'mediaDevices', { value: undefined, configurable: true })")
     camera.press("Start camera")
-    camera.root.get_by_text("only to pages from localhost or by HTTPS").wait_for()
+    camera.root.get_by_text("only to pages from localhost or over HTTPS").wait_for()

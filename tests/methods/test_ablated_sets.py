@@ -47,7 +47,7 @@ def test_ablate_takes_them_together():
 
 
 def test_what_does_not_fit_is_told():
-    with pytest.raises(ValueError, match="these are all 8 units of 5; expected some of them"):
+    with pytest.raises(ValueError, match="units is all 8 units of 5; expected fewer"):
         all_but(NET, ("5", range(8)))
     with pytest.raises(ValueError, match="draws is 0; expected a whole number of at least 1"):
         random_sets(NET, NET["5"][3], 0)

@@ -120,7 +120,7 @@ def test_a_disk_that_is_full_ends_the_checkpoints_and_not_the_training(tmp_path,
 
 def test_a_folder_of_another_training_is_left_alone(tmp_path):
     train(net(), loader(), 1, checkpoints=tmp_path)
-    with pytest.raises(ValueError, match=r"holds 2 checkpoints of another training: delete them, or give another folder"):
+    with pytest.raises(ValueError, match=r"holds 2 checkpoints of another training: delete them, or choose another folder"):
         monitor(net(), loader(), checkpoints=tmp_path)
     (tmp_path / "a file").write_text("mine")
     with pytest.raises(ValueError, match="is a file; expected a folder"):
@@ -157,7 +157,7 @@ BROKEN = {
     "foreign": (lambda path: save_file({"weight": torch.ones(2)}, path), "was not written by cw.monitor"),
     "newer": (
         lambda path: save_file({"weight": torch.ones(2)}, path, {"kind": KIND, "version": "2", "new": "?"}),
-        "is of version 2, and this cnnwidgets reads 1: update it",
+        "is of version 2, and this cnnwidgets reads version 1: update it",
     ),
 }
 

@@ -272,7 +272,7 @@ def test_an_add_joins_the_same_unit_with_a_weight_of_1():
     found = connections(bind(Residual), "a1", 4, ALL)
     (joined,) = [one for one in found.before if one.via is None]
     assert (joined.layer, joined.unit, joined.weight, joined.norm) == ("r0", 4, 1.0, 1.0)
-    assert found.layers_before == {"r0": 6} and "an add joins the units of the same number with a weight of 1" in found.notes
+    assert found.layers_before == {"r0": 6} and "an add joins units of the same number with a weight of 1" in found.notes
 
 
 def test_a_depthwise_and_a_grouped_convolution_join_only_their_own():
@@ -299,11 +299,11 @@ def test_a_weight_of_0_is_no_connection(gone):
 @pytest.mark.parametrize(
     ("kind", "layer", "sentence"),
     [
-        (Attends, "attend", "connections end at attend, which is no function that is followed"),
-        (Attends, "embed", "connections end at attend, which is no function that is followed"),
-        (Gated, "c1", "connections end at mul, which multiplies two results: what it passes on depends on the picture"),
-        (Normed, "norm", "connections end at norm, which is no function that is followed"),
-        (Normed, "c1", "connections end at norm, which is no function that is followed"),
+        (Attends, "attend", "connections end at attend, which is not a function that is followed"),
+        (Attends, "embed", "connections end at attend, which is not a function that is followed"),
+        (Gated, "c1", "connections end at mul, which multiplies two results, so that its factors depend on the picture"),
+        (Normed, "norm", "connections end at norm, which is not a function that is followed"),
+        (Normed, "c1", "connections end at norm, which is not a function that is followed"),
     ],
 )
 def test_what_cannot_be_followed_is_said(kind, layer, sentence):
@@ -331,8 +331,7 @@ def test_a_view_that_mixes_units_is_no_map_of_theirs():
 
     found = connections(bind(Mixed), "fc", 1)
     assert (
-        not found.before
-        and "connections end at conv2d, which is given values of different units side by side" in found.notes
+        not found.before and "connections end at conv2d, which reads values of different units side by side" in found.notes
     )
 
 

@@ -159,7 +159,10 @@ def test_of_the_scenes_lower_stages_are_nearer_to_their_end_at_first():
     assert by_layer["conv1"][0] > 0.9  # random filters already tell pictures apart as those of the end do
     assert by_layer["relu"][4] < by_layer["relu"][1]  # and it does not settle first
     assert found.settled["conv1"] == "epoch 0" and found.settled["layer3"] == "epoch 40"
-    assert found.sentence == "CKA to the end stays at 0.9 or more in conv1 from epoch 0 on; 5 of 6 layers only at the end."
+    assert (
+        found.sentence
+        == "CKA with the end stays at 0.9 or more in conv1 from epoch 0 on; 5 of 6 layers reach it only at the end."
+    )
     assert found.said(2).startswith("epoch 2: ")
 
 
@@ -169,19 +172,23 @@ def test_more_than_there_is_room_for_are_thinned_and_said(monkeypatch):
     many = [(f"step {k}", STATES[k % 3][1]) for k in range(7)]
     found = evolution(bound(), Pictures(8), many, ["5"])
     assert found.names == ("step 0", "step 3", "step 6")
-    assert "3 of 7 checkpoints are taken, for all would fill the memory" in found.notes
+    assert "3 of 7 checkpoints are used, since all of them would fill the memory" in found.notes
 
 
 WRONG = {
-    "none ship": (None, ValueError, "no checkpoints ship with Sequential: give checkpoints=, a folder that cw.monitor"),
-    "a number": (3, TypeError, "checkpoints is 3; expected a folder that cw.monitor"),
-    "one": (STATES[:1], ValueError, "one checkpoint is there; expected at least two"),
+    "none ship": (
+        None,
+        ValueError,
+        "no checkpoints ship with Sequential: give checkpoints=, a folder written by cw.monitor",
+    ),
+    "a number": (3, TypeError, "checkpoints is 3; expected a folder written by cw.monitor"),
+    "one": (STATES[:1], ValueError, "expected at least two checkpoints, got 1"),
     "no pairs": ([STATES[0][1], STATES[1][1]], TypeError, r"checkpoints\[0\] is .*; expected a folder"),
     "a folder that is not there": ("nowhere", FileNotFoundError, "there is no folder 'nowhere'"),
     "a weight less": (
         [("a", {k: v for k, v in STATES[0][1].items() if k != "4.bias"}), STATES[1]],
         ValueError,
-        r"the checkpoint 'a' has no 4\.bias: it is of another network",
+        r"the checkpoint 'a' has no 4\.bias: it belongs to another network",
     ),
     "a weight more": ([("a", {**STATES[0][1], "9.bias": torch.ones(1)}), STATES[1]], ValueError, r"has a 9\.bias, and the"),
     "another shape": (
@@ -192,7 +199,7 @@ WRONG = {
     "another input": (
         [NETS[0], cw.load("digits")],
         ValueError,
-        "takes inputs of 1×32×32; expected 3×12×12, as of Sequential",
+        "takes inputs of 1×32×32; expected 3×12×12, as Sequential takes",
     ),
 }
 
@@ -212,7 +219,7 @@ def test_a_training_that_diverged_is_named():
 
 
 def test_grass_has_no_checkpoints_and_three_pictures_are_too_few():
-    with pytest.raises(ValueError, match="one checkpoint is there with 'grass'; expected at least two"):
+    with pytest.raises(ValueError, match="expected at least two checkpoints with 'grass', got 1"):
         evolution(cw.load("grass"), cw.samples.scenes(size=8))
     with pytest.raises(ValueError, match="no batch has 4 pictures"):
         evolution(bound(), Pictures(3), STATES, ["5"])

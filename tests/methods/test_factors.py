@@ -140,7 +140,7 @@ def test_the_strongest_patches_of_a_factor_are_those_of_brute_force_one_a_pictur
         :, max(0, int(top)) : int(top + height), max(0, int(left)) : int(left + width)
     ]
     np.testing.assert_array_equal(place.values[:, place.inside], seen.flatten(1))
-    with pytest.raises(IndexError, match="there is no factor 4: there are 4, numbered from 0"):
+    with pytest.raises(IndexError, match="there is no factor 4; expected 0 to 3, got 4"):
         found.strongest(4)
 
 
@@ -159,7 +159,7 @@ def test_memory_does_not_grow_with_the_pictures(monkeypatch):
     every = factors(bound(), Pictures(N), "5", 3, positions=60)
     np.testing.assert_allclose(found.maps, every.maps[found.indices], atol=1e-5)
     np.testing.assert_array_equal(found.labels, found.indices % 4)
-    assert found.sentence.endswith("at 60 random ones of 480 positions of 30 pictures.")
+    assert found.sentence.endswith("at 60 random positions out of 480 of 30 pictures.")
     monkeypatch.setattr("cnnwidgets.methods.layer_sample.MOST_VALUES", 2 * 8 * 16 + 1)
     assert len(factors(bound(), Pictures(N), "5", 3).maps) == 2
     monkeypatch.setattr("cnnwidgets.methods.layer_sample.MOST_VALUES", 1)
@@ -223,16 +223,14 @@ def test_the_sample_is_the_same_in_any_order(order):
 
 
 def test_negative_values_are_refused_or_taken_to_be_zero_and_said():
-    with pytest.raises(
-        ValueError, match=r"4 gives −\d.* for picture \d+; expected values that are not negative, as behind a R"
-    ):
+    with pytest.raises(ValueError, match=r"4 gives −\d.* for picture \d+; expected no negative values, as after a R"):
         factors(bound(), Pictures(N), "4", 2)
     net, data = bound(), Pictures(N)
     found, behind = factors(net, data, "4", 3, rectify=True), factors(net, data, "5", 3)
     np.testing.assert_allclose(found.maps, behind.maps, atol=1e-5)
     maps = net.trace(torch.stack([data[i][0] for i in range(N)]), ["4"])["4"]
     assert found.sample.negative == pytest.approx((maps < 0).float().mean().item()) and behind.sample.negative == 0
-    assert found.sentence.endswith(f"{100 * found.sample.negative:.1f}% of its values are negative, and are taken to be 0.")
+    assert found.sentence.endswith(f"{100 * found.sample.negative:.1f}% of its values are negative and count as 0.")
 
 
 def test_a_layer_that_is_dead_has_nothing_to_factor():

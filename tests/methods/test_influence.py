@@ -125,7 +125,7 @@ def test_the_strongest_are_the_largest_by_size():
     each = found.strongest_before(3)
     assert [abs(one.value) for one in each] == sorted(np.abs(values), reverse=True)[:3]
     assert all(found.before[one.layer][one.unit] == one.value for one in each)
-    assert len(found.strongest_after(2)) == 2 and "Most comes by unit" in repr(found)
+    assert len(found.strongest_after(2)) == 2 and "The strongest influence on it is that of unit" in repr(found)
 
 
 @pytest.mark.parametrize(

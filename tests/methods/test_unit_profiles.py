@@ -104,8 +104,8 @@ def test_a_dead_unit_is_told_and_has_no_best_class():
     found = profiles(responses, np.arange(8) % 2, 2)
     assert found.dead.tolist() == [True, False] and found.best(0) == [] and found.best(1) == [(1, 1.0)]
     assert found.sentence(0).endswith(" is dead: it gives 0 at every position of 8 pictures.")
-    assert "alone it tells b best: AUC 1.00." in found.sentence(1, ["a", "b"])
-    assert "alone it tells class 1 best" in found.sentence(1)
+    assert "alone it separates b best: AUC 1.00." in found.sentence(1, ["a", "b"])
+    assert "alone it separates class 1 best" in found.sentence(1)
     assert found.active.tolist() == [0, 0]
 
 

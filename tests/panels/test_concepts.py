@@ -201,7 +201,7 @@ def test_it_says_what_so_many_factors_explain_and_what_they_could_at_most(net, p
     most = 100 * singular[:3].sum() / singular.sum()
     said = f"3 factors explain {100 * found.explained:.1f}% of the sum of squares of 4; "
     said += f"no 3 directions explain more than {most:.1f}%."
-    assert panel.status.message.startswith(f"{said}\nFound by all 960 positions of 60 pictures; ")
+    assert panel.status.message.startswith(f"{said}\nFitted to all 960 positions of 60 pictures; ")
     assert "40 random pictures of 60 are shown" in panel.status.message
     panel.n = 1
     panel.wait()
@@ -214,7 +214,7 @@ def test_negative_values_are_taken_to_be_zero_and_said(panel):
     assert panel.error is None
     maps = panel.net.trace(torch.stack([DATA[i][0] for i in range(N)]), ["3"])["3"]
     share = 100 * (maps < 0).float().mean().item()
-    assert f"{share:.1f}% of the layer's values are negative, and are taken to be 0" in panel.status.message
+    assert f"{share:.1f}% of the layer's values are negative and count as 0" in panel.status.message
     panel.layer = "4"
     panel.wait()
     assert "negative" not in panel.status.message
@@ -228,15 +228,15 @@ def test_a_picture_in_which_there_is_nothing_is_said():
     panel = cw.Concepts(cw.bind(module, input_shape=(3, 4, 4)), data, n=1)
     panel.wait()
     assert panel.pictures.told == [
-        "Picture 0: 100% of its amounts are factor 0",
-        "Picture 1: no factor is there, the layer gives 0",
-        "Picture 2: 100% of its amounts are factor 0",
+        "Picture 0: factor 0 makes up 100% of the amount",
+        "Picture 1: no factor is present; the layer gives 0",
+        "Picture 2: factor 0 makes up 100% of the amount",
     ]
     assert not amounts(panel.pictures)[1].any()
     panel.n = 2  # of one kind of stuff
     panel.wait()
     assert panel.error is None
-    assert sum("is nowhere: fewer factors give the same" in told for told in panel.patches.told) <= 1
+    assert sum("is 0 everywhere: fewer factors explain as much" in told for told in panel.patches.told) <= 1
 
 
 def test_a_dead_layer_more_factors_than_positions_and_a_layer_without_maps_are_sentences():
@@ -252,7 +252,7 @@ def test_a_dead_layer_more_factors_than_positions_and_a_layer_without_maps_are_s
     assert few.status.message == "n is 5; expected at most 4, the positions that there are"
     linear = cw.bind(nn.Sequential(nn.Flatten(), nn.Linear(27, 4)), input_shape=(3, 3, 3))
     without = cw.Concepts(linear, [torch.randn(3, 3, 3)])
-    assert "has no layer to take apart: no output is maps of several positions" in without.status.message
+    assert "has no layer to factor: no output is maps of several positions" in without.status.message
     panel.layer = "no such layer"
     panel.wait()
     assert panel.status.kind == "error" and "no layer 'no such layer'" in panel.status.message

@@ -92,7 +92,7 @@ def test_points_move_with_the_checkpoint(panel):
 def test_words_follow_the_checkpoint(panel):
     assert panel.status.message.startswith("Epoch 0: ")
     panel.checkpoint = 2
-    assert panel.status.message.startswith("Epoch 2: ") and "CKA to the end from 1.00" in panel.status.message
+    assert panel.status.message.startswith("Epoch 2: ") and "CKA with the end from 1.00" in panel.status.message
     panel.checkpoint = 99
     assert panel.at == 2
 
@@ -103,7 +103,7 @@ def test_a_dead_unit_has_gray_in_place_of_a_patch():
     panel = cw.FeatureEvolution(cw.bind(small(), input_shape=(3, 12, 12)), DATA, states, "2", 2, layers=["2"])
     panel.wait(PATIENCE)
     assert (abs(panel.film.grid.maps[0] - 128) < 1).all() and not (abs(panel.film.grid.maps[1] - 128) < 1).all()
-    assert panel.film.grid.told[0] == "epoch 0: the unit gives 0 at every position of all pictures"
+    assert panel.film.grid.told[0] == "epoch 0: the unit gives 0 at every position of every picture"
 
 
 def test_where_there_is_no_rule_patches_are_alone(monkeypatch):
@@ -246,7 +246,7 @@ def test_a_network_without_checkpoints_says_so():
 
 def test_a_unit_that_is_not_there_is_a_sentence(panel):
     panel.unit = 50
-    assert panel.maps.title == "2 has no unit 50; expected one from 0 to 5"
+    assert panel.maps.title == "2 has no unit 50; expected 0 to 5"
     panel.unit = 3
     assert panel.maps.title.startswith("2 · unit 3")
 

@@ -99,7 +99,7 @@ def test_a_network_with_itself_gives_zeros_and_says_so(made, net, pictures, kind
     assert panel.status.finding.startswith("Nothing differs: both networks give the same ")
     assert panel.result.names == ("scenes", "scenes (second)")
     assert not shown(panel, 2).any()
-    assert panel.table.cells[2]["text"] == "no value differs"
+    assert panel.table.cells[2]["text"] == "no difference"
 
 
 @pytest.mark.parametrize("larger", [0, 1])
@@ -151,7 +151,7 @@ def test_a_layer_of_another_name_is_the_one_at_the_same_depth_and_units_that_bot
     assert panel.result.names == ("scenes", f"plain · {wanted}")
     assert panel.second.result.maps.layer.name == wanted
     assert len(panel.result.pairs) == 24
-    assert "scenes has 32 units, of which the 24 that both have are compared." in panel.status.message
+    assert "scenes has 32 units; the 24 that both networks have are compared." in panel.status.message
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,9 @@ def test_a_map_at_pixels_is_the_value_of_the_position_over_each():
 
 def test_maps_that_have_nothing_in_common_are_told():
     maps = [PictureMaps(np.zeros((2, 2, 3), np.uint8), {name: Cell(np.zeros((2, 2)))}) for name in "xy"]
-    with pytest.raises(ValueError, match="one and two have no map in common: expected one of the same name in both"):
+    with pytest.raises(
+        ValueError, match="one and two have no map in common: expected at least one of the same name in both"
+    ):
         pairs_of(*maps, ("one", "two"), ("", ""))
 
 
@@ -377,5 +379,7 @@ def test_a_panel_of_ones_own_that_says_its_maps_is_compared(made, net, grass, pi
     "panel", [cw.BackwardRules, cw.AugmentationGallery, cw.FilterGrid, Doubler, nn.Identity(), ImagePanel]
 )
 def test_a_panel_without_maps_of_a_picture_is_refused(panel, net, grass):
-    with pytest.raises(TypeError, match=r"panel is \w+; expected the class of a panel that shows maps of a picture, as Sal"):
+    with pytest.raises(
+        TypeError, match=r"panel is \w+; expected the class of a panel that shows maps of a picture, such as Sal"
+    ):
         cw.TwoNetworks(panel, net, grass)

@@ -13,7 +13,7 @@ from cnnwidgets.net import BoundModel, Layer
 
 _CKA = """\
 
-def kernel(values):  # which pictures a layer finds alike
+def kernel(values):  # which pictures a layer finds similar
     values = values.flatten(1).double()
     values = values - values.mean(0)
     return (values @ values.T).fill_diagonal_(0)
@@ -30,7 +30,7 @@ for numbers in batches:
         kernels = [kernel(layer(model, x)) for model in models]
         between[l] += [hsic(one, kernels[-1]).item() for one in kernels]
         own[l] += [hsic(one, one).item() for one in kernels]
-values = between / np.sqrt(own * own[:, -1:])  # CKA to the end: (layers, checkpoints)"""
+values = between / np.sqrt(own * own[:, -1:])  # CKA with the end: (layers, checkpoints)"""
 
 
 def evolution_lines(

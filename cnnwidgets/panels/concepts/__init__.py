@@ -1,4 +1,4 @@
-"""Concepts: what a layer's maps are made of, as colors over many pictures, each factor beside its patches."""
+"""Concepts: what a layer's maps are made of: a few factors, each a color over many pictures, beside its patches."""
 
 from cnnwidgets.panels.concepts.panel import Concepts
 

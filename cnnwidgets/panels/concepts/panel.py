@@ -1,4 +1,4 @@
-"""The panel: pictures under the colors of a layer's factors, each factor beside its patches, any number of them at once."""
+"""The panel: pictures under the colors of a layer's factors, and each factor beside its patches."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from cnnwidgets.views.grid_overlay import overlay
 from cnnwidgets.views.palette import class_colors
 
 MOST = 16
-"""Factors at most, by hand: so many can be told apart, by color and by number."""
+"""Most factors on the slider: as many as can be told apart, by color and by number."""
 
 PICTURES = 40
 """Pictures that are shown."""
@@ -52,12 +52,12 @@ class Colored:
 
 
 class Concepts(Panel):
-    """What is a layer made of? Its maps as few factors, each a color over many pictures, beside the patches it stands for.
+    """What is a layer made of? Its maps as a few factors, each a color over many pictures, beside its patches.
 
     >>> cw.Concepts(cw.load("scenes"), cw.samples.scenes(size=200), n=4)
 
-    Move the slider for another number of factors: one scan of the pictures is enough for all. Click a factor to light it
-    alone, and once more for all. Click a picture: it opens in every panel that is linked by :func:`cnnwidgets.link`.
+    Move the slider to change the number of factors: one scan of the pictures serves them all. Click a factor to show it
+    alone; click it again to show all. Click a picture: it opens in every panel that is linked by :func:`cnnwidgets.link`.
 
     Parameters:
         net: a bound network, or a bare ``nn.Module``.
@@ -68,20 +68,20 @@ class Concepts(Panel):
     """
 
     layer = public(
-        t.Unicode(None, allow_none=True, help="Layer whose maps are taken apart"),
+        t.Unicode(None, allow_none=True, help="Layer whose maps are factored"),
         c.Choice(options=lambda panel: [(name, name) for name in panel.layer_names]),
         usual=lambda panel: panel._last_maps(),
     )
     n = Slide(
         6, lambda panel: (1, panel._most()), low=1, label="factors",
-        help="Number of factors; the chart shows how much more another number explains",
+        help="Number of factors; the chart shows the most that each number can explain",
     )  # fmt: skip
     factor = public(
-        t.Int(-1, help="Factor that is lit alone; all, each position in the color of the largest"),
-        c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="light"),
+        t.Int(-1, help="Factor that is shown alone; all: each position has the color of its largest factor"),
+        c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="show"),
         then="nothing", none=-1,
     )  # fmt: skip
-    opacity = Slide(0.75, (0.0, 1.0), step=0.05, then="nothing", help="How much the colors cover the pictures")
+    opacity = Slide(0.75, (0.0, 1.0), step=0.05, then="nothing", help="Opacity of the colors over the pictures")
     seed = Seed(help="Seed of the random positions and pictures")
     image = public(Image(None, help="Number of the chosen picture in the data set"), None, then="nothing")
     y = Cursor(help="Row of the place that was clicked in the chosen picture, in pixels")
@@ -115,14 +115,14 @@ class Concepts(Panel):
 
     def build(self) -> Part | tuple[Part, ...]:
         if not self.layer_names:
-            raise ValueError(f"{self.net.name} has no layer to take apart: no output is maps of several positions")
+            raise ValueError(f"{self.net.name} has no layer to factor: no output is maps of several positions")
         self._looks, self._names = Looks(self.net, self.dataset), names_of(self.dataset)
         options: dict[str, Any] = {"tools": False, "steady": True, "lines": 2, "limits": [0.0, 255.0], "scale": "fixed"}
         free = {name: [] if name not in self.locked else ["unit"] for name in ("factor", "image")}
         self.pictures = ImageGrid(noun="picture", height=362, lock=free["image"], **options)
         self.pictures.without_kernel = {"lock": ["unit"]}
         self.patches = ImageGrid(noun="factor", height=232, lock=free["factor"], toggles=True, **options)
-        self.chart = ChartView(height=124, fixed="n" in self.locked, hint="click a point for so many")
+        self.chart = ChartView(height=124, fixed="n" in self.locked, hint="click a point to choose n")
         with suppress(MissingPackage):
             self.chart.show(explained(0, 0, np.zeros(0), MOST), "nothing yet")
         self.tie((self, "factor"), (self.pictures, "lit"), (self.patches, "selected"))
@@ -181,11 +181,11 @@ class Concepts(Panel):
         return colored.found.notes
 
     def progress(self, partial: Colored | None) -> str:
-        return "Taking the maps apart …"
+        return "Factoring the maps …"
 
     def data(self) -> dict[str, np.ndarray]:
-        """``values`` (pictures, n, rows, columns), how much of each factor there is in the pictures on screen, which are
-        ``indices`` and have ``labels``, (pictures,) each; ``directions`` (n, units) and ``shares`` (n,).
+        """``values`` (pictures, n, rows, columns), the amount of each factor in the pictures on screen; their ``indices``
+        and ``labels``, (pictures,) each; ``directions`` (n, units) and ``shares`` (n,).
         """
         found = self.result.found
         named = {name: getattr(found, name) for name in ("indices", "labels", "directions", "shares")}

@@ -23,7 +23,7 @@ def heading(found: Factors) -> str:
 
 
 def summary(found: Factors) -> str:
-    """How much the factors explain, and how much so many could; then how they were found, a line each."""
+    """How much the factors explain, and the most that as many directions can; then how they were found, a line each."""
     n, sample = len(found.directions), found.sample
     subject, no = (
         ("1 factor explains", "no direction explains") if n == 1 else (f"{n} factors explain", f"no {n} directions explain")
@@ -35,15 +35,15 @@ def summary(found: Factors) -> str:
 
 def _lines(found: Factors) -> Iterator[str]:
     sample, shown = found.sample, len(found.indices)
-    yield f"Found by {sample.sentence}; their patches are the strongest of these, one a picture"
+    yield f"Fitted to {sample.sentence}; the patches are the strongest of these positions, one per picture"
     if sample.negative:
-        yield f"{percent(sample.negative)} of the layer's values are negative, and are taken to be 0"
+        yield f"{percent(sample.negative)} of the layer's values are negative and count as 0"
     if shown < sample.seen:
         yield f"{_counted(shown, 'random picture')} of {sample.seen:,} {'is' if shown == 1 else 'are'} shown"
     if sample.skipped:
         index, why = sample.skipped[0]
         yield f"{_counted(len(sample.skipped), 'picture')} cannot be used (picture {index}: {why})"
-    yield "A position has the color of the factor there is most of, pale where that is little for this factor"
+    yield "Each position has the color of its largest factor, paler where the amount is small for that factor"
     sees = found.layer.receptive_field
     if sees and sees.status != "global":
         yield f"A patch is {'exactly' if sees.status == 'exact' else 'at least'} what its position sees, {sees}"
@@ -62,12 +62,12 @@ def of_factors(found: Factors, names: Sequence[str]) -> list[str]:
 def _of_factor(found: Factors, factor: int, names: Sequence[str]) -> str:
     amounts = found.amounts[:, factor]
     if not amounts.any():
-        return f"Factor {factor} is nowhere: fewer factors give the same"
+        return f"Factor {factor} is 0 everywhere: fewer factors explain as much"
     direction = found.directions[factor]
     units = [int(unit) for unit in np.argsort(-direction, kind="stable")[:UNITS] if direction[unit] > 0]
     told = ", ".join(f"{unit} ({number(direction[unit], 2)})" for unit in units)
     said = [
-        f"Factor {factor}: {percent(found.shares[factor])} of all amounts",
+        f"Factor {factor}: {percent(found.shares[factor])} of the total amount",
         f"unit{'s' if len(units) > 1 else ''} {told}",
     ]
     return " · ".join([*said, *_of_class(found, amounts, names)])
@@ -96,9 +96,9 @@ def of_pictures(found: Factors, names: Sequence[str]) -> list[str]:
 def _of_picture(index: int, name: str, amounts: np.ndarray) -> str:
     said = f"Picture {index}, labeled “{short(name)}”" if name else f"Picture {index}"
     if not amounts.any():
-        return f"{said}: no factor is there, the layer gives 0"
+        return f"{said}: no factor is present; the layer gives 0"
     factor = int(amounts.argmax())
-    return f"{said}: {percent(amounts[factor] / amounts.sum())} of its amounts are factor {factor}"
+    return f"{said}: factor {factor} makes up {percent(amounts[factor] / amounts.sum())} of the amount"
 
 
 def _counted(count: int, noun: str) -> str:

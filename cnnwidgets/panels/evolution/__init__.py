@@ -1,4 +1,4 @@
-"""FeatureEvolution: how filters, units and features came to be, checkpoint by checkpoint of a training."""
+"""FeatureEvolution: how filters, units and features develop, from checkpoint to checkpoint of a training."""
 
 from cnnwidgets.panels.evolution.panel import FeatureEvolution
 

@@ -1,4 +1,4 @@
-"""The chart of a FeatureEvolution: how alike each layer is to its end."""
+"""The chart of a FeatureEvolution: how similar each layer is to its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_TICKS = 8
 
 @needs_plotly
 def similarity_chart(names: Sequence[str], layers: Sequence[str], found: Evolution | None, here: str | None) -> Any:
-    """CKA to the end by checkpoint, a curve for each layer; that of one of them is thick. Empty as long as none is found."""
+    """CKA with the end by checkpoint, a curve for each layer; that of one of them is thick. Empty while none is found."""
     import plotly.graph_objects as go
 
     figure = go.Figure()
@@ -42,7 +42,7 @@ def similarity_chart(names: Sequence[str], layers: Sequence[str], found: Evoluti
     noun, numbers = ticks(names)
     every = -(-len(names) // MOST_TICKS)
     return dress(
-        figure, noun, "CKA to the end",
+        figure, noun, "CKA with the end",
         xaxis={"range": [-0.3, len(names) - 0.7], "tickvals": [*range(0, len(names), every)], "ticktext": numbers[::every]},
         yaxis={"range": [-0.06, 1.06], "nticks": 4},
         margin={"t": 46, "l": 56, "r": 8, "b": 40},

@@ -1,4 +1,4 @@
-"""A unit's strongest patch at each checkpoint, beside what in it made the unit answer."""
+"""A unit's strongest patch at each checkpoint, beside the part of it that made the unit answer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Film:
         gray = np.full(known[0].shape if known else (1, 1, 3), NOTHING, np.uint8)
         back = self._projections(job, layer, unit, some, gray)
         tiles, mosaic = side_by_side([gray if one is None else one for one in seen], back)
-        what = f"strongest patch{'' if back is None else ' and what in it counted'}" if known else "dead at all checkpoints"
+        what = f"strongest patch{'' if back is None else ' and what counted in it'}" if known else "dead at all checkpoints"
         title, told = f"{layer} · unit {unit} · {what}", self._told(some)
         with LOCK:
             if not job.cancelled:
@@ -77,7 +77,7 @@ class Film:
         told = []
         for name, patches in zip(self._names, some, strict=True):
             if not patches:
-                told.append(f"{name}: the unit gives 0 at every position of all pictures")
+                told.append(f"{name}: the unit gives 0 at every position of every picture")
                 continue
             (patch,) = patches
             label = f", labeled “{class_name(patch.label, self._classes)}”" if patch.label >= 0 else ""

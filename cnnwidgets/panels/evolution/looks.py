@@ -40,7 +40,7 @@ class Looks:
 
     @property
     def span(self) -> float:
-        """The size that few weights exceed, of all checkpoints: where colors end."""
+        """The size that only a few weights of all checkpoints exceed: where the colors end."""
         return float(np.quantile(np.abs([one.values for one in self.filters]), BELOW))
 
 

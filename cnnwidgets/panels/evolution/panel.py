@@ -1,4 +1,4 @@
-"""The panel: a scrubber over a training's checkpoints, and what of a layer there is at each."""
+"""The panel: a scrubber over a training's checkpoints, and what a layer looks like at each."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ from cnnwidgets.views import ChartView, ImageGrid, ScatterView
 PICTURE = 96
 """Side of the picture in CSS pixels."""
 
-CHART = "how alike each layer is to its end, by checkpoint"
+CHART = "how similar each layer is to its end, by checkpoint"
 
 
 class FeatureEvolution(Played):
-    """How did the network come to be? Filters, a unit and all pictures at each checkpoint of its training, under one slider.
+    """How did the network's features develop? Filters, a unit and all pictures at each checkpoint, under one slider.
 
     >>> cw.FeatureEvolution(cw.load("scenes"), cw.samples.scenes(size=200))
-    >>> cw.FeatureEvolution(net, pictures, "folder")     # that cw.monitor(..., checkpoints="folder") has written
+    >>> cw.FeatureEvolution(net, pictures, "folder")     # written by cw.monitor(..., checkpoints="folder")
 
     The chart compares each layer with what it is at the end (CKA): do lower layers settle first? Click a curve to choose its
     layer and the checkpoint. Below are all pictures as points; at the right a unit's map of the picture and its strongest
-    patch at each checkpoint, and the layer's filters. All is computed once; then scrub, or play.
+    patch at each checkpoint, and the layer's filters. Everything is computed once; then scrub or play.
 
     Parameters:
         net: a bound network, or a bare ``nn.Module``.
@@ -64,18 +64,16 @@ class FeatureEvolution(Played):
         c.Choice(options=lambda panel: panel._units()), then="nothing", none=-1,
     )  # fmt: skip
     checkpoint = public(
-        t.Int(0, min=0, help="Number of the checkpoint that is shown, from 0; arrow keys move it"),
+        t.Int(0, min=0, help="Number of the checkpoint on screen, from 0; the arrow keys change it"),
         c.Steps(label="at", options=lambda panel: [(name, k) for k, name in enumerate(panel.checkpoints.names)]),
         then="nothing",
     )
     method = Choice(
         METHODS, texts=["PCA", "t-SNE"], label="points by", more=True,
-        help="How the layer's features become points: on the end's two principal axes, or by t-SNE, which takes longer",
+        help="How features become points: PCA, on the two principal axes of the end, or t-SNE, which takes longer",
     )  # fmt: skip
-    limit = Number(
-        500, 4, 100_000, free="above", more=True, help="Largest number of pictures; of a larger data set a sample is taken"
-    )
-    seed = Seed(help="Random seed of a t-SNE")
+    limit = Number(500, 4, 100_000, free="above", more=True, help="Largest number of pictures; a larger data set is sampled")
+    seed = Seed(help="Random seed of the t-SNE")
 
     checkpoints: Checkpoints
 
@@ -204,7 +202,7 @@ class FeatureEvolution(Played):
     def move_points(self, seen: Seen) -> None:
         if seen.points is not None:
             self.scatter.move(seen.points[self.at], tween=300)
-            how = "on the end's two principal axes" if self.asked.method == "pca" else "by t-SNE"
+            how = "on the two principal axes of the end" if self.asked.method == "pca" else "by t-SNE"
             self.scatter.title = f"{seen.layer} · {self.checkpoints.names[self.at]}"
             self.scatter.note = f"{len(seen.points[self.at]):,} pictures {how}"
 
@@ -218,7 +216,7 @@ class FeatureEvolution(Played):
         if course is None:
             return f"{len(self.checkpoints.names)} checkpoints."
         said = course.said(self.at)
-        scanned = f"{course.seen:,} pictures seen by {len(course.names)} checkpoints"
+        scanned = f"{course.seen:,} pictures shown to {len(course.names)} checkpoints"
         return "\n".join([f"{said[:1].upper()}{said[1:]}.", course.sentence.removesuffix("."), scanned])
 
     def remarks(self, seen: Seen) -> Sequence[str]:
@@ -227,7 +225,7 @@ class FeatureEvolution(Played):
     def progress(self, seen: Seen | None) -> str:
         if seen is None or seen.course is None:
             return "Showing the pictures to every checkpoint …"
-        return f"{seen.course.seen:,} of {len(seen.course.order):,} pictures, by {len(seen.course.names)} checkpoints …"
+        return f"{seen.course.seen:,} of {len(seen.course.order):,} pictures, at {len(seen.course.names)} checkpoints …"
 
     def data(self) -> dict[str, np.ndarray]:
         """``similarity`` (layers, checkpoints) and ``accuracy`` (checkpoints,); ``maps`` (checkpoints, height, width) of the
@@ -266,7 +264,7 @@ class FeatureEvolution(Played):
     def _no_unit(self, seen: Seen) -> str:
         """The sentence for a unit that the layer does not have; empty for one that it has."""
         count = len(seen.looks.maps[-1].values)
-        return "" if 0 <= self.unit < count else f"{seen.layer} has no unit {self.unit}; expected one from 0 to {count - 1}"
+        return "" if 0 <= self.unit < count else f"{seen.layer} has no unit {self.unit}; expected 0 to {count - 1}"
 
     def _keep_unit(self, change: Any) -> None:
         """Another layer may have fewer units."""

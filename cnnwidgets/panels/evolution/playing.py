@@ -1,4 +1,4 @@
-"""Going through the checkpoints, one after the other."""
+"""Playing through the checkpoints, one after the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cnnwidgets.base import ImagePanel, action
 from cnnwidgets.base.jobs import LOCK, Job
 
 FRAME = 0.8
-"""Seconds that each checkpoint is shown while all are gone through."""
+"""Seconds that each checkpoint is shown while playing."""
 
 
 class Played(ImagePanel):
@@ -29,7 +29,7 @@ class Played(ImagePanel):
         absent=lambda panel: panel._result is None,
     )  # fmt: skip
     def play(self) -> None:
-        """Go through the checkpoints, from the first one if the last one is shown."""
+        """Play through the checkpoints, from the first one if the last one is on screen."""
         if self.playing:
             self._pause()
         else:
@@ -38,7 +38,7 @@ class Played(ImagePanel):
 
     @property
     def playing(self) -> bool:
-        """Whether the checkpoints are gone through."""
+        """Whether the checkpoints are playing."""
         return self._playing is not None and not (self._playing.cancelled or self._playing.done.is_set())
 
     def _pause(self) -> None:

@@ -32,7 +32,7 @@ class Seen:
         layer: that is shown.
         looks: the layer's filters, and its maps of the picture.
         course: what they say of the data set.
-        points: (n, 2) of each, where the layer puts its pictures; None as long as that is not known.
+        points: (n, 2) of each, where the layer puts its pictures; None until that is known.
         sheet: the pictures themselves, small, as of :func:`~cnnwidgets.views.atlas`.
     """
 

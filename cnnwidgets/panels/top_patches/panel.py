@@ -49,7 +49,7 @@ class TopPatches(Panel):
         net: a bound network, or a bare ``nn.Module``.
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         layer: a name in ``net.layers``; by default the deepest whose positions see at most half of the picture's side.
-        unit: by its index; or by its address, ``net["layer3"][17]``, which names the layer, too.
+        unit: by its index; or by its address, ``net["layer3"][17]``, which also names the layer.
         workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 

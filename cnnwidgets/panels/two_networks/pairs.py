@@ -25,7 +25,7 @@ class Pair:
     Attributes:
         name: what it is called.
         first, second: (rows, columns), which lie evenly over the picture.
-        scale: the value that has the last color, of both.
+        scale: the value at which the colors of both end.
         signed: whether the sign of their values has a meaning.
         quantity: what the values are.
     """
@@ -44,18 +44,18 @@ class Pair:
 
     @cached_property
     def apart(self) -> float:
-        """How far the two are apart where that is most."""
+        """The largest difference between the two, in size."""
         return float(np.abs(self.difference).max())
 
     @property
     def place(self) -> tuple[int, ...]:
-        """(row, column) of the map where they are most apart."""
+        """(row, column) of the map where the two differ most."""
         return tuple(map(int, np.unravel_index(np.abs(self.difference).argmax(), self.difference.shape)))
 
     def cells(self) -> list[Cell]:
         """Both maps, on one scale, and their difference, whose colors end where it does, or with those of the maps."""
         both = [Cell(values, self.scale, self.signed, quantity=self.quantity) for values in (self.first, self.second)]
-        said = f"up to {number(self.apart)} apart" if self.apart else "no value differs"
+        said = f"up to {number(self.apart)} apart" if self.apart else "no difference"
         return [*both, Cell(self.difference, min(self.apart, self.scale) or self.scale, True, said, "difference")]
 
 
@@ -116,11 +116,11 @@ class Pairs:
         equal = sum(not pair.apart for pair in self.pairs)
         count = f"{len(self.pairs)} {self.noun}s"
         if equal == len(self.pairs):
-            finding = f"Nothing differs: both networks give the same {f'{count}' if equal > 1 else 'map'}, value by value."
+            finding = f"Nothing differs: both networks give the same {f'{count}' if equal > 1 else 'map'}, value for value."
         else:
             most = self.pairs[self.most_first[0]]
             reach = number(np.abs([most.first, most.second]).max())
-            by = f"by up to {number(most.apart)}, where values reach {reach}."
+            by = f"by up to {number(most.apart)}, with values up to {reach}."
             finding = f"{self.called(most)} differs {by}"
             if len(self.pairs) > 1 and self.are_alike:
                 finding = f"Of {count}, {self.called(most)} differs most: {by}"
@@ -140,9 +140,9 @@ def pairs_of(first: PictureMaps, second: PictureMaps, names: tuple[str, str], fi
     )
     common = [name for name in mine if name in theirs]
     if not common:
-        raise ValueError(f"{names[0]} and {names[1]} have no map in common: expected one of the same name in both")
+        raise ValueError(f"{names[0]} and {names[1]} have no map in common: expected at least one of the same name in both")
     notes = [
-        f"{name} has {len(maps.maps)} {maps.noun}s, of which the {len(common)} that both have are compared"
+        f"{name} has {len(maps.maps)} {maps.noun}s; the {len(common)} that both networks have are compared"
         for name, maps in zip(names, (first, second), strict=True)
         if len(maps.maps) > len(common)
     ]

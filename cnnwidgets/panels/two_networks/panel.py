@@ -41,13 +41,13 @@ class TwoNetworks(Panel):
     >>> cw.TwoNetworks(cw.FeatureMapBrowser, cw.load("scenes", weights=2), net, "cat.jpg")   # two epochs
     >>> cw.TwoNetworks(cw.SaliencyPanel, net, other, "both.jpg", ["cat", "dog"], methods=["grad_cam"])
 
-    Both maps have one scale. The difference is the second network's value minus the first's; zero is white. Point at a map
+    Both maps share one scale. The difference is the second network's value minus the first's; zero is white. Point at a map
     to read both values and their difference. Where there are many maps, a grid shows all differences, the largest first;
     click one.
 
-    Both networks are asked the same: a class goes by its name, and by default it is the one that the first network predicts;
-    a layer goes by its name, or by its depth where the second network has none of that name. Units are compared by their
-    numbers, which mean the same only in networks that began with the same weights, such as two epochs of one training.
+    Both networks are asked the same: a class is matched by its name, and by default it is the one that the first network
+    predicts; a layer is matched by its name, or by its depth if the second network has none of that name. Units are compared
+    by number, which means the same only in networks that began with the same weights, such as two epochs of one training.
 
     Parameters:
         panel: class of the panel: FeatureMapBrowser, OcclusionSlider, SaliencyPanel, or one of your own with ``maps_of``.
@@ -67,7 +67,7 @@ class TwoNetworks(Panel):
                     then="nothing", none="")  # fmt: skip
     y = Cursor(help="Row of the cursor in the input, in pixels")
     x = Cursor(help="Column of the cursor in the input, in pixels")
-    settings = public(t.Dict(help="State of the panel, but for the cursor"), None, then="nothing", none={}, sync=False)
+    settings = public(t.Dict(help="State of the panel, except for the cursor"), None, then="nothing", none={}, sync=False)
 
     def __init__(
         self, panel: type[ImagePanel], net: BoundModel | nn.Module, other: BoundModel | nn.Module, image: Any = 0,
@@ -75,7 +75,9 @@ class TwoNetworks(Panel):
     ) -> None:  # fmt: skip
         if not (isinstance(panel, type) and issubclass(panel, ImagePanel) and panel.maps_of is not ImagePanel.maps_of):
             name = panel.__name__ if isinstance(panel, type) else type(panel).__name__
-            raise TypeError(f"panel is {name}; expected the class of a panel that shows maps of a picture, as SaliencyPanel")
+            raise TypeError(
+                f"panel is {name}; expected the class of a panel that shows maps of a picture, such as SaliencyPanel"
+            )
         self._kept: dict[str, Any] = {}
         traits = panel.public_traits()
         of_views = [name for name, trait in traits.items() if trait.metadata["then"] != "compute"]
@@ -184,7 +186,7 @@ class TwoNetworks(Panel):
         if self.reveal(self.grid, found.are_many):
             names = [pair.name for pair in found.pairs]
             most = max(pair.apart for pair in found.pairs)
-            span = f"up to ±{number(most)}" if found.are_alike else "each on a scale of its own"
+            span = f"up to ±{number(most)}" if found.are_alike else "each on its own scale"
             told = [f"{found.called(pair)}: up to {number(pair.apart)} apart" for pair in found.pairs]
             self.grid.show(
                 found.differences, orders={"apart": found.most_first}, scale="layer" if found.are_alike else "map",

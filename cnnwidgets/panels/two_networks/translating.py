@@ -1,4 +1,4 @@
-"""What the second network is asked: what the first one is asked, as far as it goes by other names there."""
+"""What the second network is asked: the same as the first one, with the names that it has for it."""
 
 from __future__ import annotations
 

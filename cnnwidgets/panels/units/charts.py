@@ -15,10 +15,10 @@ from cnnwidgets.views.palette import GRAY, class_color
 from cnnwidgets.views.paper import MARK
 
 MOST = 12
-"""Classes that are shown; of more, those that the unit tells best."""
+"""Most classes on the chart; if there are more, those that the unit separates best."""
 
 LETTERS = 11
-"""Of a class name under a bar."""
+"""Most letters of a class name under a bar."""
 
 BAR = "#648fff"
 
@@ -27,7 +27,7 @@ MARGIN = {"t": 30, "l": 48, "r": 48, "b": 26}
 
 @needs_plotly
 def profile_chart(found: LayerProfiles, unit: int, names: Sequence[str]) -> Any:
-    """The mean response to each class as bars, and how well the unit alone tells the class (AUC) as dots."""
+    """The mean response to each class as bars, and how well the unit alone separates the class (AUC) as dots."""
     import plotly.graph_objects as go
 
     if not found.counts.any():
@@ -110,7 +110,7 @@ def ablation_chart(found: Ablation, off: Sequence[int]) -> Any:
 
 
 def named(off: Sequence[int]) -> str:
-    """Units in few words."""
+    """Units in a few words."""
     return f"unit {off[0]}" if len(off) == 1 else f"{len(off)} units"
 
 

@@ -38,13 +38,13 @@ class UnitChoice(ImagePanel, ColoredPanel):
     )  # fmt: skip
     connected = Choice(
         list(KINDS), label="connections", then="nothing", more=True,
-        help="Lines by the weights between units, or by what they do in this picture: gradient times activation",
+        help="Lines show the weights between units, or their influence in this picture: gradient times activation",
     )  # fmt: skip
     detail = Choice(
         ["classes", "twins", "ablation"], label="show", then="nothing",
-        help="Which classes the unit tells, which units answer like it, or the accuracy without it",
+        help="How well the unit separates each class, which units answer like it, or the accuracy without it",
     )  # fmt: skip
-    held = public(t.List(help="Layer and number of the unit that is held while one looks at others"), None, then="nothing")
+    held = public(t.List(help="Layer and number of the unit that is held while you look at others"), None, then="nothing")
     off = public(t.List(t.Int(), help="Units of the layer that are switched off"), None, then="nothing")
 
     @property
@@ -57,14 +57,14 @@ class UnitChoice(ImagePanel, ColoredPanel):
         """The unit whose story is told: the one that is held, or else the chosen one."""
         return UnitAddress(*(self.held or (self.layer, self.unit)))
 
-    @action("Layer before", key="u", more=True, locked_by="layer")
+    @action("Previous layer", key="u", more=True, locked_by="layer")
     def layer_before(self) -> None:
-        """Go to the layer before, with the cursor where it is."""
+        """Go to the previous layer; the cursor stays in place."""
         self._go_by(-1)
 
-    @action("Layer after", key="o", more=True, locked_by="layer")
+    @action("Next layer", key="o", more=True, locked_by="layer")
     def layer_after(self) -> None:
-        """Go to the layer after, with the cursor where it is."""
+        """Go to the next layer; the cursor stays in place."""
         self._go_by(1)
 
     @action("Next projection", key="b", more=True, locked_by="rule")

@@ -1,4 +1,4 @@
-"""The pictures that units want most, made while one looks, and kept."""
+"""The pictures that units answer to most, made on demand and kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnnwidgets.numbers import number
 from cnnwidgets.views import ImageView
 
 STEPS = 96
-"""Of gradient ascent."""
+"""Steps of gradient ascent."""
 
 FRAME = 0.15
 """Least seconds from one picture on screen to the next."""

@@ -1,4 +1,4 @@
-"""What is found of a layer's units: their maps for one picture at once, and what they are over a data set, from one scan."""
+"""What is found about a layer's units: their maps of one picture at once, and a data set's responses, from one scan."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from cnnwidgets.net.errors import capitalized, sentence
 from cnnwidgets.views import ConnectionsView
 
 SHOWN = 6
-"""Units at each side."""
+"""Most units on each side."""
 
 LETTERS = 14
-"""Of a layer's name, the last of which are shown."""
+"""Most letters of a layer's name; of a longer one the last are shown."""
 
 NONE = ("It reads no unit", "No unit reads it")
 

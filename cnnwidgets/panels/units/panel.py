@@ -44,16 +44,16 @@ class UnitExplorer(UnitChoice):
     >>> cw.UnitExplorer(net, pictures, unit=net["layer3"][17])      # opens the unit at this address
 
     All units of a layer answer to one picture. For the one that you choose: what in the picture it answers to, the patches
-    that excite it most, the picture that it wants, its strongest connections, and which classes it tells. Switch it off, and
-    see the accuracy. The keys u and o change the layer, b goes through the ways back, f holds the unit while you look at
-    others, a switches it off; h shows all of them.
+    that excite it most, the picture that it wants, its strongest connections, and how well it separates each class. Switch
+    it off to see the accuracy without it. The keys u and o change the layer, b changes the projection, f holds the unit
+    while you look at others, a switches it off; h lists all keys.
 
     Parameters:
         net: a bound network, or a bare ``nn.Module``.
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         image: the number of a picture in it, or a picture.
         layer: a name in ``net.layers``; by default the deepest whose positions see at most half of the picture's side.
-        unit: its number, or an address that says the layer as well.
+        unit: its number, or its address, which also names the layer.
         workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 
@@ -203,7 +203,7 @@ class UnitExplorer(UnitChoice):
             self.status.say(self._said(found))
 
     def _story(self, found: Explored) -> UnitAddress | None:
-        """The unit whose story is told beside a result, which may be of the layer before; None if there is none such."""
+        """The unit whose story is told with a result, which may be that of the previous layer; None if it does not exist."""
         layer, unit = self.held or (found.layer, self.unit)
         return UnitAddress(layer, unit) if 0 <= unit < len(self.net[layer]) else None
 

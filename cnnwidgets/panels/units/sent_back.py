@@ -37,7 +37,7 @@ class SentBack:
         try:
             at = (address.layer, address.unit, int(place[0]), int(place[1]))
             found = RULES[rule](self._panel.net, inputs, unit=at, reduce="none").values  # type: ignore[union-attr]
-            caption = f"of its largest, {number(value)}" if value else "it gives 0 here"
+            caption = f"from its peak, {number(value)}" if value else "it gives 0 here"
         except NoRule as error:
             found, caption = np.zeros(inputs.shape[1:], np.float32), sentence(error)
         picture = around_gray(abs(value) * found).transpose(1, 2, 0).round().astype(np.uint8)

@@ -27,5 +27,5 @@ class Twins:
         self.units = [twin for twin, _ in found]
         values = maps.values[self.units] if maps.layer.name == profiles.layer.name else np.zeros((len(found), 1, 1))
         labels = [f"{twin} · r {r:.2f}".replace("-", "−") for twin, r in found]
-        title = f"Units that answer as {unit} does" if found else f"No unit answers as {unit} does"
+        title = f"Units that answer like unit {unit}" if found else f"No unit answers like unit {unit}"
         self._view.show(values, labels=labels, title=title, selected=-1)

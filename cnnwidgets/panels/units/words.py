@@ -22,9 +22,7 @@ def summary(address: UnitAddress, maps: FeatureMaps, study: UnitStudy, names: Se
         return f"{address} is dead: it gives 0 at every position of {seen}.\n{scanned(study.patches)}"
     here = f", {number(float(maps.maximum[unit]))} in this picture" if maps.layer.name == profiles.layer.name else ""
     best = profiles.best(unit)
-    tells = (
-        f"; of the classes it tells “{short(class_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
-    )
+    tells = f"; it separates “{short(class_name(best[0][0], names))}” best (AUC {number(best[0][1])})" if best else ""
     lines = [f"{address}: above 0 in {percent(float(profiles.active[unit]))} of the pictures{here}{tells}."]
     lines.append(scanned(study.patches))
     if twins := profiles.twins(unit, 3):
