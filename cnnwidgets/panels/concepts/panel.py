@@ -78,7 +78,7 @@ class Concepts(Panel):
     )  # fmt: skip
     factor = public(
         t.Int(-1, help="Factor that is lit alone; all, each position in the color of the largest"),
-        c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="light"),
+        c.Choice(options=lambda panel: panel._factors(), label="light"),
         then="nothing", none=-1,
     )  # fmt: skip
     opacity = Slide(0.75, (0.0, 1.0), step=0.05, then="nothing", help="How much the colors cover the pictures")
@@ -201,8 +201,15 @@ class Concepts(Panel):
         return self.layer_names[-1] if self.layer_names else None
 
     def _most(self) -> int:
-        """Factors that there can be."""
-        return min(MOST, self.net.layers[self.layer].map_shape[0]) if self.layer in self.layer_names else MOST
+        """Factors that there can be, by hand."""
+        return min(MOST, self._units())
+
+    def _factors(self) -> list[tuple[str, int]]:
+        return [("all", -1), *((str(k), k) for k in range(min(self.n, self._units())))]
+
+    def _units(self) -> int:
+        """Units of the layer, which there cannot be more factors of."""
+        return self.net.layers[self.layer].map_shape[0] if self.layer in self.layer_names else MOST
 
     def _keep_number(self, change: Any) -> None:
         """Another layer may have fewer units."""
