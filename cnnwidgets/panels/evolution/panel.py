@@ -150,10 +150,10 @@ class FeatureEvolution(Played):
         return row(column(self.chart, self.scatter), column(seen, self.film.grid, self.filters), grow=(5, 6), basis=420)
 
     def compute(self, state: SimpleNamespace, job: Job) -> Seen:
-        if (name := self.net.layers[state.layer].name) not in self.layer_names:
-            raise ValueError(
-                f"{name} is compared with no end; expected one of {', '.join(self.layer_names)}, or give layers="
-            )
+        row = self.net.layers[state.layer]
+        if state.layer not in self.layer_names:
+            named = ", ".join(self.layer_names)
+            raise ValueError(f"{row.name} is not among the layers that are compared: {named}; give layers= for others")
         return self._worker.run(state, job)
 
     @draws(of=lambda panel, seen: (seen.course, seen.layer))
@@ -235,8 +235,8 @@ class FeatureEvolution(Played):
 
     def data(self) -> dict[str, np.ndarray]:
         """``similarity`` (layers, checkpoints) and ``accuracy`` (checkpoints,); ``maps`` (checkpoints, height, width) of the
-        unit, if the layer has it; of the pictures ``indices`` and ``labels`` (n,), and ``points`` (checkpoints, n, 2); where filters are shown,
-        ``filters`` (checkpoints, filters, channels, height, width)."""
+        unit, where the layer has it; of the pictures ``indices`` and ``labels`` (n,), and ``points`` (checkpoints, n, 2);
+        where filters are shown, ``filters`` (checkpoints, filters, channels, height, width)."""
         seen = self.result
         found = {name: getattr(seen.course, name) for name in ("similarity", "accuracy", "indices", "labels")}
         looks = seen.looks
