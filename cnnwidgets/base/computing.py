@@ -110,8 +110,11 @@ class Computing:
         if slip:
             self._slips[key] = slip
             self.status.say(slip, "error")
-        elif before and self.status.message == before and self._result is not None:
-            self.status.say(self._said(self._result))
+        elif before and self.status.message == before:
+            if self._slips:
+                self.status.say([*self._slips.values()][-1], "error")
+            elif self._result is not None:
+                self.status.say(self._said(self._result))
 
     def cancel(self) -> None:
         """Stop the computation, and what is done beside it; what is on screen stays."""

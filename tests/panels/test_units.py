@@ -238,7 +238,7 @@ def test_a_unit_that_is_held_keeps_its_story_while_others_are_looked_at(net, pan
 
 
 def test_a_held_unit_is_told_of_however_many_other_layers_are_looked_at(net, panel, monkeypatch):
-    monkeypatch.setattr(exploring, "LAYERS", 1)
+    monkeypatch.setattr(exploring, "LAYERS", 2)
     panel.hold()
     for name in ("0", "1", "2"):
         panel.layer = name
