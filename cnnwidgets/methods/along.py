@@ -124,6 +124,6 @@ def _is_named(batch: Batch) -> bool:
 
 def _right(batch: Batch) -> int:
     """How many pictures are named as their label says."""
-    if not _is_named(batch):
+    if batch.scores is None or not _is_named(batch):
         return 0
     return int((batch.output.top(batch.scores, 1)[1][:, 0].numpy() == batch.labels).sum())

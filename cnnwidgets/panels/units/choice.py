@@ -49,6 +49,9 @@ class UnitChoice(ImagePanel, ColoredPanel):
     held = public(t.List(help="Layer and number of the unit that is held while one looks at others"), None)
     off = public(t.List(t.Int(), help="Units of the layer that are switched off"), None, then="nothing")
 
+    _switched: tuple[str, list[int]]
+    """The layer of the story, and the units of it that are off, as they were."""
+
     @property
     def layer_names(self) -> list[str]:
         """The layers that have units."""
