@@ -324,3 +324,13 @@ def test_of_factors_that_there_cannot_be_none_are_offered(panel):
     assert len(choice.options(panel)) == 1 + 5
     assert panel.wait(PATIENCE)
     assert panel.status.message == "n is 1000000; expected a whole number from 1 to 5, the units of 4"
+
+
+@pytest.mark.parametrize("units", [1, 4, 9])
+def test_by_default_there_are_no_more_factors_than_units(units):
+    torch.manual_seed(0)
+    parts = nn.Conv2d(3, units, 3), nn.Softplus(), nn.Flatten(), nn.Linear(100 * units, 4)
+    panel = cw.Concepts(cw.bind(nn.Sequential(*parts), input_shape=(3, 12, 12)), Pictures(8))
+    assert panel.wait(PATIENCE) and panel.error is None
+    assert panel.n == len(panel.data()["shares"]) == min(units, 6)
+    panel.close()
