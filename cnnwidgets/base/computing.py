@@ -41,6 +41,8 @@ class Computing:
     status: Any
     _line: Line
     _asides: dict[str, Line]
+    _slips: dict[str, str]
+    """What went wrong beside the computation, by key, until the same is asked for again and works."""
     _followers: list[Callable[[], None]]
     _job: Job | None = None
     _result: Any = None
@@ -48,7 +50,7 @@ class Computing:
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
         made = super().__new__(cls, *args, **options)
-        made._line, made._asides, made._followers = Line(), {}, []
+        made._line, made._asides, made._slips, made._followers = Line(), {}, {}, []
         return made
 
     # for subclasses
@@ -82,22 +84,37 @@ class Computing:
     def aside(self, key: str, work: Callable[[Job], None]) -> Job:
         """Do what the user asks for beside the computation; of requests with the same key only the newest.
 
-        An error shows in the status line.
+        An error shows in the status line until the same is asked for again and works.
         """
 
         def run(job: Job) -> None:
+            slip = ""
             try:
                 work(job)
             except Cancelled:
-                pass
+                return
             except Exception as error:
-                with LOCK:
-                    self.status.say(sentence(error), "error")
+                slip = sentence(error)
+            with LOCK:
+                if not job.cancelled:
+                    self._slip(key, slip)
 
         with LOCK:
             job = Job(run)
             self._asides.setdefault(key, Line()).put(job)
             return job
+
+    def _slip(self, key: str, slip: str) -> None:
+        """What was asked for beside the computation has failed with a sentence, or has worked."""
+        before = self._slips.pop(key, "")
+        if slip:
+            self._slips[key] = slip
+            self.status.say(slip, "error")
+        elif before and self.status.message == before:
+            if self._slips:
+                self.status.say([*self._slips.values()][-1], "error")
+            elif self._result is not None:
+                self.status.say(self._said(self._result))
 
     def cancel(self) -> None:
         """Stop the computation, and what is done beside it; what is on screen stays."""
@@ -166,13 +183,12 @@ class Computing:
                     return
                 try:
                     action()
-                except Exception as error:
-                    slip = error
-                    self._fail(error)
-                else:
                     if slip is not None and self._error is slip:
                         self._error = None
                         self.status.say(self._said(self._result))
+                except Exception as error:
+                    slip = error
+                    self._fail(error)
 
         self.observe(react, names)  # type: ignore[attr-defined]
 

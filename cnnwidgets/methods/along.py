@@ -21,7 +21,7 @@ class Courses:
 
     Attributes:
         similarity: float64 (layers, checkpoints), CKA to the last one; NaN where a layer gives the same for all pictures.
-        accuracy: float64 (checkpoints,), NaN where no picture has a label.
+        accuracy: float64 (checkpoints,), NaN where no picture has a label, or the network says no classes.
         strongest: of each checkpoint a reducer by layer.
         features: of each checkpoint float32 (n, units) by layer.
         indices, labels: int64 (n,), of the pictures that the features are of.
@@ -59,7 +59,7 @@ class Along:
 
     def update(self, batch: Batch) -> None:
         n = self.measured = len(batch.inputs) if len(batch.inputs) >= FEWEST else 0
-        self.labeled = int((batch.labels >= 0).sum())
+        self.labeled = int((batch.labels >= 0).sum()) if _is_named(batch) else 0
         ends = [gram(name, batch.outputs[name], batch)[None] for name in self.layers] if n else []
         kept = np.isin(batch.indices, self.sample)
         means: list[dict[str, np.ndarray]] = []
@@ -117,8 +117,13 @@ def asked(net: BoundModel, batch: Batch, layers: Sequence[str]) -> Batch:
     return replace(batch, scores=scores, outputs={name: torch.cat([part[1][name] for part in parts]) for name in layers})
 
 
+def _is_named(batch: Batch) -> bool:
+    """Whether the network says a class of each picture; a regression and a segmentation do not."""
+    return batch.scores is not None and batch.output.has_probabilities
+
+
 def _right(batch: Batch) -> int:
     """How many pictures are named as their label says."""
-    if batch.scores is None or not batch.output.has_probabilities:
+    if batch.scores is None or not _is_named(batch):
         return 0
     return int((batch.output.top(batch.scores, 1)[1][:, 0].numpy() == batch.labels).sum())

@@ -38,7 +38,8 @@ class Evolution:
         layers: names, from the first to the last.
         similarity: float64 (layers, checkpoints), linear CKA to the last checkpoint, whose column is 1; NaN where a layer
             gives the same for all pictures.
-        accuracy: float64 (checkpoints,), of the pictures that have a label; NaN where none has one.
+        accuracy: float64 (checkpoints,), of the pictures that have a label; NaN where none has one, or the network says no
+            classes.
         patches: of each checkpoint the strongest patches of all units, by layer.
         features: of each checkpoint float32 (n, units) by layer: the means of the units' maps.
         indices, labels: int64 (n,), numbers and classes (-1 for none) of the pictures that the features are of: all that

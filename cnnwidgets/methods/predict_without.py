@@ -10,7 +10,7 @@ from cnnwidgets.methods.ablation import units_of
 from cnnwidgets.methods.activations import one_picture
 from cnnwidgets.methods.outcomes import replacing
 from cnnwidgets.net import BoundModel
-from cnnwidgets.net.arguments import checking
+from cnnwidgets.net.arguments import KINDS, check, checking
 from cnnwidgets.net.incremental.reruns import Reruns
 
 
@@ -30,8 +30,9 @@ def predict_without(net: BoundModel, units: Any, image: Any, k: int = 5) -> list
 
     Raises:
         KeyError, IndexError: there is no such layer, or no such unit.
-        TypeError, ValueError: as in ``net.predict``; or the layer has no units, or gives several tensors.
+        TypeError, ValueError: as in ``net.predict``; or the layer has no units, or gives several tensors; or k is below 1.
     """
+    check("k", k, [KINDS["Count"]])
     name, numbers = units_of(net, units)
     layer, inputs = net.layers[name], one_picture(net, image)
     change = replacing(layer, numbers, np.zeros(layer.map_shape[0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from torch.utils.data import ConcatDataset, DataLoader, Dataset, IterableDataset, Subset
 
+from cnnwidgets.net.arguments import said
 from cnnwidgets.net.layers import format_shape
 from cnnwidgets.net.pictures import describe_tensor
 
@@ -163,6 +165,8 @@ def size_of(dataset: Any) -> int:
         raise TypeError(
             f"{wanted}, got a {kind}" + (f": give one of its parts, such as that of {parts[0]!r}" if parts else "")
         )
+    if isinstance(dataset, (str, bytes, Path)):
+        raise TypeError(f"{wanted}, got {said(dataset)}: open it first, such as by torchvision.datasets.ImageFolder")
     if isinstance(dataset, IterableDataset) or not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
         raise TypeError(f"{wanted}, got {kind}")
     try:

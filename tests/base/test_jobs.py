@@ -164,6 +164,40 @@ def test_what_an_aside_raises_shows_in_the_strip_and_the_result_stays(panel):
     assert panel.result == 2
 
 
+def test_once_an_aside_works_what_it_raised_is_no_longer_said(panel):
+    said = panel.status.message
+    for key, slip in (("look", "no look"), ("other", "no other")):
+
+        def fail(job, slip=slip):
+            raise ValueError(slip)
+
+        panel.aside(key, fail)
+        assert POOL.wait(PATIENCE)
+    assert panel.status.kind == "error" and "no other" in panel.status.message
+    panel.aside("other", lambda job: None)
+    assert POOL.wait(PATIENCE)
+    assert panel.status.kind == "error" and "no look" in panel.status.message
+    panel.aside("look", lambda job: None)
+    assert POOL.wait(PATIENCE)
+    assert (panel.status.kind, panel.status.message) == ("ready", said)
+
+
+def test_an_aside_that_fails_after_another_was_asked_for_says_nothing(panel):
+    go, begun = threading.Event(), threading.Event()
+
+    def fail(job):
+        begun.set()
+        go.wait(PATIENCE)
+        raise ValueError("too late")
+
+    panel.aside("look", fail)
+    assert begun.wait(PATIENCE)
+    panel.aside("look", lambda job: None)
+    go.set()
+    assert POOL.wait(PATIENCE)
+    assert panel.status.kind == "ready"
+
+
 def test_an_aside_may_wait_for_the_result(panel):
     seen = []
     with panel.standing_still(5):

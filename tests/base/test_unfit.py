@@ -59,6 +59,8 @@ UNFIT = [
     ("units", "detail", "class", "there is no detail 'class'. Did you mean 'classes'"),
     ("units", "off", ["3"], "off[0] is '3'; expected a whole number"),
     ("units", "held", 3, "held is 3; expected a list"),
+    ("units", "held", ["relu1"], "held is ['relu1']; expected [layer, unit], or [] for none"),
+    ("units", "held", [3, "relu1"], "held is [3, 'relu1']; expected [layer, unit], or [] for none"),
     ("units", "rule", "guide", "there is no rule 'guide'. Did you mean 'guided'"),
     ("gallery", "augmentations", ["rotat"], "there is no augmentation 'rotat'. Did you mean 'rotate'"),
     ("gallery", "strength", 1.5, "strength is 1.5; expected a number from 0 to 1"),

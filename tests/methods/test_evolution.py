@@ -289,6 +289,16 @@ def test_equal_features_lie_at_one_point():
         course_layouts([values], "umap")
 
 
+@pytest.mark.parametrize("last", [1, None])
+def test_a_network_that_names_no_classes_is_right_of_nothing(last):
+    parts = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU()]
+    tail = [torch.nn.Flatten(), torch.nn.Linear(400, last)] if last else []  # a regression, or maps
+    module = torch.nn.Sequential(*parts, *tail)
+    found = evolution(cw.bind(module, input_shape=(3, 12, 12)), Pictures(8), [("a", module.state_dict())] * 2, ["1"])
+    assert np.isnan(found.accuracy).all()
+    assert "right" not in found.said(0)
+
+
 # the code
 
 

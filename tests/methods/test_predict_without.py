@@ -45,5 +45,8 @@ def test_an_address_is_taken_and_what_is_not_there_is_said(net):
     assert predict_without(net, net["layer3"][17], picture) == predict_without(net, ("layer3", 17), picture)
     with pytest.raises(IndexError, match="no unit 64"):
         predict_without(net, ("layer3", 64), picture)
+    for k in (0, -1):
+        with pytest.raises(ValueError, match=f"k is {k}; expected a whole number of at least 1"):
+            predict_without(net, ("layer3", 17), picture, k)
     with pytest.raises(ValueError, match="expected \\(layer, unit\\)"):
         predict_without(net, "layer3", picture)

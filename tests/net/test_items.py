@@ -244,6 +244,7 @@ def test_a_size_is_wanted():
         ({"image": X}, "got a dict"),
         (iter([X]), "got list_iterator"),
         (torch.tensor(3), "got Tensor, which has no length"),
+        ("pictures/", "got 'pictures/': open it first, such as by torchvision.datasets.ImageFolder"),
     ):
         with pytest.raises(TypeError) as error:
             size_of(dataset)

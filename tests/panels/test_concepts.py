@@ -316,3 +316,21 @@ def test_the_still_has_every_picture_under_its_colors_every_strip_and_the_chart(
     figure = panel.figure()
     assert sum(len(axes.images) for axes in figure.axes) == 2
     assert figure.axes[0].get_title(loc="left").startswith("4 · 3 factors in 40 random pictures")
+
+
+def test_of_factors_that_there_cannot_be_none_are_offered(panel):
+    choice = type(panel).factor.metadata["control"]
+    panel.n = 10**6
+    assert len(choice.options(panel)) == 1 + 5
+    assert panel.wait(PATIENCE)
+    assert panel.status.message == "n is 1000000; expected a whole number from 1 to 5, the units of 4"
+
+
+@pytest.mark.parametrize("units", [1, 4, 9])
+def test_by_default_there_are_no_more_factors_than_units(units):
+    torch.manual_seed(0)
+    parts = nn.Conv2d(3, units, 3), nn.Softplus(), nn.Flatten(), nn.Linear(100 * units, 4)
+    panel = cw.Concepts(cw.bind(nn.Sequential(*parts), input_shape=(3, 12, 12)), Pictures(8))
+    assert panel.wait(PATIENCE) and panel.error is None
+    assert panel.n == len(panel.data()["shares"]) == min(units, 6)
+    panel.close()

@@ -52,6 +52,22 @@ def test_filters_are_the_weights_of_the_checkpoint(panel, at):
     assert panel.filters.title.endswith(f"epoch {at}")
 
 
+def test_a_layer_that_is_not_compared_is_a_sentence_and_one_that_is_works(panel):
+    panel.layer = "4"
+    assert panel.wait(PATIENCE)
+    assert panel.status.kind == "error"
+    assert panel.status.message == "4 is not among the layers that are compared: 0, 2, 5, 7; give layers= for others"
+    panel.layer = "5"
+    assert panel.wait(PATIENCE)
+    assert panel.status.kind == "ready"
+
+
+@pytest.mark.parametrize("unit", [-1, 99])
+def test_a_unit_that_is_not_there_has_no_maps(panel, unit):
+    panel.unit = unit
+    assert "maps" not in panel.data() and "points" in panel.data()
+
+
 def test_maps_are_the_units_by_checkpoint(panel):
     for k, net in enumerate(NETS):
         wanted = net.trace(DATA[0][0], ["2"])["2"][0, 2].numpy()

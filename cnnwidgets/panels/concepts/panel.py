@@ -63,7 +63,7 @@ class Concepts(Panel):
         net: a bound network, or a bare ``nn.Module``.
         dataset: as :func:`cnnwidgets.methods.scan` takes it.
         layer: a name in ``net.layers``; by default that of the last feature maps.
-        n: number of factors.
+        n: number of factors; by default 6, or as many as the layer has units, where these are fewer.
         workers, executor: of the pass over the data set, see :func:`cnnwidgets.methods.scan`.
     """
 
@@ -78,7 +78,7 @@ class Concepts(Panel):
     )  # fmt: skip
     factor = public(
         t.Int(-1, help="Factor that is shown alone; all: each position has the color of its largest factor"),
-        c.Choice(options=lambda panel: [("all", -1), *((str(k), k) for k in range(panel.n))], label="show"),
+        c.Choice(options=lambda panel: panel._factors(), label="show"),
         then="nothing", none=-1,
     )  # fmt: skip
     opacity = Slide(0.75, (0.0, 1.0), step=0.05, then="nothing", help="Opacity of the colors over the pictures")
@@ -92,7 +92,7 @@ class Concepts(Panel):
         net: BoundModel | nn.Module,
         dataset: Any,
         layer: str | None = None,
-        n: int = 6,
+        n: int | None = None,
         *,
         workers: int = 0,
         executor: Executor | None = None,
@@ -100,7 +100,9 @@ class Concepts(Panel):
     ) -> None:
         self.dataset, self._workers, self._executor = dataset, workers, executor
         self._sampled: dict[tuple[str, int], Factors] = {}
-        super().__init__(bound(net, dataset), layer=layer, n=n, **options)
+        self._has_usual_number = n is None
+        number = {} if n is None else {"n": n}
+        super().__init__(bound(net, dataset), layer=layer, **{**options, **number})
 
     @property
     def layer_names(self) -> list[str]:
@@ -129,6 +131,8 @@ class Concepts(Panel):
         self.bind(self.pictures, "opacity")
         self.pictures.on_user("selected", self._open)
         self.chart.on_user("clicked", self._take_number)
+        if self._has_usual_number:
+            self._keep_number()
         self.observe(self._keep_number, "layer")
         return row(self.pictures, column(self.patches, self.chart), grow=(1, 2), basis=(500, 320))
 
@@ -201,11 +205,18 @@ class Concepts(Panel):
         return self.layer_names[-1] if self.layer_names else None
 
     def _most(self) -> int:
-        """Factors that there can be."""
-        return min(MOST, self.net.layers[self.layer].map_shape[0]) if self.layer in self.layer_names else MOST
+        """Factors that there can be, by hand."""
+        return min(MOST, self._units())
 
-    def _keep_number(self, change: Any) -> None:
-        """Another layer may have fewer units."""
+    def _factors(self) -> list[tuple[str, int]]:
+        return [("all", -1), *((str(k), k) for k in range(min(self.n, self._units())))]
+
+    def _units(self) -> int:
+        """Units of the layer, which there cannot be more factors of."""
+        return self.net.layers[self.layer].map_shape[0] if self.layer in self.layer_names else MOST
+
+    def _keep_number(self, change: Any = None) -> None:
+        """The layer may have fewer units."""
         self.n = min(self.n, self._most())
 
     def _take_number(self, clicked: list[int]) -> None:

@@ -29,7 +29,8 @@ def summary(found: Factors) -> str:
         ("1 factor explains", "no direction explains") if n == 1 else (f"{n} factors explain", f"no {n} directions explain")
     )
     most = percent(max(found.explained, sample.best[n - 1]))
-    first = f"{subject} {percent(found.explained)} of the sum of squares of {found.layer.name}; {no} more than {most}."
+    more = "much more" if most.startswith(">") else f"more than {most}"
+    first = f"{subject} {percent(found.explained)} of the sum of squares of {found.layer.name}; {no} {more}."
     return "\n".join([first, *_lines(found)])
 
 

@@ -148,6 +148,10 @@ class FeatureEvolution(Played):
         return row(column(self.chart, self.scatter), column(seen, self.film.grid, self.filters), grow=(5, 6), basis=420)
 
     def compute(self, state: SimpleNamespace, job: Job) -> Seen:
+        row = self.net.layers[state.layer]
+        if state.layer not in self.layer_names:
+            named = ", ".join(self.layer_names)
+            raise ValueError(f"{row.name} is not among the layers that are compared: {named}; give layers= for others")
         return self._worker.run(state, job)
 
     @draws(of=lambda panel, seen: (seen.course, seen.layer))
@@ -229,12 +233,13 @@ class FeatureEvolution(Played):
 
     def data(self) -> dict[str, np.ndarray]:
         """``similarity`` (layers, checkpoints) and ``accuracy`` (checkpoints,); ``maps`` (checkpoints, height, width) of the
-        unit; of the pictures ``indices`` and ``labels`` (n,), and ``points`` (checkpoints, n, 2); where filters are shown,
-        ``filters`` (checkpoints, filters, channels, height, width)."""
+        unit, where the layer has it; of the pictures ``indices`` and ``labels`` (n,), and ``points`` (checkpoints, n, 2);
+        where filters are shown, ``filters`` (checkpoints, filters, channels, height, width)."""
         seen = self.result
         found = {name: getattr(seen.course, name) for name in ("similarity", "accuracy", "indices", "labels")}
         looks = seen.looks
-        found["maps"] = np.stack([one.values[self.unit] for one in looks.maps])
+        if not self._no_unit(seen):
+            found["maps"] = np.stack([one.values[self.unit] for one in looks.maps])
         found["points"] = np.stack(seen.points)
         return found | ({"filters": np.stack([one.values for one in looks.filters])} if looks.filters else {})
 

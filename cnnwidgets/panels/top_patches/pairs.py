@@ -120,6 +120,7 @@ def center(net: BoundModel, layer: Layer, patch: Patch) -> tuple[float, float]:
 
 def _chosen(net: BoundModel, layer: Layer, patches: Sequence[Patch], wanted: SimpleNamespace) -> int:
     """Which of the patches is that of the chosen picture, and of its patches the one at the cursor; -1 for none."""
-    of = [number for number, patch in enumerate(patches) if patch.index == wanted.image]
+    image = wanted.image if isinstance(wanted.image, int) else None  # a picture itself is none of the data set
+    of = [number for number, patch in enumerate(patches) if patch.index == image]
     here = [number for number in of if center(net, layer, patches[number]) == (wanted.y, wanted.x)]
     return (here or of or [-1])[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ MOST = 12
 
 LETTERS = 11
 """Most letters of a class name under a bar."""
+
+LINE = 44
+"""Letters of a line over a chart."""
 
 BAR = "#648fff"
 
@@ -75,7 +79,8 @@ def words_alone(words: str) -> Any:
     figure.add_shape(type="line", x0=0, x1=0, y0=0, y1=0, line={"color": GRAY}, visible=False)
     hidden = {"visible": False, "fixedrange": True}
     axes = {"xaxis": hidden, "yaxis": hidden, "yaxis2": {"overlaying": "y"}}
-    return dress(figure, "", "", margin=MARGIN, title=_title(words), showlegend=False, **axes)
+    lines = "<br>".join(wrap(words, LINE))
+    return dress(figure, "", "", margin=MARGIN, title=_title(lines), showlegend=False, **axes)
 
 
 @needs_plotly

@@ -9,9 +9,11 @@ import traitlets as t
 from cnnwidgets.base import Choice, ColoredPanel, Cursor, ImagePanel, Order, action, public
 from cnnwidgets.base import controls as c
 from cnnwidgets.base.coloring import Scale
+from cnnwidgets.base.fitting import Unfit
 from cnnwidgets.methods.activations import ORDERS
 from cnnwidgets.methods.stages import local
 from cnnwidgets.net import UnitAddress
+from cnnwidgets.net.arguments import said
 from cnnwidgets.panels.units.graph import KINDS
 
 RULES = ("guided", "deconvnet", "gradient")
@@ -44,8 +46,11 @@ class UnitChoice(ImagePanel, ColoredPanel):
         ["classes", "twins", "ablation"], label="show", then="nothing",
         help="How well the unit separates each class, which units answer like it, or the accuracy without it",
     )  # fmt: skip
-    held = public(t.List(help="Layer and number of the unit that is held while you look at others"), None, then="nothing")
+    held = public(t.List(help="Layer and number of the unit that is held while you look at others"), None)
     off = public(t.List(t.Int(), help="Units of the layer that are switched off"), None, then="nothing")
+
+    _switched: tuple[str, list[int]]
+    """The layer of the story, and the units of it that are off, as they were."""
 
     @property
     def layer_names(self) -> list[str]:
@@ -56,6 +61,13 @@ class UnitChoice(ImagePanel, ColoredPanel):
     def here(self) -> UnitAddress:
         """The unit whose story is told: the one that is held, or else the chosen one."""
         return UnitAddress(*(self.held or (self.layer, self.unit)))
+
+    @t.validate("held")
+    def _one_unit(self, proposal: Any) -> list[Any]:
+        match proposal.value:
+            case [] | [str(), int()]:
+                return proposal.value
+        raise Unfit(f"held is {said(proposal.value)}; expected [layer, unit], or [] for none")
 
     @action("Previous layer", key="u", more=True, locked_by="layer")
     def layer_before(self) -> None:
@@ -75,12 +87,14 @@ class UnitChoice(ImagePanel, ColoredPanel):
     @action(lambda panel: "Release" if panel.held else "Hold", key="f", more=True, locked_by="held")
     def hold(self) -> None:
         """Hold this unit's story while you look at other units, layers and pictures; or release it."""
-        self.held = [] if self.held else [self.layer, self.unit]
+        self.held = [] if self.held or self.unit < 0 else [self.layer, self.unit]
 
     @action(lambda panel: "Restore" if panel.here.unit in panel.off else "Ablate", key="a", more=True, locked_by="off")
     def ablate(self) -> None:
         """Switch the unit off, or on again, and see the accuracy without it."""
         unit = self.here.unit
+        if unit < 0:
+            return  # none is chosen
         self.put(off=sorted({*self.off} ^ {unit}), detail="ablation")
 
     def _go_by(self, step: int) -> None:
@@ -88,8 +102,13 @@ class UnitChoice(ImagePanel, ColoredPanel):
         self.layer = names[max(0, min(len(names) - 1, names.index(self.net.layers[self.layer].name) + step))]
 
     def _keep_unit(self, change: Any) -> None:
-        """Another layer may have fewer units, and none of it is switched off."""
+        """Another layer may have fewer units."""
         if change.new in self.net.layers and self.net.layers[change.new].has_units:
             self.unit = min(self.unit, len(self.net[change.new]) - 1)
-        if not self.held:
+
+    def _keep_off(self, change: Any) -> None:
+        """Of another layer no units are switched off, but for those that come with it."""
+        layer, off = self._switched
+        if self.here.layer != layer and self.off == off:
             self.off = []
+        self._switched = self.here.layer, self.off

@@ -9,6 +9,7 @@ from cnnwidgets.base import Panel
 from cnnwidgets.base.jobs import LOCK, Job
 from cnnwidgets.methods import Ablation, ablate, all_but, predict_without, random_sets
 from cnnwidgets.methods.browsing import Browsed
+from cnnwidgets.net.errors import sentence
 from cnnwidgets.panels.units.charts import ablation_chart, named, words_alone
 from cnnwidgets.views import ChartView, ImageView
 
@@ -31,7 +32,10 @@ class Losses:
         """Say below the picture what the network says of it, and what it says without these units."""
 
         def look(job: Job) -> None:
-            (without,) = predict_without(self._panel.net, (layer, off), browsed.inputs, 1)
+            try:
+                (without,) = predict_without(self._panel.net, (layer, off), browsed.inputs, 1)
+            except (IndexError, ValueError):  # of units that cannot be switched off: the chart says why
+                return
             said = self._panel.net.output.word(*without)
             with LOCK:
                 if not job.cancelled:
@@ -43,8 +47,12 @@ class Losses:
         net, asked = self._panel.net, (layer, off)
         if asked not in self._found:
             self._show(job, words_alone("Measuring the accuracy …"), "the accuracy, which is being measured")
-            sets = [asked, *random_sets(net, asked), all_but(net, asked)]
-            found = ablate(net, self._dataset, sets, cancel=job)
+            try:
+                sets = [asked, *random_sets(net, asked), all_but(net, asked)]
+                found = ablate(net, self._dataset, sets, cancel=job)
+            except (IndexError, TypeError, ValueError) as error:  # without labels or classes there is none
+                self._show(job, words_alone(sentence(error)), sentence(error))
+                return
             self._found = dict([*self._found.items(), (asked, found)][-KEPT:])
         found = self._found[asked]
         self._show(job, ablation_chart(found, off), found.sentence())

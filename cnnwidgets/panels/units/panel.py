@@ -112,6 +112,8 @@ class UnitExplorer(UnitChoice):
         self.graph.on_user("chosen", self._follow)
         self.twins.on_user("selected", self._go_to_twin)
         self.observe(self._keep_unit, "layer")
+        self._switched = self.here.layer, self.off
+        self.observe(self._keep_off, ["layer", "held", "off"])
         self._dreams, self._graph = Dreams(self, self.dream), Graph(self, self.graph)
         self._losses, self._sent_back = Losses(self, self.chart, self.dataset), SentBack(self, self.back)
         pictures = row(self.picture, self.map, self.back, self.dream, grow=(0, 0, 0, 0), basis=PICTURE + 32)
@@ -120,7 +122,8 @@ class UnitExplorer(UnitChoice):
         return row(left, column(self.graph, self._detail), grow=(2.2, 1), basis=(640, 330))
 
     def compute(self, state: SimpleNamespace, job: Job) -> Explored:
-        return self._exploring.look(state.image, state.layer, on_update=job.update, cancel=job)
+        held = self.net[state.held[0]][state.held[1]].layer if state.held else None
+        return self._exploring.look(state.image, state.layer, held, on_update=job.update, cancel=job)
 
     @draws(of=lambda panel, found: found.browsed.maps)
     def draw_maps(self, found: Explored) -> None:
@@ -205,11 +208,12 @@ class UnitExplorer(UnitChoice):
     def _story(self, found: Explored) -> UnitAddress | None:
         """The unit whose story is told with a result, which may be that of the previous layer; None if it does not exist."""
         layer, unit = self.held or (found.layer, self.unit)
-        return UnitAddress(layer, unit) if 0 <= unit < len(self.net[layer]) else None
+        known = layer in self.net.layers and self.net.layers[layer].has_units
+        return UnitAddress(layer, unit) if known and 0 <= unit < len(self.net[layer]) else None
 
     def summary(self, found: Explored) -> str:
         address = self._story(found)
-        if address is None:
+        if address is None or address.layer not in found.studies:
             return f"Choose a unit of {found.layer}, from 0 to {len(self.net[found.layer]) - 1}."
         return words.summary(address, found.browsed.maps, found.studies[address.layer], self._names)
 
