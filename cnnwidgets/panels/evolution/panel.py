@@ -60,8 +60,8 @@ class FeatureEvolution(Played):
         usual=lambda panel: local(panel.checkpoints.nets[-1], panel.layer_names),
     )
     unit = public(
-        t.Int(0, help="Index of the unit; type a number to find it"),
-        c.Choice(options=lambda panel: panel._units()), then="nothing", none=-1,
+        t.Int(0, help="Index of the unit; type a number to find it, or click its filter"),
+        c.Choice(options=lambda panel: panel._units(), more=True), then="nothing", none=-1,
     )  # fmt: skip
     checkpoint = public(
         t.Int(0, min=0, help="Number of the checkpoint on screen, from 0; the arrow keys change it"),
@@ -136,9 +136,9 @@ class FeatureEvolution(Played):
         self.maps = ImageGrid(height=PICTURE, **grid)
         self.film = Film(self, self.checkpoints.nets, names, self.images, ImageGrid(height=68, **grid))
         self.filters = ImageGrid(
-            noun="filter", tools=False, height=176, steady=True, quantity="weight", scale="fixed", lock=self.locked
+            noun="filter", tools=False, height=137, steady=True, quantity="weight", scale="fixed", lock=self.locked
         )
-        self.scatter = ScatterView(height=214, tools=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
+        self.scatter = ScatterView(height=174, tools=False, lock=["selected"] + ["picked"] * ("image" in self.locked))
         self.scatter.on_user("picked", self._pick)
         self.bind(self.filters, unit="selected")
         self.tie((self, "checkpoint"), (self.maps, "selected"), (self.film.grid, "selected"))
