@@ -327,7 +327,7 @@ def test_what_cannot_be_measured_is_said_in_the_chart_and_nothing_else_is_lost()
     panel.detail = "ablation"
     assert panel.wait(PATIENCE)
     assert (
-        "these are all 1 units of 1"
+        "units is all 1 units of 1; expected fewer"
         in json.loads(panel.chart.figure)["layout"]["title"]["text"].replace("<br>", " ").lower()
     )
     assert panel.status.kind == "ready"
